@@ -1,0 +1,270 @@
+"""Small frozen records that steps pass to each other; all of them are JSON, so they fit through XCom."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+
+class Record(BaseModel):
+    """Frozen, closed, JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def json_dict(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(json.dumps(self.json_dict(), sort_keys=True).encode()).hexdigest()
+
+
+class Period(Record):
+    """One calendar month, the partition of every table: ``Period(key="2013-04")``."""
+
+    key: str
+
+    @field_validator("key")
+    @classmethod
+    def _month(cls, key: str) -> str:
+        try:
+            return datetime.strptime(key, "%Y-%m").strftime("%Y-%m")
+        except ValueError:
+            raise ValueError(f"period {key!r} is not a month; write it like 2013-04") from None
+
+    @property
+    def start(self) -> datetime:
+        return datetime.strptime(self.key, "%Y-%m").replace(tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """Exclusive."""
+        return self.shift(1).start
+
+    def shift(self, months: int) -> Self:
+        index = self.start.year * 12 + self.start.month - 1 + months
+        return type(self)(key=f"{index // 12:04d}-{index % 12 + 1:02d}")
+
+    @classmethod
+    def between(cls, first: str, last: str) -> list[Self]:
+        """All months from first to last, both included."""
+        months, one = [], cls(key=first)
+        while one.key <= last:
+            months.append(one)
+            one = one.shift(1)
+        return months
+
+
+class TableRef(Record):
+    """One version of one Delta table; ``content_hash`` covers the rows of ``period``."""
+
+    table: str
+    version: int
+    rows: int
+    content_hash: str
+
+
+class SnapshotRef(Record):
+    """A published period: the immutable, named set of table versions."""
+
+    usecase: str
+    period: str
+    name: str
+    tables: dict[str, TableRef]
+
+
+class ExpectationFailure(Record):
+    """One expectation that was not met (or, when ``broken``, could not be evaluated)."""
+
+    table: str
+    expectation: str
+    column: str | None
+    severity: Literal["block", "warn"]
+    unexpected: int
+    rows: int
+    detail: str
+    broken: bool = False
+
+
+class GateResult(Record):
+    """What a quality gate said of one period at one point (``raw`` or ``features``)."""
+
+    usecase: str
+    gate: Literal["raw", "features"]
+    period: str
+    evaluated: int
+    rows: dict[str, int]
+    failures: list[ExpectationFailure]
+
+    @property
+    def passed(self) -> bool:
+        return not any(f.severity == "block" for f in self.failures)
+
+
+class PartRef(Record):
+    """One part of a dataset: a Parquet file of encoded rows and the hash of its event ids and content."""
+
+    path: str
+    rows: int
+    content_hash: str
+    periods: list[str]
+
+
+class DatasetRef(Record):
+    """Training data as built: train / validation / test parts and what they came from.
+
+    Every part holds the event id, event time, all feature columns of the spec in raw form
+    (categories as text) and the label.
+    """
+
+    usecase: str
+    name: str
+    path: str
+    feature_service: str
+    label: str
+    train: PartRef
+    validation: PartRef
+    test: PartRef
+    excluded_hashes: list[str] = []
+    snapshots: dict[str, str]
+
+
+class ModelRef(Record):
+    """A registered model version."""
+
+    usecase: str
+    version: int
+    run_id: str
+    uri: str
+    artifact_hash: str
+    dataset: DatasetRef
+
+
+class Interval(Record):
+    """A figure with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Cell(Record):
+    """One of the four comparisons, on one metric."""
+
+    name: Literal["A", "B", "C", "D"]
+    model: Literal["champion", "candidate"]
+    test_set: Literal["old", "new"]
+    metric: str
+    figure: Interval
+
+
+class GateOutcome(Record):
+    """One rule of the evaluation, its result and the figures it was decided on."""
+
+    gate: str
+    passed: bool
+    detail: str
+
+
+class Verdict(Record):
+    """The decision of a retrain evaluation, with its reason."""
+
+    usecase: str
+    decision: Literal["promote", "canary", "ask_human", "keep_champion", "data_problem"]
+    rule: str
+    reason: str
+    candidate: int
+    champion: int | None
+    champion_release: str | None
+    cells: list[Cell]
+    differences: dict[str, Interval]
+    gates: list[GateOutcome]
+    self_test: str
+    decided_at: str
+
+
+class ReleaseRef(Record):
+    """A packaged release: the unit that is deployed and rolled back."""
+
+    usecase: str
+    name: str
+    model_version: int
+    path: str
+    content_hash: str
+
+
+class RolloutState(Record):
+    """What the router in the model server follows; one small file, replaced atomically.
+
+    ``weights`` maps release name to its share of traffic (they add up to 1); ``champion`` gets
+    everything when anything is unclear.
+    """
+
+    usecase: str
+    generation: int
+    champion: str
+    weights: dict[str, float]
+    strategy: Literal["blue_green", "canary"]
+    reason: str
+
+    @field_validator("weights")
+    @classmethod
+    def _whole(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not weights or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-9:
+            raise ValueError(f"weights {weights} must be shares that add up to 1")
+        return weights
+
+
+class Figure(Record):
+    """One monitored figure of one release in one period; ``subject`` is a feature or slice, else ''."""
+
+    usecase: str
+    release: str
+    period: str
+    name: str
+    subject: str = ""
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+class Alert(Record):
+    """A firing Prometheus alert."""
+
+    name: str
+    usecase: str
+    severity: Literal["look", "retrain"]
+    release: str
+    period: str
+    value: float
+    summary: str
+
+
+class RetrainPlan(Record):
+    """What to change in the next training, and why."""
+
+    usecase: str
+    name: str
+    decision: Literal["retrain", "keep", "fix_data"]
+    cause: str
+    evidence: list[str]
+    action: str
+    train_from: str | None
+    train_to: str | None
+    test_period: str | None
+    alerts: list[Alert]
+    decided_at: str
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` in one step: a reader sees the old or the new text, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{hashlib.sha256(text.encode()).hexdigest()[:8]}.aside")
+    aside.write_text(text)
+    aside.replace(path)

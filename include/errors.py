@@ -1,0 +1,91 @@
+"""Every error that Moebius raises on purpose.
+
+MoebiusError
+├── SpecError              a usecase.yaml that cannot be used: file, key, allowed values
+├── SettingsError          an environment variable or port that cannot be used
+├── DataError              the data is at fault; a retry cannot help
+│   ├── MissingPeriodError     the source has nothing for the period
+│   ├── SourceError            the source is unreadable or its columns changed
+│   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
+│   └── LeakageError           a dataset that must not be used for evaluation
+├── BrokenCheckError       the check itself crashed: says nothing about the data
+├── ConflictError          a concurrent writer won; the whole step may be retried
+├── NotFoundError          a snapshot, model, release or plan that does not exist
+├── TrainingError          the fit failed or gave an unusable model
+├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
+├── DeploymentError        a release that cannot be packaged, loaded or proved
+│   └── RolloutAbortedError    a rollout step breached its abort criteria
+└── ServiceError           an outside system did not answer as it must; a retry may help
+
+Each message names the thing, the value and the way out.
+"""
+
+
+class MoebiusError(Exception):
+    """Base of all of them; ``retryable`` tells the orchestration whether a retry can help."""
+
+    retryable = False
+
+
+class SpecError(MoebiusError):
+    """A use-case spec that cannot be used."""
+
+
+class SettingsError(MoebiusError):
+    """A setting that cannot be used."""
+
+
+class DataError(MoebiusError):
+    """The data is at fault."""
+
+
+class MissingPeriodError(DataError):
+    """The source has nothing for the period."""
+
+
+class SourceError(DataError):
+    """The source is unreadable or its columns changed."""
+
+
+class GateRefusedError(DataError):
+    """A quality gate refused the data."""
+
+
+class LeakageError(DataError):
+    """A dataset that must not be used for evaluation."""
+
+
+class BrokenCheckError(MoebiusError):
+    """The check itself crashed."""
+
+
+class ConflictError(MoebiusError):
+    """A concurrent writer won."""
+
+    retryable = True
+
+
+class NotFoundError(MoebiusError):
+    """Something named does not exist."""
+
+
+class TrainingError(MoebiusError):
+    """The fit failed or gave an unusable model."""
+
+
+class EvaluationError(MoebiusError):
+    """The four comparisons cannot be made."""
+
+
+class DeploymentError(MoebiusError):
+    """A release cannot be packaged, loaded or proved."""
+
+
+class RolloutAbortedError(DeploymentError):
+    """A rollout step breached its abort criteria."""
+
+
+class ServiceError(MoebiusError):
+    """An outside system did not answer as it must."""
+
+    retryable = True

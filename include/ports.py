@@ -1,0 +1,139 @@
+"""What the steps need of outside systems; each adapter in ``include/adapters`` fulfils one of these."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from include.contracts import Alert, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef
+
+
+class Lake(Protocol):
+    """Versioned tables, partitioned by ``period``; a commit is all or nothing."""
+
+    def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
+        """Replace the rows of one period in one commit (same rows again: same content hash)."""
+
+    def append(self, usecase: str, table: str, rows: pa.Table) -> None:
+        """Add rows (they carry their own ``period`` column)."""
+
+    def exists(self, usecase: str, table: str) -> bool: ...
+
+    def read(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        """Rows of the table, all periods or those named. Raises NotFoundError without the table."""
+
+    def periods(self, usecase: str, table: str) -> list[str]:
+        """Periods that the table has rows for, sorted; [] without the table."""
+
+    def version(self, usecase: str, table: str) -> int: ...
+
+
+class Validator(Protocol):
+    """Runs the expectation suites of one gate."""
+
+    def validate(
+        self, usecase: str, gate: str, period: str, tables: Mapping[str, pd.DataFrame], parameters: Mapping[str, Any]
+    ) -> GateResult: ...
+
+
+class FeatureStore(Protocol):
+    """Offline and online features under one set of definitions."""
+
+    def apply(self) -> None:
+        """Register the definitions of ``feature_repo`` (idempotent)."""
+
+    def write_offline(self, view: str, period: str, rows: pd.DataFrame) -> None:
+        """Replace one period of a view in the offline store, in one step."""
+
+    def materialize(self, views: Sequence[str], start: datetime, end: datetime) -> None:
+        """Load the newest offline values of [start, end) into the online store."""
+
+    def push(self, view: str, rows: pd.DataFrame) -> None:
+        """Write rows straight into the online store (streaming)."""
+
+    def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
+        """``events`` plus the features of the service as they were known at ``event_timestamp``."""
+
+    def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
+
+
+class ExperimentTracker(Protocol):
+    """Runs, registered versions and their aliases."""
+
+    def log_training(
+        self,
+        usecase: str,
+        dataset: DatasetRef,
+        model: bytes,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        documents: Mapping[str, str],
+    ) -> ModelRef:
+        """Log one training run, register its model; ``documents`` maps artifact path to text."""
+
+    def model(self, usecase: str, version: int) -> ModelRef: ...
+
+    def load(self, model: ModelRef) -> bytes:
+        """The model's bytes; raises ServiceError when they do not match ``artifact_hash``."""
+
+    def document(self, model: ModelRef, path: str) -> str: ...
+
+    def add_document(self, model: ModelRef, path: str, text: str) -> None: ...
+
+    def set_alias(self, usecase: str, alias: str, version: int) -> None: ...
+
+    def alias(self, usecase: str, alias: str) -> int | None: ...
+
+    def tag(self, usecase: str, version: int, tags: Mapping[str, str]) -> None: ...
+
+    def versions(self, usecase: str) -> list[int]: ...
+
+
+class ModelServer(Protocol):
+    """The real Triton server, over gRPC."""
+
+    def ready(self) -> bool: ...
+
+    def install(self, model: str, directory: Path) -> None:
+        """Put a complete model directory into the repository, in one step."""
+
+    def load(self, model: str) -> None: ...
+
+    def unload(self, model: str) -> None: ...
+
+    def remove(self, model: str) -> None: ...
+
+    def infer(self, model: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One request with these rows; an answer per row: prediction, probability, release, request_id."""
+
+
+class MetricsServer(Protocol):
+    """The real Prometheus."""
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]: ...
+
+    def alerts(self, usecase: str) -> list[Alert]: ...
+
+
+class PredictionLog(Protocol):
+    """The spool that the model server appends to."""
+
+    def pending(self, usecase: str) -> list[Path]: ...
+
+    def read(self, paths: Sequence[Path]) -> pd.DataFrame: ...
+
+
+class ReleaseStore(Protocol):
+    """Packaged releases on disk."""
+
+    def add(self, usecase: str, staged: Path, model_version: int) -> ReleaseRef:
+        """Move a complete staged directory into place under the next name (r0001 …)."""
+
+    def get(self, usecase: str, name: str) -> ReleaseRef: ...
+
+    def all(self, usecase: str) -> list[ReleaseRef]: ...

@@ -1,0 +1,127 @@
+"""Frozen settings: the only reader of the environment.
+
+Every setting is an environment variable ``MOEBIUS_<NAME>``; the defaults run the embedded platform
+below ``var/``.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from include.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where state lives, where services listen. Paths are absolute after loading."""
+
+    model_config = SettingsConfigDict(env_prefix="MOEBIUS_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=ROOT / "var", description="root of all state")
+    host: str = Field(default="127.0.0.1", description="address every embedded service binds to")
+    airflow_port: int = Field(default=8080, description="Airflow UI and REST")
+    airflow_log_port: int = Field(default=8793, description="Airflow's task log server")
+    airflow_trigger_log_port: int = Field(default=8794, description="Airflow's triggerer log server")
+    mlflow_port: int = Field(default=5000, description="MLflow tracking server")
+    prometheus_port: int = Field(default=9090, description="Prometheus")
+    exporter_port: int = Field(default=9108, description="Moebius metrics exporter")
+    triton_http_port: int = Field(default=8000, description="Triton HTTP")
+    triton_grpc_port: int = Field(default=8001, description="Triton gRPC")
+    triton_metrics_port: int = Field(default=8002, description="Triton metrics")
+    triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
+    prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
+    airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
+    airflow_password: str = Field(default="moebius", description="password of the embedded Airflow")
+    parallelism: int = Field(default=4, ge=1, description="Airflow tasks at once")
+    alert_poll_seconds: float = Field(default=2.0, gt=0, description="how often the watcher asks Prometheus")
+    scrape_seconds: int = Field(default=1, ge=1, description="Prometheus scrape and rule interval")
+    serving_timeout: float = Field(default=30.0, gt=0, description="time-out of calls to the model server, s")
+    train_threads: int = Field(default=2, ge=1, description="threads of a fit")
+    image: str = Field(default="moebius-training:latest", description="image of task_runtime=docker")
+    docker_url: str = Field(default="unix:///var/run/docker.sock", description="Docker engine")
+
+    def model_post_init(self, _: object) -> None:
+        object.__setattr__(self, "home", self.home.expanduser().resolve())
+
+    # -- addresses
+    @property
+    def airflow_url(self) -> str:
+        return f"http://{self.host}:{self.airflow_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        return f"http://{self.host}:{self.mlflow_port}"
+
+    @property
+    def prometheus_url(self) -> str:
+        return f"http://{self.host}:{self.prometheus_port}"
+
+    @property
+    def triton_grpc(self) -> str:
+        return f"{self.host}:{self.triton_grpc_port}"
+
+    @property
+    def triton_http(self) -> str:
+        return f"{self.host}:{self.triton_http_port}"
+
+    # -- rooms of the state root
+    @property
+    def lake(self) -> Path:
+        """Delta tables: ``lake/<usecase>/<table>``."""
+        return self.home / "lake"
+
+    @property
+    def landing(self) -> Path:
+        """Delivered or repaired source files: ``landing/<usecase>/<period>/``."""
+        return self.home / "landing"
+
+    @property
+    def staging(self) -> Path:
+        """Work in progress; never read by anything downstream."""
+        return self.home / "staging"
+
+    @property
+    def feature_store(self) -> Path:
+        """Feast: ``registry.db``, ``online.db`` and ``offline/<view>/<period>.parquet``."""
+        return self.home / "feature_store"
+
+    @property
+    def datasets(self) -> Path:
+        return self.home / "datasets"
+
+    @property
+    def releases(self) -> Path:
+        """Packaged releases: ``releases/<usecase>/<release>/``, and ``rollout.json`` per use case."""
+        return self.home / "releases"
+
+    @property
+    def triton_repository(self) -> Path:
+        return self.home / "triton"
+
+    @property
+    def prediction_spool(self) -> Path:
+        """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
+        return self.home / "spool"
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.home / "airflow"
+
+
+@lru_cache
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises
+    ------
+    SettingsError
+        an environment variable has an impossible value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"MOEBIUS_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"unusable settings: {faults}") from error

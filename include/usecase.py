@@ -1,0 +1,276 @@
+"""The use-case spec: what ``include/usecases/<name>/usecase.yaml`` may say, and its loader."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from include.contracts import Period
+from include.errors import SpecError
+
+USECASES = Path(__file__).resolve().parent / "usecases"
+Share = Annotated[float, Field(ge=0, le=1)]
+Month = Annotated[str, BeforeValidator(lambda key: Period(key=str(key)).key)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Part(BaseModel):
+    """A closed, frozen part of the spec."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Periods(Part):
+    """Months the source covers, and when the pipeline of a month starts (cron, UTC)."""
+
+    first: Month
+    last: Month
+    schedule: str
+
+
+class Event(Part):
+    """Columns of the event table: one row is one prediction to make."""
+
+    id: Name
+    time: Name
+    label: Name
+    label_time: Name
+    label_delay_hours: float = Field(ge=0)
+
+
+class Source(Part):
+    """One raw table: the columns it must have, and how many earlier periods its features look back."""
+
+    required: list[str] = Field(min_length=1)
+    history: int = Field(default=0, ge=0)
+
+
+class EntitySpec(Part):
+    key: Name
+    description: str
+
+
+class Feature(Part):
+    """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view."""
+
+    name: Name
+    kind: Literal["numeric", "categorical"]
+    origin: Name = Field(alias="from")
+    bins: list[float] | None = None
+
+
+class Split(Part):
+    test_periods: int = Field(default=1, ge=1)
+    validation_days: int = Field(default=7, ge=1)
+
+
+class Tuning(Part):
+    trials: int = Field(default=0, ge=0)
+
+
+class Trainer(Part):
+    name: Literal["xgboost"]
+    parameters: dict[str, int | float | str] = {}
+    tuning: Tuning = Tuning()
+
+
+MetricName = Literal["roc_auc", "average_precision", "brier", "log_loss"]
+
+
+class Metrics(Part):
+    primary: MetricName
+    secondary: list[MetricName] = []
+
+
+class Criterion(Part):
+    """An absolute limit; ``bound`` says whether the value or a confidence bound must meet it."""
+
+    metric: MetricName
+    at_least: float | None = None
+    at_most: float | None = None
+    bound: Literal["value", "lower", "upper"] = "value"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"acceptance of {self.metric}: give exactly one of at_least, at_most")
+        return self
+
+
+class Slices(Part):
+    columns: list[Name] = []
+    margin: float = Field(default=0.02, ge=0)
+    min_rows: int = Field(default=300, ge=2)
+
+
+class Comparison(Part):
+    min_gain: float = Field(ge=0)
+    forgetting_margin: float = Field(ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=1000, ge=100)
+    min_rows: int = Field(default=500, ge=2)
+    slices: Slices = Slices()
+    calibration_margin: float = Field(default=0.03, ge=0)
+
+
+class Approval(Part):
+    first_release: Literal["policy", "human"]
+    retrain: Literal["policy", "human"]
+
+
+class Abort(Part):
+    max_error_rate: Share
+    max_p99_ms: float = Field(gt=0)
+    max_prediction_shift: Share
+
+
+class Rollout(Part):
+    strategy: Literal["blue_green", "canary"]
+    steps: list[Annotated[float, Field(gt=0, lt=1)]]
+    bake_seconds: float = Field(ge=0)
+    max_wait_seconds: float = Field(gt=0)
+    min_requests: int = Field(ge=1)
+    abort: Abort
+    parity_bound: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.steps != sorted(set(self.steps)) or (self.strategy == "canary" and not self.steps):
+            raise ValueError(f"rollout steps {self.steps} must rise, and a canary needs one at least")
+        return self
+
+
+class Windows(Part):
+    breached: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+
+class Monitoring(Part):
+    drift_threshold: float = Field(gt=0)
+    drift_features: int = Field(ge=1)
+    performance_loss: float = Field(gt=0)
+    windows: Windows
+
+
+class Retrain(Part):
+    window: Annotated[str, Field(pattern=r"^(all|last:[1-9][0-9]*)$")]
+    cooldown_periods: int = Field(ge=0)
+    budget_per_year: int = Field(ge=0)
+
+
+class Retention(Part):
+    predictions_periods: int = Field(ge=1)
+
+
+class UseCase(Part):
+    """One ML problem with its data, model, criteria and policy."""
+
+    name: Name
+    title: str
+    description: str
+    owner: str
+    task: Literal["binary"]
+    periods: Periods
+    event: Event
+    sources: dict[Name, Source]
+    entities: dict[Name, EntitySpec]
+    request: dict[Name, Literal["string", "float", "timestamp"]]
+    feature_service: Name
+    features: list[Feature] = Field(min_length=1)
+    freshness_hours: dict[Name, float]
+    split: Split
+    trainer: Trainer
+    metrics: Metrics
+    acceptance: list[Criterion] = Field(min_length=1)
+    comparison: Comparison
+    approval: Approval
+    rollout: Rollout
+    monitoring: Monitoring
+    retrain: Retrain
+    privacy: dict[Name, Literal["public", "internal", "personal"]] = {}
+    retention: Retention
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [f.name for f in self.features]
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise ValueError(f"features {sorted(twice)} are listed twice")
+        if missing := [f.name for f in self.features if f.origin == "request" and f.name not in self.request]:
+            raise ValueError(f"features {missing} come from the request, which does not have them: {sorted(self.request)}")
+        if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
+            raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
+        if missing := [v for v in self.views if v not in self.freshness_hours]:
+            raise ValueError(f"freshness_hours does not name the feature views {missing}")
+        return self
+
+    @property
+    def views(self) -> list[str]:
+        """Names of the feature views, in order of first use."""
+        return list(dict.fromkeys(f.origin for f in self.features if f.origin not in ("request", "on_request")))
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [f.name for f in self.features]
+
+    @property
+    def directory(self) -> Path:
+        return USECASES / self.name
+
+
+def _advice(error: Any, path: Path) -> str:
+    key = ".".join(map(str, error["loc"])) or "(whole file)"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key '{key}'; allowed here: {', '.join(_allowed(error['loc'][:-1]))}"
+    return f"{path}: '{key}' = {error['input']!r}: {error['msg']}"
+
+
+def _allowed(loc: tuple[Any, ...]) -> list[str]:
+    """Keys that the part of the spec at ``loc`` knows."""
+    part: Any = UseCase
+    for step in loc:
+        annotation = part.model_fields[step].annotation if isinstance(part, type) and step in part.model_fields else part
+        part = next((a for a in _inside(annotation) if isinstance(a, type) and issubclass(a, Part)), annotation)
+    return [f.alias or n for n, f in part.model_fields.items()]
+
+
+def _inside(annotation: Any) -> list[Any]:
+    arguments = getattr(annotation, "__args__", ())
+    return [annotation, *(inner for a in arguments for inner in _inside(a))]
+
+
+def parse_usecase(path: Path) -> UseCase:
+    """Read one spec.
+
+    Raises
+    ------
+    SpecError
+        the file is missing, not YAML, or has an unknown key or an impossible value; the message
+        names file, key and what is allowed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise SpecError(f"{path}: cannot be read as YAML: {error}") from error
+    try:
+        spec = UseCase.model_validate(content)
+    except ValidationError as error:
+        raise SpecError("\n".join(_advice(e, path) for e in error.errors())) from error
+    if spec.name != path.parent.name:
+        raise SpecError(f"{path}: 'name' = {spec.name!r} must be the name of its directory, {path.parent.name!r}")
+    return spec
+
+
+@lru_cache
+def load_usecase(name: str) -> UseCase:
+    """The spec of the use case ``name``; raises SpecError when there is none."""
+    path = USECASES / name / "usecase.yaml"
+    if not path.is_file():
+        raise SpecError(f"no use case {name!r}; there are: {', '.join(usecase_names())}")
+    return parse_usecase(path)
+
+
+def usecase_names() -> list[str]:
+    """Every directory of ``include/usecases`` that has a spec, sorted."""
+    return sorted(p.parent.name for p in USECASES.glob("*/usecase.yaml"))
