@@ -113,6 +113,7 @@ class Comparison(Part):
     min_rows: int = Field(default=500, ge=2)
     slices: Slices = Slices()
     calibration_margin: float = Field(default=0.03, ge=0)
+    calibration_limit: float = Field(default=0.1, gt=0)  # of a first release, which has no champion to compare with
 
 
 class Approval(Part):
