@@ -115,7 +115,8 @@ def _slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
     margin, primary = spec.comparison.slices.margin, spec.metrics.primary
     if figure.gain is not None:
         passed = not (figure.gain.value < -margin and figure.gain.high < 0)
-        detail = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {figure.gain.n} rows; lost below {-margin:+.4f}"
+        gained = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {figure.gain.n} rows"
+        detail = f"{gained}; lost below {-margin:+.4f}"
         return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
     return _absolute_slice(spec, figure)
 

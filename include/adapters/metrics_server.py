@@ -1,0 +1,121 @@
+"""Prometheus: its HTTP API, its configuration and how it is started."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from include.contracts import Alert, write_atomically
+from include.errors import ServiceError, SettingsError
+from include.settings import ROOT, Settings
+
+TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"
+RETENTION = "400d"  # a year of monthly figures and a little more
+
+
+class Prometheus:
+    """Queries and firing alerts of one Prometheus, by its HTTP API."""
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        self.url, self.timeout = url, timeout
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample of an instant query; a scalar has no labels.
+
+        Raises
+        ------
+        ServiceError
+            Prometheus does not answer, or refuses the query.
+        """
+        data = self._get("/api/v1/query", {"query": promql})
+        if data["resultType"] == "scalar":
+            return [({}, float(data["result"][1]))]
+        return [(dict(sample["metric"]), float(sample["value"][1])) for sample in data["result"]]
+
+    def alerts(self, usecase: str) -> list[Alert]:
+        """The firing alerts of one use case; raises ServiceError when Prometheus does not answer."""
+        return [a for a in _firing(self._get("/api/v1/alerts", {})) if a.usecase == usecase]
+
+    def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            answer = httpx.get(f"{self.url}{path}", params=dict(parameters), timeout=self.timeout)
+            body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise ServiceError(f"Prometheus at {self.url} did not answer {path}: {error}; see `make status`") from error
+        if body.get("status") != "success":
+            fault = f"{body.get('errorType')}: {body.get('error')}"
+            raise ServiceError(f"Prometheus at {self.url} refused {path} {dict(parameters)}: {fault}")
+        return dict(body["data"])
+
+
+async def firing(url: str, timeout: float = 10.0) -> list[Alert]:
+    """The firing alerts of all use cases; raises ``httpx.HTTPError`` when Prometheus does not answer."""
+    async with httpx.AsyncClient(timeout=timeout) as client:
+        answer = (await client.get(f"{url}/api/v1/alerts")).raise_for_status()
+    return _firing(answer.json()["data"])
+
+
+def _firing(data: Mapping[str, Any]) -> list[Alert]:
+    """Alerts of Moebius' own rules: those with a ``usecase`` label."""
+    ours = (a for a in data["alerts"] if a["state"] == "firing" and "usecase" in a["labels"])
+    return sorted((_alert(a) for a in ours), key=lambda a: (a.usecase, a.name, a.release, a.period))
+
+
+def _alert(found: Mapping[str, Any]) -> Alert:
+    labels = found["labels"]
+    return Alert(
+        name=labels["alertname"],
+        usecase=labels["usecase"],
+        severity=labels["severity"],
+        release=labels.get("release", ""),
+        period=labels.get("period", ""),
+        value=float(found["value"]),
+        summary=found["annotations"].get("summary", ""),
+    )
+
+
+def directory(settings: Settings) -> Path:
+    """Where the embedded Prometheus keeps its configuration, rules and data."""
+    return settings.home / "prometheus"
+
+
+def configure(settings: Settings, rules: str) -> Path:
+    """Write ``prometheus.yml`` (from the template) and ``moebius.rules.yml``; returns the configuration file.
+
+    Raises
+    ------
+    SettingsError
+        the template names a setting that does not exist.
+    """
+    from string import Template
+
+    rule_file = directory(settings) / "moebius.rules.yml"
+    values = settings.model_dump() | {"rule_file": rule_file}
+    try:
+        text = Template(TEMPLATE.read_text()).substitute(values)
+    except (KeyError, ValueError) as error:
+        raise SettingsError(f"{TEMPLATE}: {error} is not a setting; known: {', '.join(sorted(values))}") from error
+    write_atomically(rule_file, rules)
+    write_atomically(directory(settings) / "prometheus.yml", text)
+    return directory(settings) / "prometheus.yml"
+
+
+def command(settings: Settings) -> list[str]:
+    """The arguments that start Prometheus on what ``configure`` wrote; SIGHUP makes it read the files again."""
+    return [
+        settings.prometheus_binary,
+        f"--config.file={directory(settings) / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory(settings) / 'data'}",
+        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--web.listen-address={settings.host}:{settings.prometheus_port}",
+        "--log.level=warn",
+    ]
+
+
+def ready(settings: Settings) -> bool:
+    """Whether Prometheus answers queries."""
+    try:
+        return httpx.get(f"{settings.prometheus_url}/-/ready", timeout=2.0).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,139 @@
+"""Why a release got worse: the cause that the figures support, with the evidence in sentences.
+
+Seasons drift every month, so a drifted feature is a suspect only when it was in order in the periods in which the
+same release was still good. What remains without a suspect is a change of the concept itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from include.contracts import Figure, GateResult
+from include.usecase import UseCase
+
+MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
+UNMATCHED_SHARE = 0.2  # of the predictions, without ground truth
+SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
+LABEL_SHIFT = 0.05  # of the rows: change of the label rate against the good periods
+STALE_PERIODS = 3  # losses that rise period by period, before age is called the cause
+
+
+@dataclass(frozen=True)
+class Cause:
+    """``kind`` is one of the causes in ``contracts.RetrainPlan``; ``subjects`` are features, tables or nothing."""
+
+    kind: str
+    evidence: list[str]
+    subjects: list[str]
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.kind} in {', '.join(self.subjects)}" if self.subjects else self.kind
+
+
+class History:
+    """Figures of one release, newest last; a period measured again counts with its last measurement."""
+
+    def __init__(self, figures: Sequence[Figure], usecase: str, release: str, period: str) -> None:
+        mine = [f for f in figures if f.usecase == usecase and f.period <= period]
+        self.by_key = {(f.period, f.name, f.subject): f for f in mine if f.release == release}
+        self.others = [f for f in mine if f.release != release and f.period == period]
+        self.period = period
+        self.periods = sorted({key[0] for key in self.by_key})
+
+    def value(self, name: str, period: str | None = None, subject: str = "") -> float | None:
+        found = self.by_key.get((period or self.period, name, subject))
+        return found.value if found else None
+
+    def subjects(self, name: str, period: str) -> dict[str, float]:
+        return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
+
+    @property
+    def healthy(self) -> list[str]:
+        return [p for p in self.periods if self.value("breached", p) == 0]
+
+
+def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> Cause | None:
+    """Refused data of this or a newer period, features that are missing, predictions whose truth never came."""
+    evidence, subjects = [], []
+    last_word = {(g.period, g.gate): g for g in gates if g.usecase == spec.name and g.period >= history.period}
+    for gate in (g for g in last_word.values() if not g.passed):
+        blocking = [f for f in gate.failures if f.severity == "block"]
+        subjects += [f.table for f in blocking]
+        evidence += [
+            f"gate {gate.gate} of {gate.period} refused {f.table}: {f.expectation}, {f.detail}" for f in blocking
+        ]
+    increase = history.value("missing_increase")
+    if increase is not None and increase > MISSING_INCREASE:
+        share = history.value("missing_share") or 0.0
+        evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the release's baseline")
+        subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
+    unmatched, known = history.value("unmatched"), history.value("labelled")
+    if unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
+        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} predictions have no ground truth")
+        subjects.append("ground truth")
+    return Cause("data fault", evidence, list(dict.fromkeys(subjects))) if evidence else None
+
+
+def pipeline_skew(history: History) -> Cause | None:
+    """Features that were served with other values than the offline store has."""
+    skewed = {n: v for n, v in history.subjects("feature_skew", history.period).items() if v > SKEWED_SHARE}
+    evidence = [
+        f"{n} was served with another value than stored offline in {v:.1%} of the rows" for n, v in skewed.items()
+    ]
+    return Cause("pipeline skew", evidence, sorted(skewed)) if skewed else None
+
+
+def decay(spec: UseCase, history: History) -> Cause:
+    """The cause of a confirmed loss: covariate shift, label shift, staleness or concept change."""
+    evidence = _losses(spec, history)
+    suspects, told = _suspects(spec, history)
+    evidence += told
+    if suspects:
+        return Cause("covariate shift", evidence, suspects)
+    if shift := _label_shift(history):
+        return Cause("label shift", [*evidence, shift], [])
+    losses = [v for p in history.periods if (v := history.value("performance_loss", p)) is not None]
+    if len(losses) >= STALE_PERIODS and all(b > a for a, b in pairwise(losses[-STALE_PERIODS:])):
+        return Cause("staleness", [*evidence, f"the loss grew in each of the last {STALE_PERIODS} periods"], [])
+    return Cause("concept change", evidence, [])
+
+
+def _losses(spec: UseCase, history: History) -> list[str]:
+    primary, told = spec.metrics.primary, []
+    for period in history.periods[-spec.monitoring.windows.of :]:
+        found = history.by_key.get((period, primary, ""))
+        loss, breached = history.value("performance_loss", period), history.value("breached", period)
+        if found and loss is not None:
+            bounds = f" [{found.low:.3f}, {found.high:.3f}]" if found.low is not None and found.high is not None else ""
+            state = "a breach" if breached else "no breach"
+            told.append(f"{period}: {primary} {found.value:.3f}{bounds} on {found.n} rows, loss {loss:+.3f}, {state}")
+    for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
+        told.append(
+            f"{history.period}: release {other.release} would have had {primary} {other.value:.3f} on the same rows"
+        )
+    return told
+
+
+def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
+    """Drifted now and not in a good period; and what was seen, in words."""
+    limit, healthy = spec.monitoring.drift_threshold, history.healthy
+    drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > limit}
+    usual = {n for p in healthy for n, v in history.subjects("psi", p).items() if v > limit}
+    suspects = sorted((n for n in drifted if n not in usual), key=lambda n: -drifted[n])
+    told = [
+        f"{n} drifted (PSI {drifted[n]:.2f}), and not in {', '.join(healthy) or 'any good period'}" for n in suspects
+    ]
+    if excused := sorted(n for n in drifted if n in usual):
+        told.append(f"drift of {', '.join(excused)} does not explain it: it was there in good periods too")
+    if suspects and not healthy:
+        told.append("there is no good period of this release to compare with, so the cause is likely, not shown")
+    return suspects, told
+
+
+def _label_shift(history: History) -> str | None:
+    now = history.value("label_rate")
+    before = [v for p in history.healthy if (v := history.value("label_rate", p)) is not None]
+    if now is None or not before or min(abs(now - rate) for rate in before) <= LABEL_SHIFT:
+        return None
+    return f"the label rate is {now:.3f}; in the good periods it was {', '.join(f'{rate:.3f}' for rate in before)}"
