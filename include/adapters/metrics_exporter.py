@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
@@ -20,18 +21,30 @@ LABELS = ["usecase", "release", "period", "name", "subject"]
 class FigureCollector(Collector):
     """``moebius_figure{usecase, release, period, name, subject}``: the newest period of every use case.
 
-    Older periods are left out, so that their alerts resolve. ``read`` is asked at a scrape, at most once per
-    ``cache_seconds``. When it fails, ``moebius_exporter_up`` is 0 and no figure is exposed: a stale figure would
-    keep an alert alive, and nobody would know.
+    Older periods are left out, so that their alerts resolve. A scrape asks ``read``, at most once per
+    ``cache_seconds``, and waits ``patience`` seconds; if that is not enough it gets the figures read before. When
+    reading fails, or hangs for ``stale_seconds``, ``moebius_exporter_up`` is 0 and no figure is exposed: a stale
+    figure would keep an alert alive, and nobody would know.
     """
 
-    def __init__(self, read: Callable[[], Sequence[Figure]], cache_seconds: float = 1.0) -> None:
-        self.read, self.cache_seconds = read, cache_seconds
+    def __init__(
+        self,
+        read: Callable[[], Sequence[Figure]],
+        cache_seconds: float = 1.0,
+        patience: float = 0.5,
+        stale_seconds: float = 60.0,
+    ) -> None:
+        self.read, self.cache_seconds, self.patience, self.stale_seconds = read, cache_seconds, patience, stale_seconds
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="figures")
         self._lock = threading.Lock()
-        self._expires, self._figures, self._up = 0.0, list[Figure](), False
+        self._pending: Future[list[Figure]] | None = None
+        self._read_at, self._figures, self._up = float("-inf"), list[Figure](), False
 
     def collect(self) -> Iterator[Metric]:
-        figures, up = self._current()
+        with self._lock:
+            self._refresh()
+            up = self._up and time.monotonic() - self._read_at < self.stale_seconds
+            figures = self._figures if up else []
         yield GaugeMetricFamily("moebius_exporter_up", "1 when the figures could be read", value=float(up))
         gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest period", labels=LABELS)
         for f in figures:
@@ -41,29 +54,25 @@ class FigureCollector(Collector):
     def describe(self) -> list[Metric]:
         return []  # registering must not read the lake
 
-    def _current(self) -> tuple[list[Figure], bool]:
-        with self._lock:
-            if time.monotonic() >= self._expires:
-                try:
-                    self._figures, self._up = newest(self.read()), True
-                except (
-                    Exception
-                ):  # any fault of the reader must not end the exporter: it shows as moebius_exporter_up 0
-                    log.exception("the monitored figures could not be read")
-                    self._figures, self._up = [], False
-                self._expires = time.monotonic() + self.cache_seconds
-            return self._figures, self._up
+    def _refresh(self) -> None:
+        if self._pending is None and time.monotonic() - self._read_at >= self.cache_seconds:
+            self._pending = self._reader.submit(lambda: newest(self.read()))
+        if self._pending is None or not wait([self._pending], timeout=self.patience).done:
+            return
+        self._read_at, failure = time.monotonic(), self._pending.exception()
+        self._figures, self._up = ([], False) if failure else (self._pending.result(), True)
+        self._pending = None
+        if failure:
+            log.error("the monitored figures could not be read", exc_info=failure)
 
 
 def newest(figures: Sequence[Figure]) -> list[Figure]:
     """The figures of the newest period of each use case; of repeated ones the last."""
-    period = {f.usecase: max(g.period for g in figures if g.usecase == f.usecase) for f in _one_each(figures)}
+    period: dict[str, str] = {}
+    for f in figures:
+        period[f.usecase] = max(f.period, period.get(f.usecase, ""))
     keyed = {(f.usecase, f.release, f.name, f.subject): f for f in figures if f.period == period[f.usecase]}
     return list(keyed.values())
-
-
-def _one_each(figures: Sequence[Figure]) -> list[Figure]:
-    return list({f.usecase: f for f in figures}.values())
 
 
 @dataclass(frozen=True)

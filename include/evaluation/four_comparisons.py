@@ -181,13 +181,14 @@ def _self_test(
     for who, called in {"champion": "the champion against itself", "shuffled": "shuffled answers"}.items():
         if who not in answers:
             continue
-        decision, rule, _ = decide(spec, _evidence(spec, new, answers, drawn, who=who, seed=seed))
-        if decision != "keep_champion":
+        decision, rule, gates = decide(spec, _evidence(spec, new, answers, drawn, who=who, seed=seed))
+        refusing = [g.gate for g in gates if not g.passed and (g.gate == "gain" or who != "champion")]
+        if decision != "keep_champion" or not refusing:
             raise EvaluationError(
                 f"gate self-test of {spec.name} failed: {called} would get {decision!r} ({rule}); "
                 "no verdict can be trusted: tighten acceptance and comparison.min_gain in usecase.yaml"
             )
-        told.append(f"{called}: refused by {rule}")
+        told.append(f"{called}: refused by {refusing[0]}")
     return "; ".join(told)
 
 

@@ -1,0 +1,61 @@
+"""A real Prometheus that scrapes a real exporter, both on free ports of 127.0.0.1."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from include.adapters import metrics_exporter, metrics_server
+from include.contracts import Figure
+from include.operations.alerts import rules_text
+from include.settings import Settings
+from include.usecase import load_usecase
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.1)
+
+
+class Monitored:
+    """What the exporter reads, and the settings that both servers run on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.figures, self.broken = settings, list[Figure](), False
+
+    def read(self) -> list[Figure]:
+        if self.broken:
+            raise OSError("the lake is away")
+        return self.figures
+
+
+@pytest.fixture
+def monitored(tmp_path: Path) -> Iterator[Monitored]:
+    if not shutil.which("prometheus"):
+        pytest.skip("Prometheus is not installed: apt-get install prometheus")
+    settings = Settings(
+        home=tmp_path, prometheus_port=free_port(), exporter_port=free_port(), triton_metrics_port=free_port()
+    )
+    world = Monitored(settings)
+    metrics_server.configure(settings, rules_text([load_usecase("flight_delay")]))
+    exporter = metrics_exporter.start(world.read, settings.host, settings.exporter_port, cache_seconds=0.2)
+    process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: metrics_server.ready(settings), "Prometheus being ready")
+        yield world
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        exporter.stop()

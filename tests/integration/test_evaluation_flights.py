@@ -1,0 +1,115 @@
+"""The rules on real flights: what must be promoted is, what must not is not, and when the alert comes."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.contracts import Figure, Interval
+from include.evaluation.four_comparisons import Side, TestSet, compare
+from include.evaluation.metrics import score
+from include.operations import drift
+from include.operations.monitoring import measure
+from include.operations.retraining import decide
+from include.usecase import UseCase, load_usecase
+from tests.integration.evaluation_flights import CATEGORIES, FEATURES, Model, months
+
+pytestmark = pytest.mark.integration
+MONTHLY = 8000
+
+
+@lru_cache
+def spec() -> UseCase:
+    content = load_usecase("flight_delay").model_dump(by_alias=True)
+    bins = {f["name"]: f["bins"] for f in content["features"]} | {"precip": [0.001, 0.01, 0.05, 0.1, 0.3]}
+    content["features"] = [
+        {"name": f, "kind": "categorical" if f in CATEGORIES else "numeric", "from": "on_request", "bins": bins.get(f)}
+        for f in FEATURES
+    ]
+    content["freshness_hours"] = {}
+    return UseCase.model_validate(content)
+
+
+@lru_cache
+def model(*trained_on: int) -> Model:
+    return Model(*trained_on)
+
+
+def side(version: int, trained: Model, release: str | None = None) -> Side:
+    return Side(version, trained.predict, release, training_periods=trained.periods)
+
+
+def frozen(number: int) -> TestSet:
+    return TestSet(months(number), f"hash of {number}", [f"2013-{number:02d}"])
+
+
+def test_the_retrained_model_of_june_is_released() -> None:
+    found = compare(
+        spec(), candidate=side(2, model(1, 2, 4, 5)), champion=side(1, model(1, 2), "r0001"), old=frozen(3), new=frozen(6)
+    )
+    cells = {c.name: c.figure.value for c in found.cells if c.metric == "roc_auc"}
+    assert found.decision == "canary"
+    assert cells["A"] == pytest.approx(0.703, abs=0.015)
+    assert cells["C"] == pytest.approx(0.656, abs=0.015)
+    assert cells["D"] == pytest.approx(0.737, abs=0.015)
+    assert found.differences["D-C roc_auc"].low > 0.05
+    assert found.differences["C-A roc_auc"].high < -0.03
+
+
+def test_a_retrain_on_the_wrong_window_is_refused_in_december() -> None:
+    champion = model(1, 2, 3, 4, 5, 6, 7, 9, 10, 11)
+    found = compare(
+        spec(), candidate=side(2, model(9, 10, 11)), champion=side(1, champion, "r0001"), old=frozen(8), new=frozen(12)
+    )
+    assert (found.decision, found.rule) == ("keep_champion", "gain")
+    assert found.differences["D-C roc_auc"].high < -0.02
+
+
+def test_a_first_model_passes_on_absolute_limits() -> None:
+    found = compare(spec(), candidate=side(1, model(1, 2)), champion=None, old=None, new=frozen(3))
+    assert (found.decision, found.champion) == ("canary", None)
+
+
+def released() -> dict:
+    march = months(3)
+    answers = model(1, 2).predict(march)
+    auc = score("roc_auc", march["late"], answers)
+    return drift.baseline(spec(), march, answers, {"roc_auc": Interval(value=auc, low=auc, high=auc, n=len(march))})
+
+
+def monitored(number: int, baseline: dict, history: list[Figure], seed: int = 0) -> list[Figure]:
+    rows = months(number).sample(MONTHLY, random_state=seed).reset_index(drop=True)
+    log = rows[["flight_id", *FEATURES]].assign(
+        request_id=rows["flight_id"], release="r0001", latency_ms=1.0, probability=model(1, 2).predict(rows),
+        logged_at=pd.Timestamp(f"2013-{number:02d}-01", tz="UTC"),
+    )  # fmt: skip
+    events = rows[["flight_id", "late"]]
+    period = f"2013-{number:02d}"
+    return measure(spec(), "r0001", baseline, predictions=log, events=events, period=period, history=history)
+
+
+def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
+    baseline, history, seen = released(), list[Figure](), {}
+    for number in (4, 5, 6):
+        figures = monitored(number, baseline, history)
+        history += figures
+        seen[number] = {f.name: f.value for f in figures if not f.subject}
+    assert [seen[n]["breached"] for n in (4, 5, 6)] == [1, 0, 1]
+    assert [seen[n]["breached_windows"] for n in (4, 5, 6)] == [1, 1, 2]
+    assert min(seen[n]["drifted_features"] for n in (4, 5, 6)) >= 2  # drift in every month, also in good May
+    plan = decide(
+        spec(), alerts=[], figures_history=history, decisions_history=[], gate_results=[], period="2013-06", forced="test"
+    )
+    assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")
+
+
+def test_the_month_of_the_alert_does_not_depend_on_the_sample() -> None:
+    limit = released()["metrics"]["roc_auc"]["value"] - spec().monitoring.performance_loss
+    known = {n: (months(n)["late"].to_numpy(), model(1, 2).predict(months(n))) for n in (4, 5, 6)}
+    random, right = np.random.default_rng(0), 0
+    for _ in range(50):
+        rows = {n: random.choice(len(y), MONTHLY, replace=False) for n, (y, _) in known.items()}
+        breached = [score("roc_auc", known[n][0][rows[n]], known[n][1][rows[n]]) < limit for n in (4, 5, 6)]
+        right += breached == [True, False, True]
+    assert right >= 48

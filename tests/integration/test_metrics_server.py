@@ -1,0 +1,90 @@
+"""Exporter, rules and alerts on a real Prometheus."""
+
+import asyncio
+import shutil
+import subprocess
+
+import httpx
+import pytest
+
+from include.adapters.metrics_server import Prometheus, directory, firing
+from include.contracts import Alert, Figure
+from include.errors import ServiceError
+from tests.integration.metrics_server_fixtures import Monitored, free_port, monitored, wait_until
+
+__all__ = ["monitored"]
+pytestmark = pytest.mark.integration
+USECASE = "flight_delay"
+
+
+def figure(name: str, value: float, period: str = "2013-06", subject: str = "") -> Figure:
+    return Figure(usecase=USECASE, release="r0001", period=period, name=name, value=value, subject=subject)
+
+
+def ours(server: Prometheus) -> list[Alert]:
+    return [a for a in server.alerts(USECASE) if a.name != "MoebiusModelServerDown"]
+
+
+def test_an_alert_fires_for_the_newest_period_and_resolves_when_the_next_one_is_in_order(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    monitored.figures = [figure("breached_windows", 3, "2013-05"), figure("breached_windows", 1)]
+    wait_until(lambda: bool(server.query('moebius_figure{period="2013-06"}')), "the first scrape")
+    assert ours(server) == []
+    monitored.figures = [figure("breached_windows", 2), figure("psi", 3.5, subject="temp")]
+    wait_until(lambda: bool(ours(server)), "the alert")
+    [alert] = ours(server)
+    assert (alert.name, alert.severity, alert.value) == ("MoebiusPerformanceLoss", "retrain", 2.0)
+    assert (alert.usecase, alert.release, alert.period) == (USECASE, "r0001", "2013-06")
+    assert "lost more than" in alert.summary
+    assert "in 2 of the last 3 periods" in alert.summary
+    assert alert in asyncio.run(firing(monitored.settings.prometheus_url))
+    assert server.alerts("another") == []
+    monitored.figures.append(figure("breached_windows", 1, "2013-07"))
+    wait_until(lambda: ours(server) == [], "the end of the alert")
+
+
+def test_drift_asks_for_a_look_only(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    monitored.figures = [figure("drifted_features", 3)]
+    wait_until(lambda: bool(ours(server)), "the alert")
+    assert [(a.name, a.severity) for a in ours(server)] == [("MoebiusFeatureDrift", "look")]
+
+
+def test_figures_that_cannot_be_read_are_not_shown_stale(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    monitored.figures = [figure("roc_auc", 0.7)]
+    wait_until(
+        lambda: server.query("moebius_exporter_up") != [] and server.query("moebius_exporter_up")[0][1] == 1, "up"
+    )
+    monitored.broken = True
+    wait_until(lambda: server.query("moebius_exporter_up")[0][1] == 0, "the exporter saying so")
+    wait_until(lambda: server.query("moebius_figure") == [], "the figures going")
+    monitored.broken = False
+    wait_until(lambda: [v for _, v in server.query("moebius_figure")] == [0.7], "the figures coming back")
+
+
+def test_a_model_server_that_is_away_raises_an_alert(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    wait_until(lambda: [a.name for a in server.alerts(USECASE)] == ["MoebiusModelServerDown"], "the alert")
+    [alert] = server.alerts(USECASE)
+    assert (alert.severity, alert.release, alert.period) == ("look", "", "")
+
+
+def test_a_scalar_a_wrong_query_and_a_server_that_is_away(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    assert server.query("1 + 1") == [({}, 2.0)]
+    with pytest.raises(ServiceError, match="parse error"):
+        server.query("moebius_figure{")
+    away = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ServiceError, match="did not answer"):
+        Prometheus(away).query("up")
+    with pytest.raises(httpx.HTTPError):
+        asyncio.run(firing(away))
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_the_generated_files_satisfy_promtool(monitored: Monitored) -> None:
+    config = directory(monitored.settings) / "prometheus.yml"
+    checked = subprocess.run(["promtool", "check", "config", str(config)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "4 rules found" in checked.stdout

@@ -1,0 +1,19 @@
+"""The default use case with two features, for fast tests of the rules."""
+
+from typing import Any
+
+from include.usecase import UseCase, load_usecase
+
+
+def small_spec(**changes: Any) -> UseCase:
+    """``changes`` replace top-level parts of the spec; dictionaries are merged into the part."""
+    content = load_usecase("flight_delay").model_dump(by_alias=True)
+    content["features"] = [
+        {"name": "x", "kind": "numeric", "from": "on_request"},
+        {"name": "origin", "kind": "categorical", "from": "request"},
+    ]
+    content["freshness_hours"] = {}
+    content["comparison"]["resamples"] = 200
+    for name, value in changes.items():
+        content[name] = content[name] | value if isinstance(value, dict) else value
+    return UseCase.model_validate(content)

@@ -1,0 +1,106 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.contracts import Figure
+from include.errors import DataError
+from include.operations.monitoring import measure
+from tests.unit.operations.monitored_world import SPEC, baseline, month
+
+
+def figures(log: pd.DataFrame, truth: pd.DataFrame, **changes: Any) -> dict[tuple[str, str, str], Figure]:
+    arguments: dict[str, Any] = {"period": "2013-06", "release": "r0001", "baseline": baseline(), **changes}
+    found = measure(SPEC, predictions=log, events=truth, **arguments)
+    return {(f.release, f.name, f.subject): f for f in found}
+
+
+def value(found: dict, name: str, subject: str = "", release: str = "r0001") -> float:
+    return found[release, name, subject].value
+
+
+def test_a_good_month_is_measured_and_no_breach() -> None:
+    found = figures(*month(1))
+    auc = found["r0001", "roc_auc", ""]
+    assert auc.low is not None
+    assert auc.high is not None
+    assert auc.low < auc.value < auc.high
+    assert value(found, "rows") == value(found, "labelled") == auc.n == 2000
+    assert value(found, "duplicates") == value(found, "unmatched") == value(found, "breached") == 0
+    assert value(found, "latency_p50_ms") == pytest.approx(9.995)
+    assert value(found, "performance_loss") == pytest.approx(0.8 - auc.value)
+    assert value(found, "psi", "x") < 0.05
+    assert {"average_precision", "brier", "log_loss", "calibration_error", "label_rate"} <= {k[1] for k in found}
+
+
+def test_a_lost_skill_is_a_breach_and_drift_alone_is_not() -> None:
+    assert value(figures(*month(1, skill=0.2)), "breached") == 1
+    drifted = figures(*month(1, shift=2.0))
+    assert value(drifted, "breached") == 0
+    assert value(drifted, "drifted_features") == 1
+    assert value(drifted, "psi", "x") > 0.25
+
+
+def test_a_loss_that_chance_explains_is_no_breach() -> None:
+    found = figures(*month(1, n=60), baseline=baseline(0.86))
+    assert value(found, "performance_loss") > SPEC.monitoring.performance_loss
+    assert value(found, "breached") == 0
+
+
+def test_windows_count_periods_of_this_release_once() -> None:
+    def past(period: str, breached: float, release: str = "r0001") -> Figure:
+        return Figure(usecase="flight_delay", release=release, period=period, name="breached", value=breached)
+
+    history = [
+        past("2013-03", 1), past("2013-04", 0), past("2013-04", 1), past("2013-05", 0), past("2013-05", 1, "r0009"),
+        past("2013-06", 0),
+    ]  # fmt: skip
+    found = figures(*month(1, skill=0.2), history=history)
+    assert value(found, "breached_windows") == 2
+    assert found["r0001", "breached_windows", ""].n == 3
+
+
+def test_duplicates_late_labels_missing_values_and_other_releases() -> None:
+    log, truth = month(1)
+    again = log.head(10).assign(probability=0.5, logged_at=log["logged_at"].max() + pd.Timedelta("1h"))
+    other = log.tail(100).assign(release="r0002")
+    broken = pd.concat([log, again, other]).assign(x=lambda f: f["x"].where(np.arange(len(f)) % 4 > 0))
+    found = figures(broken, truth.head(1500))
+    assert (value(found, "rows"), value(found, "duplicates")) == (2010, 10)
+    assert (value(found, "labelled"), value(found, "unmatched")) == (1500, 500)
+    assert value(found, "missing", "x") == pytest.approx(0.25, abs=0.01)
+    assert value(found, "missing_increase") == pytest.approx(0.125, abs=0.01)
+
+
+def test_other_releases_are_rescored_on_the_same_rows_whatever_their_order() -> None:
+    log, truth = month(1)
+    shuffled = log.sample(frac=1, random_state=0)
+    found = figures(shuffled, truth, rescored={"r0000": 1 - shuffled["probability"].to_numpy()})
+    assert value(found, "counterfactual_roc_auc", release="r0000") == pytest.approx(1 - value(found, "roc_auc"), abs=1e-9)
+
+
+def test_skew_between_served_and_stored_features() -> None:
+    log, truth = month(1)
+    stored = log[["flight_id", "x", "origin"]].assign(x=lambda f: f["x"].astype("float32"))
+    stored.loc[:199, "origin"] = "EWR"
+    found = figures(log, truth, offline=stored)
+    assert (value(found, "feature_skew", "x"), value(found, "feature_skew", "origin")) == (0, 0.1)
+
+
+def test_no_labels_yet_and_no_predictions_give_what_is_known() -> None:
+    log, truth = month(1)
+    found = figures(log, truth.head(0))
+    assert value(found, "unmatched") == 2000
+    assert ("r0001", "roc_auc", "") not in found
+    assert {k[1] for k in figures(log, truth, release="r0007")} == {"rows", "duplicates"}
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    log, truth = month(1)
+    with pytest.raises(DataError, match=r"the prediction log of flight_delay lacks the columns \['probability'\]"):
+        figures(log.drop(columns="probability"), truth)
+    with pytest.raises(DataError, match="the baseline belongs to use case 'other'"):
+        figures(log, truth, baseline=baseline() | {"usecase": "other"})
+    with pytest.raises(DataError, match="3 rescored rows of r0000 for 2000 predictions"):
+        figures(log, truth, rescored={"r0000": np.zeros(3)})
