@@ -1,0 +1,55 @@
+# The verbs of Moebius; CI calls the same ones. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+TRITON_VENV := .venv-triton
+BIN := $(VENV)/bin
+RUN := PYTHONPATH=$(CURDIR) $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test up down status lint bench clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whole loop on the flights of 2013 (APPROVE=me: you approve in the UI)
+	@$(RUN) -m include.platform.requirements
+	@$(RUN) -m include.demo $(if $(APPROVE),--approve $(APPROVE))
+
+test: lint ## set up and run every test
+	@$(RUN) -m include.platform.requirements
+	$(BIN)/python -m pytest
+
+up: $(VENV)/.ready $(TRITON_VENV)/.ready ## start the platform without the demo
+	@$(RUN) -m include.platform.requirements
+	@$(RUN) -m include.platform up
+
+down: ## stop every process that up or demo started
+	@if [ -x $(BIN)/python ]; then $(RUN) -m include.platform down; fi
+
+status: $(VENV)/.ready ## what runs, where, and how much memory it takes
+	@$(RUN) -m include.platform status
+
+lint: $(VENV)/.ready $(TRITON_VENV)/.ready ## style, types, import contracts, DAG rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture
+
+bench: $(VENV)/.ready $(TRITON_VENV)/.ready ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
+	@$(RUN) -m tests.benchmarks $(NAME)
+
+clean: down ## remove all state (var/); the environments stay
+	rm -rf var
+
+$(VENV)/.ready: requirements.txt constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null || true
+	@touch $@
+
+$(TRITON_VENV)/.ready: triton_models/requirements.txt
+	$(PYTHON) -m venv $(TRITON_VENV)
+	$(TRITON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r triton_models/requirements.txt
+	@touch $@

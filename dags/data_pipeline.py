@@ -1,0 +1,102 @@
+"""# Data pipeline
+
+Brings one month from the source to the feature store: collect, gate the raw data, process and build
+features, gate the features, publish the snapshot, offline store, online store.
+
+**Runs** on the 1st of the following month by the use case's schedule; by hand or as a backfill with
+the month as *partition key* (`2013-04`) or as `period` in the form.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `collect` | the source has no such month, or a file is corrupt or has other columns | deliver a good file to `var/landing/<use case>/<month>/<table>.csv`, run the month again |
+| `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`, repair, run again |
+| `publish` | a concurrent writer won | it retries by itself; the previous snapshot stays readable |
+| `materialize` | the online store could not be written | clear the task; it is safe to repeat |
+
+Repeating a month is always safe: the same data gives the same snapshot.
+"""
+
+from airflow.sdk import CronPartitionTimetable, chain
+
+from include.orchestration import assets
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, run_period, step, text_param, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    features = assets.features(spec.name)
+
+    @step(**NO_RETRY)
+    def collect() -> dict[str, int]:
+        from include.data import ingestion
+        from include.services import services
+
+        return ingestion.collect(spec, run_period(), services().landing(spec), services().staging(spec, run_key()))
+
+    @step(**NO_RETRY)
+    def gate_raw() -> dict:
+        return _gate(spec, "raw")
+
+    @step()
+    def build_features() -> dict[str, int]:
+        from include.data import processing
+        from include.services import services
+
+        return processing.build(spec, run_period(), services().staging(spec, run_key()), services().lake)
+
+    @step(**NO_RETRY)
+    def gate_features() -> dict:
+        return _gate(spec, "features")
+
+    @step()
+    def publish() -> dict:
+        from include.data import versioning
+        from include.services import services
+
+        s = services()
+        staging = s.staging(spec, run_key())
+        return versioning.publish(spec, run_period(), staging, s.lake, s.snapshots(spec)).json_dict()
+
+    @step()
+    def offline_store(snapshot: dict) -> None:
+        from include.contracts import SnapshotRef
+        from include.data import versioning
+        from include.services import services
+
+        versioning.store_offline(spec, SnapshotRef(**snapshot), services().lake, services().feature_store)
+
+    @step(outlets=[features])
+    def materialize() -> None:
+        from include.data import versioning
+        from include.services import services
+
+        versioning.materialize(spec, run_period(), services().feature_store)
+        services().discard_staging(spec, run_key())
+
+    published = publish()
+    stored = offline_store(published)
+    chain(collect(), gate_raw(), build_features(), gate_features(), published, stored, materialize())
+
+
+def _gate(spec: UseCase, name: str) -> dict:
+    from include.data import quality
+    from include.services import services
+
+    s = services()
+    return quality.gate(spec, name, run_period(), s.staging(spec, run_key()), s.validator, s.lake).json_dict()
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        schedule=CronPartitionTimetable(usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format="%Y-%m"),
+        end_date=usecase.periods_end,
+        params={"period": text_param(None, "Month", "Only for a run without a partition key, like 2013-04.", MONTH)},
+    ):
+        build(usecase)

@@ -1,0 +1,54 @@
+"""# Monitoring
+
+Ships the prediction log into the lake, joins the month's predictions with the truth that arrived, and writes
+quality, drift, calibration and latency figures per release. Prometheus scrapes them; its rules decide what is
+an alert.
+
+**Runs** when a month's features are published (its truth came with it), or by hand with a month.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `ship_predictions` | the lake could not be written | clear it; nothing is lost or doubled, the spool is acknowledged after the commit |
+| `measure` | the release's monitoring baseline is missing or changed | the release directory was tampered with: roll back to another release |
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, chain
+
+from include.orchestration import assets
+from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    health = assets.health(spec.name)
+
+    @step()
+    def ship_predictions() -> int:
+        from include.loop.monitoring import ship_predictions
+        from include.services import services
+
+        return ship_predictions(spec, services())
+
+    @step(outlets=[health])
+    def measure() -> dict[str, float]:
+        from include.loop.monitoring import monitor
+        from include.services import services
+
+        return monitor(spec, services(), run_period())
+
+    chain(ship_predictions(), measure())
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ops",
+        component="monitoring",
+        doc=__doc__,
+        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
+        params={"period": text_param(None, "Month", "Only for a run without a partition key, like 2013-04.", MONTH)},
+    ):
+        build(usecase)

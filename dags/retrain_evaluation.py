@@ -1,0 +1,95 @@
+"""# Retrain evaluation
+
+The **four comparisons**: serving model and candidate, each on the test set from before the deployment and on
+the newest one. Gates: acceptance criteria, gain on new data, no forgetting, no slice harmed. The verdict, its
+reason and every figure are stored with the model version.
+
+**Runs** on a new candidate, or by hand with a model version.
+
+**When it waits**: `approve` is a *required action* (see the bell in the navigation, or the task's tab):
+read the verdict and approve or reject. A rejection is recorded and the champion keeps serving.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `compare` | a test set was seen in training, the gate self-test failed, or what serves is not what the records say | read the message; nothing was changed; never deploy around it |
+"""
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import chain, task
+from airflow.task.trigger_rule import TriggerRule
+
+from include.orchestration import assets
+from include.orchestration.dags import NO_RETRY, emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    candidate, approved = assets.candidate(spec.name), assets.approved(spec.name)
+
+    @step(**NO_RETRY)
+    def compare(params: dict | None = None) -> dict:
+        from include.loop.retrain_evaluation import evaluate
+        from include.services import services
+
+        version = triggering_extra(candidate.name).get("version") or (params or {}).get("version")
+        return evaluate(spec, services(), version).json_dict()
+
+    @step(multiple_outputs=False)
+    def explain(verdict: dict) -> str:
+        from include.contracts import Verdict
+        from include.evaluation.verdict import render
+
+        return render(Verdict(**verdict))
+
+    @task.branch
+    def route(verdict: dict) -> str:
+        if verdict["decision"] in ("keep_champion", "data_problem"):
+            return "keep_champion"
+        policy = spec.approval.first_release if verdict["champion"] is None else spec.approval.retrain
+        by_policy = policy == "policy" and verdict["decision"] != "ask_human"
+        return "approve_by_policy" if by_policy else "approve"
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject=f"{spec.title}: may the candidate replace the serving model?",
+        body="{{ ti.xcom_pull(task_ids='explain') }}",
+    )
+
+    @step()
+    def approve_by_policy() -> str:
+        return "approved by the policy in the use case's spec"
+
+    @step()
+    def keep_champion(verdict: dict) -> str:
+        return f"the champion keeps serving: {verdict['reason']}"
+
+    @step(outlets=[approved], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def hand_over(verdict: dict, ti: object = None) -> None:
+        from include.contracts import Verdict
+        from include.loop.retrain_evaluation import record_approval
+        from include.services import services
+
+        answer = ti.xcom_pull(task_ids="approve")  # type: ignore[attr-defined]
+        bound = record_approval(spec, services(), Verdict(**verdict), answer)
+        emit(approved, version=verdict["candidate"], verdict=bound)
+
+    verdict = compare()
+    report, branch = explain(verdict), route(verdict)
+    chain(report, branch, [approve, approve_by_policy(), keep_champion(verdict)])
+    handed = hand_over(verdict)
+    chain([approve, branch.operator.dag.get_task("approve_by_policy")], handed)
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ml",
+        component="evaluation",
+        doc=__doc__,
+        schedule=[assets.candidate(usecase.name)],
+        params={"version": text_param(None, "Model version", "Registered version to evaluate, like 2.", r"^[1-9]\d*$")},
+    ):
+        build(usecase)

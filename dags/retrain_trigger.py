@@ -1,0 +1,64 @@
+"""# Retrain trigger
+
+Asks *why* the model decayed before it asks for a new one. Collects the alerts and figures, finds the cause
+(covariate shift, label shift, concept change, data fault, staleness), decides, and records the decision with
+its reason. Drift alone is worth a look; confirmed performance loss is worth a retrain; faulty data is repaired
+first.
+
+**Runs** when Prometheus alerts fire (asset watcher), or by hand: `force` starts a retrain without an alert and
+says so in the record.
+
+**When it fails**: `decide` needs Prometheus and the lake; `make status` tells which is down. Clear it then.
+"""
+
+from airflow.sdk import Param, chain, task
+
+from include.orchestration import assets
+from include.orchestration.dags import emit, moebius_dag, step, triggering_extra, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    alerts, plan = assets.alerts(spec.name), assets.retrain_plan(spec.name)
+
+    @step()
+    def decide(params: dict | None = None) -> dict:
+        from include.loop.retrain_trigger import decide_retrain
+        from include.services import services
+
+        event = triggering_extra(alerts.name)
+        raised = event.get("payload", event).get("alerts", [])
+        return decide_retrain(spec, services(), raised, force=(params or {})["force"]).json_dict()
+
+    @task.branch
+    def route(decision: dict) -> str:
+        return "start_training" if decision["decision"] == "retrain" else "keep_champion"
+
+    @step(outlets=[plan])
+    def start_training(decision: dict) -> str:
+        emit(plan, **{key: decision[key] for key in ("name", "train_from", "train_to", "test_period")})
+        return decision["action"]
+
+    @step()
+    def keep_champion(decision: dict) -> str:
+        return decision["action"]
+
+    decision = decide()
+    chain(route(decision), [start_training(decision), keep_champion(decision)])
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ops",
+        component="retraining",
+        doc=__doc__,
+        schedule=[assets.alerts(usecase.name)],
+        params={
+            "force": Param(
+                False, type="boolean", title="Retrain without an alert", description="The record will say who forced it."
+            )
+        },
+    ):
+        build(usecase)

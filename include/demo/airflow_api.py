@@ -1,0 +1,139 @@
+"""The operator's hands: Airflow's public REST API."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from include.errors import MoebiusError, ServiceError
+from include.settings import Settings
+
+UNFINISHED = ("queued", "running")
+
+
+class RunFailedError(MoebiusError):
+    """A DAG run failed; names the run, the task and where its log is."""
+
+
+class Airflow:
+    """A logged-in operator.
+
+    ``watch`` is called with every poll of a run that is waited for: (run, its task instances).
+    """
+
+    def __init__(self, settings: Settings, watch: Callable[[dict, list[dict]], None]) -> None:
+        self.settings, self.watch = settings, watch
+        self._http = httpx.Client(base_url=f"{settings.airflow_url}/api/v2", timeout=30, trust_env=False)
+        self._login()
+
+    def _login(self) -> None:
+        login = {"username": self.settings.airflow_user, "password": self.settings.airflow_password}
+        answer = httpx.post(f"{self.settings.airflow_url}/auth/token", json=login, timeout=30, trust_env=False)
+        if not answer.is_success:
+            raise ServiceError(f"Airflow refused the login of {login['username']!r}: {answer.status_code} {answer.text}")
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def call(self, method: str, path: str, **options: Any) -> dict:
+        """One REST call; a passing connection fault or 5xx is tried again for half a minute."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                answer = self._http.request(method, path, **options)
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    raise ServiceError(f"Airflow at {self._http.base_url} does not answer: {error}") from error
+            else:
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    self._login()
+                elif answer.is_success:
+                    return answer.json()
+                elif answer.is_client_error or time.monotonic() > deadline:
+                    raise ServiceError(f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}")
+            time.sleep(0.5)
+
+    def dags(self) -> set[str]:
+        return {d["dag_id"] for d in self.call("GET", "/dags", params={"limit": 200})["dags"]}
+
+    def import_errors(self) -> list[str]:
+        errors = self.call("GET", "/importErrors")["import_errors"]
+        return [f"{e['filename']}: {e['stack_trace']}" for e in errors]
+
+    def trigger(self, dag_id: str, conf: dict | None = None, partition_key: str | None = None) -> dict:
+        body = {"logical_date": None, "conf": conf or {}, "partition_key": partition_key}
+        return self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
+
+    def runs(self, dag_id: str) -> list[dict]:
+        """Newest first."""
+        query = {"order_by": "-run_after", "limit": 100}
+        return self.call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+
+    def find(self, dag_id: str, *, after: datetime | None = None, partition: str | None = None) -> dict | None:
+        """The newest run of the DAG that is not older than ``after`` and has the partition key."""
+        for run in self.runs(dag_id):
+            fresh = after is None or datetime.fromisoformat(run["run_after"]) >= after
+            if fresh and (partition is None or run["partition_key"] == partition):
+                return run
+        return None
+
+    def unfinished(self, dag_ids: Iterator[str] | list[str]) -> list[dict]:
+        return [run for dag_id in dag_ids for run in self.runs(dag_id) if run["state"] in UNFINISHED]
+
+    def tasks(self, run: dict) -> list[dict]:
+        path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
+        return self.call("GET", path, params={"limit": 100})["task_instances"]
+
+    def wait(self, run: dict, on_question: Callable[[dict], None] | None = None) -> dict:
+        """Wait until the run ended well.
+
+        Raises
+        ------
+        RunFailedError
+            it failed; names DAG, task and log file.
+        """
+        while True:
+            run = self.call("GET", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}")
+            tasks = self.tasks(run)
+            self.watch(run, tasks)
+            if on_question:
+                for task in tasks:
+                    if task["state"] == "awaiting_input":
+                        on_question(task)
+            if run["state"] == "success":
+                return run
+            if run["state"] == "failed":
+                raise RunFailedError(self._failure(run, tasks))
+            time.sleep(0.4)
+
+    def wait_for(self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 60) -> dict:
+        """The run that an asset event starts; ServiceError when none appears in time."""
+        deadline = time.monotonic() + seconds
+        while (run := self.find(dag_id, after=after, partition=partition)) is None:
+            if time.monotonic() > deadline:
+                raise ServiceError(f"no run of {dag_id} started within {seconds:.0f} s; is it paused in the Airflow UI?")
+            time.sleep(0.3)
+        return run
+
+    def question(self, task: dict) -> dict:
+        return self.call("GET", f"{_task_path(task)}/hitlDetails")
+
+    def answer(self, task: dict, option: str) -> dict:
+        body = {"chosen_options": [option], "params_input": {}}
+        return self.call("PATCH", f"{_task_path(task)}/hitlDetails", json=body)
+
+    def _failure(self, run: dict, tasks: list[dict]) -> str:
+        failed = next((t for t in tasks if t["state"] == "failed"), None)
+        if failed is None:
+            return f"{run['dag_id']} run {run['dag_run_id']} failed; see {self.settings.airflow_url}/dags/{run['dag_id']}"
+        logs = self.settings.airflow_home / "logs" / f"dag_id={run['dag_id']}" / f"run_id={run['dag_run_id']}"
+        log = logs / f"task_id={failed['task_id']}" / f"attempt={failed['try_number']}.log"
+        return f"{run['dag_id']}: task '{failed['task_id']}' failed (run {run['dag_run_id']}).\nLog: {log}"
+
+
+def _task_path(task: dict) -> str:
+    return f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/{task['map_index']}"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,106 @@
+"""Live progress: which DAG run, which task, elapsed, what is next; and where the time went."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]-[/]", "upstream_failed": "[red]·[/]"}
+
+
+class Progress:
+    """Shows one stage at a time on a terminal; on a pipe it prints one line per stage and task."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.started = time.monotonic()
+        self.task_seconds: dict[str, float] = defaultdict(float)
+        self.run_seconds: dict[str, float] = defaultdict(float)
+        self.stage_seconds: dict[str, float] = defaultdict(float)
+        self._live: Live | None = None
+        self._stage, self._next = "", ""
+        self._counted: set[str] = set()
+        self._printed: set[tuple[str, str, int]] = set()
+        self._status = ""
+
+    @contextmanager
+    def stage(self, kind: str, title: str, then: str = "") -> Iterator[None]:
+        """A stage of the play; ``kind`` groups the time report, ``then`` says what comes next."""
+        self._stage, self._next, self._status = title, then, ""
+        begun = time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(f"{self._clock()} {title}", highlight=False)
+        with Live(self._table([]), console=self.console, transient=True, refresh_per_second=4) as live:
+            self._live = live if self.console.is_terminal else None
+            yield
+        self._live = None
+        took = time.monotonic() - begun
+        self.stage_seconds[kind] += took
+        if self.console.is_terminal:
+            self.console.print(f"{self._clock()} [green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}", highlight=False)
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(f"{self._clock()}   {text}", highlight=False)
+
+    def status(self, text: str) -> None:
+        """What a stage without a DAG run is doing."""
+        self._status = text
+        if self._live:
+            self._live.update(self._table([]))
+
+    def watch(self, run: dict, tasks: list[dict]) -> None:
+        """Show a run; when it has ended, count its time once."""
+        if self._live:
+            self._live.update(self._table(tasks, run))
+        else:
+            self._print_new(run, tasks)
+        if run["state"] in ("success", "failed") and run["dag_run_id"] not in self._counted:
+            self._counted.add(run["dag_run_id"])
+            family = run["dag_id"].split(".")[1]
+            self.task_seconds[family] += sum(t["duration"] or 0 for t in tasks if t["operator"] != "ApprovalOperator")
+            self.run_seconds[family] += _seconds(run["start_date"], run["end_date"])
+
+    def _table(self, tasks: list[dict], run: dict | None = None) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.add_row(self._clock(), f"[bold]{self._stage}[/]{self._suffix()}")
+        if run:
+            done = " ".join(f"{MARKS[t['state']]}{t['task_id']}" for t in _in_order(tasks) if t["state"] in MARKS)
+            busy = [f"{t['task_id']} ({t['state']})" for t in tasks if t["state"] and t["state"] not in ENDED]
+            table.add_row("", f"[cyan]{run['dag_id']}[/] {done} [yellow]{', '.join(busy)}[/]")
+        if self._next:
+            table.add_row("", f"[dim]next: {self._next}[/]")
+        return table
+
+    def _print_new(self, run: dict, tasks: list[dict]) -> None:
+        for task in _in_order(tasks):
+            key = (run["dag_run_id"], task["task_id"], task["try_number"])
+            if task["state"] in ("success", "failed") and key not in self._printed:
+                self._printed.add(key)
+                self.console.print(
+                    f"{self._clock()}   {run['dag_id']}: {task['task_id']} {task['state']} ({task['duration'] or 0:.1f} s)",
+                    highlight=False,
+                )
+
+    def _suffix(self) -> str:
+        return f" [dim]{self._status}[/]" if self._status else ""
+
+    def _clock(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+        return f"[dim]{minutes:02d}:{seconds:02d}[/]"
+
+
+def _in_order(tasks: list[dict]) -> list[dict]:
+    return sorted(tasks, key=lambda t: t["start_date"] or "9")
+
+
+def _seconds(start: str | None, end: str | None) -> float:
+    if not start or not end:
+        return 0.0
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -1,0 +1,230 @@
+"""The play: a year of months, from the first release until a retrained one has been monitored for a month."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from include.contracts import Period, write_atomically
+from include.demo.airflow_api import Airflow, now
+from include.demo.progress import Progress
+from include.demo.world import Traffic
+from include.errors import ServiceError
+from include.services import Services
+from include.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Script:
+    """How much of the year is played, and who approves.
+
+    ``sample`` is requests per month; ``canary_rate`` requests per second while a rollout is judged.
+    """
+
+    usecase: str
+    training_months: int = 3
+    sample: int = 8000
+    canary_rate: float = 80.0
+    approve: str = "demo"
+    last: str | None = None
+
+
+class Scenario:
+    """Plays the loop through DAG runs and public interfaces; what is done already is not done again."""
+
+    def __init__(self, spec: UseCase, services: Services, airflow: Airflow, progress: Progress, script: Script) -> None:
+        self.spec, self.services, self.airflow = spec, services, airflow
+        self.progress, self.script = progress, script
+        self.memory = Memory(services.settings.home / "demo" / "progress.json")
+        self.months = Period.between(spec.periods.first, script.last or spec.periods.last)
+
+    def play(self) -> None:
+        """Raises RunFailedError or ServiceError with what failed and where the log is."""
+        history, live = self.months[: self.script.training_months], self.months[self.script.training_months :]
+        self._finish_open_runs()
+        for month in history:
+            self.publish(month, then="the first training")
+        self.first_release()
+        for month in live:
+            self.live_month(month)
+            if self._retrained_and_monitored():
+                return
+        self.progress.note(f"[yellow]no retrained release was monitored by {self.months[-1].key}[/]")
+
+    # -- stages
+    def publish(self, month: Period, then: str) -> None:
+        if month.key in self.services.published(self.spec):
+            return
+        with self.progress.stage("data pipeline", f"{month.key}: data pipeline", then):
+            self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month.key))
+
+    def first_release(self) -> None:
+        if self.services.rollout_state(self.spec) is None:
+            begun = now()
+            with self.progress.stage("training", "first training", "four comparisons (first release: no champion yet)"):
+                self.airflow.wait(self.airflow.trigger(self._dag("training"), {"trials": 0, "task_runtime": "local"}))
+            self._evaluate_and_deploy(begun, None)
+
+    def live_month(self, month: Period) -> None:
+        if self.memory.done(month.key, "closed"):
+            return
+        self._send(month)
+        self.publish(month, then="monitoring, when the truth has come")
+        self._monitor(month)
+        self._respond(month)
+        self.memory.mark(month.key, "closed")
+
+    def _send(self, month: Period) -> None:
+        traffic = self._take_traffic(month)
+        if self.memory.done(month.key, "traffic"):
+            return
+        with self.progress.stage("live traffic", f"{month.key}: live traffic over gRPC", "the month's data pipeline"):
+            traffic.rate = None
+            self._show(traffic)
+        self._close_traffic(month, traffic)
+
+    def _monitor(self, month: Period) -> None:
+        with self.progress.stage("monitoring", f"{month.key}: monitoring", "Prometheus scrapes, its rules decide"):
+            self.airflow.wait(self.airflow.wait_for(self._dag("monitoring"), partition=month.key))
+
+    def _respond(self, month: Period) -> None:
+        begun = now() - timedelta(seconds=30)
+        with self.progress.stage("alerting", f"{month.key}: alerts"):
+            alerts = self._settled_alerts(month)
+            self.progress.status(", ".join(sorted({a.name for a in alerts})) or "none")
+        self.memory.mark(month.key, "alerts", sorted({a.name for a in alerts}))
+        if not alerts:
+            return
+        with self.progress.stage("retrain trigger", f"{month.key}: the watcher starts retrain_trigger", "why did it decay?"):
+            decision = self._decision(begun, month)
+        self.progress.note(f"decision: [bold]{decision['decision']}[/]: {decision['cause']}. {decision['action']}")
+        if decision["decision"] == "retrain":
+            self._retrain(begun, month)
+
+    def _retrain(self, begun: datetime, month: Period) -> None:
+        with self.progress.stage("training", f"{month.key}: retraining by plan", "the four comparisons"):
+            self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=begun))
+        following = month.shift(1)
+        self._evaluate_and_deploy(begun, following if following in self.months else None)
+
+    def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
+        with self.progress.stage("evaluation", "the four comparisons", "deployment"):
+            run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
+            self.airflow.wait(run, on_question=self._approve)
+        verdict = self.services.latest_verdict(self.spec)
+        self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
+        if verdict.decision in ("keep_champion", "data_problem"):
+            return
+        with self.progress.stage("deployment", "deployment to Triton", "live traffic"):
+            self._deploy_under_traffic(begun, following)
+
+    def _deploy_under_traffic(self, begun: datetime, following: Period | None) -> None:
+        """While a canary is judged, the clients of the next month are already there."""
+        traffic = self._take_traffic(following) if following else None
+        sender = None
+        if traffic:
+            traffic.rate = self.script.canary_rate
+            sender = threading.Thread(target=traffic.run, daemon=True)
+            sender.start()
+        try:
+            self.airflow.wait(self.airflow.wait_for(self._dag("deployment"), after=begun))
+        finally:
+            if traffic:
+                traffic.rate = None
+        if traffic and sender:
+            self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
+            self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
+            sender.join()
+            self._close_traffic(following, traffic)
+
+    # -- helpers
+    def _dag(self, family: str) -> str:
+        return f"{self.spec.name}.{family}"
+
+    def _finish_open_runs(self) -> None:
+        """An interrupted demo may have left runs: let them end before anything new is asked."""
+        families = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
+        for run in self.airflow.unfinished([self._dag(f) for f in families]):
+            with self.progress.stage("resume", f"an earlier run of {run['dag_id']} is still under way"):
+                self.airflow.wait(run, on_question=self._approve)
+
+    def _take_traffic(self, month: Period) -> Traffic:
+        return Traffic(self.spec, self.services, month, self.script.sample)
+
+    def _show(self, traffic: Traffic) -> None:
+        sender = threading.Thread(target=traffic.run, daemon=True)
+        sender.start()
+        while sender.is_alive():
+            sender.join(0.3)
+            self.progress.status(f"{traffic.sent}/{traffic.total} requests, {traffic.failed} failed")
+
+    def _close_traffic(self, month: Period, traffic: Traffic) -> None:
+        if traffic.sent < traffic.total or not traffic.total:
+            raise ServiceError(f"live traffic of {month.key} stopped after {traffic.sent} of {traffic.total} requests")
+        if traffic.failed > traffic.total * 0.01:
+            raise ServiceError(f"{traffic.failed} of {traffic.total} requests of {month.key} failed; see `make status`")
+        figures = {"sent": traffic.sent, "failed": traffic.failed, "seconds": round(traffic.seconds, 1)}
+        self.memory.mark(month.key, "traffic", {**figures, "answers": traffic.answers})
+
+    def _settled_alerts(self, month: Period) -> list:
+        """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
+        deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month.key}"}}'
+        while not self.services.metrics_server.query(f"count({selector})"):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"Prometheus did not scrape the figures of {month.key} within 60 s; see `make status`")
+            time.sleep(0.3)
+        time.sleep(3 * self.services.settings.scrape_seconds)
+        return [a for a in self.services.metrics_server.alerts(self.spec.name) if a.period == month.key]
+
+    def _decision(self, begun: datetime, month: Period) -> dict:
+        """The strongest decision that the watcher's runs took on this month."""
+        run = self.airflow.wait_for(self._dag("retrain_trigger"), after=begun)
+        while True:
+            self.airflow.wait(run)
+            later = self.airflow.unfinished([self._dag("retrain_trigger")])
+            if not later:
+                break
+            run = later[0]
+        decisions = [d for d in self.services.decisions(self.spec) if any(a["period"] == month.key for a in d["alerts"])]
+        if not decisions:
+            raise ServiceError(f"retrain_trigger ran, but recorded no decision on {month.key}")
+        return next((d for d in decisions if d["decision"] == "retrain"), decisions[-1])
+
+    def _approve(self, task: dict) -> None:
+        question = self.airflow.question(task)
+        if question.get("response_received"):
+            return
+        if self.script.approve == "me":
+            where = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}"
+            self.progress.status(f"waits for you: approve or reject at {where}")
+            return
+        self.airflow.answer(task, "Approve")
+        self.progress.note("required action 'approve': the demo answered [bold]Approve[/] by REST, as the operator")
+
+    def _retrained_and_monitored(self) -> bool:
+        state = self.services.rollout_state(self.spec)
+        releases = self.services.releases.all(self.spec.name)
+        if state is None or len(releases) < 2:
+            return False
+        return state.champion != releases[0].name and any(
+            f.release == state.champion and f.name == self.spec.metrics.primary for f in self.services.figures(self.spec)
+        )
+
+
+class Memory:
+    """What the demo has done, so that an interrupted one resumes: one small JSON, replaced atomically."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.content: dict[str, dict] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def mark(self, month: str, what: str, value: object = True) -> None:
+        self.content.setdefault(month, {})[what] = value
+        write_atomically(self.path, json.dumps(self.content, indent=1))
+
+    def done(self, month: str, what: str) -> bool:
+        return what in self.content.get(month, {})
+
+

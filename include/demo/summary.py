@@ -1,0 +1,158 @@
+"""What the demo has shown: the table of months, the four cells, where the time went, where to look."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from include.contracts import Cell, Figure, Verdict, write_atomically
+from include.demo.progress import Progress
+from include.services import Services
+from include.usecase import UseCase
+
+MIB = 1024 * 1024
+
+
+def collect(spec: UseCase, services: Services, progress: Progress, memory: dict, memory_bytes: dict[str, int]) -> dict[str, Any]:
+    """Everything that is printed, as one JSON object."""
+    settings = services.settings
+    return {
+        "usecase": spec.name,
+        "metric": spec.metrics.primary,
+        "months": months(spec, services.figures(spec), memory),
+        "verdicts": [v.json_dict() for v in services.verdicts(spec)],
+        "decisions": services.decisions(spec),
+        "releases": [r.json_dict() for r in services.releases.all(spec.name)],
+        "requests_during_swap": memory.get("canary", {}).get("requests"),
+        "seconds": {
+            "total": round(sum(progress.stage_seconds.values()), 1),
+            "stages": {k: round(v, 1) for k, v in progress.stage_seconds.items()},
+            "tasks": {k: round(v, 1) for k, v in progress.task_seconds.items()},
+            "orchestration": {k: round(v - progress.task_seconds[k], 1) for k, v in progress.run_seconds.items()},
+        },
+        "memory_mib": {name: round(size / MIB) for name, size in memory_bytes.items()},
+        "addresses": {
+            "airflow": {"url": settings.airflow_url, "user": settings.airflow_user, "password": settings.airflow_password},
+            "mlflow": {"url": settings.mlflow_url},
+            "prometheus": {"url": settings.prometheus_url},
+        },
+    }
+
+
+def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str, Any]]:
+    """One row per monitored month and release, newest last; shadow figures of replaced releases included."""
+    rows = []
+    for period, release in sorted({(f.period, f.release) for f in figures}):
+        mine = {f.name: f for f in figures if (f.period, f.release) == (period, release) and not f.subject}
+        auc = mine.get(spec.metrics.primary) or mine.get(f"counterfactual_{spec.metrics.primary}")
+        if auc is None:
+            continue
+        rows.append(
+            {
+                "month": period,
+                "release": release,
+                "served": spec.metrics.primary in mine,
+                "value": auc.value,
+                "low": auc.low,
+                "high": auc.high,
+                "n": auc.n,
+                "loss": _value(mine, "performance_loss"),
+                "drifted_features": _value(mine, "drifted_features"),
+                "alerts": memory.get(period, {}).get("alerts", []),
+            }
+        )
+    return rows
+
+
+def _value(figures: dict[str, Figure], name: str) -> float | None:
+    return figures[name].value if name in figures else None
+
+
+def write(summary: dict[str, Any], path: Path) -> None:
+    write_atomically(path, json.dumps(summary, indent=1))
+
+
+def show(summary: dict[str, Any], console: Console, path: Path) -> None:
+    console.print()
+    console.print(_month_table(summary))
+    for verdict in map(Verdict.model_validate, summary["verdicts"]):
+        console.print(_cell_table(verdict, summary["metric"]))
+        console.print(f"  verdict [bold]{verdict.decision}[/] ({verdict.rule}): {verdict.reason}\n", highlight=False)
+    console.print(_better(summary), highlight=False)
+    if swap := summary["requests_during_swap"]:
+        console.print(f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed", highlight=False)
+    console.print(_time_table(summary))
+    console.print(_places(summary, path), highlight=False)
+
+
+def _month_table(summary: dict[str, Any]) -> Table:
+    table = Table(title=f"{summary['usecase']}, month by month", title_justify="left")
+    for column in ("month", "release", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
+        table.add_column(column)
+    for row in summary["months"]:
+        name = row["release"] if row["served"] else f"[dim]{row['release']} (replaced, for comparison)[/]"
+        interval = f"{row['low']:.3f} to {row['high']:.3f}" if row["low"] is not None else ""
+        loss = f"{row['loss']:+.3f}" if row["loss"] is not None else ""
+        drifted = f"{row['drifted_features']:.0f}" if row["drifted_features"] is not None else ""
+        alerts = ", ".join(row["alerts"]) if row["served"] else ""
+        table.add_row(row["month"], name, f"{row['value']:.3f}", interval, loss, drifted, alerts)
+    return table
+
+
+def _cell_table(verdict: Verdict, metric: str) -> Table:
+    title = f"four comparisons of model version {verdict.candidate}"
+    title += f" with serving version {verdict.champion}" if verdict.champion else " (first release)"
+    table = Table(title=title, title_justify="left")
+    for column in ("cell", "model", "test set", metric, "interval", "n"):
+        table.add_column(column)
+    for cell in verdict.cells:
+        if cell.metric == metric:
+            table.add_row(cell.name, cell.model, cell.test_set, *_figure(cell))
+    for name, difference in verdict.differences.items():
+        table.add_row("", name, "", f"{difference.value:+.4f}", f"{difference.low:+.4f} to {difference.high:+.4f}", "")
+    return table
+
+
+def _figure(cell: Cell) -> tuple[str, str, str]:
+    return f"{cell.figure.value:.4f}", f"{cell.figure.low:.4f} to {cell.figure.high:.4f}", str(cell.figure.n)
+
+
+def _better(summary: dict[str, Any]) -> str:
+    lines = []
+    for row in summary["months"]:
+        others = [o for o in summary["months"] if o["month"] == row["month"] and not o["served"]]
+        lines += [
+            f"  {row['month']}: {row['release']} scores {row['value']:.3f}, the replaced {other['release']} would have scored "
+            f"{other['value']:.3f} on the same requests ({row['value'] - other['value']:+.3f})"
+            for other in others
+            if row["served"]
+        ]
+    return "\n".join(lines)
+
+
+def _time_table(summary: dict[str, Any]) -> Table:
+    seconds = summary["seconds"]
+    table = Table(title=f"where {seconds['total']:.0f} s went", title_justify="left")
+    for column in ("DAG family", "in tasks, s", "orchestration, s"):
+        table.add_column(column, justify="right" if column.endswith("s") else "left")
+    for family, inside in seconds["tasks"].items():
+        table.add_row(family, f"{inside:.0f}", f"{seconds['orchestration'].get(family, 0):.0f}")
+    for stage in ("platform", "live traffic", "alerting"):
+        if stage in seconds["stages"]:
+            table.add_row(stage, f"{seconds['stages'][stage]:.0f}", "")
+    return table
+
+
+def _places(summary: dict[str, Any], path: Path) -> str:
+    places, memory = summary["addresses"], summary["memory_mib"]
+    airflow = places["airflow"]
+    return (
+        f"\n  Airflow     {airflow['url']}   login {airflow['user']} / {airflow['password']}"
+        f"\n  MLflow      {places['mlflow']['url']}"
+        f"\n  Prometheus  {places['prometheus']['url']}"
+        f"\n  memory      {sum(memory.values())} MiB ({', '.join(f'{k} {v}' for k, v in memory.items())})"
+        f"\n  summary     {path}"
+        "\n  The platform keeps running; `make down` stops it."
+    )

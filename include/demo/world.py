@@ -1,0 +1,108 @@
+"""The outside world of the demo: clients that ask for predictions while the weather feed goes on."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import pandas as pd
+
+from include.contracts import Period
+from include.errors import MoebiusError
+from include.services import Services
+from include.usecase import UseCase
+
+CLIENTS = 2
+
+
+@dataclass
+class Traffic:
+    """One month of live requests, in the order of event time.
+
+    Before the events of an hour are sent, the feature rows known by then are pushed into the online store,
+    as a streaming feed would. ``rate`` (requests per second) may be changed while it runs; None is full speed.
+    """
+
+    spec: UseCase
+    services: Services
+    period: Period
+    sample: int
+    rate: float | None = None
+    sent: int = 0
+    failed: int = 0
+    total: int = 0
+    seconds: float = 0.0
+    answers: dict[str, int] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Send the month; raises what a client raised last when more than 1 % of the requests failed."""
+        begun = time.monotonic()
+        events, feed = self._events(), self._feed()
+        self.total = len(events)
+        work: queue.Queue = queue.Queue(maxsize=64)
+        clients = [threading.Thread(target=self._client, args=(work,), daemon=True) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for hour, rows in events.groupby(events[self.spec.event.time].dt.floor("h"), sort=True):
+            work.join()  # requests of an hour see the features of that hour, not of the next
+            self._push(feed, hour)
+            for row in rows.to_dict("records"):
+                self._pace()
+                work.put(row)
+            if self._stop.is_set():
+                break
+        for _ in clients:
+            work.put(None)
+        for client in clients:
+            client.join()
+        self.seconds += time.monotonic() - begun
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _events(self) -> pd.DataFrame:
+        events = self.services.world_events(self.spec, self.period)
+        if len(events) > self.sample:
+            events = events.sample(self.sample, random_state=self.period.start.month)
+        return events.sort_values(self.spec.event.time)
+
+    def _feed(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """(view, rows of one hour) in time order; empty when the use case streams nothing."""
+        features = import_module(f"include.usecases.{self.spec.name}.features")
+        live = features.live_rows(self.period, self.services.landing(self.spec))
+        for view, rows in live.items():
+            for _, hour in rows.groupby("event_timestamp", sort=True):
+                yield view, hour
+
+    def _push(self, feed: Iterator[tuple[str, pd.DataFrame]], hour: pd.Timestamp) -> None:
+        held = getattr(self, "_held", None)
+        while held or (held := next(feed, None)):
+            if held[1]["event_timestamp"].iloc[0] > hour:
+                break
+            self.services.feature_store.push(*held)
+            held = None
+        self._held = held
+
+    def _client(self, work: queue.Queue) -> None:
+        server = self.services.connect_model_server(self.spec)
+        while (row := work.get()) is not None:
+            try:
+                answer = server.infer(self.spec.name, [row])[0]
+                self.answers[answer["release"]] = self.answers.get(answer["release"], 0) + 1
+            except MoebiusError:
+                self.failed += 1
+            finally:
+                self.sent += 1
+                work.task_done()
+        work.task_done()
+
+    def _pace(self) -> None:
+        if self.rate:
+            due = getattr(self, "_due", 0.0)
+            now = time.monotonic()
+            self._due = max(due, now) + 1 / self.rate
+            if due > now:
+                time.sleep(due - now)

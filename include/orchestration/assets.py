@@ -1,0 +1,49 @@
+"""Every asset of Moebius: what one DAG hands to the next, so the asset graph is the architecture."""
+
+from airflow.sdk import Asset, AssetWatcher
+
+from include.orchestration.alert_trigger import PrometheusAlertTrigger
+from include.settings import load_settings
+
+
+def _asset(usecase: str, name: str, **options: object) -> Asset:
+    return Asset(name=f"{usecase}.{name}", uri=f"moebius://{usecase}/{name}", group="moebius", **options)
+
+
+def features(usecase: str) -> Asset:
+    """A published, gated and materialized period (partitioned by month)."""
+    return _asset(usecase, "features")
+
+
+def health(usecase: str) -> Asset:
+    """Monitored figures of one period (partitioned by month)."""
+    return _asset(usecase, "health")
+
+
+def alerts(usecase: str) -> Asset:
+    """Firing Prometheus alerts; one poll serves all use cases."""
+    settings = load_settings()
+    trigger = PrometheusAlertTrigger(
+        url=settings.prometheus_url, usecase=usecase, poll_seconds=settings.alert_poll_seconds
+    )
+    return _asset(usecase, "alerts", watchers=[AssetWatcher(name=f"{usecase}_alerts", trigger=trigger)])
+
+
+def retrain_plan(usecase: str) -> Asset:
+    """A written plan to retrain; ``extra`` is the RetrainPlan."""
+    return _asset(usecase, "retrain_plan")
+
+
+def candidate(usecase: str) -> Asset:
+    """A newly registered model version; ``extra`` has ``version``."""
+    return _asset(usecase, "candidate")
+
+
+def approved(usecase: str) -> Asset:
+    """A challenger that may be deployed; ``extra`` has ``version`` and ``verdict`` (its hash)."""
+    return _asset(usecase, "approved")
+
+
+def serving(usecase: str) -> Asset:
+    """What answers under the stable name changed; ``extra`` has ``release``."""
+    return _asset(usecase, "serving")

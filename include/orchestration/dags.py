@@ -1,0 +1,101 @@
+"""What every Moebius DAG has in common: name, owner, tags, retries, form, runbook, failure meaning."""
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.contracts import Period
+from include.errors import MoebiusError, NotFoundError
+from include.usecase import UseCase, load_usecase, usecase_names
+
+RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
+"""For a task that talks to an outside system and repeats without harm."""
+
+NO_RETRY = {"retries": 0}
+"""For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
+
+
+def usecases() -> list[UseCase]:
+    """All use cases, for the one-DAG-per-use-case loop of a DAG file."""
+    return [load_usecase(name) for name in usecase_names()]
+
+
+def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str | None, **options: Any) -> DAG:
+    """A DAG ``<usecase>.<file stem>`` with the common tags, owner and runbook.
+
+    ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises.
+    """
+    options = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": datetime(2013, 1, 1, tzinfo=UTC)} | options
+    return DAG(
+        dag_id=f"{spec.name}.{Path(file).stem}",
+        tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}"],
+        default_args={"owner": spec.owner, **RETRY},
+        doc_md=doc,
+        is_paused_upon_creation=False,
+        **options,
+    )
+
+
+def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``@task`` whose deliberate errors are told apart: only a retryable MoebiusError is retried."""
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        @functools.wraps(body)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return body(*args, **kwargs)
+            except MoebiusError as error:
+                if error.retryable:
+                    raise
+                raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+        return task(**options)(guarded)
+
+    return decorate
+
+
+def run_period() -> Period:
+    """The month this run is for: its partition key, or the ``period`` of the form.
+
+    Raises
+    ------
+    NotFoundError
+        the run has neither.
+    """
+    context = get_current_context()
+    key = context["dag_run"].partition_key or context["params"].get("period")
+    if not key:
+        raise NotFoundError("this run names no month: trigger it with a partition key or `period`, like 2013-04")
+    return Period(key=key)
+
+
+def run_key() -> str:
+    """A name for this run that is safe in paths."""
+    return "".join(c if c.isalnum() else "-" for c in get_current_context()["dag_run"].run_id)
+
+
+def triggering_extra(asset_name: str) -> dict[str, Any]:
+    """``extra`` of the newest event of the asset that started this run; {} for a manual run."""
+    events = get_current_context()["triggering_asset_events"]
+    found = [e for asset, es in events.items() if asset.name == asset_name for e in es]
+    return dict(max(found, key=lambda e: e.timestamp).extra) if found else {}
+
+
+def emit(asset: Any, **extra: Any) -> None:
+    """Attach ``extra`` to this task's event of ``asset``."""
+    get_current_context()["outlet_events"][asset].extra.update(extra)
+
+
+def text_param(default: str | None, title: str, description: str, pattern: str | None = None) -> Param:
+    schema: dict[str, Any] = {"type": ["null", "string"], "title": title, "description": description}
+    if pattern:
+        schema["pattern"] = pattern
+    return Param(default, **schema)
+
+
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"

@@ -1,0 +1,98 @@
+"""How the embedded Airflow (standalone: API server, scheduler, DAG processor, triggerer) is started."""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import httpx
+
+from include.contracts import write_atomically
+from include.platform.processes import Service
+from include.settings import ROOT, Settings
+
+
+def airflow_service(settings: Settings) -> Service:
+    return Service(
+        name="airflow",
+        argv=[str(Path(sys.executable).parent / "airflow"), "standalone"],
+        env=environment(settings),
+        ports={
+            "airflow_port": settings.airflow_port,
+            "airflow_log_port": settings.airflow_log_port,
+            "airflow_trigger_log_port": settings.airflow_trigger_log_port,
+        },
+        ready=lambda: _healthy(settings),
+        address=settings.airflow_url,
+        timeout=180,
+        cwd=ROOT,
+        prepare=lambda: _write_password(settings),
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of every Airflow process; also what ``airflow`` needs on the command line."""
+    airflow = {
+        "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "include.orchestration.executor.WarmLocalExecutor",
+        "CORE__PARALLELISM": str(settings.parallelism),
+        "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow_user}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
+        "CORE__FERNET_KEY": "",
+        "API__PORT": str(settings.airflow_port),
+        "API__HOST": settings.host,
+        "API__BASE_URL": settings.airflow_url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": _secret(settings, "api"),
+        "API_AUTH__JWT_SECRET": _secret(settings, "jwt"),
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow_home / 'airflow.db'}",
+        "LOGGING__BASE_LOG_FOLDER": str(settings.airflow_home / "logs"),
+        "LOGGING__WORKER_LOG_SERVER_PORT": str(settings.airflow_log_port),
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(settings.airflow_trigger_log_port),
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+        "TRIGGERER__DEFAULT_CAPACITY": "100",
+    }
+    return {
+        **os.environ,
+        **{f"AIRFLOW__{key}": value for key, value in airflow.items()},
+        "AIRFLOW_HOME": str(settings.airflow_home),
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "MOEBIUS_HOME": str(settings.home),
+        "NO_PROXY": "*",
+    }
+
+
+def _healthy(settings: Settings) -> bool:
+    try:
+        answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+    return answer.is_success and all(answer.json()[part]["status"] == "healthy" for part in parts)
+
+
+def _password_file(settings: Settings) -> Path:
+    return settings.airflow_home / "passwords.json"
+
+
+def _write_password(settings: Settings) -> None:
+    write_atomically(_password_file(settings), json.dumps({settings.airflow_user: settings.airflow_password}))
+    _password_file(settings).chmod(0o600)
+
+
+def _secret(settings: Settings, name: str) -> str:
+    """A random secret of this state root, made once: logins survive a restart."""
+    path = settings.airflow_home / f"{name}.secret"
+    if not path.is_file():
+        write_atomically(path, secrets.token_urlsafe(48))
+        path.chmod(0o600)
+    return path.read_text()

@@ -1,0 +1,66 @@
+"""The embedded platform: which services it has, in what order they start and stop."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from rich.table import Table
+
+from include.platform.airflow import airflow_service
+from include.platform.processes import Service, Supervisor
+from include.settings import ROOT, Settings
+from include.usecase import load_usecase, usecase_names
+
+MIB = 1024 * 1024
+
+
+class Platform:
+    """MLflow, Triton, the metrics exporter, Prometheus and Airflow on one machine.
+
+    ``up`` is idempotent: what runs already is left alone.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.supervisor = Supervisor(settings.home / "platform", settings.host)
+        self.services: list[Service] = [
+            mlflow_service(settings),
+            triton_service(settings),
+            exporter_service(settings),
+            prometheus_service(settings),
+            airflow_service(settings),
+        ]
+
+    def up(self, say: Callable[[str], None]) -> None:
+        """Start everything; raises SettingsError (a port is taken) or ServiceError (see its log)."""
+        from include.services import Services
+
+        Services(self.settings).feature_store.apply()
+        for service in self.services:
+            say(f"starting {service.name} ({service.address})")
+            self.supervisor.start(service)
+
+    def down(self) -> list[str]:
+        """Stop everything that ``up`` started, last first; the names of what ran."""
+        return [s.name for s in reversed(self.services) if self.supervisor.stop(s.name)]
+
+    def complete(self) -> bool:
+        return all(self.supervisor.process(s.name) for s in self.services)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes per service."""
+        return {s.name: self.supervisor.memory(s.name) for s in self.services}
+
+    def table(self) -> Table:
+        table = Table()
+        for column in ("service", "state", "address", "memory MiB", "log"):
+            table.add_column(column, overflow="fold")
+        for service in self.services:
+            process, log = self.supervisor.process(service.name), self.supervisor.log(service.name)
+            state = f"running (pid {process.pid})" if process else "[dim]not running[/]"
+            memory = f"{self.supervisor.memory(service.name) / MIB:.0f}" if process else ""
+            table.add_row(service.name, state, service.address, memory, str(_near(log)))
+        return table

@@ -1,0 +1,46 @@
+"""The Moebius page: the state of every loop on one screen, behind Airflow's own login."""
+
+from pathlib import Path
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from include.demo.summary import months
+from include.services import Services
+from include.settings import load_settings
+from include.usecase import UseCase, load_usecase, usecase_names
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])
+)
+
+
+def create_app() -> FastAPI:
+    """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route asks who is looking."""
+    app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/", response_class=HTMLResponse, dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
+    def overview() -> str:
+        services = Services(load_settings())
+        loops = [_loop(load_usecase(name), services) for name in usecase_names()]
+        return TEMPLATES.get_template("overview.html").render(loops=loops)
+
+    return app
+
+
+def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
+    state = services.rollout_state(spec)
+    return {
+        "spec": spec,
+        "state": state,
+        "published": services.published(spec),
+        "months": months(spec, services.figures(spec), {}),
+        "verdicts": services.verdicts(spec),
+        "decisions": services.decisions(spec),
+        "gates": services.gate_results(spec),
+        "releases": services.releases.all(spec.name),
+    }

@@ -1,0 +1,13 @@
+"""Mounts the Moebius page into the Airflow UI."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from include.ui.page import create_app
+
+
+class MoebiusPages(AirflowPlugin):
+    name = "moebius_pages"
+    fastapi_apps = [{"app": create_app(), "url_prefix": "/moebius", "name": "Moebius"}]  # noqa: RUF012 - Airflow's form
+    external_views = [  # noqa: RUF012 - Airflow's form
+        {"name": "Moebius", "href": "/moebius/", "destination": "nav", "url_route": "moebius", "nav_top_level": True}
+    ]

@@ -1,0 +1,116 @@
+"""The shape of the tree: what import-linter cannot see."""
+
+import ast
+import importlib.util
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BANNED_NAMES = {"utils", "helpers", "common", "base", "misc", "manager"}
+HEAVY = {
+    "duckdb", "deltalake", "feast", "great_expectations", "ibis", "mlflow", "numpy", "onnx", "onnxruntime", "optuna",
+    "pandas", "pyarrow", "scipy", "sklearn", "torch", "tritonclient", "xgboost",
+}  # fmt: skip
+OURS = {path.name for path in (ROOT / "include").iterdir()}
+
+
+def modules(*rooms: str) -> list[Path]:
+    return sorted(p for room in rooms for p in (ROOT / room).rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Dotted names that the tree imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def top_level_imports(path: Path) -> set[str]:
+    body = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return imports(ast.Module(body=body, type_ignores=[]))
+
+
+@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "feature_repo", "triton_models"), ids=str)
+def test_no_module_has_a_name_that_says_nothing(path: Path) -> None:
+    assert path.stem not in BANNED_NAMES
+
+
+@pytest.mark.parametrize("path", modules("dags"), ids=lambda p: p.name)
+def test_a_dag_file_only_wires(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= 120, "a DAG file has at most 120 lines; logic belongs into include/loop"
+    heavy = {name for name in top_level_imports(path) if name.split(".")[0] in HEAVY}
+    assert not heavy, f"imported at DAG parse time: {heavy}"
+    assert ast.get_docstring(ast.parse(source)), "the module docstring is the runbook"
+    assert "doc=__doc__" in source
+
+
+@pytest.mark.parametrize("path", modules("plugins"), ids=lambda p: p.name)
+def test_a_plugin_file_only_registers(path: Path) -> None:
+    assert path.parent == ROOT / "plugins", "Airflow registers every module below plugins/ under its bare name"
+    assert importlib.util.find_spec(path.stem) is None or path.stem not in {"mlflow", "feast", "docker"}
+    allowed = ("airflow", "include.orchestration", "include.ui")
+    assert all(name.startswith(allowed) for name in imports(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", modules("include"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_settings_reads_the_environment(path: Path) -> None:
+    if path.name == "settings.py" or "platform" in path.parts:  # the platform hands it on to the processes it starts
+        return
+    source = path.read_text()
+    assert "os.environ" not in source and "getenv" not in source, "ask include.settings"
+
+
+@pytest.mark.parametrize("path", modules("feature_repo"), ids=lambda p: p.name)
+def test_feature_definitions_import_feast_only(path: Path) -> None:
+    foreign = {n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] not in {"feast", "datetime", "os", "pathlib"}}
+    assert not foreign
+
+
+@pytest.mark.parametrize("path", modules("triton_models"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_serving_code_knows_nothing_of_the_rest(path: Path) -> None:
+    assert not {n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] in {"include", "airflow", "feast", "mlflow"}}
+
+
+@pytest.mark.parametrize("path", modules("include/usecases"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_use_case_knows_records_and_errors_only(path: Path) -> None:
+    inside = {n for n in imports(ast.parse(path.read_text())) if n.startswith("include.")}
+    assert all(n.startswith(("include.contracts", "include.errors", "include.usecase")) for n in inside), inside
+
+
+@pytest.mark.parametrize("name", ["great_expectations", "docker", "mlflow", "feast"])
+def test_folders_do_not_shadow_packages(name: str) -> None:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    assert "site-packages" in spec.origin
+    assert not (ROOT / name / "__init__.py").exists()
+
+
+def test_constraints_lock_every_requirement() -> None:
+    locked = {line.split("==")[0].lower().replace("_", "-") for line in _lines("constraints.txt")}
+    for line in _lines("requirements.txt"):
+        name, version = line.split("==")
+        bare = name.split("[")[0].lower().replace("_", "-")
+        assert bare in locked, f"{bare} is not in constraints.txt"
+        assert f"{bare}=={version}" in {x.lower().replace("_", "-") for x in _lines("constraints.txt")}
+
+
+def _lines(name: str) -> list[str]:
+    lines = (line.strip() for line in (ROOT / name).read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_every_ignored_warning_has_a_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    filters = tomllib.loads(text)["tool"]["pytest"]["ini_options"]["filterwarnings"]
+    block = text.split("filterwarnings = [", 1)[1].split("\n]", 1)[0].splitlines()
+    ignored = [i for i, line in enumerate(block) if '"ignore' in line]
+    assert filters[0] == "error"
+    assert all("#" in block[i] or block[i - 1].strip().startswith("#") for i in ignored)
