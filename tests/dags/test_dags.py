@@ -1,0 +1,66 @@
+"""Every DAG is there, says what it is, and is wired as recorded."""
+
+import json
+
+import pytest
+
+from include.usecase import usecase_names
+from tests.dags.snapshot import GRAPH, graph, load_dags
+
+FAMILIES = {
+    "data_pipeline",
+    "training",
+    "retrain_evaluation",
+    "deployment",
+    "monitoring",
+    "retrain_trigger",
+    "rollback",
+}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict:
+    return load_dags()
+
+
+def test_the_dag_ids_are_the_pinned_ones(dags: dict) -> None:
+    assert set(dags) == {f"{name}.{family}" for name in usecase_names() for family in FAMILIES}
+
+
+def test_the_wiring_is_the_recorded_one() -> None:
+    assert graph() == json.loads(GRAPH.read_text()), "rewired? `python -m tests.dags.snapshot`, and show the diff in review"
+
+
+def test_every_dag_has_a_runbook_tags_and_an_owner(dags: dict) -> None:
+    for dag in dags.values():
+        assert "When it fails" in dag.doc_md
+        assert {"moebius", dag.dag_id.split(".")[0]} <= set(dag.tags)
+        assert any(tag.startswith("arc:") for tag in dag.tags)
+        assert any(tag.startswith("iso23053:") for tag in dag.tags)
+        assert all(task.owner not in ("", "airflow") for task in dag.tasks)
+
+
+def test_every_form_explains_its_parameters(dags: dict) -> None:
+    for dag in dags.values():
+        for name, param in dag.params.items():
+            schema = dag.params.get_param(name).schema
+            assert schema.get("title"), f"{dag.dag_id}: {name} has no title"
+            assert schema.get("description"), f"{dag.dag_id}: {name} has no description ({param})"
+
+
+def test_a_task_whose_failure_is_an_answer_is_not_retried(dags: dict) -> None:
+    answers = {"collect", "gate_raw", "gate_features", "compare"}
+    for dag in dags.values():
+        for task in dag.tasks:
+            if task.task_id in answers or task.task_id.startswith("judge_"):
+                assert task.retries == 0, f"{task.task_id}: the same data gives the same answer"
+            elif task.task_id in {"publish", "materialize", "ship_predictions", "measure"}:
+                assert task.retries > 0, f"{task.task_id} talks to an outside system"
+
+
+def test_every_asset_that_starts_a_dag_is_made_by_one(dags: dict) -> None:
+    recorded = graph()
+    made = {asset for dag in recorded.values() for asset in dag["ends_in"]}
+    awaited = {asset for dag in recorded.values() for asset in dag["starts_on"]["assets"]}
+    watched = {f"{name}.alerts" for name in usecase_names()}
+    assert awaited - watched <= made
