@@ -1,0 +1,270 @@
+"""Builds the dataset of a training: point-in-time features, a split by time, and no leak between the parts.
+
+The test part is the test period (or periods); validation is the last days before it; the rest trains.
+"""
+
+import hashlib
+import importlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from include.contracts import DatasetRef, PartRef, Period, SnapshotRef
+from include.development.leakage import STAMP_SUFFIX, check_parts
+from include.development.parts import as_number, as_text, content_hash, read_frame, write_part
+from include.errors import DataError, LeakageError, NotFoundError, SpecError
+from include.ports import FeatureStore, Lake
+from include.usecase import UseCase
+
+MANIFEST = "dataset.json"
+
+
+def build(
+    spec: UseCase,
+    *,
+    train_from: str | None,
+    train_to: str | None,
+    test_period: str,
+    excluded: Sequence[str | Path],
+    lake: Lake,
+    feature_store: FeatureStore,
+    snapshots: Sequence[SnapshotRef],
+    directory: Path,
+    as_of: datetime | None = None,
+) -> DatasetRef:
+    """Build a dataset as ``directory/<name>/``; the same inputs give the same name and files.
+
+    Parameters
+    ----------
+    train_from, train_to
+        first and last period to learn from; None: what ``retrain.window`` says, up to the test set.
+    test_period
+        last period of the test set (``split.test_periods`` periods end with it).
+    excluded
+        Parquet files of the frozen test sets of earlier champions; their events never train or validate.
+    snapshots
+        the published periods; events are read at exactly these versions.
+    as_of
+        the moment of the training (default now, UTC): no label may be known later than that.
+
+    Raises
+    ------
+    NotFoundError
+        a period of the window has no snapshot.
+    DataError
+        too few rows, one class only, or events that differ from their snapshot.
+    LeakageError
+        an event in two parts, a feature from after its event, or an immature label.
+    """
+    learn, test = _window(spec, train_from, train_to, test_period, snapshots)
+    chosen = _chosen(spec, learn + test, snapshots)
+    events = _labelled(spec, lake, chosen, as_of or datetime.now(UTC))
+    frame = _with_features(spec, events, feature_store)
+    frozen = [read_frame(path) for path in excluded]
+    parts = split(spec, frame, set(test), {i for part in frozen for i in part[spec.event.id]})
+    check_parts(spec, parts)
+    return _publish(spec, parts, [content_hash(part) for part in frozen], chosen, directory)
+
+
+def load_dataset(name: str, directory: Path) -> DatasetRef:
+    """The dataset that was built earlier under ``name``; raises NotFoundError without it."""
+    manifest = directory / name / MANIFEST
+    if not manifest.is_file():
+        raise NotFoundError(f"no dataset {name!r}: {manifest} does not exist; build it first")
+    return DatasetRef.model_validate_json(manifest.read_text())
+
+
+def split(spec: UseCase, frame: pd.DataFrame, test: set[str], frozen: set[str]) -> dict[str, pd.DataFrame]:
+    """Cut by time: ``test`` periods test, the last ``validation_days`` that are left validate, the rest trains."""
+    testing = frame["period"].isin(test)
+    learning = frame[~testing & ~frame[spec.event.id].isin(frozen)]
+    if learning.empty:
+        raise DataError(f"{spec.name}: no rows are left to learn from; widen train_from … train_to")
+    # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
+    times = learning[spec.event.time]
+    validating = times > times.max() - pd.Timedelta(days=spec.split.validation_days)
+    return {"train": learning[~validating], "validation": learning[validating], "test": frame[testing]}
+
+
+def _window(
+    spec: UseCase, train_from: str | None, train_to: str | None, test_period: str, snapshots: Sequence[SnapshotRef]
+) -> tuple[list[str], list[str]]:
+    """Periods to learn from and to test on, as keys."""
+    last = Period(key=test_period)
+    test = [last.shift(-back).key for back in reversed(range(spec.split.test_periods))]
+    end = Period(key=train_to or Period(key=test[0]).shift(-1).key).key
+    if end >= test[0]:
+        raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
+    known = sorted(s.period for s in snapshots if s.period <= end)
+    start = Period(key=train_from).key if train_from else _policy_start(spec, end, known)
+    if start > end:
+        raise DataError(f"{spec.name}: train_from {start} is after train_to {end}; swap or widen them")
+    return [p.key for p in Period.between(start, end)], test
+
+
+def _policy_start(spec: UseCase, end: str, known: Sequence[str]) -> str:
+    first = known[0] if known else spec.periods.first
+    if spec.retrain.window == "all":
+        return first
+    months = int(spec.retrain.window.removeprefix("last:"))
+    return max(first, Period(key=end).shift(1 - months).key)
+
+
+def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
+    by_period = {s.period: s for s in snapshots}
+    if missing := [p for p in periods if p not in by_period]:
+        raise NotFoundError(
+            f"{spec.name}: no snapshot of {', '.join(missing)}; run the data pipeline for them or shorten the window"
+        )
+    return [by_period[p] for p in periods]
+
+
+def _labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
+    """Events with a label, in order of time; raises LeakageError when a label is not yet known at ``as_of``."""
+    events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
+    events = events.dropna(subset=[spec.event.label])
+    events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
+    immature = events[spec.event.label_time].isna() | (events[spec.event.label_time] > pd.Timestamp(as_of))
+    if immature.any():
+        raise LeakageError(
+            f"{spec.name}: {immature.sum()} labels are known only after {as_of:%Y-%m-%d %H:%M} UTC "
+            f"(the first is of {events.loc[immature, spec.event.id].iloc[0]}); train later or test on an earlier period"
+        )
+    return events
+
+
+def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
+    table = snapshot.tables["events"]
+    rows = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version)
+    if rows.num_rows != table.rows:
+        raise DataError(
+            f"{spec.name}: events of {snapshot.period} at version {table.version} have {rows.num_rows} rows, "
+            f"snapshot {snapshot.name} says {table.rows}; publish the period again"
+        )
+    return rows.to_pandas()
+
+
+def _with_features(spec: UseCase, events: pd.DataFrame, feature_store: FeatureStore) -> pd.DataFrame:
+    """Events plus all features of the spec, in the same order. The label stays out of the feature store's sight."""
+    hidden = [spec.event.label, spec.event.label_time]
+    found = feature_store.historical(spec.feature_service, events.drop(columns=hidden))
+    found = found.set_index(spec.event.id)
+    if len(found) != len(events) or not found.index.is_unique or not events[spec.event.id].isin(found.index).all():
+        raise DataError(f"{spec.name}: {len(events)} events went into the feature store, {len(found)} came back")
+    wanted = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
+    if missing := [name for name in wanted if name not in found.columns]:
+        raise DataError(
+            f"{spec.name}: feature service {spec.feature_service} does not give {missing}; "
+            f"it gives {list(found.columns)}"
+        )
+    stamps = [c for c in found.columns if c.endswith(STAMP_SUFFIX) and c not in events.columns]
+    features = found.loc[events[spec.event.id], wanted + stamps].reset_index(drop=True)
+    return pd.concat([events, features, request_features(spec, events)], axis=1)
+
+
+def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
+    """What the use case's ``request.on_request`` computes from the request fields; same rows, same order."""
+    wanted = [f.name for f in spec.features if f.origin == "on_request"]
+    if not wanted:
+        return pd.DataFrame(index=events.index)
+    given = _on_request(spec)(_request_fields(spec, events))
+    if missing := [name for name in wanted if name not in given]:
+        raise SpecError(
+            f"include/usecases/{spec.name}/request.py: on_request does not give {missing}; it gives {sorted(given)}"
+        )
+    return pd.DataFrame({name: given[name] for name in wanted}, index=events.index)
+
+
+def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The fields as a client sends them: timestamps are seconds since 1970-01-01 UTC."""
+    return {
+        name: _seconds(events[name]) if kind == "timestamp" else events[name].to_numpy()
+        for name, kind in spec.request.items()
+    }
+
+
+def _seconds(times: pd.Series) -> np.ndarray:
+    return ((pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy()
+
+
+def _on_request(spec: UseCase) -> Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]:
+    name = f"include.usecases.{spec.name}.request"
+    try:
+        return importlib.import_module(name).on_request
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise SpecError(
+            f"{spec.directory / 'usecase.yaml'}: features come from on_request, but {name} has no on_request: {error}"
+        ) from error
+
+
+def _publish(
+    spec: UseCase,
+    parts: Mapping[str, pd.DataFrame],
+    excluded_hashes: Sequence[str],
+    snapshots: Sequence[SnapshotRef],
+    directory: Path,
+) -> DatasetRef:
+    """Write the parts aside and rename them into place; what is there already under the name is kept."""
+    shaped = {part: _shaped(spec, frame) for part, frame in parts.items()}
+    hashes = {part: content_hash(frame) for part, frame in shaped.items()}
+    facts = {
+        "feature_service": spec.feature_service,
+        "label": spec.event.label,
+        "excluded_hashes": sorted(set(excluded_hashes)),
+        "snapshots": {s.period: s.name for s in snapshots},
+    }
+    name = _name(parts["test"], hashes, facts)
+    home = directory / name
+    periods = {part: sorted(frame["period"].unique()) for part, frame in parts.items()}
+    refs = {
+        part: PartRef(
+            path=str(home / f"{part}.parquet"), rows=len(frame), content_hash=hashes[part], periods=periods[part]
+        )
+        for part, frame in shaped.items()
+    }
+    dataset = DatasetRef.model_validate({"usecase": spec.name, "name": name, "path": str(home), **facts, **refs})
+    if not (home / MANIFEST).is_file():
+        _write(dataset, shaped, home)
+    return dataset
+
+
+def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, object]) -> str:
+    identity = json.dumps({"parts": hashes, **facts}, sort_keys=True)
+    return f"{test['period'].max()}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def _shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a part in their final order and type: text, float64 and an int8 label."""
+    slices = [c for c in spec.comparison.slices.columns if c not in spec.feature_names]
+    columns: dict[str, pd.Series] = {
+        spec.event.id: frame[spec.event.id].astype(str),
+        spec.event.time: pd.to_datetime(frame[spec.event.time], utc=True).astype("datetime64[us, UTC]"),
+    }
+    for feature in spec.features:
+        columns[feature.name] = (
+            as_text(frame[feature.name]) if feature.kind == "categorical" else as_number(frame, feature.name)
+        )
+    columns |= {name: as_text(frame[name]) for name in slices}
+    columns[spec.event.label] = frame[spec.event.label].astype("int8")
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{home.name}.", dir=home.parent) as parent:
+        aside = Path(parent) / home.name
+        aside.mkdir()
+        for part, frame in parts.items():
+            write_part(frame, aside / f"{part}.parquet")
+        (aside / MANIFEST).write_text(dataset.model_dump_json(indent=1))
+        try:
+            aside.rename(home)
+        except OSError:
+            # Another run built the same content first: the name says so, and a rename is all or nothing.
+            if not (home / MANIFEST).is_file():
+                raise

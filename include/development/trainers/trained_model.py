@@ -1,0 +1,83 @@
+"""A fitted model with its encoder: raw feature columns in, probabilities out; one deterministic file."""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from include.development.encoding import Encoder
+from include.development.trainers.protocol import Fitted
+from include.development.trainers.registry import trainer
+from include.errors import TrainingError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training run makes and a release is packaged from."""
+
+    usecase: str
+    feature_service: str
+    trainer: str
+    encoder: Encoder
+    fitted: Fitted
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Probability of the positive class, float64 of shape (rows,); ``frame`` holds the raw feature columns."""
+        return self.fitted.predict(self.encoder.transform(frame))
+
+    def onnx(self) -> bytes:
+        return self.fitted.onnx()
+
+    def encoding(self) -> dict[str, Any]:
+        """The encoding that serving follows (see ``Encoder.to_json``)."""
+        return self.encoder.to_json()
+
+    def to_bytes(self) -> bytes:
+        """A zip without clock or compression, so that the same model gives the same bytes on every machine."""
+        facts = {"usecase": self.usecase, "feature_service": self.feature_service, "trainer": self.trainer}
+        content = {
+            "model.json": json.dumps(facts, sort_keys=True).encode(),
+            "encoding.json": json.dumps(self.encoding(), sort_keys=True).encode(),
+            "fitted.bin": self.fitted.save(),
+        }
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in content.items():
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Inverse of ``to_bytes``; raises TrainingError when the bytes are something else."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                facts = json.loads(archive.read("model.json"))
+                encoding = json.loads(archive.read("encoding.json"))
+                fitted = archive.read("fitted.bin")
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise TrainingError(
+                f"{len(content)} bytes are not a trained model: {error}; train or load it again"
+            ) from error
+        return cls(**facts, encoder=Encoder.from_json(encoding), fitted=trainer(facts["trainer"]).load(fitted))
+
+
+def artifact_hash(content: bytes) -> str:
+    """SHA-256 that a ``ModelRef`` carries."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(trainer_name: str, content: bytes) -> TrainedModel:
+    """The model in ``content``; raises TrainingError when it is none, or of another trainer than ``trainer_name``."""
+    model = TrainedModel.from_bytes(content)
+    if model.trainer != trainer_name:
+        raise TrainingError(
+            f"the model is of trainer {model.trainer!r}, the spec says {trainer_name!r}; train it again"
+        )
+    return model

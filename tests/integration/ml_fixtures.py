@@ -1,0 +1,68 @@
+"""Published months of the real flights, a dataset on them, and a real MLflow server."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.lake import DeltaLake
+from include.contracts import DatasetRef, Period, SnapshotRef
+from include.data import ingestion, processing, versioning
+from include.development import datasets
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+
+MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
+
+
+@pytest.fixture(scope="session")
+def spec() -> UseCase:
+    return load_usecase("flight_delay")
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory: pytest.TempPathFactory, spec: UseCase) -> tuple[Settings, list[SnapshotRef]]:
+    """January to April 2013, published by the real data steps (without the quality gates: they take long)."""
+    settings = Settings(home=tmp_path_factory.mktemp("flights"))
+    lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
+    store.apply()
+    return settings, [_publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS]
+
+
+def _publish(
+    spec: UseCase, settings: Settings, lake: DeltaLake, store: FeastFeatureStore, period: Period
+) -> SnapshotRef:
+    staging = settings.staging / period.key
+    ingestion.collect(spec, period, settings.landing / spec.name, staging)
+    processing.build(spec, period, staging, lake)
+    snapshot = versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
+    versioning.store_offline(spec, snapshot, lake, store)
+    return snapshot
+
+
+@pytest.fixture(scope="session")
+def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
+    """``build_dataset(test_period, **changes) -> DatasetRef`` on the published months."""
+    settings, snapshots = flights
+    lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
+
+    def build(test_period: str, **changes: object) -> DatasetRef:
+        arguments = {"train_from": None, "train_to": None, "excluded": [], "snapshots": snapshots, **changes}
+        directory = settings.datasets / spec.name
+        return datasets.build(
+            spec, test_period=test_period, lake=lake, feature_store=store, directory=directory, **arguments
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def dataset(build_dataset) -> DatasetRef:
+    return build_dataset("2013-04")
