@@ -73,8 +73,17 @@ class ExperimentTracker(Protocol):
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
         documents: Mapping[str, str],
+        *,
+        key: str = "",
+        revision: str = "",
     ) -> ModelRef:
-        """Log one training run, register its model; ``documents`` maps artifact path to text."""
+        """Log one training run, register its model; ``documents`` maps artifact path to text.
+
+        A ``key`` that was registered before gives that version again; '' means dataset, parameters and model.
+        """
+
+    def find(self, usecase: str, key: str) -> ModelRef | None:
+        """The version that was registered under a training key, if any."""
 
     def model(self, usecase: str, version: int) -> ModelRef: ...
 
@@ -90,6 +99,8 @@ class ExperimentTracker(Protocol):
     def alias(self, usecase: str, alias: str) -> int | None: ...
 
     def tag(self, usecase: str, version: int, tags: Mapping[str, str]) -> None: ...
+
+    def tags(self, usecase: str, version: int) -> dict[str, str]: ...
 
     def versions(self, usecase: str) -> list[int]: ...
 

@@ -4,6 +4,8 @@ Every setting is an environment variable ``MOEBIUS_<NAME>``; the defaults run th
 below ``var/``.
 """
 
+import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +43,7 @@ class Settings(BaseSettings):
     serving_timeout: float = Field(default=30.0, gt=0, description="time-out of calls to the model server, s")
     train_threads: int = Field(default=2, ge=1, description="threads of a fit")
     image: str = Field(default="moebius-training:latest", description="image of task_runtime=docker")
+    revision: str = Field(default="", description="Git revision of the code; empty: ask Git")
     docker_url: str = Field(default="unix:///var/run/docker.sock", description="Docker engine")
 
     def model_post_init(self, _: object) -> None:
@@ -123,5 +126,13 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(f"MOEBIUS_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(
+            f"MOEBIUS_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
         raise SettingsError(f"unusable settings: {faults}") from error
+
+
+def default_environment(variables: Mapping[str, str]) -> None:
+    """Set what libraries read from the environment only; what is set there already stays."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)

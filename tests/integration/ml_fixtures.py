@@ -1,6 +1,7 @@
 """Published months of the real flights, a dataset on them, and a real MLflow server."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from include.adapters.experiment_server import mlflow_server
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts import DatasetRef, Period, SnapshotRef
@@ -66,3 +68,46 @@ def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
 @pytest.fixture(scope="session")
 def dataset(build_dataset) -> DatasetRef:
     return build_dataset("2013-04")
+
+
+@contextmanager
+def mlflow_running(home: Path) -> Iterator[Settings]:
+    """A real MLflow server below ``home`` on a free port; stopped at the end."""
+    settings = Settings(home=home, mlflow_port=free_port())
+    command, environment = mlflow_server(settings)
+    with (home / "mlflow.log").open("w") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _await_answer(settings, process, home / "mlflow.log")
+        yield settings
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+    """Until the database is there too, which ``/health`` does not wait for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        try:
+            answer = httpx.get(f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0", timeout=30)
+            if answer.status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"MLflow did not answer in {seconds} s: {log.read_text()}")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with mlflow_running(tmp_path_factory.mktemp("tracking")) as settings:
+        yield settings

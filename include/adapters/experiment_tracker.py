@@ -1,0 +1,222 @@
+"""Runs and registered versions in MLflow, over its REST API."""
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from include.contracts import DatasetRef, ModelRef
+from include.errors import NotFoundError, ServiceError
+from include.settings import Settings, default_environment
+
+MODEL_FILE = "model/model.zip"
+DATASET_FILE = "dataset.json"
+KEY_TAG, HASH_TAG = "training_key", "artifact_hash"
+# MLflow's own defaults (7 retries of 120 s) hide a dead server for many minutes.
+CLIENT_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+class MlflowTracker:
+    """The tracking server at ``settings.mlflow_url``.
+
+    Every method raises ServiceError when the server does not answer as it must, NotFoundError when what is
+    named does not exist.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.mlflow_url
+
+    @cached_property
+    def _client(self) -> Any:
+        default_environment(CLIENT_ENVIRONMENT)
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(self.url)
+
+    def log_training(
+        self,
+        usecase: str,
+        dataset: DatasetRef,
+        model: bytes,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        documents: Mapping[str, str],
+        *,
+        key: str = "",
+        revision: str = "",
+    ) -> ModelRef:
+        """Log one run and register its model, once per ``key``: the same key again gives the same version.
+
+        Without a key, dataset, parameters and model together are the key. A run that was cut short is completed.
+        """
+        fingerprint = hashlib.sha256(model).hexdigest()
+        key = key or _default_key(dataset, parameters, fingerprint)
+        if known := self.find(usecase, key):
+            return known
+        files = {MODEL_FILE: model, DATASET_FILE: json.dumps(dataset.json_dict(), indent=1).encode()}
+        files |= {path: text.encode() for path, text in documents.items()}
+        tags = {KEY_TAG: key, HASH_TAG: fingerprint, "dataset": dataset.name, "revision": revision or "unknown"}
+        with self._asking(f"log a training of {usecase}"):
+            run_id = self._run(usecase, key, tags)
+            self._log_figures(run_id, parameters, metrics)
+            self._log_files(run_id, files)
+            self._client.set_terminated(run_id)
+            return self._register(usecase, run_id, tags)
+
+    def find(self, usecase: str, key: str) -> ModelRef | None:
+        """The version that was registered under this training key, if any."""
+        with self._asking(f"look for training {key[:12]} of {usecase}"):
+            found = self._client.search_model_versions(f"name='{usecase}' and tags.{KEY_TAG}='{key}'")
+        return self.model(usecase, min(int(v.version) for v in found)) if found else None
+
+    def model(self, usecase: str, version: int) -> ModelRef:
+        with self._asking(f"read version {version} of {usecase}"):
+            registered = self._client.get_model_version(usecase, str(version))
+            dataset = self._read(registered.run_id, DATASET_FILE)
+        return ModelRef(
+            usecase=usecase,
+            version=version,
+            run_id=registered.run_id,
+            uri=f"models:/{usecase}/{version}",
+            artifact_hash=registered.tags[HASH_TAG],
+            dataset=DatasetRef.model_validate_json(dataset),
+        )
+
+    def load(self, model: ModelRef) -> bytes:
+        with self._asking(f"load {model.uri}"):
+            content = self._read(model.run_id, MODEL_FILE)
+        if (found := hashlib.sha256(content).hexdigest()) != model.artifact_hash:
+            raise ServiceError(
+                f"{model.uri}: the stored model has hash {found[:12]}, registered was {model.artifact_hash[:12]}; "
+                f"the artifact of run {model.run_id} was changed: restore it or train again"
+            )
+        return content
+
+    def document(self, model: ModelRef, path: str) -> str:
+        with self._asking(f"read {path} of {model.uri}"):
+            return self._read(model.run_id, path).decode()
+
+    def add_document(self, model: ModelRef, path: str, text: str) -> None:
+        with self._asking(f"write {path} of {model.uri}"):
+            self._log_files(model.run_id, {path: text.encode()})
+
+    def set_alias(self, usecase: str, alias: str, version: int) -> None:
+        with self._asking(f"set alias {alias} of {usecase} to version {version}"):
+            self._client.set_registered_model_alias(usecase, alias, str(version))
+
+    def alias(self, usecase: str, alias: str) -> int | None:
+        try:
+            with self._asking(f"read alias {alias} of {usecase}"):
+                aliases = self._client.get_registered_model(usecase).aliases
+        except NotFoundError:
+            return None
+        return int(aliases[alias]) if alias in aliases else None
+
+    def tag(self, usecase: str, version: int, tags: Mapping[str, str]) -> None:
+        with self._asking(f"tag version {version} of {usecase}"):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(usecase, str(version), name, value)
+
+    def tags(self, usecase: str, version: int) -> dict[str, str]:
+        with self._asking(f"read the tags of version {version} of {usecase}"):
+            return dict(self._client.get_model_version(usecase, str(version)).tags)
+
+    def versions(self, usecase: str) -> list[int]:
+        """All registered versions, oldest first; [] when there is none."""
+        found: list[int] = []
+        page = None
+        with self._asking(f"list the versions of {usecase}"):
+            while page != "":
+                answer = self._client.search_model_versions(f"name='{usecase}'", page_token=page)
+                found += [int(v.version) for v in answer]
+                page = answer.token or ""
+        return sorted(found)
+
+    # -- parts of log_training
+    def _run(self, usecase: str, key: str, tags: Mapping[str, str]) -> str:
+        """The run of this key: the one that was cut short before it was registered, or a new one."""
+        experiment = self._experiment(usecase)
+        if begun := self._client.search_runs([experiment], f"tags.{KEY_TAG} = '{key}'", max_results=1):
+            return begun[0].info.run_id
+        return self._client.create_run(experiment, tags=dict(tags), run_name=tags["dataset"]).info.run_id
+
+    def _experiment(self, usecase: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.create_experiment(usecase)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self._client.get_experiment_by_name(usecase).experiment_id
+
+    def _log_figures(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            params=[Param(name, str(value)) for name, value in parameters.items()],
+        )
+
+    def _log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            for path, content in files.items():
+                target = Path(directory) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            self._client.log_artifacts(run_id, directory)
+
+    def _register(self, usecase: str, run_id: str, tags: Mapping[str, str]) -> ModelRef:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(usecase)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{Path(MODEL_FILE).parent}"
+        made = self._client.create_model_version(usecase, source, run_id, tags=dict(tags), await_creation_for=None)
+        return self.model(usecase, int(made.version))
+
+    # -- talking to the server
+    def _read(self, run_id: str, path: str) -> bytes:
+        with tempfile.TemporaryDirectory() as directory:
+            return Path(self._client.download_artifacts(run_id, path, directory)).read_bytes()
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Turns what MLflow raises into our errors."""
+        client = self._client  # MLflow's exceptions are importable only after its environment is set
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except MlflowException as error:
+            reason = str(error).strip().splitlines()[0]
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise NotFoundError(f"cannot {what}: {reason}") from error
+            raise ServiceError(
+                f"MLflow at {client.tracking_uri} could not {what}: {reason}; see make status"
+            ) from error
+        except RequestException as error:
+            raise ServiceError(f"MLflow at {client.tracking_uri} could not {what}: {error}; see make status") from error
+
+
+def _default_key(dataset: DatasetRef, parameters: Mapping[str, Any], fingerprint: str) -> str:
+    identity = json.dumps([dataset.name, dict(parameters), fingerprint], sort_keys=True, default=str)
+    return hashlib.sha256(identity.encode()).hexdigest()

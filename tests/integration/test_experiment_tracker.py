@@ -1,0 +1,121 @@
+"""The tracker against a real MLflow server."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
+from include.contracts import DatasetRef, PartRef
+from include.errors import NotFoundError, ServiceError
+from include.settings import Settings
+from tests.integration.ml_fixtures import free_port, mlflow  # noqa: F401
+
+pytestmark = pytest.mark.integration
+PART = PartRef(path="/nowhere.parquet", rows=1, content_hash="0" * 64, periods=["2013-01"])
+DATASET = DatasetRef(
+    usecase="tracked",
+    name="2013-01-abc",
+    path="/nowhere",
+    feature_service="s",
+    label="late",
+    train=PART,
+    validation=PART,
+    test=PART,
+    snapshots={"2013-01": "2013-01-x"},
+)
+
+
+@pytest.fixture
+def tracker(mlflow: Settings) -> MlflowTracker:  # noqa: F811
+    return MlflowTracker(mlflow)
+
+
+def log(tracker: MlflowTracker, model: bytes = b"a model", usecase: str = "tracked", **changes: object):
+    documents = {"model_card.md": "# card", "reports/slices.json": "[]"}
+    return tracker.log_training(usecase, DATASET, model, {"depth": 6}, {"test_roc_auc": 0.7}, documents, **changes)
+
+
+def test_a_logged_model_comes_back(tracker: MlflowTracker) -> None:
+    model = log(tracker, revision="abc123")
+    assert tracker.model("tracked", model.version) == model
+    assert model.dataset == DATASET
+    assert tracker.load(model) == b"a model"
+    assert tracker.document(model, "reports/slices.json") == "[]"
+    assert tracker.tags("tracked", model.version)["revision"] == "abc123"
+
+
+def test_the_same_training_is_registered_once(tracker: MlflowTracker) -> None:
+    first = log(tracker, b"once", "once")
+    assert log(tracker, b"once", "once") == first
+    assert log(tracker, b"another", "once").version == first.version + 1
+    assert tracker.versions("once") == [1, 2]
+
+
+def test_a_key_finds_its_version(tracker: MlflowTracker) -> None:
+    model = log(tracker, b"keyed", "keyed", key="k1")
+    assert tracker.find("keyed", "k1") == model
+    assert tracker.find("keyed", "k2") is None
+    assert log(tracker, b"other bytes", "keyed", key="k1") == model
+
+
+def test_a_run_that_was_cut_short_is_completed(tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker, "_register", cut)
+        with pytest.raises(KeyboardInterrupt):
+            log(tracker, b"cut", "cut")
+    assert tracker.versions("cut") == []
+    model = log(tracker, b"cut", "cut")
+    runs = tracker._client.search_runs([tracker._experiment("cut")])
+    assert [run.info.run_id for run in runs] == [model.run_id]
+    assert tracker.load(model) == b"cut"
+
+
+def test_aliases_and_tags(tracker: MlflowTracker) -> None:
+    model = log(tracker, b"aliased", "aliased")
+    assert tracker.alias("aliased", "champion") is None
+    assert tracker.alias("never_seen", "champion") is None
+    tracker.set_alias("aliased", "champion", model.version)
+    assert tracker.alias("aliased", "champion") == model.version
+    tracker.tag("aliased", model.version, {"decision": "promote"})
+    assert tracker.tags("aliased", model.version)["decision"] == "promote"
+
+
+def test_documents_are_added_and_replaced(tracker: MlflowTracker) -> None:
+    model = log(tracker)
+    for text in ("one", json.dumps({"v": "µ"})):
+        tracker.add_document(model, "evaluation/verdict.json", text)
+        assert tracker.document(model, "evaluation/verdict.json") == text
+
+
+def test_a_changed_artifact_is_refused(tracker: MlflowTracker, mlflow: Settings) -> None:  # noqa: F811
+    model = log(tracker, b"honest", "changed")
+    (stored,) = (mlflow.home / "mlflow" / "artifacts").glob(f"*/{model.run_id}/artifacts/{MODEL_FILE}")
+    stored.write_bytes(b"swapped")
+    with pytest.raises(ServiceError, match=r"models:/changed/1: the stored model has hash"):
+        tracker.load(model)
+
+
+def test_what_is_not_there_is_named(tracker: MlflowTracker) -> None:
+    assert tracker.versions("never_seen") == []
+    with pytest.raises(NotFoundError, match="version 7 of never_seen"):
+        tracker.model("never_seen", 7)
+    with pytest.raises(NotFoundError, match=r"no\.md"):
+        tracker.document(log(tracker), "no.md")
+    with pytest.raises(NotFoundError, match="version 99"):
+        tracker.set_alias("tracked", "champion", 99)
+
+
+def test_a_dead_server_is_a_service_error(tmp_path: Path) -> None:
+    dead = MlflowTracker(Settings(home=tmp_path, mlflow_port=free_port()))
+    with pytest.raises(ServiceError, match=r"could not list the versions of x: .*make status"):
+        dead.versions("x")
+
+
+def test_the_server_is_one_process(mlflow: Settings) -> None:  # noqa: F811
+    mine = [p for p in psutil.Process().children(recursive=True) if str(mlflow.mlflow_port) in p.cmdline()]
+    assert len(mine) == 1
