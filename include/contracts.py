@@ -201,8 +201,8 @@ class ReleaseRef(Record):
 class RolloutState(Record):
     """What the router in the model server follows; one small file, replaced atomically.
 
-    ``weights`` maps release name to its share of traffic (they add up to 1); ``champion`` gets
-    everything when anything is unclear.
+    ``weights`` maps release name to its share of traffic (they add up to 1); ``champion`` gets everything
+    when anything is unclear, and after ``lease_until`` (epoch seconds): a rollout whose watcher died ends itself.
     """
 
     usecase: str
@@ -211,6 +211,7 @@ class RolloutState(Record):
     weights: dict[str, float]
     strategy: Literal["blue_green", "canary"]
     reason: str
+    lease_until: float | None = None
 
     @field_validator("weights")
     @classmethod
@@ -218,6 +219,18 @@ class RolloutState(Record):
         if not weights or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-9:
             raise ValueError(f"weights {weights} must be shares that add up to 1")
         return weights
+
+
+class Judgement(Record):
+    """What Prometheus says of a rollout step: per arm, requests, error rate, p99 (ms) and mean probability."""
+
+    enough: bool
+    passed: bool
+    reason: str
+    requests: dict[str, float]
+    error_rate: dict[str, float]
+    p99_ms: dict[str, float]
+    mean_probability: dict[str, float]
 
 
 class Figure(Record):

@@ -119,7 +119,9 @@ class ModelServer(Protocol):
 
     def remove(self, model: str) -> None: ...
 
-    def infer(self, model: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def infer(
+        self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
         """One request with these rows; an answer per row: prediction, probability, release, request_id."""
 
 
@@ -129,14 +131,6 @@ class MetricsServer(Protocol):
     def query(self, promql: str) -> list[tuple[dict[str, str], float]]: ...
 
     def alerts(self, usecase: str) -> list[Alert]: ...
-
-
-class PredictionLog(Protocol):
-    """The spool that the model server appends to."""
-
-    def pending(self, usecase: str) -> list[Path]: ...
-
-    def read(self, paths: Sequence[Path]) -> pd.DataFrame: ...
 
 
 class ReleaseStore(Protocol):

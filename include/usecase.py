@@ -52,6 +52,13 @@ class EntitySpec(Part):
     description: str
 
 
+class ViewSpec(Part):
+    """A feature view: whose features it has, and after how many hours a value is stale (0: never)."""
+
+    entity: Name
+    freshness_hours: float = Field(ge=0)
+
+
 class Feature(Part):
     """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view."""
 
@@ -180,7 +187,7 @@ class UseCase(Part):
     request: dict[Name, Literal["string", "float", "timestamp"]]
     feature_service: Name
     features: list[Feature] = Field(min_length=1)
-    freshness_hours: dict[Name, float]
+    feature_views: dict[Name, ViewSpec]
     split: Split
     trainer: Trainer
     metrics: Metrics
@@ -202,8 +209,10 @@ class UseCase(Part):
             raise ValueError(f"features {missing} come from the request, which does not have them: {sorted(self.request)}")
         if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
             raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
-        if missing := [v for v in self.views if v not in self.freshness_hours]:
-            raise ValueError(f"freshness_hours does not name the feature views {missing}")
+        if missing := [v for v in self.views if v not in self.feature_views]:
+            raise ValueError(f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}")
+        if missing := [v.entity for v in self.feature_views.values() if v.entity not in self.entities]:
+            raise ValueError(f"feature_views name the entities {missing}; there are {sorted(self.entities)}")
         return self
 
     @property

@@ -1,0 +1,211 @@
+"""Triton: how the embedded server is started, its model repository, and inference over gRPC."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.errors import DeploymentError, ServiceError
+from include.settings import Settings
+
+PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
+NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
+
+
+def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment of the server that the ``nvidia-pytriton`` wheel carries.
+
+    Raises
+    ------
+    ServiceError
+        the serving environment is not there or not complete.
+    """
+    packages = _site_packages(settings.triton_venv)
+    server = packages / "pytriton" / "tritonserver"
+    backends = _assemble_backends(settings, server)
+    settings.triton_repository.mkdir(parents=True, exist_ok=True)
+    argv = [
+        str(server / "bin" / "tritonserver"),
+        f"--backend-directory={backends}",
+        f"--model-repository={settings.triton_repository}",
+        "--model-control-mode=explicit",
+        "--disable-auto-complete-config",
+        "--strict-readiness=false",
+        *_models(settings),
+        f"--http-address={settings.host}",
+        f"--http-port={settings.triton_http_port}",
+        f"--grpc-address={settings.host}",
+        f"--grpc-port={settings.triton_grpc_port}",
+        f"--metrics-address={settings.host}",
+        f"--metrics-port={settings.triton_metrics_port}",
+        "--allow-gpu-metrics=false",
+        "--exit-timeout-secs=5",
+    ]
+    libraries = f"{packages / 'nvidia_pytriton.libs'}{os.pathsep}{_libdir(settings.triton_venv)}"
+    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    path = f"{settings.triton_venv / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return argv, {**keep, "LD_LIBRARY_PATH": libraries, "PATH": path, "VIRTUAL_ENV": str(settings.triton_venv)}
+
+
+def _site_packages(venv: Path) -> Path:
+    found = sorted(venv.glob("lib/python3*/site-packages"))
+    if not found or not (found[-1] / "pytriton").is_dir():
+        raise ServiceError(f"no Triton server in {venv}: `make up` installs triton_models/requirements.txt there")
+    return found[-1]
+
+
+def _assemble_backends(settings: Settings, server: Path) -> Path:
+    """The Python backend and the stub for this Python in one directory, as the server wants them."""
+    venv = settings.triton_venv
+    version = next(venv.glob("lib/python3*")).name.removeprefix("python")
+    target = settings.home / "triton-backends" / "python"
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (server / "backends" / "python").iterdir():
+        if file.is_file():
+            _link(file, target / file.name)
+    _link(server / "python_backend_stubs" / version / "triton_python_backend_stub", target / "triton_python_backend_stub")
+    return target.parent
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    target.symlink_to(source.resolve())
+
+
+def _libdir(venv: Path) -> str:
+    asked = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
+    return subprocess.run([venv / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _models(settings: Settings) -> list[str]:
+    """What to load at start: every stable name that was installed before."""
+    repository = settings.triton_repository
+    names = sorted(p.parent.parent.name for p in repository.glob("*/1/model.py"))
+    return [f"--load-model={name}" for name in names if "--" not in name]
+
+
+class TritonServer:
+    """The model repository and a gRPC channel; one instance may be shared by threads.
+
+    ``request`` is the request schema of the spec: field → string, float or timestamp.
+    """
+
+    def __init__(self, settings: Settings, request: Mapping[str, str]) -> None:
+        self.settings, self.request = settings, request
+        self.repository = settings.triton_repository
+
+    @cached_property
+    def _client(self) -> Any:
+        from tritonclient.grpc import InferenceServerClient
+
+        return InferenceServerClient(self.settings.triton_grpc)
+
+    def ready(self) -> bool:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return bool(self._client.is_server_ready(client_timeout=self.settings.serving_timeout))
+        except InferenceServerException:
+            return False
+
+    def model_ready(self, model: str) -> bool:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return bool(self._client.is_model_ready(model, client_timeout=self.settings.serving_timeout))
+        except InferenceServerException:
+            return False
+
+    def install(self, model: str, directory: Path) -> None:
+        """Move a complete model directory into the repository.
+
+        Raises
+        ------
+        DeploymentError
+            it lacks a file: a version directory without ``model.py`` would hang the server.
+        """
+        lacking = [name for name in ("config.pbtxt", "1/model.py") if not (directory / name).is_file()]
+        if lacking:
+            raise DeploymentError(f"model directory {directory} lacks {lacking}; it was not installed")
+        target = self.repository / model
+        if target.exists():
+            shutil.rmtree(target)
+        self.repository.mkdir(parents=True, exist_ok=True)
+        directory.replace(target)
+
+    def load(self, model: str) -> None:
+        """Raises DeploymentError with the server's reason when the model does not load."""
+        self._control("load", model)
+
+    def unload(self, model: str) -> None:
+        self._control("unload", model)
+
+    def remove(self, model: str) -> None:
+        """Unload the model and take its directory away."""
+        if self.model_ready(model):
+            self.unload(model)
+        shutil.rmtree(self.repository / model, ignore_errors=True)
+
+    def infer(
+        self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """One request with these rows.
+
+        ``given`` (JSON texts of looked-up features) is for a private model only.
+
+        Raises
+        ------
+        ServiceError
+            the server does not answer, or answers with an error.
+        """
+        from tritonclient.utils import InferenceServerException
+
+        inputs = [self._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind]) for name, kind in self.request.items()]
+        if given is not None:
+            inputs.append(self._tensor("given_features", "BYTES", list(given), np.object_))
+        try:
+            answer = self._client.infer(model, inputs, client_timeout=self.settings.serving_timeout)
+        except InferenceServerException as error:
+            raise ServiceError(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
+        return _rows(answer, len(rows))
+
+    def _tensor(self, name: str, protocol: str, values: list, kind: Any) -> Any:
+        from tritonclient.grpc import InferInput
+
+        tensor = InferInput(name, [len(values), 1], protocol)
+        tensor.set_data_from_numpy(np.array([_plain(v) for v in values], dtype=kind).reshape(-1, 1))
+        return tensor
+
+    def _control(self, verb: str, model: str) -> None:
+        from tritonclient.utils import InferenceServerException
+
+        act = self._client.load_model if verb == "load" else self._client.unload_model
+        try:
+            act(model, client_timeout=self.settings.serving_timeout)
+        except InferenceServerException as error:
+            raise DeploymentError(f"Triton did not {verb} {model}: {error.message()}; what served before still does") from error
+
+
+def _plain(value: Any) -> Any:
+    """Timestamps travel as epoch seconds, text as bytes."""
+    if hasattr(value, "timestamp"):
+        return value.timestamp()
+    return value.encode() if isinstance(value, str) else value
+
+
+def _rows(answer: Any, count: int) -> list[dict[str, Any]]:
+    columns = {name: answer.as_numpy(name).reshape(-1) for name in ("prediction", "probability", "release", "request_id")}
+    return [
+        {
+            "prediction": int(columns["prediction"][i]),
+            "probability": float(columns["probability"][i]),
+            "release": columns["release"][i].decode(),
+            "request_id": columns["request_id"][i].decode(),
+        }
+        for i in range(count)
+    ]

@@ -1,0 +1,59 @@
+"""The Triton model that serves a use case: its directory, written for the stable name or for one pinned release."""
+
+import json
+import shutil
+from pathlib import Path
+
+from include.usecase import UseCase
+
+TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
+OUTPUTS = {"prediction": "TYPE_INT64", "probability": "TYPE_FP32", "release": "TYPE_STRING", "request_id": "TYPE_STRING"}
+
+
+def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, str], pinned: str = "") -> None:
+    """A complete model directory: ``config.pbtxt`` and ``1/`` with the serving code of ``source``.
+
+    ``parameters`` says where releases, online store and spool are; ``pinned`` makes it answer with that
+    release only and take looked-up features with the request.
+    """
+    shutil.copytree(source / "1", directory / "1", ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "config.pbtxt").write_text(config(spec, parameters, pinned))
+
+
+def private_name(spec: UseCase, release: str) -> str:
+    """The Triton model that serves one release privately."""
+    return f"{spec.name}--{release}"
+
+
+def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
+    inputs = [_tensor(name, TYPES[kind]) for name, kind in spec.request.items()]
+    if pinned:
+        inputs.append(_tensor("given_features", "TYPE_STRING", ", optional: true"))
+    settings = {
+        **parameters,
+        "usecase": spec.name,
+        "event_id": spec.event.id,
+        "request": json.dumps(spec.request),
+        "pinned": pinned,
+        "FORCE_CPU_ONLY_INPUT_TENSORS": "yes",
+    }
+    return "\n".join(
+        [
+            'backend: "python"',
+            "max_batch_size: 64",
+            f"input [\n{_joined(inputs)}\n]",
+            f"output [\n{_joined([_tensor(name, kind) for name, kind in OUTPUTS.items()])}\n]",
+            "instance_group [ { kind: KIND_CPU, count: 1 } ]",
+            "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
+            *(f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}" for k, v in settings.items()),
+            "",
+        ]
+    )
+
+
+def _tensor(name: str, kind: str, more: str = "") -> str:
+    return f'  {{ name: "{name}", data_type: {kind}, dims: [ 1 ]{more} }}'
+
+
+def _joined(lines: list[str]) -> str:
+    return ",\n".join(lines)

@@ -1,0 +1,45 @@
+"""A release directory: its manifest names every file by hash, so a change is seen before it serves."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from include.errors import DeploymentError
+
+MANIFEST = "release.json"
+
+
+def seal(directory: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the SHA-256 of every file that is there."""
+    files = {p.name: _sha256(p) for p in sorted(directory.iterdir()) if p.name != MANIFEST}
+    (directory / MANIFEST).write_text(json.dumps({**manifest, "files": files}, indent=1))
+
+
+def manifest(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / MANIFEST).read_text())
+
+
+def verify(directory: Path) -> None:
+    """Raises DeploymentError when a file lacks or was changed since packaging."""
+    for name, expected in manifest(directory)["files"].items():
+        path = directory / name
+        if not path.is_file():
+            raise DeploymentError(f"release {directory} lacks {name}; package the model version again, or serve another release")
+        if (found := _sha256(path)) != expected:
+            raise DeploymentError(
+                f"{path} was changed after packaging (sha256 {found[:12]} instead of {expected[:12]}): it will not serve; "
+                "package the model version again, or serve another release"
+            )
+
+
+def document(directory: Path, name: str) -> Any:
+    """The content of one JSON file of the release, after its hash was checked."""
+    path = directory / name
+    if _sha256(path) != manifest(directory)["files"].get(name):
+        raise DeploymentError(f"{path} was changed after packaging; it is not used")
+    return json.loads(path.read_text())
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,76 @@
+"""Reads Feast's SQLite online store directly: the serving environment has no Feast, and this takes 30 µs a key.
+
+Layout (Feast 0.67, entity key serialization version 3): one table ``<project>_<view>`` per view with a row per
+entity key and feature: ``entity_key`` BLOB, ``feature_name``, ``value`` (a serialized ``ValueProto``), ``event_ts`` (epoch seconds).
+"""
+
+import sqlite3
+import struct
+
+STRING = 2  # feast.types.ValueType.STRING
+MISSING, STALE = "missing", "stale"
+
+
+def entity_key(join_key: str, value: str) -> bytes:
+    """The key of one string entity, as Feast serializes it."""
+    name, text = join_key.encode(), value.encode()
+    return b"".join(
+        (
+            struct.pack("<I", 1),
+            struct.pack("<I", STRING),
+            struct.pack("<I", len(name)),
+            name,
+            struct.pack("<I", STRING),
+            struct.pack("<I", len(text)),
+            text,
+        )
+    )
+
+
+def decode(value: bytes):
+    """A scalar ``ValueProto``: one field, its number says the type; None when it is not set."""
+    if not value:
+        return None
+    field, wire = value[0] >> 3, value[0] & 7
+    if wire == 1:
+        return struct.unpack_from("<d", value, 1)[0]
+    if wire == 5:
+        return struct.unpack_from("<f", value, 1)[0]
+    number, offset = _varint(value, 1)
+    if wire == 0:
+        return bool(number) if field == 7 else number - (1 << 64) if number >> 63 else number
+    return value[offset : offset + number].decode()
+
+
+def _varint(value: bytes, offset: int):
+    shift = number = 0
+    while True:
+        byte = value[offset]
+        offset += 1
+        number |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return number, offset
+        shift += 7
+
+
+class OnlineFeatures:
+    """``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}."""
+
+    def __init__(self, path: str, project: str, views: dict) -> None:
+        self.views = views
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=1.0)
+        self._select = {
+            view: f'SELECT feature_name, value, event_ts FROM "{project}_{view}" WHERE entity_key = ?'  # noqa: S608 - names of our own release
+            for view in views
+        }
+
+    def lookup(self, view: str, key: str, at: float):
+        """Features of one entity as known at epoch second ``at``, and why they lack (None, missing or stale)."""
+        declared = self.views[view]
+        rows = self._connection.execute(self._select[view], (entity_key(declared["key"], key),)).fetchall()
+        if not rows:
+            return {}, MISSING
+        limit = declared["freshness_hours"] * 3600
+        if limit and at - rows[0][2] > limit:
+            return {}, STALE
+        return {name: decode(value) for name, value, _ in rows}, None

@@ -1,0 +1,104 @@
+"""One release in memory: ONNX session, encoding, features computed from the request, online lookup."""
+
+import importlib.util
+import json
+import os
+
+import numpy as np
+import onnxruntime
+from online_features import OnlineFeatures
+
+ON_REQUEST, REQUEST = "on_request", "request"
+
+
+class Release:
+    """Loads ``directory`` whole or raises; answers batches of requests.
+
+    ``release.json`` says what the model expects; see ``include/deployment/packaging.py`` which writes it.
+    """
+
+    def __init__(self, directory: str, online_path: str, project: str) -> None:
+        with open(os.path.join(directory, "release.json")) as file:
+            self.manifest = json.load(file)
+        self.name = os.path.basename(directory)
+        self.threshold = self.manifest["threshold"]
+        self.features = self.manifest["encoding"]["features"]
+        self.views = self.manifest["views"]
+        self._codes = [
+            {c: float(i) for i, c in enumerate(f["categories"])} if f["kind"] == "categorical" else None
+            for f in self.features
+        ]
+        self._on_request = _load_on_request(os.path.join(directory, "request.py"))
+        self._online = OnlineFeatures(online_path, project, self.views)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            os.path.join(directory, "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[-1].name
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        matrix = np.zeros((1, len(self.features)), dtype=np.float32)
+        self._probabilities(matrix)
+
+    def predict(self, fields: dict, given: list | None = None):
+        """``fields``: {request field: array [N]}. ``given``: looked-up features per row instead of the online store.
+
+        Returns probabilities [N], the raw feature rows (list of dicts) and per row the lacking views
+        (list of (view, reason)).
+        """
+        count = len(next(iter(fields.values())))
+        computed = self._on_request(fields) if self._on_request else {}
+        lacking = [[] for _ in range(count)]
+        looked_up = given if given is not None else [self._lookup(fields, i, lacking[i]) for i in range(count)]
+        rows = [self._row(fields, computed, looked_up[i], i) for i in range(count)]
+        return self._probabilities(self._encode(rows)), rows, lacking
+
+    def _lookup(self, fields: dict, i: int, lacking: list) -> dict:
+        found: dict = {}
+        for view, declared in self.views.items():
+            values, reason = self._online.lookup(view, fields[declared["key"]][i], float(fields[self.manifest["event_time"]][i]))
+            found.update(values)
+            if reason:
+                lacking.append((view, reason))
+        return found
+
+    def _row(self, fields: dict, computed: dict, looked_up: dict, i: int) -> dict:
+        row = {}
+        for feature in self.features:
+            name, origin = feature["name"], feature["origin"]
+            if origin == REQUEST:
+                row[name] = fields[name][i]
+            elif origin == ON_REQUEST:
+                row[name] = float(computed[name][i])
+            else:
+                row[name] = looked_up.get(name)
+        return row
+
+    def _encode(self, rows: list):
+        matrix = np.empty((len(rows), len(self.features)), dtype=np.float32)
+        for j, feature in enumerate(self.features):
+            name, codes = feature["name"], self._codes[j]
+            for i, row in enumerate(rows):
+                value = row[name]
+                if codes is not None:
+                    matrix[i, j] = codes.get(value, -1.0)
+                else:
+                    matrix[i, j] = np.nan if value is None else value
+        return matrix
+
+    def _probabilities(self, matrix):
+        answer = self._session.run([self._output], {self._input: matrix})[0]
+        return answer[:, -1] if answer.ndim == 2 else answer
+
+
+def _load_on_request(path: str):
+    """``on_request`` of the release's own ``request.py``; None when it has none."""
+    if not os.path.isfile(path):
+        return None
+    spec = importlib.util.spec_from_file_location(f"request_{abs(hash(path))}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.on_request
