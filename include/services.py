@@ -1,50 +1,145 @@
-"""Composition root: settings → adapters. Nothing is opened before it is used."""
+"""Composition root: settings → adapters, and where each use case keeps its state. Nothing opens before its first use."""
 
 from functools import cached_property, lru_cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import httpx
 
-from include.contracts import Figure, Period, RolloutState, SnapshotRef, Verdict
+from include.contracts import Figure, GateResult, ReleaseRef, RetrainPlan, RolloutState, SnapshotRef, Verdict
+from include.errors import NotFoundError
+from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, Validator
 from include.settings import Settings, load_settings
 from include.usecase import UseCase
 
 
 class Services:
-    """The outside systems of one process, and where each use case keeps its state."""
+    """The outside systems of one process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     # -- adapters
     @cached_property
-    def lake(self):
+    def lake(self) -> Lake:
         from include.adapters.lake import DeltaLake
 
         return DeltaLake(self.settings.lake)
 
     @cached_property
-    def validator(self):
+    def validator(self) -> Validator:
         from include.adapters.validator import ExpectationValidator
 
         return ExpectationValidator()
 
     @cached_property
-    def feature_store(self):
+    def feature_store(self) -> FeatureStore:
         from include.adapters.feature_store import FeastFeatureStore
 
         return FeastFeatureStore(self.settings)
 
     @cached_property
-    def tracker(self):
+    def tracker(self) -> ExperimentTracker:
         from include.adapters.experiment_tracker import MlflowTracker
 
         return MlflowTracker(self.settings)
 
     @cached_property
-    def metrics_server(self):
+    def metrics_server(self) -> MetricsServer:
         from include.adapters.metrics_server import Prometheus
 
         return Prometheus(self.settings.prometheus_url)
+
+    @cached_property
+    def releases(self) -> ReleaseStore:
+        from include.adapters.release_store import DirectoryReleases
+
+        return DirectoryReleases(self.settings.releases)
+
+    def model_server(self, spec: UseCase):  # noqa: ANN201 - the adapter has more than the port: readiness of a model
+        from include.adapters.model_server import TritonServer
+
+        return TritonServer(self.settings, spec.request)
+
+    def prediction_log(self, spec: UseCase):  # noqa: ANN201 - as above
+        from include.adapters.prediction_log import PredictionSpool
+
+        directory = self.settings.prediction_spool / spec.name
+        return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time)
+
+    # -- places
+    def landing(self, spec: UseCase) -> Path:
+        return self.settings.landing / spec.name
+
+    def staging(self, spec: UseCase, run: str) -> Path:
+        return self.settings.staging / spec.name / run
+
+    def quarantine(self, spec: UseCase) -> Path:
+        return self.settings.home / "quarantine" / spec.name
+
+    def snapshots(self, spec: UseCase) -> Path:
+        return self.settings.home / "snapshots" / spec.name
+
+    def rollout_file(self, spec: UseCase) -> Path:
+        return self.settings.releases / spec.name / "rollout.json"
+
+    # -- records, oldest first
+    def snapshot_refs(self, spec: UseCase) -> list[SnapshotRef]:
+        from include.data import versioning
+
+        return versioning.published(self.snapshots(spec))
+
+    def published(self, spec: UseCase) -> list[str]:
+        return [s.period for s in self.snapshot_refs(spec)]
+
+    def gate_results(self, spec: UseCase) -> list[GateResult]:
+        from include.data import quality
+
+        return quality.results(spec, self.lake)
+
+    def figures(self, spec: UseCase) -> list[Figure]:
+        return [Figure.model_validate(row) for row in self._rows(spec, "figures")]
+
+    def decisions(self, spec: UseCase) -> list[RetrainPlan]:
+        records = [RetrainPlan.model_validate_json(row["record"]) for row in self._rows(spec, "decisions")]
+        return sorted(records, key=lambda d: d.decided_at)
+
+    def verdicts(self, spec: UseCase) -> list[Verdict]:
+        records = [Verdict.model_validate_json(row["record"]) for row in self._rows(spec, "verdicts")]
+        return sorted(records, key=lambda v: v.decided_at)
+
+    def _rows(self, spec: UseCase, table: str) -> list[dict]:
+        return self.lake.read(spec.name, table).to_pylist() if self.lake.exists(spec.name, table) else []
+
+    # -- what serves
+    def rollout_state(self, spec: UseCase) -> RolloutState | None:
+        from include.deployment import rollout
+
+        return rollout.read(self.rollout_file(spec))
+
+    def require_rollout_state(self, spec: UseCase) -> RolloutState:
+        state = self.rollout_state(spec)
+        if state is None:
+            raise NotFoundError(f"{spec.name} has no release that serves: deploy one first")
+        return state
+
+    def champion(self, spec: UseCase) -> ReleaseRef | None:
+        """The release that the rollout state names, or None before the first."""
+        state = self.rollout_state(spec)
+        return self.releases.get(spec.name, state.champion) if state else None
+
+    def served_generation(self, spec: UseCase) -> int | None:
+        """The rollout generation that the model server says it follows; None when it does not say."""
+        url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
+        try:
+            text = httpx.get(url, timeout=5, trust_env=False).text
+        except httpx.HTTPError:
+            return None
+        wanted = f'moebius_rollout_generation{{usecase="{spec.name}"}}'
+        values = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(wanted)]
+        return int(float(values[0])) if values else None
+
+
+@lru_cache
+def services() -> Services:
+    """The services of this process."""
+    return Services(load_settings())

@@ -2,18 +2,23 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from include.contracts import Judgement, ModelRef, ReleaseRef
-from include.deployment import packaging, predeployment, rollout
+from include.contracts import Judgement, ModelRef, ReleaseRef, RolloutState
+from include.deployment import packaging, pipeline, predeployment, rollout
+from include.development.trainers import load
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError
-from include.loop.retrain_evaluation import stored_verdict
-from include.operations import drift
+from include.loop import verdicts
 from include.services import Services
+from include.settings import ROOT
 from include.usecase import UseCase
+
+PIPELINE = ROOT / "triton_models" / "pipeline"
 
 
 def package_release(spec: UseCase, services: Services, version: int | str | None) -> ReleaseRef:
@@ -24,7 +29,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     NotFoundError
         no version was named and none is approved.
     DeploymentError
-        it has no approval for its verdict, or the ONNX model answers differently.
+        its verdict is not approved, or the ONNX model answers differently.
     """
     wanted = int(version) if version else services.tracker.alias(spec.name, "challenger")
     if wanted is None:
@@ -39,43 +44,47 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
 
 def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> None:
     bound = services.tracker.tags(spec.name, model.version).get("approved_verdict")
-    if bound != stored_verdict(services, model).digest:
+    if bound != verdicts.of(services, model).digest:
         raise DeploymentError(f"version {model.version} of {spec.name} has no approval of its verdict; approve it first")
 
 
 def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
-    from include.development.trainers import load
+    from include.operations import drift
 
     trained = load(spec.trainer.name, services.tracker.load(model))
     rows = pd.read_parquet(model.dataset.test.path)
-    probabilities = trained.predict(rows)
-    verdict = stored_verdict(services, model)
-    metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"}
-    baseline = drift.baseline(spec, rows, probabilities, metrics)
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=services.settings.staging) as aside:
-        staging = Path(aside) / "release"
+    metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
+    baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
+    with _aside(services) as aside:
         packaging.package(
             spec,
             model=trained,
             model_version=model.version,
+            dataset=model.dataset,
             rows=rows,
             baseline=baseline,
-            dataset_name=model.dataset.name,
-            staging=staging,
+            staging=aside / "release",
         )
-        return services.releases.add(spec.name, staging, model.version)
+        return services.releases.add(spec.name, aside / "release", model.version)
 
 
 def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
     """Load the release privately on the real server, replay real rows, compare, unload."""
-    return predeployment.test(spec, release, services.model_server(spec))
+
+    def write(directory: Path, name: str) -> None:
+        pipeline.write(spec, PIPELINE, directory, _pipeline_parameters(spec, services), pinned=name)
+
+    with _aside(services) as aside:
+        return predeployment.test(spec, release, services.model_server(spec), write, aside / "model")
 
 
 def shift_traffic(spec: UseCase, services: Services, release: str, share: float) -> int:
-    """Give the release a share of the traffic; returns the generation that the server confirmed."""
-    state = services.require_rollout_state(spec)
-    return _switch(spec, services, rollout.shift(state, release, share))
+    """Give the release a share of the traffic; returns the generation that the server confirmed.
+
+    The share is a lease: should nobody judge it in time, the router itself gives everything back.
+    """
+    lease = time.time() + spec.rollout.max_wait_seconds + rollout.LEASE_MARGIN_SECONDS
+    return _switch(spec, services, rollout.shift(services.require_rollout_state(spec), release, share, lease))
 
 
 def judge_rollout(spec: UseCase, services: Services, release: str) -> Judgement:
@@ -88,26 +97,26 @@ def judge_rollout(spec: UseCase, services: Services, release: str) -> Judgement:
     """
     state, limits, begun = services.require_rollout_state(spec), spec.rollout, time.monotonic()
     while True:
-        watched = time.monotonic() - begun
-        if watched >= limits.bake_seconds:
-            judgement = rollout.judge(
-                spec, services.metrics_server, champion=state.champion, challenger=release, seconds=watched
-            )
-            if judgement.enough and not judgement.passed:
-                raise RolloutAbortedError(judgement.reason)
-            if judgement.enough:
-                return judgement
-            if watched > limits.max_wait_seconds:
-                raise RolloutAbortedError(f"not judged: {judgement.reason}. The champion keeps serving")
         time.sleep(1.0)
+        watched = time.monotonic() - begun
+        judgement = rollout.judge(
+            spec, services.metrics_server, champion=state.champion, challenger=release, seconds=watched
+        )
+        if judgement.enough and not judgement.passed:
+            raise RolloutAbortedError(judgement.reason)
+        if judgement.enough and watched >= limits.bake_seconds:
+            return judgement
+        if watched > limits.max_wait_seconds:
+            raise RolloutAbortedError(f"not judged: {judgement.reason}. The champion keeps serving")
 
 
-def promote_release(spec: UseCase, services: Services, release: str) -> None:
-    """All traffic to the release; the model gets the alias ``champion``."""
+def promote_release(spec: UseCase, services: Services, release: str, reason: str = "") -> None:
+    """All traffic to the release; its model gets the alias ``champion``."""
     state = services.rollout_state(spec)
-    services.ensure_pipeline(spec)
-    following = rollout.first(spec, release) if state is None else rollout.promote(state, release)
-    _switch(spec, services, following)
+    if state is None:
+        _switch(spec, services, rollout.first(spec, release))
+    elif state.weights != {release: 1.0}:
+        _switch(spec, services, rollout.promote(state, release, reason))
     model_version = services.releases.get(spec.name, release).model_version
     services.tracker.set_alias(spec.name, "champion", model_version)
     stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -118,12 +127,42 @@ def abort_rollout(spec: UseCase, services: Services) -> str:
     """All traffic back to the champion."""
     state = services.rollout_state(spec)
     if state is None or state.weights == {state.champion: 1.0}:
-        return "nothing had been given traffic"
-    _switch(spec, services, rollout.abort(state, "a deployment task failed"))
+        return "the failed release had no traffic; nothing to take back"
+    _switch(spec, services, rollout.abort(state, "rolled back: a deployment task failed"))
     return f"all traffic is back on {state.champion}"
 
 
-def _switch(spec: UseCase, services: Services, state: rollout.RolloutState) -> int:
+def _switch(spec: UseCase, services: Services, state: RolloutState) -> int:
+    """Write the state and wait until the server follows it, installing the stable name when it is not there."""
     rollout.write(services.rollout_file(spec), state)
-    rollout.confirm(services.metrics_text, spec.name, state.generation, services.settings.serving_timeout)
+    _ensure_pipeline(spec, services)
+    rollout.confirm(lambda: services.served_generation(spec), state.generation, services.settings.serving_timeout)
     return state.generation
+
+
+def _ensure_pipeline(spec: UseCase, services: Services) -> None:
+    server = services.model_server(spec)
+    if server.model_ready(spec.name):
+        return
+    with _aside(services) as aside:
+        pipeline.write(spec, PIPELINE, aside / "model", _pipeline_parameters(spec, services))
+        server.install(spec.name, aside / "model")
+    server.load(spec.name)
+
+
+def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
+    settings = services.settings
+    return {
+        "releases": str(settings.releases / spec.name),
+        "online_store": str(settings.feature_store / "online.db"),
+        "project": "moebius",
+        "spool": str(settings.prediction_spool / spec.name),
+    }
+
+
+@contextmanager
+def _aside(services: Services) -> Iterator[Path]:
+    """A directory on the state root's disk, so that what is complete can be renamed into place."""
+    services.settings.staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=services.settings.staging) as directory:
+        yield Path(directory)

@@ -1,18 +1,15 @@
 """The four comparisons on registered models, and the approval that is bound to their verdict."""
 
-import json
-
 import pandas as pd
 
 from include.contracts import ModelRef, PartRef, Verdict
 from include.errors import EvaluationError, NotFoundError
 from include.evaluation.four_comparisons import Side, TestSet, compare
 from include.evaluation.verdict import render
+from include.loop import verdicts
+from include.loop.champion import champion_model
 from include.services import Services
 from include.usecase import UseCase
-
-VERDICT = "evaluation/verdict.json"
-
 
 def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Verdict:
     """Compare a candidate with what really serves; the verdict is stored with the model version.
@@ -26,7 +23,7 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     """
     candidate = services.tracker.model(spec.name, _version(spec, services, version))
     serving = services.champion(spec)
-    champion = services.champion_model(spec)
+    champion = champion_model(spec, services)
     verdict = compare(
         spec,
         candidate=_side(spec, services, candidate, None),
@@ -35,13 +32,13 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
         new=_test_set(candidate.dataset.test),
         seed=candidate.version,
     )
-    _store(spec, services, candidate, verdict)
+    verdicts.store(spec, services, candidate, verdict, render(verdict))
     return verdict
 
 
 def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer: dict | None) -> str:
     """Give the candidate the alias ``challenger``; the approval names the verdict's hash. Returns the hash."""
-    stored = stored_verdict(services, services.tracker.model(spec.name, verdict.candidate))
+    stored = verdicts.of(services, services.tracker.model(spec.name, verdict.candidate))
     if stored.digest != verdict.digest:
         raise EvaluationError(
             f"the verdict on version {verdict.candidate} changed after it was shown for approval "
@@ -52,10 +49,6 @@ def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer:
     services.tracker.tag(spec.name, verdict.candidate, tags)
     services.tracker.set_alias(spec.name, "challenger", verdict.candidate)
     return verdict.digest
-
-
-def stored_verdict(services: Services, model: ModelRef) -> Verdict:
-    return Verdict.model_validate_json(services.tracker.document(model, VERDICT))
 
 
 def _version(spec: UseCase, services: Services, version: int | str | None) -> int:
@@ -82,10 +75,3 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
 
 def _test_set(part: PartRef) -> TestSet:
     return TestSet(frame=pd.read_parquet(part.path), content_hash=part.content_hash, periods=part.periods)
-
-
-def _store(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict) -> None:
-    services.tracker.add_document(model, VERDICT, json.dumps(verdict.json_dict(), indent=1))
-    services.tracker.add_document(model, "evaluation/verdict.md", render(verdict))
-    services.tracker.tag(spec.name, model.version, {"verdict": verdict.decision})
-    services.record_verdict(spec, verdict)

@@ -1,10 +1,12 @@
 """From published months to a registered candidate."""
 
+import json
 from collections.abc import Sequence
 
-from include.contracts import DatasetRef, ModelRef, Period
+from include.contracts import DatasetRef, ModelRef
 from include.development import datasets
 from include.errors import DataError, TrainingError
+from include.loop.champion import champion_model
 from include.services import Services
 from include.usecase import UseCase
 
@@ -21,44 +23,39 @@ def dataset_for(
     Raises
     ------
     DataError
-        fewer than two months are published, or the window does not end before the test month.
+        fewer than two months are published, or the parts cannot be used; see ``datasets.build``.
     """
     published = services.published(spec)
     if len(published) < 2:
-        raise DataError(f"{spec.name} has {len(published)} published months; training needs two at least: run the data pipeline")
-    test = test_period or published[-1]
-    last = train_to or Period(key=test).shift(-1).key
-    first = train_from or published[0]
-    if not first <= last < test:
-        raise DataError(f"training months {first} to {last} must lie before the test month {test}")
+        raise DataError(f"{spec.name} has the published months {published}; training needs two: run the data pipeline")
     return datasets.build(
         spec,
-        train_from=first,
-        train_to=last,
-        test_period=test,
+        train_from=train_from,
+        train_to=train_to,
+        test_period=test_period or published[-1],
         excluded=frozen_test_sets(spec, services),
         lake=services.lake,
         feature_store=services.feature_store,
-        snapshots=[s for s in services.snapshot_refs(spec) if first <= s.period <= last or s.period == test],
+        snapshots=services.snapshot_refs(spec),
         directory=services.settings.datasets / spec.name,
     )
 
 
 def frozen_test_sets(spec: UseCase, services: Services) -> list[str]:
-    """Parquet files of the test sets that the serving release was released with: never trained on."""
-    champion = services.champion_model(spec)
+    """Parquet files of the test set that the serving release was released with: never trained on."""
+    champion = champion_model(spec, services)
     return [champion.dataset.test.path] if champion else []
 
 
 def registered(results: Sequence[object]) -> ModelRef:
-    """The one model that the chosen runtime registered.
+    """The one model that the chosen runtime registered; a container's answer is the last line that it printed.
 
-    The container's answer is the last line that it printed; raises TrainingError when there is none.
+    Raises
+    ------
+    TrainingError
+        no runtime registered one.
     """
-    import json
-
     for result in results:
         if result:
-            content = json.loads(result) if isinstance(result, str) else result
-            return ModelRef.model_validate(content)
+            return ModelRef.model_validate(json.loads(result) if isinstance(result, str) else result)
     raise TrainingError("no runtime registered a model; see the log of train_local or train_docker")

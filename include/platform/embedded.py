@@ -1,18 +1,14 @@
 """The embedded platform: which services it has, in what order they start and stop."""
 
-import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from rich.table import Table
 
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
-from include.settings import ROOT, Settings
-from include.usecase import load_usecase, usecase_names
+from include.platform.servers import exporter_service, mlflow_service, prometheus_service, triton_service
+from include.settings import Settings
 
 MIB = 1024 * 1024
 
@@ -64,3 +60,8 @@ class Platform:
             memory = f"{self.supervisor.memory(service.name) / MIB:.0f}" if process else ""
             table.add_row(service.name, state, service.address, memory, str(_near(log)))
         return table
+
+
+def _near(path: Path) -> Path:
+    """Relative to where the command was typed, when it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

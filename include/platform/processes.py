@@ -39,6 +39,7 @@ class Supervisor:
 
     directory: Path
     host: str
+    _children: dict[str, subprocess.Popen] = field(default_factory=dict, repr=False)
 
     def start(self, service: Service) -> None:
         """Start unless it runs already, and wait until it is ready.
@@ -69,6 +70,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._children[service.name] = child
         identity = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
         write_atomically(self._pid_file(service.name), json.dumps(identity))
 
@@ -89,6 +91,8 @@ class Supervisor:
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        if child := self._children.pop(name, None):
+            child.wait(timeout=STOP_SECONDS)
         self._pid_file(name).unlink(missing_ok=True)
         return leader is not None or bool(members)
 

@@ -27,18 +27,16 @@ class TritonPythonModel:
         self.id_field = settings["event_id"]
         releases, pinned = settings["releases"], settings.get("pinned", "")
         load = functools.partial(_load, releases, settings["online_store"], settings["project"])
-        self.router = Pinned(load, pinned) if pinned else Router(os.path.join(releases, "rollout.json"), load)
         self.log = None if pinned else PredictionLog(settings["spool"])
         self.metrics = None if pinned else ServingMetrics(settings["usecase"])
-        self._report()
+        state = os.path.join(releases, "rollout.json")
+        self.router = Pinned(load, pinned) if pinned else Router(state, load, self.metrics.followed)
 
     def execute(self, requests):
         begun = time.perf_counter()
-        self.router.refresh()
         answers = [self._answer(request, begun) for request in requests]
         if self.log:
             self.log.write([record for _, records in answers for record in records])
-        self._report()
         return [response for response, _ in answers]
 
     def _answer(self, request, begun: float):
@@ -85,9 +83,8 @@ class TritonPythonModel:
             for i in range(len(rows))
         ]
 
-    def _report(self) -> None:
-        if self.metrics:
-            self.metrics.followed(self.router.generation, self.router.errors)
+    def finalize(self):
+        self.router.stop()
 
 
 def _load(releases: str, online_store: str, project: str, name: str) -> Release:

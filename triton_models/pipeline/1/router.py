@@ -3,83 +3,88 @@
 import json
 import os
 import random
+import threading
 import time
 
-RECHECK_SECONDS = 0.2
+RECHECK_SECONDS = 0.1
 
 
 class Pinned:
     """Always the one release: the private model of the pre-deployment test."""
 
     def __init__(self, load, name: str) -> None:
-        self.generation, self.errors = 0, 0
         self._release = load(name)
-
-    def refresh(self) -> None:
-        """Nothing ever changes."""
 
     def choose(self):
         return self._release
+
+    def stop(self) -> None:
+        """Nothing runs."""
 
 
 class Router:
     """Splits traffic by the state's weights; a state that cannot be used is counted and the last good one kept.
 
-    ``load(name)`` gives a ready release or raises; it is called before the switch, so no request waits on
-    a release that does not load.
+    A thread watches the file and loads new releases before it switches, so no request waits on a release and
+    none meets one that does not load. ``load(name)`` gives a ready release or raises; ``followed(generation,
+    errors)`` is called whenever the file was looked into.
     """
 
-    def __init__(self, path: str, load) -> None:
-        self.path, self._load = path, load
-        self.generation = self.errors = 0
+    def __init__(self, path: str, load, followed) -> None:
+        self.path, self._load, self._followed = path, load, followed
+        self._route = None  # (champion, [(release, share)], lease end): replaced as a whole
         self._releases: dict = {}
-        self._weights: list = []
-        self._champion = None
-        self._lease_until = None
+        self._generation = self._errors = 0
+        self._failure = f"no rollout state at {path}: nothing is deployed yet"
         self._seen = None
-        self._checked = 0.0
-        self._failure = ""
-        self.refresh()
+        self._check()
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
 
-    def refresh(self) -> None:
-        """Look at the file again, at most every ``RECHECK_SECONDS``."""
-        now = time.monotonic()
-        if now - self._checked < RECHECK_SECONDS:
-            return
-        self._checked = now
+    def choose(self):
+        """The release for one request; RuntimeError when nothing is deployed."""
+        if self._route is None:
+            raise RuntimeError(self._failure)
+        champion, weights, lease_until = self._route
+        if len(weights) == 1 or (lease_until is not None and time.time() > lease_until):
+            return champion
+        drawn = random.random()
+        for release, share in weights:
+            drawn -= share
+            if drawn < 0:
+                return release
+        return champion
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(RECHECK_SECONDS):
+            self._check()
+
+    def _check(self) -> None:
         try:
             stamp = os.stat(self.path)
         except FileNotFoundError:
-            self._failure = f"no rollout state at {self.path}: nothing is deployed yet"
             return
         seen = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_size)
         if seen != self._seen:
             self._seen = seen
             self._follow()
+            self._followed(self._generation, self._errors)
 
     def _follow(self) -> None:
         try:
             with open(self.path) as file:
                 state = json.load(file)
-            releases = {name: self._releases.get(name) or self._load(name) for name in {*state["weights"], state["champion"]}}
+            names = {*state["weights"], state["champion"]}
+            releases = {name: self._releases.get(name) or self._load(name) for name in names}
         except Exception as error:  # whatever is wrong with a new state, the old one keeps serving
-            self.errors += 1
+            self._errors += 1
             self._failure = f"the rollout state at {self.path} cannot be used: {error}"
             return
-        self._releases, self._champion = releases, releases[state["champion"]]
-        self._weights = [(releases[name], share) for name, share in state["weights"].items()]
-        self._lease_until = state.get("lease_until")
-        self.generation, self._failure = state["generation"], ""
-
-    def choose(self):
-        """The release for one request; RuntimeError when nothing is deployed."""
-        if self._champion is None:
-            raise RuntimeError(self._failure)
-        if len(self._weights) == 1 or (self._lease_until is not None and time.time() > self._lease_until):
-            return self._champion
-        drawn = random.random()
-        for release, share in self._weights:
-            drawn -= share
-            if drawn < 0:
-                return release
-        return self._champion
+        weights = [(releases[name], share) for name, share in state["weights"].items()]
+        self._releases, self._generation = releases, state["generation"]
+        self._route = (releases[state["champion"]], weights, state.get("lease_until"))

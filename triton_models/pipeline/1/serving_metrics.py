@@ -21,9 +21,10 @@ class ServingMetrics:
             "lacking": _counter("moebius_feature_missing_total", "lookups that found nothing or something stale"),
             "errors": _counter("moebius_rollout_errors_total", "rollout states that could not be used"),
         }
-        self._generation = pb_utils.MetricFamily(
+        self._gauges = pb_utils.MetricFamily(  # a family must outlive its metrics
             name="moebius_rollout_generation", description="rollout state that is followed", kind=pb_utils.MetricFamily.GAUGE
-        ).Metric(labels={"usecase": usecase})
+        )
+        self._generation = self._gauges.Metric(labels={"usecase": usecase})
         self._series: dict = {}
         self._errors = 0
 
