@@ -1,63 +1,65 @@
-"""Feast definitions of flight_delay: what is known of an airport and of an aircraft at scheduled departure."""
+"""Feature definitions of flight_delay: entities, sources, feature views, feature service.
 
-import os
+Paths are relative to the feature store's state directory (``<MOEBIUS_HOME>/feature_store``), which is
+Feast's repo path. A ttl is the spec's ``freshness_hours``; 0 never expires.
+"""
+
 from datetime import timedelta
-from pathlib import Path
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSource, ValueType
-from feast.types import Float64
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
+from feast.data_format import ParquetFormat
+from feast.types import Float64, String
 
-OFFLINE = Path(os.environ["MOEBIUS_HOME"]) / "feature_store" / "offline"
+project = Project(name="moebius", description="Features of the Moebius use cases")
 
 airport = Entity(
     name="airport", join_keys=["origin"], value_type=ValueType.STRING, description="New York airport of departure"
 )
-aircraft_entity = Entity(name="aircraft", join_keys=["tailnum"], value_type=ValueType.STRING, description="tail number")
-
-
-def numbers(**meanings: str) -> list[Field]:
-    return [Field(name=name, dtype=Float64, description=meaning) for name, meaning in meanings.items()]
-
-
-def parquet(view: str) -> FileSource:
-    """The months of a view, one Parquet file each."""
-    return FileSource(name=f"{view}_batch", path=str(OFFLINE / view / "*.parquet"), timestamp_field="event_timestamp")
-
+aircraft = Entity(name="aircraft", join_keys=["tailnum"], value_type=ValueType.STRING, description="tail number")
 
 airport_weather = FeatureView(
     name="airport_weather",
+    description="Hourly weather at the airport, known one hour after the observation",
     entities=[airport],
     ttl=timedelta(hours=12),
-    schema=numbers(
-        temp="temperature, °F",
-        dewp="dew point, °F",
-        humid="relative humidity, %",
-        wind_speed="wind speed, mph",
-        precip_1h="precipitation of the last hour, inches",
-        precip_6h="precipitation of the last six hours, inches",
-        pressure="sea-level pressure, millibars",
-        pressure_change_3h="change of pressure in three hours, millibars",
-        visib="visibility, miles",
-        visib_min_3h="lowest visibility of the last three hours, miles",
+    schema=[
+        Field(name="origin", dtype=String),
+        Field(name="temp", dtype=Float64, description="air temperature, °F"),
+        Field(name="dewp", dtype=Float64, description="dew point, °F"),
+        Field(name="humid", dtype=Float64, description="relative humidity, %"),
+        Field(name="wind_speed", dtype=Float64, description="wind speed, mph"),
+        Field(name="precip_1h", dtype=Float64, description="precipitation of the hour, inches"),
+        Field(name="precip_6h", dtype=Float64, description="precipitation of the last six hours, inches"),
+        Field(name="pressure", dtype=Float64, description="sea level pressure, mbar"),
+        Field(name="pressure_change_3h", dtype=Float64, description="pressure minus three hours before, mbar"),
+        Field(name="visib", dtype=Float64, description="visibility, miles"),
+        Field(name="visib_min_3h", dtype=Float64, description="lowest visibility of the last three hours, miles"),
+    ],
+    source=FileSource(
+        name="airport_weather_offline",
+        path="offline/airport_weather/*.parquet",
+        file_format=ParquetFormat(),
+        timestamp_field="event_timestamp",
     ),
-    source=PushSource(name="airport_weather_live", batch_source=parquet("airport_weather")),
-    owner="flight-ops",
-    description="The newest weather observation that is known at the hour, one hour old.",
 )
 
-aircraft = FeatureView(
+aircraft_registry = FeatureView(
     name="aircraft",
-    entities=[aircraft_entity],
-    ttl=timedelta(days=400),
-    schema=numbers(year_built="year of manufacture", seats="number of seats", engines="number of engines"),
-    source=parquet("aircraft"),
-    owner="flight-ops",
-    description="The plane behind a tail number, from the FAA's registry.",
+    description="The FAA registry's entry of the plane",
+    entities=[aircraft],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="tailnum", dtype=String),
+        Field(name="year_built", dtype=Float64, description="year of manufacture"),
+        Field(name="seats", dtype=Float64, description="number of seats"),
+        Field(name="engines", dtype=Float64, description="number of engines"),
+    ],
+    source=FileSource(
+        name="aircraft_offline",
+        path="offline/aircraft/*.parquet",
+        file_format=ParquetFormat(),
+        timestamp_field="event_timestamp",
+    ),
 )
 
-flight_delay_v1 = FeatureService(
-    name="flight_delay_v1",
-    features=[airport_weather, aircraft],
-    owner="flight-ops",
-    description="Looked-up features of flight_delay.",
-)
+flight_delay_v1 = FeatureService(name="flight_delay_v1", features=[airport_weather, aircraft_registry])

@@ -1,146 +1,181 @@
-"""The data lake: Delta tables by deltalake, partitioned by month, read through DuckDB."""
+"""The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake)."""
 
 import hashlib
-import time
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from include.contracts import TableRef
 from include.errors import ConflictError, NotFoundError
 
-PERIOD = "period"
+log = logging.getLogger(__name__)
+
 ATTEMPTS = 8
-SELECT = """
-SELECT * FROM read_parquet(?, hive_partitioning = true, union_by_name = true, hive_types = {'period': VARCHAR})
-"""
+PERIOD = "period"
+READ = "SELECT * FROM read_parquet(?, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
+T = TypeVar("T")
+
+
+def content_hash(rows: pa.Table) -> str:
+    """SHA-256 of the rows, whatever their order: column names, types and the sorted hashes of the rows.
+
+    ``period`` is left out: it is where the rows are, not what they say. So is a column without any
+    value: a period that was published before a column existed keeps its hash.
+    """
+    names = sorted(n for n in rows.column_names if n != PERIOD and rows[n].null_count < rows.num_rows)
+    rows = rows.select(names)
+    per_row = pd.util.hash_pandas_object(rows.to_pandas(), index=False).to_numpy()
+    per_row.sort()
+    header = ";".join(f"{field.name}:{field.type}:{rows.num_rows}" for field in rows.schema)
+    return hashlib.sha256(header.encode() + per_row.tobytes()).hexdigest()
 
 
 class DeltaLake:
-    """Tables at ``<root>/<usecase>/<table>``; every commit is all or nothing."""
+    """Delta Lake in a directory; needs no server and no catalog."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
 
     def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
-        """Replace the rows of one month in one commit; equal rows make no new version.
+        """Replace the rows of one period in one commit; rows that are there already are not written again.
 
         Raises
         ------
         ConflictError
-            other writers won every attempt; the step may be retried.
+            other writers of the same period won every attempt.
         """
-        content = content_hash(rows)
-        current = self._current(usecase, table, period)
-        if current and current[1] == content:
-            return TableRef(table=table, version=current[0], rows=rows.num_rows, content_hash=content)
-        stamped = rows.append_column(PERIOD, pa.array([period] * rows.num_rows, pa.string()))
-        predicate = f"{PERIOD} = '{period}'"
-        options = {"mode": "overwrite", "predicate": predicate} if self.exists(usecase, table) else {"mode": "append"}
-        properties = {"moebius_period": period, "moebius_content": content}
-        version = self._commit(usecase, table, stamped, properties, options)
-        return TableRef(table=table, version=version, rows=rows.num_rows, content_hash=content)
+        rows = _canonical(rows)
+        digest = content_hash(rows)
+
+        def attempt() -> TableRef:
+            delta = self._create(usecase, table, rows)
+            if digest != self._published_hash(delta, period):
+                _overwrite(delta, rows, period, digest)
+            return TableRef(table=table, version=delta.version(), rows=rows.num_rows, content_hash=digest)
+
+        return _until_it_wins(attempt, f"{usecase}.{table} period {period}")
 
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
-        """Add rows that carry their own ``period`` column."""
-        self._commit(usecase, table, rows, {}, {"mode": "append"})
+        """Add rows, which carry their own ``period`` column; raises ConflictError."""
+        rows = _canonical(rows, keep_period=True)
+
+        def attempt() -> None:
+            delta = self._create(usecase, table, rows)
+            write_deltalake(delta, rows, mode="append", schema_mode="merge")
+
+        _until_it_wins(attempt, f"{usecase}.{table}")
 
     def exists(self, usecase: str, table: str) -> bool:
         return DeltaTable.is_deltatable(str(self._path(usecase, table)))
 
-    def version(self, usecase: str, table: str) -> int:
-        return self._open(usecase, table).version()
-
-    def periods(self, usecase: str, table: str) -> list[str]:
-        """Months that the table has rows for, sorted; [] without the table."""
-        if not self.exists(usecase, table):
-            return []
-        return sorted({partition[PERIOD] for partition in self._open(usecase, table).partitions()})
-
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
     ) -> pa.Table:
-        """Rows of the table at a version (the newest, if None), all months or those named.
+        """Rows with their ``period`` column; timestamps in UTC.
 
         Raises
         ------
         NotFoundError
-            no such table or version.
+            there is no such table, or not this version of it.
         """
-        opened = self._open(usecase, table, version)
-        filters = None if periods is None else [(PERIOD, "in", list(periods))]
-        files = opened.file_uris(file_pruning_predicate=filters)
-        if not files:
-            return pa.schema(opened.schema().to_arrow()).empty_table()
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.sql(SELECT, params=[files]).to_arrow_table()
+        return _rows(self._open(usecase, table, version), periods)
 
-    def _current(self, usecase: str, table: str, period: str) -> tuple[int, str] | None:
-        """Version and content hash of the newest commit of the month."""
+    def periods(self, usecase: str, table: str) -> list[str]:
+        """Periods that the table has rows for, sorted; [] without the table."""
         if not self.exists(usecase, table):
-            return None
-        for commit in self._open(usecase, table).history():
-            if commit.get("moebius_period") == period:
-                return commit["version"], commit["moebius_content"]
-        return None
+            return []
+        return sorted(partition[PERIOD] for partition in self._open(usecase, table).partitions())
 
-    def _commit(self, usecase: str, table: str, rows: pa.Table, properties: dict, options: dict) -> int:
-        path = self._path(usecase, table)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def version(self, usecase: str, table: str) -> int:
+        return self._open(usecase, table).version()
 
-        def write() -> int:
-            write_deltalake(
-                str(path),
-                rows,
-                partition_by=[PERIOD],
-                commit_properties=CommitProperties(custom_metadata=properties),
-                schema_mode="merge" if options["mode"] == "append" else None,
-                **options,
-            )
-            return DeltaTable(str(path)).version()
-
-        return _retried(write, f"{usecase}.{table}")
+    def _path(self, usecase: str, table: str) -> Path:
+        return self._root / usecase / table
 
     def _open(self, usecase: str, table: str, version: int | None = None) -> DeltaTable:
         path = self._path(usecase, table)
         try:
             return DeltaTable(str(path), version=version)
         except TableNotFoundError as error:
-            raise NotFoundError(f"table {usecase}.{table} does not exist at {path}: publish a month first") from error
-        except Exception as error:  # deltalake raises a bare DeltaError for a version that is not there
-            if version is None:
+            raise NotFoundError(f"the lake has no table {usecase}.{table} ({path}); publish it first") from error
+        except Exception as error:
+            if version is None or not self.exists(usecase, table):
                 raise
-            raise NotFoundError(f"table {usecase}.{table} has no version {version}: {error}") from error
+            newest = DeltaTable(str(path)).version()
+            raise NotFoundError(f"{usecase}.{table} has no version {version}; the newest is {newest}") from error
 
-    def _path(self, usecase: str, table: str) -> Path:
-        return self.root / usecase / table
+    def _create(self, usecase: str, table: str, rows: pa.Table) -> DeltaTable:
+        if self.exists(usecase, table):
+            return self._open(usecase, table)
+        path = self._path(usecase, table)
+        path.mkdir(parents=True, exist_ok=True)
+        schema = rows.schema if PERIOD in rows.column_names else rows.schema.append(pa.field(PERIOD, pa.string()))
+        return DeltaTable.create(str(path), schema=schema, mode="ignore", partition_by=[PERIOD])
+
+    def _published_hash(self, delta: DeltaTable, period: str) -> str | None:
+        if {PERIOD: period} not in delta.partitions():
+            return None
+        return content_hash(_rows(delta, [period]))
 
 
-def content_hash(rows: pa.Table) -> str:
-    """SHA-256 over the sorted rows: the same rows in any order give the same hash."""
-    keys = [(name, "ascending") for name in rows.column_names]
-    ordered = rows.take(pc.sort_indices(rows, sort_keys=keys)).combine_chunks()
-    digest = hashlib.sha256(str(ordered.schema.remove_metadata()).encode())
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, ordered.schema.remove_metadata()) as writer:
-        writer.write_table(ordered)
-    digest.update(sink.getvalue())
-    return digest.hexdigest()
-
-
-def _retried(write: Callable[[], int], name: str) -> int:
-    """Same-month writers conflict in Delta: the loser writes again on top of the winner."""
-    for attempt in range(ATTEMPTS):
+def _until_it_wins(attempt: Callable[[], T], what: str) -> T:
+    """Repeat a whole read-modify-write while other writers win; raises ConflictError when they always do."""
+    last: Exception | None = None
+    for number in range(1, ATTEMPTS + 1):
         try:
-            return write()
+            return attempt()
         except CommitFailedError as error:
-            if attempt == ATTEMPTS - 1:
-                raise ConflictError(f"{name}: other writers won {ATTEMPTS} times in a row; run the step again") from error
-            time.sleep(0.05 * 2**attempt)
-    raise AssertionError("unreachable")
+            log.info("%s: another writer won attempt %d of %d", what, number, ATTEMPTS)
+            last = error
+    raise ConflictError(f"{what}: other writers won {ATTEMPTS} times; run the step again when they are done") from last
+
+
+def _overwrite(delta: DeltaTable, rows: pa.Table, period: str, digest: str) -> None:
+    column = pa.array([period] * rows.num_rows, pa.string())
+    write_deltalake(
+        delta,
+        rows.append_column(PERIOD, column),
+        mode="overwrite",
+        predicate=f"{PERIOD} = '{period}'",
+        schema_mode="merge",
+        commit_properties=CommitProperties(custom_metadata={"period": period, "content_hash": digest}),
+    )
+
+
+def _canonical(rows: pa.Table, keep_period: bool = False) -> pa.Table:
+    """The types that Delta stores, so that what is hashed is what is read back."""
+    fields = [pa.field(f.name, _stored(f.type)) for f in rows.schema if keep_period or f.name != PERIOD]
+    return rows.select([f.name for f in fields]).cast(pa.schema(fields))
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC" if kind.tz else None)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_dictionary(kind):
+        return _stored(kind.value_type)
+    return kind
+
+
+def _rows(delta: DeltaTable, periods: Sequence[str] | None) -> pa.Table:
+    schema = pa.schema(delta.schema().to_arrow())
+    schema = pa.schema([pa.field(f.name, _stored(f.type)) for f in schema])
+    filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
+    files = [] if periods is not None and not periods else delta.file_uris(file_pruning_predicate=filters)
+    if not files:
+        return schema.empty_table()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.sql(READ, params=[files]).to_arrow_table()
+    for field in schema:
+        if field.name not in found.column_names:  # a column that came after these files were written
+            found = found.append_column(field, pa.nulls(found.num_rows, field.type))
+    return found.select(schema.names).cast(schema)

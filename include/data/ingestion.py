@@ -1,9 +1,10 @@
-"""Collection: the raw tables of one month, checked against the source's column contract."""
+"""Collect the raw tables of a period into staging, exactly the columns that the spec requires."""
 
 from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from include.contracts import Period
 from include.data import staging as stage
@@ -12,26 +13,32 @@ from include.usecase import UseCase
 
 
 def collect(spec: UseCase, period: Period, landing: Path, staging: Path) -> dict[str, int]:
-    """Stage what the use case's ``source.collect`` gives; rows per table.
+    """Read the use case's source and stage its tables; returns rows per table.
+
+    ``landing`` is the use case's own (``<home>/landing/<usecase>``). Columns that the spec does not
+    require are left behind, so what is known only later cannot leak into features.
 
     Raises
     ------
     MissingPeriodError
-        the source has no such month.
+        the source has nothing for the period.
     SourceError
-        a file is unreadable, or lacks columns that the spec requires.
+        a file is unreadable, or a table or column is missing.
     """
-    tables = import_module(f"include.usecases.{spec.name}.source").collect(period, landing)
-    for name, rows in tables.items():
-        _require_columns(spec, name, rows, period)
-    return stage.put(staging, "raw", tables)
+    source = import_module(f"include.usecases.{spec.name}.source")
+    frames = source.collect(period, landing)
+    if absent := sorted(set(spec.sources) - set(frames)):
+        raise SourceError(f"{spec.name} {period.key}: the source gave no table {absent}; it gave {sorted(frames)}")
+    return stage.replace(staging, stage.RAW, {t: _required(spec, period, t, frames[t]) for t in spec.sources})
 
 
-def _require_columns(spec: UseCase, name: str, rows: pd.DataFrame, period: Period) -> None:
-    required = spec.sources[name].required
+def _required(spec: UseCase, period: Period, table: str, rows: pd.DataFrame) -> pa.Table:
+    required = spec.sources[table].required
     if missing := [c for c in required if c not in rows.columns]:
-        extra = [c for c in rows.columns if c not in required]
+        unexpected = [c for c in rows.columns if c not in required]
         raise SourceError(
-            f"{spec.name}: {name} of {period.key} lacks the columns {missing}; beside the required ones it has {extra}. "
-            "Was a column renamed? Deliver the month with the columns of usecase.yaml, or change the contract there"
+            f"{spec.name} {period.key}: source {table!r} lacks the columns {missing}; beside the required ones it has "
+            f"{unexpected}. Was a column renamed? Deliver the table with its agreed columns, or change "
+            f"'sources.{table}.required' in usecase.yaml"
         )
+    return pa.Table.from_pandas(rows[required], preserve_index=False)

@@ -1,38 +1,63 @@
-"""Processing and feature engineering: Ibis expressions of the use case, run by DuckDB on what is staged."""
+"""Clean the staged raw tables and build the features, with the use case's own Ibis expressions on DuckDB."""
 
+import logging
 from importlib import import_module
 from pathlib import Path
 
-import ibis
-import pandas as pd
+import pyarrow as pa
 
 from include.contracts import Period
 from include.data import staging as stage
+from include.data import versioning
 from include.ports import Lake
 from include.usecase import UseCase
 
+log = logging.getLogger(__name__)
 
-def build(spec: UseCase, period: Period, staging: Path, lake: Lake) -> dict[str, int]:
-    """Stage the processed tables and the feature views of the month; rows per table."""
-    expressions = import_module(f"include.usecases.{spec.name}.features")
+
+def build(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path | None = None) -> dict[str, int]:
+    """Raw tables of the staging directory → its processed tables and feature views; returns rows per table.
+
+    Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
+    versions that are published there, else at the lake's newest. A period without a predecessor is
+    built without one, and says so in the log.
+
+    Raises
+    ------
+    NotFoundError
+        nothing is staged, or the raw gate refused it.
+    """
+    import ibis
+
+    features = import_module(f"include.usecases.{spec.name}.features")
     connection = ibis.duckdb.connect()
     connection.raw_sql("SET TimeZone = 'UTC'")
-    raw = {name: connection.read_parquet(str(path)) for name, path in stage.paths(staging, "raw").items()}
-    processed = {name: table.to_pandas() for name, table in expressions.process(raw).items()}
-    rows = stage.put(staging, "processed", processed)
-    with_history = {name: ibis.memtable(_with_history(spec, period, name, own, lake)) for name, own in processed.items()}
-    features = {name: table.to_pandas() for name, table in expressions.build(with_history, period).items()}
-    connection.disconnect()
-    return rows | stage.put(staging, "features", features)
+    raw = {t: connection.read_parquet(stage.path(staging, stage.RAW, t)) for t in spec.sources}
+    cleaned = features.process(raw)
+    # computed once: the feature views are built on these rows, not on the raw files again
+    kept = {name: connection.create_table(name, table) for name, table in cleaned.items()}
+    earlier = _history(spec, period, lake, snapshots)
+    past = {name: ibis.memtable(rows) for name, rows in earlier.items()}
+    views = features.build(kept, period, past)
+    rows = {name: table.to_pyarrow() for name, table in (kept | views).items()}
+    return stage.replace(staging, stage.TABLES, rows)
 
 
-def _with_history(spec: UseCase, period: Period, table: str, rows: pd.DataFrame, lake: Lake) -> pd.DataFrame:
-    """The month's rows after the published months before it that rolling features look back into."""
-    back = spec.sources[table].history if table in spec.sources else 0
-    months = [m for m in (period.shift(-i).key for i in range(1, back + 1)) if m in lake.periods(spec.name, table)]
-    if not months:
-        return rows
-    earlier = lake.read(spec.name, table, months).drop_columns(["period"])
-    return pd.concat([earlier.to_pandas(), rows], ignore_index=True)
+def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Path | None) -> dict[str, pa.Table]:
+    wanted = {table: source.history for table, source in spec.sources.items() if source.history}
+    found: dict[str, pa.Table] = {}
+    for table, months in wanted.items():
+        parts = [_earlier(spec, period.shift(-back), table, lake, snapshots) for back in range(months, 0, -1)]
+        if rows := [part for part in parts if part is not None]:
+            found[table] = pa.concat_tables(rows)
+    return found
 
 
+def _earlier(spec: UseCase, period: Period, table: str, lake: Lake, snapshots: Path | None) -> pa.Table | None:
+    if snapshots is not None and (published := versioning.find(period.key, snapshots)):
+        return versioning.read(published, table, lake)
+    if snapshots is None and period.key in lake.periods(spec.name, table):
+        return lake.read(spec.name, table, [period.key]).drop_columns(["period"])
+    if period.key >= spec.periods.first:
+        log.warning("%s: %s is not published; features are built without its %s", spec.name, period.key, table)
+    return None

@@ -1,91 +1,149 @@
-"""Quality gates: what they refuse never gets downstream; it is kept in quarantine with the reasons."""
+"""The quality gates: nothing goes on that has not passed, and what was refused is kept apart with its reasons."""
 
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
-import pandas as pd
 import pyarrow as pa
 
-from include.contracts import ExpectationFailure, GateResult, Period
+from include.contracts import GateResult, Period, write_atomically
 from include.data import staging as stage
 from include.errors import BrokenCheckError, GateRefusedError
 from include.ports import Lake, Validator
 from include.usecase import UseCase
 
+Gate = Literal["raw", "features"]
 RESULTS = "gate_results"
-VOLUME_SHARE = 0.5
+COMPARED_MONTHS = 3
+VOLUME = (0.5, 2.0)  # of the median month
+LOCAL_CALENDAR = timedelta(days=1)  # a local month ends up to half a day after it does in UTC
 
 
 def gate(
-    spec: UseCase, name: Literal["raw", "features"], period: Period, staging: Path, quarantine: Path, validator: Validator, lake: Lake
+    spec: UseCase, name: Gate, period: Period, staging: Path, quarantine: Path, validator: Validator, lake: Lake
 ) -> GateResult:
-    """Validate what is staged; the result is recorded whatever it is.
+    """Check the staged tables of a period; its result goes to the lake table ``gate_results``.
+
+    Refused data leave the staging directory for ``<quarantine>/<period>/<gate>/``, with
+    ``reasons.json`` beside them; data that pass clear that mark. ``quarantine`` is the use case's own.
 
     Raises
     ------
     GateRefusedError
-        blocking expectations failed: the staged data went to ``quarantine/<period>/<gate>`` with the reasons.
+        blocking expectations were not met: each is listed with its counts.
     BrokenCheckError
-        a check itself crashed, which says nothing about the data.
+        a blocking check crashed, which says nothing about the data; staging is left as it is.
     """
-    tables = stage.get(staging, "raw") if name == "raw" else stage.get(staging, "processed") | stage.get(staging, "features")
-    result = validator.validate(spec.name, name, period.key, tables, _volume_limits(spec, period, tables, lake))
-    record(spec, result, lake)
-    if broken := [f for f in result.failures if f.broken]:
-        raise BrokenCheckError(f"{name} gate of {period.key}: the check broke, the data may be good: {_lines(broken)}")
-    if not result.passed:
-        held = _quarantine(quarantine / period.key / name, tables, result)
-        raise GateRefusedError(
-            f"{name} gate of {period.key} refused the data: {_lines(result.failures)}\nIt is in quarantine at {held}. "
-            "Nothing downstream saw it; the snapshot before stays. Deliver a repaired month and run it again"
-        )
-    release(quarantine / period.key / name)
+    part, tables = _tables(spec, name)
+    frames = {table: stage.frame(staging, part, table) for table in tables}
+    parameters = _parameters(spec, name, period, tables, lake)
+    result = validator.validate(spec.name, name, period.key, frames, parameters)
+    lake.append(spec.name, RESULTS, _row(result))
+    refused = [f for f in result.failures if f.severity == "block"]
+    mark = quarantine / period.key / name
+    if any(not f.broken for f in refused):
+        _hold_back(staging, part, result, mark)
+        raise GateRefusedError(_refusal(result, mark))
+    if refused:
+        raise BrokenCheckError(_breakage(result))
+    shutil.rmtree(mark, ignore_errors=True)
     return result
 
 
-def record(spec: UseCase, result: GateResult, lake: Lake) -> None:
-    row = {"period": result.period, "gate": result.gate, "passed": result.passed, "result": json.dumps(result.json_dict())}
-    lake.append(spec.name, RESULTS, pa.Table.from_pylist([row]))
-
-
 def results(spec: UseCase, lake: Lake) -> list[GateResult]:
-    """Every recorded result, oldest month first."""
+    """Every gate result so far, in the order of evaluation: the last word on a period and gate comes last."""
     if not lake.exists(spec.name, RESULTS):
         return []
-    rows = lake.read(spec.name, RESULTS).sort_by([("period", "ascending"), ("gate", "descending")])
+    rows = lake.read(spec.name, RESULTS).sort_by("evaluated_at")
     return [GateResult.model_validate_json(text) for text in rows["result"].to_pylist()]
 
 
-def release(held: Path) -> None:
-    """A repaired month has passed: what was held back under its name is marked as replaced."""
-    if held.is_dir():
-        (held / "REPLACED").touch()
+def quarantined(quarantine: Path) -> dict[str, list[str]]:
+    """Periods with refused data → the gates that refused them."""
+    found: dict[str, list[str]] = {}
+    for reasons in sorted(quarantine.glob("*/*/reasons.json")):
+        found.setdefault(reasons.parts[-3], []).append(reasons.parts[-2])
+    return found
 
 
-def _volume_limits(spec: UseCase, period: Period, tables: dict[str, pd.DataFrame], lake: Lake) -> dict[str, Any]:
-    """Fewest rows to accept: half of the median of the months before, and at least one."""
-    counts: dict[str, list[int]] = {name: [] for name in tables}
-    for result in results(spec, lake):
-        if result.passed and result.period < period.key:
-            for name in set(counts) & set(result.rows):
-                counts[name].append(result.rows[name])
-    medians = {name: pd.Series(seen).median() if seen else 0 for name, seen in counts.items()}
-    return {f"{name}_min_rows": max(1, int(median * VOLUME_SHARE)) for name, median in medians.items()}
+def _tables(spec: UseCase, gate: Gate) -> tuple[str, list[str]]:
+    if gate == "raw":
+        return stage.RAW, list(spec.sources)
+    return stage.TABLES, ["events", *spec.views]
 
 
-def _quarantine(held: Path, tables: dict[str, pd.DataFrame], result: GateResult) -> Path:
-    held.mkdir(parents=True, exist_ok=True)
-    (held / "REPLACED").unlink(missing_ok=True)
-    for name, rows in tables.items():
-        rows.to_parquet(held / f"{name}.parquet", index=False)
-    (held / "reasons.json").write_text(json.dumps(result.json_dict(), indent=1))
-    return held
+def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], lake: Lake) -> dict[str, Any]:
+    """What the suites may compare with: the period itself and the volumes of the months before it."""
+    known: dict[str, Any] = {
+        "year": period.start.year,
+        "month": period.start.month,
+        "period_start": period.start,
+        "period_end": period.end + LOCAL_CALENDAR,
+    }
+    before = _passed_before(spec, gate, period, lake)
+    for table in tables:
+        counts = [result.rows[table] for result in before if table in result.rows]
+        usual = median(counts) if counts else None
+        known[f"{table}_min_rows"] = 1 if usual is None else int(VOLUME[0] * usual)
+        known[f"{table}_max_rows"] = None if usual is None else int(VOLUME[1] * usual)
+    return known
 
 
-def _lines(failures: list[ExpectationFailure]) -> str:
-    return "".join(
-        f"\n  [{f.severity}] {f.table}{'.' + f.column if f.column else ''} {f.expectation}: "
-        f"{f.unexpected} of {f.rows} rows; {f.detail}"
-        for f in failures
+def _passed_before(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> list[GateResult]:
+    """The newest passing result of each of the last months before this one."""
+    newest = {r.period: r for r in results(spec, lake) if r.gate == gate and r.passed and r.period < period.key}
+    return [newest[key] for key in sorted(newest)[-COMPARED_MONTHS:]]
+
+
+def _row(result: GateResult) -> pa.Table:
+    return pa.table(
+        {
+            "period": [result.period],
+            "gate": [result.gate],
+            "evaluated_at": pa.array([datetime.now(UTC)], pa.timestamp("us", tz="UTC")),
+            "passed": [result.passed],
+            "failures": [len(result.failures)],
+            "result": [result.model_dump_json()],
+        }
+    )
+
+
+def _hold_back(staging: Path, part: str, result: GateResult, mark: Path) -> None:
+    shutil.rmtree(mark, ignore_errors=True)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(staging / part, mark)
+    write_atomically(mark / "reasons.json", json.dumps(result.json_dict(), indent=2))
+
+
+def _refusal(result: GateResult, mark: Path) -> str:
+    lines = [_line(f) for f in result.failures if f.severity == "block"]
+    return "\n".join(
+        [
+            f"{result.usecase} {result.period}: the {result.gate} gate refused the data: "
+            f"{len(lines)} of {result.evaluated} expectations not met (rows: {result.rows}).",
+            *lines,
+            f"The data are in {mark}; the snapshot before stays current. "
+            "Deliver the repaired files and run the period again.",
+        ]
+    )
+
+
+def _breakage(result: GateResult) -> str:
+    lines = [_line(f) for f in result.failures if f.broken]
+    return "\n".join(
+        [
+            f"{result.usecase} {result.period}: {len(lines)} checks of the {result.gate} gate broke; "
+            "this says nothing about the data. Repair the suites:",
+            *lines,
+        ]
+    )
+
+
+def _line(failure: Any) -> str:
+    place = f"{failure.table}.{failure.column}" if failure.column else failure.table
+    return (
+        f"- {place}: {failure.expectation}: {failure.unexpected} of {failure.rows} rows unexpected ({failure.detail})"
     )

@@ -1,30 +1,46 @@
-"""The staging directory of one run: ``<point>_<table>.parquet`` files, never read by anything downstream."""
+"""The staging directory of one run: ``raw/`` and ``tables/``, one Parquet file per table.
 
+Nothing downstream reads it; each step replaces its own part in one rename.
+"""
+
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.errors import NotFoundError
 
-Point = Literal["raw", "processed", "features"]
+RAW = "raw"
+TABLES = "tables"
 
 
-def put(staging: Path, point: Point, tables: dict[str, pd.DataFrame]) -> dict[str, int]:
-    """Write the tables of one point; rows per table."""
-    staging.mkdir(parents=True, exist_ok=True)
+def replace(staging: Path, part: str, tables: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Replace one part with these tables, in one step; returns rows per table."""
+    aside = staging / f".{part}.aside"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
     for name, rows in tables.items():
-        rows.to_parquet(staging / f"{point}_{name}.parquet", index=False)
-    return {name: len(rows) for name, rows in tables.items()}
+        pq.write_table(rows, aside / f"{name}.parquet")
+    shutil.rmtree(staging / part, ignore_errors=True)
+    aside.rename(staging / part)
+    return {name: rows.num_rows for name, rows in tables.items()}
 
 
-def paths(staging: Path, point: Point) -> dict[str, Path]:
-    """Files of one point by table; NotFoundError when there are none."""
-    found = {p.stem.removeprefix(f"{point}_"): p for p in sorted(staging.glob(f"{point}_*.parquet"))}
-    if not found:
-        raise NotFoundError(f"nothing is staged as {point!r} in {staging}: clear the run from its first task")
-    return found
+def path(staging: Path, part: str, table: str) -> Path:
+    """The file of a staged table; raises NotFoundError naming the step that would write it."""
+    file = staging / part / f"{table}.parquet"
+    if not file.is_file():
+        raise NotFoundError(f"{file} is not there: clear the run from its first task")
+    return file
 
 
-def get(staging: Path, point: Point) -> dict[str, pd.DataFrame]:
-    return {name: pd.read_parquet(path) for name, path in paths(staging, point).items()}
+def frame(staging: Path, part: str, table: str) -> pd.DataFrame:
+    return pd.read_parquet(path(staging, part, table))
+
+
+def names(staging: Path, part: str) -> list[str]:
+    """Tables staged in a part, sorted."""
+    return sorted(p.stem for p in (staging / part).glob("*.parquet"))

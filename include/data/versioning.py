@@ -1,10 +1,19 @@
-"""Snapshots: a month is published when its manifest is written, not before."""
+"""Snapshots: the immutable, named versions of a published period.
+
+Tables are committed one by one; the manifest that pins their versions is written last and in one
+step, so it is the commit point. A run killed anywhere before it leaves the previous snapshot current.
+
+``snapshots`` is the use case's own directory: ``<period>.json`` is the current snapshot of a period,
+``named/<name>.json`` is one snapshot for good.
+"""
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.contracts import Period, SnapshotRef, TableRef, write_atomically
 from include.data import staging as stage
@@ -12,56 +21,94 @@ from include.errors import NotFoundError
 from include.ports import FeatureStore, Lake
 from include.usecase import UseCase
 
+# a month by the local calendar starts and ends up to half a day away from the month in UTC
+LOCAL_CALENDAR = timedelta(days=1)
+
 
 def publish(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path) -> SnapshotRef:
-    """Commit every staged table, then the manifest: the manifest is the commit point.
+    """Publish the staged tables of a period as one snapshot; the same content gives the same snapshot.
 
-    A run killed in between leaves the previous manifest, which names the previous versions; repeating the
-    month completes it. Equal data gives the same snapshot name.
+    Raises
+    ------
+    NotFoundError
+        nothing is staged, or the features gate refused it.
+    ConflictError
+        another writer kept winning.
     """
-    staged = stage.get(staging, "processed") | stage.get(staging, "features")
-    tables: dict[str, TableRef] = {}
-    for name, rows in staged.items():
-        tables[name] = lake.publish(spec.name, name, pa.Table.from_pandas(rows, preserve_index=False), period.key)
-    contents = {name: ref.content_hash for name, ref in tables.items()}
-    name = f"{period.key}-{_short_hash(contents)}"
-    snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=name, tables=tables)
-    write_atomically(snapshots / f"{period.key}.json", json.dumps(snapshot.json_dict(), indent=1))
+    tables = {}
+    for table in stage.names(staging, stage.TABLES):
+        rows = pq.read_table(stage.path(staging, stage.TABLES, table))
+        tables[table] = lake.publish(spec.name, table, rows, period.key)
+    snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=_name(period, tables), tables=tables)
+    return _commit(snapshot, snapshots)
+
+
+def _name(period: Period, tables: dict[str, TableRef]) -> str:
+    content = json.dumps({name: ref.content_hash for name, ref in tables.items()}, sort_keys=True)
+    return f"{period.key}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _commit(snapshot: SnapshotRef, snapshots: Path) -> SnapshotRef:
+    permanent = snapshots / "named" / f"{snapshot.name}.json"
+    if permanent.is_file():  # the same content again: what the name stands for must not change
+        snapshot = SnapshotRef.model_validate_json(permanent.read_text())
+    else:
+        write_atomically(permanent, snapshot.model_dump_json(indent=1))
+    write_atomically(snapshots / f"{snapshot.period}.json", snapshot.model_dump_json(indent=1))
     return snapshot
 
 
-def _short_hash(contents: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:12]
+def find(period: str, snapshots: Path) -> SnapshotRef | None:
+    """The current snapshot of a period, or None."""
+    file = snapshots / f"{period}.json"
+    return SnapshotRef.model_validate_json(file.read_text()) if file.is_file() else None
 
 
 def snapshot(period: str, snapshots: Path) -> SnapshotRef:
-    """The published snapshot of a month; NotFoundError when it is not published."""
-    path = snapshots / f"{period}.json"
-    if not path.is_file():
-        known = [s.period for s in published(snapshots)]
+    """The current snapshot of a period; raises NotFoundError when it was never published."""
+    if (current := find(period, snapshots)) is None:
+        known = [one.period for one in published(snapshots)]
         raise NotFoundError(f"{period} is not published; published are {known}: run the data pipeline for it")
-    return SnapshotRef.model_validate_json(path.read_text())
+    return current
+
+
+def named(name: str, snapshots: Path) -> SnapshotRef:
+    """One snapshot by its name, current or not; raises NotFoundError."""
+    file = snapshots / "named" / f"{name}.json"
+    if not file.is_file():
+        raise NotFoundError(f"there is no snapshot {name!r} in {snapshots}")
+    return SnapshotRef.model_validate_json(file.read_text())
 
 
 def published(snapshots: Path) -> list[SnapshotRef]:
-    """All published months, oldest first."""
-    return [SnapshotRef.model_validate_json(p.read_text()) for p in sorted(snapshots.glob("????-??.json"))]
+    """The current snapshot of every published period, oldest first."""
+    return [SnapshotRef.model_validate_json(file.read_text()) for file in sorted(snapshots.glob("????-??.json"))]
+
+
+def latest(snapshots: Path) -> SnapshotRef:
+    """The current snapshot of the newest published period; raises NotFoundError when there is none."""
+    known = published(snapshots)
+    if not known:
+        raise NotFoundError(f"nothing is published in {snapshots}; run the data pipeline")
+    return known[-1]
 
 
 def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
-    """The rows of one table as the snapshot pinned them."""
-    ref = snapshot.tables.get(table)
-    if ref is None:
+    """Rows of one table of a snapshot, at the version it pins, without the ``period`` column."""
+    if table not in snapshot.tables:
         raise NotFoundError(f"snapshot {snapshot.name} has no table {table!r}; it has {sorted(snapshot.tables)}")
-    return lake.read(snapshot.usecase, table, [snapshot.period], ref.version).drop_columns(["period"])
+    version = snapshot.tables[table].version
+    return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=version).drop_columns(["period"])
 
 
-def store_offline(spec: UseCase, snapshot: SnapshotRef, lake: Lake, feature_store: FeatureStore) -> None:
-    """Put the snapshot's feature views into the offline store."""
-    for view in spec.views:
-        feature_store.write_offline(view, snapshot.period, read(snapshot, view, lake).to_pandas())
+def store_offline(spec: UseCase, snapshot: SnapshotRef, lake: Lake, feature_store: FeatureStore) -> dict[str, int]:
+    """Copy the snapshot's feature views into the offline store; returns rows per view."""
+    rows = {view: read(snapshot, view, lake).to_pandas() for view in spec.views}
+    for view, frame in rows.items():
+        feature_store.write_offline(view, snapshot.period, frame)
+    return {view: len(frame) for view, frame in rows.items()}
 
 
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore) -> None:
-    """Load the month's newest feature values into the online store."""
-    feature_store.materialize(spec.views, period.start, period.shift(1).end)
+    """Load the newest values of the period into the online store; never puts an older value over a newer one."""
+    feature_store.materialize(spec.views, period.start - LOCAL_CALENDAR, period.end + LOCAL_CALENDAR)

@@ -1,4 +1,8 @@
-"""Ibis expressions from raw tables to events and feature views; DuckDB runs them, Spark can."""
+"""Cleaning and features of flight_delay, as Ibis expressions.
+
+A feature's ``event_timestamp`` is the moment from which it may be used: the weather of an hour is
+published when the hour is over, so it is known one hour after its ``observed_at``.
+"""
 
 from pathlib import Path
 
@@ -6,113 +10,147 @@ import ibis
 import pandas as pd
 
 from include.contracts import Period
-from include.usecases.flight_delay.source import collect
+from include.errors import MissingPeriodError
+from include.usecase import UseCase, load_usecase
+from include.usecases.flight_delay import source
 
+UTC = "timestamp('UTC')"
 LATE_MINUTES = 15
-LABEL_DELAY = ibis.interval(hours=24)
-OBSERVATION_DELAY = ibis.interval(hours=1)
+MAX_WIND_MPH = 200  # the archive holds one reading of 1,048 mph
+READINGS = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 
 
 def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
-    """``events`` (one row per flight, label included), cleaned ``weather`` and ``planes``."""
-    return {"events": _events(raw["flights"]), "weather": _weather(raw["weather"]), "planes": _planes(raw["planes"])}
+    """Raw tables of one period → ``events``, ``weather``, ``planes``, cleaned.
+
+    ``events`` has one row per flight: ``flight_id`` (``2013-01-01_UA1545_EWR_0515``, local date),
+    ``event_timestamp`` (scheduled departure, UTC), the request fields, ``late`` (arrival more than 15
+    minutes late; NULL for cancelled and diverted flights) and ``label_timestamp``.
+    """
+    return {
+        "events": _events(raw["flights"]),
+        "weather": _weather(raw["weather"]),
+        "planes": _planes(raw["planes"]),
+    }
 
 
-def _minute(hhmm: ibis.Value) -> ibis.Value:
-    return ((hhmm // 100) * 60 + hhmm % 100).cast("float64")
+def build(
+    tables: dict[str, ibis.Table], period: Period, history: dict[str, ibis.Table] | None = None
+) -> dict[str, ibis.Table]:
+    """Cleaned tables → the feature views ``airport_weather`` and ``aircraft``.
+
+    Windows look back into ``history["weather"]`` (cleaned, earlier periods); rows come out for the
+    hours of ``tables["weather"]`` only. ``aircraft`` is valid from the period's start (UTC).
+    """
+    earlier = (history or {}).get("weather")
+    return {
+        "airport_weather": _airport_weather(tables["weather"], earlier),
+        "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start).cast(UTC)),
+    }
 
 
-def _text(*parts: ibis.Value | str) -> ibis.Value:
-    joined = ibis.literal("")
-    for part in parts:
-        joined = joined + (ibis.literal(part) if isinstance(part, str) else part.cast("string"))
-    return joined
+def live_rows(period: Period, landing: Path) -> dict[str, pd.DataFrame]:
+    """View → rows of a month in the order in which they become known, for a replay hour by hour.
+
+    The same expressions as the batch: windows look back only, so the month at once gives what each hour would.
+    """
+    connection = ibis.duckdb.connect()
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    cleaned = [_weather(ibis.memtable(month)) for month in _two_months(period, landing)]
+    rows = _airport_weather(cleaned[0], cleaned[1] if len(cleaned) > 1 else None)
+    return {"airport_weather": connection.to_pandas(rows.order_by("event_timestamp", "origin"))}
+
+
+def _two_months(period: Period, landing: Path) -> list[pd.DataFrame]:
+    months = [source.collect(period, landing)["weather"]]
+    try:
+        months.append(source.collect(period.shift(-1), landing)["weather"])
+    except MissingPeriodError:
+        return months  # the first month of the archive has nothing to look back to
+    return months
 
 
 def _events(flights: ibis.Table) -> ibis.Table:
-    hour = flights.time_hour.cast("timestamp('UTC')")
-    departure = hour + (flights.sched_dep_time % 100).cast("int64").as_interval("m")
-    day = _text(flights.year, "-", _two(flights.month), "-", _two(flights.day))
-    flight = _text(flights.carrier, flights.flight, "_", flights.origin, "_")
+    departure = _utc(flights.time_hour) + (flights.sched_dep_time % 100).as_interval("m")
+    date = ibis.date(flights.year, flights.month, flights.day)
     return flights.select(
-        flight_id=day + "_" + flight + flights.sched_dep_time.cast("string").lpad(4, "0"),
+        flight_id=_flight_id(flights, date),
         event_timestamp=departure,
         carrier=flights.carrier,
         origin=flights.origin,
         dest=flights.dest,
-        tailnum=flights.tailnum.fill_null(""),
-        sched_dep_minute=_minute(flights.sched_dep_time),
-        sched_arr_minute=_minute(flights.sched_arr_time),
-        day_of_week=ibis.date(flights.year.cast("int32"), flights.month.cast("int32"), flights.day.cast("int32"))
-        .day_of_week.index()
-        .cast("float64"),
+        tailnum=flights.tailnum.cast("string").fill_null(""),  # a request says "" as well: parity
+        sched_dep_minute=_minute_of_day(flights.sched_dep_time),
+        sched_arr_minute=_minute_of_day(flights.sched_arr_time),
+        day_of_week=date.day_of_week.index().cast("float64"),
         distance=flights.distance.cast("float64"),
-        late=(flights.arr_delay.cast("float64") > LATE_MINUTES).cast("int64"),
-        label_timestamp=departure + LABEL_DELAY,
+        late=(flights.arr_delay > LATE_MINUTES).cast("int32"),
+        label_timestamp=departure + ibis.interval(minutes=round(_spec().event.label_delay_hours * 60)),
     )
 
 
-def _two(number: ibis.Value) -> ibis.Value:
-    return number.cast("string").lpad(2, "0")
+def _spec() -> UseCase:
+    return load_usecase(Path(__file__).parent.name)
 
 
-def _weather(weather: ibis.Table) -> ibis.Table:
-    """One row per airport and hour of observation."""
-    numbers = {c: weather[c].cast("float64") for c in ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")}
-    rows = weather.select(origin=weather.origin, observed_at=weather.time_hour.cast("timestamp('UTC')"), **numbers)
-    return rows.distinct(on=["origin", "observed_at"], keep="first")
+def _flight_id(flights: ibis.Table, date: ibis.Value) -> ibis.Value:
+    number = flights.flight.cast("string")
+    clock = flights.sched_dep_time.cast("string").lpad(4, "0")
+    return date.strftime("%Y-%m-%d") + "_" + flights.carrier + number + "_" + flights.origin + "_" + clock
 
 
-def _planes(planes: ibis.Table) -> ibis.Table:
-    return planes.select(
-        tailnum=planes.tailnum,
-        year_built=planes.year.cast("float64"),
-        seats=planes.seats.cast("float64"),
-        engines=planes.engines.cast("float64"),
-    ).distinct(on=["tailnum"], keep="first")
+def _minute_of_day(hhmm: ibis.Value) -> ibis.Value:
+    return ((hhmm // 100) * 60 + hhmm % 100).cast("float64")
 
 
-def build(tables: dict[str, ibis.Table], period: Period) -> dict[str, ibis.Table]:
-    """The feature views; ``tables['weather']`` may begin before the month, so that windows are full."""
-    return {"airport_weather": _airport_weather(tables["weather"], period), "aircraft": _aircraft(tables["planes"], period)}
+def _utc(text: ibis.Value) -> ibis.Value:
+    return text.cast("string").cast(UTC)
 
 
-def _airport_weather(weather: ibis.Table, period: Period) -> ibis.Table:
-    """What is known of an airport's weather at an hour: the observation of the hour before."""
+def _weather(raw: ibis.Table) -> ibis.Table:
+    readings = {name: raw[name].cast("float64") for name in READINGS}
+    wind = readings["wind_speed"]
+    readings["wind_speed"] = (wind <= MAX_WIND_MPH).ifelse(wind, ibis.null("float64"))
+    return raw.select(origin=raw.origin, observed_at=_utc(raw.time_hour), **readings)
 
-    def last(hours: int) -> ibis.window:
-        return ibis.window(group_by=weather.origin, order_by=weather.observed_at, preceding=hours - 1, following=0)
 
-    known_at = weather.observed_at + OBSERVATION_DELAY
-    rows = weather.select(
-        origin=weather.origin,
-        event_timestamp=known_at,
-        temp=weather.temp,
-        dewp=weather.dewp,
-        humid=weather.humid,
-        wind_speed=weather.wind_speed,
-        precip_1h=weather.precip,
-        precip_6h=weather.precip.sum().over(last(6)),
-        pressure=weather.pressure,
-        pressure_change_3h=weather.pressure - weather.pressure.first(include_null=True).over(last(4)),
-        visib=weather.visib,
-        visib_min_3h=weather.visib.min().over(last(3)),
+def _planes(raw: ibis.Table) -> ibis.Table:
+    numbers = {name: raw[column].cast("float64") for name, column in _PLANE_COLUMNS.items()}
+    return raw.select(tailnum=raw.tailnum, **numbers)
+
+
+_PLANE_COLUMNS = {"year_built": "year", "seats": "seats", "engines": "engines"}
+
+
+def _airport_weather(weather: ibis.Table, earlier: ibis.Table | None) -> ibis.Table:
+    hourly = weather.mutate(wanted=True)
+    if earlier is not None:
+        hourly = hourly.union(earlier.select(*weather.columns).mutate(wanted=False))
+    hourly = hourly.mutate(hour=hourly.observed_at.epoch_seconds() // 3600)
+    featured = hourly.mutate(
+        # rounded to the instruments' digits: the order of a sum must not show in a content hash
+        precip_6h=hourly.precip.sum().over(_last_hours(5, 0)).round(2),
+        visib_min_3h=hourly.visib.min().over(_last_hours(2, 0)),
+        pressure_change_3h=(hourly.pressure - hourly.pressure.max().over(_last_hours(3, 3))).round(1),
     )
-    start, end = ibis.literal(period.start), ibis.literal(period.end) + ibis.interval(days=1)
-    return rows.filter(rows.event_timestamp >= start, rows.event_timestamp < end)
+    return featured.filter(featured.wanted).select(
+        origin=featured.origin,
+        event_timestamp=featured.observed_at + ibis.interval(hours=1),
+        temp=featured.temp,
+        dewp=featured.dewp,
+        humid=featured.humid,
+        wind_speed=featured.wind_speed,
+        precip_1h=featured.precip,
+        precip_6h=featured.precip_6h,
+        pressure=featured.pressure,
+        pressure_change_3h=featured.pressure_change_3h,
+        visib=featured.visib,
+        visib_min_3h=featured.visib_min_3h,
+    )
 
 
-def _aircraft(planes: ibis.Table, period: Period) -> ibis.Table:
-    return planes.mutate(event_timestamp=ibis.literal(period.start))
-
-
-def live_rows(period: Period, landing: Path) -> dict[str, pd.DataFrame]:
-    """What a streaming feed delivers during the month: ``airport_weather`` by the hour, in time order.
-
-    The same expressions as the batch: a row looks back only, so computing the month at once gives the rows
-    that an hour-by-hour computation would.
-    """
-    months = [period] if period.key == "2013-01" else [period.shift(-1), period]
-    raw = pd.concat([collect(month, landing)["weather"] for month in months], ignore_index=True)
-    rows = _airport_weather(_weather(ibis.memtable(raw)), period).to_pandas()
-    return {"airport_weather": rows.sort_values("event_timestamp", ignore_index=True)}
+def _last_hours(first: int, last: int) -> ibis.expr.builders.WindowBuilder:
+    # a range over hour numbers, not rows: a missing observation must not stretch the window
+    if last:
+        return ibis.range_window(group_by="origin", order_by="hour", preceding=(first, last))
+    return ibis.range_window(group_by="origin", order_by="hour", preceding=first, following=0)

@@ -1,18 +1,20 @@
-"""Features computed from the request itself; numpy only, because this file is shipped with every release."""
+"""Features computed when a request arrives; numpy only, because it also runs inside the model server."""
 
 import numpy as np
 
-DAY_MINUTES = 24 * 60
+MINUTES_PER_DAY = 24 * 60
 
 
 def on_request(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """``scheduled_speed`` in miles per hour; NaN when the scheduled duration is zero.
+    """The ``from: on_request`` features of n requests.
 
-    The schedule is in local times, so the duration is modulo a day; what the time zones distort is the
-    same for every flight of a route.
+    ``fields`` holds arrays of shape (n,): ``distance`` in miles, ``sched_dep_minute`` and
+    ``sched_arr_minute`` in minutes after local midnight. Returns ``scheduled_speed`` of shape (n,),
+    float64, miles per hour by the two local clocks (time zones crossed are part of it); NaN where the
+    scheduled duration is zero or an input is NaN.
     """
     departure = np.asarray(fields["sched_dep_minute"], dtype=np.float64)
     arrival = np.asarray(fields["sched_arr_minute"], dtype=np.float64)
-    hours = np.mod(arrival - departure, DAY_MINUTES) / 60
-    hours = np.where(hours > 0, hours, np.nan)
-    return {"scheduled_speed": np.asarray(fields["distance"], dtype=np.float64) / hours}
+    hours = np.mod(arrival - departure, MINUTES_PER_DAY) / 60.0
+    known = np.where(hours > 0, hours, np.nan)
+    return {"scheduled_speed": np.asarray(fields["distance"], dtype=np.float64) / known}
