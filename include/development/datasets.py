@@ -127,6 +127,10 @@ def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotR
 def _labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
     """Events with a label, in order of time; raises LeakageError when a label is not yet known at ``as_of``."""
     events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
+    if twice := int(events[spec.event.id].duplicated().sum()):
+        raise DataError(
+            f"{spec.name}: {twice} {spec.event.id} are more than once in the events; publish the periods again"
+        )
     events = events.dropna(subset=[spec.event.label])
     events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
     immature = events[spec.event.label_time].isna() | (events[spec.event.label_time] > pd.Timestamp(as_of))

@@ -25,7 +25,7 @@ class Column:
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Float32 of shape (rows,): NaN for a missing number, -1 for an unknown or missing category."""
         if self.categories is None:
-            return as_number(frame, self.name).to_numpy().astype(np.float32)
+            return _float32(as_number(frame, self.name))
         codes = {category: float(code) for code, category in enumerate(self.categories)}
         return as_text(frame[self.name]).map(codes).fillna(UNKNOWN).to_numpy(np.float32)
 
@@ -66,6 +66,12 @@ class Encoder:
         for index, column in enumerate(self.columns):
             encoded[:, index] = column.encode(frame)
         return encoded
+
+
+def _float32(numbers: pd.Series) -> np.ndarray:
+    if (beyond := int((numbers.abs() > np.finfo(np.float32).max).sum())) > 0:
+        raise DataError(f"feature {numbers.name!r} holds {beyond} values beyond float32; correct the source")
+    return numbers.to_numpy().astype(np.float32)
 
 
 def _categories(frame: pd.DataFrame, feature: Feature) -> tuple[str, ...] | None:

@@ -1,0 +1,106 @@
+"""Small event tables, a lake and a feature store in memory."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from include.contracts import DatasetRef, Period, SnapshotRef, TableRef
+from include.development import datasets
+from include.usecase import UseCase, load_usecase
+
+PERIODS = ("2013-01", "2013-02", "2013-03")
+LATER = datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def flight_spec(**changes: object) -> UseCase:
+    spec = load_usecase("flight_delay")
+    return spec.model_copy(update=changes)
+
+
+def events(period: str, rows: int = 700) -> pd.DataFrame:
+    """Flights spread evenly over the month; the late ones leave in the evening."""
+    month, seed = Period(key=period), np.random.default_rng(int(period[-2:]))
+    hour = seed.integers(5, 23, rows)
+    times = pd.date_range(month.start, month.end, periods=rows + 1, inclusive="left").astype("datetime64[us, UTC]")
+    return pd.DataFrame(
+        {
+            "flight_id": [f"{period}_{i:05d}" for i in range(rows)],
+            "event_timestamp": times,
+            "carrier": seed.choice(["AA", "DL", "UA"], rows),
+            "origin": seed.choice(["EWR", "JFK", "LGA"], rows),
+            "dest": seed.choice(["ATL", "BOS", "ORD"], rows),
+            "tailnum": "N1",
+            "sched_dep_minute": hour * 60.0,
+            "sched_arr_minute": hour * 60.0 + 120,
+            "day_of_week": times.dayofweek.astype(float),
+            "distance": seed.integers(200, 2500, rows).astype(float),
+            "late": pd.array(hour + seed.normal(0, 4, rows) > 17, dtype="boolean").astype("Int8"),
+            "label_timestamp": times + pd.Timedelta(hours=6),
+            "period": period,
+        }
+    )
+
+
+class MemoryLake:
+    """Event tables by period; only what ``datasets`` reads."""
+
+    def __init__(self, tables: dict[str, pd.DataFrame]) -> None:
+        self.tables = tables
+
+    def read(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        return pa.Table.from_pandas(pd.concat([self.tables[p] for p in periods or ()]), preserve_index=False)
+
+
+class MemoryFeatureStore:
+    """Gives every view feature the value 1.0 and remembers which columns it was shown."""
+
+    def __init__(self, spec: UseCase, **extra: object) -> None:
+        self.names = [f.name for f in spec.features if f.origin in spec.views]
+        self.extra = extra
+        self.seen: list[str] = []
+
+    def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
+        self.seen = list(events.columns)
+        shuffled = events.sample(frac=1, random_state=0)
+        return shuffled.assign(**dict.fromkeys(self.names, 1.0), **self.extra)
+
+
+def snapshots(tables: dict[str, pd.DataFrame]) -> list[SnapshotRef]:
+    return [
+        SnapshotRef(
+            usecase="flight_delay",
+            period=period,
+            name=f"{period}-abc",
+            tables={"events": TableRef(table="events", version=3, rows=len(rows), content_hash="0")},
+        )
+        for period, rows in tables.items()
+    ]
+
+
+def build(
+    directory: Path,
+    tables: dict[str, pd.DataFrame] | None = None,
+    spec: UseCase | None = None,
+    store: MemoryFeatureStore | None = None,
+    **changes: object,
+) -> DatasetRef:
+    """A dataset of three months, tested on March unless ``changes`` say otherwise."""
+    tables, spec = tables or {p: events(p) for p in PERIODS}, spec or flight_spec()
+    arguments = {
+        "train_from": None,
+        "train_to": None,
+        "test_period": "2013-03",
+        "excluded": [],
+        "lake": MemoryLake(tables),
+        "feature_store": store or MemoryFeatureStore(spec),
+        "snapshots": snapshots(tables),
+        "directory": directory,
+        "as_of": LATER,
+    } | changes
+    return datasets.build(spec, **arguments)
