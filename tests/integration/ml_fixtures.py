@@ -31,16 +31,17 @@ def spec() -> UseCase:
 
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory: pytest.TempPathFactory, spec: UseCase) -> tuple[Settings, list[SnapshotRef]]:
-    """January to April 2013, published by the real data steps (without the quality gates: they take long)."""
+    """January to April 2013, published."""
     settings = Settings(home=tmp_path_factory.mktemp("flights"))
     lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
     store.apply()
-    return settings, [_publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS]
+    return settings, [publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS]
 
 
-def _publish(
+def publish(
     spec: UseCase, settings: Settings, lake: DeltaLake, store: FeastFeatureStore, period: Period
 ) -> SnapshotRef:
+    """One month by the real data steps, without the quality gates: they take long."""
     staging = settings.staging / period.key
     ingestion.collect(spec, period, settings.landing / spec.name, staging)
     processing.build(spec, period, staging, lake)
