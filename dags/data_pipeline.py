@@ -30,62 +30,56 @@ def build(spec: UseCase) -> None:
 
     @step(**NO_RETRY)
     def collect() -> dict[str, int]:
-        from include.data import ingestion
+        from include.loop import data_pipeline
         from include.services import services
 
-        return ingestion.collect(spec, run_period(), services().landing(spec), services().staging(spec, run_key()))
+        return data_pipeline.collect(spec, services(), run_period(), run_key())
 
     @step(**NO_RETRY)
     def gate_raw() -> dict:
-        return _gate(spec, "raw")
+        from include.loop import data_pipeline
+        from include.services import services
+
+        return data_pipeline.gate(spec, services(), run_period(), run_key(), "raw").json_dict()
 
     @step()
     def build_features() -> dict[str, int]:
-        from include.data import processing
+        from include.loop import data_pipeline
         from include.services import services
 
-        return processing.build(spec, run_period(), services().staging(spec, run_key()), services().lake)
+        return data_pipeline.build_features(spec, services(), run_period(), run_key())
 
     @step(**NO_RETRY)
     def gate_features() -> dict:
-        return _gate(spec, "features")
+        from include.loop import data_pipeline
+        from include.services import services
+
+        return data_pipeline.gate(spec, services(), run_period(), run_key(), "features").json_dict()
 
     @step()
     def publish() -> dict:
-        from include.data import versioning
+        from include.loop import data_pipeline
         from include.services import services
 
-        s = services()
-        staging = s.staging(spec, run_key())
-        return versioning.publish(spec, run_period(), staging, s.lake, s.snapshots(spec)).json_dict()
+        return data_pipeline.publish(spec, services(), run_period(), run_key()).json_dict()
 
     @step()
-    def offline_store(snapshot: dict) -> None:
-        from include.contracts import SnapshotRef
-        from include.data import versioning
+    def offline_store() -> None:
+        from include.loop import data_pipeline
         from include.services import services
 
-        versioning.store_offline(spec, SnapshotRef(**snapshot), services().lake, services().feature_store)
+        data_pipeline.store_offline(spec, services(), run_period())
 
     @step(outlets=[features])
     def materialize() -> None:
-        from include.data import versioning
+        from include.loop import data_pipeline
         from include.services import services
 
-        versioning.materialize(spec, run_period(), services().feature_store)
-        services().discard_staging(spec, run_key())
+        data_pipeline.materialize(spec, services(), run_period(), run_key())
 
-    published = publish()
-    stored = offline_store(published)
-    chain(collect(), gate_raw(), build_features(), gate_features(), published, stored, materialize())
-
-
-def _gate(spec: UseCase, name: str) -> dict:
-    from include.data import quality
-    from include.services import services
-
-    s = services()
-    return quality.gate(spec, name, run_period(), s.staging(spec, run_key()), s.validator, s.lake).json_dict()
+    chain(
+        collect(), gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize()
+    )
 
 
 for usecase in usecases():
@@ -96,7 +90,7 @@ for usecase in usecases():
         component="data",
         doc=__doc__,
         schedule=CronPartitionTimetable(usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format="%Y-%m"),
-        end_date=usecase.periods_end,
+        end_date=usecase.last_run,
         params={"period": text_param(None, "Month", "Only for a run without a partition key, like 2013-04.", MONTH)},
     ):
         build(usecase)

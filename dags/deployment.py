@@ -71,12 +71,15 @@ def build(spec: UseCase) -> None:
 
         return judge_step
 
-    @step(outlets=[serving], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    @step(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def promote(release: dict) -> None:
         from include.loop.deployment import promote_release
         from include.services import services
 
         promote_release(spec, services(), release["name"])
+
+    @step(outlets=[serving])
+    def announce(release: dict) -> None:
         emit(serving, release=release["name"])
 
     @step(trigger_rule=TriggerRule.ONE_FAILED)
@@ -94,6 +97,7 @@ def build(spec: UseCase) -> None:
     chain(tested, branch, promoted)
     chain(branch, *[one for pair in zip(shifts, judges, strict=True) for one in pair], promoted)
     chain([*shifts, *judges, promoted], roll_back())
+    chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 
 for usecase in usecases():

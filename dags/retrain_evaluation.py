@@ -66,20 +66,18 @@ def build(spec: UseCase) -> None:
         return f"the champion keeps serving: {verdict['reason']}"
 
     @step(outlets=[approved], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def hand_over(verdict: dict, ti: object = None) -> None:
+    def hand_over(ti: object = None) -> None:
         from include.contracts import Verdict
         from include.loop.retrain_evaluation import record_approval
         from include.services import services
 
-        answer = ti.xcom_pull(task_ids="approve")  # type: ignore[attr-defined]
-        bound = record_approval(spec, services(), Verdict(**verdict), answer)
-        emit(approved, version=verdict["candidate"], verdict=bound)
+        answer, verdict = ti.xcom_pull(task_ids="approve"), Verdict(**ti.xcom_pull(task_ids="compare"))  # type: ignore[attr-defined]
+        emit(approved, version=verdict.candidate, verdict=record_approval(spec, services(), verdict, answer))
 
     verdict = compare()
-    report, branch = explain(verdict), route(verdict)
-    chain(report, branch, [approve, approve_by_policy(), keep_champion(verdict)])
-    handed = hand_over(verdict)
-    chain([approve, branch.operator.dag.get_task("approve_by_policy")], handed)
+    by_policy = approve_by_policy()
+    chain(explain(verdict), route(verdict), [approve, by_policy, keep_champion(verdict)])
+    chain([approve, by_policy], hand_over())
 
 
 for usecase in usecases():

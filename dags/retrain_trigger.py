@@ -14,7 +14,7 @@ says so in the record.
 from airflow.sdk import Param, chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import emit, moebius_dag, step, triggering_extra, usecases
+from include.orchestration.dags import emit, moebius_dag, step, triggered_by, triggering_extra, usecases
 from include.usecase import UseCase
 
 
@@ -28,7 +28,8 @@ def build(spec: UseCase) -> None:
 
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])
-        return decide_retrain(spec, services(), raised, force=(params or {})["force"]).json_dict()
+        forced = triggered_by() if (params or {})["force"] else None
+        return decide_retrain(spec, services(), raised, forced).json_dict()
 
     @task.branch
     def route(decision: dict) -> str:

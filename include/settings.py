@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     def model_post_init(self, _: object) -> None:
         object.__setattr__(self, "home", self.home.expanduser().resolve())
 
+    def variables(self) -> dict[str, str]:
+        """These settings as environment variables, for a process that is started."""
+        return {f"MOEBIUS_{name.upper()}": str(value) for name, value in self.model_dump().items()}
+
     # -- addresses
     @property
     def airflow_url(self) -> str:

@@ -1,5 +1,6 @@
 """The use-case spec: what ``include/usecases/<name>/usecase.yaml`` may say, and its loader."""
 
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -223,6 +224,11 @@ class UseCase(Part):
     @property
     def feature_names(self) -> list[str]:
         return [f.name for f in self.features]
+
+    @property
+    def last_run(self) -> datetime:
+        """When the pipeline of the last month is due, at the latest."""
+        return Period(key=self.periods.last).shift(1).end
 
     @property
     def directory(self) -> Path:

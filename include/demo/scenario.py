@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from include.contracts import Period, write_atomically
+from include.contracts import Alert, Period, RetrainPlan, write_atomically
 from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
@@ -99,8 +99,8 @@ class Scenario:
             return
         with self.progress.stage("retrain trigger", f"{month.key}: the watcher starts retrain_trigger", "why did it decay?"):
             decision = self._decision(begun, month)
-        self.progress.note(f"decision: [bold]{decision['decision']}[/]: {decision['cause']}. {decision['action']}")
-        if decision["decision"] == "retrain":
+        self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
+        if decision.decision == "retrain":
             self._retrain(begun, month)
 
     def _retrain(self, begun: datetime, month: Period) -> None:
@@ -113,7 +113,7 @@ class Scenario:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
             run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
             self.airflow.wait(run, on_question=self._approve)
-        verdict = self.services.latest_verdict(self.spec)
+        verdict = self.services.verdicts(self.spec)[-1]
         self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
         if verdict.decision in ("keep_champion", "data_problem"):
             return
@@ -168,7 +168,7 @@ class Scenario:
         figures = {"sent": traffic.sent, "failed": traffic.failed, "seconds": round(traffic.seconds, 1)}
         self.memory.mark(month.key, "traffic", {**figures, "answers": traffic.answers})
 
-    def _settled_alerts(self, month: Period) -> list:
+    def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
         deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month.key}"}}'
         while not self.services.metrics_server.query(f"count({selector})"):
@@ -178,7 +178,7 @@ class Scenario:
         time.sleep(3 * self.services.settings.scrape_seconds)
         return [a for a in self.services.metrics_server.alerts(self.spec.name) if a.period == month.key]
 
-    def _decision(self, begun: datetime, month: Period) -> dict:
+    def _decision(self, begun: datetime, month: Period) -> RetrainPlan:
         """The strongest decision that the watcher's runs took on this month."""
         run = self.airflow.wait_for(self._dag("retrain_trigger"), after=begun)
         while True:
@@ -187,10 +187,10 @@ class Scenario:
             if not later:
                 break
             run = later[0]
-        decisions = [d for d in self.services.decisions(self.spec) if any(a["period"] == month.key for a in d["alerts"])]
+        decisions = [d for d in self.services.decisions(self.spec) if any(a.period == month.key for a in d.alerts)]
         if not decisions:
             raise ServiceError(f"retrain_trigger ran, but recorded no decision on {month.key}")
-        return next((d for d in decisions if d["decision"] == "retrain"), decisions[-1])
+        return next((d for d in decisions if d.decision == "retrain"), decisions[-1])
 
     def _approve(self, task: dict) -> None:
         question = self.airflow.question(task)

@@ -23,7 +23,7 @@ def collect(spec: UseCase, services: Services, progress: Progress, memory: dict,
         "metric": spec.metrics.primary,
         "months": months(spec, services.figures(spec), memory),
         "verdicts": [v.json_dict() for v in services.verdicts(spec)],
-        "decisions": services.decisions(spec),
+        "decisions": [d.json_dict() for d in services.decisions(spec)],
         "releases": [r.json_dict() for r in services.releases.all(spec.name)],
         "requests_during_swap": memory.get("canary", {}).get("requests"),
         "seconds": {

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 
+import ibis
 import pandas as pd
 
 from include.contracts import Period
@@ -38,7 +40,7 @@ class Traffic:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Send the month; raises what a client raised last when more than 1 % of the requests failed."""
+        """Send the month."""
         begun = time.monotonic()
         events, feed = self._events(), self._feed()
         self.total = len(events)
@@ -63,8 +65,13 @@ class Traffic:
     def stop(self) -> None:
         self._stop.set()
 
+    def _landing(self) -> Path:
+        return self.services.landing(self.spec)
+
     def _events(self) -> pd.DataFrame:
-        events = self.services.world_events(self.spec, self.period)
+        raw = import_module(f"include.usecases.{self.spec.name}.source").collect(self.period, self._landing())
+        expressions = import_module(f"include.usecases.{self.spec.name}.features")
+        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=self.period.start.month)
         return events.sort_values(self.spec.event.time)
@@ -72,7 +79,7 @@ class Traffic:
     def _feed(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """(view, rows of one hour) in time order; empty when the use case streams nothing."""
         features = import_module(f"include.usecases.{self.spec.name}.features")
-        live = features.live_rows(self.period, self.services.landing(self.spec))
+        live = features.live_rows(self.period, self._landing())
         for view, rows in live.items():
             for _, hour in rows.groupby("event_timestamp", sort=True):
                 yield view, hour
@@ -87,7 +94,7 @@ class Traffic:
         self._held = held
 
     def _client(self, work: queue.Queue) -> None:
-        server = self.services.connect_model_server(self.spec)
+        server = self.services.model_server(self.spec)
         while (row := work.get()) is not None:
             try:
                 answer = server.infer(self.spec.name, [row])[0]

@@ -1,6 +1,7 @@
 """One month from the source to the feature store."""
 
 import shutil
+from typing import Literal
 
 from include.contracts import GateResult, Period, SnapshotRef
 from include.data import ingestion, processing, quality, versioning
@@ -13,9 +14,10 @@ def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict
     return ingestion.collect(spec, period, services.landing(spec), services.staging(spec, run))
 
 
-def gate(spec: UseCase, services: Services, period: Period, run: str, name: str) -> GateResult:
+def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:
     """Run one quality gate on what is staged; raises GateRefusedError after putting it in quarantine."""
-    return quality.gate(spec, name, period, services.staging(spec, run), services.validator, services.lake)
+    staging, quarantine = services.staging(spec, run), services.quarantine(spec)
+    return quality.gate(spec, name, period, staging, quarantine, services.validator, services.lake)
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
@@ -27,7 +29,8 @@ def publish(spec: UseCase, services: Services, period: Period, run: str) -> Snap
     return versioning.publish(spec, period, services.staging(spec, run), services.lake, services.snapshots(spec))
 
 
-def store_offline(spec: UseCase, services: Services, snapshot: SnapshotRef) -> None:
+def store_offline(spec: UseCase, services: Services, period: Period) -> None:
+    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
     versioning.store_offline(spec, snapshot, services.lake, services.feature_store)
 
 

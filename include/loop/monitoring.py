@@ -1,13 +1,15 @@
 """Predictions meet the truth: figures per month and release."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Figure, Period, ReleaseRef
+from include.contracts import Figure, Period
+from include.data import versioning
+from include.deployment import packaging, release
 from include.operations import monitoring
 from include.services import Services
 from include.usecase import UseCase
@@ -15,11 +17,80 @@ from include.usecase import UseCase
 
 def ship_predictions(spec: UseCase, services: Services) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped."""
-    log = services.prediction_log(spec)
-    shipped = 0
+    log, shipped = services.prediction_log(spec), 0
     for batch in log.unshipped():
         rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime("%Y-%m"))
         services.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
         log.acknowledge(batch)
         shipped += len(rows)
     return shipped
+
+
+def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, float]:
+    """Measure every release that answered in the month; the headline figures, by ``<release>.<name>``.
+
+    A month that is measured again replaces its figures.
+    """
+    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.lake).to_pandas()
+    predictions = _predictions_of(spec, services, events, period)
+    if predictions.empty:
+        return {}
+    history = [f for f in services.figures(spec) if f.period < period.key]
+    figures = [f for name in sorted(set(predictions["release"])) for f in _measure(spec, services, name, predictions, events, period, history)]
+    rows = [f.json_dict() for f in figures]
+    services.lake.publish(spec.name, "figures", pa.Table.from_pylist([_without_period(r) for r in rows], FIGURES), period.key)
+    return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
+
+
+FIGURES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("usecase", "release", "name", "subject")),
+        *((name, pa.float64()) for name in ("value", "low", "high")),
+        ("n", pa.int64()),
+    ]
+)
+
+
+def _without_period(row: dict) -> dict:
+    return {name: value for name, value in row.items() if name != "period"}
+
+
+def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """Logged predictions of the month's events; a local month reaches into the next UTC month."""
+    if not services.lake.exists(spec.name, "predictions"):
+        return pd.DataFrame()
+    months = [period.key, period.shift(1).key]
+    logged = services.lake.read(spec.name, "predictions", months).to_pandas()
+    return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
+
+
+def _measure(
+    spec: UseCase,
+    services: Services,
+    name: str,
+    predictions: pd.DataFrame,
+    events: pd.DataFrame,
+    period: Period,
+    history: list[Figure],
+) -> list[Figure]:
+    directory = Path(services.releases.get(spec.name, name).path)
+    earlier = [r for r in services.releases.all(spec.name) if r.name < name][-1:]
+    return monitoring.measure(
+        spec,
+        name,
+        release.document(directory, "baseline.json"),
+        predictions=predictions,
+        events=events,
+        period=period.key,
+        rescored={r.name: rescore(Path(r.path), predictions) for r in earlier},
+        history=history,
+    )
+
+
+def rescore(directory: Path, predictions: pd.DataFrame) -> np.ndarray:
+    """What another release would have answered: its ONNX model on the logged features; [N] probabilities."""
+    release.verify(directory)
+    session = onnxruntime.InferenceSession(str(directory / "model.onnx"), providers=["CPUExecutionProvider"])
+    matrix = packaging.encode(release.manifest(directory)["encoding"], predictions)
+    return session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0][:, -1]

@@ -30,7 +30,8 @@ def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str 
 
     ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises.
     """
-    options = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": datetime(2013, 1, 1, tzinfo=UTC)} | options
+    begin = datetime(2013, 1, 1, tzinfo=UTC)
+    options = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": begin} | options
     return DAG(
         dag_id=f"{spec.name}.{Path(file).stem}",
         tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}"],
@@ -84,6 +85,12 @@ def triggering_extra(asset_name: str) -> dict[str, Any]:
     events = get_current_context()["triggering_asset_events"]
     found = [e for asset, es in events.items() if asset.name == asset_name for e in es]
     return dict(max(found, key=lambda e: e.timestamp).extra) if found else {}
+
+
+def triggered_by() -> str:
+    """Who started this run, as Airflow recorded it."""
+    run = get_current_context()["dag_run"]
+    return getattr(run, "triggering_user_name", None) or str(run.run_type)
 
 
 def emit(asset: Any, **extra: Any) -> None:

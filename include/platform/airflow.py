@@ -66,7 +66,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW_HOME": str(settings.airflow_home),
         "PYTHONPATH": str(ROOT),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "MOEBIUS_HOME": str(settings.home),
+        **settings.variables(),
         "NO_PROXY": "*",
     }
 

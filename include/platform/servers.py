@@ -5,9 +5,25 @@ import sys
 
 import httpx
 
-from include.adapters import model_server
+from include.adapters import metrics_server, model_server
+from include.adapters.experiment_server import mlflow_server
+from include.operations import alerts
 from include.platform.processes import Service
 from include.settings import ROOT, Settings
+from include.usecase import load_usecase, usecase_names
+
+
+def mlflow_service(settings: Settings) -> Service:
+    argv, env = mlflow_server(settings)
+    return Service(
+        name="mlflow",
+        argv=argv,
+        env=env,
+        ports={"mlflow_port": settings.mlflow_port},
+        ready=lambda: _answers(f"{settings.mlflow_url}/health"),
+        address=settings.mlflow_url,
+        cwd=ROOT,
+    )
 
 
 def triton_service(settings: Settings) -> Service:
@@ -24,6 +40,35 @@ def triton_service(settings: Settings) -> Service:
         ready=lambda: _answers(f"http://{settings.triton_http}/v2/health/ready"),
         address=f"grpc {settings.triton_grpc}",
     )
+
+
+def exporter_service(settings: Settings) -> Service:
+    return Service(
+        name="exporter",
+        argv=[sys.executable, "-m", "include.platform.exporter"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings.variables()},
+        ports={"exporter_port": settings.exporter_port},
+        ready=lambda: _answers(f"http://{settings.host}:{settings.exporter_port}/metrics"),
+        address=f"http://{settings.host}:{settings.exporter_port}/metrics",
+        cwd=ROOT,
+    )
+
+
+def prometheus_service(settings: Settings) -> Service:
+    rules = alerts.rules_text(load_usecase(name) for name in usecase_names())
+    return Service(
+        name="prometheus",
+        argv=metrics_server.command(settings),
+        env=dict(os.environ),
+        ports={"prometheus_port": settings.prometheus_port},
+        ready=lambda: metrics_server.ready(settings),
+        address=settings.prometheus_url,
+        prepare=lambda: _configure(settings, rules),
+    )
+
+
+def _configure(settings: Settings, rules: str) -> None:
+    metrics_server.configure(settings, rules)
 
 
 def _answers(url: str) -> bool:

@@ -12,7 +12,7 @@ def load_dags() -> dict[str, Any]:
     """Every DAG of ``dags/``; raises AssertionError with the traceback of a file that cannot be imported."""
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(DAGS, include_examples=False)
+    bag = DagBag(DAGS)
     assert not bag.import_errors, bag.import_errors
     return bag.dags
 
