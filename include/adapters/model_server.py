@@ -1,8 +1,8 @@
 """Triton: how the embedded server is started, its model repository, and inference over gRPC."""
 
 import os
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,8 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
         "--model-control-mode=explicit",
         "--disable-auto-complete-config",
         "--strict-readiness=false",
+        "--exit-on-error=false",  # one model that does not load must not take the others down
+        f"--backend-config=python,shm-region-prefix-name={_shared_memory(settings)}",
         *_models(settings),
         f"--http-address={settings.host}",
         f"--http-port={settings.triton_http_port}",
@@ -50,6 +52,16 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     path = f"{settings.triton_venv / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     return argv, {**keep, "LD_LIBRARY_PATH": libraries, "PATH": path, "VIRTUAL_ENV": str(settings.triton_venv)}
+
+
+def clear_shared_memory(settings: Settings) -> None:
+    """Take away what a killed server left in ``/dev/shm`` (1 MB each); only while no server runs on these ports."""
+    for region in Path("/dev/shm").glob(f"{_shared_memory(settings)}*"):  # noqa: S108 - Triton's own place for it
+        region.unlink(missing_ok=True)
+
+
+def _shared_memory(settings: Settings) -> str:
+    return f"moebius_triton_{settings.triton_grpc_port}_"
 
 
 def _site_packages(venv: Path) -> Path:
@@ -68,18 +80,25 @@ def _assemble_backends(settings: Settings, server: Path) -> Path:
     for file in (server / "backends" / "python").iterdir():
         if file.is_file():
             _link(file, target / file.name)
-    _link(server / "python_backend_stubs" / version / "triton_python_backend_stub", target / "triton_python_backend_stub")
+    _link(
+        server / "python_backend_stubs" / version / "triton_python_backend_stub", target / "triton_python_backend_stub"
+    )
     return target.parent
 
 
 def _link(source: Path, target: Path) -> None:
+    """A link that is right is left alone: a running server may be reading it."""
+    if target.is_symlink() and target.readlink() == source.resolve():
+        return
     target.unlink(missing_ok=True)
     target.symlink_to(source.resolve())
 
 
 def _libdir(venv: Path) -> str:
     asked = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
-    return subprocess.run([venv / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [venv / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _models(settings: Settings) -> list[str]:
@@ -104,6 +123,11 @@ class TritonServer:
         from tritonclient.grpc import InferenceServerClient
 
         return InferenceServerClient(self.settings.triton_grpc)
+
+    def close(self) -> None:
+        """Close the channel, if one was opened."""
+        if client := self.__dict__.pop("_client", None):
+            client.close()
 
     def ready(self) -> bool:
         from tritonclient.utils import InferenceServerException
@@ -132,11 +156,9 @@ class TritonServer:
         lacking = [name for name in ("config.pbtxt", "1/model.py") if not (directory / name).is_file()]
         if lacking:
             raise DeploymentError(f"model directory {directory} lacks {lacking}; it was not installed")
-        target = self.repository / model
-        if target.exists():
-            shutil.rmtree(target)
+        self._take_away(model)
         self.repository.mkdir(parents=True, exist_ok=True)
-        directory.replace(target)
+        directory.replace(self.repository / model)
 
     def load(self, model: str) -> None:
         """Raises DeploymentError with the server's reason when the model does not load."""
@@ -149,7 +171,14 @@ class TritonServer:
         """Unload the model and take its directory away."""
         if self.model_ready(model):
             self.unload(model)
-        shutil.rmtree(self.repository / model, ignore_errors=True)
+        self._take_away(model)
+
+    def _take_away(self, model: str) -> None:
+        """In one step: a model directory that is half gone would hang a load of it."""
+        target = self.repository / model
+        if target.exists():
+            with tempfile.TemporaryDirectory(prefix=".removed-", dir=self.repository.parent) as bin_:
+                target.replace(Path(bin_) / model)
 
     def infer(
         self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
@@ -165,7 +194,10 @@ class TritonServer:
         """
         from tritonclient.utils import InferenceServerException
 
-        inputs = [self._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind]) for name, kind in self.request.items()]
+        inputs = [
+            self._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind])
+            for name, kind in self.request.items()
+        ]
         if given is not None:
             inputs.append(self._tensor("given_features", "BYTES", list(given), np.object_))
         try:
@@ -188,7 +220,9 @@ class TritonServer:
         try:
             act(model, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
-            raise DeploymentError(f"Triton did not {verb} {model}: {error.message()}; what served before still does") from error
+            raise DeploymentError(
+                f"Triton did not {verb} {model}: {error.message()}; what served before still does"
+            ) from error
 
 
 def _plain(value: Any) -> Any:
@@ -199,7 +233,9 @@ def _plain(value: Any) -> Any:
 
 
 def _rows(answer: Any, count: int) -> list[dict[str, Any]]:
-    columns = {name: answer.as_numpy(name).reshape(-1) for name in ("prediction", "probability", "release", "request_id")}
+    columns = {
+        name: answer.as_numpy(name).reshape(-1) for name in ("prediction", "probability", "release", "request_id")
+    }
     return [
         {
             "prediction": int(columns["prediction"][i]),

@@ -48,11 +48,12 @@ def package(
     Raises
     ------
     DeploymentError
-        the ONNX model differs from the trained one by more than ``rollout.parity_bound``.
+        ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
+        ``rollout.parity_bound``.
     """
+    some = _complete_requests(spec, rows)
     staging.mkdir(parents=True)
     onnx, encoding = model.onnx(), model.encoding()
-    some = rows.sample(min(PARITY_ROWS, len(rows)), random_state=0)
     report = _prove(spec, onnx, encoding, some, model.predict(some))
     (staging / "model.onnx").write_bytes(onnx)
     _write(staging / "baseline.json", baseline)
@@ -62,6 +63,17 @@ def package(
     _write(staging / "report.json", report)
     release.seal(staging, _manifest(spec, model_version, dataset, encoding))
     return report
+
+
+def _complete_requests(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """Up to ``PARITY_ROWS`` rows that a client could have sent: the server refuses a request with a missing field."""
+    needed = [*spec.request, *spec.feature_names]
+    if lacking := sorted(set(needed) - set(rows.columns)):
+        raise DeploymentError(f"{spec.name}: the rows to package with lack {lacking}; they have {list(rows.columns)}")
+    complete = rows[rows[list(spec.request)].notna().all(axis=1)]
+    if complete.empty:
+        raise DeploymentError(f"{spec.name}: none of the {len(rows)} rows to package with has every request field")
+    return complete.sample(min(PARITY_ROWS, len(complete)), random_state=0)
 
 
 def _prove(spec: UseCase, onnx: bytes, encoding: dict, rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:
@@ -135,6 +147,7 @@ def _manifest(spec: UseCase, model_version: int, dataset: DatasetRef, encoding: 
         "usecase": spec.name,
         "model_version": model_version,
         "threshold": THRESHOLD,
+        "parity_bound": spec.rollout.parity_bound,
         "encoding": encoding,
         "request": spec.request,
         "event_time": spec.event.time,

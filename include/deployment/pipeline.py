@@ -7,7 +7,12 @@ from pathlib import Path
 from include.usecase import UseCase
 
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
-OUTPUTS = {"prediction": "TYPE_INT64", "probability": "TYPE_FP32", "release": "TYPE_STRING", "request_id": "TYPE_STRING"}
+OUTPUTS = {
+    "prediction": "TYPE_INT64",
+    "probability": "TYPE_FP32",
+    "release": "TYPE_STRING",
+    "request_id": "TYPE_STRING",
+}
 
 
 def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, str], pinned: str = "") -> None:
@@ -45,7 +50,10 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             f"output [\n{_joined([_tensor(name, kind) for name, kind in OUTPUTS.items()])}\n]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
             "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
-            *(f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}" for k, v in settings.items()),
+            *(
+                f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}"
+                for k, v in settings.items()
+            ),
             "",
         ]
     )

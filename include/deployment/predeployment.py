@@ -17,7 +17,9 @@ from include.usecase import UseCase
 REPEATS = 4
 
 
-def test(spec: UseCase, ref: ReleaseRef, server: ModelServer, write: Callable[[Path, str], None], aside: Path) -> dict[str, Any]:
+def test(
+    spec: UseCase, ref: ReleaseRef, server: ModelServer, write: Callable[[Path, str], None], aside: Path
+) -> dict[str, Any]:
     """Load, replay real requests, compare with the trained model, try bad requests, unload; returns figures.
 
     ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk.
@@ -45,17 +47,26 @@ def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer
     answered, seconds = [], []
     for sample in samples * REPEATS:
         begun = time.perf_counter()
-        answered.append(server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])[0]["probability"])
+        answered.append(
+            server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])[0]["probability"]
+        )
         seconds.append(time.perf_counter() - begun)
     expected = np.array([s["probability"] for s in samples] * REPEATS)
     worst, p99 = float(np.abs(np.array(answered) - expected).max()), float(np.quantile(seconds, 0.99) * 1000)
     limits = spec.rollout
     if worst > limits.parity_bound:
-        raise DeploymentError(f"{name} answers differently from the trained model by {worst:.2g} (bound {limits.parity_bound:g})")
+        raise DeploymentError(
+            f"{name} answers differently from the trained model by {worst:.2g} (bound {limits.parity_bound:g})"
+        )
     if p99 > limits.abort.max_p99_ms:
         raise DeploymentError(f"{name} is too slow: p99 {p99:.1f} ms, allowed {limits.abort.max_p99_ms:g} ms")
     _refuse_bad_requests(name, samples[0]["request"], spec, server)
-    return {"requests": len(answered), "max_difference": worst, "p50_ms": float(np.median(seconds) * 1000), "p99_ms": p99}
+    return {
+        "requests": len(answered),
+        "max_difference": worst,
+        "p50_ms": float(np.median(seconds) * 1000),
+        "p99_ms": p99,
+    }
 
 
 def _refuse_bad_requests(name: str, good: dict[str, Any], spec: UseCase, server: ModelServer) -> None:

@@ -25,7 +25,9 @@ def verify(directory: Path) -> None:
     for name, expected in manifest(directory)["files"].items():
         path = directory / name
         if not path.is_file():
-            raise DeploymentError(f"release {directory} lacks {name}; package the model version again, or serve another release")
+            raise DeploymentError(
+                f"release {directory} lacks {name}; package the version again, or serve another release"
+            )
         if (found := _sha256(path)) != expected:
             raise DeploymentError(
                 f"{path} was changed after packaging (sha256 {found[:12]} instead of {expected[:12]}): it will not serve; "

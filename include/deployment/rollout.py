@@ -34,7 +34,9 @@ def shift(state: RolloutState, release: str, share: float, lease_until: float) -
         another release is being rolled out.
     """
     if others := set(state.weights) - {state.champion, release}:
-        raise DeploymentError(f"{state.usecase}: a rollout of {sorted(others)} is under way; wait for it, or run the rollback DAG")
+        raise DeploymentError(
+            f"{state.usecase}: a rollout of {sorted(others)} is under way; wait for it, or run the rollback DAG"
+        )
     if release == state.champion:
         raise DeploymentError(f"{state.usecase}: {release} serves already")
     weights = {state.champion: 1 - share, release: share}
@@ -43,7 +45,9 @@ def shift(state: RolloutState, release: str, share: float, lease_until: float) -
 
 def promote(state: RolloutState, release: str, reason: str = "") -> RolloutState:
     """All traffic to ``release``; it is the champion now."""
-    return _next(state, champion=release, weights={release: 1.0}, reason=reason or f"{release} promoted", lease_until=None)
+    return _next(
+        state, champion=release, weights={release: 1.0}, reason=reason or f"{release} promoted", lease_until=None
+    )
 
 
 def abort(state: RolloutState, reason: str) -> RolloutState:
@@ -85,7 +89,9 @@ def confirm(served_generation: Callable[[], int | None], generation: int, second
     deadline = time.monotonic() + seconds
     while (served := served_generation()) is None or served < generation:
         if time.monotonic() > deadline:
-            raise ServiceError(f"the model server follows rollout generation {served}, not {generation}, after {seconds:.0f} s")
+            raise ServiceError(
+                f"the model server follows rollout generation {served}, not {generation}, after {seconds:.0f} s"
+            )
         time.sleep(0.05)
 
 
@@ -101,7 +107,10 @@ def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str,
     def rows(metric: str, more: str = "") -> str:
         return f'sum by (release) (increase({metric}{{usecase="{spec.name}"{more}}}[{window}]))'
 
-    answered, failed = ask(rows("moebius_requests_total", ',outcome="ok"')), ask(rows("moebius_requests_total", ',outcome="error"'))
+    answered, failed = (
+        ask(rows("moebius_requests_total", ',outcome="ok"')),
+        ask(rows("moebius_requests_total", ',outcome="error"')),
+    )
     buckets = f'sum by (release, le) (increase(moebius_latency_seconds_bucket{{usecase="{spec.name}"}}[{window}]))'
     p99 = {arm: value * 1000 for arm, value in ask(f"histogram_quantile(0.99, {buckets})").items()}
     totals = ask(rows("moebius_probability_total"))

@@ -2,12 +2,13 @@
 
 import functools
 import json
-import os
 import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from follower import Follower
 from prediction_log import PredictionLog
 from release import Release
 from router import Pinned, Router
@@ -24,37 +25,59 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         settings = {key: value["string_value"] for key, value in config["parameters"].items()}
         self.fields = json.loads(settings["request"])
-        self.id_field = settings["event_id"]
-        releases, pinned = settings["releases"], settings.get("pinned", "")
-        load = functools.partial(_load, releases, settings["online_store"], settings["project"])
+        releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
+        load = functools.partial(self._load, releases, settings["online_store"], settings["project"])
         self.log = None if pinned else PredictionLog(settings["spool"])
         self.metrics = None if pinned else ServingMetrics(settings["usecase"])
-        state = os.path.join(releases, "rollout.json")
-        self.router = Pinned(load, pinned) if pinned else Router(state, load, self.metrics.followed)
+        self.router = Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load)
+        self.follower = None if pinned else Follower(self._follow)
+
+    def _load(self, releases: Path, online_store: str, project: str, name: str) -> Release:
+        release = Release(releases / name, online_store, project)
+        if self.metrics:
+            self.metrics.declare(name, list(release.views))
+        return release
+
+    def _follow(self) -> None:
+        self.router.refresh()
+        self.metrics.flush(self.router.generation, self.router.errors)
+
+    def finalize(self):
+        if self.follower:
+            self.follower.stop()
 
     def execute(self, requests):
         begun = time.perf_counter()
         answers = [self._answer(request, begun) for request in requests]
         if self.log:
-            self.log.write([record for _, records in answers for record in records])
+            self._write([record for _, records in answers for record in records])
         return [response for response, _ in answers]
+
+    def _write(self, records: list) -> None:
+        """An answer that cannot be logged is still an answer; it is counted, and the server's log says why."""
+        try:
+            self.log.write(records)
+        except OSError as error:
+            self.metrics.not_logged(len(records))
+            print(f"moebius: {len(records)} predictions were not logged: {error}", flush=True)
 
     def _answer(self, request, begun: float):
         """The response to one request and the log records of its rows; what is wrong with it is its own error."""
-        release = None
+        release, rows = None, [None]
         try:
             fields, given = self._read(request)
+            rows = next(iter(fields.values()))
             release = self.router.choose()
             probabilities, rows, lacking = release.predict(fields, given)
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        except Exception as error:  # a request must not take its neighbours in the batch down with it
             if self.metrics:
-                self.metrics.failed(release.name if release else "", 1)
+                self.metrics.failed(release.name if release else "", len(rows))
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{type(error).__name__}: {error}")), []
         seconds = time.perf_counter() - begun
         if self.metrics:
-            self.metrics.answered([release.name] * len(rows), probabilities.tolist(), lacking, seconds)
+            self.metrics.answered(release.name, probabilities, lacking, seconds)
         ids = [str(uuid.uuid4()) for _ in rows]
-        records = self._records(release, fields, rows, probabilities, lacking, ids, seconds) if self.log else []
+        records = self._records(release, fields, (rows, probabilities, lacking, ids), seconds) if self.log else []
         return _response(release, probabilities, ids), records
 
     def _read(self, request):
@@ -66,7 +89,8 @@ class TritonPythonModel:
         given = pb_utils.get_input_tensor_by_name(request, GIVEN)
         return fields, None if given is None else [json.loads(text) for text in given.as_numpy().reshape(-1)]
 
-    def _records(self, release, fields, rows, probabilities, lacking, ids, seconds):
+    def _records(self, release, fields, answered, seconds):
+        rows, probabilities, lacking, ids = answered
         now = time.time()
         return [
             {
@@ -82,13 +106,6 @@ class TritonPythonModel:
             }
             for i in range(len(rows))
         ]
-
-    def finalize(self):
-        self.router.stop()
-
-
-def _load(releases: str, online_store: str, project: str, name: str) -> Release:
-    return Release(os.path.join(releases, name), online_store, project)
 
 
 def _field(request, name: str, kind: str):
@@ -129,4 +146,6 @@ def _require_sound_tensors() -> None:
     known = np.array([[1.5, -2.25, 3.125]], dtype=np.float32)
     back = pb_utils.Tensor("known", known).as_numpy()
     if not np.array_equal(known, back):
-        raise pb_utils.TritonModelException(f"a tensor did not survive a round trip: {known.tolist()} became {back.tolist()}")
+        raise pb_utils.TritonModelException(
+            f"a tensor did not survive a round trip: {known.tolist()} became {back.tolist()}"
+        )

@@ -3,26 +3,34 @@
 import json
 import os
 import time
+from pathlib import Path
 
 
 class PredictionLog:
     """JSON lines at ``<directory>/<day>-<pid>.jsonl``; ``O_APPEND`` makes each write whole."""
 
     def __init__(self, directory: str) -> None:
-        self.directory = directory
-        os.makedirs(directory, exist_ok=True)
-        self._day, self._file = "", -1
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._day, self._file, self._torn = "", -1, False
 
     def write(self, records: list) -> None:
-        if records:
-            lines = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
-            os.write(self._descriptor(), lines.encode())
+        """One write for all records. Raises OSError when the disk takes less than all of it."""
+        if not records:
+            return
+        lines = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records).encode()
+        if self._torn:  # a full disk cut the last line: end it, so that only that one is lost
+            lines = b"\n" + lines
+        written = os.write(self._descriptor(), lines)
+        self._torn = written < len(lines)
+        if self._torn:
+            raise OSError(f"{self.directory}: {written} of {len(lines)} bytes were written")
 
     def _descriptor(self) -> int:
         day = time.strftime("%Y%m%d", time.gmtime())
         if day != self._day:
             if self._file >= 0:
                 os.close(self._file)
-            path = os.path.join(self.directory, f"{day}-{os.getpid()}.jsonl")
+            path = self.directory / f"{day}-{os.getpid()}.jsonl"
             self._file, self._day = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640), day
         return self._file

@@ -1,12 +1,15 @@
 """Which release answers: follows the rollout state, one small file that is replaced atomically."""
 
 import json
-import os
 import random
 import threading
 import time
+from collections import namedtuple
+from pathlib import Path
 
-RECHECK_SECONDS = 0.1
+RETRY_SECONDS = 2.0
+
+Split = namedtuple("Split", "generation champion shares lease_until")
 
 
 class Pinned:
@@ -23,68 +26,74 @@ class Pinned:
 
 
 class Router:
-    """Splits traffic by the state's weights; a state that cannot be used is counted and the last good one kept.
+    """Splits requests by the state's weights; a state that cannot be used is counted and the last good one kept.
 
-    A thread watches the file and loads new releases before it switches, so no request waits on a release and
-    none meets one that does not load. ``load(name)`` gives a ready release or raises; ``followed(generation,
-    errors)`` is called whenever the file was looked into.
+    ``load(name)`` gives a ready release or raises. ``refresh`` may run in another thread than ``choose``:
+    the switch is one assignment, after everything new was loaded.
     """
 
-    def __init__(self, path: str, load, followed) -> None:
-        self.path, self._load, self._followed = path, load, followed
-        self._route = None  # (champion, [(release, share)], lease end): replaced as a whole
+    def __init__(self, path: Path, load) -> None:
+        self.path, self._load = path, load
+        self.errors = 0
+        self._split = None
         self._releases: dict = {}
-        self._generation = self._errors = 0
-        self._failure = f"no rollout state at {path}: nothing is deployed yet"
         self._seen = None
-        self._check()
-        self._stopped = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        self._retry_at = 0.0
+        self._failure = f"no rollout state at {path}: nothing is deployed yet"
+        self.refresh()
 
-    def choose(self):
-        """The release for one request; RuntimeError when nothing is deployed."""
-        if self._route is None:
-            raise RuntimeError(self._failure)
-        champion, weights, lease_until = self._route
-        if len(weights) == 1 or (lease_until is not None and time.time() > lease_until):
-            return champion
-        drawn = random.random()
-        for release, share in weights:
-            drawn -= share
-            if drawn < 0:
-                return release
-        return champion
+    @property
+    def generation(self) -> int:
+        return self._split.generation if self._split else 0
 
-    def stop(self) -> None:
-        self._stopped.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(RECHECK_SECONDS):
-            self._check()
-
-    def _check(self) -> None:
+    def refresh(self) -> None:
+        """Look at the file again; a state that failed is tried again after a while, what it lacked may come."""
         try:
-            stamp = os.stat(self.path)
+            stamp = self.path.stat()
         except FileNotFoundError:
             return
         seen = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_size)
-        if seen != self._seen:
+        if seen != self._seen or (self._retry_at and time.monotonic() >= self._retry_at):
             self._seen = seen
             self._follow()
             self._followed(self._generation, self._errors)
 
     def _follow(self) -> None:
         try:
-            with open(self.path) as file:
-                state = json.load(file)
-            names = {*state["weights"], state["champion"]}
-            releases = {name: self._releases.get(name) or self._load(name) for name in names}
+            self._split, self._releases = self._loaded()
         except Exception as error:  # whatever is wrong with a new state, the old one keeps serving
-            self._errors += 1
-            self._failure = f"the rollout state at {self.path} cannot be used: {error}"
+            self.errors += 1
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._failure = f"the rollout state at {self.path} cannot be used: {type(error).__name__}: {error}"
+            print(f"moebius: {self._failure}; generation {self.generation} is followed", flush=True)
             return
-        weights = [(releases[name], share) for name, share in state["weights"].items()]
-        self._releases, self._generation = releases, state["generation"]
-        self._route = (releases[state["champion"]], weights, state.get("lease_until"))
+        self._retry_at = 0.0
+
+    def _loaded(self) -> tuple:
+        state = json.loads(self.path.read_text())
+        shares = state["weights"]
+        if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"weights {shares} must be shares that add up to 1")
+        names = {*shares, state["champion"]}
+        releases = {name: self._releases.get(name) or self._load(name) for name in sorted(names)}
+        split = Split(
+            int(state["generation"]),
+            releases[state["champion"]],
+            [(releases[name], share) for name, share in shares.items()],
+            state.get("lease_until"),
+        )
+        return split, releases
+
+    def choose(self):
+        """The release for one request; RuntimeError when nothing is deployed."""
+        split = self._split
+        if split is None:
+            raise RuntimeError(self._failure)
+        if len(split.shares) == 1 or (split.lease_until is not None and time.time() > split.lease_until):
+            return split.champion
+        drawn = random.random()  # noqa: S311 - a share of traffic, not a secret
+        for release, share in split.shares:
+            drawn -= share
+            if drawn < 0:
+                return release
+        return split.champion

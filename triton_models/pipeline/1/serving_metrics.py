@@ -1,10 +1,25 @@
-"""Figures of the stable name for Prometheus, one update per batch and series."""
+"""Figures of the stable name for Prometheus.
 
-from collections import Counter, defaultdict
+An update of one series costs the server 60 µs, so rows are counted here and handed on by ``flush``.
+"""
+
+import threading
+from collections import Counter
 
 import triton_python_backend_utils as pb_utils
 
-BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BOUNDS = (*map(str, BUCKETS), "+Inf")
+COUNTERS = {
+    "moebius_requests_total": "answered or refused rows by release and outcome",
+    "moebius_latency_seconds_bucket": "rows answered within le seconds",
+    "moebius_latency_seconds_count": "rows timed",
+    "moebius_latency_seconds_sum": "seconds spent answering",
+    "moebius_probability_total": "sum of predicted probabilities",
+    "moebius_feature_missing_total": "lookups that found nothing or something stale",
+    "moebius_rollout_errors_total": "rollout states that could not be used",
+    "moebius_log_errors_total": "rows that could not be written to the prediction log",
+}
 
 
 class ServingMetrics:
@@ -12,54 +27,65 @@ class ServingMetrics:
 
     def __init__(self, usecase: str) -> None:
         self.usecase = usecase
-        self._families = {
-            "requests": _counter("moebius_requests_total", "answered rows by release and outcome"),
-            "bucket": _counter("moebius_latency_seconds_bucket", "rows answered within le seconds"),
-            "count": _counter("moebius_latency_seconds_count", "rows timed"),
-            "sum": _counter("moebius_latency_seconds_sum", "seconds spent answering"),
-            "probability": _counter("moebius_probability_total", "sum of predicted probabilities"),
-            "lacking": _counter("moebius_feature_missing_total", "lookups that found nothing or something stale"),
-            "errors": _counter("moebius_rollout_errors_total", "rollout states that could not be used"),
-        }
-        self._gauges = pb_utils.MetricFamily(  # a family must outlive its metrics
-            name="moebius_rollout_generation", description="rollout state that is followed", kind=pb_utils.MetricFamily.GAUGE
+        kinds = pb_utils.MetricFamily
+        self._families = {n: kinds(name=n, description=d, kind=kinds.COUNTER) for n, d in COUNTERS.items()}
+        generation = kinds(
+            name="moebius_rollout_generation", description="rollout state that is followed", kind=kinds.GAUGE
         )
-        self._generation = self._gauges.Metric(labels={"usecase": usecase})
+        self._generation_family, self._generation = generation, generation.Metric(labels={"usecase": usecase})
         self._series: dict = {}
+        self._pending: Counter = Counter()
+        self._lock = threading.Lock()
         self._errors = 0
+        self._add("moebius_rollout_errors_total", 0)
+        self._add("moebius_log_errors_total", 0)
 
-    def answered(self, releases: list, probabilities: list, lacking: list, seconds: float) -> None:
-        """One batch: per row its release name, probability and lacking (view, reason) pairs."""
-        sums: dict = defaultdict(float)
-        for release, probability in zip(releases, probabilities):
-            sums[release] += probability
-        for release, count in Counter(releases).items():
-            self._add("requests", count, release=release, outcome="ok")
-            self._add("count", count, release=release)
-            self._add("sum", seconds * count, release=release)
-            self._add("probability", sums[release], release=release)
-            for bound in BUCKETS:
-                if seconds <= bound:
-                    self._add("bucket", count, release=release, le=str(bound))
-            self._add("bucket", count, release=release, le="+Inf")
-        for (view, reason), count in Counter(pair for pairs in lacking for pair in pairs).items():
-            self._add("lacking", count, view=view, reason=reason)
+    def declare(self, release: str, views: list) -> None:
+        """Begin every series of a release at 0: Prometheus does not see the growth up to a first value."""
+        for outcome in ("ok", "error"):
+            self._add("moebius_requests_total", 0, release=release, outcome=outcome)
+        for bound in BOUNDS:
+            self._add("moebius_latency_seconds_bucket", 0, release=release, le=bound)
+        for name in ("moebius_latency_seconds_count", "moebius_latency_seconds_sum", "moebius_probability_total"):
+            self._add(name, 0, release=release)
+        for view in views:
+            for reason in ("missing", "stale"):
+                self._add("moebius_feature_missing_total", 0, view=view, reason=reason)
 
-    def failed(self, release: str, count: int) -> None:
-        self._add("requests", count, release=release, outcome="error")
+    def answered(self, release: str, probabilities, lacking: list, seconds: float) -> None:
+        """One request: the probability and the lacking (view, reason) pairs of each of its rows."""
+        rows = len(lacking)
+        self._add("moebius_requests_total", rows, release=release, outcome="ok")
+        self._add("moebius_latency_seconds_count", rows, release=release)
+        self._add("moebius_latency_seconds_sum", seconds * rows, release=release)
+        self._add("moebius_probability_total", float(probabilities.sum()), release=release)
+        for limit, bound in zip((*BUCKETS, float("inf")), BOUNDS, strict=True):
+            if seconds <= limit:
+                self._add("moebius_latency_seconds_bucket", rows, release=release, le=bound)
+        for pairs in lacking:
+            for view, reason in pairs:
+                self._add("moebius_feature_missing_total", 1, view=view, reason=reason)
 
-    def followed(self, generation: int, errors: int) -> None:
+    def failed(self, release: str, rows: int) -> None:
+        self._add("moebius_requests_total", rows, release=release, outcome="error")
+
+    def not_logged(self, rows: int) -> None:
+        self._add("moebius_log_errors_total", rows)
+
+    def flush(self, generation: int, errors: int) -> None:
+        """Hand on what was counted since the last call."""
+        self._add("moebius_rollout_errors_total", errors - self._errors)
+        self._errors = errors
+        with self._lock:
+            pending, self._pending = self._pending, Counter()
+        for key, value in pending.items():
+            if key not in self._series:
+                name, *labels = key
+                self._series[key] = self._families[name].Metric(labels={"usecase": self.usecase, **dict(labels)})
+            if value:
+                self._series[key].increment(float(value))
         self._generation.set(float(generation))
-        if errors > self._errors:
-            self._add("errors", errors - self._errors)
-            self._errors = errors
 
-    def _add(self, family: str, value: float, **labels: str) -> None:
-        key = (family, *labels.values())
-        if key not in self._series:
-            self._series[key] = self._families[family].Metric(labels={"usecase": self.usecase, **labels})
-        self._series[key].increment(float(value))
-
-
-def _counter(name: str, description: str):
-    return pb_utils.MetricFamily(name=name, description=description, kind=pb_utils.MetricFamily.COUNTER)
+    def _add(self, name: str, value: float, **labels: str) -> None:
+        with self._lock:
+            self._pending[(name, *labels.items())] += value

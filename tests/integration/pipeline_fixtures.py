@@ -1,0 +1,284 @@
+"""A real Triton server, a real Feast online store, and small trained models packaged as releases."""
+
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.adapters import model_server
+from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.model_server import TritonServer
+from include.adapters.release_store import DirectoryReleases
+from include.contracts import DatasetRef, PartRef, ReleaseRef, RolloutState
+from include.deployment import packaging, pipeline, rollout
+from include.development.encoding import Encoder
+from include.development.trainers import TrainedModel
+from include.development.trainers.protocol import Matrix
+from include.development.trainers.xgboost import XGBoostTrainer
+from include.platform.processes import Service, Supervisor
+from include.settings import ROOT, Settings
+from include.usecase import UseCase, load_usecase
+from include.usecases.flight_delay.request import on_request
+
+SPEC = load_usecase("flight_delay")
+AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
+AIRPORTS, TAILS = ("EWR", "JFK", "LGA"), tuple(f"N{i:03d}" for i in range(20))
+WEATHER = [f.name for f in SPEC.features if f.origin == "airport_weather"]
+PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def entity_features(seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is known of each airport and each aircraft at ``AT``."""
+    random = np.random.default_rng(seed)
+    weather = pd.DataFrame({n: random.normal(40, 15, len(AIRPORTS)) for n in WEATHER}).assign(origin=AIRPORTS)
+    planes = pd.DataFrame({n: random.integers(1, 200, len(TAILS)).astype(float) for n in PLANE}).assign(tailnum=TAILS)
+    return weather.assign(event_timestamp=AT), planes.assign(event_timestamp=AT)
+
+
+def requests_frame(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Requests around ``AT`` with every feature they lead to, as a training frame has them."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "flight_id": [f"f{i}" for i in range(rows)],
+            "event_timestamp": AT + pd.to_timedelta(random.integers(0, 7200, rows), unit="s"),
+            "carrier": random.choice(["AA", "B6", "UA"], rows),
+            "origin": random.choice(AIRPORTS, rows),
+            "dest": random.choice(["LAX", "ORD", "MIA", "BOS"], rows),
+            "tailnum": random.choice(TAILS, rows),
+            "sched_dep_minute": random.integers(300, 1400, rows).astype(float),
+            "sched_arr_minute": random.integers(300, 1400, rows).astype(float),
+            "day_of_week": random.integers(0, 7, rows).astype(float),
+            "distance": random.integers(100, 2600, rows).astype(float),
+        }
+    )
+    frame = frame.assign(**on_request({name: frame[name].to_numpy() for name in SPEC.request}))
+    weather, planes = entity_features()
+    return frame.merge(weather.drop(columns="event_timestamp"), on="origin").merge(
+        planes.drop(columns="event_timestamp"), on="tailnum"
+    )
+
+
+def trained(seed: int, rows: int = 2000) -> TrainedModel:
+    """Models of different seeds learn opposite rules, so their answers cannot be mistaken for each other."""
+    frame = requests_frame(rows, seed)
+    late = (frame["sched_dep_minute"] + 10 * frame["temp"] > 1300).to_numpy() ^ bool(seed % 2)
+    encoder = Encoder.fit(frame, SPEC.features)
+    matrix = Matrix(encoder.transform(frame), late.astype(np.int8))
+    fitted = XGBoostTrainer().fit(matrix, matrix, {"n_estimators": 25, "max_depth": 4, "eval_metric": "logloss"}, 1)
+    return TrainedModel(SPEC.name, SPEC.feature_service, "xgboost", encoder, fitted)
+
+
+def dataset_ref() -> DatasetRef:
+    part = PartRef(path="/none", rows=0, content_hash="0", periods=[])
+    parts = {"train": part, "validation": part, "test": part}
+    facts = {
+        "usecase": SPEC.name,
+        "name": "2013-02-test",
+        "path": "/none",
+        "label": "late",
+        "snapshots": {"2013-02": "s"},
+    }
+    return DatasetRef.model_validate({**facts, **parts, "feature_service": SPEC.feature_service})
+
+
+class Serving:
+    """The embedded server with its state root, driven by the real adapters."""
+
+    def __init__(self, home: Path, spec: UseCase = SPEC) -> None:
+        http, grpc, metrics = free_ports(3)
+        self.settings = Settings(
+            home=home, triton_http_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics, serving_timeout=20
+        )
+        self.spec = spec
+        self.supervisor = Supervisor(home / "platform", self.settings.host)
+        self.releases = DirectoryReleases(self.settings.releases)
+        self.server = TritonServer(self.settings, spec.request)
+        self.store = FeastFeatureStore(self.settings)
+        self.models: dict[str, TrainedModel] = {}
+
+    @property
+    def rollout_file(self) -> Path:
+        return self.settings.releases / self.spec.name / "rollout.json"
+
+    def start(self) -> None:
+        argv, env = model_server.command(self.settings)
+        ports = {"triton_grpc_port": self.settings.triton_grpc_port}
+        address = f"http://{self.settings.triton_http}/v2/health/ready"
+        service = Service(
+            name="triton", argv=argv, env=env, ports=ports, ready=self.server.ready, address=address,
+            prepare=lambda: model_server.clear_shared_memory(self.settings),
+        )  # fmt: skip
+        self.supervisor.start(service)
+
+    def stop(self) -> None:
+        self.supervisor.stop("triton")
+        model_server.clear_shared_memory(self.settings)
+
+    def kill(self) -> None:
+        """SIGKILL to the server alone, as the kernel does when memory is short."""
+        leader = self.supervisor.process("triton")
+        leader.send_signal(signal.SIGKILL)
+        leader.wait(10)
+
+    def fill_online_store(self) -> None:
+        self.store.apply()
+        weather, planes = entity_features()
+        self.store.push("airport_weather", weather)
+        self.store.push("aircraft", planes)
+
+    def parameters(self) -> dict[str, str]:
+        return {
+            "releases": str(self.settings.releases / self.spec.name),
+            "online_store": str(self.settings.feature_store / "online.db"),
+            "project": "moebius",
+            "spool": str(self.settings.prediction_spool / self.spec.name),
+        }
+
+    def write_model(self, directory: Path, pinned: str = "") -> None:
+        pipeline.write(self.spec, ROOT / "triton_models" / "pipeline", directory, self.parameters(), pinned)
+
+    def install(self) -> None:
+        """The stable name, loaded."""
+        self.settings.staging.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
+            self.write_model(Path(aside) / "model")
+            self.server.install(self.spec.name, Path(aside) / "model")
+        self.server.load(self.spec.name)
+
+    def release(self, seed: int) -> ReleaseRef:
+        model = trained(seed)
+        self.settings.staging.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
+            staging = Path(aside) / "release"
+            packaging.package(
+                self.spec,
+                model=model,
+                model_version=seed,
+                dataset=dataset_ref(),
+                rows=requests_frame(500, 99),
+                baseline={},
+                staging=staging,
+            )
+            added = self.releases.add(self.spec.name, staging, seed)
+        self.models[added.name] = model
+        return added
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of the metrics endpoint: series to value."""
+        url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
+        lines = httpx.get(url, trust_env=False).text.splitlines()
+        return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
+
+    def figure(self, name: str, **labels: str) -> float:
+        """Sum of the samples of a metric that have these labels."""
+        wanted = [f'{k}="{v}"' for k, v in labels.items()]
+        return sum(v for k, v in self.metrics().items() if k.startswith(name + "{") and all(w in k for w in wanted))
+
+    def settled(self, name: str, **labels: str) -> float:
+        """The figure once it stands still: the server hands figures on five times a second."""
+        before = None
+        while (now := self.figure(name, **labels)) != before:
+            before = now
+            time.sleep(0.5)
+        return now
+
+    def generation(self) -> int:
+        return int(self.figure("moebius_rollout_generation", usecase=self.spec.name))
+
+    def switch(self, state: RolloutState) -> None:
+        rollout.write(self.rollout_file, state)
+        rollout.confirm(self.generation, state.generation, 20)
+
+    def serve(self, release: str) -> RolloutState:
+        """All traffic to the release, from whatever state there is."""
+        current = rollout.read(self.rollout_file)
+        state = rollout.promote(current, release) if current else rollout.first(self.spec, release)
+        self.switch(state)
+        return state
+
+
+def request_rows(frame: pd.DataFrame) -> list[dict]:
+    return frame[list(SPEC.request)].to_dict("records")
+
+
+@pytest.fixture
+def bare_serving(tmp_path: Path) -> Iterator[Serving]:
+    """A state root; nothing runs until ``start``."""
+    serving = Serving(tmp_path)
+    yield serving
+    serving.server.close()
+    serving.stop()
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A running server with online features, two releases, the first of which serves."""
+    serving = Serving(tmp_path_factory.mktemp("serving"))
+    serving.fill_online_store()
+    first, _ = serving.release(1), serving.release(2)
+    serving.start()
+    try:
+        serving.install()
+        serving.serve(first.name)
+        yield serving
+    finally:
+        serving.server.close()
+        serving.stop()
+
+
+@pytest.fixture(scope="module")
+def prometheus(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Prometheus that scrapes the server."""
+    home, (port,) = tmp_path_factory.mktemp("prometheus"), free_ports(1)
+    target = f"127.0.0.1:{serving.settings.triton_metrics_port}"
+    (home / "prometheus.yml").write_text(
+        "global: {scrape_interval: 1s}\n"
+        f"scrape_configs: [{{job_name: triton, static_configs: [{{targets: ['{target}']}}]}}]\n"
+    )
+    argv = [
+        serving.settings.prometheus_binary,
+        f"--config.file={home}/prometheus.yml",
+        f"--storage.tsdb.path={home}/data",
+    ]
+    argv += [f"--web.listen-address=127.0.0.1:{port}"]
+    with (home / "log").open("w") as log, subprocess.Popen(argv, stdout=log, stderr=log) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: _ready(f"{url}/-/ready"), what=(home / "log").read_text())
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,245 @@
+"""The fused pipeline on the real server: right answers, swaps without a failure, bad requests, bad releases."""
+
+import json
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from include.adapters.model_server import NUMPY, PROTOCOL, TritonServer
+from include.contracts import write_atomically
+from include.deployment import rollout
+from include.errors import DeploymentError, ServiceError
+from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame, serving, wait_until
+
+pytestmark = pytest.mark.integration
+__all__ = ["serving"]
+
+
+def test_answers_are_those_of_the_trained_model_with_features_from_the_online_store(serving: Serving) -> None:
+    frame = requests_frame(60, seed=5)
+    state = rollout.read(serving.rollout_file)
+    answers = serving.server.infer(serving.spec.name, request_rows(frame))
+    assert {a["release"] for a in answers} == {state.champion}
+    expected = serving.models[state.champion].predict(frame)
+    np.testing.assert_allclose([a["probability"] for a in answers], expected, atol=1e-5)
+    assert [a["prediction"] for a in answers] == [int(p >= 0.5) for p in expected]
+    assert len({a["request_id"] for a in answers}) == 60
+
+
+def test_the_lookup_gives_what_feast_gives(serving: Serving) -> None:
+    rows = requests_frame(40, seed=6)
+    feast = serving.store.online(serving.spec.feature_service, rows[["origin", "tailnum"]].to_dict("records"))
+    serving.server.infer(serving.spec.name, request_rows(rows))
+    logged = _logged(serving)[-40:]
+    looked_up = [f.name for f in serving.spec.features if f.origin in serving.spec.views]
+    assert len(looked_up) == 13
+    for ours, theirs in zip(logged, feast, strict=True):
+        assert {n: ours["features"][n] for n in looked_up} == {n: theirs[n] for n in looked_up}
+
+
+def test_unknown_entities_and_stale_features_are_missing_and_counted(serving: Serving) -> None:
+    row = request_rows(requests_frame(1))[0]
+    before = {r: serving.settled("moebius_feature_missing_total", reason=r) for r in ("missing", "stale")}
+    later = row | {"event_timestamp": row["event_timestamp"] + np.timedelta64(20, "h"), "tailnum": "N-unknown"}
+    answer = serving.server.infer(serving.spec.name, [later])[0]
+    assert 0 <= answer["probability"] <= 1
+    record = _logged(serving)[-1]
+    assert record["missing"] == ["airport_weather", "aircraft"]
+    assert record["features"]["temp"] is None
+    assert record["features"]["seats"] is None
+    wait_until(
+        lambda: (
+            {r: serving.figure("moebius_feature_missing_total", reason=r) for r in before}
+            == {r: v + 1 for r, v in before.items()}
+        ),
+        what="both reasons counted once",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"distance": float("nan")}, "distance"),
+        ({"event_timestamp": float("inf")}, "event_timestamp"),
+        ({"carrier": b"\xff\xfe"}, "decode"),
+    ],
+)
+def test_bad_values_are_refused_by_name_and_the_next_request_is_answered(
+    serving: Serving, change: dict, says: str
+) -> None:
+    row = request_rows(requests_frame(1))[0]
+    with pytest.raises(ServiceError, match=says):
+        serving.server.infer(serving.spec.name, [row | change])
+    assert serving.server.infer(serving.spec.name, [row])
+
+
+def test_malformed_requests_never_hurt_the_server(serving: Serving) -> None:
+    from tritonclient.grpc import InferenceServerClient, InferInput
+    from tritonclient.utils import InferenceServerException
+
+    def tensor(name: str, shape: list[int], kind: str, values: np.ndarray) -> InferInput:
+        one = InferInput(name, shape, kind)
+        one.set_data_from_numpy(values)
+        return one
+
+    row = request_rows(requests_frame(1))[0]
+    good = _inputs(serving, [row])
+    wide = tensor("distance", [1, 3], "FP32", np.zeros((1, 3), np.float32))
+    wrong = tensor("distance", [1, 1], "INT64", np.zeros((1, 1), np.int64))
+    uneven = tensor("distance", [2, 1], "FP32", np.zeros((2, 1), np.float32))
+    rest = [t for t in good if t.name() != "distance"]
+    batches = [
+        rest,
+        [*rest, wide],
+        [*rest, wrong],
+        [*rest, uneven],
+        [*good, tensor("more", [1, 1], "INT64", np.zeros((1, 1), np.int64))],
+    ]
+    with InferenceServerClient(serving.settings.triton_grpc) as client:
+        for inputs in batches:
+            with pytest.raises(InferenceServerException):
+                client.infer(serving.spec.name, inputs, client_timeout=10)
+        with pytest.raises(InferenceServerException, match="batch-size"):
+            client.infer(serving.spec.name, _inputs(serving, request_rows(requests_frame(65))))
+    assert serving.server.infer(serving.spec.name, [row])
+
+
+def _inputs(serving: Serving, rows: list[dict]) -> list:
+    return [
+        serving.server._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind])
+        for name, kind in serving.spec.request.items()
+    ]
+
+
+class Load:
+    """Clients that ask one row after another, and remember each answer."""
+
+    def __init__(self, serving: Serving, clients: int = 4, pause: float = 0.02) -> None:
+        self.serving, self.pause = serving, pause
+        self.frame = requests_frame(200, seed=8)
+        self.answers: list[tuple[int, dict]] = []
+        self.failures: list[str] = []
+        self.seconds: list[float] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _ask(self, client: int) -> None:
+        server = TritonServer(self.serving.settings, self.serving.spec.request)
+        rows, i = request_rows(self.frame), client
+        while not self._stop.wait(self.pause):
+            i = (i + 7) % len(rows)
+            begun = time.perf_counter()
+            try:
+                self.answers.append((i, server.infer(self.serving.spec.name, [rows[i]])[0]))
+                self.seconds.append(time.perf_counter() - begun)
+            except ServiceError as error:
+                self.failures.append(str(error))
+        server.close()
+
+    def wrong(self) -> int:
+        """Answers that are not those of the release that they name."""
+        expected = {name: model.predict(self.frame) for name, model in self.serving.models.items()}
+        return sum(abs(a["probability"] - expected[a["release"]][i]) > 1e-5 for i, a in self.answers)
+
+
+def test_swaps_under_load_lose_and_confuse_nothing(serving: Serving) -> None:
+    names = sorted(serving.models)
+    begun = time.monotonic()
+    with Load(serving) as load:
+        for turn in range(6):
+            serving.serve(names[turn % 2])
+            seen = len(load.answers)
+            wait_until(lambda seen=seen: len(load.answers) > seen + 60, what="traffic")
+        state = rollout.read(serving.rollout_file)
+        other = next(n for n in names if n != state.champion)
+        serving.switch(rollout.shift(state, other, 0.3, lease_until=time.time() + 60))
+        split_from = len(load.answers)
+        wait_until(lambda: len(load.answers) > split_from + 600, what="traffic")
+        split_to = len(load.answers)
+        serving.switch(rollout.abort(rollout.read(serving.rollout_file), "test over"))
+    rate = len(load.answers) / (time.monotonic() - begun)
+    shares = Counter(a["release"] for _, a in load.answers[split_from:split_to])
+    assert load.failures == []
+    assert load.wrong() == 0
+    assert rate >= 50
+    assert 0.2 < shares[other] / shares.total() < 0.4
+    assert np.quantile(load.seconds, 0.99) < 0.1
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other_model", "no_file"])
+def test_a_release_that_is_damaged_does_not_serve_and_the_old_one_does(serving: Serving, damage: str) -> None:
+    before = serving.serve(sorted(serving.models)[0])
+    bad = serving.release(2)
+    onnx = serving.settings.releases / serving.spec.name / bad.name / "model.onnx"
+    if damage == "truncated":
+        onnx.write_bytes(onnx.read_bytes()[:-100])
+    elif damage == "other_model":
+        onnx.write_bytes((onnx.parents[1] / sorted(serving.models)[0] / "model.onnx").read_bytes())
+    else:
+        onnx.unlink()
+    errors = serving.figure("moebius_rollout_errors_total")
+    rollout.write(serving.rollout_file, rollout.promote(before, bad.name))
+    wait_until(lambda: serving.figure("moebius_rollout_errors_total") > errors, what="the error is counted")
+    with pytest.raises(ServiceError, match=f"follows rollout generation {before.generation}"):
+        rollout.confirm(serving.generation, before.generation + 1, 0.5)
+    answer = serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))[0]
+    assert answer["release"] == before.champion
+    serving.models.pop(bad.name)
+    serving.serve(before.champion)
+
+
+def test_a_rollout_state_that_is_no_json_changes_nothing(serving: Serving) -> None:
+    good = serving.rollout_file.read_text()
+    errors = serving.figure("moebius_rollout_errors_total")
+    write_atomically(serving.rollout_file, good[:20])
+    wait_until(lambda: serving.figure("moebius_rollout_errors_total") > errors, what="the error is counted")
+    assert serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))[0]["release"]
+    write_atomically(serving.rollout_file, good)
+    counted = serving.figure("moebius_rollout_errors_total")
+    assert serving.generation() == json.loads(good)["generation"]
+    assert counted >= errors + 1
+
+
+def test_figures_count_every_row_and_private_models_none(serving: Serving) -> None:
+    champion = rollout.read(serving.rollout_file).champion
+    before = serving.settled("moebius_requests_total", release=champion, outcome="ok")
+    serving.server.infer(serving.spec.name, request_rows(requests_frame(17)))
+    private = f"{serving.spec.name}--{champion}"
+    serving.write_model(serving.settings.staging / "private", pinned=champion)
+    serving.server.install(private, serving.settings.staging / "private")
+    serving.server.load(private)
+    assert serving.server.infer(private, request_rows(requests_frame(5)))[0]["release"] == champion
+    assert serving.settled("moebius_requests_total", release=champion, outcome="ok") == before + 17
+    assert serving.figure("moebius_latency_seconds_bucket", release=champion, le="+Inf") == serving.figure(
+        "moebius_latency_seconds_count", release=champion
+    )
+    serving.server.remove(private)
+    assert not (serving.settings.triton_repository / private).exists()
+    assert serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))
+
+
+def test_an_incomplete_model_directory_is_not_installed(serving: Serving) -> None:
+    directory = serving.settings.staging / "incomplete"
+    (directory / "1").mkdir(parents=True)
+    with pytest.raises(DeploymentError, match=r"lacks \['config.pbtxt', '1/model.py'\]"):
+        serving.server.install("incomplete", directory)
+    with pytest.raises(DeploymentError, match="did not load"):
+        serving.server.load("incomplete")
+
+
+def _logged(serving: Serving) -> list[dict]:
+    files = (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl")
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
