@@ -52,6 +52,8 @@ class Supervisor:
             it ended or was not ready in time; names the log and shows its last lines.
         """
         if self.process(service.name) is None:
+            if ended := self._children.pop(service.name, None):
+                ended.poll()
             self._spawn(service)
         self._await(service)
 
@@ -80,7 +82,9 @@ class Supervisor:
             if self.process(service.name) is None:
                 raise ServiceError(f"{service.name} ended while starting; {self._log_tail(service.name)}")
             if time.monotonic() > deadline:
-                raise ServiceError(f"{service.name} not ready after {service.timeout:.0f} s; {self._log_tail(service.name)}")
+                raise ServiceError(
+                    f"{service.name} not ready after {service.timeout:.0f} s; {self._log_tail(service.name)}"
+                )
             time.sleep(0.1)
 
     def stop(self, name: str) -> bool:
@@ -152,7 +156,12 @@ class Supervisor:
 
 def _holder(port: int) -> str:
     for connection in psutil.net_connections("tcp"):
-        if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN and connection.pid:
+        if (
+            connection.laddr
+            and connection.laddr.port == port
+            and connection.status == psutil.CONN_LISTEN
+            and connection.pid
+        ):
             return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""
 

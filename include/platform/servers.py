@@ -39,6 +39,7 @@ def triton_service(settings: Settings) -> Service:
         },
         ready=lambda: _answers(f"http://{settings.triton_http}/v2/health/ready"),
         address=f"grpc {settings.triton_grpc}",
+        prepare=lambda: model_server.clear_shared_memory(settings),
     )
 
 

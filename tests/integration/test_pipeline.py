@@ -12,10 +12,17 @@ from include.adapters.model_server import NUMPY, PROTOCOL, TritonServer
 from include.contracts import write_atomically
 from include.deployment import rollout
 from include.errors import DeploymentError, ServiceError
-from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame, serving, wait_until
+from tests.integration.pipeline_fixtures import (
+    Serving,
+    bare_serving,
+    request_rows,
+    requests_frame,
+    serving,
+    wait_until,
+)
 
 pytestmark = pytest.mark.integration
-__all__ = ["serving"]
+__all__ = ["bare_serving", "serving"]
 
 
 def test_answers_are_those_of_the_trained_model_with_features_from_the_online_store(serving: Serving) -> None:
@@ -243,3 +250,21 @@ def test_an_incomplete_model_directory_is_not_installed(serving: Serving) -> Non
 def _logged(serving: Serving) -> list[dict]:
     files = (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl")
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_killed_server_leaves_no_process_and_no_record_behind(bare_serving: Serving) -> None:
+    bare_serving.fill_online_store()
+    release = bare_serving.release(1)
+    bare_serving.start()
+    bare_serving.install()
+    bare_serving.serve(release.name)
+    rows = request_rows(requests_frame(50))
+    asked = {a["request_id"] for _ in range(4) for a in bare_serving.server.infer(bare_serving.spec.name, rows)}
+    stubs = bare_serving.supervisor.process("triton").children(recursive=True)
+    assert stubs
+    bare_serving.kill()
+    assert asked == {r["request_id"] for r in _logged(bare_serving)}
+    wait_until(lambda: not any(p.is_running() for p in stubs), what="the stubs end by themselves")
+    bare_serving.start()
+    wait_until(lambda: bare_serving.server.model_ready(bare_serving.spec.name), what="the stable name is back")
+    assert bare_serving.server.infer(bare_serving.spec.name, rows[:1])[0]["release"] == release.name

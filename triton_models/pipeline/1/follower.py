@@ -1,5 +1,6 @@
-"""The background thread of the stable name: follows the rollout state and hands figures on, with or without traffic."""
+"""The background thread of a model: follows the rollout state and hands figures on, with or without traffic."""
 
+import os
 import threading
 import traceback
 
@@ -7,16 +8,21 @@ SECONDS = 0.2
 
 
 class Follower:
-    """Calls ``step()`` every 0.2 s until ``stop``: no request ever waits on a release that loads."""
+    """Calls ``step()`` every 0.2 s until ``stop``: no request ever waits on a release that loads.
+
+    When the server was killed it ends the process: this stub would ignore SIGTERM and stay for ever.
+    """
 
     def __init__(self, step) -> None:
-        self._step = step
+        self._step, self._server = step, os.getppid()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._stopped.wait(SECONDS):
+            if os.getppid() != self._server:
+                os._exit(1)
             try:
                 self._step()
             except Exception:  # a thread that ended would freeze the rollout and all figures

@@ -30,7 +30,7 @@ class TritonPythonModel:
         self.log = None if pinned else PredictionLog(settings["spool"])
         self.metrics = None if pinned else ServingMetrics(settings["usecase"])
         self.router = Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load)
-        self.follower = None if pinned else Follower(self._follow)
+        self.follower = Follower(self._follow)
 
     def _load(self, releases: Path, online_store: str, project: str, name: str) -> Release:
         release = Release(releases / name, online_store, project)
@@ -39,12 +39,12 @@ class TritonPythonModel:
         return release
 
     def _follow(self) -> None:
-        self.router.refresh()
-        self.metrics.flush(self.router.generation, self.router.errors)
+        if self.metrics:
+            self.router.refresh()
+            self.metrics.flush(self.router.generation, self.router.errors)
 
     def finalize(self):
-        if self.follower:
-            self.follower.stop()
+        self.follower.stop()
 
     def execute(self, requests):
         begun = time.perf_counter()

@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -20,9 +19,6 @@ class Pinned:
 
     def choose(self):
         return self._release
-
-    def stop(self) -> None:
-        """Nothing runs."""
 
 
 class Router:
@@ -56,7 +52,6 @@ class Router:
         if seen != self._seen or (self._retry_at and time.monotonic() >= self._retry_at):
             self._seen = seen
             self._follow()
-            self._followed(self._generation, self._errors)
 
     def _follow(self) -> None:
         try:
