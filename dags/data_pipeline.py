@@ -77,9 +77,7 @@ def build(spec: UseCase) -> None:
 
         data_pipeline.materialize(spec, services(), run_period(), run_key())
 
-    chain(
-        collect(), gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize()
-    )
+    chain(collect(), gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize())
 
 
 for usecase in usecases():

@@ -24,7 +24,7 @@ from include.usecase import UseCase
 def build(spec: UseCase) -> None:
     health = assets.health(spec.name)
 
-    @step()
+    @step(inlets=[assets.serving(spec.name)])
     def ship_predictions() -> int:
         from include.loop.monitoring import ship_predictions
         from include.services import services

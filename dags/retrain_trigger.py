@@ -21,7 +21,7 @@ from include.usecase import UseCase
 def build(spec: UseCase) -> None:
     alerts, plan = assets.alerts(spec.name), assets.retrain_plan(spec.name)
 
-    @step()
+    @step(inlets=[assets.health(spec.name)])
     def decide(params: dict | None = None) -> dict:
         from include.loop.retrain_trigger import decide_retrain
         from include.services import services
@@ -58,7 +58,10 @@ for usecase in usecases():
         schedule=[assets.alerts(usecase.name)],
         params={
             "force": Param(
-                False, type="boolean", title="Retrain without an alert", description="The record will say who forced it."
+                False,
+                type="boolean",
+                title="Retrain without an alert",
+                description="The record will say who forced it.",
             )
         },
     ):

@@ -45,7 +45,9 @@ for usecase in usecases():
         component="model-deployment",
         doc=__doc__,
         params={
-            "release": text_param(None, "Release", "Release to put back, like r0001; empty: the one before.", r"^r\d{4}$"),
+            "release": text_param(
+                None, "Release", "Release to put back, like r0001; empty: the one before.", r"^r\d{4}$"
+            ),
             "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
         },
     ):

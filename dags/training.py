@@ -30,7 +30,9 @@ from include.usecase import UseCase
 def form(spec: UseCase) -> dict[str, Param]:
     return {
         "train_from": text_param(None, "Train from", "First month to train on; empty: the first published.", MONTH),
-        "train_to": text_param(None, "Train to", "Last month to train on; empty: the month before the test month.", MONTH),
+        "train_to": text_param(
+            None, "Train to", "Last month to train on; empty: the month before the test month.", MONTH
+        ),
         "test_period": text_param(None, "Test month", "Held out to evaluate; empty: the newest published.", MONTH),
         "trials": Param(
             spec.trainer.tuning.trials,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -37,7 +37,12 @@ class Validator(Protocol):
     """Runs the expectation suites of one gate."""
 
     def validate(
-        self, usecase: str, gate: str, period: str, tables: Mapping[str, pd.DataFrame], parameters: Mapping[str, Any]
+        self,
+        usecase: str,
+        gate: Literal["raw", "features"],
+        period: str,
+        tables: Mapping[str, pd.DataFrame],
+        parameters: Mapping[str, Any],
     ) -> GateResult: ...
 
 

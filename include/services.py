@@ -1,7 +1,8 @@
-"""Composition root: settings → adapters, and where each use case keeps its state. Nothing opens before its first use."""
+"""Composition root: settings → adapters, and where each use case keeps its state; nothing opens before first use."""
 
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -10,6 +11,10 @@ from include.errors import NotFoundError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, Validator
 from include.settings import Settings, load_settings
 from include.usecase import UseCase
+
+if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
+    from include.adapters.model_server import TritonServer
+    from include.adapters.prediction_log import PredictionSpool
 
 
 class Services:
@@ -55,12 +60,12 @@ class Services:
 
         return DirectoryReleases(self.settings.releases)
 
-    def model_server(self, spec: UseCase):  # noqa: ANN201 - the adapter has more than the port: readiness of a model
+    def model_server(self, spec: UseCase) -> "TritonServer":
         from include.adapters.model_server import TritonServer
 
         return TritonServer(self.settings, spec.request)
 
-    def prediction_log(self, spec: UseCase):  # noqa: ANN201 - as above
+    def prediction_log(self, spec: UseCase) -> "PredictionSpool":
         from include.adapters.prediction_log import PredictionSpool
 
         directory = self.settings.prediction_spool / spec.name

@@ -207,11 +207,15 @@ class UseCase(Part):
         if twice := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"features {sorted(twice)} are listed twice")
         if missing := [f.name for f in self.features if f.origin == "request" and f.name not in self.request]:
-            raise ValueError(f"features {missing} come from the request, which does not have them: {sorted(self.request)}")
+            raise ValueError(
+                f"features {missing} come from the request, which does not have them: {sorted(self.request)}"
+            )
         if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
             raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
         if missing := [v for v in self.views if v not in self.feature_views]:
-            raise ValueError(f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}")
+            raise ValueError(
+                f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"
+            )
         if missing := [v.entity for v in self.feature_views.values() if v.entity not in self.entities]:
             raise ValueError(f"feature_views name the entities {missing}; there are {sorted(self.entities)}")
         return self
@@ -246,7 +250,9 @@ def _allowed(loc: tuple[Any, ...]) -> list[str]:
     """Keys that the part of the spec at ``loc`` knows."""
     part: Any = UseCase
     for step in loc:
-        annotation = part.model_fields[step].annotation if isinstance(part, type) and step in part.model_fields else part
+        annotation = (
+            part.model_fields[step].annotation if isinstance(part, type) and step in part.model_fields else part
+        )
         part = next((a for a in _inside(annotation) if isinstance(a, type) and issubclass(a, Part)), annotation)
     return [f.alias or n for n, f in part.model_fields.items()]
 

@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("`make demo` continues from here; `make status` shows the services; `make clean` starts over.")
         return 1
     except KeyboardInterrupt:
-        console.print("\nInterrupted. `make demo` continues from here; `make down` stops the platform; `make clean` removes all.")
+        console.print(
+            "\nInterrupted. `make demo` continues from here; `make down` stops the platform; `make clean` removes all."
+        )
         return 130
     return 0
 

@@ -32,7 +32,9 @@ class Airflow:
         login = {"username": self.settings.airflow_user, "password": self.settings.airflow_password}
         answer = httpx.post(f"{self.settings.airflow_url}/auth/token", json=login, timeout=30, trust_env=False)
         if not answer.is_success:
-            raise ServiceError(f"Airflow refused the login of {login['username']!r}: {answer.status_code} {answer.text}")
+            raise ServiceError(
+                f"Airflow refused the login of {login['username']!r}: {answer.status_code} {answer.text}"
+            )
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **options: Any) -> dict:
@@ -106,12 +108,16 @@ class Airflow:
                 raise RunFailedError(self._failure(run, tasks))
             time.sleep(0.4)
 
-    def wait_for(self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 60) -> dict:
+    def wait_for(
+        self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 60
+    ) -> dict:
         """The run that an asset event starts; ServiceError when none appears in time."""
         deadline = time.monotonic() + seconds
         while (run := self.find(dag_id, after=after, partition=partition)) is None:
             if time.monotonic() > deadline:
-                raise ServiceError(f"no run of {dag_id} started within {seconds:.0f} s; is it paused in the Airflow UI?")
+                raise ServiceError(
+                    f"no run of {dag_id} started within {seconds:.0f} s; is it paused in the Airflow UI?"
+                )
             time.sleep(0.3)
         return run
 
@@ -125,7 +131,9 @@ class Airflow:
     def _failure(self, run: dict, tasks: list[dict]) -> str:
         failed = next((t for t in tasks if t["state"] == "failed"), None)
         if failed is None:
-            return f"{run['dag_id']} run {run['dag_run_id']} failed; see {self.settings.airflow_url}/dags/{run['dag_id']}"
+            return (
+                f"{run['dag_id']} run {run['dag_run_id']} failed; see {self.settings.airflow_url}/dags/{run['dag_id']}"
+            )
         logs = self.settings.airflow_home / "logs" / f"dag_id={run['dag_id']}" / f"run_id={run['dag_run_id']}"
         log = logs / f"task_id={failed['task_id']}" / f"attempt={failed['try_number']}.log"
         return f"{run['dag_id']}: task '{failed['task_id']}' failed (run {run['dag_run_id']}).\nLog: {log}"

@@ -43,7 +43,9 @@ class Progress:
         took = time.monotonic() - begun
         self.stage_seconds[kind] += took
         if self.console.is_terminal:
-            self.console.print(f"{self._clock()} [green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}", highlight=False)
+            self.console.print(
+                f"{self._clock()} [green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}", highlight=False
+            )
 
     def note(self, text: str) -> None:
         """A line that stays."""

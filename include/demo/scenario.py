@@ -97,7 +97,9 @@ class Scenario:
         self.memory.mark(month.key, "alerts", sorted({a.name for a in alerts}))
         if not alerts:
             return
-        with self.progress.stage("retrain trigger", f"{month.key}: the watcher starts retrain_trigger", "why did it decay?"):
+        with self.progress.stage(
+            "retrain trigger", f"{month.key}: the watcher starts retrain_trigger", "why did it decay?"
+        ):
             decision = self._decision(begun, month)
         self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
         if decision.decision == "retrain":
@@ -133,7 +135,7 @@ class Scenario:
         finally:
             if traffic:
                 traffic.rate = None
-        if traffic and sender:
+        if following and traffic and sender:
             self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
             self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
             sender.join()
@@ -173,7 +175,9 @@ class Scenario:
         deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month.key}"}}'
         while not self.services.metrics_server.query(f"count({selector})"):
             if time.monotonic() > deadline:
-                raise ServiceError(f"Prometheus did not scrape the figures of {month.key} within 60 s; see `make status`")
+                raise ServiceError(
+                    f"Prometheus did not scrape the figures of {month.key} within 60 s; see `make status`"
+                )
             time.sleep(0.3)
         time.sleep(3 * self.services.settings.scrape_seconds)
         return [a for a in self.services.metrics_server.alerts(self.spec.name) if a.period == month.key]
@@ -209,7 +213,8 @@ class Scenario:
         if state is None or len(releases) < 2:
             return False
         return state.champion != releases[0].name and any(
-            f.release == state.champion and f.name == self.spec.metrics.primary for f in self.services.figures(self.spec)
+            f.release == state.champion and f.name == self.spec.metrics.primary
+            for f in self.services.figures(self.spec)
         )
 
 
@@ -226,5 +231,3 @@ class Memory:
 
     def done(self, month: str, what: str) -> bool:
         return what in self.content.get(month, {})
-
-

@@ -15,14 +15,16 @@ from include.usecase import UseCase
 MIB = 1024 * 1024
 
 
-def collect(spec: UseCase, services: Services, progress: Progress, memory: dict, memory_bytes: dict[str, int]) -> dict[str, Any]:
+def collect(
+    spec: UseCase, services: Services, progress: Progress, memory: dict, memory_bytes: dict[str, int]
+) -> dict[str, Any]:
     """Everything that is printed, as one JSON object."""
     settings = services.settings
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
         "months": months(spec, services.figures(spec), memory),
-        "verdicts": [v.json_dict() for v in services.verdicts(spec)],
+        "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.verdicts(spec)}.values()],
         "decisions": [d.json_dict() for d in services.decisions(spec)],
         "releases": [r.json_dict() for r in services.releases.all(spec.name)],
         "requests_during_swap": memory.get("canary", {}).get("requests"),
@@ -34,7 +36,11 @@ def collect(spec: UseCase, services: Services, progress: Progress, memory: dict,
         },
         "memory_mib": {name: round(size / MIB) for name, size in memory_bytes.items()},
         "addresses": {
-            "airflow": {"url": settings.airflow_url, "user": settings.airflow_user, "password": settings.airflow_password},
+            "airflow": {
+                "url": settings.airflow_url,
+                "user": settings.airflow_user,
+                "password": settings.airflow_password,
+            },
             "mlflow": {"url": settings.mlflow_url},
             "prometheus": {"url": settings.prometheus_url},
         },
@@ -42,28 +48,30 @@ def collect(spec: UseCase, services: Services, progress: Progress, memory: dict,
 
 
 def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str, Any]]:
-    """One row per monitored month and release, newest last; shadow figures of replaced releases included."""
+    """One row per monitored month and release; what a replaced release would have scored is a row of its own."""
     rows = []
     for period, release in sorted({(f.period, f.release) for f in figures}):
         mine = {f.name: f for f in figures if (f.period, f.release) == (period, release) and not f.subject}
-        auc = mine.get(spec.metrics.primary) or mine.get(f"counterfactual_{spec.metrics.primary}")
-        if auc is None:
-            continue
-        rows.append(
-            {
-                "month": period,
-                "release": release,
-                "served": spec.metrics.primary in mine,
-                "value": auc.value,
-                "low": auc.low,
-                "high": auc.high,
-                "n": auc.n,
-                "loss": _value(mine, "performance_loss"),
-                "drifted_features": _value(mine, "drifted_features"),
-                "alerts": memory.get(period, {}).get("alerts", []),
-            }
-        )
+        alerts = memory.get(period, {}).get("alerts", [])
+        for name, served in ((spec.metrics.primary, True), (f"counterfactual_{spec.metrics.primary}", False)):
+            if name in mine:
+                rows.append(_row(mine, mine[name], served, alerts if served else []))
     return rows
+
+
+def _row(mine: dict[str, Figure], metric: Figure, served: bool, alerts: list[str]) -> dict[str, Any]:
+    return {
+        "month": metric.period,
+        "release": metric.release,
+        "served": served,
+        "value": metric.value,
+        "low": metric.low,
+        "high": metric.high,
+        "n": metric.n,
+        "loss": _value(mine, "performance_loss") if served else None,
+        "drifted_features": _value(mine, "drifted_features") if served else None,
+        "alerts": alerts,
+    }
 
 
 def _value(figures: dict[str, Figure], name: str) -> float | None:
@@ -82,22 +90,24 @@ def show(summary: dict[str, Any], console: Console, path: Path) -> None:
         console.print(f"  verdict [bold]{verdict.decision}[/] ({verdict.rule}): {verdict.reason}\n", highlight=False)
     console.print(_better(summary), highlight=False)
     if swap := summary["requests_during_swap"]:
-        console.print(f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed", highlight=False)
+        console.print(
+            f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed", highlight=False
+        )
     console.print(_time_table(summary))
     console.print(_places(summary, path), highlight=False)
 
 
 def _month_table(summary: dict[str, Any]) -> Table:
     table = Table(title=f"{summary['usecase']}, month by month", title_justify="left")
-    for column in ("month", "release", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
+    for column in ("month", "release", "requests", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
         table.add_column(column)
     for row in summary["months"]:
-        name = row["release"] if row["served"] else f"[dim]{row['release']} (replaced, for comparison)[/]"
+        name = row["release"] if row["served"] else f"[dim]{row['release']} on the same requests[/]"
         interval = f"{row['low']:.3f} to {row['high']:.3f}" if row["low"] is not None else ""
         loss = f"{row['loss']:+.3f}" if row["loss"] is not None else ""
         drifted = f"{row['drifted_features']:.0f}" if row["drifted_features"] is not None else ""
-        alerts = ", ".join(row["alerts"]) if row["served"] else ""
-        table.add_row(row["month"], name, f"{row['value']:.3f}", interval, loss, drifted, alerts)
+        alerts = ", ".join(alert.removeprefix("Moebius") for alert in row["alerts"])
+        table.add_row(row["month"], name, str(row["n"]), f"{row['value']:.3f}", interval, loss, drifted, alerts)
     return table
 
 
@@ -111,6 +121,8 @@ def _cell_table(verdict: Verdict, metric: str) -> Table:
         if cell.metric == metric:
             table.add_row(cell.name, cell.model, cell.test_set, *_figure(cell))
     for name, difference in verdict.differences.items():
+        if not name.endswith(metric):
+            continue
         table.add_row("", name, "", f"{difference.value:+.4f}", f"{difference.low:+.4f} to {difference.high:+.4f}", "")
     return table
 
@@ -120,15 +132,16 @@ def _figure(cell: Cell) -> tuple[str, str, str]:
 
 
 def _better(summary: dict[str, Any]) -> str:
+    """What the retrain brought, on requests that the retrained release answered."""
     lines = []
-    for row in summary["months"]:
-        others = [o for o in summary["months"] if o["month"] == row["month"] and not o["served"]]
-        lines += [
-            f"  {row['month']}: {row['release']} scores {row['value']:.3f}, the replaced {other['release']} would have scored "
-            f"{other['value']:.3f} on the same requests ({row['value'] - other['value']:+.3f})"
-            for other in others
-            if row["served"]
-        ]
+    for other in (row for row in summary["months"] if not row["served"]):
+        mine = next(
+            r for r in summary["months"] if r["served"] and (r["month"], r["n"]) == (other["month"], other["n"])
+        )
+        lines.append(
+            f"  {mine['month']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; the replaced "
+            f"{other['release']} would have scored {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
+        )
     return "\n".join(lines)
 
 

@@ -45,7 +45,9 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
 def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> None:
     bound = services.tracker.tags(spec.name, model.version).get("approved_verdict")
     if bound != verdicts.of(services, model).digest:
-        raise DeploymentError(f"version {model.version} of {spec.name} has no approval of its verdict; approve it first")
+        raise DeploymentError(
+            f"version {model.version} of {spec.name} has no approval of its verdict; approve it first"
+        )
 
 
 def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:

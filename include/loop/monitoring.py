@@ -37,9 +37,15 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     if predictions.empty:
         return {}
     history = [f for f in services.figures(spec) if f.period < period.key]
-    figures = [f for name in sorted(set(predictions["release"])) for f in _measure(spec, services, name, predictions, events, period, history)]
+    figures = [
+        f
+        for name in sorted(set(predictions["release"]))
+        for f in _measure(spec, services, name, predictions, events, period, history)
+    ]
     rows = [f.json_dict() for f in figures]
-    services.lake.publish(spec.name, "figures", pa.Table.from_pylist([_without_period(r) for r in rows], FIGURES), period.key)
+    services.lake.publish(
+        spec.name, "figures", pa.Table.from_pylist([_without_period(r) for r in rows], FIGURES), period.key
+    )
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 

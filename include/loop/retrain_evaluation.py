@@ -11,6 +11,7 @@ from include.loop.champion import champion_model
 from include.services import Services
 from include.usecase import UseCase
 
+
 def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Verdict:
     """Compare a candidate with what really serves; the verdict is stored with the model version.
 
@@ -69,7 +70,9 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
         release=release,
         predict=trained.predict,
         training_hashes=frozenset(p.content_hash for p in parts),
-        training_ids=frozenset(i for p in parts for i in pd.read_parquet(p.path, columns=[spec.event.id])[spec.event.id]),
+        training_ids=frozenset(
+            i for p in parts for i in pd.read_parquet(p.path, columns=[spec.event.id])[spec.event.id]
+        ),
     )
 
 

@@ -25,7 +25,9 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
         print(f"{one.name}: model version {one.model_version}{' (serves)' if one.name == state.champion else ''}")
     earlier = [name for name in names if name < state.champion]
     if not wanted and not earlier:
-        raise NotFoundError(f"{spec.name}: {state.champion} is the first release, there is none before it; there are {names}")
+        raise NotFoundError(
+            f"{spec.name}: {state.champion} is the first release, there is none before it; there are {names}"
+        )
     target = services.releases.get(spec.name, wanted or earlier[-1])
     release.verify(Path(target.path))
     return target.name

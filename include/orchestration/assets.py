@@ -1,13 +1,16 @@
 """Every asset of Moebius: what one DAG hands to the next, so the asset graph is the architecture."""
 
+from collections.abc import Sequence
+
 from airflow.sdk import Asset, AssetWatcher
 
 from include.orchestration.alert_trigger import PrometheusAlertTrigger
 from include.settings import load_settings
 
 
-def _asset(usecase: str, name: str, **options: object) -> Asset:
-    return Asset(name=f"{usecase}.{name}", uri=f"moebius://{usecase}/{name}", group="moebius", **options)
+def _asset(usecase: str, name: str, watchers: Sequence[AssetWatcher] = ()) -> Asset:
+    uri = f"moebius://{usecase}/{name}"
+    return Asset(name=f"{usecase}.{name}", uri=uri, group="moebius", watchers=list(watchers))
 
 
 def features(usecase: str) -> Asset:

@@ -69,13 +69,17 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules("feature_repo"), ids=lambda p: p.name)
 def test_feature_definitions_import_feast_only(path: Path) -> None:
-    foreign = {n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] not in {"feast", "datetime", "os", "pathlib"}}
+    foreign = {
+        n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] not in {"feast", "datetime", "os", "pathlib"}
+    }
     assert not foreign
 
 
 @pytest.mark.parametrize("path", modules("triton_models"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_serving_code_knows_nothing_of_the_rest(path: Path) -> None:
-    assert not {n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] in {"include", "airflow", "feast", "mlflow"}}
+    assert not {
+        n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] in {"include", "airflow", "feast", "mlflow"}
+    }
 
 
 @pytest.mark.parametrize("path", modules("include/usecases"), ids=lambda p: str(p.relative_to(ROOT)))

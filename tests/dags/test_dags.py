@@ -28,7 +28,9 @@ def test_the_dag_ids_are_the_pinned_ones(dags: dict) -> None:
 
 
 def test_the_wiring_is_the_recorded_one() -> None:
-    assert graph() == json.loads(GRAPH.read_text()), "rewired? `python -m tests.dags.snapshot`, and show the diff in review"
+    assert graph() == json.loads(GRAPH.read_text()), (
+        "rewired? `python -m tests.dags.snapshot`, and show the diff in review"
+    )
 
 
 def test_every_dag_has_a_runbook_tags_and_an_owner(dags: dict) -> None:

@@ -65,7 +65,9 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     last = max(served)
     replaced = next(row for row in summary["months"] if row["month"] == last and not row["served"])
     assert served[last]["release"] != replaced["release"]
-    assert served[last]["value"] > replaced["value"], "the retrained release must beat the decayed one on the same requests"
+    assert served[last]["value"] > replaced["value"], (
+        "the retrained release must beat the decayed one on the same requests"
+    )
     assert any(d["decision"] == "retrain" for d in summary["decisions"])
     assert summary["requests_during_swap"]["failed"] == 0
     assert summary["requests_during_swap"]["sent"] > 0
