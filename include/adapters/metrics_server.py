@@ -123,6 +123,7 @@ def command(settings: Settings) -> list[str]:
 def ready(settings: Settings) -> bool:
     """Whether Prometheus answers queries."""
     try:
-        return httpx.get(f"{settings.prometheus_url}/-/ready", timeout=2.0, verify=False).status_code == httpx.codes.OK
+        answer = httpx.get(f"{settings.prometheus_url}/-/ready", timeout=2.0, trust_env=False)
+        return answer.status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

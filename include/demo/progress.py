@@ -85,10 +85,8 @@ class Progress:
             key = (run["dag_run_id"], task["task_id"], task["try_number"])
             if task["state"] in ("success", "failed") and key not in self._printed:
                 self._printed.add(key)
-                self.console.print(
-                    f"{self._clock()}   {run['dag_id']}: {task['task_id']} {task['state']} ({task['duration'] or 0:.1f} s)",
-                    highlight=False,
-                )
+                took = f"({task['duration'] or 0:.1f} s)"
+                self.note(f"{run['dag_id']}: {task['task_id']} {task['state']} {took}")
 
     def _suffix(self) -> str:
         return f" [dim]{self._status}[/]" if self._status else ""

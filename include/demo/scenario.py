@@ -201,8 +201,8 @@ class Scenario:
         if question.get("response_received"):
             return
         if self.script.approve == "me":
-            where = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}"
-            self.progress.status(f"waits for you: approve or reject at {where}")
+            run = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}"
+            self.progress.status(f"waits for you: approve or reject at {run}/tasks/{task['task_id']}")
             return
         self.airflow.answer(task, "Approve")
         self.progress.note("required action 'approve': the demo answered [bold]Approve[/] by REST, as the operator")

@@ -139,8 +139,8 @@ def _better(summary: dict[str, Any]) -> str:
             r for r in summary["months"] if r["served"] and (r["month"], r["n"]) == (other["month"], other["n"])
         )
         lines.append(
-            f"  {mine['month']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; the replaced "
-            f"{other['release']} would have scored {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
+            f"  {mine['month']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
+            f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
         )
     return "\n".join(lines)
 

@@ -124,8 +124,8 @@ def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str,
         f"p99 of {challenger} is {p99[challenger]:.1f} ms, allowed {limits.max_p99_ms:g} ms"
         if p99[challenger] > limits.max_p99_ms
         else "",
-        f"mean probability of {challenger} is {mean[challenger]:.3f}, of {champion} {mean[champion]:.3f}: further apart "
-        f"than {limits.max_prediction_shift:g}"
+        f"mean probability of {challenger} is {mean[challenger]:.3f}, of {champion} {mean[champion]:.3f}: "
+        f"further apart than {limits.max_prediction_shift:g}"
         if abs(mean[challenger] - mean[champion]) > limits.max_prediction_shift and requests[champion]
         else "",
     ]

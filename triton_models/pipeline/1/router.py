@@ -86,7 +86,7 @@ class Router:
             raise RuntimeError(self._failure)
         if len(split.shares) == 1 or (split.lease_until is not None and time.time() > split.lease_until):
             return split.champion
-        drawn = random.random()  # noqa: S311 - a share of traffic, not a secret
+        drawn = random.random()
         for release, share in split.shares:
             drawn -= share
             if drawn < 0:

@@ -1,0 +1,89 @@
+"""Processes: started once, found again, stopped with everything below them; a taken port is named."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from include.errors import ServiceError, SettingsError
+from include.platform.processes import Service, Supervisor
+
+pytestmark = pytest.mark.integration
+
+FAMILY = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+open(sys.argv[1], "w").write("ready")
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    one = Supervisor(tmp_path / "platform", "127.0.0.1")
+    yield one
+    one.stop("family")
+
+
+def family(tmp_path: Path, **options: object) -> Service:
+    """A process with a child in a session of its own, as Airflow's task runners have."""
+    ready = tmp_path / "ready"
+    argv = [sys.executable, "-c", FAMILY, str(ready)]
+    defaults = {"ports": {}, "ready": ready.is_file, "address": "", "env": {}}
+    return Service(name="family", argv=argv, **{**defaults, **options})
+
+
+def test_down_stops_the_whole_family_and_nothing_else(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    leader = supervisor.process("family")
+    assert leader is not None
+    everyone = [leader, *leader.children(recursive=True)]
+    assert len(everyone) == 2
+    bystander = psutil.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        assert supervisor.stop("family")
+        assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in everyone)
+        assert bystander.is_running()
+    finally:
+        bystander.kill()
+        bystander.wait()
+    assert supervisor.process("family") is None
+    assert not supervisor.stop("family"), "nothing is left to stop"
+
+
+def test_up_twice_starts_once_and_another_supervisor_finds_it(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    first = supervisor.process("family")
+    supervisor.start(family(tmp_path))
+    assert supervisor.process("family") == first
+    assert Supervisor(supervisor.directory, "127.0.0.1").process("family") == first
+    assert supervisor.memory("family") > 0
+
+
+def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    record = supervisor.directory / "run" / "family.json"
+    created = str(psutil.Process(int(supervisor.process("family").pid)).create_time())
+    record.write_text(record.read_text().replace(created, "1.0"))
+    other = Supervisor(supervisor.directory, "127.0.0.1")
+    assert other.process("family") is None
+
+
+def test_a_taken_port_is_named_with_its_setting_and_its_holder(supervisor: Supervisor, tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"port {port} .*pid \d+.*MOEBIUS_MLFLOW_PORT"):
+            supervisor.start(family(tmp_path, ports={"mlflow_port": port}))
+    assert supervisor.process("family") is None
+
+
+def test_a_service_that_ends_while_starting_shows_its_last_words(supervisor: Supervisor) -> None:
+    argv = [sys.executable, "-c", "import sys; sys.exit('no disk left')"]
+    broken = Service(name="family", argv=argv, env={}, ports={}, ready=lambda: False, address="")
+    with pytest.raises(ServiceError, match=r"family ended while starting; see .*family.log:\nno disk left"):
+        supervisor.start(broken)
