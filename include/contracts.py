@@ -118,7 +118,7 @@ class DatasetRef(Record):
     """Training data as built: train / validation / test parts and what they came from.
 
     Every part holds the event id, event time, all feature columns of the spec in raw form
-    (categories as text) and the label.
+    (categories as text), the entity keys, slice columns and the label.
     """
 
     usecase: str

@@ -244,7 +244,8 @@ def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, obj
 
 def _shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a part in their final order and type: text, float64 and an int8 label."""
-    slices = [c for c in spec.comparison.slices.columns if c not in spec.feature_names]
+    keys = [entity.key for entity in spec.entities.values()]
+    others = [c for c in dict.fromkeys([*spec.comparison.slices.columns, *keys]) if c not in spec.feature_names]
     columns: dict[str, pd.Series] = {
         spec.event.id: frame[spec.event.id].astype(str),
         spec.event.time: pd.to_datetime(frame[spec.event.time], utc=True).astype("datetime64[us, UTC]"),
@@ -253,7 +254,7 @@ def _shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
         columns[feature.name] = (
             as_text(frame[feature.name]) if feature.kind == "categorical" else as_number(frame, feature.name)
         )
-    columns |= {name: as_text(frame[name]) for name in slices}
+    columns |= {name: as_text(frame[name]) for name in others}
     columns[spec.event.label] = frame[spec.event.label].astype("int8")
     return pd.DataFrame(columns).reset_index(drop=True)
 
