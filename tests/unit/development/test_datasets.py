@@ -32,7 +32,7 @@ def test_parts_follow_each_other_in_time(tmp_path: Path) -> None:
 def test_a_part_holds_what_the_contract_says(tmp_path: Path) -> None:
     spec = flight_spec()
     part = read_part(build(tmp_path).train)
-    assert list(part.columns) == ["flight_id", "event_timestamp", *spec.feature_names, "late"]
+    assert list(part.columns) == ["flight_id", "event_timestamp", *spec.feature_names, "tailnum", "late"]
     assert part["late"].dtype == np.int8
     assert part["scheduled_speed"].equals(part["distance"] / 2)
 
