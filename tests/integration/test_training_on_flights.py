@@ -37,7 +37,7 @@ def test_the_same_window_gives_the_same_dataset(build_dataset, dataset: DatasetR
     assert build_dataset("2013-04", train_from="2013-01", train_to="2013-03") == dataset
 
 
-def test_weather_is_from_before_the_departure(dataset: DatasetRef, spec: UseCase) -> None:  # noqa: F811
+def test_weather_is_from_before_the_departure(dataset: DatasetRef) -> None:  # noqa: F811
     """Recomputed from the raw file: the reading one hour before the scheduled hour, never a later one."""
     from importlib.metadata import distribution
 
@@ -50,7 +50,6 @@ def test_weather_is_from_before_the_departure(dataset: DatasetRef, spec: UseCase
         left_on="event_timestamp",
         right_on="known",
         by="origin",
-        tolerance=pd.Timedelta(hours=spec.freshness_hours["airport_weather"]),
         suffixes=("", "_raw"),
     )
     both = last.dropna(subset=["temp", "temp_raw"])
