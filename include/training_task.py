@@ -16,9 +16,11 @@ from typing import Any
 
 from include.contracts import DatasetRef, ModelRef
 from include.errors import MoebiusError
-from include.settings import ROOT, Settings, load_settings
+from include.settings import ROOT, Settings, default_environment, load_settings
 from include.usecase import UseCase, load_usecase
 
+# Threads that spin while they wait make a fit on busy cores several times slower; read when xgboost is loaded.
+FIT_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 LIBRARIES = ("numpy", "pandas", "xgboost")
 
 
@@ -41,6 +43,7 @@ def train(
     DataError, TrainingError, ServiceError
         see ``include.development.training`` and ``include.adapters.experiment_tracker``.
     """
+    default_environment(FIT_ENVIRONMENT)
     from include.adapters.experiment_tracker import MlflowTracker
     from include.development import training
 
