@@ -123,7 +123,11 @@ def command(settings: Settings) -> list[str]:
 def ready(settings: Settings) -> bool:
     """Whether Prometheus answers queries."""
     try:
-        answer = httpx.get(f"{settings.prometheus_url}/-/ready", timeout=2.0, trust_env=False)
-        return answer.status_code == httpx.codes.OK
+        return (
+            httpx.get(
+                f"{settings.prometheus_url}/-/ready", timeout=2.0, verify=_verify(settings.prometheus_url)
+            ).status_code
+            == httpx.codes.OK
+        )
     except httpx.HTTPError:
         return False

@@ -18,7 +18,7 @@ from include.contracts import Interval
 from include.errors import EvaluationError
 from include.evaluation.metrics import CLIP, checked, direction, score
 
-CHUNK_CELLS = 4_000_000  # resamples x rows held at once: about 100 MB at the peak
+CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
 DEFINED_SHARE = 0.95  # so many resamples must have both classes
 
 Weighted = Callable[[np.ndarray], np.ndarray]  # multiplicities (k, n) -> metric (k,)
@@ -97,11 +97,11 @@ def _multiplicities(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     chunk = max(1, CHUNK_CELLS // n)
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
-        yield np.stack([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(size)]).astype(np.float32)
+        yield np.stack([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(size)]).astype(np.float64)
 
 
 def _ahead(counts: np.ndarray) -> np.ndarray:
-    """(k, n) -> (k, n + 1): rows drawn before each position. float64: sums beyond 2**24 stay exact."""
+    """(k, n) -> (k, n + 1): rows drawn before each position."""
     cumulated = np.zeros((len(counts), counts.shape[1] + 1))
     np.cumsum(counts, axis=1, out=cumulated[:, 1:])
     return cumulated

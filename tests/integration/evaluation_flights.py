@@ -58,7 +58,7 @@ class Model:
         rows = months(*trained_on)
         self.categories = {c: pd.CategoricalDtype(sorted(rows[c].unique())) for c in CATEGORIES}
         self.booster = XGBClassifier(
-            n_estimators=200, max_depth=6, learning_rate=0.1, tree_method="hist", n_jobs=2, random_state=0,
+            n_estimators=200, max_depth=6, learning_rate=0.1, tree_method="hist", n_jobs=1, random_state=0,
             enable_categorical=True,
         )  # fmt: skip
         self.booster.fit(self._encoded(rows), rows["late"])

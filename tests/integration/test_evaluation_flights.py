@@ -40,13 +40,21 @@ def side(version: int, trained: Model, release: str | None = None) -> Side:
     return Side(version, trained.predict, release, training_periods=trained.periods)
 
 
+def sides(candidate: Model, champion: Model) -> dict[str, Side]:
+    return {"candidate": side(2, candidate), "champion": side(1, champion, "r0001")}
+
+
 def frozen(number: int) -> TestSet:
     return TestSet(months(number), f"hash of {number}", [f"2013-{number:02d}"])
 
 
 def test_the_retrained_model_of_june_is_released() -> None:
     found = compare(
-        spec(), candidate=side(2, model(1, 2, 4, 5)), champion=side(1, model(1, 2), "r0001"), old=frozen(3), new=frozen(6)
+        spec(),
+        candidate=side(2, model(1, 2, 4, 5)),
+        champion=side(1, model(1, 2), "r0001"),
+        old=frozen(3),
+        new=frozen(6),
     )
     cells = {c.name: c.figure.value for c in found.cells if c.metric == "roc_auc"}
     assert found.decision == "canary"
@@ -59,9 +67,7 @@ def test_the_retrained_model_of_june_is_released() -> None:
 
 def test_a_retrain_on_the_wrong_window_is_refused_in_december() -> None:
     champion = model(1, 2, 3, 4, 5, 6, 7, 9, 10, 11)
-    found = compare(
-        spec(), candidate=side(2, model(9, 10, 11)), champion=side(1, champion, "r0001"), old=frozen(8), new=frozen(12)
-    )
+    found = compare(spec(), **sides(model(9, 10, 11), champion), old=frozen(8), new=frozen(12))
     assert (found.decision, found.rule) == ("keep_champion", "gain")
     assert found.differences["D-C roc_auc"].high < -0.02
 
@@ -99,7 +105,13 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
     assert [seen[n]["breached_windows"] for n in (4, 5, 6)] == [1, 1, 2]
     assert min(seen[n]["drifted_features"] for n in (4, 5, 6)) >= 2  # drift in every month, also in good May
     plan = decide(
-        spec(), alerts=[], figures_history=history, decisions_history=[], gate_results=[], period="2013-06", forced="test"
+        spec(),
+        alerts=[],
+        figures_history=history,
+        decisions_history=[],
+        gate_results=[],
+        period="2013-06",
+        forced="test",
     )
     assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")
 

@@ -36,7 +36,9 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     y, p = labelled(300)
     whole = paired(y, {"m": p}, ["roc_auc"], resamples=50, seed=7)
     monkeypatch.setattr(bootstrap, "CHUNK_CELLS", 900)
-    np.testing.assert_array_equal(whole.draws["roc_auc", "m"], paired(y, {"m": p}, ["roc_auc"], 50, seed=7).draws["roc_auc", "m"])
+    np.testing.assert_array_equal(
+        whole.draws["roc_auc", "m"], paired(y, {"m": p}, ["roc_auc"], 50, seed=7).draws["roc_auc", "m"]
+    )
 
 
 def test_a_model_against_itself_gains_exactly_nothing() -> None:

@@ -31,7 +31,12 @@ def part(seed: int, n: int = 3000, **changes: Any) -> TestSet:
     x = random.normal(size=n) * 1.5
     late = (random.random(n) < 1 / (1 + np.exp(-(x - 1)))).astype(int)
     frame = pd.DataFrame(
-        {"flight_id": [f"{seed}-{i}" for i in range(n)], "x": x, "late": late, "origin": random.choice(["JFK", "LGA"], n)}
+        {
+            "flight_id": [f"{seed}-{i}" for i in range(n)],
+            "x": x,
+            "late": late,
+            "origin": random.choice(["JFK", "LGA"], n),
+        }
     )
     return TestSet(frame.assign(**changes), f"hash{seed}", [f"2013-{seed:02d}"])
 

@@ -76,7 +76,9 @@ figures = st.floats(-0.5, 0.5)
 
 
 @given(gain=figures, half=st.floats(0, 0.1), forgetting=figures, auc=st.floats(0.3, 1), worse=st.floats(0, 0.5))
-def test_a_worse_candidate_never_gets_further(gain: float, half: float, forgetting: float, auc: float, worse: float) -> None:
+def test_a_worse_candidate_never_gets_further(
+    gain: float, half: float, forgetting: float, auc: float, worse: float
+) -> None:
     def found(less: float) -> Evidence:
         return evidence(
             acceptance={"roc_auc": around(auc - less, half), "brier": around(0.2 + less, half)},

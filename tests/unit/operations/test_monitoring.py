@@ -77,7 +77,9 @@ def test_other_releases_are_rescored_on_the_same_rows_whatever_their_order() -> 
     log, truth = month(1)
     shuffled = log.sample(frac=1, random_state=0)
     found = figures(shuffled, truth, rescored={"r0000": 1 - shuffled["probability"].to_numpy()})
-    assert value(found, "counterfactual_roc_auc", release="r0000") == pytest.approx(1 - value(found, "roc_auc"), abs=1e-9)
+    assert value(found, "counterfactual_roc_auc", release="r0000") == pytest.approx(
+        1 - value(found, "roc_auc"), abs=1e-9
+    )
 
 
 def test_skew_between_served_and_stored_features() -> None:

@@ -126,7 +126,6 @@ def test_the_same_month_the_cooldown_and_the_budget_hold_a_retrain_back() -> Non
     assert plan(june, spec=spent, decisions_history=[earlier("2012-12")]).decision == "retrain"
 
 
-
 def test_a_person_may_force_a_retrain_and_the_record_says_who() -> None:
     found = plan([*SPRING, *month("2013-06", 0.7)], alerts=[], forced="admin", decisions_history=[earlier("2013-06")])
     assert (found.decision, found.evidence) == ("retrain", ["admin asked for a retrain"])
