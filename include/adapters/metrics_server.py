@@ -131,3 +131,4 @@ def ready(settings: Settings) -> bool:
         )
     except httpx.HTTPError:
         return False
+    return answer.status_code == httpx.codes.OK

@@ -17,8 +17,8 @@ def alert(name: str = "MoebiusPerformanceLoss", severity: Any = "retrain") -> Al
 
 def figure(period: str, name: str, value: float, subject: str = "", release: str = "r0001") -> Figure:
     return Figure(
-        usecase="flight_delay", release=release, period=period, name=name, value=value, subject=subject, low=value - 0.01,
-        high=value + 0.01, n=8000,
+        usecase="flight_delay", release=release, period=period, name=name, value=value, subject=subject,
+        low=value - 0.01, high=value + 0.01, n=8000,
     )  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def test_serving_alerts_and_no_alert_keep_the_champion() -> None:
 
 def refused(period: str = "2013-06", passed: bool = False) -> GateResult:
     fault = ExpectationFailure(
-        table="weather", expectation="ExpectColumnValuesToNotBeNull", column="temp", severity="block", unexpected=9, rows=10,
-        detail="temp: 9 of 10 are null",
+        table="weather", expectation="ExpectColumnValuesToNotBeNull", column="temp", severity="block", unexpected=9,
+        rows=10, detail="temp: 9 of 10 are null",
     )  # fmt: skip
     failures = [] if passed else [fault]
     return GateResult(usecase="flight_delay", gate="raw", period=period, evaluated=1, rows={}, failures=failures)
