@@ -69,7 +69,8 @@ class Services:
         from include.adapters.prediction_log import PredictionSpool
 
         directory = self.settings.prediction_spool / spec.name
-        return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time)
+        categorical = {f.name for f in spec.features if f.kind == "categorical"}
+        return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time, categorical)
 
     # -- places
     def landing(self, spec: UseCase) -> Path:

@@ -1,66 +1,125 @@
 """The model server's prediction log: a spool of JSON lines, read from where the last shipment ended."""
 
+import fcntl
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from include.contracts import write_atomically
+from include.errors import ConflictError
 
-ACKNOWLEDGED = ".acknowledged.json"
+ACKNOWLEDGED, IN_FLIGHT, LOCK = ".acknowledged.json", ".in_flight.json", ".lock"
 PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "latency_ms")
+BATCH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Batch:
-    """New rows of one spool file, and where in the file they end."""
+    """New rows of one spool file, and where in the file they begin and end.
+
+    ``again``: it was handed out before and not acknowledged, so its rows may be where they were shipped to
+    already; it comes with the same rows then, even when the spool has grown. ``broken`` counts lines that a
+    full disk cut.
+    """
 
     file: Path
+    begin: int
     end: int
     rows: pd.DataFrame
+    again: bool = False
+    broken: int = 0
 
 
 class PredictionSpool:
     """Rows are shipped once: a batch is acknowledged after it was committed elsewhere.
 
-    ``fields`` are the request fields, ``features`` the model's, ``time`` the event time among the fields.
+    ``fields`` are the request fields, ``features`` the model's, ``time`` the event time among the fields;
+    ``categorical`` names the features that are text but no request fields.
     """
 
-    def __init__(self, directory: Path, fields: Sequence[str], features: Sequence[str], time: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        fields: Sequence[str],
+        features: Sequence[str],
+        time: str,
+        categorical: Collection[str] = (),
+    ) -> None:
         self.directory, self.time = directory, time
         self.fields, self.features = list(fields), [f for f in features if f not in fields]
+        self.numeric = [f for f in self.features if f not in categorical]
 
     def unshipped(self) -> Iterator[Batch]:
-        """One batch per spool file that has whole new lines."""
-        offsets = self._offsets()
-        for file in sorted(self.directory.glob("*.jsonl")):
-            begin = offsets.get(file.name, 0)
-            with file.open("rb") as spool:
-                spool.seek(begin)
-                content = spool.read()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole:
-                yield Batch(file, begin + len(whole), self._frame(whole))
+        """Batches of whole new lines, 32 MiB at most, oldest file first.
+
+        Raises
+        ------
+        ConflictError
+            another shipment is under way.
+        """
+        if not self.directory.is_dir():
+            return
+        with (self.directory / LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConflictError(f"another shipment of {self.directory} is under way; try again later") from error
+            for file in sorted(self.directory.glob("*.jsonl")):
+                yield from self._batches(file)
 
     def acknowledge(self, batch: Batch) -> None:
         """The batch is safe elsewhere: the next shipment begins behind it."""
-        offsets = self._offsets() | {batch.file.name: batch.end}
-        write_atomically(self.directory / ACKNOWLEDGED, json.dumps(offsets))
+        self._note(ACKNOWLEDGED, batch.file.name, batch.end)
 
-    def _offsets(self) -> dict[str, int]:
-        path = self.directory / ACKNOWLEDGED
+    def _batches(self, file: Path) -> Iterator[Batch]:
+        """Ends when nothing is new, or when a batch was not acknowledged."""
+        last = -1
+        while (begin := self._noted(ACKNOWLEDGED).get(file.name, 0)) > last:
+            handed_out = self._noted(IN_FLIGHT).get(file.name, 0)
+            again = handed_out > begin
+            whole = _whole_lines(file, begin, handed_out - begin if again else BATCH_BYTES)
+            if not whole:
+                return
+            end, last = begin + len(whole), begin
+            self._note(IN_FLIGHT, file.name, end)
+            rows, broken = self._frame(whole)
+            yield Batch(file, begin, end, rows, again, broken)
+
+    def _note(self, name: str, file: str, position: int) -> None:
+        write_atomically(self.directory / name, json.dumps(self._noted(name) | {file: position}))
+
+    def _noted(self, name: str) -> dict[str, int]:
+        path = self.directory / name
         return json.loads(path.read_text()) if path.is_file() else {}
 
-    def _frame(self, lines: bytes) -> pd.DataFrame:
-        records = [json.loads(line) for line in lines.splitlines()]
+    def _frame(self, lines: bytes) -> tuple[pd.DataFrame, int]:
+        records, broken = _records(lines)
         columns = {name: [r[name] for r in records] for name in PLAIN}
         columns |= {"missing": [len(r["missing"]) for r in records]}
         columns |= {name: [r["inputs"][name] for r in records] for name in self.fields}
         columns |= {name: [r["features"].get(name) for r in records] for name in self.features}
         frame = pd.DataFrame(columns)
-        frame[self.time] = pd.to_datetime(frame[self.time], unit="s", utc=True).astype("datetime64[us, UTC]")
-        frame["logged_at"] = pd.to_datetime(frame["logged_at"], unit="s", utc=True).astype("datetime64[us, UTC]")
-        numeric = [f for f in self.features if frame[f].map(lambda v: v is None or isinstance(v, int | float)).all()]
-        return frame.astype(dict.fromkeys(numeric, "float64"))
+        for moment in (self.time, "logged_at"):
+            frame[moment] = pd.to_datetime(frame[moment], unit="s", utc=True).astype("datetime64[us, UTC]")
+        return frame.astype(dict.fromkeys(self.numeric, "float64")), broken
+
+
+def _whole_lines(file: Path, begin: int, limit: int) -> bytes:
+    with file.open("rb") as spool:
+        spool.seek(begin)
+        content = spool.read(limit)
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _records(lines: bytes) -> tuple[list[dict], int]:
+    """What can be read, and how many lines cannot: one line that the disk cut must not stop the others."""
+    records, broken = [], 0
+    for line in lines.splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            broken += 1
+    return records, broken

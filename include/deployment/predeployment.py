@@ -54,7 +54,7 @@ def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer
     expected = np.array([s["probability"] for s in samples] * REPEATS)
     worst, p99 = float(np.abs(np.array(answered) - expected).max()), float(np.quantile(seconds, 0.99) * 1000)
     limits = spec.rollout
-    if worst > limits.parity_bound:
+    if not worst <= limits.parity_bound:
         raise DeploymentError(
             f"{name} answers differently from the trained model by {worst:.2g} (bound {limits.parity_bound:g})"
         )

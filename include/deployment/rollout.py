@@ -1,14 +1,16 @@
-"""Rollout: the state that the router follows, its transitions, and the judgement of a step."""
+"""Rollout: the state that the router follows, and its transitions."""
 
 import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from include.contracts import Judgement, RolloutState, write_atomically
+from include.contracts import RolloutState, write_atomically
+from include.deployment.judgement import judge
 from include.errors import ConflictError, DeploymentError, ServiceError
-from include.ports import MetricsServer
 from include.usecase import UseCase
+
+__all__ = ["abort", "confirm", "first", "judge", "promote", "read", "roll_back", "shift", "write"]
 
 LEASE_MARGIN_SECONDS = 120.0
 
@@ -31,8 +33,12 @@ def shift(state: RolloutState, release: str, share: float, lease_until: float) -
     Raises
     ------
     DeploymentError
-        another release is being rolled out.
+        another release is being rolled out, it serves already, or the share is no share.
     """
+    if not 0 < share < 1:
+        raise DeploymentError(
+            f"{state.usecase}: a share of {share:g} for {release} is not between 0 and 1; promote instead"
+        )
     if others := set(state.weights) - {state.champion, release}:
         raise DeploymentError(
             f"{state.usecase}: a rollout of {sorted(others)} is under way; wait for it, or run the rollback DAG"
@@ -53,6 +59,19 @@ def promote(state: RolloutState, release: str, reason: str = "") -> RolloutState
 def abort(state: RolloutState, reason: str) -> RolloutState:
     """All traffic back to the champion."""
     return _next(state, weights={state.champion: 1.0}, reason=reason, lease_until=None)
+
+
+def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
+    """All traffic to an earlier ``release``; it is the champion again.
+
+    Raises
+    ------
+    DeploymentError
+        it has all the traffic already.
+    """
+    if state.weights == {release: 1.0}:
+        raise DeploymentError(f"{state.usecase}: {release} has all the traffic already; name an earlier release")
+    return promote(state, release, f"rolled back to {release}: {reason}")
 
 
 def _next(state: RolloutState, **changes: object) -> RolloutState:
@@ -76,9 +95,10 @@ def write(path: Path, state: RolloutState) -> None:
     with path.with_name(".rollout.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         current = read(path)
-        if current is not None and current.generation != state.generation - 1:
+        found = current.generation if current else 0
+        if found != state.generation - 1:
             raise ConflictError(
-                f"rollout state of {state.usecase} is at generation {current.generation} ({current.reason}), "
+                f"rollout state of {state.usecase} is at generation {found} ({current.reason if current else 'none'}), "
                 f"not {state.generation - 1}: another rollout changed it"
             )
         write_atomically(path, state.model_dump_json(indent=1))
@@ -93,58 +113,3 @@ def confirm(served_generation: Callable[[], int | None], generation: int, second
                 f"the model server follows rollout generation {served}, not {generation}, after {seconds:.0f} s"
             )
         time.sleep(0.05)
-
-
-def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float) -> Judgement:
-    """Both arms over the last ``seconds``, from Prometheus, against the spec's abort criteria."""
-    arms, limits = (champion, challenger), spec.rollout.abort
-    window = f"{max(int(seconds), 3)}s"
-
-    def ask(expression: str) -> dict[str, float]:
-        found = {labels.get("release", ""): value for labels, value in metrics.query(expression)}
-        return {arm: found.get(arm, 0.0) for arm in arms}
-
-    def rows(metric: str, more: str = "") -> str:
-        return f'sum by (release) (increase({metric}{{usecase="{spec.name}"{more}}}[{window}]))'
-
-    answered, failed = (
-        ask(rows("moebius_requests_total", ',outcome="ok"')),
-        ask(rows("moebius_requests_total", ',outcome="error"')),
-    )
-    buckets = f'sum by (release, le) (increase(moebius_latency_seconds_bucket{{usecase="{spec.name}"}}[{window}]))'
-    p99 = {arm: value * 1000 for arm, value in ask(f"histogram_quantile(0.99, {buckets})").items()}
-    totals = ask(rows("moebius_probability_total"))
-    requests = {arm: answered[arm] + failed[arm] for arm in arms}
-    errors = {arm: failed[arm] / requests[arm] if requests[arm] else 0.0 for arm in arms}
-    mean = {arm: totals[arm] / answered[arm] if answered[arm] else 0.0 for arm in arms}
-    faults = [
-        f"{challenger} fails {errors[challenger]:.2%} of its requests, allowed {limits.max_error_rate:.2%}"
-        if errors[challenger] > limits.max_error_rate
-        else "",
-        f"p99 of {challenger} is {p99[challenger]:.1f} ms, allowed {limits.max_p99_ms:g} ms"
-        if p99[challenger] > limits.max_p99_ms
-        else "",
-        f"mean probability of {challenger} is {mean[challenger]:.3f}, of {champion} {mean[champion]:.3f}: "
-        f"further apart than {limits.max_prediction_shift:g}"
-        if abs(mean[challenger] - mean[champion]) > limits.max_prediction_shift and requests[champion]
-        else "",
-    ]
-    found = [fault for fault in faults if fault]
-    enough = requests[challenger] >= spec.rollout.min_requests
-    return Judgement(
-        enough=enough,
-        passed=enough and not found,
-        reason=_words(challenger, requests[challenger], spec.rollout.min_requests, p99[challenger], found),
-        requests=requests,
-        error_rate=errors,
-        p99_ms=p99,
-        mean_probability=mean,
-    )
-
-
-def _words(challenger: str, requests: float, wanted: int, p99: float, faults: list[str]) -> str:
-    if faults:
-        return "; ".join(faults)
-    if requests < wanted:
-        return f"{challenger} had {requests:.0f} requests, {wanted} are needed to judge"
-    return f"{challenger} answered {requests:.0f} requests without a breach, p99 {p99:.1f} ms"

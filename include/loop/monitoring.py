@@ -20,10 +20,20 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
     log, shipped = services.prediction_log(spec), 0
     for batch in log.unshipped():
         rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime("%Y-%m"))
-        services.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
+        if batch.again:  # committed, but killed before it was acknowledged
+            rows = _not_in_lake(spec, services, rows)
+        if len(rows):
+            services.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
         log.acknowledge(batch)
         shipped += len(rows)
     return shipped
+
+
+def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
+    if not services.lake.exists(spec.name, "predictions"):
+        return rows
+    there = services.lake.read(spec.name, "predictions", periods=sorted(set(rows["period"])))
+    return rows[~rows["request_id"].isin(there["request_id"].to_pylist())]
 
 
 def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, float]:

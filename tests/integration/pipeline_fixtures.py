@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +19,13 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.model_server import TritonServer
 from include.adapters.release_store import DirectoryReleases
 from include.contracts import DatasetRef, PartRef, ReleaseRef, RolloutState
-from include.deployment import packaging, pipeline, rollout
+from include.deployment import packaging, pipeline, release, rollout
 from include.development.encoding import Encoder
 from include.development.trainers import TrainedModel
 from include.development.trainers.protocol import Matrix
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.platform.processes import Service, Supervisor
+from include.errors import ServiceError
 from include.settings import ROOT, Settings
 from include.usecase import UseCase, load_usecase
 from include.usecases.flight_delay.request import on_request
@@ -171,7 +173,8 @@ class Serving:
             self.server.install(self.spec.name, Path(aside) / "model")
         self.server.load(self.spec.name)
 
-    def release(self, seed: int) -> ReleaseRef:
+    def release(self, seed: int, on_request: str | None = None) -> ReleaseRef:
+        """Package and add one; ``on_request`` is other text for its ``request.py``."""
         model = trained(seed)
         self.settings.staging.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
@@ -185,6 +188,9 @@ class Serving:
                 baseline={},
                 staging=staging,
             )
+            if on_request:
+                (staging / "request.py").write_text(on_request)
+                release.seal(staging, {k: v for k, v in release.manifest(staging).items() if k != "files"})
             added = self.releases.add(self.spec.name, staging, seed)
         self.models[added.name] = model
         return added
@@ -225,6 +231,49 @@ class Serving:
 
 def request_rows(frame: pd.DataFrame) -> list[dict]:
     return frame[list(SPEC.request)].to_dict("records")
+
+
+class Load:
+    """Clients that ask one row after another, and remember each answer."""
+
+    def __init__(self, serving: Serving, clients: int = 4, pause: float = 0.02) -> None:
+        self.serving, self.pause = serving, pause
+        self.frame = requests_frame(200, seed=8)
+        self.frame.loc[::10, "distance"] = 99.0
+        self.frame = self.frame.assign(**on_request({n: self.frame[n].to_numpy() for n in SPEC.request}))
+        self.answers: list[tuple[int, dict]] = []
+        self.failures: list[str] = []
+        self.seconds: list[float] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _ask(self, client: int) -> None:
+        server = TritonServer(self.serving.settings, self.serving.spec.request)
+        rows, i = request_rows(self.frame), client
+        while not self._stop.wait(self.pause):
+            i = (i + 7) % len(rows)
+            begun = time.perf_counter()
+            try:
+                self.answers.append((i, server.infer(self.serving.spec.name, [rows[i]])[0]))
+                self.seconds.append(time.perf_counter() - begun)
+            except ServiceError as error:
+                self.failures.append(str(error))
+        server.close()
+
+    def wrong(self) -> int:
+        """Answers that are not those of the release that they name."""
+        expected = {name: model.predict(self.frame) for name, model in self.serving.models.items()}
+        return sum(abs(a["probability"] - expected[a["release"]][i]) > 1e-5 for i, a in self.answers)
 
 
 @pytest.fixture

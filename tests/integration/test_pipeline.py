@@ -1,7 +1,6 @@
 """The fused pipeline on the real server: right answers, swaps without a failure, bad requests, bad releases."""
 
 import json
-import threading
 import time
 from collections import Counter
 
@@ -13,6 +12,7 @@ from include.contracts import write_atomically
 from include.deployment import rollout
 from include.errors import DeploymentError, ServiceError
 from tests.integration.pipeline_fixtures import (
+    Load,
     Serving,
     bare_serving,
     request_rows,
@@ -119,47 +119,6 @@ def _inputs(serving: Serving, rows: list[dict]) -> list:
         serving.server._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind])
         for name, kind in serving.spec.request.items()
     ]
-
-
-class Load:
-    """Clients that ask one row after another, and remember each answer."""
-
-    def __init__(self, serving: Serving, clients: int = 4, pause: float = 0.02) -> None:
-        self.serving, self.pause = serving, pause
-        self.frame = requests_frame(200, seed=8)
-        self.answers: list[tuple[int, dict]] = []
-        self.failures: list[str] = []
-        self.seconds: list[float] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _ask(self, client: int) -> None:
-        server = TritonServer(self.serving.settings, self.serving.spec.request)
-        rows, i = request_rows(self.frame), client
-        while not self._stop.wait(self.pause):
-            i = (i + 7) % len(rows)
-            begun = time.perf_counter()
-            try:
-                self.answers.append((i, server.infer(self.serving.spec.name, [rows[i]])[0]))
-                self.seconds.append(time.perf_counter() - begun)
-            except ServiceError as error:
-                self.failures.append(str(error))
-        server.close()
-
-    def wrong(self) -> int:
-        """Answers that are not those of the release that they name."""
-        expected = {name: model.predict(self.frame) for name, model in self.serving.models.items()}
-        return sum(abs(a["probability"] - expected[a["release"]][i]) > 1e-5 for i, a in self.answers)
 
 
 def test_swaps_under_load_lose_and_confuse_nothing(serving: Serving) -> None:

@@ -1,0 +1,155 @@
+"""A rollout on the real server and Prometheus: judged on what was really answered; a killed deployment harms nothing."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from include.adapters.metrics_server import Prometheus
+from include.contracts import Judgement
+from include.deployment import predeployment, rollout
+from include.errors import ConflictError, DeploymentError
+from include.settings import ROOT
+from tests.integration.pipeline_fixtures import (
+    Load,
+    Serving,
+    prometheus,
+    request_rows,
+    requests_frame,
+    serving,
+    wait_until,
+)
+
+pytestmark = pytest.mark.integration
+__all__ = ["prometheus", "serving"]
+
+FIRST, SECOND = "r0001", "r0002"
+
+
+def judged(serving: Serving, prometheus: str, seconds: float) -> Judgement:
+    return rollout.judge(serving.spec, Prometheus(prometheus), FIRST, SECOND, seconds)
+
+
+def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, prometheus: str) -> None:
+    state = serving.serve(FIRST)
+    begun = time.monotonic()
+    assert not judged(serving, prometheus, 3).enough
+    with Load(serving, clients=3) as load:
+        serving.switch(rollout.shift(state, SECOND, 0.5, lease_until=time.time() + 120))
+        wait_until(lambda: sum(a["release"] == SECOND for _, a in load.answers) > 300, 60, "traffic")
+    sent = {name: [a["probability"] for _, a in load.answers if a["release"] == name] for name in (FIRST, SECOND)}
+    wait_until(
+        lambda: judged(serving, prometheus, time.monotonic() - begun).requests[SECOND] > 0.9 * len(sent[SECOND]),
+        what="the last scrape",
+    )
+    found = judged(serving, prometheus, time.monotonic() - begun)
+    for name, probabilities in sent.items():
+        assert found.requests[name] == pytest.approx(len(probabilities), rel=0.2)
+        assert found.mean_probability[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)
+        assert found.error_rate[name] == 0
+        assert 0 < found.p99_ms[name] < 100
+    assert found.enough
+    apart = abs(found.mean_probability[FIRST] - found.mean_probability[SECOND])
+    assert found.passed == (apart <= serving.spec.rollout.abort.max_prediction_shift)
+    serving.switch(rollout.abort(rollout.read(serving.rollout_file), "test over"))
+
+
+def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: str) -> None:
+    """A release whose own code fails on some requests: the error is its own, and is counted from the first one."""
+    state = serving.serve(FIRST)
+    broken = serving.release(2, on_request=FAILS_ON_LONG_FLIGHTS)
+    serving.models.pop(broken.name)
+    serving.switch(rollout.shift(state, broken.name, 0.5, lease_until=time.time() + 120))
+    begun = time.monotonic()
+    with Load(serving, clients=3) as load:
+        wait_until(lambda: len(load.answers) > 600, 60, "traffic")
+    assert load.failures
+    assert all("too far" in failure for failure in load.failures)
+    wait_until(
+        lambda: (
+            rollout.judge(
+                serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun
+            ).error_rate[broken.name]
+            > 0.5 * len(load.failures) / 300
+        ),
+        what="the last scrape",
+    )
+    found = rollout.judge(serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun)
+    assert found.enough
+    assert not found.passed
+    assert "of its requests" in found.reason
+    serving.switch(rollout.abort(rollout.read(serving.rollout_file), found.reason))
+
+
+FAILS_ON_LONG_FLIGHTS = """
+import numpy as np
+
+
+def on_request(fields):
+    if (fields["distance"] == 99.0).any():
+        raise ValueError("too far")
+    speed = fields["distance"] / np.maximum(np.mod(fields["sched_arr_minute"] - fields["sched_dep_minute"], 1440) / 60, 1e-9)
+    return {"scheduled_speed": speed}
+"""
+
+
+def test_two_rollouts_at_once_conflict(serving: Serving) -> None:
+    state = serving.serve(FIRST)
+    ours, theirs = (rollout.shift(state, SECOND, share, lease_until=time.time() + 60) for share in (0.2, 0.5))
+    serving.switch(ours)
+    with pytest.raises(ConflictError, match=r"at generation \d+ \(20% canary of r0002\)"):
+        rollout.write(serving.rollout_file, theirs)
+    serving.switch(rollout.abort(ours, "test over"))
+
+
+def test_a_release_is_proved_alone_and_leaves_nothing_behind(serving: Serving) -> None:
+    aside = serving.settings.staging / "private"
+    ref = serving.releases.get(serving.spec.name, SECOND)
+    figures = predeployment.test(serving.spec, ref, serving.server, serving.write_model, aside)
+    assert figures["max_difference"] <= serving.spec.rollout.parity_bound
+    assert figures["p99_ms"] < serving.spec.rollout.abort.max_p99_ms
+    assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [serving.spec.name]
+
+
+def test_a_release_that_cannot_load_is_refused_by_the_server(serving: Serving) -> None:
+    from pathlib import Path
+
+    from include.deployment import release
+
+    bad = serving.release(2)
+    serving.models.pop(bad.name)
+    directory = Path(bad.path)
+    (directory / "model.onnx").write_bytes(b"no model")
+    manifest = {k: v for k, v in release.manifest(directory).items() if k != "files"}
+    release.seal(directory, manifest)  # hashes agree: only loading it can tell
+    with pytest.raises(DeploymentError, match="did not load"):
+        predeployment.test(serving.spec, bad, serving.server, serving.write_model, serving.settings.staging / "private")
+    assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [serving.spec.name]
+    assert serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.integration.pipeline_fixtures import Serving
+serving = Serving(Path(sys.argv[1]))
+print(serving.release(4).name, flush=True)
+time.sleep(600)  # killed here: the release is there, the rollout state does not name it
+"""
+
+
+def test_a_deployment_killed_before_the_switch_changes_nothing_and_may_be_repeated(serving: Serving) -> None:
+    before = serving.serve(FIRST)
+    argv = [sys.executable, "-W", "ignore", "-c", KILLED, str(serving.settings.home)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
+        name = killed.stdout.readline().strip()
+        killed.send_signal(signal.SIGKILL)
+    rows = request_rows(requests_frame(3))
+    assert {a["release"] for a in serving.server.infer(serving.spec.name, rows)} == {FIRST}
+    assert rollout.read(serving.rollout_file) == before
+    assert name in {r.name for r in serving.releases.all(serving.spec.name)}
+    serving.serve(name)
+    assert {a["release"] for a in serving.server.infer(serving.spec.name, rows)} == {name}
+    serving.serve(FIRST)
