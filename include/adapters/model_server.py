@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from include.errors import DeploymentError, ServiceError
+from include.errors import DataError, DeploymentError, ServiceError
 from include.settings import Settings
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
@@ -189,29 +189,27 @@ class TritonServer:
 
         Raises
         ------
+        DataError
+            a row lacks a field, or has a value of another type.
         ServiceError
             the server does not answer, or answers with an error.
         """
         from tritonclient.utils import InferenceServerException
 
-        inputs = [
-            self._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind])
-            for name, kind in self.request.items()
-        ]
+        inputs = self.inputs(rows)
         if given is not None:
-            inputs.append(self._tensor("given_features", "BYTES", list(given), np.object_))
+            inputs.append(_tensor("given_features", "string", list(given)))
         try:
             answer = self._client.infer(model, inputs, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
             raise ServiceError(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
         return _rows(answer, len(rows))
 
-    def _tensor(self, name: str, protocol: str, values: list, kind: Any) -> Any:
-        from tritonclient.grpc import InferInput
-
-        tensor = InferInput(name, [len(values), 1], protocol)
-        tensor.set_data_from_numpy(np.array([_plain(v) for v in values], dtype=kind).reshape(-1, 1))
-        return tensor
+    def inputs(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The rows as Triton's input tensors, each [N, 1]; raises DataError as ``infer`` does."""
+        if lacking := {name for row in rows for name in self.request if row.get(name) is None}:
+            raise DataError(f"a request lacks {sorted(lacking)}; it needs all of {list(self.request)}")
+        return [_tensor(name, kind, [row[name] for row in rows]) for name, kind in self.request.items()]
 
     def _control(self, verb: str, model: str) -> None:
         from tritonclient.utils import InferenceServerException
@@ -223,6 +221,18 @@ class TritonServer:
             raise DeploymentError(
                 f"Triton did not {verb} {model}: {error.message()}; what served before still does"
             ) from error
+
+
+def _tensor(name: str, kind: str, values: list[Any]) -> Any:
+    from tritonclient.grpc import InferInput
+
+    try:
+        column = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(-1, 1)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"request field {name!r} must be a {kind}, got {values[:3]}: {error}") from error
+    tensor = InferInput(name, list(column.shape), PROTOCOL[kind])
+    tensor.set_data_from_numpy(column)
+    return tensor
 
 
 def _plain(value: Any) -> Any:

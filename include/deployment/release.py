@@ -30,7 +30,7 @@ def verify(directory: Path) -> None:
             )
         if (found := _sha256(path)) != expected:
             raise DeploymentError(
-                f"{path} was changed after packaging (sha256 {found[:12]} instead of {expected[:12]}): it won't serve; "
+                f"{path} was changed after packaging (sha256 {found[:12]}, not {expected[:12]}): it will not serve; "
                 "package the model version again, or serve another release"
             )
 

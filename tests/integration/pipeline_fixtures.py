@@ -24,8 +24,8 @@ from include.development.encoding import Encoder
 from include.development.trainers import TrainedModel
 from include.development.trainers.protocol import Matrix
 from include.development.trainers.xgboost import XGBoostTrainer
-from include.platform.processes import Service, Supervisor
 from include.errors import ServiceError
+from include.platform.processes import Service, Supervisor
 from include.settings import ROOT, Settings
 from include.usecase import UseCase, load_usecase
 from include.usecases.flight_delay.request import on_request

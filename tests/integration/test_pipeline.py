@@ -7,10 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from include.adapters.model_server import NUMPY, PROTOCOL, TritonServer
 from include.contracts import write_atomically
 from include.deployment import rollout
-from include.errors import DeploymentError, ServiceError
+from include.errors import DataError, DeploymentError, ServiceError
 from tests.integration.pipeline_fixtures import (
     Load,
     Serving,
@@ -83,6 +82,17 @@ def test_bad_values_are_refused_by_name_and_the_next_request_is_answered(
     assert serving.server.infer(serving.spec.name, [row])
 
 
+@pytest.mark.parametrize(
+    ("change", "says"), [({"origin": None}, r"lacks \['origin'\]"), ({"distance": "far"}, "distance")]
+)
+def test_rows_that_do_not_fit_the_request_are_refused_before_they_are_sent(
+    serving: Serving, change: dict, says: str
+) -> None:
+    row = request_rows(requests_frame(1))[0]
+    with pytest.raises(DataError, match=says):
+        serving.server.infer(serving.spec.name, [row | change])
+
+
 def test_malformed_requests_never_hurt_the_server(serving: Serving) -> None:
     from tritonclient.grpc import InferenceServerClient, InferInput
     from tritonclient.utils import InferenceServerException
@@ -93,7 +103,7 @@ def test_malformed_requests_never_hurt_the_server(serving: Serving) -> None:
         return one
 
     row = request_rows(requests_frame(1))[0]
-    good = _inputs(serving, [row])
+    good = serving.server.inputs([row])
     wide = tensor("distance", [1, 3], "FP32", np.zeros((1, 3), np.float32))
     wrong = tensor("distance", [1, 1], "INT64", np.zeros((1, 1), np.int64))
     uneven = tensor("distance", [2, 1], "FP32", np.zeros((2, 1), np.float32))
@@ -110,15 +120,8 @@ def test_malformed_requests_never_hurt_the_server(serving: Serving) -> None:
             with pytest.raises(InferenceServerException):
                 client.infer(serving.spec.name, inputs, client_timeout=10)
         with pytest.raises(InferenceServerException, match="batch-size"):
-            client.infer(serving.spec.name, _inputs(serving, request_rows(requests_frame(65))))
+            client.infer(serving.spec.name, serving.server.inputs(request_rows(requests_frame(65))))
     assert serving.server.infer(serving.spec.name, [row])
-
-
-def _inputs(serving: Serving, rows: list[dict]) -> list:
-    return [
-        serving.server._tensor(name, PROTOCOL[kind], [row[name] for row in rows], NUMPY[kind])
-        for name, kind in serving.spec.request.items()
-    ]
 
 
 def test_swaps_under_load_lose_and_confuse_nothing(serving: Serving) -> None:

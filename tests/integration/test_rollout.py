@@ -1,15 +1,16 @@
-"""A rollout on the real server and Prometheus: judged on what was really answered; a killed deployment harms nothing."""
+"""A rollout on the real server and Prometheus: judged on what was really answered; a killed one harms nothing."""
 
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from include.adapters.metrics_server import Prometheus
 from include.contracts import Judgement
-from include.deployment import predeployment, rollout
+from include.deployment import predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
 from include.settings import ROOT
 from tests.integration.pipeline_fixtures import (
@@ -90,8 +91,8 @@ import numpy as np
 def on_request(fields):
     if (fields["distance"] == 99.0).any():
         raise ValueError("too far")
-    speed = fields["distance"] / np.maximum(np.mod(fields["sched_arr_minute"] - fields["sched_dep_minute"], 1440) / 60, 1e-9)
-    return {"scheduled_speed": speed}
+    minutes = np.mod(fields["sched_arr_minute"] - fields["sched_dep_minute"], 1440)
+    return {"scheduled_speed": fields["distance"] / np.maximum(minutes / 60, 1e-9)}
 """
 
 
@@ -114,10 +115,6 @@ def test_a_release_is_proved_alone_and_leaves_nothing_behind(serving: Serving) -
 
 
 def test_a_release_that_cannot_load_is_refused_by_the_server(serving: Serving) -> None:
-    from pathlib import Path
-
-    from include.deployment import release
-
     bad = serving.release(2)
     serving.models.pop(bad.name)
     directory = Path(bad.path)
