@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -30,11 +31,12 @@ def content_hash(rows: pa.Table) -> str:
     value: a period that was published before a column existed keeps its hash.
     """
     names = sorted(n for n in rows.column_names if n != PERIOD and rows[n].null_count < rows.num_rows)
-    rows = rows.select(names)
-    per_row = pd.util.hash_pandas_object(rows.to_pandas(), index=False).to_numpy()
-    per_row.sort()
-    header = ";".join(f"{field.name}:{field.type}:{rows.num_rows}" for field in rows.schema)
-    return hashlib.sha256(header.encode() + per_row.tobytes()).hexdigest()
+    header = ";".join([str(rows.num_rows), *(f"{name}:{rows.schema.field(name).type}" for name in names)])
+    digest = hashlib.sha256(header.encode())
+    if names:
+        per_row = pd.util.hash_pandas_object(rows.select(names).to_pandas(), index=False).to_numpy()
+        digest.update(np.sort(per_row).tobytes())
+    return digest.hexdigest()
 
 
 class DeltaLake:

@@ -1,0 +1,104 @@
+"""A platform's data rooms below a temporary directory, with the real lake, checks and feature store."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.lake import DeltaLake
+from include.adapters.validator import ExpectationValidator
+from include.contracts import Period, SnapshotRef
+from include.data import ingestion, processing, quality, versioning
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+from include.usecases.flight_delay import source
+
+
+@dataclass(frozen=True)
+class DataRooms:
+    """Runs the data pipeline's steps as its tasks do."""
+
+    home: Path
+    validator: ExpectationValidator
+
+    @cached_property
+    def spec(self) -> UseCase:
+        return load_usecase("flight_delay")
+
+    @cached_property
+    def lake(self) -> DeltaLake:
+        return DeltaLake(self.home / "lake")
+
+    @cached_property
+    def store(self) -> FeastFeatureStore:
+        store = FeastFeatureStore(Settings(home=self.home))
+        store.apply()
+        return store
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.home / "quarantine"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.home / "snapshots"
+
+    def staging(self, period: str) -> Path:
+        return self.home / "staging" / period
+
+    def collect(self, period: str) -> dict[str, int]:
+        return ingestion.collect(self.spec, Period(key=period), self.landing, self.staging(period))
+
+    def gate(self, name: quality.Gate, period: str) -> object:
+        rooms = (self.staging(period), self.quarantine, self.validator, self.lake)
+        return quality.gate(self.spec, name, Period(key=period), *rooms)
+
+    def build(self, period: str) -> dict[str, int]:
+        return processing.build(self.spec, Period(key=period), self.staging(period), self.lake, self.snapshots)
+
+    def publish(self, period: str) -> SnapshotRef:
+        self.collect(period)
+        self.gate("raw", period)
+        self.build(period)
+        self.gate("features", period)
+        return versioning.publish(self.spec, Period(key=period), self.staging(period), self.lake, self.snapshots)
+
+    def serve(self, period: str) -> SnapshotRef:
+        snapshot = self.publish(period)
+        versioning.store_offline(self.spec, snapshot, self.lake, self.store)
+        versioning.materialize(self.spec, Period(key=period), self.store)
+        return snapshot
+
+    def deliver(self, period: str, table: str, rows: pd.DataFrame) -> None:
+        directory = self.landing / period
+        directory.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(directory / f"{table}.csv", index=False)
+
+    def archived(self, period: str, table: str) -> pd.DataFrame:
+        return source.collect(Period(key=period), self.home / "nothing")[table].copy()
+
+
+@pytest.fixture(scope="session")
+def validator() -> ExpectationValidator:
+    return ExpectationValidator()
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, validator: ExpectationValidator) -> DataRooms:
+    return DataRooms(tmp_path, validator)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, validator: ExpectationValidator) -> DataRooms:
+    """January and February, published and in the feature store."""
+    rooms = DataRooms(tmp_path_factory.mktemp("served"), validator)
+    for month in ("2013-01", "2013-02"):
+        rooms.serve(month)
+    return rooms
