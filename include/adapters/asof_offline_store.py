@@ -21,6 +21,11 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import RepoConfig
 
 TIME = "event_timestamp"
+# pandas' nanoseconds are a type of their own in DuckDB, which does not compare with microseconds
+EVENTS = f"""
+    CREATE TEMP VIEW events AS
+    SELECT * REPLACE (CAST({TIME} AS TIMESTAMPTZ) AS {TIME}), row_number() OVER () AS __row FROM given
+"""  # noqa: S608
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
@@ -99,7 +104,7 @@ def _point_in_time(events: pd.DataFrame, joins: list[_Join]) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("given", pa.Table.from_pandas(events, preserve_index=False))
-        connection.execute("CREATE TEMP VIEW events AS SELECT *, row_number() OVER () AS __row FROM given")
+        connection.execute(EVENTS)
         columns, clauses = ["events.* EXCLUDE (__row)"], []
         for number, join in enumerate(joins):
             alias = f"view_{number}"

@@ -58,6 +58,7 @@ class FeastFeatureStore:
         file = self._home / "offline" / view / f"{period}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         aside = file.with_name(f".{period}.aside")
+        rows = rows.assign(**{TIME: pd.to_datetime(rows[TIME], utc=True).dt.as_unit("us")})
         rows.sort_values(TIME).to_parquet(aside, index=False)
         aside.replace(file)
 
