@@ -122,13 +122,9 @@ def command(settings: Settings) -> list[str]:
 
 def ready(settings: Settings) -> bool:
     """Whether Prometheus answers queries."""
+    url = settings.prometheus_url
     try:
-        return (
-            httpx.get(
-                f"{settings.prometheus_url}/-/ready", timeout=2.0, verify=_verify(settings.prometheus_url)
-            ).status_code
-            == httpx.codes.OK
-        )
+        answer = httpx.get(f"{url}/-/ready", timeout=2.0, verify=_verify(url))
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.OK

@@ -1,7 +1,7 @@
 """Why a release got worse: the cause that the figures support, with the evidence in sentences.
 
-Seasons drift every month, so a drifted feature is a suspect only when it was in order in the periods in which the
-same release was still good. What remains without a suspect is a change of the concept itself.
+Seasons drift every month, so a drifted feature is a suspect only when it was in order, and clearly less drifted, in
+the periods in which the same release was still good. What remains without a suspect is a change of the concept itself.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
 UNMATCHED_SHARE = 0.2  # of the predictions, without ground truth
 SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
 LABEL_SHIFT = 0.05  # of the rows: change of the label rate against the good periods
+CLEARLY_MORE = 2.0  # times the drift of the good periods, before a feature is called the cause
 STALE_PERIODS = 3  # losses that rise period by period, before age is called the cause
 
 
@@ -116,16 +117,16 @@ def _losses(spec: UseCase, history: History) -> list[str]:
 
 
 def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
-    """Drifted now and not in a good period; and what was seen, in words."""
+    """Drifted now, clearly more than in any good period; and what was seen, in words."""
     limit, healthy = spec.monitoring.drift_threshold, history.healthy
     drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > limit}
-    usual = {n for p in healthy for n, v in history.subjects("psi", p).items() if v > limit}
-    suspects = sorted((n for n in drifted if n not in usual), key=lambda n: -drifted[n])
-    told = [
-        f"{n} drifted (PSI {drifted[n]:.2f}), and not in {', '.join(healthy) or 'any good period'}" for n in suspects
-    ]
-    if excused := sorted(n for n in drifted if n in usual):
-        told.append(f"drift of {', '.join(excused)} does not explain it: it was there in good periods too")
+    usual = {n: max((history.value("psi", p, n) or 0.0 for p in healthy), default=0.0) for n in drifted}
+    cleared = {n for n in drifted if usual[n] > limit or drifted[n] <= CLEARLY_MORE * usual[n]}
+    suspects = sorted(drifted.keys() - cleared, key=lambda n: -drifted[n])
+    good = ", ".join(healthy) or "any good period"
+    told = [f"{n} drifted (PSI {drifted[n]:.2f}), and not in {good}" for n in suspects]
+    if cleared:
+        told.append(f"drift of {', '.join(sorted(cleared))} does not explain it: it was there in good periods too")
     if suspects and not healthy:
         told.append("there is no good period of this release to compare with, so the cause is likely, not shown")
     return suspects, told

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Figure, Interval
+from include.contracts import Alert, Figure, Interval
 from include.evaluation.four_comparisons import Side, TestSet, compare
 from include.evaluation.metrics import score
 from include.operations import drift
@@ -104,16 +104,15 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
     assert [seen[n]["breached"] for n in (4, 5, 6)] == [1, 0, 1]
     assert [seen[n]["breached_windows"] for n in (4, 5, 6)] == [1, 1, 2]
     assert min(seen[n]["drifted_features"] for n in (4, 5, 6)) >= 2  # drift in every month, also in good May
-    plan = decide(
-        spec(),
-        alerts=[],
-        figures_history=history,
-        decisions_history=[],
-        gate_results=[],
-        period="2013-06",
-        forced="test",
-    )
+    alert = Alert(
+        name="MoebiusPerformanceLoss", usecase="flight_delay", severity="retrain", release="r0001", period="2013-06",
+        value=2, summary="",
+    )  # fmt: skip
+    known = {"figures_history": history, "decisions_history": [], "gate_results": []}
+    plan = decide(spec(), alerts=[alert], period="2013-06", **known)
+    assert (plan.decision, plan.cause) == ("retrain", "label shift")
     assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")
+    assert any("temp" in line and "does not explain it" in line for line in plan.evidence)
 
 
 def test_the_month_of_the_alert_does_not_depend_on_the_sample() -> None:

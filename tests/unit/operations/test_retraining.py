@@ -61,6 +61,11 @@ def test_a_feature_that_drifted_only_now_is_the_cause() -> None:
     assert found.cause == "covariate shift in dewp, x"
 
 
+def test_a_feature_hardly_more_drifted_than_in_good_months_is_no_cause() -> None:
+    spring = [*month("2013-04", 0.641), *month("2013-05", 0.700, {"x": 0.2})]
+    assert plan([*spring, *month("2013-06", 0.666, {"x": 0.26})]).cause == "concept change"
+
+
 def test_label_shift_and_staleness_are_told_apart() -> None:
     assert plan([*SPRING, *month("2013-06", 0.666, label_rate=0.35)]).cause == "label shift"
     sinking = [*month("2013-04", 0.700), *month("2013-05", 0.675), *month("2013-06", 0.650)]
