@@ -16,6 +16,8 @@ month as test set. The test set of the serving release never trains.
 A repeated run with the same dataset and parameters finds its model registered and does not train again.
 """
 
+import os
+
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
@@ -80,7 +82,8 @@ def build(spec: UseCase) -> None:
         docker_url=settings.docker_url,
         command="train '{{ ti.xcom_pull(task_ids=\"build_dataset\") | tojson }}' --trials {{ params.trials }}",
         environment={"MOEBIUS_HOME": str(settings.home), "MOEBIUS_MLFLOW_PORT": str(settings.mlflow_port)},
-        mounts=[Mount(str(settings.home), str(settings.home), type="bind")],
+        mounts=[Mount(str(settings.datasets), str(settings.datasets), type="bind", read_only=True)],
+        user=f"{os.getuid()}:{os.getgid()}",
         network_mode="host",
         mount_tmp_dir=False,
         auto_remove="success",

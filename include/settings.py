@@ -136,6 +136,11 @@ def load_settings() -> Settings:
         raise SettingsError(f"unusable settings: {faults}") from error
 
 
+def inherited_environment(*without: str) -> dict[str, str]:
+    """The environment that a process which we start inherits, less the variables named."""
+    return {name: value for name, value in os.environ.items() if name not in without}
+
+
 def default_environment(variables: Mapping[str, str]) -> None:
     """Set what libraries read from the environment only; what is set there already stays."""
     for name, value in variables.items():

@@ -248,12 +248,11 @@ def _advice(error: Any, path: Path) -> str:
 
 def _allowed(loc: tuple[Any, ...]) -> list[str]:
     """Keys that the part of the spec at ``loc`` knows."""
-    part: Any = UseCase
+    part: type[Part] = UseCase
     for step in loc:
-        annotation = (
-            part.model_fields[step].annotation if isinstance(part, type) and step in part.model_fields else part
-        )
-        part = next((a for a in _inside(annotation) if isinstance(a, type) and issubclass(a, Part)), annotation)
+        if step in part.model_fields:  # an index into a list, or the name in a mapping, leads to the same part
+            inside = _inside(part.model_fields[step].annotation)
+            part = next((a for a in inside if isinstance(a, type) and issubclass(a, Part)), part)
     return [f.alias or n for n, f in part.model_fields.items()]
 
 

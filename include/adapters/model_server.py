@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from include.errors import DataError, DeploymentError, ServiceError
-from include.settings import Settings
+from include.settings import Settings, inherited_environment
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
 NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
@@ -49,8 +49,8 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
         "--exit-timeout-secs=5",
     ]
     libraries = f"{packages / 'nvidia_pytriton.libs'}{os.pathsep}{_libdir(settings.triton_venv)}"
-    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    path = f"{settings.triton_venv / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    keep = inherited_environment("PYTHONPATH", "PYTHONHOME")
+    path = f"{settings.triton_venv / 'bin'}{os.pathsep}{keep.get('PATH', '')}"
     return argv, {**keep, "LD_LIBRARY_PATH": libraries, "PATH": path, "VIRTUAL_ENV": str(settings.triton_venv)}
 
 
@@ -227,7 +227,7 @@ def _tensor(name: str, kind: str, values: list[Any]) -> Any:
     from tritonclient.grpc import InferInput
 
     try:
-        column = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(-1, 1)
+        column: np.ndarray = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(-1, 1)
     except (TypeError, ValueError) as error:
         raise DataError(f"request field {name!r} must be a {kind}, got {values[:3]}: {error}") from error
     tensor = InferInput(name, list(column.shape), PROTOCOL[kind])

@@ -164,8 +164,8 @@ def _differs(served: pd.Series, stored: pd.Series, kind: str) -> np.ndarray:
     if kind == "categorical":
         return (served.astype(str).where(served.notna(), "") != stored.astype(str).where(stored.notna(), "")).to_numpy()
     # float32 on the way through the model server is no skew
-    numbers = (pd.to_numeric(s, errors="coerce").to_numpy(dtype=float) for s in (served, stored))
-    return ~np.isclose(*numbers, rtol=1e-5, atol=1e-6, equal_nan=True)
+    a, b = (pd.to_numeric(s, errors="coerce").to_numpy(dtype=float) for s in (served, stored))
+    return ~np.isclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def _quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed: int) -> list[Figure]:

@@ -68,6 +68,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         **settings.variables(),
         "NO_PROXY": "*",
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads of a fit that wait must not spin: the cores are shared
     }
 
 

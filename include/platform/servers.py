@@ -20,7 +20,7 @@ def mlflow_service(settings: Settings) -> Service:
         argv=argv,
         env=env,
         ports={"mlflow_port": settings.mlflow_port},
-        ready=lambda: _answers(f"{settings.mlflow_url}/health"),
+        ready=lambda: _answers(f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"),
         address=settings.mlflow_url,
         cwd=ROOT,
     )

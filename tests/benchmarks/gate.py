@@ -52,8 +52,9 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def _bare_gx(frames: dict[str, pd.DataFrame]) -> Callable[[], None]:
-    import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

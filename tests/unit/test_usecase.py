@@ -41,7 +41,7 @@ def test_a_fault_is_named(tmp_path: Path, old: str, new: str, said: str) -> None
 
 
 def test_a_use_case_that_is_not_there_lists_those_that_are() -> None:
-    with pytest.raises(SpecError, match="no use case 'flights'; there are: .*flight_delay"):
+    with pytest.raises(SpecError, match=r"no use case 'flights'; there are: .*flight_delay"):
         load_usecase("flights")
 
 

@@ -12,8 +12,8 @@ def small_spec(**changes: Any) -> UseCase:
         {"name": "x", "kind": "numeric", "from": "on_request"},
         {"name": "origin", "kind": "categorical", "from": "request"},
     ]
-    content["freshness_hours"] = {}
-    content["comparison"]["resamples"] = 200
+    content["feature_views"] = {}
+    content["comparison"] |= {"resamples": 200, "calibration_margin": 0.03}
     for name, value in changes.items():
         content[name] = content[name] | value if isinstance(value, dict) else value
     return UseCase.model_validate(content)
