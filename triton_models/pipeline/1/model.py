@@ -17,6 +17,16 @@ from serving_metrics import ServingMetrics
 GIVEN = "given_features"
 
 
+class Asked:
+    """One request on its way to its answer; ``error`` when it will not get one."""
+
+    __slots__ = ("error", "features", "fields", "given", "lacking", "probabilities", "release", "rows")
+
+    def __init__(self) -> None:
+        self.error = self.release = self.given = None
+        self.rows = 1
+
+
 class TritonPythonModel:
     """One use case; with the parameter ``pinned`` one release only, without log and figures."""
 
@@ -48,7 +58,11 @@ class TritonPythonModel:
 
     def execute(self, requests):
         begun = time.perf_counter()
-        answers = [self._answer(request, begun) for request in requests]
+        asked = [self._ask(request) for request in requests]
+        for together in _by_release(asked):
+            _predict(together)
+        seconds = time.perf_counter() - begun
+        answers = [self._answer(one, seconds) for one in asked]
         if self.log:
             self._write([record for _, records in answers for record in records])
         return [response for response, _ in answers]
@@ -61,24 +75,29 @@ class TritonPythonModel:
             self.metrics.not_logged(len(records))
             print(f"moebius: {len(records)} predictions were not logged: {error}", flush=True)
 
-    def _answer(self, request, begun: float):
-        """The response to one request and the log records of its rows; what is wrong with it is its own error."""
-        release, rows = None, [None]
+    def _ask(self, request) -> Asked:
+        """The request's rows and the release that will answer; what is wrong with it is its own error."""
+        asked = Asked()
         try:
-            fields, given = self._read(request)
-            rows = next(iter(fields.values()))
-            release = self.router.choose()
-            probabilities, rows, lacking = release.predict(fields, given)
-        except Exception as error:  # a request must not take its neighbours in the batch down with it
+            asked.fields, asked.given = self._read(request)
+            asked.rows = len(next(iter(asked.fields.values())))
+            asked.release = self.router.choose()
+        except Exception as error:
+            asked.error = error
+        return asked
+
+    def _answer(self, asked: Asked, seconds: float):
+        """The response to one request and the log records of its rows."""
+        if asked.error:
             if self.metrics:
-                self.metrics.failed(release.name if release else "", len(rows))
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{type(error).__name__}: {error}")), []
-        seconds = time.perf_counter() - begun
+                self.metrics.failed(asked.release.name if asked.release else "", asked.rows)
+            words = f"{type(asked.error).__name__}: {asked.error}"
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(words)), []
         if self.metrics:
-            self.metrics.answered(release.name, probabilities, lacking, seconds)
-        ids = [str(uuid.uuid4()) for _ in rows]
-        records = self._records(release, fields, (rows, probabilities, lacking, ids), seconds) if self.log else []
-        return _response(release, probabilities, ids), records
+            self.metrics.answered(asked.release.name, asked.probabilities, asked.lacking, seconds)
+        ids = [str(uuid.uuid4()) for _ in range(asked.rows)]
+        records = self._records(asked, ids, seconds) if self.log else []
+        return _response(asked.release, asked.probabilities, ids), records
 
     def _read(self, request):
         """Request fields as arrays [N], all of the same length."""
@@ -89,23 +108,52 @@ class TritonPythonModel:
         given = pb_utils.get_input_tensor_by_name(request, GIVEN)
         return fields, None if given is None else [json.loads(text) for text in given.as_numpy().reshape(-1)]
 
-    def _records(self, release, fields, answered, seconds):
-        rows, probabilities, lacking, ids = answered
-        now = time.time()
+    def _records(self, asked: Asked, ids: list, seconds: float) -> list:
+        now, release = time.time(), asked.release
         return [
             {
                 "request_id": ids[i],
                 "logged_at": now,
                 "release": release.name,
-                "probability": float(probabilities[i]),
-                "prediction": int(probabilities[i] >= release.threshold),
+                "probability": float(asked.probabilities[i]),
+                "prediction": int(asked.probabilities[i] >= release.threshold),
                 "latency_ms": seconds * 1000,
-                "missing": [view for view, _ in lacking[i]],
-                "inputs": {name: _plain(values[i]) for name, values in fields.items()},
-                "features": {name: _plain(value) for name, value in rows[i].items()},
+                "missing": [view for view, _ in asked.lacking[i]],
+                "inputs": {name: _plain(values[i]) for name, values in asked.fields.items()},
+                "features": {name: _plain(value) for name, value in asked.features[i].items()},
             }
-            for i in range(len(rows))
+            for i in range(asked.rows)
         ]
+
+
+def _by_release(asked: list) -> list:
+    """Requests that one call of a model can answer; a request with features of its own stays alone."""
+    groups: dict = {}
+    for one in asked:
+        if not one.error:
+            key = id(one) if one.given is not None else one.release.name
+            groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def _predict(together: list) -> None:
+    """Answers some requests at once; when that fails one by one, so that none takes its neighbours down with it."""
+    release, given = together[0].release, together[0].given
+    fields = {name: np.concatenate([one.fields[name] for one in together]) for name in together[0].fields}
+    try:
+        probabilities, features, lacking = release.predict(fields, given)
+    except Exception as error:
+        if len(together) == 1:
+            together[0].error = error
+            return
+        for one in together:
+            _predict([one])
+        return
+    begin = 0
+    for one in together:
+        part = slice(begin, begin + one.rows)
+        one.probabilities, one.features, one.lacking = probabilities[part], features[part], lacking[part]
+        begin += one.rows
 
 
 def _field(request, name: str, kind: str):

@@ -65,6 +65,8 @@ class Release:
             raise ValueError(f"given_features has {len(given)} rows, the request {count}")
         computed = self._on_request(fields) if self._on_request else {}
         lacking = [[] for _ in range(count)]
+        if given is None:
+            self._online.refresh()
         looked_up = given if given is not None else [self._lookup(fields, i, lacking[i]) for i in range(count)]
         rows = [self._row(fields, computed, looked_up[i], i) for i in range(count)]
         return self._probabilities(self._encode(rows)), rows, lacking

@@ -4,6 +4,7 @@ An update of one series costs the server 60 µs, so rows are counted here and ha
 """
 
 import threading
+from bisect import bisect_left
 from collections import Counter
 
 import triton_python_backend_utils as pb_utils
@@ -55,16 +56,20 @@ class ServingMetrics:
     def answered(self, release: str, probabilities, lacking: list, seconds: float) -> None:
         """One request: the probability and the lacking (view, reason) pairs of each of its rows."""
         rows = len(lacking)
-        self._add("moebius_requests_total", rows, release=release, outcome="ok")
-        self._add("moebius_latency_seconds_count", rows, release=release)
-        self._add("moebius_latency_seconds_sum", seconds * rows, release=release)
-        self._add("moebius_probability_total", float(probabilities.sum()), release=release)
-        for limit, bound in zip((*BUCKETS, float("inf")), BOUNDS, strict=True):
-            if seconds <= limit:
-                self._add("moebius_latency_seconds_bucket", rows, release=release, le=bound)
-        for pairs in lacking:
-            for view, reason in pairs:
-                self._add("moebius_feature_missing_total", 1, view=view, reason=reason)
+        late = bisect_left(BUCKETS, seconds)
+        counted = {
+            ("moebius_requests_total", ("release", release), ("outcome", "ok")): rows,
+            ("moebius_latency_seconds_count", ("release", release)): rows,
+            ("moebius_latency_seconds_sum", ("release", release)): seconds * rows,
+            ("moebius_probability_total", ("release", release)): float(probabilities.sum()),
+        }
+        for bound in BOUNDS[late:]:
+            counted["moebius_latency_seconds_bucket", ("release", release), ("le", bound)] = rows
+        with self._lock:
+            for key, value in counted.items():
+                self._pending[key] += value
+            for view, reason in (pair for pairs in lacking for pair in pairs):
+                self._pending["moebius_feature_missing_total", ("view", view), ("reason", reason)] += 1
 
     def failed(self, release: str, rows: int) -> None:
         self._add("moebius_requests_total", rows, release=release, outcome="error")
