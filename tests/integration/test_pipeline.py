@@ -14,6 +14,7 @@ from tests.integration.pipeline_fixtures import (
     Load,
     Serving,
     bare_serving,
+    entity_features,
     request_rows,
     requests_frame,
     serving,
@@ -44,6 +45,16 @@ def test_the_lookup_gives_what_feast_gives(serving: Serving) -> None:
     assert len(looked_up) == 13
     for ours, theirs in zip(logged, feast, strict=True):
         assert {n: ours["features"][n] for n in looked_up} == {n: theirs[n] for n in looked_up}
+
+
+def test_what_is_pushed_is_served_at_once(serving: Serving) -> None:
+    row = request_rows(requests_frame(1))[0]
+    for temperature in (11.0, -3.5):
+        weather, _ = entity_features()
+        serving.store.push("airport_weather", weather.assign(temp=temperature))
+        serving.server.infer(serving.spec.name, [row])
+        assert _logged(serving)[-1]["features"]["temp"] == temperature
+    serving.store.push("airport_weather", entity_features()[0])
 
 
 def test_unknown_entities_and_stale_features_are_missing_and_counted(serving: Serving) -> None:
