@@ -21,7 +21,7 @@ def gate(spec: UseCase, services: Services, period: Period, run: str, name: Lite
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
-    return processing.build(spec, period, services.staging(spec, run), services.lake)
+    return processing.build(spec, period, services.staging(spec, run), services.lake, services.snapshots(spec))
 
 
 def publish(spec: UseCase, services: Services, period: Period, run: str) -> SnapshotRef:
