@@ -47,15 +47,15 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     if predictions.empty:
         return {}
     history = [f for f in services.figures(spec) if f.period < period.key]
+    asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
+    offline = services.feature_store.historical(spec.feature_service, asked[_asked_with(spec)].reset_index(drop=True))
     figures = [
         f
         for name in sorted(set(predictions["release"]))
-        for f in _measure(spec, services, name, predictions, events, period, history)
+        for f in _measure(spec, services, name, predictions, events, offline, period, history)
     ]
-    rows = [f.json_dict() for f in figures]
-    services.lake.publish(
-        spec.name, "figures", pa.Table.from_pylist([_without_period(r) for r in rows], FIGURES), period.key
-    )
+    rows = [{k: v for k, v in f.json_dict().items() if k != "period"} for f in figures]
+    services.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period.key)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
@@ -68,8 +68,9 @@ FIGURES = pa.schema(
 )
 
 
-def _without_period(row: dict) -> dict:
-    return {name: value for name, value in row.items() if name != "period"}
+def _asked_with(spec: UseCase) -> list[str]:
+    """Columns by which the offline store is asked for what was known at the event."""
+    return list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
 
 
 def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -87,6 +88,7 @@ def _measure(
     name: str,
     predictions: pd.DataFrame,
     events: pd.DataFrame,
+    offline: pd.DataFrame,
     period: Period,
     history: list[Figure],
 ) -> list[Figure]:
@@ -101,6 +103,7 @@ def _measure(
         period=period.key,
         rescored={r.name: rescore(Path(r.path), predictions) for r in earlier},
         history=history,
+        offline=offline,
     )
 
 
