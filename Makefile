@@ -6,6 +6,10 @@ TRITON_VENV := .venv-triton
 BIN := $(VENV)/bin
 RUN := PYTHONPATH=$(CURDIR) $(BIN)/python
 
+export TZ := UTC
+export AIRFLOW_HOME ?= $(CURDIR)/var/airflow
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test up down status lint bench clean
 

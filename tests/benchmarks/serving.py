@@ -69,9 +69,7 @@ def bench() -> list[dict[str, Any]]:
     return [
         _result("serving_throughput", f"rows answered per second, {CLIENTS} clients, one row each", rates, "1/s", n),
         _result("serving_p99", f"p99 of a request, {CLIENTS} clients, one row each", p99s, "ms", n),
-        _result(
-            "serving_p99_calm", f"p99 at {CALM_RATE} requests per second", {"ours": _p99(calm)}, "ms", len(calm)
-        ),
+        _result("serving_p99_calm", f"p99 at {CALM_RATE} requests per second", {"ours": _p99(calm)}, "ms", len(calm)),
     ]
 
 

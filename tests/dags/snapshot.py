@@ -32,8 +32,14 @@ def _describe(dag: Any) -> dict[str, Any]:
 
 def _schedule(dag: Any) -> dict[str, Any]:
     condition = getattr(dag.timetable, "asset_condition", None)
-    assets = sorted(key.name for key, _ in condition.iter_assets()) if condition is not None else []
-    return {"timetable": type(dag.timetable).__name__, "assets": assets}
+    return {"timetable": type(dag.timetable).__name__, "assets": sorted(_names(condition))}
+
+
+def _names(condition: Any) -> list[str]:
+    """Names in an asset condition, which is nothing, one asset or a nest of conditions."""
+    if condition is None:
+        return []
+    return [n for one in condition.objects for n in _names(one)] if hasattr(condition, "objects") else [condition.name]
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ def flights(count: int = 1500) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "flight_id": [f"f{i}" for i in range(count)],
-            "event_timestamp": pd.Timestamp("2013-04-01T12:00Z") + pd.to_timedelta(random.integers(0, 3000, count), "s"),
+            "event_timestamp": pd.Timestamp("2013-04-01T12:00Z")
+            + pd.to_timedelta(random.integers(0, 3000, count), "s"),
             "carrier": random.choice(["UA", "DL", "B6"], count),
             "origin": "JFK",
             "dest": random.choice(["LAX", "BOS", "MIA"], count),

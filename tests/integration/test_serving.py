@@ -89,7 +89,9 @@ def test_a_release_whose_files_changed_is_refused(serving: Serving, releases: di
         deployment.test_release(serving.spec, serving.services, ref)
 
 
-def test_a_release_that_does_not_load_keeps_the_old_one_serving(serving: Serving, releases: dict, tmp_path: Path) -> None:
+def test_a_release_that_does_not_load_keeps_the_old_one_serving(
+    serving: Serving, releases: dict, tmp_path: Path
+) -> None:
     ref, _ = serving.release(4, tmp_path)
     (Path(ref.path) / "model.onnx").write_bytes(b"not a model")
     state = serving.services.require_rollout_state(serving.spec)
