@@ -6,20 +6,25 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from include.adapters.metrics_server import Prometheus
 from include.contracts import Judgement
-from include.deployment import predeployment, release, rollout
+from include.deployment import packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
 from include.settings import ROOT
 from tests.integration.pipeline_fixtures import (
+    SPEC,
     Load,
     Serving,
+    dataset_ref,
     prometheus,
     request_rows,
     requests_frame,
     serving,
+    trained,
     wait_until,
 )
 
@@ -150,3 +155,32 @@ def test_a_deployment_killed_before_the_switch_changes_nothing_and_may_be_repeat
     serving.serve(name)
     assert {a["release"] for a in serving.server.infer(serving.spec.name, rows)} == {name}
     serving.serve(FIRST)
+
+
+def test_a_rollout_whose_watcher_died_ends_by_itself(serving: Serving) -> None:
+    state = serving.serve(FIRST)
+    serving.switch(rollout.shift(state, SECOND, 0.99, lease_until=time.time() - 1))
+    rows = request_rows(requests_frame(1))
+    assert {a["release"] for _ in range(30) for a in serving.server.infer(serving.spec.name, rows)} == {FIRST}
+    serving.serve(FIRST)
+
+
+def test_a_model_whose_onnx_answers_differently_is_not_packaged(tmp_path: Path) -> None:
+    honest, rows = trained(seed=1), requests_frame(500)
+
+    class Twisted:
+        onnx, encoding = staticmethod(honest.onnx), staticmethod(honest.encoding)
+
+        def predict(self, frame: pd.DataFrame) -> np.ndarray:
+            return honest.predict(frame) + 0.01
+
+    with pytest.raises(DeploymentError, match=r"differs from the trained one by 0.01 .* Nothing was deployed"):
+        packaging.package(
+            SPEC,
+            model=Twisted(),
+            model_version=9,
+            dataset=dataset_ref(),
+            rows=rows,
+            baseline={},
+            staging=tmp_path / "release",
+        )
