@@ -1,0 +1,63 @@
+"""The demo's summary: what served, what was replaced, and what the difference was."""
+
+import io
+
+from rich.console import Console
+
+from include.contracts import Figure
+from include.demo import summary
+from include.usecase import load_usecase
+
+SPEC = load_usecase("flight_delay")
+
+
+def figure(release: str, name: str, value: float, n: int = 100) -> Figure:
+    bounds = {"low": value - 0.01, "high": value + 0.01}
+    return Figure(usecase=SPEC.name, release=release, period="2013-07", name=name, value=value, n=n, **bounds)
+
+
+FIGURES = [
+    figure("r0001", "roc_auc", 0.68, n=20),
+    figure("r0001", "counterfactual_roc_auc", 0.67, n=80),
+    figure("r0002", "roc_auc", 0.72, n=80),
+    figure("r0002", "drifted_features", 3, n=80),
+    figure("r0002", "psi", 0.4, n=80).model_copy(update={"subject": "temp"}),
+]
+
+
+def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_would_have_scored() -> None:
+    rows = summary.months(SPEC, FIGURES, {"2013-07": {"alerts": ["MoebiusFeatureDrift"]}})
+    assert [(r["release"], r["served"], r["value"], r["n"]) for r in rows] == [
+        ("r0001", True, 0.68, 20),
+        ("r0001", False, 0.67, 80),
+        ("r0002", True, 0.72, 80),
+    ]
+    assert [r["drifted_features"] for r in rows] == [None, None, 3]
+    assert [r["alerts"] for r in rows] == [["MoebiusFeatureDrift"], [], ["MoebiusFeatureDrift"]]
+
+
+def test_the_gain_is_told_on_the_same_requests() -> None:
+    told = summary._better({"months": summary.months(SPEC, FIGURES, {})})
+    assert told == "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670 (+0.050)"
+
+
+def test_the_summary_names_every_address_and_the_login() -> None:
+    addresses = {
+        "airflow": {"url": "http://a", "user": "admin", "password": "secret"},
+        "mlflow": {"url": "http://m"},
+        "prometheus": {"url": "http://p"},
+    }
+    told = {
+        "usecase": SPEC.name,
+        "metric": "roc_auc",
+        "months": summary.months(SPEC, FIGURES, {}),
+        "verdicts": [],
+        "requests_during_swap": {"sent": 10, "failed": 0},
+        "seconds": {"total": 9, "stages": {"platform": 3}, "tasks": {"training": 2}, "orchestration": {"training": 1}},
+        "memory_mib": {"triton": 90},
+        "addresses": addresses,
+    }
+    out = io.StringIO()
+    summary.show(told, Console(file=out, width=140), SPEC.directory / "summary.json")
+    for wanted in ("http://a", "admin / secret", "http://m", "http://p", "10 requests while", "0 failed", "0.720"):
+        assert wanted in out.getvalue()
