@@ -21,7 +21,17 @@ Repeating a month is always safe: the same data gives the same snapshot.
 from airflow.sdk import CronPartitionTimetable, chain
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, run_period, step, text_param, usecases
+from include.orchestration.dags import (
+    MONTH,
+    NO_RETRY,
+    emit_period,
+    moebius_dag,
+    run_key,
+    run_period,
+    step,
+    text_param,
+    usecases,
+)
 from include.usecase import UseCase
 
 
@@ -76,6 +86,7 @@ def build(spec: UseCase) -> None:
         from include.services import services
 
         data_pipeline.materialize(spec, services(), run_period(), run_key())
+        emit_period(features)
 
     chain(collect(), gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize())
 

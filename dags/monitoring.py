@@ -17,7 +17,7 @@ an alert.
 from airflow.sdk import PartitionedAssetTimetable, chain
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, step, text_param, usecases
 from include.usecase import UseCase
 
 
@@ -36,7 +36,9 @@ def build(spec: UseCase) -> None:
         from include.loop.monitoring import monitor
         from include.services import services
 
-        return monitor(spec, services(), run_period())
+        figures = monitor(spec, services(), run_period())
+        emit_period(health)
+        return figures
 
     chain(ship_predictions(), measure())
 

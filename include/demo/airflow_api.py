@@ -87,13 +87,16 @@ class Airflow:
         return self.call("GET", path, params={"limit": 100})["task_instances"]
 
     def wait(self, run: dict, on_question: Callable[[dict], None] | None = None) -> dict:
-        """Wait until the run ended well.
+        """Wait until the run ended well; a run that had failed before is started over first.
 
         Raises
         ------
         RunFailedError
             it failed; names DAG, task and log file.
         """
+        if run["state"] == "failed":
+            again = {"dry_run": False, "only_failed": False}
+            self.call("POST", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/clear", json=again)
         while True:
             run = self.call("GET", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}")
             tasks = self.tasks(run)

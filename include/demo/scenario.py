@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from include.contracts import Alert, Period, RetrainPlan, write_atomically
@@ -61,11 +61,15 @@ class Scenario:
             self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month.key))
 
     def first_release(self) -> None:
-        if self.services.rollout_state(self.spec) is None:
-            begun = now()
-            with self.progress.stage("training", "first training", "four comparisons (first release: no champion yet)"):
-                self.airflow.wait(self.airflow.trigger(self._dag("training"), {"trials": 0, "task_runtime": "local"}))
-            self._evaluate_and_deploy(begun, None)
+        if self.services.rollout_state(self.spec) is not None:
+            return
+        if not self.memory.done("first", "begun"):
+            self.memory.mark("first", "begun", now().isoformat())
+        begun = datetime.fromisoformat(self.memory.content["first"]["begun"])
+        with self.progress.stage("training", "first training", "four comparisons (first release: no champion yet)"):
+            training = self._dag("training")
+            self.airflow.wait(self.airflow.find(training, after=begun) or self.airflow.trigger(training))
+        self._evaluate_and_deploy(begun, None)
 
     def live_month(self, month: Period) -> None:
         if self.memory.done(month.key, "closed"):
@@ -90,26 +94,24 @@ class Scenario:
             self.airflow.wait(self.airflow.wait_for(self._dag("monitoring"), partition=month.key))
 
     def _respond(self, month: Period) -> None:
-        begun = now() - timedelta(seconds=30)
         with self.progress.stage("alerting", f"{month.key}: alerts"):
             alerts = self._settled_alerts(month)
             self.progress.status(", ".join(sorted({a.name for a in alerts})) or "none")
         self.memory.mark(month.key, "alerts", sorted({a.name for a in alerts}))
         if not alerts:
             return
-        with self.progress.stage(
-            "retrain trigger", f"{month.key}: the watcher starts retrain_trigger", "why did it decay?"
-        ):
-            decision = self._decision(begun, month)
+        title = f"{month.key}: the watcher starts retrain_trigger"
+        with self.progress.stage("retrain trigger", title, "why did it decay?"):
+            decision = self._decision(month, {(a.name, a.release) for a in alerts})
         self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
         if decision.decision == "retrain":
-            self._retrain(begun, month)
+            self._retrain(datetime.fromisoformat(decision.decided_at), month)
 
-    def _retrain(self, begun: datetime, month: Period) -> None:
+    def _retrain(self, decided: datetime, month: Period) -> None:
         with self.progress.stage("training", f"{month.key}: retraining by plan", "the four comparisons"):
-            self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=begun))
+            self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=decided))
         following = month.shift(1)
-        self._evaluate_and_deploy(begun, following if following in self.months else None)
+        self._evaluate_and_deploy(decided, following if following in self.months else None)
 
     def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
@@ -124,7 +126,8 @@ class Scenario:
 
     def _deploy_under_traffic(self, begun: datetime, following: Period | None) -> None:
         """While a canary is judged, the clients of the next month are already there."""
-        traffic = self._take_traffic(following) if following else None
+        ahead = following if following and not self.memory.done(following.key, "traffic") else None
+        traffic = self._take_traffic(ahead) if ahead else None
         sender = None
         if traffic:
             traffic.rate = self.script.canary_rate
@@ -135,11 +138,11 @@ class Scenario:
         finally:
             if traffic:
                 traffic.rate = None
-        if following and traffic and sender:
+        if ahead and traffic and sender:
             self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
             self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
             sender.join()
-            self._close_traffic(following, traffic)
+            self._close_traffic(ahead, traffic)
 
     # -- helpers
     def _dag(self, family: str) -> str:
@@ -182,19 +185,21 @@ class Scenario:
         time.sleep(3 * self.services.settings.scrape_seconds)
         return [a for a in self.services.metrics_server.alerts(self.spec.name) if a.period == month.key]
 
-    def _decision(self, begun: datetime, month: Period) -> RetrainPlan:
-        """The strongest decision that the watcher's runs took on this month."""
-        run = self.airflow.wait_for(self._dag("retrain_trigger"), after=begun)
+    def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 60) -> RetrainPlan:
+        """The strongest decision on this month, once every alert that fires was decided on."""
+        deadline = time.monotonic() + seconds
         while True:
-            self.airflow.wait(run)
-            later = self.airflow.unfinished([self._dag("retrain_trigger")])
-            if not later:
-                break
-            run = later[0]
-        decisions = [d for d in self.services.decisions(self.spec) if any(a.period == month.key for a in d.alerts)]
-        if not decisions:
-            raise ServiceError(f"retrain_trigger ran, but recorded no decision on {month.key}")
-        return next((d for d in decisions if d.decision == "retrain"), decisions[-1])
+            for run in self.airflow.unfinished([self._dag("retrain_trigger")]):
+                self.airflow.wait(run)
+            mine = [d for d in self.services.decisions(self.spec) if any(a.period == month.key for a in d.alerts)]
+            if alerts <= {(a.name, a.release) for d in mine for a in d.alerts}:
+                return next((d for d in mine if d.decision == "retrain"), mine[-1])
+            if time.monotonic() > deadline:
+                dag = self._dag("retrain_trigger")
+                raise ServiceError(
+                    f"{dag} recorded no decision on {sorted(alerts)} in {month.key}: is it paused, or red?"
+                )
+            time.sleep(0.5)
 
     def _approve(self, task: dict) -> None:
         question = self.airflow.question(task)

@@ -98,6 +98,11 @@ def emit(asset: Any, **extra: Any) -> None:
     get_current_context()["outlet_events"][asset].extra.update(extra)
 
 
+def emit_period(asset: Any) -> None:
+    """This task's event of ``asset`` is of the run's month, also when the month came by the form."""
+    get_current_context()["outlet_events"][asset].add_partitions(run_period().key)
+
+
 def text_param(default: str | None, title: str, description: str, pattern: str | None = None) -> Param:
     schema: dict[str, Any] = {"type": ["null", "string"], "title": title, "description": description}
     if pattern:

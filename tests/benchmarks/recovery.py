@@ -43,6 +43,6 @@ def _samples(serving: Serving) -> list[float]:
             begun = time.perf_counter()
             serving.serve(before)
             samples.append(time.perf_counter() - begun)
-    if load.failed:
-        raise RuntimeError(f"{len(load.failed)} requests failed while rolling back: {load.failed[0]}")
+    if load.failures:
+        raise RuntimeError(f"{len(load.failures)} requests failed while rolling back: {load.failures[0]}")
     return samples
