@@ -38,6 +38,7 @@ class Scenario:
         self.spec, self.services, self.airflow = spec, services, airflow
         self.progress, self.script = progress, script
         self.memory = Memory(services.settings.home / "demo" / "progress.json")
+        self._asked: set[str] = set()
         self.months = Period.between(spec.periods.first, script.last or spec.periods.last)
 
     def play(self) -> None:
@@ -116,10 +117,11 @@ class Scenario:
     def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
             run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
-            self.airflow.wait(run, on_question=self._approve)
+            run = self.airflow.wait(run, on_question=self._approve)
         verdict = self.services.verdicts(self.spec)[-1]
         self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
-        if verdict.decision in ("keep_champion", "data_problem"):
+        if not self._handed_over(run):
+            self.progress.note("not handed over for deployment: the champion keeps serving")
             return
         with self.progress.stage("deployment", "deployment to Triton", "live traffic"):
             self._deploy_under_traffic(begun, following)
@@ -145,6 +147,10 @@ class Scenario:
             self._close_traffic(ahead, traffic)
 
     # -- helpers
+    def _handed_over(self, run: dict) -> bool:
+        """Whether the evaluation ended in an approval, by policy or by a person."""
+        return any(t["task_id"] == "hand_over" and t["state"] == "success" for t in self.airflow.tasks(run))
+
     def _dag(self, family: str) -> str:
         return f"{self.spec.name}.{family}"
 
@@ -207,7 +213,9 @@ class Scenario:
             return
         if self.script.approve == "me":
             run = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}"
-            self.progress.status(f"waits for you: approve or reject at {run}/tasks/{task['task_id']}")
+            if task["id"] not in self._asked:
+                self._asked.add(task["id"])
+                self.progress.note(f"[bold]waits for you[/]: approve or reject at {run}/tasks/{task['task_id']}")
             return
         self.airflow.answer(task, "Approve")
         self.progress.note("required action 'approve': the demo answered [bold]Approve[/] by REST, as the operator")
