@@ -44,7 +44,10 @@ def run(script: Script, console: Console) -> dict:
         airflow = Airflow(settings, progress.watch)
         _await_dags(airflow, spec.name, progress)
     scenario = Scenario(spec, services, airflow, progress, script)
-    scenario.play()
+    try:
+        scenario.play()
+    finally:
+        airflow.close()
     result = summary.collect(spec, services, progress, scenario.memory.content, platform.memory())
     path = settings.home / "demo" / "summary.json"
     summary.write(result, path)

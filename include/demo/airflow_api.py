@@ -37,6 +37,9 @@ class Airflow:
             )
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def close(self) -> None:
+        self._http.close()
+
     def call(self, method: str, path: str, **options: Any) -> dict:
         """One REST call; a passing connection fault or 5xx is tried again for half a minute."""
         deadline = time.monotonic() + 30

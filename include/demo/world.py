@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 import ibis
 import pandas as pd
 
+from include.adapters.model_server import TritonServer
 from include.contracts import Period
 from include.errors import MoebiusError
 from include.services import Services
@@ -36,8 +38,10 @@ class Traffic:
     failed: int = 0
     total: int = 0
     seconds: float = 0.0
-    answers: dict[str, int] = field(default_factory=dict)
-    _stop: threading.Event = field(default_factory=threading.Event)
+    answers: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _held: tuple[str, pd.DataFrame] | None = None
+    _due: float = 0.0
 
     def run(self) -> None:
         """Send the month."""
@@ -54,16 +58,11 @@ class Traffic:
             for row in rows.to_dict("records"):
                 self._pace()
                 work.put(row)
-            if self._stop.is_set():
-                break
         for _ in clients:
             work.put(None)
         for client in clients:
             client.join()
         self.seconds += time.monotonic() - begun
-
-    def stop(self) -> None:
-        self._stop.set()
 
     def _landing(self) -> Path:
         return self.services.landing(self.spec)
@@ -85,31 +84,37 @@ class Traffic:
                 yield view, hour
 
     def _push(self, feed: Iterator[tuple[str, pd.DataFrame]], hour: pd.Timestamp) -> None:
-        held = getattr(self, "_held", None)
-        while held or (held := next(feed, None)):
+        """Everything the feed knows by the hour; the first row after it is held back for the next call."""
+        while held := self._held or next(feed, None):
+            self._held = held
             if held[1]["event_timestamp"].iloc[0] > hour:
-                break
+                return
             self.services.feature_store.push(*held)
-            held = None
-        self._held = held
+            self._held = None
 
     def _client(self, work: queue.Queue) -> None:
         server = self.services.model_server(self.spec)
+        try:
+            self._answer(server, work)
+        finally:
+            server.close()
+
+    def _answer(self, server: TritonServer, work: queue.Queue) -> None:
         while (row := work.get()) is not None:
             try:
-                answer = server.infer(self.spec.name, [row])[0]
-                self.answers[answer["release"]] = self.answers.get(answer["release"], 0) + 1
+                release = server.infer(self.spec.name, [row])[0]["release"]
             except MoebiusError:
-                self.failed += 1
-            finally:
+                release = None
+            with self._lock:
                 self.sent += 1
-                work.task_done()
+                self.failed += release is None
+                self.answers.update([release] if release else [])
+            work.task_done()
         work.task_done()
 
     def _pace(self) -> None:
         if self.rate:
-            due = getattr(self, "_due", 0.0)
-            now = time.monotonic()
+            now, due = time.monotonic(), self._due
             self._due = max(due, now) + 1 / self.rate
             if due > now:
                 time.sleep(due - now)

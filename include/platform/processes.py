@@ -16,6 +16,8 @@ from include.contracts import write_atomically
 from include.errors import ServiceError, SettingsError
 
 STOP_SECONDS = 20.0
+_CHILDREN: dict[int, subprocess.Popen] = {}
+"""What this process started itself, so that whoever stops it can also collect it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,6 @@ class Supervisor:
 
     directory: Path
     host: str
-    _children: dict[str, subprocess.Popen] = field(default_factory=dict, repr=False)
 
     def start(self, service: Service) -> None:
         """Start unless it runs already, and wait until it is ready.
@@ -52,7 +53,7 @@ class Supervisor:
             it ended or was not ready in time; names the log and shows its last lines.
         """
         if self.process(service.name) is None:
-            if ended := self._children.pop(service.name, None):
+            if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
                 ended.poll()
             self._spawn(service)
         self._await(service)
@@ -72,7 +73,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._children[service.name] = child
+        _CHILDREN[child.pid] = child
         identity = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
         write_atomically(self._pid_file(service.name), json.dumps(identity))
 
@@ -95,7 +96,7 @@ class Supervisor:
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
-        if child := self._children.pop(name, None):
+        if leader and (child := _CHILDREN.pop(leader.pid, None)):
             child.wait(timeout=STOP_SECONDS)
         self._pid_file(name).unlink(missing_ok=True)
         return leader is not None or bool(members)

@@ -49,7 +49,7 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     from include.demo.__main__ import run
     from include.demo.scenario import Script
 
-    script = Script("flight_delay", sample=int(os.environ.get("MOEBIUS_E2E_SAMPLE", "3000")))
+    script = Script("flight_delay", sample=int(os.environ.get("MOEBIUS_E2E_SAMPLE", "8000")))
     with (home.parent / "demo.log").open("w") as log:
         summary = run(script, Console(file=log, width=160))
     assert json.loads((home / "demo" / "summary.json").read_text()) == summary
@@ -59,7 +59,7 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     retrained = later[-1]
     assert retrained["decision"] in ("promote", "canary")
     assert {c["name"] for c in retrained["cells"]} == {"A", "B", "C", "D"}
-    assert retrained["differences"]["D-C"]["low"] > 0
+    assert retrained["differences"]["D-C roc_auc"]["low"] > 0
 
     served = {row["month"]: row for row in summary["months"] if row["served"]}
     last = max(served)

@@ -27,7 +27,7 @@ def spec() -> UseCase:
         {"name": f, "kind": "categorical" if f in CATEGORIES else "numeric", "from": "on_request", "bins": bins.get(f)}
         for f in FEATURES
     ]
-    content["freshness_hours"] = {}
+    content["feature_views"] = {}
     return UseCase.model_validate(content)
 
 
