@@ -96,7 +96,7 @@ class Supervisor:
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
-        if leader and (child := _CHILDREN.pop(leader.pid, None)):
+        if (known := self._identity(name)) and (child := _CHILDREN.pop(known["pid"], None)):
             child.wait(timeout=STOP_SECONDS)
         self._pid_file(name).unlink(missing_ok=True)
         return leader is not None or bool(members)
