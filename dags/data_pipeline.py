@@ -100,6 +100,10 @@ for usecase in usecases():
         doc=__doc__,
         schedule=CronPartitionTimetable(usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format="%Y-%m"),
         end_date=usecase.last_run,
-        params={"period": text_param(None, "Month", "Only for a run without a partition key, like 2013-04.", MONTH)},
+        params={
+            "period": text_param(
+                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+            )
+        },
     ):
         build(usecase)

@@ -51,6 +51,10 @@ for usecase in usecases():
         component="monitoring",
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={"period": text_param(None, "Month", "Only for a run without a partition key, like 2013-04.", MONTH)},
+        params={
+            "period": text_param(
+                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+            )
+        },
     ):
         build(usecase)

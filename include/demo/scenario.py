@@ -98,7 +98,8 @@ class Scenario:
         with self.progress.stage("alerting", f"{month.key}: alerts"):
             alerts = self._settled_alerts(month)
             self.progress.status(", ".join(sorted({a.name for a in alerts})) or "none")
-        self.memory.mark(month.key, "alerts", sorted({a.name for a in alerts}))
+        by_release = {r: sorted(a.name for a in alerts if a.release == r) for r in {a.release for a in alerts}}
+        self.memory.mark(month.key, "alerts", by_release)
         if not alerts:
             return
         title = f"{month.key}: the watcher starts retrain_trigger"

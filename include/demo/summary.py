@@ -52,7 +52,7 @@ def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str,
     rows = []
     for period, release in sorted({(f.period, f.release) for f in figures}):
         mine = {f.name: f for f in figures if (f.period, f.release) == (period, release) and not f.subject}
-        alerts = memory.get(period, {}).get("alerts", [])
+        alerts = memory.get(period, {}).get("alerts", {}).get(release, [])
         for name, served in ((spec.metrics.primary, True), (f"counterfactual_{spec.metrics.primary}", False)):
             if name in mine:
                 rows.append(_row(mine, mine[name], served, alerts if served else []))

@@ -26,14 +26,14 @@ FIGURES = [
 
 
 def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_would_have_scored() -> None:
-    rows = summary.months(SPEC, FIGURES, {"2013-07": {"alerts": ["MoebiusFeatureDrift"]}})
+    rows = summary.months(SPEC, FIGURES, {"2013-07": {"alerts": {"r0002": ["MoebiusFeatureDrift"]}}})
     assert [(r["release"], r["served"], r["value"], r["n"]) for r in rows] == [
         ("r0001", True, 0.68, 20),
         ("r0001", False, 0.67, 80),
         ("r0002", True, 0.72, 80),
     ]
     assert [r["drifted_features"] for r in rows] == [None, None, 3]
-    assert [r["alerts"] for r in rows] == [["MoebiusFeatureDrift"], [], ["MoebiusFeatureDrift"]]
+    assert [r["alerts"] for r in rows] == [[], [], ["MoebiusFeatureDrift"]]
 
 
 def test_the_gain_is_told_on_the_same_requests() -> None:
