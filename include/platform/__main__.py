@@ -20,7 +20,6 @@ def main(verb: str) -> int:
             console.print(f"stopped: {', '.join(platform.down()) or 'nothing was running'}")
         else:
             console.print(platform.table())
-            return 0 if platform.complete() else 3
     except MoebiusError as error:
         console.print(f"[red]{type(error).__name__}:[/] {error}", highlight=False)
         return 1

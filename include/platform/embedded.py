@@ -43,9 +43,6 @@ class Platform:
         """Stop everything that ``up`` started, last first; the names of what ran."""
         return [s.name for s in reversed(self.services) if self.supervisor.stop(s.name)]
 
-    def complete(self) -> bool:
-        return all(self.supervisor.process(s.name) for s in self.services)
-
     def memory(self) -> dict[str, int]:
         """Bytes per service."""
         return {s.name: self.supervisor.memory(s.name) for s in self.services}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from include.settings import Settings, load_settings
+from tests.integration.pipeline_fixtures import free_ports
 
 pytestmark = pytest.mark.e2e
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
@@ -33,16 +33,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         left = [s.name for s in platform.services if platform.supervisor.process(s.name)]
         load_settings.cache_clear()
         assert not left, f"still running after down: {left}"
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
