@@ -10,11 +10,13 @@ import pytest
 from include.adapters.metrics_server import Prometheus, directory, firing
 from include.contracts import Alert, Figure
 from include.errors import ServiceError
+from include.usecase import load_usecase
 from tests.integration.metrics_server_fixtures import Monitored, free_port, monitored, wait_until
 
 __all__ = ["monitored"]
 pytestmark = pytest.mark.integration
-USECASE = "flight_delay"
+SPEC = load_usecase("flight_delay")
+USECASE = SPEC.name
 
 
 def figure(name: str, value: float, period: str = "2013-06", subject: str = "") -> Figure:
@@ -36,7 +38,7 @@ def test_an_alert_fires_for_the_newest_period_and_resolves_when_the_next_one_is_
     assert (alert.name, alert.severity, alert.value) == ("MoebiusPerformanceLoss", "retrain", 2.0)
     assert (alert.usecase, alert.release, alert.period) == (USECASE, "r0001", "2013-06")
     assert "lost more than" in alert.summary
-    assert "in 2 of the last 3 periods" in alert.summary
+    assert f"in 2 of the last {SPEC.monitoring.windows.of} periods" in alert.summary
     assert alert in asyncio.run(firing(monitored.settings.prometheus_url))
     assert server.alerts("another") == []
     monitored.figures.append(figure("breached_windows", 1, "2013-07"))
