@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,13 +112,23 @@ def judge_rollout(spec: UseCase, services: Services, release: str) -> Judgement:
             raise RolloutAbortedError(f"not judged: {judgement.reason}. The champion keeps serving")
 
 
-def promote_release(spec: UseCase, services: Services, release: str, reason: str = "") -> None:
-    """All traffic to the release; its model gets the alias ``champion``."""
+def promote_release(
+    spec: UseCase,
+    services: Services,
+    release: str,
+    transition: Callable[[RolloutState, str], RolloutState] = rollout.promote,
+) -> None:
+    """All traffic to the release; its model gets the alias ``champion``.
+
+    A run that was killed after it wrote the state finishes here: the server is made to follow in any case.
+    """
     state = services.rollout_state(spec)
     if state is None:
         _switch(spec, services, rollout.first(spec, release))
     elif state.weights != {release: 1.0}:
-        _switch(spec, services, rollout.promote(state, release, reason))
+        _switch(spec, services, transition(state, release))
+    else:
+        _follow(spec, services, state)
     model_version = services.releases.get(spec.name, release).model_version
     services.tracker.set_alias(spec.name, "champion", model_version)
     stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -135,8 +145,12 @@ def abort_rollout(spec: UseCase, services: Services) -> str:
 
 
 def _switch(spec: UseCase, services: Services, state: RolloutState) -> int:
-    """Write the state and wait until the server follows it, installing the stable name when it is not there."""
     rollout.write(services.rollout_file(spec), state)
+    return _follow(spec, services, state)
+
+
+def _follow(spec: UseCase, services: Services, state: RolloutState) -> int:
+    """Wait until the server follows the written state, installing the stable name when it is not there."""
     _ensure_pipeline(spec, services)
     rollout.confirm(lambda: services.served_generation(spec), state.generation, services.settings.serving_timeout)
     return state.generation

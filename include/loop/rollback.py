@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from include.deployment import release
+from include.deployment import release, rollout
 from include.errors import NotFoundError
 from include.loop.deployment import promote_release
 from include.services import Services
@@ -34,4 +34,4 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
 
 
 def restore_release(spec: UseCase, services: Services, name: str, reason: str) -> None:
-    promote_release(spec, services, name, reason=f"rolled back to {name}: {reason}")
+    promote_release(spec, services, name, lambda state, release: rollout.roll_back(state, release, reason))

@@ -14,11 +14,15 @@ from include.adapters.metrics_server import Prometheus
 from include.contracts import Judgement
 from include.deployment import packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
-from include.settings import ROOT
+from include.loop import deployment
+from include.services import Services
+from include.settings import ROOT, Settings
+from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
     SPEC,
     Load,
     Serving,
+    bare_serving,
     dataset_ref,
     prometheus,
     request_rows,
@@ -29,7 +33,7 @@ from tests.integration.pipeline_fixtures import (
 )
 
 pytestmark = pytest.mark.integration
-__all__ = ["prometheus", "serving"]
+__all__ = ["bare_serving", "mlflow", "prometheus", "serving"]
 
 FIRST, SECOND = "r0001", "r0002"
 
@@ -184,3 +188,19 @@ def test_a_model_whose_onnx_answers_differently_is_not_packaged(tmp_path: Path) 
             baseline={},
             staging=tmp_path / "release",
         )
+
+
+def test_a_first_promotion_killed_after_the_state_was_written_is_finished_by_its_repetition(
+    bare_serving: Serving, mlflow: Settings
+) -> None:
+    bare_serving.start()
+    bare_serving.fill_online_store()
+    name = bare_serving.release(1).name
+    services = Services(bare_serving.settings.model_copy(update={"mlflow_port": mlflow.mlflow_port}))
+    services.tracker.log_training(SPEC.name, dataset_ref(), b"model", {}, {}, {})
+    rollout.write(bare_serving.rollout_file, rollout.first(SPEC, name))  # killed here: no pipeline is loaded yet
+    deployment.promote_release(SPEC, services, name)
+    rows = request_rows(requests_frame(3))
+    assert {a["release"] for a in bare_serving.server.infer(SPEC.name, rows)} == {name}
+    assert services.tracker.alias(SPEC.name, "champion") == 1
+    assert rollout.read(bare_serving.rollout_file).generation == 1
