@@ -10,7 +10,7 @@ import httpx
 
 from include.contracts import write_atomically
 from include.platform.processes import Service
-from include.settings import ROOT, Settings
+from include.settings import ROOT, Settings, inherited_environment
 
 
 def airflow_service(settings: Settings) -> Service:
@@ -60,12 +60,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         "TRIGGERER__DEFAULT_CAPACITY": "100",
     }
+    inherited = inherited_environment()
     return {
-        **os.environ,
+        **inherited,
         **{f"AIRFLOW__{key}": value for key, value in airflow.items()},
         "AIRFLOW_HOME": str(settings.airflow_home),
         "PYTHONPATH": str(ROOT),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}",
         **settings.variables(),
         "NO_PROXY": "*",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads of a fit that wait must not spin: the cores are shared

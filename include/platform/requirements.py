@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from include.errors import MoebiusError, SettingsError
-from include.settings import load_settings
+from include.settings import inherited_environment, load_settings
 
 INSTALLERS = {
     "apt-get": "apt-get install -y --no-install-recommends prometheus",
@@ -32,7 +32,7 @@ def ensure_prometheus() -> str:
     if manager != "apt-get" or os.geteuid() != 0:
         raise SettingsError(advice)
     print("installing Prometheus from the system's packages", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {**inherited_environment(), "DEBIAN_FRONTEND": "noninteractive"}
     for command in ("apt-get update -q", INSTALLERS["apt-get"]):
         done = subprocess.run(command.split(), env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -1,6 +1,5 @@
 """How MLflow, Triton, the exporter and Prometheus are started; each adapter knows its own server."""
 
-import os
 import sys
 
 import httpx
@@ -9,7 +8,7 @@ from include.adapters import metrics_server, model_server
 from include.adapters.experiment_server import mlflow_server
 from include.operations import alerts
 from include.platform.processes import Service
-from include.settings import ROOT, Settings
+from include.settings import ROOT, Settings, inherited_environment
 from include.usecase import load_usecase, usecase_names
 
 
@@ -47,7 +46,7 @@ def exporter_service(settings: Settings) -> Service:
     return Service(
         name="exporter",
         argv=[sys.executable, "-m", "include.platform.exporter"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **settings.variables()},
+        env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
         ports={"exporter_port": settings.exporter_port},
         ready=lambda: _answers(f"http://{settings.host}:{settings.exporter_port}/metrics"),
         address=f"http://{settings.host}:{settings.exporter_port}/metrics",
@@ -60,7 +59,7 @@ def prometheus_service(settings: Settings) -> Service:
     return Service(
         name="prometheus",
         argv=metrics_server.command(settings),
-        env=dict(os.environ),
+        env=inherited_environment(),
         ports={"prometheus_port": settings.prometheus_port},
         ready=lambda: metrics_server.ready(settings),
         address=settings.prometheus_url,
