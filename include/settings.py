@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MOEBIUS_", frozen=True, extra="ignore")
 
+    environment: Literal["prod", "dev"] = Field(default="prod", description="prod: all data; dev: a handed-over sample")
     home: Path = Field(default=ROOT / "var", description="root of all state")
     host: str = Field(default="127.0.0.1", description="address every embedded service binds to")
     airflow_port: int = Field(default=8080, description="Airflow UI and REST")
@@ -33,6 +35,11 @@ class Settings(BaseSettings):
     triton_http_port: int = Field(default=8000, description="Triton HTTP")
     triton_grpc_port: int = Field(default=8001, description="Triton gRPC")
     triton_metrics_port: int = Field(default=8002, description="Triton metrics")
+    redis_port: int = Field(default=6379, description="Redis: event streams, and the online store when it is redis")
+    redis_binary: str = Field(default="redis-server", description="the Redis executable")
+    redis_url: str = Field(default="", description="a Redis of your own; empty: the embedded one")
+    online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="where online features are")
+    memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; beyond it spills to disk")
     triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
     airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
@@ -65,6 +72,10 @@ class Settings(BaseSettings):
     @property
     def prometheus_url(self) -> str:
         return f"http://{self.host}:{self.prometheus_port}"
+
+    @property
+    def redis_address(self) -> str:
+        return self.redis_url or f"redis://{self.host}:{self.redis_port}/0"
 
     @property
     def triton_grpc(self) -> str:

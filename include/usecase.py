@@ -42,10 +42,55 @@ class Event(Part):
 
 
 class Source(Part):
-    """One raw table: the columns it must have, and how many earlier periods its features look back."""
+    """One raw table: where it comes from, the contract its columns must keep, and how its rows are cut by time.
 
-    required: list[str] = Field(min_length=1)
+    ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
+    is read whole (a reference table). Rows that arrive up to ``late_days`` after their period are still looked
+    for. ``history`` is how many earlier periods its features look back.
+    """
+
+    connector: Name
+    options: dict[str, Any] = {}
+    columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
+    key: list[str] = Field(min_length=1)
+    time: str | None = None
+    timezone: str = "UTC"
+    late_days: int = Field(default=0, ge=0)
     history: int = Field(default=0, ge=0)
+    owner: str | None = None
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Self:
+        named = [*self.key, *([self.time] if self.time else [])]
+        if missing := [c for c in named if c not in self.columns]:
+            raise ValueError(f"key and time name the columns {missing}; the source has {sorted(self.columns)}")
+        return self
+
+    @property
+    def required(self) -> list[str]:
+        """The columns that must be there, in order; what else a source delivers is left behind."""
+        return list(self.columns)
+
+
+class TableSpec(Part):
+    """What a published table is: its meaning and its columns', for the catalog."""
+
+    description: str
+    columns: dict[str, str] = {}
+
+
+class StreamSpec(Part):
+    """Events that keep a feature view current between two batch runs.
+
+    An event is one raw row of ``source``; ``id`` are the fields that make it unique, ``key`` the fields whose
+    events must be seen together, for ``window_hours`` back.
+    """
+
+    source: Name
+    id: list[str] = Field(min_length=1)
+    key: list[str] = Field(min_length=1)
+    window_hours: int = Field(ge=0)
 
 
 class EntitySpec(Part):
@@ -170,7 +215,49 @@ class Retrain(Part):
 
 
 class Retention(Part):
+    """How long things are kept; what is pinned or a registered model was trained on is never expired."""
+
     predictions_periods: int = Field(ge=1)
+    snapshots_days: int = Field(default=365, ge=1)
+
+
+class ColumnPrivacy(Part):
+    """The privacy class of a column name, the same in every table, and what ingestion does to its values.
+
+    ``keep_last``: characters that ``mask`` leaves; ``step``: what ``generalise`` rounds down to (a number, or
+    ``month``/``year`` for a time).
+    """
+
+    level: Literal["public", "internal", "personal"] = Field(alias="class")
+    treatment: Literal["keep", "pseudonymise", "mask", "generalise", "drop"] = "keep"
+    keep_last: int = Field(default=0, ge=0)
+    step: float | Literal["month", "year"] | None = None
+
+    @model_validator(mode="after")
+    def _treated(self) -> Self:
+        if self.level == "personal" and self.treatment == "keep":
+            raise ValueError("a personal column needs a treatment: pseudonymise, mask, generalise or drop")
+        if (self.treatment == "generalise") != (self.step is not None):
+            raise ValueError("'step' belongs to the treatment generalise, which needs it")
+        return self
+
+
+class Privacy(Part):
+    """Privacy classes by column name; ``default`` is the class of every other column.
+
+    ``subject`` is the entity whose data can be deleted on demand.
+    """
+
+    default: Literal["public", "internal"] = "internal"
+    columns: dict[str, ColumnPrivacy] = {}
+    subject: Name | None = None
+
+
+class HandOver(Part):
+    """What may leave the prod environment for dev: nothing, unless allowed; then this share of the events."""
+
+    allowed: bool = False
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
 
 
 class UseCase(Part):
@@ -198,7 +285,10 @@ class UseCase(Part):
     rollout: Rollout
     monitoring: Monitoring
     retrain: Retrain
-    privacy: dict[Name, Literal["public", "internal", "personal"]] = {}
+    tables: dict[Name, TableSpec] = {}
+    streams: dict[Name, StreamSpec] = {}
+    privacy: Privacy = Privacy()
+    hand_over: HandOver = HandOver()
     retention: Retention
 
     @model_validator(mode="after")
@@ -218,6 +308,14 @@ class UseCase(Part):
             )
         if missing := [v.entity for v in self.feature_views.values() if v.entity not in self.entities]:
             raise ValueError(f"feature_views name the entities {missing}; there are {sorted(self.entities)}")
+        if missing := [v for v in self.streams if v not in self.feature_views]:
+            raise ValueError(f"streams keep the views {missing} current; there are {sorted(self.feature_views)}")
+        if missing := [s.source for s in self.streams.values() if s.source not in self.sources]:
+            raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
+        if self.privacy.subject not in (None, *self.entities):
+            raise ValueError(
+                f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
+            )
         return self
 
     @property

@@ -7,14 +7,20 @@ from rich.table import Table
 
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
-from include.platform.servers import exporter_service, mlflow_service, prometheus_service, triton_service
+from include.platform.servers import (
+    exporter_service,
+    mlflow_service,
+    prometheus_service,
+    redis_service,
+    triton_service,
+)
 from include.settings import Settings
 
 MIB = 1024 * 1024
 
 
 class Platform:
-    """MLflow, Triton, the metrics exporter, Prometheus and Airflow on one machine.
+    """Redis, MLflow, Triton, the metrics exporter, Prometheus and Airflow on one machine.
 
     ``up`` is idempotent: what runs already is left alone.
     """
@@ -23,6 +29,7 @@ class Platform:
         self.settings = settings
         self.supervisor = Supervisor(settings.home / "platform", settings.host)
         self.services: list[Service] = [
+            *([] if settings.redis_url else [redis_service(settings)]),
             mlflow_service(settings),
             triton_service(settings),
             exporter_service(settings),

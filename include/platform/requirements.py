@@ -1,4 +1,4 @@
-"""Before anything starts: what pip cannot install. Prometheus comes from the system's packages."""
+"""Before anything starts: what pip cannot install. Prometheus and Redis come from the system's packages."""
 
 import os
 import shutil
@@ -6,46 +6,53 @@ import subprocess
 import sys
 
 from include.errors import MoebiusError, SettingsError
-from include.settings import inherited_environment, load_settings
+from include.settings import Settings, inherited_environment, load_settings
 
 INSTALLERS = {
-    "apt-get": "apt-get install -y --no-install-recommends prometheus",
-    "dnf": "dnf install -y prometheus",
-    "apk": "apk add prometheus",
+    "apt-get": "apt-get install -y --no-install-recommends",
+    "dnf": "dnf install -y",
+    "apk": "apk add",
 }
+PACKAGES = {"prometheus_binary": "prometheus", "redis_binary": "redis-server"}
+OTHER_NAMES = {"dnf": {"redis-server": "redis"}, "apk": {"redis-server": "redis"}}
 
 
-def ensure_prometheus() -> str:
-    """Path of the Prometheus executable, installing it when it is missing and may be.
+def ensure(settings: Settings) -> None:
+    """Install every server program that is missing, when that may be done here.
 
     Raises
     ------
     SettingsError
-        it is missing and cannot be installed here; says what to type.
+        one is missing and cannot be installed here; says what to type.
     """
-    binary = load_settings().prometheus_binary
-    if found := shutil.which(binary):
-        return found
-    manager = next((name for name in INSTALLERS if shutil.which(name)), None)
-    way = f"`sudo {INSTALLERS[manager]}`" if manager else "your system's package manager"
-    advice = f"{binary!r} is not on PATH: install Prometheus with {way}, or set MOEBIUS_PROMETHEUS_BINARY"
-    if manager != "apt-get" or os.geteuid() != 0:
+    missing = {s: p for s, p in PACKAGES.items() if not shutil.which(getattr(settings, s))}
+    if not missing:
+        return
+    packages, advice = list(missing.values()), _advice(missing)
+    if not shutil.which("apt-get") or os.geteuid() != 0:
         raise SettingsError(advice)
-    print("installing Prometheus from the system's packages", flush=True)
+    print(f"installing {' and '.join(packages)} from the system's packages", flush=True)
     environment = {**inherited_environment(), "DEBIAN_FRONTEND": "noninteractive"}
-    for command in ("apt-get update -q", INSTALLERS["apt-get"]):
+    for command in ("apt-get update -q", f"{INSTALLERS['apt-get']} {' '.join(packages)}"):
         done = subprocess.run(command.split(), env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SettingsError(f"`{command}` failed: {done.stderr.strip()[-500:]}. {advice}")
-    if shutil.which("systemctl"):  # the package starts a server of its own on our port
-        subprocess.run(["systemctl", "disable", "--now", "prometheus"], capture_output=True, check=False)
-    if not (found := shutil.which(binary)):
-        raise SettingsError(advice)
-    return found
+    if shutil.which("systemctl"):  # the packages start servers of their own on our ports
+        subprocess.run(["systemctl", "disable", "--now", *packages], capture_output=True, check=False)
+    if still := [s for s in missing if not shutil.which(getattr(settings, s))]:
+        raise SettingsError(f"{still} are not on PATH after the installation. {advice}")
+
+
+def _advice(missing: dict[str, str]) -> str:
+    manager = next((name for name in INSTALLERS if shutil.which(name)), None)
+    names = " ".join(OTHER_NAMES.get(manager or "", {}).get(p, p) for p in missing.values())
+    way = f"`sudo {INSTALLERS[manager]} {names}`" if manager else f"your system's package manager ({names})"
+    variables = ", ".join(f"MOEBIUS_{s.upper()}" for s in missing)
+    return f"{', '.join(missing.values())} not found on PATH: install with {way}, or say where with {variables}"
 
 
 if __name__ == "__main__":
     try:
-        ensure_prometheus()
+        ensure(load_settings())
     except MoebiusError as error:
         sys.exit(f"{type(error).__name__}: {error}")

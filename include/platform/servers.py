@@ -4,7 +4,7 @@ import sys
 
 import httpx
 
-from include.adapters import metrics_server, model_server
+from include.adapters import metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
 from include.operations import alerts
 from include.platform.processes import Service
@@ -39,6 +39,18 @@ def triton_service(settings: Settings) -> Service:
         ready=lambda: _answers(f"http://{settings.triton_http}/v2/health/ready"),
         address=f"grpc {settings.triton_grpc}",
         prepare=lambda: model_server.clear_shared_memory(settings),
+    )
+
+
+def redis_service(settings: Settings) -> Service:
+    return Service(
+        name="redis",
+        argv=redis_server.command(settings),
+        env=inherited_environment(),
+        ports={"redis_port": settings.redis_port},
+        ready=lambda: redis_server.ready(settings),
+        address=settings.redis_address,
+        prepare=lambda: redis_server.directory(settings).mkdir(parents=True, exist_ok=True),
     )
 
 

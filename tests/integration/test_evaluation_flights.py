@@ -27,7 +27,7 @@ def spec() -> UseCase:
         {"name": f, "kind": "categorical" if f in CATEGORIES else "numeric", "from": "on_request", "bins": bins.get(f)}
         for f in FEATURES
     ]
-    content["feature_views"] = {}
+    content["feature_views"] = content["streams"] = {}
     return UseCase.model_validate(content)
 
 
