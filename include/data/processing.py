@@ -1,9 +1,14 @@
 """Clean the staged raw tables and build the features, with the use case's own Ibis expressions on DuckDB."""
 
 import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 
 from include.contracts import Period
@@ -12,12 +17,23 @@ from include.data import versioning
 from include.ports import Lake
 from include.usecase import UseCase
 
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
 log = logging.getLogger(__name__)
 
 
-def build(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path | None = None) -> dict[str, int]:
+def build(
+    spec: UseCase,
+    period: Period,
+    staging: Path,
+    lake: Lake,
+    snapshots: Path | None = None,
+    memory_limit: str = "4GB",
+) -> dict[str, int]:
     """Raw tables of the staging directory → its processed tables and feature views; returns rows per table.
 
+    Everything streams from file to file; what exceeds ``memory_limit`` spills into the staging directory.
     Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
     versions that are published there, else at the lake's newest. A period without a predecessor is
     built without one, and says so in the log.
@@ -27,20 +43,33 @@ def build(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: P
     NotFoundError
         nothing is staged, or the raw gate refused it.
     """
-    import ibis
-
     features = import_module(f"include.usecases.{spec.name}.features")
-    connection = ibis.duckdb.connect()
+    with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
+        raw = {t: connection.read_parquet(stage.path(staging, stage.RAW, t)) for t in spec.sources}
+        # written once: the feature views are built on these rows, not on the raw files again
+        cleaned = _write(connection, features.process(raw), aside)
+        earlier = {name: ibis.memtable(rows) for name, rows in _history(spec, period, lake, snapshots).items()}
+        _write(connection, features.build(cleaned, period, earlier), aside)
+    return stage.counts(staging, stage.TABLES)
+
+
+@contextmanager
+def _engine(spill: Path, memory_limit: str) -> "Iterator[Backend]":
+    """DuckDB in UTC, within its memory."""
+    connection = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=str(spill))
     connection.raw_sql("SET TimeZone = 'UTC'")
-    raw = {t: connection.read_parquet(stage.path(staging, stage.RAW, t)) for t in spec.sources}
-    cleaned = features.process(raw)
-    # computed once: the feature views are built on these rows, not on the raw files again
-    kept = {name: connection.create_table(name, table) for name, table in cleaned.items()}
-    earlier = _history(spec, period, lake, snapshots)
-    past = {name: ibis.memtable(rows) for name, rows in earlier.items()}
-    views = features.build(kept, period, past)
-    rows = {name: table.to_pyarrow() for name, table in (kept | views).items()}
-    return stage.replace(staging, stage.TABLES, rows)
+    try:
+        yield connection
+    finally:
+        connection.disconnect()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path) -> dict[str, ibis.Table]:
+    """Evaluate each table into its file; the same tables, read from there."""
+    for name, table in tables.items():
+        connection.to_parquet(table, directory / f"{name}.parquet")
+    return {name: connection.read_parquet(directory / f"{name}.parquet") for name in tables}
 
 
 def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Path | None) -> dict[str, pa.Table]:

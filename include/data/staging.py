@@ -4,7 +4,8 @@ Nothing downstream reads it; each step replaces its own part in one rename.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -17,16 +18,28 @@ RAW = "raw"
 TABLES = "tables"
 
 
-def replace(staging: Path, part: str, tables: Mapping[str, pa.Table]) -> dict[str, int]:
-    """Replace one part with these tables, in one step; returns rows per table."""
+@contextmanager
+def writing(staging: Path, part: str) -> Iterator[Path]:
+    """A directory aside to write ``<table>.parquet`` files into; it takes the part's place when the block ends well."""
     aside = staging / f".{part}.aside"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for name, rows in tables.items():
-        pq.write_table(rows, aside / f"{name}.parquet")
+    yield aside
     shutil.rmtree(staging / part, ignore_errors=True)
     aside.rename(staging / part)
-    return {name: rows.num_rows for name, rows in tables.items()}
+
+
+def replace(staging: Path, part: str, tables: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Replace one part with these tables, in one step; returns rows per table."""
+    with writing(staging, part) as aside:
+        for name, rows in tables.items():
+            pq.write_table(rows, aside / f"{name}.parquet")
+    return counts(staging, part)
+
+
+def counts(staging: Path, part: str) -> dict[str, int]:
+    """Rows per staged table, from the files' metadata."""
+    return {table: pq.read_metadata(path(staging, part, table)).num_rows for table in names(staging, part)}
 
 
 def path(staging: Path, part: str, table: str) -> Path:

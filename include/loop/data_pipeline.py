@@ -21,7 +21,8 @@ def gate(spec: UseCase, services: Services, period: Period, run: str, name: Lite
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
-    return processing.build(spec, period, services.staging(spec, run), services.lake, services.snapshots(spec))
+    staging, snapshots = services.staging(spec, run), services.snapshots(spec)
+    return processing.build(spec, period, staging, services.lake, snapshots, services.settings.memory_limit)
 
 
 def publish(spec: UseCase, services: Services, period: Period, run: str) -> SnapshotRef:
