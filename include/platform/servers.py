@@ -17,7 +17,7 @@ def mlflow_service(settings: Settings) -> Service:
     return Service(
         name="mlflow",
         argv=argv,
-        env=env,
+        env={**inherited_environment(), **env},
         ports={"mlflow_port": settings.mlflow_port},
         ready=lambda: _answers(f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"),
         address=settings.mlflow_url,
