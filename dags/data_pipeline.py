@@ -1,7 +1,8 @@
 """# Data pipeline
 
 Brings one month from the source to the feature store: collect, gate the raw data, process and build
-features, gate the features, publish the snapshot, offline store, online store.
+features, gate the features, publish the snapshot, offline store, online store. Beside that it looks back for
+rows that came late for the months before, and runs published months that changed again.
 
 **Runs** on the 1st of the following month by the use case's schedule; by hand or as a backfill with
 the month as *partition key* (`2013-04`) or as `period` in the form.
@@ -10,7 +11,9 @@ the month as *partition key* (`2013-04`) or as `period` in the form.
 
 | task | means | do |
 |---|---|---|
-| `collect` | the source has no such month, or a file is corrupt or has other columns | deliver a good file to `var/landing/<use case>/<month>/<table>.csv`, run the month again |
+| `collect` | the source has no such month, is unreadable or breaks its contract (the message names source and column) | deliver a good file to `var/landing/<use case>/<month>/<table>.csv`, run the month again |
+| `collect`, retried | a database, API or object store did not answer | nothing; if it stays down, clear the task later |
+| `look_back` | a source could not be asked again for late rows; the month itself is not touched | clear the task |
 | `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`, repair, run again |
 | `publish` | a concurrent writer won | it retries by itself; the previous snapshot stays readable |
 | `materialize` | the online store could not be written | clear the task; it is safe to repeat |
@@ -18,12 +21,16 @@ the month as *partition key* (`2013-04`) or as `period` in the form.
 Repeating a month is always safe: the same data gives the same snapshot.
 """
 
-from airflow.sdk import CronPartitionTimetable, chain
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import CronPartitionTimetable, Param, chain
 
 from include.orchestration import assets
 from include.orchestration.dags import (
     MONTH,
     NO_RETRY,
+    connected_services,
     emit_period,
     moebius_dag,
     run_key,
@@ -35,60 +42,58 @@ from include.orchestration.dags import (
 from include.usecase import UseCase
 
 
+def loop() -> Any:
+    from include.loop import data_pipeline  # loads what reads and writes data: not at parse time
+
+    return data_pipeline
+
+
 def build(spec: UseCase) -> None:
     features = assets.features(spec.name)
 
-    @step(**NO_RETRY)
+    @step()
     def collect() -> dict[str, int]:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        return data_pipeline.collect(spec, services(), run_period(), run_key())
+        return loop().collect(spec, connected_services(), run_period(), run_key())
 
     @step(**NO_RETRY)
     def gate_raw() -> dict:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        return data_pipeline.gate(spec, services(), run_period(), run_key(), "raw").json_dict()
+        return loop().gate(spec, connected_services(), run_period(), run_key(), "raw").json_dict()
 
     @step()
     def build_features() -> dict[str, int]:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        return data_pipeline.build_features(spec, services(), run_period(), run_key())
+        return loop().build_features(spec, connected_services(), run_period(), run_key())
 
     @step(**NO_RETRY)
     def gate_features() -> dict:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        return data_pipeline.gate(spec, services(), run_period(), run_key(), "features").json_dict()
+        return loop().gate(spec, connected_services(), run_period(), run_key(), "features").json_dict()
 
     @step()
     def publish() -> dict:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        return data_pipeline.publish(spec, services(), run_period(), run_key()).json_dict()
+        return loop().publish(spec, connected_services(), run_period(), run_key()).json_dict()
 
     @step()
     def offline_store() -> None:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        data_pipeline.store_offline(spec, services(), run_period())
+        loop().store_offline(spec, connected_services(), run_period())
 
     @step(outlets=[features])
     def materialize() -> None:
-        from include.loop import data_pipeline
-        from include.services import services
-
-        data_pipeline.materialize(spec, services(), run_period(), run_key())
+        loop().materialize(spec, connected_services(), run_period(), run_key())
         emit_period(features)
 
-    chain(collect(), gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize())
+    @step()
+    def look_back(params: dict | None = None) -> list[dict]:
+        wanted = (params or {})["look_back"]
+        return loop().look_back(spec, connected_services(), run_period(), run_key()) if wanted else []
+
+    collected, late = collect(), look_back()
+    chain(collected, gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize())
+    chain(collected, late)
+    TriggerDagRunOperator.partial(
+        task_id="run_late_months_again",
+        trigger_dag_id=f"{spec.name}.data_pipeline",
+        skip_when_already_exists=True,
+        max_active_tis_per_dagrun=1,  # one after the other: a month is built on the ones before it
+    ).expand_kwargs(late)
 
 
 for usecase in usecases():
@@ -103,7 +108,13 @@ for usecase in usecases():
         params={
             "period": text_param(
                 None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
-            )
+            ),
+            "look_back": Param(
+                True,
+                type="boolean",
+                title="Look for late rows",
+                description="Ask the sources again for the last days of the month before; run it again if they changed.",
+            ),
         },
     ):
         build(usecase)

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -57,6 +58,35 @@ class Period(Record):
             months.append(one)
             one = one.shift(1)
         return months
+
+
+class Window(Record):
+    """Event times from ``start`` to before ``end``, aware, in the time zone of the source."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of_month(cls, period: Period, timezone: str) -> Self:
+        """The month by the local calendar: from local midnight to local midnight."""
+        zone = ZoneInfo(timezone)
+        return cls(start=period.start.replace(tzinfo=zone), end=period.end.replace(tzinfo=zone))
+
+    @property
+    def periods(self) -> list[str]:
+        """Keys of the local months that it touches."""
+        last = (self.end - timedelta(microseconds=1)).strftime("%Y-%m")
+        return [period.key for period in Period.between(self.start.strftime("%Y-%m"), last)]
+
+    def utc(self) -> tuple[datetime, datetime]:
+        return self.start.astimezone(UTC), self.end.astimezone(UTC)
+
+    def bounds(self, zoned: bool, without_zone: str) -> tuple[datetime, datetime] | None:
+        """Start and end as a column holds them; None when nobody said how times without zone are read."""
+        start, end = (self.start, self.end) if without_zone == "local" and not zoned else self.utc()
+        if zoned:
+            return start, end
+        return None if without_zone == "refuse" else (start.replace(tzinfo=None), end.replace(tzinfo=None))
 
 
 class TableRef(Record):

@@ -1,14 +1,36 @@
 """What the steps need of outside systems; each adapter in ``include/adapters`` fulfils one of these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Alert, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef
+from include.contracts import Alert, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef, Window
+from include.usecase import Source, UseCase
+
+Batch: TypeAlias = "pa.RecordBatch | Mapping[str, Sequence[Any]]"
+"""Rows as a connector gives them: a record batch, or columns of Python values."""
+
+Treat = Callable[[str, pa.RecordBatch], pa.RecordBatch]
+"""What is done to each batch of a raw table before anything is written."""
+
+
+class SourceConnector(Protocol):
+    """Reads one raw table of an outside system, a bounded number of rows at a time."""
+
+    def read(self, source: Source, window: Window | None) -> Iterator[Batch]:
+        """All rows whose ``source.time`` is in the window, asked for there; it may give more rows, never fewer.
+
+        Raises SourceError for what is wrong with the data, ServiceError when a retry may help.
+        """
+
+
+class Connect(Protocol):
+    def __call__(self, spec: UseCase, table: str, delivered: Path | None) -> SourceConnector:
+        """The connector of a raw table, or of the file that was delivered in its place."""
 
 
 class Lake(Protocol):

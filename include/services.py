@@ -1,15 +1,18 @@
 """Composition root: settings → adapters, and where each use case keeps its state; nothing opens before first use."""
 
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
+from pydantic import ValidationError
 
 from include.contracts import Figure, GateResult, ReleaseRef, RetrainPlan, RolloutState, SnapshotRef, Verdict
-from include.errors import NotFoundError
-from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, Validator
-from include.settings import Settings, load_settings
+from include.errors import NotFoundError, SpecError
+from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
+from include.settings import Settings, load_settings, resolve
 from include.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
@@ -17,11 +20,21 @@ if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.prediction_log import PredictionSpool
 
 
+OWN = "own"
+CONNECTORS = {
+    "file": "include.adapters.file_source.FileSource",
+    "sql": "include.adapters.sql_source.SqlSource",
+    "http": "include.adapters.http_source.HttpSource",
+}
+"""What ``sources.<table>.connector`` may say: name → class. ``own`` is the use case's own ``source.py``."""
+
+
 class Services:
     """The outside systems of one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, resolve: Callable[[str], str] = resolve) -> None:
         self.settings = settings
+        self.resolve = resolve  # puts ``${NAME}`` of a source's options in clear
 
     # -- adapters
     @cached_property
@@ -59,6 +72,23 @@ class Services:
         from include.adapters.release_store import DirectoryReleases
 
         return DirectoryReleases(self.settings.releases)
+
+    def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> SourceConnector:
+        """The connector of a raw table, or of the file that was delivered in its place.
+
+        Raises
+        ------
+        SpecError
+            no such connector, or an option that it does not know.
+        """
+        source = spec.sources[table]
+        if delivered:
+            said = source.options if source.connector == "file" else {}
+            options = {k: v for k, v in said.items() if k in ("null_values", "delimiter")} | {"path": str(delivered)}
+            return _connector(f"{spec.name}: {delivered.name}", "file", options, str)
+        if source.connector == OWN:
+            return cast(SourceConnector, import_module(f"include.usecases.{spec.name}.source"))
+        return _connector(f"{spec.name}: sources.{table}", source.connector, source.options, self.resolve)
 
     def model_server(self, spec: UseCase) -> "TritonServer":
         from include.adapters.model_server import TritonServer
@@ -143,6 +173,19 @@ class Services:
         wanted = f'moebius_rollout_generation{{usecase="{spec.name}"}}'
         values = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(wanted)]
         return int(float(values[0])) if values else None
+
+
+def _connector(place: str, name: str, options: Mapping[str, Any], resolve: Callable[[str], str]) -> SourceConnector:
+    if name not in CONNECTORS:
+        raise SpecError(f"{place}.connector = {name!r}: there are {', '.join([*CONNECTORS, OWN])}")
+    path, kind = CONNECTORS[name].rsplit(".", 1)
+    module = import_module(path)
+    try:
+        return getattr(module, kind)(module.Options.model_validate(options), resolve)
+    except ValidationError as error:
+        allowed = ", ".join(module.Options.model_fields)
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
+        raise SpecError(f"{place}.options: {faults}. The connector {name!r} knows: {allowed}") from None
 
 
 @lru_cache

@@ -5,6 +5,7 @@ below ``var/``.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from include.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
 
 
 class Settings(BaseSettings):
@@ -145,6 +147,27 @@ def load_settings() -> Settings:
             f"MOEBIUS_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
         )
         raise SettingsError(f"unusable settings: {faults}") from error
+
+
+def resolve(text: str) -> str:
+    """The text with each ``${NAME}`` replaced by that environment variable: so secrets stay out of the spec.
+
+    ``${connection:NAME}`` is the URI of the Airflow connection that ``AIRFLOW_CONN_<NAME>`` holds.
+
+    Raises
+    ------
+    SettingsError
+        the variable is not set.
+    """
+    return REFERENCE.sub(_variable, text)
+
+
+def _variable(match: re.Match[str]) -> str:
+    connection, name = match.groups()
+    variable = f"AIRFLOW_CONN_{name.upper()}" if connection else name
+    if variable not in os.environ:
+        raise SettingsError(f"a source needs the environment variable {variable}, which is not set; set it")
+    return os.environ[variable]
 
 
 def inherited_environment(*without: str) -> dict[str, str]:

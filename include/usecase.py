@@ -4,9 +4,10 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from include.contracts import Period
 from include.errors import SpecError
@@ -14,6 +15,7 @@ from include.errors import SpecError
 USECASES = Path(__file__).resolve().parent / "usecases"
 Share = Annotated[float, Field(ge=0, le=1)]
 Month = Annotated[str, BeforeValidator(lambda key: Period(key=str(key)).key)]
+Zone = Annotated[str, AfterValidator(lambda name: ZoneInfo(name).key)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -46,7 +48,8 @@ class Source(Part):
 
     ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
     is read whole (a reference table). Rows that arrive up to ``late_days`` after their period are still looked
-    for. ``history`` is how many earlier periods its features look back.
+    for. ``history`` is how many earlier periods its features look back. ``timezone`` says whose calendar month a
+    row belongs to; ``without_zone`` whether a timestamp without an offset is refused, read as UTC, or as local there.
     """
 
     connector: Name
@@ -54,7 +57,8 @@ class Source(Part):
     columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
     key: list[str] = Field(min_length=1)
     time: str | None = None
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
+    without_zone: Literal["refuse", "utc", "local"] = "refuse"
     late_days: int = Field(default=0, ge=0)
     history: int = Field(default=0, ge=0)
     owner: str | None = None

@@ -1,44 +1,112 @@
-"""Collect the raw tables of a period into staging, exactly the columns that the spec requires."""
+"""Collect the raw tables of a period into staging, batch by batch, exactly as their contract says.
 
-from importlib import import_module
+A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.jsonl``, ``.jsonl.gz``) takes the place of
+the source for its table and period: so a late or repaired file is delivered.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Period
+from include.contracts import Period, Window
+from include.data import source_contract
 from include.data import staging as stage
-from include.errors import SourceError
-from include.usecase import UseCase
+from include.errors import MissingPeriodError, SourceError
+from include.ports import Connect, Treat
+from include.usecase import Source, UseCase
+
+DELIVERED = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
 
 
-def collect(spec: UseCase, period: Period, landing: Path, staging: Path) -> dict[str, int]:
-    """Read the use case's source and stage its tables; returns rows per table.
+def untreated(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The treatment that leaves every value as it is."""
+    return batch
 
-    ``landing`` is the use case's own (``<home>/landing/<usecase>``). Columns that the spec does not
-    require are left behind, so what is known only later cannot leak into features.
+
+def collect(
+    spec: UseCase, period: Period, landing: Path, staging: Path, connect: Connect, treat: Treat = untreated
+) -> dict[str, int]:
+    """Read the sources of a period and stage their tables; returns rows per table.
+
+    ``landing`` is the use case's own (``<home>/landing/<usecase>``). Columns that the spec does not name
+    are left behind, so what is known only later cannot leak into features; ``treat`` sees every batch
+    before anything is written.
 
     Raises
     ------
     MissingPeriodError
-        the source has nothing for the period.
+        a source has nothing for the period.
     SourceError
-        a file is unreadable, or a table or column is missing.
+        a source is unreadable or breaks its contract.
+    ServiceError
+        an outside system did not answer; a retry may help.
     """
-    source = import_module(f"include.usecases.{spec.name}.source")
-    frames = source.collect(period, landing)
-    if absent := sorted(set(spec.sources) - set(frames)):
-        raise SourceError(f"{spec.name} {period.key}: the source gave no table {absent}; it gave {sorted(frames)}")
-    return stage.replace(staging, stage.RAW, {t: _required(spec, period, t, frames[t]) for t in spec.sources})
+    tables = {t: _treated(t, batches(spec, t, period, landing, connect), treat) for t in spec.sources}
+    return stage.replace(staging, stage.RAW, tables)
 
 
-def _required(spec: UseCase, period: Period, table: str, rows: pd.DataFrame) -> pa.Table:
-    required = spec.sources[table].required
-    if missing := [c for c in required if c not in rows.columns]:
-        unexpected = [c for c in rows.columns if c not in required]
-        raise SourceError(
-            f"{spec.name} {period.key}: source {table!r} lacks the columns {missing}; beside the required ones it has "
-            f"{unexpected}. Was a column renamed? Deliver the table with its agreed columns, or change "
-            f"'sources.{table}.required' in usecase.yaml"
+def tables(spec: UseCase, period: Period, landing: Path, connect: Connect) -> dict[str, pa.Table]:
+    """The raw tables of a period, whole and untreated, in memory: for what writes nothing down."""
+    return {t: pa.Table.from_batches(batches(spec, t, period, landing, connect)) for t in spec.sources}
+
+
+def batches(
+    spec: UseCase, table: str, period: Period, landing: Path, connect: Connect, window: Window | None = None
+) -> Iterator[pa.RecordBatch]:
+    """One raw table of a period, or of a ``window`` within it, by its contract; at least one batch, maybe empty.
+
+    Raises what ``collect`` raises, while it is read.
+    """
+    source, delivered = spec.sources[table], find_delivered(table, period, landing)
+    place = f"{spec.name} {period.key}: source {table!r}"
+    month = Window.of_month(period, source.timezone) if source.time else None
+    wanted, rows = window or month, 0
+    yield _empty(source)  # so the schema is known when there are no rows
+    for one in connect(spec, table, delivered).read(source, wanted):
+        batch = source_contract.as_batch(one)
+        if delivered and month and wanted:
+            batch = source_contract.conform(place, table, source, batch, None)
+            _refuse_foreign(place, source, batch, month, delivered)
+        conforming = source_contract.conform(place, table, source, batch, wanted)
+        rows += conforming.num_rows
+        yield conforming
+    if month and not (rows or delivered or window):
+        raise MissingPeriodError(
+            f"source {table!r} has no rows for {period.key}; "
+            f"deliver {landing / period.key / f'{table}.csv'} and run the period again"
         )
-    return pa.Table.from_pandas(rows[required], preserve_index=False)
+
+
+def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
+    """The file that takes the source's place, if one was delivered.
+
+    Raises
+    ------
+    SourceError
+        several were: which one holds?
+    """
+    candidates = [landing / period.key / f"{table}.{suffix}" for suffix in DELIVERED]
+    there = [path for path in candidates if path.exists()]
+    if len(there) > 1:
+        names = [path.name for path in there]
+        raise SourceError(f"{landing / period.key} has {names} for the table {table!r}; leave the one that holds")
+    return there[0] if there else None
+
+
+def _empty(source: Source) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
+
+
+def _treated(table: str, rows: Iterator[pa.RecordBatch], treat: Treat) -> Iterator[pa.RecordBatch]:
+    return (treat(table, batch) for batch in rows)
+
+
+def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, month: Window, delivered: Path) -> None:
+    """A delivered file holds its month and nothing else: rows of another one would be lost without a word."""
+    outside = batch.num_rows - source_contract.inside(batch[source.time], month).true_count
+    if outside:
+        raise SourceError(
+            f"{place}: {outside} of {batch.num_rows} rows in {delivered} are of another month (by {source.time!r} in "
+            f"{source.timezone}); deliver each month's rows in its own directory"
+        )

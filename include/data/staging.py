@@ -4,8 +4,9 @@ Nothing downstream reads it; each step replaces its own part in one rename.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from include.errors import NotFoundError
 
 RAW = "raw"
 TABLES = "tables"
+GROUP_ROWS = 250_000
 
 
 @contextmanager
@@ -24,22 +26,55 @@ def writing(staging: Path, part: str) -> Iterator[Path]:
     aside = staging / f".{part}.aside"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    yield aside
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
     shutil.rmtree(staging / part, ignore_errors=True)
     aside.rename(staging / part)
 
 
-def replace(staging: Path, part: str, tables: Mapping[str, pa.Table]) -> dict[str, int]:
-    """Replace one part with these tables, in one step; returns rows per table."""
+def replace(staging: Path, part: str, tables: Mapping[str, pa.Table | Iterable[pa.RecordBatch]]) -> dict[str, int]:
+    """Replace one part with these tables, in one step; returns rows per table.
+
+    A table may come in batches (one at least): no more than ``GROUP_ROWS`` and a batch are in memory then.
+    """
     with writing(staging, part) as aside:
-        for name, rows in tables.items():
-            pq.write_table(rows, aside / f"{name}.parquet")
-    return counts(staging, part)
+        return {name: _write(aside / f"{name}.parquet", rows) for name, rows in tables.items()}
 
 
 def counts(staging: Path, part: str) -> dict[str, int]:
     """Rows per staged table, from the files' metadata."""
     return {table: pq.read_metadata(path(staging, part, table)).num_rows for table in names(staging, part)}
+
+
+def _write(file: Path, rows: pa.Table | Iterable[pa.RecordBatch]) -> int:
+    if isinstance(rows, pa.Table):
+        pq.write_table(rows, file)
+        return rows.num_rows
+    batches = iter(rows)
+    first = next(batches)
+    with pq.ParquetWriter(file, first.schema) as writer:
+        return sum(_write_group(writer, group) for group in _groups(chain([first], batches)))
+
+
+def _write_group(writer: pq.ParquetWriter, group: list[pa.RecordBatch]) -> int:
+    table = pa.Table.from_batches(group)
+    writer.write_table(table)
+    return table.num_rows
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Small batches together, so that a row group is worth its overhead."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= GROUP_ROWS:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def path(staging: Path, part: str, table: str) -> Path:

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 
 import ibis
 import pandas as pd
 
 from include.adapters.model_server import TritonServer
 from include.contracts import Period
-from include.errors import MoebiusError
+from include.data import ingestion
+from include.errors import MissingPeriodError, MoebiusError
 from include.services import Services
 from include.usecase import UseCase
 
@@ -64,13 +64,19 @@ class Traffic:
             client.join()
         self.seconds += time.monotonic() - begun
 
-    def _landing(self) -> Path:
-        return self.services.landing(self.spec)
+    def _cleaned(self, period: Period) -> dict[str, ibis.Table]:
+        raw = ingestion.tables(self.spec, period, self.services.landing(self.spec), self.services.connector)
+        expressions = import_module(f"include.usecases.{self.spec.name}.features")
+        return expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})
+
+    def _before(self) -> dict[str, ibis.Table]:
+        try:
+            return self._cleaned(self.period.shift(-1))
+        except MissingPeriodError:
+            return {}  # the first month has nothing to look back to
 
     def _events(self) -> pd.DataFrame:
-        raw = import_module(f"include.usecases.{self.spec.name}.source").collect(self.period, self._landing())
-        expressions = import_module(f"include.usecases.{self.spec.name}.features")
-        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
+        events = self._cleaned(self.period)["events"].to_pandas()
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=self.period.start.month)
         return events.sort_values(self.spec.event.time)
@@ -78,7 +84,7 @@ class Traffic:
     def _feed(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """(view, rows of one hour) in time order; empty when the use case streams nothing."""
         features = import_module(f"include.usecases.{self.spec.name}.features")
-        live = features.live_rows(self.period, self._landing())
+        live = features.live_rows(self._cleaned(self.period), self._before())
         for view, rows in live.items():
             for _, hour in rows.groupby("event_timestamp", sort=True):
                 yield view, hour

@@ -1,17 +1,37 @@
 """One month from the source to the feature store."""
 
+import logging
 import shutil
-from typing import Literal
+from typing import Any, Literal
 
 from include.contracts import GateResult, Period, SnapshotRef
-from include.data import ingestion, processing, quality, versioning
+from include.data import ingestion, late_data, processing, quality, versioning
 from include.services import Services
 from include.usecase import UseCase
+
+log = logging.getLogger(__name__)
 
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the month; rows per table."""
-    return ingestion.collect(spec, period, services.landing(spec), services.staging(spec, run))
+    staging = services.staging(spec, run)
+    rows = ingestion.collect(spec, period, services.landing(spec), staging, services.connector)
+    late_data.record(spec, period, staging, services.lake)
+    return rows
+
+
+def look_back(spec: UseCase, services: Services, period: Period, run: str) -> list[dict[str, Any]]:
+    """What to start for rows that came late for earlier months: run id and form of each run, in order.
+
+    The runs do not look back themselves: so late data cannot make them start each other for ever.
+    """
+    staging = services.staging(spec, f"{run}-late")
+    late = late_data.changed(spec, period, services.landing(spec), staging, services.lake, services.connector)
+    shutil.rmtree(staging, ignore_errors=True)
+    months = late_data.to_run_again(spec, period, late, services.published(spec))
+    log.info("%s %s: rows came late for %s; running again: %s", spec.name, period.key, late, months)
+    form = {"look_back": False}
+    return [{"trigger_run_id": f"late__{run}__{month}", "conf": {"period": month} | form} for month in months]
 
 
 def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:

@@ -1,16 +1,18 @@
 """What every Moebius DAG has in common: name, owner, tags, retries, form, runbook, failure meaning."""
 
 import functools
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, Connection, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from include.contracts import Period
 from include.errors import MoebiusError, NotFoundError
+from include.settings import resolve
 from include.usecase import UseCase, load_usecase, usecase_names
 
 RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
@@ -18,6 +20,9 @@ RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_
 
 NO_RETRY = {"retries": 0}
 """For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
+
+
+CONNECTION = re.compile(r"\$\{connection:(\w+)\}")
 
 
 def usecases() -> list[UseCase]:
@@ -78,6 +83,35 @@ def run_period() -> Period:
 def run_key() -> str:
     """A name for this run that is safe in paths."""
     return "".join(c if c.isalnum() else "-" for c in get_current_context()["dag_run"].run_id)
+
+
+def connected_services() -> Any:
+    """The services of this process, whose sources may also name Airflow connections of any backend."""
+    from include.services import Services
+    from include.settings import load_settings
+
+    return Services(load_settings(), resolve_reference)
+
+
+def resolve_reference(text: str) -> str:
+    """``${NAME}`` is an environment variable, ``${connection:NAME}`` the URI of an Airflow connection.
+
+    Raises
+    ------
+    NotFoundError
+        Airflow has no such connection.
+    SettingsError
+        the variable is not set.
+    """
+    return resolve(CONNECTION.sub(_connection_uri, text))
+
+
+def _connection_uri(match: re.Match[str]) -> str:
+    name = match.group(1)
+    try:
+        return Connection.get(name).get_uri()
+    except AirflowNotFoundException:
+        raise NotFoundError(f"Airflow has no connection {name!r}; make it under Admin, Connections") from None
 
 
 def triggering_extra(asset_name: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from include.adapters.validator import PROJECT, ExpectationValidator
 from include.contracts import Period
 from include.data import ingestion, quality
 from include.data import staging as stage
+from include.services import Services
+from include.settings import Settings
 from include.usecase import load_usecase
 
 SAMPLES = 5
@@ -24,7 +26,7 @@ def bench() -> dict[str, Any]:
     spec, period = load_usecase("flight_delay"), Period(key="2013-03")
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        ingestion.collect(spec, period, home / "landing", home / "staging")
+        ingestion.collect(spec, period, home / "landing", home / "staging", Services(Settings(home=home)).connector)
         frames = {table: stage.frame(home / "staging", stage.RAW, table) for table in spec.sources}
         validator, lake = ExpectationValidator(), DeltaLake(home / "lake")
         rooms = (home / "staging", home / "quarantine", validator, lake)

@@ -14,9 +14,11 @@ import pandas as pd
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.contracts import Period
+from include.data import ingestion
+from include.services import Services
 from include.settings import Settings
 from include.usecase import load_usecase
-from include.usecases.flight_delay import features, source
+from include.usecases.flight_delay import features
 
 SAMPLES = 3
 BARE = """
@@ -74,9 +76,10 @@ def _bare(events: pd.DataFrame) -> pd.DataFrame:
 
 def _fill(store: FeastFeatureStore) -> pd.DataFrame:
     """Every month's feature views into the offline store; all events of the year."""
+    spec, connect = load_usecase("flight_delay"), Services(Settings()).connector
     events = []
     for period in Period.between("2013-01", "2013-12"):
-        raw = source.collect(period, Path("no landing"))
+        raw = ingestion.tables(spec, period, Path("no landing"), connect)
         tables = features.process({name: ibis.memtable(rows) for name, rows in raw.items()})
         for view, rows in features.build(tables, period).items():
             store.write_offline(view, period.key, rows.to_pandas())

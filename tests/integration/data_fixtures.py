@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
@@ -12,9 +13,10 @@ from include.adapters.lake import DeltaLake
 from include.adapters.validator import ExpectationValidator
 from include.contracts import Period, SnapshotRef
 from include.data import ingestion, processing, quality, versioning
+from include.ports import Connect
+from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
-from include.usecases.flight_delay import source
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class DataRooms:
         return store
 
     @property
+    def connect(self) -> Connect:
+        return Services(Settings(home=self.home)).connector
+
+    @property
     def landing(self) -> Path:
         return self.home / "landing"
 
@@ -54,7 +60,7 @@ class DataRooms:
         return self.home / "staging" / period
 
     def collect(self, period: str) -> dict[str, int]:
-        return ingestion.collect(self.spec, Period(key=period), self.landing, self.staging(period))
+        return ingestion.collect(self.spec, Period(key=period), self.landing, self.staging(period), self.connect)
 
     def gate(self, name: quality.Gate, period: str) -> object:
         rooms = (self.staging(period), self.quarantine, self.validator, self.lake)
@@ -82,7 +88,9 @@ class DataRooms:
         rows.to_csv(directory / f"{table}.csv", index=False)
 
     def archived(self, period: str, table: str) -> pd.DataFrame:
-        return source.collect(Period(key=period), self.home / "nothing")[table].copy()
+        nothing = self.home / "nothing"
+        batches = ingestion.batches(self.spec, table, Period(key=period), nothing, self.connect)
+        return pa.Table.from_batches(batches).to_pandas()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from include.adapters.lake import DeltaLake
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import ingestion, processing, versioning
 from include.development import datasets
+from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
 
@@ -43,7 +44,7 @@ def publish(
 ) -> SnapshotRef:
     """One month by the real data steps, without the quality gates: they take long."""
     staging = settings.staging / period.key
-    ingestion.collect(spec, period, settings.landing / spec.name, staging)
+    ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).connector)
     processing.build(spec, period, staging, lake)
     snapshot = versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
     versioning.store_offline(spec, snapshot, lake, store)

@@ -10,9 +10,7 @@ import ibis
 import pandas as pd
 
 from include.contracts import Period
-from include.errors import MissingPeriodError
 from include.usecase import UseCase, load_usecase
-from include.usecases.flight_delay import source
 
 UTC = "timestamp('UTC')"
 LATE_MINUTES = 15
@@ -49,25 +47,14 @@ def build(
     }
 
 
-def live_rows(period: Period, landing: Path) -> dict[str, pd.DataFrame]:
+def live_rows(tables: dict[str, ibis.Table], history: dict[str, ibis.Table] | None = None) -> dict[str, pd.DataFrame]:
     """View → rows of a month in the order in which they become known, for a replay hour by hour.
 
-    The same expressions as the batch: windows look back only, so the month at once gives what each hour would.
+    ``tables`` and ``history`` are what ``build`` takes. The same expressions as the batch: windows look back
+    only, so the month at once gives what each hour would.
     """
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    cleaned = [_weather(ibis.memtable(month)) for month in _two_months(period, landing)]
-    rows = _airport_weather(cleaned[0], cleaned[1] if len(cleaned) > 1 else None)
-    return {"airport_weather": connection.to_pandas(rows.order_by("event_timestamp", "origin"))}
-
-
-def _two_months(period: Period, landing: Path) -> list[pd.DataFrame]:
-    months = [source.collect(period, landing)["weather"]]
-    try:
-        months.append(source.collect(period.shift(-1), landing)["weather"])
-    except MissingPeriodError:
-        return months  # the first month of the archive has nothing to look back to
-    return months
+    rows = _airport_weather(tables["weather"], (history or {}).get("weather"))
+    return {"airport_weather": rows.order_by("event_timestamp", "origin").to_pandas()}
 
 
 def _events(flights: ibis.Table) -> ibis.Table:
@@ -103,8 +90,8 @@ def _minute_of_day(hhmm: ibis.Value) -> ibis.Value:
     return ((hhmm // 100) * 60 + hhmm % 100).cast("float64")
 
 
-def _utc(text: ibis.Value) -> ibis.Value:
-    return text.cast("string").cast(UTC)
+def _utc(time: ibis.Value) -> ibis.Value:
+    return time.cast(UTC)
 
 
 def _weather(raw: ibis.Table) -> ibis.Table:

@@ -1,8 +1,5 @@
 """Source, cleaning and features of flight_delay on small tables."""
 
-import gzip
-from pathlib import Path
-
 import ibis
 import numpy as np
 import pandas as pd
@@ -11,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contracts import Period
-from include.errors import MissingPeriodError, SourceError
-from include.usecases.flight_delay import features, source
+from include.usecases.flight_delay import features
 from include.usecases.flight_delay.request import on_request
 
 MARCH = Period(key="2013-03")
@@ -110,11 +106,13 @@ def test_windows_are_what_a_loop_computes(observed: dict[int, tuple[float | None
         assert row.visib_min_3h == min(sight) if sight else np.isnan(row.visib_min_3h)
 
 
-def test_live_rows_are_the_batch_in_time_order(tmp_path: Path) -> None:
-    live = features.live_rows(Period(key="2013-02"), tmp_path)["airport_weather"]
+def test_live_rows_are_the_batch_in_time_order() -> None:
+    now, before = weather("EWR", [26, 24, 25], pressure=[1002.0, 1000, 1001]), weather("EWR", [21], pressure=[990.0])
+    cleaned = [{"weather": features._weather(ibis.memtable(month))} for month in (now, before)]
+    live = features.live_rows(*cleaned)["airport_weather"]
+    pd.testing.assert_frame_equal(live, airport_weather(now, before))
     assert live.event_timestamp.is_monotonic_increasing
-    assert live.event_timestamp[0] == pd.Timestamp("2013-02-01T06:00Z")
-    assert live.pressure_change_3h.head(3).notna().all()
+    assert live.pressure_change_3h[0] == 10.0
 
 
 def test_speed_is_distance_by_scheduled_hours() -> None:
@@ -122,31 +120,3 @@ def test_speed_is_distance_by_scheduled_hours() -> None:
     speed = on_request({name: np.array(values, dtype=float) for name, values in fields.items()})["scheduled_speed"]
     assert speed[:2].tolist() == [600.0, 100.0]
     assert np.isnan(speed[2])
-
-
-def test_a_missing_month_says_where_to_deliver_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingPeriodError, match=r"2014-05.*deliver .*2014-05/flights.csv"):
-        source.collect(Period(key="2014-05"), tmp_path)
-
-
-def test_a_delivered_file_takes_the_archives_place(tmp_path: Path) -> None:
-    (tmp_path / "2013-03").mkdir()
-    with gzip.open(tmp_path / "2013-03" / "planes.csv.gz", "wt") as file:
-        file.write("tailnum,year\nN1,2000\n")
-    tables = source.collect(MARCH, tmp_path)
-    assert tables["planes"].to_dict("records") == [{"tailnum": "N1", "year": 2000}]
-    assert len(tables["flights"]) == 28834
-
-
-@pytest.mark.parametrize(("name", "content"), [
-    ("flights.csv.gz", b"not gzip at all"),
-    ("flights.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500)[:40]),
-    ("flights.csv", b"\xff\xfe\x00\x81 binary \xff"),
-    ("flights.csv", b""),
-    ("flights.csv", b'a,b\n"1,2\n3'),
-])  # fmt: skip
-def test_a_corrupt_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / "2013-03").mkdir()
-    (tmp_path / "2013-03" / name).write_bytes(content)
-    with pytest.raises(SourceError, match=f"{name}: cannot be read as CSV"):
-        source.collect(MARCH, tmp_path)

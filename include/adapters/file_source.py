@@ -1,0 +1,232 @@
+"""Raw tables from files: CSV, JSON lines, Parquet; plain, .gz or .zip; local, in a package or on an object store.
+
+Fulfils ports.SourceConnector. Parquet is asked for the window by its own statistics; text formats are
+streamed block by block. ``{period}`` in a path is each month of the window, so only its files are opened.
+"""
+
+import gzip
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from itertools import islice
+from typing import Any, Literal
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.dataset as ds
+from fsspec.core import url_to_fs
+from pydantic import BaseModel, ConfigDict, Field
+
+from include.contracts import Window
+from include.errors import ServiceError, SourceError
+from include.usecase import Source
+
+BLOCK_BYTES = 4 << 20
+BATCH_ROWS = 50_000
+PERIOD = "{period}"
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+WORDS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
+UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, pa.ArrowException, NotImplementedError)
+# parsers quote the offending row: only these words of theirs hold no value
+HARMLESS = re.compile(r"Row #\d+|Expected \d+ columns, got \d+|Empty CSV file|[Ii]nvalid UTF8|column \d+|line \d+")
+
+
+class Options(BaseModel):
+    """``path`` is a file, a glob or an fsspec URL (s3://, gs://, https://, …); ``storage`` are that store's options.
+
+    ``package`` names an installed distribution whose file ``path`` is. ``null_values`` are the texts that
+    mean "no value" in CSV.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    package: str | None = None
+    format: Literal["csv", "jsonl", "parquet"] | None = None
+    storage: dict[str, str | int | bool] = {}
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    null_values: list[str] = [""]
+
+
+class FileSource:
+    """Reads the files of one raw table. ``resolve`` puts ``${NAME}`` of path and storage options in clear."""
+
+    def __init__(self, options: Options, resolve: Callable[[str], str]) -> None:
+        self._options, self._resolve = options, resolve
+
+    def read(self, source: Source, window: Window | None) -> Iterator[Any]:
+        """Every row of the files (of Parquet, those of the window).
+
+        Raises
+        ------
+        SourceError
+            a file is not there, is of no known format or corrupt, or a driver is not installed.
+        ServiceError
+            the object store did not answer.
+        """
+        for path in self._paths(window):
+            system, root = self._system(path)
+            for file in self._files(system, root, path):
+                with _readable(system, file, self._options.path, self._format(file)):
+                    yield from self._rows(system, file, source, window)
+
+    def _paths(self, window: Window | None) -> list[str]:
+        path = self._resolve(self._options.path)
+        if self._options.package:
+            return [_packaged(self._options.package, path)]
+        if PERIOD not in path:
+            return [path]
+        if window is None:
+            raise SourceError(f"{self._options.path}: {PERIOD} needs the source's 'time' column to be named")
+        return [path.replace(PERIOD, key) for key in window.periods]
+
+    def _system(self, path: str) -> tuple[Any, str]:
+        storage = {k: self._resolve(v) if isinstance(v, str) else v for k, v in self._options.storage.items()}
+        try:
+            return url_to_fs(path, **storage)
+        except ImportError as error:
+            raise SourceError(f"{self._options.path}: {_missing_driver(path, error)}") from None
+        except ValueError:
+            known = ", ".join(sorted(fsspec.available_protocols()))
+            raise SourceError(f"{self._options.path}: no such protocol; there are: {known}") from None
+
+    def _files(self, system: Any, root: str, path: str) -> list[str]:
+        """The files that a path stands for, sorted; a month without files has no rows."""
+        with _readable(system, path, self._options.path, "csv"):
+            found = sorted(system.glob(root)) if any(c in root for c in "*?[") else [root]
+            if PERIOD in self._options.path:
+                return [file for file in found if system.exists(file)]
+        if not found:
+            raise SourceError(f"{self._options.path}: no file matches; deliver one, or correct 'path'")
+        return found
+
+    def _format(self, file: str) -> str:
+        bare = re.sub(r"\.(gz|zip)$", "", file.split("?", maxsplit=1)[0])
+        named = [kind for end, kind in FORMATS.items() if bare.endswith(end)]
+        kind = self._options.format or (named[0] if named else None)
+        if kind is None:
+            raise SourceError(f"{file}: its ending is none of {sorted(FORMATS)}: say 'format' csv, jsonl or parquet")
+        return kind
+
+    def _rows(self, system: Any, file: str, source: Source, window: Window | None) -> Iterator[Any]:
+        if self._format(file) == "parquet":
+            yield from _parquet(system, file, source, window)
+            return
+        with system.open(file, "rb") as raw, _plain(file, raw) as stream:
+            yield from self._csv(stream) if self._format(file) == "csv" else _json_lines(stream)
+
+    def _csv(self, stream: Any) -> Iterator[pa.RecordBatch]:
+        convert = pcsv.ConvertOptions(
+            default_column_type=pa.string(),  # the contract decides the types, not the first block of the file
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=self._options.null_values,
+        )
+        parse = pcsv.ParseOptions(delimiter=self._options.delimiter, newlines_in_values=True)
+        read = pcsv.ReadOptions(block_size=BLOCK_BYTES)
+        with pcsv.open_csv(pa.PythonFile(stream, "r"), read, parse, convert) as reader:
+            yield from reader
+
+
+def _parquet(system: Any, file: str, source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
+    dataset = ds.dataset(file, format="parquet", filesystem=system)
+    scanner = dataset.scanner(
+        columns=[name for name in dataset.schema.names if name in source.columns] or None,
+        filter=_filter(dataset.schema, source, window),
+        batch_size=BATCH_ROWS,
+        batch_readahead=2,
+        fragment_readahead=1,
+    )
+    if any(name not in dataset.schema.names for name in source.columns):
+        yield pa.RecordBatch.from_pylist([], schema=dataset.schema)  # the contract says which are missing
+    yield from scanner.to_batches()
+
+
+def _filter(schema: pa.Schema, source: Source, window: Window | None) -> Any:
+    if window is None or source.time not in schema.names:
+        return None
+    kind = schema.field(source.time).type
+    bounds = window.bounds(bool(kind.tz), source.without_zone) if pa.types.is_timestamp(kind) else None
+    if bounds is None:  # text, or nobody said how to read it: the contract looks at every row
+        return None
+    start, end = (pa.scalar(moment, pa.timestamp("us", kind.tz)) for moment in bounds)
+    time = pc.field(source.time)
+    return ((time >= start) & (time < end)) | time.is_null()  # the contract refuses a row without a time
+
+
+def _json_lines(stream: Any) -> Iterator[dict[str, list[Any]]]:
+    lines = (line for line in stream if line.strip())
+    while records := [json.loads(line) for line in islice(lines, BATCH_ROWS)]:
+        if any(not isinstance(record, dict) for record in records):
+            raise ValueError("a line is no JSON object")
+        names = dict.fromkeys(name for record in records for name in record)
+        yield {name: [record.get(name) for record in records] for name in names}
+
+
+@contextmanager
+def _plain(file: str, raw: Any) -> Iterator[Any]:
+    """The bytes of a file without its compression."""
+    bare = file.split("?", maxsplit=1)[0]
+    if bare.endswith(".gz"):
+        with gzip.open(raw, "rb") as stream:
+            yield stream
+    elif bare.endswith(".zip"):
+        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(file, archive)) as stream:
+            yield stream
+    else:
+        yield raw
+
+
+def _only_member(file: str, archive: zipfile.ZipFile) -> str:
+    members = [one.filename for one in archive.infolist() if not one.is_dir()]
+    if len(members) != 1:
+        raise SourceError(f"{file} holds {len(members)} files; deliver one file in a .zip")
+    return members[0]
+
+
+@contextmanager
+def _readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
+    """What is wrong with a file, said without a value of it; ``stated`` is its path as the spec has it."""
+    local = "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,))
+    name = file if local else stated
+    try:
+        yield
+    except (SourceError, ServiceError):
+        raise
+    except FileNotFoundError:
+        raise SourceError(f"{name}: there is no such file; deliver it, or correct 'path'") from None
+    except PermissionError:
+        raise SourceError(f"{name}: may not be read; give this account access to it") from None
+    except Exception as error:
+        data = isinstance(error, UNREADABLE) and (local or not isinstance(error, OSError) or _corrupt(error))
+        if data:
+            raise SourceError(f"{name}: cannot be read as {WORDS[kind]} ({_reason(error)}); deliver it again") from None
+        raise ServiceError(f"{name}: the store did not answer ({type(error).__name__}); run the task again") from None
+
+
+def _corrupt(error: BaseException) -> bool:
+    return isinstance(error, gzip.BadGzipFile | pa.ArrowException)
+
+
+def _reason(error: BaseException) -> str:
+    return ", ".join([type(error).__name__, *HARMLESS.findall(str(error))])
+
+
+def _packaged(package: str, path: str) -> str:
+    # a package's own __init__ is not run: only its data files are used
+    try:
+        return str(distribution(package).locate_file(path))
+    except PackageNotFoundError:
+        raise SourceError(f"{path}: the package {package!r} is not installed: pip install {package}") from None
+
+
+def _missing_driver(path: str, error: ImportError) -> str:
+    protocol = path.split("://", 1)[0]
+    driver = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}.get(protocol)
+    return f"the driver of {protocol}:// is not there: install {driver}" if driver else str(error)

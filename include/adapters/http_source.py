@@ -1,0 +1,250 @@
+"""Raw tables from HTTP APIs that answer JSON page by page (fulfils ports.SourceConnector).
+
+Throttled (429) and failed (5xx, no answer) requests are repeated with growing pauses, or after the time
+that ``Retry-After`` names. A secret never stands in the spec: ``${NAME}`` is an environment variable.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Self
+
+import httpx
+import tenacity
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from include.contracts import Window
+from include.errors import ServiceError, SourceError
+from include.usecase import Source
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
+TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Paging(Closed):
+    """How the next page is asked for.
+
+    ``page`` and ``offset``: the number goes into ``parameter``, ``size`` (rows per page) into ``size_parameter``;
+    the end is a page without rows. ``cursor``: ``next`` is where the answer has the value for ``parameter``.
+    ``link``: ``next`` is where the answer has the next address; without it the ``Link`` header has it.
+    """
+
+    by: Literal["page", "offset", "cursor", "link"]
+    parameter: str | None = None
+    first: int | None = None
+    size: int | None = Field(default=None, ge=1)
+    size_parameter: str | None = None
+    next: str | None = None
+
+    @property
+    def start(self) -> int:
+        return self.first if self.first is not None else int(self.by == "page")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.by != "link" and not self.parameter:
+            raise ValueError(f"paging by {self.by} needs 'parameter'")
+        if self.by == "cursor" and not self.next:
+            raise ValueError("paging by cursor needs 'next': where the answer has the cursor")
+        if (self.size is None) != (self.size_parameter is None):
+            raise ValueError("'size' and 'size_parameter' belong together")
+        return self
+
+
+class Times(Closed):
+    """Query parameters of the window's start and end, in UTC; ``date`` asks for whole days around it."""
+
+    start: str
+    end: str
+    format: Literal["iso", "epoch", "date"] = "iso"
+
+
+class Options(Closed):
+    """``records`` is where the answer has the list of rows (``data.items``; empty: the answer is the list)."""
+
+    url: str
+    parameters: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    records: str = ""
+    window: Times | None = None
+    paging: Paging | None = None
+    requests_per_second: float | None = Field(default=None, gt=0)
+    attempts: int = Field(default=6, ge=1)
+    max_wait_seconds: float = Field(default=120, gt=0)
+    timeout_seconds: float = Field(default=30, gt=0)
+
+
+class TryAgainError(Exception):
+    """An answer that may be better next time; ``wait`` is what the server asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class HttpSource:
+    """Reads one list of JSON objects. ``resolve`` puts ``${NAME}`` of url, parameters and headers in clear."""
+
+    def __init__(self, options: Options, resolve: Callable[[str], str]) -> None:
+        self._options, self._resolve, self._due = options, resolve, 0.0
+
+    def read(self, source: Source, window: Window | None) -> Iterator[dict[str, list[Any]]]:
+        """One batch per page; a page that a server repeats for want of an end is an error.
+
+        Raises
+        ------
+        SourceError
+            the API refused the request, or its answer is not what the options say.
+        ServiceError
+            it did not answer, or still throttled, after all attempts.
+        """
+        headers = {name: self._resolve(value) for name, value in self._options.headers.items()}
+        with httpx.Client(headers=headers, timeout=self._options.timeout_seconds) as client:
+            for rows in self._pages(client, window):
+                names = dict.fromkeys(name for row in rows for name in row)
+                yield {name: [row.get(name) for row in rows] for name in names}
+
+    def _address(self, window: Window | None) -> httpx.URL:
+        """Of the first page."""
+        wanted = {name: self._resolve(value) for name, value in self._options.parameters.items()}
+        paging, times = self._options.paging, self._options.window
+        if times and window:
+            start, end = window.utc()
+            wanted |= {times.start: _moment(start, times.format), times.end: _moment(end, times.format, up=True)}
+        if paging and paging.size_parameter:
+            wanted[paging.size_parameter] = str(paging.size)
+        if paging and paging.by in ("page", "offset"):
+            wanted[str(paging.parameter)] = str(paging.start)
+        return httpx.URL(self._resolve(self._options.url)).copy_merge_params(wanted)
+
+    def _pages(self, client: httpx.Client, window: Window | None) -> Iterator[list[dict[str, Any]]]:
+        address: httpx.URL | None = self._address(window)
+        asked: set[httpx.URL] = set()
+        before: list[dict[str, Any]] = []
+        while address is not None:
+            response = self._ask(client, address)
+            answer = self._json(response)
+            rows = self._records(answer)
+            asked.add(address)
+            address = self._next(response, answer, address, len(rows))
+            if address in asked or (rows and rows == before):
+                raise SourceError(f"{self._options.url}: a page came twice; correct 'paging' in usecase.yaml")
+            if rows:
+                yield rows
+            before = rows
+
+    def _next(self, response: httpx.Response, answer: Any, address: httpx.URL, rows: int) -> httpx.URL | None:
+        """Address of the next page; None after the last."""
+        paging = self._options.paging
+        if paging is None:
+            return None
+        if paging.by == "link":
+            return self._linked(answer if paging.next else response.links, paging.next or "next.url", address)
+        if paging.by == "cursor":
+            cursor = _at(answer, str(paging.next))
+            return None if cursor in (None, "") else address.copy_set_param(str(paging.parameter), str(cursor))
+        if not rows:
+            return None
+        step = 1 if paging.by == "page" else rows
+        return address.copy_set_param(str(paging.parameter), str(int(address.params[str(paging.parameter)]) + step))
+
+    def _linked(self, answer: Any, where: str, address: httpx.URL) -> httpx.URL | None:
+        link = _at(answer, where)
+        if not link:
+            return None
+        following = address.join(str(link))
+        if (following.scheme, following.netloc) != (address.scheme, address.netloc):
+            raise SourceError(f"{self._options.url}: the next page is on another host, which must not get the headers")
+        return following
+
+    def _ask(self, client: httpx.Client, address: httpx.URL) -> httpx.Response:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TryAgainError),
+            stop=tenacity.stop_after_attempt(self._options.attempts),
+            wait=self._pause,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, client, address)
+        except TryAgainError as error:
+            raise ServiceError(f"{self._options.url}: {error} at each of {self._options.attempts} attempts") from None
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "wait", None)
+        if asked is None:
+            return tenacity.wait_random_exponential(multiplier=0.5, max=self._options.max_wait_seconds)(state)
+        if asked > self._options.max_wait_seconds:
+            raise ServiceError(
+                f"{self._options.url} wants a pause of {asked:.0f} s, more than max_wait_seconds; run the task later"
+            )
+        return asked
+
+    def _once(self, client: httpx.Client, address: httpx.URL) -> httpx.Response:
+        self._keep_rate()
+        try:
+            response = client.get(address)
+        except httpx.TransportError as error:
+            raise TryAgainError(f"no answer ({type(error).__name__})") from None
+        if response.status_code in TRY_AGAIN:
+            raise TryAgainError(f"status {response.status_code}", _retry_after(response))
+        if not response.is_success:
+            raise SourceError(
+                f"{self._options.url} answered with status {response.status_code} {response.reason_phrase}; "
+                "correct 'options' in usecase.yaml, or the rights of its key"
+            )
+        return response
+
+    def _keep_rate(self) -> None:
+        if self._options.requests_per_second:
+            time.sleep(max(0.0, self._due - time.monotonic()))
+            self._due = time.monotonic() + 1 / self._options.requests_per_second
+
+    def _json(self, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            kind = response.headers.get("content-type", "unknown")
+            raise SourceError(f"{self._options.url}: the answer is no JSON but {kind}; correct 'url'") from None
+
+    def _records(self, answer: Any) -> list[dict[str, Any]]:
+        rows = _at(answer, self._options.records)
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            return rows
+        has = sorted(answer) if isinstance(answer, dict) else type(answer).__name__
+        raise SourceError(
+            f"{self._options.url}: the answer has no list of objects at {self._options.records or 'its top'!r}; "
+            f"it has {has}: correct 'records' in usecase.yaml"
+        )
+
+
+def _at(answer: Any, path: str) -> Any:
+    """What is at a dotted path of the answer, or None."""
+    for name in filter(None, path.split(".")):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer
+
+
+def _moment(moment: datetime, form: str, up: bool = False) -> str:
+    if form == "epoch":
+        return str(math.ceil(moment.timestamp()) if up else math.floor(moment.timestamp()))
+    if form == "date":  # a whole day is never less than what was asked for
+        return (moment + timedelta(days=1 if up else 0, microseconds=-1 if up else 0)).strftime("%Y-%m-%d")
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

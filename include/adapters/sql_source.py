@@ -1,0 +1,170 @@
+"""Raw tables from SQL databases through SQLAlchemy (fulfils ports.SourceConnector).
+
+The window is a WHERE clause, rows come through a server-side cursor. A password never stands in the
+spec: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, Self
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import exc
+
+from include.contracts import Window
+from include.errors import ServiceError, SourceError
+from include.usecase import Source
+
+SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+
+
+class Options(BaseModel):
+    """One of ``url`` and ``connection``, and one of ``table`` (``schema.table``) and ``query`` (a SELECT).
+
+    ``time_format`` (strftime) is for a database that keeps the event time as text: how its bounds are written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    connection: str | None = None
+    table: str | None = None
+    query: str | None = None
+    time_format: str | None = None
+    batch_rows: int = Field(default=20_000, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.url is None) == (self.connection is None) or (self.table is None) == (self.query is None):
+            raise ValueError("give exactly one of url, connection, and exactly one of table, query")
+        if self.url and SECRET.search(self.url):
+            raise ValueError("a password stands in the url; write ${NAME} and set that environment variable")
+        return self
+
+
+class SqlSource:
+    """Reads one table or query. ``resolve`` puts ``${NAME}`` and ``${connection:NAME}`` in clear."""
+
+    def __init__(self, options: Options, resolve: Callable[[str], str]) -> None:
+        self._options, self._resolve = options, resolve
+
+    def read(self, source: Source, window: Window | None) -> Iterator[dict[str, Any]]:
+        """The rows of the window, ``batch_rows`` at a time.
+
+        Raises
+        ------
+        SourceError
+            no such table or column, or a driver is not installed.
+        ServiceError
+            the database did not answer, or broke off.
+        """
+        engine = self._engine()
+        try:
+            with self._answering(engine.url), engine.connect() as connection:
+                yield from self._rows(connection, source, window)
+        finally:
+            engine.dispose()
+
+    def _engine(self) -> sa.Engine:
+        text = self._options.url or f"${{connection:{self._options.connection}}}"
+        url = self._url(self._resolve(text))
+        try:
+            return sa.create_engine(url, hide_parameters=True, poolclass=sa.NullPool)
+        except (ImportError, exc.NoSuchModuleError) as error:
+            missing = getattr(error, "name", None) or url.drivername
+            raise SourceError(f"{self._named(url)}: the driver {missing!r} is not installed: pip install it") from None
+
+    def _url(self, text: str) -> sa.URL:
+        try:
+            url = sa.make_url(text)
+        except exc.ArgumentError:
+            what = self._options.url or f"the connection {self._options.connection!r}"
+            raise SourceError(f"{what} is no database URL; write it like postgresql+psycopg://user@host/db") from None
+        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+    def _named(self, url: sa.URL) -> str:
+        return f"{url.render_as_string(hide_password=True).split('?')[0]} {self._options.table or 'query'}"
+
+    def _rows(self, connection: sa.Connection, source: Source, window: Window | None) -> Iterator[dict[str, Any]]:
+        names, statement = self._select(connection, source, window)
+        if statement is None:
+            yield {name: [] for name in names}
+            return
+        for rows in self._cursor(connection, statement).partitions(self._options.batch_rows):
+            yield dict(zip(names, zip(*rows, strict=True), strict=True))
+
+    def _select(
+        self, connection: sa.Connection, source: Source, window: Window | None
+    ) -> tuple[list[str], sa.TextClause | None]:
+        """Column names and the query for them; None when there is nothing to ask for, by names or by rows."""
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        origin = self._origin(quote)
+        there = list(connection.execute(sa.text(f"SELECT * FROM {origin} WHERE 1 = 0")).keys())
+        if any(name not in there for name in source.columns):
+            return there, None  # the contract says which are missing
+        wanted = list(source.columns)
+        select = f"SELECT {', '.join(map(quote, wanted))} FROM {origin}"
+        if not (source.time and window):
+            return wanted, sa.text(select)
+        time = quote(source.time)
+        first = self._cursor(connection, sa.text(f"SELECT {time} FROM {origin} WHERE {time} IS NOT NULL")).scalar()
+        if first is None:
+            return wanted, None
+        start, end = self._bounds(first, source, window)
+        within = sa.text(f"{select} WHERE {time} >= :start AND {time} < :end OR {time} IS NULL")
+        return wanted, within.bindparams(start=start, end=end)
+
+    def _cursor(self, connection: sa.Connection, statement: sa.TextClause) -> sa.CursorResult[Any]:
+        """A server-side cursor: the database sends what is read, and no more."""
+        rows = self._options.batch_rows
+        return connection.execution_options(stream_results=True, max_row_buffer=rows).execute(statement)
+
+    def _origin(self, quote: Callable[[str], str]) -> str:
+        if self._options.query:
+            return f"({self._options.query.strip().rstrip(';').replace(':', chr(92) + ':')}) AS moebius_source"
+        return ".".join(map(quote, str(self._options.table).split(".")))
+
+    def _bounds(self, first: Any, source: Source, window: Window) -> tuple[Any, Any]:
+        """Start and end in the form in which the database keeps the event time, as a first value shows it."""
+        if isinstance(first, str) and self._options.time_format:
+            moments = (window.start, window.end) if source.without_zone == "local" else window.utc()
+            return moments[0].strftime(self._options.time_format), moments[1].strftime(self._options.time_format)
+        if not isinstance(first, date):  # a datetime is a date
+            raise SourceError(
+                f"{self._options.table or 'query'}: {source.time!r} is kept as {type(first).__name__}, which cannot be "
+                "compared with a time. Give 'time_format' if it is text that sorts by time, like %Y-%m-%dT%H:%M:%SZ; "
+                "else a 'query' that makes it a timestamp"
+            )
+        zoned = isinstance(first, datetime) and first.tzinfo is not None
+        if bounds := window.bounds(zoned, source.without_zone):
+            return bounds
+        raise SourceError(
+            f"{self._options.table or 'query'}: the times in {source.time!r} have no time zone; say how they are read: "
+            f"'without_zone' = utc, or local for {source.timezone}"
+        )
+
+    @contextmanager
+    def _answering(self, url: sa.URL) -> Iterator[None]:
+        # a database quotes values in its messages, except where it speaks of names and connections
+        named = self._named(url)
+        try:
+            yield
+        except exc.ProgrammingError as error:
+            raise SourceError(f"{named}: {_first_line(error)}; correct 'options' in usecase.yaml") from None
+        except exc.OperationalError as error:
+            if "no such table" in str(error.orig) or "no such column" in str(error.orig):  # SQLite's word for it
+                raise SourceError(f"{named}: {_first_line(error)}; correct 'options' in usecase.yaml") from None
+            raise ServiceError(f"{named}: {_first_line(error)}") from None
+        except exc.DBAPIError as error:
+            kind = type(error.orig).__name__
+            if error.connection_invalidated or isinstance(error, exc.InterfaceError):
+                raise ServiceError(f"{named}: the database broke off ({kind})") from None
+            raise SourceError(f"{named}: the query failed ({kind}); try it in the database's own client") from None
+
+
+def _first_line(error: exc.DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]

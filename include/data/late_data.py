@@ -1,0 +1,121 @@
+"""Rows that arrive after their period was collected: found by counting again, answered by running the period again.
+
+The lake table ``collections`` keeps, per period, source and local day, how many rows were collected and an
+order-free hash of them. The next period's run asks the sources again for the days of their late-data window.
+"""
+
+import shutil
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from include.contracts import Period, Window
+from include.data import ingestion
+from include.data import staging as stage
+from include.ports import Connect, Lake, Treat
+from include.usecase import Source, UseCase
+
+COLLECTIONS = "collections"
+LATE = "late"
+SCHEMA = pa.schema([("source", pa.string()), ("day", pa.string()), ("rows", pa.int64()), ("hash", pa.string())])
+# a sum of row hashes knows no order and, unlike XOR, counts a row that came twice
+TALLY = """
+    SELECT strftime(timezone($zone, {time}), '%Y-%m-%d') AS day, count(*) AS rows, sum(hash({columns}))::VARCHAR AS hash
+    FROM read_parquet($file) GROUP BY day ORDER BY day
+"""
+
+Days = dict[str, tuple[int, str]]
+"""Local day → rows and hash."""
+
+
+def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
+    """Keep what was just collected, in place of what was collected of the period before."""
+    rows = [
+        {"source": table, "day": day, "rows": count, "hash": digest}
+        for table, source in spec.sources.items()
+        if source.time
+        for day, (count, digest) in tally(stage.path(staging, stage.RAW, table), source).items()
+    ]
+    lake.publish(spec.name, COLLECTIONS, pa.Table.from_pylist(rows, schema=SCHEMA), period.key)
+
+
+def tally(file: Path, source: Source) -> Days:
+    """Rows and hash of each local day in a staged file."""
+    with duckdb.connect() as connection:
+        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(file)}).fetchall()
+        columns = ", ".join(_quoted(row[0]) for row in described)
+        query = TALLY.format(time=_quoted(str(source.time)), columns=columns)
+        found = connection.execute(query, {"zone": source.timezone, "file": str(file)}).fetchall()
+    return {day: (rows, digest) for day, rows, digest in found}
+
+
+def changed(
+    spec: UseCase,
+    period: Period,
+    landing: Path,
+    staging: Path,
+    lake: Lake,
+    connect: Connect,
+    treat: Treat = ingestion.untreated,
+) -> list[str]:
+    """Earlier periods whose rows in the late-data window are not what was collected of them, oldest first.
+
+    A period that was never collected is not looked at. ``treat`` must be the one of ``collect``; ``staging``
+    is used and left empty.
+
+    Raises what ``ingestion.collect`` raises, but a period without rows is one that changed.
+    """
+    known = set(lake.periods(spec.name, COLLECTIONS))
+    found: set[str] = set()
+    for table, source in spec.sources.items():
+        for window in _late_windows(source, period):
+            key = window.start.strftime("%Y-%m")
+            if key not in known or key in found:
+                continue
+            now = _tally_now(spec, table, window, landing, staging, connect, treat)
+            if now != _recorded(spec, table, window, lake):
+                found.add(key)
+    return sorted(found)
+
+
+def to_run_again(spec: UseCase, period: Period, late: Iterable[str], published: Iterable[str]) -> list[str]:
+    """The published ones of the late periods, and those up to this one whose features look back into them, in order."""
+    late, history = set(late) & set(published), max(source.history for source in spec.sources.values())
+    built_on = {Period(key=key).shift(step).key for key in late for step in range(1, history + 1)}
+    current = {*published, period.key}
+    return sorted(late | {key for key in built_on if key in current and key <= period.key})
+
+
+def _late_windows(source: Source, period: Period) -> list[Window]:
+    """The late-data window before the period, one part per month that it touches."""
+    if not (source.time and source.late_days):
+        return []
+    start = Window.of_month(period, source.timezone).start
+    late = Window(start=start - timedelta(days=source.late_days), end=start)
+    months = [Window.of_month(Period(key=key), source.timezone) for key in late.periods]
+    return [Window(start=max(late.start, month.start), end=min(late.end, month.end)) for month in months]
+
+
+def _tally_now(
+    spec: UseCase, table: str, window: Window, landing: Path, staging: Path, connect: Connect, treat: Treat
+) -> Days:
+    month = Period(key=window.start.strftime("%Y-%m"))
+    rows = ingestion.batches(spec, table, month, landing, connect, window)
+    try:
+        stage.replace(staging, LATE, {table: (treat(table, batch) for batch in rows)})
+        return tally(stage.path(staging, LATE, table), spec.sources[table])
+    finally:
+        shutil.rmtree(staging / LATE, ignore_errors=True)
+
+
+def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
+    rows = lake.read(spec.name, COLLECTIONS, [window.start.strftime("%Y-%m")]).to_pylist()
+    first = window.start.strftime("%Y-%m-%d")
+    return {r["day"]: (r["rows"], r["hash"]) for r in rows if r["source"] == table and r["day"] >= first}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
