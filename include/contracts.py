@@ -144,11 +144,21 @@ class PartRef(Record):
     periods: list[str]
 
 
+class FrozenRef(Record):
+    """The test set of an earlier dataset that was kept out: its content hash and the snapshots of its events."""
+
+    dataset: str
+    content_hash: str
+    snapshots: list[SnapshotRef]
+
+
 class DatasetRef(Record):
     """Training data as built: train / validation / test parts and what they came from.
 
     Every part holds the event id, event time, all feature columns of the spec in raw form
-    (categories as text), the entity keys, slice columns and the label.
+    (categories as text), the entity keys, slice columns and the label. ``snapshots`` are those of its
+    window (period to name); ``features_from`` are all that a feature could come from, ``frozen`` the test
+    sets that were kept out: from these the dataset can be built again, bit for bit.
     """
 
     usecase: str
@@ -161,6 +171,13 @@ class DatasetRef(Record):
     test: PartRef
     excluded_hashes: list[str] = []
     snapshots: dict[str, str]
+    features_from: list[SnapshotRef] = []
+    frozen: list[FrozenRef] = []
+
+    @property
+    def reads(self) -> list[SnapshotRef]:
+        """Every snapshot that building it needs."""
+        return [*self.features_from, *(snapshot for one in self.frozen for snapshot in one.snapshots)]
 
 
 class ModelRef(Record):

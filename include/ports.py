@@ -36,13 +36,34 @@ class Connect(Protocol):
 class Lake(Protocol):
     """Versioned tables, partitioned by ``period``; a commit is all or nothing."""
 
-    def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
-        """Replace the rows of one period in one commit (same rows again: same content hash)."""
+    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: str) -> TableRef:
+        """Replace the rows of one period, given as a table or a Parquet file, in one commit.
+
+        The same rows again, in whatever order: same content hash, nothing written.
+        """
 
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         """Add rows (they carry their own ``period`` column)."""
 
+    def delete(self, usecase: str, table: str, predicate: str) -> int:
+        """Delete the rows that meet an SQL predicate, as a new version; returns their number."""
+
+    def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
+        """Delete the files that neither the newest version nor ``keep_versions`` need; returns their number."""
+
     def exists(self, usecase: str, table: str) -> bool: ...
+
+    def tables(self, usecase: str) -> list[str]: ...
+
+    def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema: ...
+
+    def history(self, usecase: str, table: str) -> list[dict[str, Any]]:
+        """Every version, newest first: version, at, operation, period, content_hash."""
+
+    def files(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> list[str]:
+        """Parquet files of these periods (None: of all), at a version (None: the newest), for DuckDB to read."""
 
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None

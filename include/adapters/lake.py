@@ -1,42 +1,27 @@
 """The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake)."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
-import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from include.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
 from include.contracts import TableRef
-from include.errors import ConflictError, NotFoundError
+from include.errors import ConflictError, DataError, NotFoundError
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 8
-PERIOD = "period"
-READ = "SELECT * FROM read_parquet(?, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
+READ = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
+# Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
+KEEP_THE_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
 T = TypeVar("T")
-
-
-def content_hash(rows: pa.Table) -> str:
-    """SHA-256 of the rows, whatever their order: column names, types and the sorted hashes of the rows.
-
-    ``period`` is left out: it is where the rows are, not what they say. So is a column without any
-    value: a period that was published before a column existed keeps its hash.
-    """
-    names = sorted(n for n in rows.column_names if n != PERIOD and rows[n].null_count < rows.num_rows)
-    header = ";".join([str(rows.num_rows), *(f"{name}:{rows.schema.field(name).type}" for name in names)])
-    digest = hashlib.sha256(header.encode())
-    if names:
-        per_row = pd.util.hash_pandas_object(rows.select(names).to_pandas(), index=False).to_numpy()
-        digest.update(np.sort(per_row).tobytes())
-    return digest.hexdigest()
 
 
 class DeltaLake:
@@ -45,37 +30,85 @@ class DeltaLake:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
+    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: str) -> TableRef:
         """Replace the rows of one period in one commit; rows that are there already are not written again.
+
+        ``rows`` are a table or a Parquet file, which is streamed: memory does not grow with it.
 
         Raises
         ------
+        NotFoundError, DataError
+            there is no such file, or it does not hold what Delta can store.
         ConflictError
             other writers of the same period won every attempt.
         """
-        rows = _canonical(rows)
-        digest = content_hash(rows)
+        source = Rows(rows, f"{usecase}.{table} period {period}")
+        digest = source.content_hash()
 
         def attempt() -> TableRef:
-            delta = self._create(usecase, table, rows)
-            if digest != self._published_hash(delta, period):
-                _overwrite(delta, rows, period, digest)
-            return TableRef(table=table, version=delta.version(), rows=rows.num_rows, content_hash=digest)
+            delta = self._create(usecase, table, source.schema)
+            if (source.rows, digest) != _published(delta, period):
+                _overwrite(delta, source, period, digest)
+            return TableRef(table=table, version=delta.version(), rows=source.rows, content_hash=digest)
 
-        return _until_it_wins(attempt, f"{usecase}.{table} period {period}")
+        return _until_it_wins(attempt, source.what)
 
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         """Add rows, which carry their own ``period`` column; raises ConflictError."""
-        rows = _canonical(rows, keep_period=True)
+        rows = rows.cast(stored_schema(rows.schema))
 
         def attempt() -> None:
-            delta = self._create(usecase, table, rows)
+            delta = self._create(usecase, table, rows.schema)
             write_deltalake(delta, rows, mode="append", schema_mode="merge")
 
         _until_it_wins(attempt, f"{usecase}.{table}")
 
+    def delete(self, usecase: str, table: str, predicate: str) -> int:
+        """Delete the rows that meet an SQL predicate, as a new version; returns their number.
+
+        Earlier versions still hold them until ``vacuum``. Raises NotFoundError, ConflictError, and
+        DataError for a predicate that the table cannot evaluate.
+        """
+
+        def attempt() -> int:
+            delta = self._open(usecase, table)
+            before = sum(_counts(delta))
+            found = delta.delete(predicate)
+            return int(found.get("num_deleted_rows") or before - sum(_counts(delta)))
+
+        try:
+            return _until_it_wins(attempt, f"{usecase}.{table}")
+        except DeltaError as error:
+            raise DataError(
+                f"{usecase}.{table}: the predicate cannot be evaluated; its columns are "
+                f"{self.schema(usecase, table).names}"
+            ) from error
+
+    def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
+        """Delete the files that neither the newest version nor one of ``keep_versions`` needs; returns their number.
+
+        ``full`` also deletes files that no commit ever named (of killed writers); then nobody else may write.
+
+        Raises
+        ------
+        NotFoundError
+            there is no such table, or one of the versions is none of it.
+        """
+        delta = self._open(usecase, table)
+        if unknown := [v for v in keep_versions if not 0 <= v <= delta.version()]:
+            raise NotFoundError(f"{usecase}.{table} has no versions {unknown}; the newest is {delta.version()}")
+        how: dict[str, Any] = {"enforce_retention_duration": False, "full": full}
+        how["keep_versions"] = sorted({*keep_versions, delta.version()})
+        if not delta.vacuum(0, dry_run=True, **how):
+            return 0  # a vacuum is two commits, also when there is nothing to do
+        return len(delta.vacuum(0, dry_run=False, **how))
+
     def exists(self, usecase: str, table: str) -> bool:
         return DeltaTable.is_deltatable(str(self._path(usecase, table)))
+
+    def tables(self, usecase: str) -> list[str]:
+        """Names of the tables, sorted; [] for a use case without any."""
+        return sorted(p.parent.name for p in (self._root / usecase).glob("*/_delta_log"))
 
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
@@ -85,9 +118,39 @@ class DeltaLake:
         Raises
         ------
         NotFoundError
-            there is no such table, or not this version of it.
+            there is no such table, or not this version of it (any more).
         """
         return _rows(self._open(usecase, table, version), periods)
+
+    def files(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> list[str]:
+        """Parquet files of these periods (None: of all) at a version (None: the newest), for DuckDB to read.
+
+        ``period`` is a directory of their paths (Hive partitioning), not a column in them; a file that is older
+        than a column lacks it (``union_by_name``). Raises NotFoundError as ``read`` does.
+        """
+        return _files(self._open(usecase, table, version), periods)
+
+    def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
+        """Columns and types, ``period`` among them; raises NotFoundError as ``read`` does."""
+        return _schema(self._open(usecase, table, version))
+
+    def history(self, usecase: str, table: str) -> list[dict[str, Any]]:
+        """Every version, newest first: ``version``, ``at`` (UTC), ``operation``, ``period`` and ``content_hash``.
+
+        The last two are None for what ``publish`` did not write. Raises NotFoundError without the table.
+        """
+        return [
+            {
+                "version": commit["version"],
+                "at": datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
+                "operation": commit["operation"],
+                "period": commit.get("period"),
+                "content_hash": commit.get("content_hash"),
+            }
+            for commit in self._open(usecase, table).history()
+        ]
 
     def periods(self, usecase: str, table: str) -> list[str]:
         """Periods that the table has rows for, sorted; [] without the table."""
@@ -113,18 +176,14 @@ class DeltaLake:
             newest = DeltaTable(str(path)).version()
             raise NotFoundError(f"{usecase}.{table} has no version {version}; the newest is {newest}") from error
 
-    def _create(self, usecase: str, table: str, rows: pa.Table) -> DeltaTable:
+    def _create(self, usecase: str, table: str, schema: pa.Schema) -> DeltaTable:
         if self.exists(usecase, table):
             return self._open(usecase, table)
         path = self._path(usecase, table)
         path.mkdir(parents=True, exist_ok=True)
-        schema = rows.schema if PERIOD in rows.column_names else rows.schema.append(pa.field(PERIOD, pa.string()))
-        return DeltaTable.create(str(path), schema=schema, mode="ignore", partition_by=[PERIOD])
-
-    def _published_hash(self, delta: DeltaTable, period: str) -> str | None:
-        if {PERIOD: period} not in delta.partitions():
-            return None
-        return content_hash(_rows(delta, [period]))
+        return DeltaTable.create(
+            str(path), with_period(schema), mode="ignore", partition_by=[PERIOD], configuration=KEEP_THE_LOG
+        )
 
 
 def _until_it_wins(attempt: Callable[[], T], what: str) -> T:
@@ -139,11 +198,10 @@ def _until_it_wins(attempt: Callable[[], T], what: str) -> T:
     raise ConflictError(f"{what}: other writers won {ATTEMPTS} times; run the step again when they are done") from last
 
 
-def _overwrite(delta: DeltaTable, rows: pa.Table, period: str, digest: str) -> None:
-    column = pa.array([period] * rows.num_rows, pa.string())
+def _overwrite(delta: DeltaTable, source: Rows, period: str, digest: str) -> None:
     write_deltalake(
         delta,
-        rows.append_column(PERIOD, column),
+        source.batches(period),
         mode="overwrite",
         predicate=f"{PERIOD} = '{period}'",
         schema_mode="merge",
@@ -151,32 +209,44 @@ def _overwrite(delta: DeltaTable, rows: pa.Table, period: str, digest: str) -> N
     )
 
 
-def _canonical(rows: pa.Table, keep_period: bool = False) -> pa.Table:
-    """The types that Delta stores, so that what is hashed is what is read back."""
-    fields = [pa.field(f.name, _stored(f.type)) for f in rows.schema if keep_period or f.name != PERIOD]
-    return rows.select([f.name for f in fields]).cast(pa.schema(fields))
+def _published(delta: DeltaTable, period: str) -> tuple[int, str] | None:
+    """Rows and content hash of a period as it is in the table; None without it."""
+    if not (files := _files(delta, [period])):
+        return None
+    with in_utc() as connection:
+        there = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+        there.create_view("there")
+        present = pa.schema([field for field in _schema(delta) if field.name in there.columns])
+        return sum(_counts(delta, [period])), relation_hash(connection, "there", present)
 
 
-def _stored(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", tz="UTC" if kind.tz else None)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_dictionary(kind):
-        return _stored(kind.value_type)
-    return kind
+def _schema(delta: DeltaTable) -> pa.Schema:
+    return stored_schema(pa.schema(delta.schema().to_arrow()))
+
+
+def _files(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
+    if periods is not None and not periods:
+        return []
+    filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
+    files = sorted(delta.file_uris(file_pruning_predicate=filters))
+    if gone := sum(not Path(file).exists() for file in files):
+        raise NotFoundError(
+            f"{Path(delta.table_uri).name} version {delta.version()}: {gone} of its {len(files)} files were vacuumed "
+            "because no snapshot pinned it; read a version that a snapshot names"
+        )
+    return files
+
+
+def _counts(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[int]:
+    return [pq.read_metadata(file).num_rows for file in _files(delta, periods)]
 
 
 def _rows(delta: DeltaTable, periods: Sequence[str] | None) -> pa.Table:
-    schema = pa.schema(delta.schema().to_arrow())
-    schema = pa.schema([pa.field(f.name, _stored(f.type)) for f in schema])
-    filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
-    files = [] if periods is not None and not periods else delta.file_uris(file_pruning_predicate=filters)
-    if not files:
+    schema = _schema(delta)
+    if not (files := _files(delta, periods)):
         return schema.empty_table()
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        found = connection.sql(READ, params=[files]).to_arrow_table()
+    with in_utc() as connection:
+        found = connection.sql(f"SELECT * FROM {READ}", params={"files": files}).to_arrow_table()  # noqa: S608
     for field in schema:
         if field.name not in found.column_names:  # a column that came after these files were written
             found = found.append_column(field, pa.nulls(found.num_rows, field.type))

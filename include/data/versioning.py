@@ -3,19 +3,18 @@
 Tables are committed one by one; the manifest that pins their versions is written last and in one
 step, so it is the commit point. A run killed anywhere before it leaves the previous snapshot current.
 
-``snapshots`` is the use case's own directory: ``<period>.json`` is the current snapshot of a period,
-``named/<name>.json`` is one snapshot for good.
+``snapshots`` is the use case's own directory; ``include/data/manifests.py`` says what is in it.
 """
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from include.contracts import Period, SnapshotRef, TableRef, write_atomically
+from include.data import manifests
 from include.data import staging as stage
 from include.errors import NotFoundError
 from include.ports import FeatureStore, Lake
@@ -25,8 +24,12 @@ from include.usecase import UseCase
 LOCAL_CALENDAR = timedelta(days=1)
 
 
-def publish(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path) -> SnapshotRef:
+def publish(
+    spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path, at: datetime | None = None
+) -> SnapshotRef:
     """Publish the staged tables of a period as one snapshot; the same content gives the same snapshot.
+
+    ``at`` is when (default now), from which retention counts.
 
     Raises
     ------
@@ -36,11 +39,12 @@ def publish(spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots:
         another writer kept winning.
     """
     tables = {}
-    for table in stage.names(staging, stage.TABLES):
-        rows = pq.read_table(stage.path(staging, stage.TABLES, table))
-        tables[table] = lake.publish(spec.name, table, rows, period.key)
-    snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=_name(period, tables), tables=tables)
-    return _commit(snapshot, snapshots)
+    with manifests.publishing(snapshots):
+        for table in stage.names(staging, stage.TABLES):
+            file = stage.path(staging, stage.TABLES, table)
+            tables[table] = lake.publish(spec.name, table, file, period.key)
+        snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=_name(period, tables), tables=tables)
+        return _commit(snapshot, snapshots, manifests.Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
 
 
 def _name(period: Period, tables: dict[str, TableRef]) -> str:
@@ -48,13 +52,32 @@ def _name(period: Period, tables: dict[str, TableRef]) -> str:
     return f"{period.key}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
-def _commit(snapshot: SnapshotRef, snapshots: Path) -> SnapshotRef:
-    permanent = snapshots / "named" / f"{snapshot.name}.json"
-    if permanent.is_file():  # the same content again: what the name stands for must not change
-        snapshot = SnapshotRef.model_validate_json(permanent.read_text())
-    else:
-        write_atomically(permanent, snapshot.model_dump_json(indent=1))
-    write_atomically(snapshots / f"{snapshot.period}.json", snapshot.model_dump_json(indent=1))
+def _commit(snapshot: SnapshotRef, snapshots: Path, turn: manifests.Turn) -> SnapshotRef:
+    with manifests.changing(snapshots):
+        permanent = manifests.named_file(snapshot.name, snapshots)
+        if permanent.is_file():  # the same content again: what the name stands for must not change
+            snapshot = SnapshotRef.model_validate_json(permanent.read_text())
+        else:
+            write_atomically(permanent, snapshot.model_dump_json(indent=1))
+        manifests.make_current(snapshot, snapshots, turn)
+    return snapshot
+
+
+def restore(name: str, lake: Lake, snapshots: Path, *, by: str, why: str, at: datetime | None = None) -> SnapshotRef:
+    """Make an earlier snapshot the current one of its period again, in one step.
+
+    The lake's newest version stays what it is; readers go by the manifest. Doing it twice changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        there is no such snapshot (any more), or its files are gone.
+    """
+    with manifests.changing(snapshots):
+        snapshot = named(name, snapshots)
+        for table, ref in snapshot.tables.items():
+            lake.files(snapshot.usecase, table, [snapshot.period], ref.version)
+        manifests.make_current(snapshot, snapshots, manifests.Turn.of(name, at or datetime.now(UTC), by, why))
     return snapshot
 
 
@@ -73,11 +96,18 @@ def snapshot(period: str, snapshots: Path) -> SnapshotRef:
 
 
 def named(name: str, snapshots: Path) -> SnapshotRef:
-    """One snapshot by its name, current or not; raises NotFoundError."""
-    file = snapshots / "named" / f"{name}.json"
-    if not file.is_file():
-        raise NotFoundError(f"there is no snapshot {name!r} in {snapshots}")
-    return SnapshotRef.model_validate_json(file.read_text())
+    """One snapshot by its name, current or not; raises NotFoundError, which says when and why it expired."""
+    file = manifests.named_file(name, snapshots)
+    if file.is_file():
+        return SnapshotRef.model_validate_json(file.read_text())
+    if expiry := manifests.expiry(name, snapshots):
+        raise NotFoundError(
+            f"snapshot {name} expired on {expiry.at} ({expiry.why}); publish its content again, or choose one of "
+            f"{[one.name for one in manifests.all_named(snapshots) if one.period == expiry.period]}"
+        )
+    raise NotFoundError(
+        f"there is no snapshot {name!r} in {snapshots}; there are {[s.name for s in manifests.all_named(snapshots)]}"
+    )
 
 
 def published(snapshots: Path) -> list[SnapshotRef]:

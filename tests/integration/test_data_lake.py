@@ -5,16 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from include.adapters.lake import DeltaLake
+from include.content import content_hash
 from include.contracts import Period
 from include.data import staging as stage
 from include.data import versioning
-from include.errors import NotFoundError
+from include.errors import DataError, NotFoundError
 from include.settings import ROOT
 from include.usecase import load_usecase
 
@@ -67,6 +71,77 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     lake.publish("u", "t", rows(1), "2013-01")
     with pytest.raises(NotFoundError, match="no version 99; the newest is 1"):
         lake.read("u", "t", version=99)
+
+
+def test_a_file_is_published_as_the_table_that_it_holds(tmp_path: Path) -> None:
+    lake, file = DeltaLake(tmp_path / "lake"), tmp_path / "t.parquet"
+    many = pa.table({"n": range(200_000), "at": pa.array(range(200_000), pa.timestamp("ms", "America/New_York"))})
+    pq.write_table(many, file, row_group_size=70_000)
+    published = lake.publish("u", "t", file, "2013-01")
+    assert (published.version, published.rows) == (1, 200_000)
+    assert lake.publish("u", "t", many.take(pa.array(range(199_999, -1, -1))), "2013-01") == published
+    stored = lake.read("u", "t", ["2013-01"]).drop_columns(["period"])
+    assert content_hash(stored) == published.content_hash
+    assert stored.schema.field("at").type == pa.timestamp("us", "UTC")
+
+
+def test_a_file_that_cannot_be_published_is_named(tmp_path: Path) -> None:
+    lake, broken = DeltaLake(tmp_path / "lake"), tmp_path / "broken.parquet"
+    with pytest.raises(NotFoundError, match=r"u\.t period 2013-01: there is no file .*broken\.parquet"):
+        lake.publish("u", "t", broken, "2013-01")
+    broken.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"broken\.parquet is not a Parquet file"):
+        lake.publish("u", "t", broken, "2013-01")
+    assert lake.tables("u") == []
+
+
+def test_what_a_table_is_can_be_asked_without_reading_it(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    first = lake.publish("u", "t", rows(1), "2013-01")
+    lake.publish("u", "t", rows(2), "2013-02")
+    assert (lake.tables("u"), lake.tables("nobody")) == (["t"], [])
+    assert lake.schema("u", "t").names == ["name", "value", "period"]
+    assert len(lake.files("u", "t")) == 2
+    assert len(lake.files("u", "t", version=first.version)) == 1
+    assert lake.files("u", "t", []) == []
+    newest, oldest, _ = lake.history("u", "t")
+    assert (newest["version"], newest["period"], oldest["content_hash"]) == (2, "2013-02", first.content_hash)
+
+
+def test_deleted_rows_are_gone_for_good_after_a_vacuum(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    before = lake.publish("u", "t", rows(1, 2, 3), "2013-01")
+    assert lake.delete("u", "t", "value >= 2") == 2
+    assert lake.read("u", "t")["value"].to_pylist() == [1]
+    assert lake.read("u", "t", version=before.version).num_rows == 3, "until the vacuum"
+    assert lake.vacuum("u", "t", []) == 1
+    with pytest.raises(NotFoundError, match="t version 1: 1 of its 1 files were vacuumed"):
+        lake.read("u", "t", version=before.version)
+    with pytest.raises(DataError, match=r"the predicate cannot be evaluated; its columns are \['name'"):
+        lake.delete("u", "t", "salary > 2")
+
+
+def test_a_vacuum_keeps_the_versions_that_it_is_told_to(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    refs = [lake.publish("u", "t", rows(value), "2013-01") for value in range(5)]
+    assert lake.vacuum("u", "t", [refs[1].version]) == 3
+    assert lake.read("u", "t", version=refs[1].version)["value"].to_pylist() == [1]
+    assert lake.read("u", "t")["value"].to_pylist() == [4]
+    with pytest.raises(NotFoundError, match=r"no versions \[99\]"):
+        lake.vacuum("u", "t", [99])
+
+
+def test_a_pinned_version_outlives_the_retention_of_the_log(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    refs = [lake.publish("u", "t", rows(value), "2013-01") for value in range(3)]
+    past = time.time() - 400 * 86_400
+    for entry in (tmp_path / "u" / "t" / "_delta_log").iterdir():
+        os.utime(entry, (past, past))
+    delta = DeltaTable(str(tmp_path / "u" / "t"))
+    delta.create_checkpoint()
+    delta.cleanup_metadata()
+    lake.vacuum("u", "t", [refs[0].version])
+    assert lake.read("u", "t", version=refs[0].version)["value"].to_pylist() == [0]
 
 
 def _write(root: Path, writer: int) -> None:

@@ -1,0 +1,147 @@
+"""Which snapshots there are, who keeps them, and the end of those that nobody does."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from include.contracts import DatasetRef, Record, SnapshotRef, write_atomically
+from include.data import manifests, versioning
+from include.data.manifests import Expiry, Turn
+from include.errors import NotFoundError
+from include.ports import Lake
+from include.usecase import UseCase
+
+Uses = Mapping[str, DatasetRef]
+"""Who was built on snapshots (``model 3``, ``release r0001``, ``dataset 2013-03-…``) and its dataset."""
+
+
+class SnapshotFacts(Record):
+    """What is known of one snapshot; times are UTC, ISO 8601.
+
+    ``superseded_at`` is when another one took its place, from which retention counts; ``expires_at`` is when
+    it may go, None while something keeps it.
+    """
+
+    name: str
+    period: str
+    published_at: str | None
+    rows: dict[str, int]
+    current: bool
+    superseded_at: str | None
+    pin: Turn | None
+    used_by: list[str]
+    expires_at: str | None
+
+
+class Expiration(Record):
+    """What an expiration did: the snapshots that went, and the files deleted per table."""
+
+    expired: list[str]
+    kept: int
+    files: dict[str, int]
+
+
+def overview(spec: UseCase, snapshots: Path, uses: Uses, period: str | None = None) -> list[SnapshotFacts]:
+    """Every snapshot that has not expired (of one period, if named), by period, oldest first."""
+    users = _users(uses)
+    found = [s for s in manifests.all_named(snapshots) if period in (None, s.period)]
+    facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in found]
+    return sorted(facts, key=lambda f: (f.period, f.published_at or "", f.name))
+
+
+def pin(name: str, snapshots: Path, *, by: str, why: str, at: datetime) -> Turn:
+    """Keep a snapshot from expiring; pinning again replaces the reason. Raises NotFoundError."""
+    with manifests.changing(snapshots):
+        made = Turn.of(versioning.named(name, snapshots).name, at, by, why)
+        write_atomically(manifests.pin_file(name, snapshots), made.model_dump_json(indent=1))
+    return made
+
+
+def unpin(name: str, snapshots: Path) -> Turn:
+    """Take the pin off; returns it. Raises NotFoundError for a snapshot that is none or not pinned."""
+    with manifests.changing(snapshots):
+        versioning.named(name, snapshots)
+        if (was := manifests.pinned(name, snapshots)) is None:
+            pins = sorted(file.stem for file in (snapshots / "pins").glob("*.json"))
+            raise NotFoundError(f"snapshot {name} is not pinned; pinned are {pins}")
+        manifests.pin_file(name, snapshots).unlink()
+    return was
+
+
+def expire(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses, *, as_of: datetime, by: str, why: str) -> Expiration:
+    """End the snapshots whose retention is over and delete the files that nothing needs any more.
+
+    Current and pinned snapshots stay, and those that ``uses`` were built on. Safe to repeat after a kill.
+    """
+    with manifests.nobody_publishing(snapshots):
+        facts = overview(spec, snapshots, uses)
+        over = [f.name for f in facts if f.expires_at and datetime.fromisoformat(f.expires_at) <= as_of]
+        for name in over:
+            snapshot = versioning.named(name, snapshots)
+            turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots_days} days before")
+            manifests.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot), snapshots)
+        files = _vacuum(spec, lake, snapshots, uses)
+    return Expiration(expired=over, kept=len(facts) - len(over), files=files)
+
+
+def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Path, users: list[str]) -> SnapshotFacts:
+    turns = manifests.turns(snapshot.period, snapshots)
+    current = versioning.find(snapshot.period, snapshots)
+    mine = [turn.at for turn in turns if turn.name == snapshot.name]
+    serves = current is not None and current.name == snapshot.name
+    pinned = manifests.pinned(snapshot.name, snapshots)
+    since = None if serves else superseded(snapshot.name, turns)
+    keeps = serves or pinned or users or since is None
+    return SnapshotFacts(
+        name=snapshot.name,
+        period=snapshot.period,
+        published_at=min(mine, default=None),
+        rows={table: ref.rows for table, ref in snapshot.tables.items()},
+        current=serves,
+        superseded_at=since.isoformat() if since else None,
+        pin=pinned,
+        used_by=users,
+        expires_at=None if keeps or since is None else (since + _kept_for(spec)).isoformat(),
+    )
+
+
+def _kept_for(spec: UseCase) -> timedelta:
+    return timedelta(days=spec.retention.snapshots_days)
+
+
+def superseded(name: str, turns: Sequence[Turn]) -> datetime | None:
+    """When another snapshot took the place of ``name`` for the last time; None while its turn lasts."""
+    last = max((i for i, turn in enumerate(turns) if turn.name == name), default=-1)
+    after = turns[last + 1 :]
+    return after[0].moment if after else None
+
+
+def _users(uses: Uses) -> defaultdict[str, list[str]]:
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    for who, dataset in uses.items():
+        for name in sorted({*dataset.snapshots.values(), *(s.name for s in dataset.reads)}):
+            users[name].append(who)
+    return users
+
+
+def _vacuum(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses) -> dict[str, int]:
+    kept = [*manifests.all_named(snapshots), *versioning.published(snapshots)]
+    kept += [snapshot for dataset in uses.values() for snapshot in dataset.reads]
+    needed = _versions(kept)
+    tables = {*needed, *_versions(e.snapshot for e in manifests.all_expired(snapshots))}
+    deleted = {}
+    for table in sorted(tables):
+        if lake.exists(spec.name, table):
+            newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
+            keep = sorted(version for version in needed[table] if version <= newest)
+            deleted[table] = lake.vacuum(spec.name, table, keep, full=True)
+    return deleted
+
+
+def _versions(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[int]]:
+    versions: defaultdict[str, set[int]] = defaultdict(set)
+    for snapshot in snapshots:
+        for table, ref in snapshot.tables.items():
+            versions[table].add(ref.version)
+    return versions
