@@ -1,6 +1,6 @@
 """What the steps need of outside systems; each adapter in ``include/adapters`` fulfils one of these."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Alert, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef, Window
+from include.contracts import Alert, Check, CheckOutcome, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef, Window
 from include.usecase import Source, UseCase
 
 Batch: TypeAlias = "pa.RecordBatch | Mapping[str, Sequence[Any]]"
@@ -76,17 +76,56 @@ class Lake(Protocol):
     def version(self, usecase: str, table: str) -> int: ...
 
 
+class CheckEngine(Protocol):
+    """Evaluates expectations on one Parquet file; they name columns that are there, of a kind that fits."""
+
+    def outcomes(self, file: Path, checks: Sequence[Check]) -> list[CheckOutcome]:
+        """One outcome per check, in their order; one that crashed is ``broken``."""
+
+
+class RowScan(CheckEngine, Protocol):
+    """Evaluates expectations in bounded memory and can tell rows by name (content hash and number of the copy)."""
+
+    def unknown(self, file: Path, checks: Sequence[Check]) -> list[Check]:
+        """The checks that this engine cannot evaluate."""
+
+    def outcomes(
+        self, file: Path, checks: Sequence[Check], accepted: Collection[str] = frozenset()
+    ) -> list[CheckOutcome]:
+        """``accepted``: names of rows that no check of rows counts."""
+
+    def failing(self, file: Path, checks: Sequence[Check], accepted: Collection[str], limit: int) -> pa.Table:
+        """Rows that break one of the checks: ``row`` (its name), ``reasons``, ``content`` (JSON); at most ``limit``."""
+
+    def remove(self, file: Path, rows: Collection[str]) -> int:
+        """Take rows out of the file, in one step; returns how many were there."""
+
+
 class Validator(Protocol):
-    """Runs the expectation suites of one gate."""
+    """Runs the expectation suites of one gate on Parquet files."""
 
     def validate(
         self,
         usecase: str,
         gate: Literal["raw", "features"],
         period: str,
-        tables: Mapping[str, pd.DataFrame],
+        tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
-    ) -> GateResult: ...
+        accepted: Mapping[str, Collection[str]] | None = None,
+    ) -> GateResult:
+        """Check every table against its suite; ``accepted``: names of released rows per table."""
+
+    def failing(
+        self,
+        result: GateResult,
+        tables: Mapping[str, Path],
+        parameters: Mapping[str, Any],
+        accepted: Mapping[str, Collection[str]],
+    ) -> dict[str, pa.Table]:
+        """Per table, the rows that broke the blocking checks of the result (columns row, reasons, content)."""
+
+    def remove(self, file: Path, rows: Collection[str]) -> int:
+        """Take dropped rows out of a file; returns how many were there."""
 
 
 class FeatureStore(Protocol):

@@ -45,9 +45,12 @@ class Services:
 
     @cached_property
     def validator(self) -> Validator:
-        from include.adapters.validator import ExpectationValidator
+        from include.adapters.scan import ParquetScan
+        from include.adapters.validator import ExpectationEngine
+        from include.data.validation import SuiteValidator
 
-        return ExpectationValidator()
+        scan = ParquetScan(self.settings.memory_limit)
+        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, self.settings.scan_rows)
 
     @cached_property
     def feature_store(self) -> FeatureStore:
@@ -131,6 +134,12 @@ class Services:
         from include.data import quality
 
         return quality.results(spec, self.lake)
+
+    def quarantined_rows(self, spec: UseCase) -> list[dict]:
+        """The last word on every row that a gate held."""
+        from include.data import quarantine
+
+        return quarantine.current(spec, self.lake)
 
     def figures(self, spec: UseCase) -> list[Figure]:
         return [Figure.model_validate(row) for row in self._rows(spec, "figures")]

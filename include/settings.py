@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="", description="a Redis of your own; empty: the embedded one")
     online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="where online features are")
     memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; beyond it spills to disk")
+    scan_rows: int = Field(
+        default=1_000_000, ge=0, description="from how many rows on a gate scans a table with DuckDB instead of pandas"
+    )
     triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
     airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
     def lake(self) -> Path:
         """Delta tables: ``lake/<usecase>/<table>``."""
         return self.home / "lake"
+
+    @property
+    def suites(self) -> Path:
+        """The expectation suites of the gates, under version control."""
+        return ROOT / "great_expectations" / "expectations"
 
     @property
     def landing(self) -> Path:

@@ -1,34 +1,42 @@
 """The quality gates: nothing goes on that has not passed, and what was refused is kept apart with its reasons."""
 
 import json
+import logging
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
+from uuid import uuid4
 
 import pyarrow as pa
 
-from include.contracts import GateResult, Period, write_atomically
+from include.contracts import CheckOutcome, GateResult, Period, write_atomically
+from include.data import quarantine
 from include.data import staging as stage
 from include.errors import BrokenCheckError, GateRefusedError
 from include.ports import Lake, Validator
 from include.usecase import UseCase
 
+log = logging.getLogger(__name__)
+
 Gate = Literal["raw", "features"]
 RESULTS = "gate_results"
 COMPARED_MONTHS = 3
 VOLUME = (0.5, 2.0)  # of the median month
+EVALUATED = pa.timestamp("us", tz="UTC")
 LOCAL_CALENDAR = timedelta(days=1)  # a local month ends up to half a day after it does in UTC
 
 
 def gate(
-    spec: UseCase, name: Gate, period: Period, staging: Path, quarantine: Path, validator: Validator, lake: Lake
+    spec: UseCase, name: Gate, period: Period, staging: Path, held_back: Path, validator: Validator, lake: Lake
 ) -> GateResult:
     """Check the staged tables of a period; its result goes to the lake table ``gate_results``.
 
-    Refused data leave the staging directory for ``<quarantine>/<period>/<gate>/``, with
-    ``reasons.json`` beside them; data that pass clear that mark. ``quarantine`` is the use case's own.
+    Rows that were dropped from quarantine are taken out first, released ones are not judged again. Refused data
+    leave the staging directory for ``<held_back>/<period>/<gate>/``, with ``reasons.json`` beside them, and the
+    rows that broke a blocking check go to the table ``quarantine``; data that pass clear both, and what passed the
+    features gate gets the mark that ``versioning.publish`` asks for. ``held_back`` is the use case's own.
 
     Raises
     ------
@@ -37,19 +45,24 @@ def gate(
     BrokenCheckError
         a blocking check crashed, which says nothing about the data; staging is left as it is.
     """
-    part, tables = _tables(spec, name)
-    frames = {table: stage.frame(staging, part, table) for table in tables}
+    part, tables = _tables(spec, name, staging)
+    files = {table: stage.path(staging, part, table) for table in tables}
+    released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
     parameters = _parameters(spec, name, period, tables, lake)
-    result = validator.validate(spec.name, name, period.key, frames, parameters)
-    lake.append(spec.name, RESULTS, _row(result))
+    result = validator.validate(spec.name, name, period.key, files, parameters, released)
+    lake.append(spec.name, RESULTS, _rows(result, staging.name))
     refused = [f for f in result.failures if f.severity == "block"]
-    mark = quarantine / period.key / name
+    mark = held_back / period.key / name
     if any(not f.broken for f in refused):
+        held = quarantine.hold(spec, period, name, validator.failing(result, files, parameters, released), lake)
         _hold_back(staging, part, result, mark)
-        raise GateRefusedError(_refusal(result, mark))
+        raise GateRefusedError(_refusal(result, held, mark))
     if refused:
         raise BrokenCheckError(_breakage(result))
     shutil.rmtree(mark, ignore_errors=True)
+    quarantine.close(spec, period, name, lake)
+    if name == "features":
+        stage.mark_passed(staging)
     return result
 
 
@@ -57,22 +70,36 @@ def results(spec: UseCase, lake: Lake) -> list[GateResult]:
     """Every gate result so far, in the order of evaluation: the last word on a period and gate comes last."""
     if not lake.exists(spec.name, RESULTS):
         return []
-    rows = lake.read(spec.name, RESULTS).sort_by("evaluated_at")
-    return [GateResult.model_validate_json(text) for text in rows["result"].to_pylist()]
+    rows = [row for row in lake.read(spec.name, RESULTS).to_pylist() if row.get("evaluation")]
+    evaluations: dict[tuple[datetime, str], list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["position"]):
+        evaluations.setdefault((row["evaluated_at"], row["evaluation"]), []).append(row)
+    return [_result(spec, evaluations[key]) for key in sorted(evaluations)]
 
 
-def quarantined(quarantine: Path) -> dict[str, list[str]]:
+def quarantined(held_back: Path) -> dict[str, list[str]]:
     """Periods with refused data → the gates that refused them."""
     found: dict[str, list[str]] = {}
-    for reasons in sorted(quarantine.glob("*/*/reasons.json")):
+    for reasons in sorted(held_back.glob("*/*/reasons.json")):
         found.setdefault(reasons.parts[-3], []).append(reasons.parts[-2])
     return found
 
 
-def _tables(spec: UseCase, gate: Gate) -> tuple[str, list[str]]:
+def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:
+    """The part of staging and its tables; whatever would be published is checked."""
     if gate == "raw":
         return stage.RAW, list(spec.sources)
-    return stage.TABLES, ["events", *spec.views]
+    return stage.TABLES, list(dict.fromkeys(["events", *spec.views, *stage.names(staging, stage.TABLES)]))
+
+
+def _apply(
+    decided: dict[str, dict[str, set[str]]], files: dict[str, Path], validator: Validator
+) -> dict[str, set[str]]:
+    """Take dropped rows out of the staged files; returns the released ones per table."""
+    for table, rows in decided["dropped"].items():
+        if table in files:
+            log.info("%s: %d rows that were dropped are taken out", table, validator.remove(files[table], rows))
+    return decided["released"]
 
 
 def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], lake: Lake) -> dict[str, Any]:
@@ -82,6 +109,8 @@ def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], la
         "month": period.start.month,
         "period_start": period.start,
         "period_end": period.end + LOCAL_CALENDAR,
+        "days": (period.end - period.start).days,
+        "last_days": period.end - 2 * LOCAL_CALENDAR,
     }
     before = _passed_before(spec, gate, period, lake)
     for table in tables:
@@ -98,16 +127,24 @@ def _passed_before(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> lis
     return [newest[key] for key in sorted(newest)[-COMPARED_MONTHS:]]
 
 
-def _row(result: GateResult) -> pa.Table:
-    return pa.table(
-        {
-            "period": [result.period],
-            "gate": [result.gate],
-            "evaluated_at": pa.array([datetime.now(UTC)], pa.timestamp("us", tz="UTC")),
-            "passed": [result.passed],
-            "failures": [len(result.failures)],
-            "result": [result.model_dump_json()],
-        }
+def _rows(result: GateResult, run: str) -> pa.Table:
+    """One row per expectation; ``evaluation`` names the rows of one evaluation, ``rows`` are the table's."""
+    about = {"period": result.period, "gate": result.gate, "run": run, "evaluation": uuid4().hex}
+    rows = [about | {"position": n} | check.model_dump() for n, check in enumerate(result.checks)]
+    for row in rows:
+        row["rows"] = result.rows[row["table"]]
+    found = pa.Table.from_pylist(rows)
+    return found.append_column("evaluated_at", pa.array([datetime.now(UTC)] * len(rows), EVALUATED))
+
+
+def _result(spec: UseCase, rows: list[dict[str, Any]]) -> GateResult:
+    first, fields = rows[0], CheckOutcome.model_fields
+    return GateResult(
+        usecase=spec.name,
+        gate=first["gate"],
+        period=first["period"],
+        rows={row["table"]: row["rows"] for row in rows},
+        checks=[CheckOutcome(**{name: row[name] for name in fields}) for row in rows],
     )
 
 
@@ -118,15 +155,17 @@ def _hold_back(staging: Path, part: str, result: GateResult, mark: Path) -> None
     write_atomically(mark / "reasons.json", json.dumps(result.json_dict(), indent=2))
 
 
-def _refusal(result: GateResult, mark: Path) -> str:
+def _refusal(result: GateResult, held: dict[str, int], mark: Path) -> str:
     lines = [_line(f) for f in result.failures if f.severity == "block"]
+    ways = ["Deliver the repaired files and run the period again."]
+    if held:
+        ways += [f"{sum(held.values())} rows are in quarantine {held}: release or drop them by the form 'quarantine'."]
     return "\n".join(
         [
             f"{result.usecase} {result.period}: the {result.gate} gate refused the data: "
             f"{len(lines)} of {result.evaluated} expectations not met (rows: {result.rows}).",
             *lines,
-            f"The data are in {mark}; the snapshot before stays current. "
-            "Deliver the repaired files and run the period again.",
+            f"The data are in {mark}; the snapshot before stays current. {' Or: '.join(ways)}",
         ]
     )
 
@@ -142,7 +181,7 @@ def _breakage(result: GateResult) -> str:
     )
 
 
-def _line(failure: Any) -> str:
+def _line(failure: CheckOutcome) -> str:
     place = f"{failure.table}.{failure.column}" if failure.column else failure.table
     return (
         f"- {place}: {failure.expectation}: {failure.unexpected} of {failure.rows} rows unexpected ({failure.detail})"

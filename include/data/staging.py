@@ -3,6 +3,8 @@
 Nothing downstream reads it; each step replaces its own part in one rename.
 """
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import NotFoundError
+from include.contracts import write_atomically
+from include.errors import GateRefusedError, NotFoundError
 
 RAW = "raw"
 TABLES = "tables"
 GROUP_ROWS = 250_000
+PASSED = "passed.json"
 
 
 @contextmanager
@@ -92,3 +96,29 @@ def frame(staging: Path, part: str, table: str) -> pd.DataFrame:
 def names(staging: Path, part: str) -> list[str]:
     """Tables staged in a part, sorted."""
     return sorted(p.stem for p in (staging / part).glob("*.parquet"))
+
+
+def mark_passed(staging: Path) -> None:
+    """The features gate let through exactly what is staged now."""
+    write_atomically(staging / PASSED, json.dumps(_fingerprints(staging), indent=1))
+
+
+def require_passed(staging: Path) -> None:
+    """Raises GateRefusedError unless the features gate let through exactly what is staged."""
+    mark = staging / PASSED
+    passed = json.loads(mark.read_text()) if mark.is_file() else {}
+    staged = _fingerprints(staging)
+    if changed := sorted(t for t in {*passed, *staged} if passed.get(t) != staged.get(t)):
+        raise GateRefusedError(
+            f"{staging}: the features gate has not passed {changed} as they are staged; "
+            "clear the run from gate_features on"
+        )
+
+
+def _fingerprints(staging: Path) -> dict[str, str]:
+    """SHA-256 of each file that would be published."""
+    found = {}
+    for table in names(staging, TABLES):
+        with path(staging, TABLES, table).open("rb") as file:
+            found[table] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

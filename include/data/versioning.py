@@ -35,9 +35,12 @@ def publish(
     ------
     NotFoundError
         nothing is staged, or the features gate refused it.
+    GateRefusedError
+        what is staged is not what the features gate passed.
     ConflictError
         another writer kept winning.
     """
+    stage.require_passed(staging)
     tables = {}
     with manifests.publishing(snapshots):
         for table in stage.names(staging, stage.TABLES):

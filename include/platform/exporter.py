@@ -1,7 +1,7 @@
-"""The exporter process: monitored figures from the lake, exposed for Prometheus to scrape."""
+"""The exporter process: monitored figures and gate results from the lake, exposed for Prometheus to scrape."""
 
 from include.adapters.metrics_exporter import serve
-from include.contracts import Figure
+from include.contracts import Figure, GateResult
 from include.services import Services
 from include.settings import load_settings
 from include.usecase import load_usecase, usecase_names
@@ -12,6 +12,16 @@ def figures(services: Services) -> list[Figure]:
     return [figure for name in usecase_names() for figure in services.figures(load_usecase(name))]
 
 
+def gates(services: Services) -> list[GateResult]:
+    """Every gate result of every use case, oldest first."""
+    return [result for name in usecase_names() for result in services.gate_results(load_usecase(name))]
+
+
 if __name__ == "__main__":
     settings = load_settings()
-    serve(lambda: figures(Services(settings)), settings.host, settings.exporter_port)
+    serve(
+        lambda: figures(Services(settings)),
+        settings.host,
+        settings.exporter_port,
+        lambda: gates(Services(settings)),
+    )

@@ -1,5 +1,6 @@
 """The Moebius page: the state of every loop on one screen, behind Airflow's own login."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -42,5 +43,12 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
         "verdicts": services.verdicts(spec),
         "decisions": services.decisions(spec),
         "gates": services.gate_results(spec),
+        "quarantine": _held(services.quarantined_rows(spec)),
         "releases": services.releases.all(spec.name),
     }
+
+
+def _held(rows: list[dict[str, Any]]) -> list[tuple[tuple[str, ...], int]]:
+    """Rows in quarantine: (period, gate, table, status, decided by, note) → how many."""
+    fields = ("period", "gate", "table", "status", "decided_by", "note")
+    return sorted(Counter(tuple(row[f] or "" for f in fields) for row in rows).items(), reverse=True)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from include.adapters.lake import DeltaLake
-from include.adapters.validator import PROJECT, ExpectationValidator
+from include.adapters.scan import ParquetScan
+from include.adapters.validator import ExpectationEngine
 from include.contracts import Period
 from include.data import ingestion, processing, quality, versioning
+from include.data.validation import SuiteValidator
 from include.settings import ROOT, load_settings
 from include.usecase import load_usecase
 from tests.benchmarks import _pandas_pipeline
@@ -81,7 +83,7 @@ def _prepare(home: Path, rows: int) -> None:
         (home / "real" / "raw" / f"{table}.parquet").rename(delivered / f"{table}.parquet")
     suites = home / "great_expectations" / "expectations"
     suites.mkdir(parents=True)
-    for file in (PROJECT / "expectations").glob("*.json"):
+    for file in load_settings().suites.glob("*.json"):
         suite = json.loads(file.read_text())
         suite["expectations"] = [e for e in suite["expectations"] if not _absolute_size(e)]
         (suites / file.name).write_text(json.dumps(suite))
@@ -106,12 +108,17 @@ def _child(who: str, home: Path, rows: int) -> dict[str, float]:
 def _ours(home: Path) -> int:
     spec = load_usecase("flight_delay")
     staging, quarantine, snapshots = home / "staging", home / "quarantine", home / "snapshots"
-    lake, validator = DeltaLake(home / "lake"), ExpectationValidator(home / "great_expectations")
+    lake, validator = DeltaLake(home / "lake"), _validator(home)
     ingestion.collect(spec, MONTH, home / "landing", staging)
     quality.gate(spec, "raw", MONTH, staging, quarantine, validator, lake)
     processing.build(spec, MONTH, staging, lake, snapshots, MEMORY_LIMIT)
     quality.gate(spec, "features", MONTH, staging, quarantine, validator, lake)
     return versioning.publish(spec, MONTH, staging, lake, snapshots).tables["events"].rows
+
+
+def _validator(home: Path) -> SuiteValidator:
+    suites = home / "great_expectations" / "expectations"
+    return SuiteValidator(suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT), load_settings().scan_rows)
 
 
 def _pandas(home: Path) -> int:

@@ -9,6 +9,7 @@ from tests.dags.snapshot import GRAPH, graph, load_dags
 
 FAMILIES = {
     "data_pipeline",
+    "quarantine",
     "training",
     "retrain_evaluation",
     "deployment",

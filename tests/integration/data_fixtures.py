@@ -10,13 +10,21 @@ import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.adapters.validator import ExpectationValidator
+from include.adapters.scan import ParquetScan
+from include.adapters.validator import ExpectationEngine
 from include.contracts import Period, SnapshotRef
 from include.data import ingestion, processing, quality, versioning
+from include.data.validation import SuiteValidator
 from include.ports import Connect
 from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
+
+SUITES = Settings().suites
+
+
+def suite_validator(suites: Path = SUITES, scan_rows: int = 1_000_000) -> SuiteValidator:
+    return SuiteValidator(suites, ExpectationEngine(), ParquetScan("1GB"), scan_rows)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class DataRooms:
     """Runs the data pipeline's steps as its tasks do."""
 
     home: Path
-    validator: ExpectationValidator
+    validator: SuiteValidator
 
     @cached_property
     def spec(self) -> UseCase:
@@ -94,17 +102,17 @@ class DataRooms:
 
 
 @pytest.fixture(scope="session")
-def validator() -> ExpectationValidator:
-    return ExpectationValidator()
+def validator() -> SuiteValidator:
+    return suite_validator()
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, validator: ExpectationValidator) -> DataRooms:
+def rooms(tmp_path: Path, validator: SuiteValidator) -> DataRooms:
     return DataRooms(tmp_path, validator)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, validator: ExpectationValidator) -> DataRooms:
+def served(tmp_path_factory: pytest.TempPathFactory, validator: SuiteValidator) -> DataRooms:
     """January and February, published and in the feature store."""
     rooms = DataRooms(tmp_path_factory.mktemp("served"), validator)
     for month in ("2013-01", "2013-02"):

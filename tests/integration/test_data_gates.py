@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from include.adapters.validator import PROJECT, ExpectationValidator
 from include.data import quality, versioning
+from include.data.validation import SuiteValidator
 from include.errors import BrokenCheckError, GateRefusedError, MissingPeriodError, NotFoundError, SourceError
-from tests.integration.data_fixtures import DataRooms, rooms, validator  # noqa: F401
+from include.settings import ROOT
+from tests.integration.data_fixtures import DataRooms, rooms, suite_validator, validator  # noqa: F401
 
 pytestmark = pytest.mark.integration
+PROJECT = ROOT / "great_expectations"
 
 
 def duplicated(rows: pd.DataFrame) -> pd.DataFrame:
@@ -39,8 +41,8 @@ def a_quarter(rows: pd.DataFrame) -> pd.DataFrame:
 BAD = [
     (duplicated, "flights.year, month, day.*expect_compound_columns_to_be_unique: 14 of 24958 rows"),
     (impossible, r"flights.distance: expect_column_values_to_be_between: 3 of 24951 rows"),
-    (impossible, r"flights.sched_dep_time: expect_column_values_to_match_regex: 2 of 24951 rows.*1275"),
-    (impossible, r"flights.arr_delay: expect_column_values_to_be_between: 1 of 24951 rows.*9999"),
+    (impossible, r"flights.sched_dep_time: expect_column_values_to_match_regex: 2 of 24951 rows"),
+    (impossible, r"flights.arr_delay: expect_column_values_to_be_between: 1 of 24951 rows"),
     (lambda rows: rows.head(0), "flights: expect_table_row_count_to_be_between.*observed 0"),
     (a_quarter, "flights: expect_table_row_count_to_be_between.*min_value=13502.*observed 6238"),
     (of_another_month, "flights.month: expect_column_values_to_be_between: 24951 of 24951 rows"),
@@ -48,14 +50,14 @@ BAD = [
 
 
 @pytest.fixture(scope="module")
-def january(tmp_path_factory: pytest.TempPathFactory, validator: ExpectationValidator) -> Path:  # noqa: F811
+def january(tmp_path_factory: pytest.TempPathFactory, validator: SuiteValidator) -> Path:  # noqa: F811
     home = tmp_path_factory.mktemp("january")
     DataRooms(home, validator).publish("2013-01")
     return home
 
 
 @pytest.fixture
-def after_january(january: Path, tmp_path: Path, validator: ExpectationValidator) -> DataRooms:  # noqa: F811
+def after_january(january: Path, tmp_path: Path, validator: SuiteValidator) -> DataRooms:  # noqa: F811
     shutil.copytree(january, tmp_path / "home")
     return DataRooms(tmp_path / "home", validator)
 
@@ -123,9 +125,9 @@ def test_a_check_that_crashes_does_not_blame_the_data(after_january: DataRooms, 
     shutil.copytree(PROJECT, project)
     suite = project / "expectations" / "flight_delay_raw_planes.json"
     suite.write_text(suite.read_text().replace('"column": "seats", "min_value"', '"column": "chairs", "min_value"'))
-    rooms = DataRooms(after_january.home, ExpectationValidator(project))  # noqa: F811
+    rooms = DataRooms(after_january.home, suite_validator(project / "expectations"))  # noqa: F811
     rooms.collect("2013-02")
-    with pytest.raises(BrokenCheckError, match=r"planes\.chairs.*the check broke"):
+    with pytest.raises(BrokenCheckError, match=r"planes\.chairs.*the check broke: there is no column \['chairs'\]"):
         rooms.gate("raw", "2013-02")
     assert quality.quarantined(rooms.quarantine) == {}
     assert (rooms.staging("2013-02") / "raw" / "planes.parquet").is_file()
@@ -133,7 +135,7 @@ def test_a_check_that_crashes_does_not_blame_the_data(after_january: DataRooms, 
 
 def test_a_table_without_a_suite_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"nobody_raw_flights\.json"):
-        ExpectationValidator().validate("nobody", "raw", "2013-01", {"flights": pd.DataFrame()}, {})
+        suite_validator().validate("nobody", "raw", "2013-01", {"flights": tmp_path / "flights.parquet"}, {})
 
 
 def test_a_run_writes_nothing_into_the_project(after_january: DataRooms) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from include.contracts import Alert, ExpectationFailure, Figure, GateResult, RetrainPlan, Verdict
+from include.contracts import Alert, CheckOutcome, Figure, GateResult, RetrainPlan, Verdict
 from include.operations.retraining import decide
 from tests.unit.evaluation.evaluation_specs import small_spec
 
@@ -86,12 +86,12 @@ def test_serving_alerts_and_no_alert_keep_the_champion() -> None:
 
 
 def refused(period: str = "2013-06", passed: bool = False) -> GateResult:
-    fault = ExpectationFailure(
+    fault = CheckOutcome(
         table="weather", expectation="ExpectColumnValuesToNotBeNull", column="temp", severity="block", unexpected=9,
         rows=10, detail="temp: 9 of 10 are null",
     )  # fmt: skip
-    failures = [] if passed else [fault]
-    return GateResult(usecase="flight_delay", gate="raw", period=period, evaluated=1, rows={}, failures=failures)
+    checks = [fault.model_copy(update={"passed": passed})]
+    return GateResult(usecase="flight_delay", gate="raw", period=period, rows={"weather": 10}, checks=checks)
 
 
 def test_faulty_data_is_repaired_and_not_learned() -> None:

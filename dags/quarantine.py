@@ -1,0 +1,72 @@
+"""# Quarantine
+
+Rows that a quality gate refused wait in the lake table `quarantine`, with their reasons. This form decides about
+them and runs the month again.
+
+- **drop**: the month is published without those rows. The volume limits hold for what is left.
+- **release**: those rows, and only those, pass the gate that held them. Any other bad row is still refused. A row
+  released at the raw gate must still pass the features gate.
+
+**Runs** by hand only. *Month* and *Gate* are in the message of the refused run; *Table* is a table or `all`. Who
+decided and why is kept with each row.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `decide` | no such rows are held; the message lists what is | correct month, gate or table |
+| `run_month` | the data pipeline could not be triggered | clear it: the decision is recorded already, and a month may be run again at any time |
+
+The pipeline run that it starts may be refused again: other rows are bad, or too few are left. Its log says which.
+"""
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Param
+
+from include.orchestration.dags import MONTH, moebius_dag, step, text_param, triggered_by, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step()
+    def decide(params: dict | None = None) -> dict[str, int]:
+        from include.loop import quarantine
+        from include.services import services
+
+        p = params or {}
+        who = triggered_by()
+        return quarantine.decide(
+            spec, services(), p["period"], p["gate"], p["table"] or "all", p["action"], who, p["reason"]
+        )
+
+    run_month = TriggerDagRunOperator(
+        task_id="run_month",
+        trigger_dag_id=f"{spec.name}.data_pipeline",
+        trigger_run_id="{{ run_id }}",
+        conf={"period": "{{ params.period }}"},
+        skip_when_already_exists=True,
+    )
+    decide() >> run_month
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        params={
+            "period": Param("", type="string", pattern=MONTH, title="Month", description="The refused month, 2013-04."),
+            "gate": Param("raw", enum=["raw", "features"], title="Gate", description="The gate that holds the rows."),
+            "table": text_param("all", "Table", "A table of that gate, like flights, or all."),
+            "action": Param(
+                "drop",
+                enum=["drop", "release"],
+                title="Action",
+                description="drop: publish without these rows; release: accept exactly these rows as they are.",
+            ),
+            "reason": Param("", type="string", minLength=3, title="Reason", description="Kept with every row."),
+        },
+    ):
+        build(usecase)

@@ -1,0 +1,72 @@
+"""Expectation suites: the files ``<suites>/<usecase>_<gate>_<table>.json``, in Great Expectations' own format.
+
+Beside what Great Expectations asks for, every expectation names its quality dimension in ``meta``; its severity
+``critical`` blocks publication, any other warns.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from include.contracts import Check
+from include.errors import BrokenCheckError, NotFoundError
+
+DIMENSIONS = ("completeness", "consistency", "accuracy", "freshness", "volume", "schema")
+
+
+def checks(suites: Path, usecase: str, gate: str, table: str, parameters: Mapping[str, Any]) -> list[Check]:
+    """The expectations of one table at one gate, with their parameters.
+
+    Raises
+    ------
+    NotFoundError
+        the table has no suite.
+    BrokenCheckError
+        the suite cannot be read, names no known dimension, or uses a parameter that was not given.
+    """
+    file = suites / f"{usecase}_{gate}_{table}.json"
+    definition = _definition(file)
+    if missing := _placeholders(definition) - set(parameters):
+        raise BrokenCheckError(f"suite {file.stem} needs the parameters {sorted(missing)}; given: {sorted(parameters)}")
+    return [_check(file, table, one, parameters) for one in definition["expectations"]]
+
+
+def _definition(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no expectation suite {file}; every table that passes a gate needs one") from error
+    except ValueError as error:
+        raise BrokenCheckError(f"{file} is not JSON: {error}") from error
+
+
+def _check(file: Path, table: str, one: dict[str, Any], parameters: Mapping[str, Any]) -> Check:
+    dimension = (one.get("meta") or {}).get("dimension")
+    if dimension not in DIMENSIONS:
+        raise BrokenCheckError(
+            f"{file}: {one['type']} {one['id']} has meta.dimension = {dimension!r}; it is one of {list(DIMENSIONS)}"
+        )
+    return Check(
+        id=one["id"],
+        type=one["type"],
+        table=table,
+        severity="block" if one.get("severity", "critical") == "critical" else "warn",
+        dimension=dimension,
+        kwargs={name: _filled(value, parameters) for name, value in one["kwargs"].items()},
+        notes=one.get("notes") or "",
+    )
+
+
+def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
+    return parameters[value["$PARAMETER"]] if isinstance(value, dict) and "$PARAMETER" in value else value
+
+
+def _placeholders(node: Any) -> set[str]:
+    """Names of the ``$PARAMETER`` placeholders in a suite."""
+    if isinstance(node, dict):
+        own = {node["$PARAMETER"]} if "$PARAMETER" in node else set()
+        return own.union(*map(_placeholders, node.values()))
+    if isinstance(node, list):
+        return set().union(*map(_placeholders, node))
+    return set()

@@ -1,0 +1,26 @@
+"""Decide what becomes of the rows that a gate holds."""
+
+import logging
+
+from include.contracts import Period
+from include.data import quarantine
+from include.services import Services
+from include.usecase import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def decide(
+    spec: UseCase,
+    services: Services,
+    period: str,
+    gate: str,
+    table: str,
+    action: quarantine.Action,
+    by: str,
+    reason: str,
+) -> dict[str, int]:
+    """Record the decision, with who took it and why; rows per table. Raises NotFoundError when nothing is held."""
+    decided = quarantine.decide(spec, Period(key=period), gate, table, action, by, reason, services.lake)
+    log.info("%s %s, %s gate: %s %s by %s: %s", spec.name, period, gate, action, decided, by, reason)
+    return decided
