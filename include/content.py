@@ -59,7 +59,7 @@ def _text(field: pa.Field) -> str:
     """SQL for a value as text that no other value of the type has; null is a text of its own."""
     name, kind = quoted(field.name), field.type
     if pa.types.is_timestamp(kind):
-        return _or_null(f"epoch_us({name})")
+        return _or_null(f"epoch_us({name}::{'TIMESTAMPTZ' if kind.tz else 'TIMESTAMP'})")  # of any unit
     if pa.types.is_floating(kind):
         return _or_null(f"CASE WHEN {name} = 0 THEN 0 WHEN isnan({name}) THEN 'nan' ELSE {name} END")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):

@@ -1,6 +1,6 @@
 """What the steps need of outside systems; each adapter in ``include/adapters`` fulfils one of these."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -8,7 +8,18 @@ from typing import Any, Literal, Protocol, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Alert, Check, CheckOutcome, DatasetRef, GateResult, ModelRef, ReleaseRef, TableRef, Window
+from include.contracts import (
+    Alert,
+    Check,
+    CheckOutcome,
+    DatasetRef,
+    GateResult,
+    ModelRef,
+    ReleaseRef,
+    SnapshotRef,
+    TableRef,
+    Window,
+)
 from include.usecase import Source, UseCase
 
 Batch: TypeAlias = "pa.RecordBatch | Mapping[str, Sequence[Any]]"
@@ -50,6 +61,9 @@ class Lake(Protocol):
 
     def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
         """Delete the files that neither the newest version nor ``keep_versions`` need; returns their number."""
+
+    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, str]]) -> int:
+        """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number."""
 
     def exists(self, usecase: str, table: str) -> bool: ...
 
@@ -143,8 +157,13 @@ class FeatureStore(Protocol):
     def push(self, view: str, rows: pd.DataFrame) -> None:
         """Write rows straight into the online store (streaming)."""
 
-    def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
-        """``events`` plus the features of the service as they were known at ``event_timestamp``."""
+    def historical(
+        self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef] | None = None
+    ) -> pd.DataFrame:
+        """``events`` plus the features of the service as they were known at ``event_timestamp``.
+
+        Features are read as these snapshots pin them; None: the current snapshots.
+        """
 
     def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 
+from include.contracts import SnapshotRef
 from include.errors import DataError, NotFoundError
 from include.settings import ROOT, Settings
 
@@ -81,9 +82,12 @@ class FeastFeatureStore:
         with self._alone():
             self._write_online(self._view(view), self._checked(view, rows))
 
-    def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
+    def historical(
+        self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef] | None = None
+    ) -> pd.DataFrame:
         """``events`` in their order, plus the service's features as they were known at ``event_timestamp``.
 
+        The offline files hold the current snapshots only, so other ``snapshots`` cannot be read from them yet.
         ``<view>__event_timestamp`` says since when each view's values were known.
 
         Raises

@@ -1,7 +1,8 @@
 """The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,6 +88,7 @@ class DeltaLake:
     def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
         """Delete the files that neither the newest version nor one of ``keep_versions`` needs; returns their number.
 
+        A version holds all periods, so keeping one keeps the old files of each; ``prune`` is finer.
         ``full`` also deletes files that no commit ever named (of killed writers); then nobody else may write.
 
         Raises
@@ -104,6 +106,27 @@ class DeltaLake:
         if unneeded:
             delta.vacuum(0, dry_run=False, **how)
         return len(unneeded)
+
+    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, str]]) -> int:
+        """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number.
+
+        Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
+        Raises NotFoundError as ``vacuum`` does.
+        """
+        path = self._path(usecase, table)
+        periods: defaultdict[int, set[str]] = defaultdict(set)
+        for version, period in keep:
+            periods[version].add(period)
+        needed = {
+            Path(file).name
+            for version, some in periods.items()
+            for file in _listed(self._open(usecase, table, version), sorted(some))
+        }
+        unneeded = self._open(usecase, table).vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+        files = [path / file for file in unneeded if Path(file).name not in needed and (path / file).exists()]
+        for file in files:
+            file.unlink()
+        return len(files)
 
     def exists(self, usecase: str, table: str) -> bool:
         return DeltaTable.is_deltatable(str(self._path(usecase, table)))
@@ -226,11 +249,15 @@ def _schema(delta: DeltaTable) -> pa.Schema:
     return stored_schema(pa.schema(delta.schema().to_arrow()))
 
 
-def _files(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
+def _listed(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
     if periods is not None and not periods:
         return []
     filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
-    files = sorted(delta.file_uris(file_pruning_predicate=filters))
+    return sorted(delta.file_uris(file_pruning_predicate=filters))
+
+
+def _files(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
+    files = _listed(delta, periods)
     if gone := sum(not Path(file).exists() for file in files):
         raise NotFoundError(
             f"{Path(delta.table_uri).name} version {delta.version()}: {gone} of its {len(files)} files were vacuumed "

@@ -81,7 +81,7 @@ def expire(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses, *, as_of: dat
             snapshot = versioning.named(name, snapshots)
             turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots_days} days before")
             manifests.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot), snapshots)
-        files = _vacuum(spec, lake, snapshots, uses)
+        files = _delete_files(spec, lake, snapshots, uses)
     return Expiration(expired=over, kept=len(facts) - len(over), files=files)
 
 
@@ -125,23 +125,22 @@ def _users(uses: Uses) -> defaultdict[str, list[str]]:
     return users
 
 
-def _vacuum(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses) -> dict[str, int]:
+def _delete_files(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses) -> dict[str, int]:
     kept = [*manifests.all_named(snapshots), *versioning.published(snapshots)]
     kept += [snapshot for dataset in uses.values() for snapshot in dataset.reads]
-    needed = _versions(kept)
-    tables = {*needed, *_versions(e.snapshot for e in manifests.all_expired(snapshots))}
+    needed = _needed(kept)
     deleted = {}
-    for table in sorted(tables):
+    for table in sorted({*needed, *_needed(e.snapshot for e in manifests.all_expired(snapshots))}):
         if lake.exists(spec.name, table):
             newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
-            keep = sorted(version for version in needed[table] if version <= newest)
-            deleted[table] = lake.vacuum(spec.name, table, keep, full=True)
+            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[0] <= newest])
     return deleted
 
 
-def _versions(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[int]]:
-    versions: defaultdict[str, set[int]] = defaultdict(set)
+def _needed(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[tuple[int, str]]]:
+    """(version, period) by table."""
+    needed: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
     for snapshot in snapshots:
         for table, ref in snapshot.tables.items():
-            versions[table].add(ref.version)
-    return versions
+            needed[table].add((ref.version, snapshot.period))
+    return needed

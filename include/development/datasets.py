@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef, PartRef, Period, SnapshotRef
+from include.contracts import DatasetRef, FrozenRef, PartRef, Period, SnapshotRef
 from include.development.leakage import STAMP_SUFFIX, check_parts
-from include.development.parts import as_number, as_text, content_hash, read_frame, write_part
+from include.development.parts import as_number, as_text, content_hash, read_part, write_part
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.ports import FeatureStore, Lake
 from include.usecase import UseCase
@@ -30,7 +31,7 @@ def build(
     train_from: str | None,
     train_to: str | None,
     test_period: str,
-    excluded: Sequence[str | Path],
+    excluded: Sequence[DatasetRef],
     lake: Lake,
     feature_store: FeatureStore,
     snapshots: Sequence[SnapshotRef],
@@ -46,9 +47,9 @@ def build(
     test_period
         last period of the test set (``split.test_periods`` periods end with it).
     excluded
-        Parquet files of the frozen test sets of earlier champions; their events never train or validate.
+        datasets of earlier champions: their frozen test sets never train or validate.
     snapshots
-        the published periods; events are read at exactly these versions.
+        the published periods; events and features are read at exactly these versions.
     as_of
         the moment of the training (default now, UTC): no label may be known later than that.
 
@@ -63,12 +64,25 @@ def build(
     """
     learn, test = _window(spec, train_from, train_to, test_period, snapshots)
     chosen = _chosen(spec, learn + test, snapshots)
-    events = _labelled(spec, lake, chosen, as_of or datetime.now(UTC))
-    frame = _with_features(spec, events, feature_store)
-    frozen = [read_frame(path) for path in excluded]
-    parts = split(spec, frame, set(test), {i for part in frozen for i in part[spec.event.id]})
+    reach = sorted((s for s in snapshots if s.period <= test[-1]), key=lambda s: s.period)
+    kept_out = [read_part(one.test) for one in excluded]
+    frozen_ids = {i for part in kept_out for i in part[spec.event.id]}
+    events = labelled(spec, lake, chosen, as_of or datetime.now(UTC))
+    parts = split(spec, with_features(spec, events, feature_store, reach), set(test), frozen_ids)
     check_parts(spec, parts)
-    return _publish(spec, parts, [content_hash(part) for part in frozen], chosen, directory)
+    facts = {
+        "feature_service": spec.feature_service,
+        "label": spec.event.label,
+        "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
+        "snapshots": {s.period: s.name for s in chosen},
+    }
+    reads = {"features_from": reach, "frozen": [_frozen(one) for one in excluded]}
+    return _publish(spec, parts, facts, reads, directory)
+
+
+def _frozen(dataset: DatasetRef) -> FrozenRef:
+    of_test = [s for s in dataset.features_from if s.period in dataset.test.periods]
+    return FrozenRef(dataset=dataset.name, content_hash=dataset.test.content_hash, snapshots=of_test)
 
 
 def load_dataset(name: str, directory: Path) -> DatasetRef:
@@ -124,7 +138,7 @@ def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotR
     return [by_period[p] for p in periods]
 
 
-def _labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
+def labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
     """Events with a label, in order of time; raises LeakageError when a label is not yet known at ``as_of``."""
     events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
     if twice := int(events[spec.event.id].duplicated().sum()):
@@ -153,10 +167,15 @@ def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
     return rows.to_pandas()
 
 
-def _with_features(spec: UseCase, events: pd.DataFrame, feature_store: FeatureStore) -> pd.DataFrame:
-    """Events plus all features of the spec, in the same order. The label stays out of the feature store's sight."""
+def with_features(
+    spec: UseCase, events: pd.DataFrame, feature_store: FeatureStore, snapshots: Sequence[SnapshotRef]
+) -> pd.DataFrame:
+    """Events plus all features of the spec as ``snapshots`` pin them, in the same order.
+
+    The label stays out of the feature store's sight.
+    """
     hidden = [spec.event.label, spec.event.label_time]
-    found = feature_store.historical(spec.feature_service, events.drop(columns=hidden))
+    found = feature_store.historical(spec.feature_service, events.drop(columns=hidden), snapshots)
     found = found.set_index(spec.event.id)
     if len(found) != len(events) or not found.index.is_unique or not events[spec.event.id].isin(found.index).all():
         raise DataError(f"{spec.name}: {len(events)} events went into the feature store, {len(found)} came back")
@@ -209,31 +228,27 @@ def _on_request(spec: UseCase) -> Callable[[dict[str, np.ndarray]], Mapping[str,
 def _publish(
     spec: UseCase,
     parts: Mapping[str, pd.DataFrame],
-    excluded_hashes: Sequence[str],
-    snapshots: Sequence[SnapshotRef],
+    facts: Mapping[str, Any],
+    reads: Mapping[str, Any],
     directory: Path,
 ) -> DatasetRef:
     """Write the parts aside and rename them into place; what is there already under the name is kept."""
-    shaped = {part: _shaped(spec, frame) for part, frame in parts.items()}
-    hashes = {part: content_hash(frame) for part, frame in shaped.items()}
-    facts = {
-        "feature_service": spec.feature_service,
-        "label": spec.event.label,
-        "excluded_hashes": sorted(set(excluded_hashes)),
-        "snapshots": {s.period: s.name for s in snapshots},
-    }
+    frames = {part: shaped(spec, frame) for part, frame in parts.items()}
+    hashes = {part: content_hash(frame) for part, frame in frames.items()}
     name = _name(parts["test"], hashes, facts)
     home = directory / name
+    if (home / MANIFEST).is_file():
+        return load_dataset(name, directory)
     periods = {part: sorted(frame["period"].unique()) for part, frame in parts.items()}
     refs = {
         part: PartRef(
             path=str(home / f"{part}.parquet"), rows=len(frame), content_hash=hashes[part], periods=periods[part]
         )
-        for part, frame in shaped.items()
+        for part, frame in frames.items()
     }
-    dataset = DatasetRef.model_validate({"usecase": spec.name, "name": name, "path": str(home), **facts, **refs})
-    if not (home / MANIFEST).is_file():
-        _write(dataset, shaped, home)
+    identity = {"usecase": spec.name, "name": name, "path": str(home)}
+    dataset = DatasetRef.model_validate({**identity, **facts, **reads, **refs})
+    write(dataset, frames, home)
     return dataset
 
 
@@ -242,7 +257,7 @@ def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, obj
     return f"{test['period'].max()}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
-def _shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
+def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a part in their final order and type: text, float64 and an int8 label."""
     keys = [entity.key for entity in spec.entities.values()]
     others = [c for c in dict.fromkeys([*spec.comparison.slices.columns, *keys]) if c not in spec.feature_names]
@@ -259,7 +274,8 @@ def _shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
-def _write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:
+def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:
+    """The shaped parts and the manifest, complete or not there."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{home.name}.", dir=home.parent) as parent:
         aside = Path(parent) / home.name

@@ -33,17 +33,18 @@ def read_part(part: PartRef) -> pd.DataFrame:
     """
     frame = read_frame(part.path)
     if (found := content_hash(frame)) != part.content_hash:
-        raise DataError(
-            f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}; build the dataset again"
-        )
+        raise DataError(f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}; rebuild the dataset")
     return frame
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """The rows of a part's file as they are; raises NotFoundError without the file."""
+    """The rows of a part's file as they are; raises NotFoundError without the file, DataError for a damaged one."""
     if not Path(path).is_file():
-        raise NotFoundError(f"{path}: the dataset's file is gone; build the dataset again")
-    return pd.read_parquet(path, engine="pyarrow")
+        raise NotFoundError(f"{path}: the file is gone; rebuild the dataset (data_versions, operation rebuild)")
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:  # as pyarrow says it of a torn file
+        raise DataError(f"{path} is damaged: {error}; rebuild the dataset") from error
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -41,10 +41,10 @@ def dataset_for(
     )
 
 
-def frozen_test_sets(spec: UseCase, services: Services) -> list[str]:
-    """Parquet files of the test set that the serving release was released with: never trained on."""
+def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
+    """The dataset whose test set the serving release was released with: that is never trained on."""
     champion = champion_model(spec, services)
-    return [champion.dataset.test.path] if champion else []
+    return [champion.dataset] if champion else []
 
 
 def registered(results: Sequence[object]) -> ModelRef:

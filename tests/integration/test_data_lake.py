@@ -131,6 +131,20 @@ def test_a_vacuum_keeps_the_versions_that_it_is_told_to(tmp_path: Path) -> None:
         lake.vacuum("u", "t", [99])
 
 
+def test_a_kept_period_does_not_keep_the_others(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    january = [lake.publish("u", "t", rows(value), "2013-01") for value in range(3)]
+    february = lake.publish("u", "t", rows(7), "2013-02")
+    lake.publish("u", "t", rows(3), "2013-01")
+    keep = [(january[1].version, "2013-01"), (february.version, "2013-02")]
+    (tmp_path / "u" / "t" / "period=2013-01" / "part-00000-of-a-killed-writer.parquet").write_text("")
+    assert (lake.prune("u", "t", keep), lake.prune("u", "t", keep)) == (3, 0)
+    assert lake.read("u", "t", ["2013-01"], january[1].version)["value"].to_pylist() == [1]
+    assert lake.read("u", "t", ["2013-02"], february.version)["value"].to_pylist() == [7]
+    with pytest.raises(NotFoundError, match="1 of its 1 files were vacuumed"):
+        lake.read("u", "t", ["2013-01"], february.version)
+
+
 def test_a_pinned_version_outlives_the_retention_of_the_log(tmp_path: Path) -> None:
     lake = DeltaLake(tmp_path)
     refs = [lake.publish("u", "t", rows(value), "2013-01") for value in range(3)]

@@ -59,7 +59,7 @@ def test_weather_is_from_before_the_departure(dataset: DatasetRef) -> None:  # n
 
 def test_a_champions_test_set_stays_out_of_the_next_training(build_dataset) -> None:  # noqa: F811
     champion = build_dataset("2013-03")
-    follower = build_dataset("2013-04", excluded=[champion.test.path])
+    follower = build_dataset("2013-04", excluded=[champion])
     frozen = _ids(champion.test)
     assert not frozen & (_ids(follower.train) | _ids(follower.validation))
     assert follower.validation.periods == ["2013-02"]

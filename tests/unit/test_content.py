@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.content import content_hash
+from include.content import Rows, content_hash
 
-quick = settings(deadline=None, max_examples=30)
+UNITS = ("s", "ms", "us", "ns")
+quick = settings(deadline=None, max_examples=12)
 rows = st.lists(
     st.tuples(st.none() | st.integers(-9, 9), st.none() | st.text(max_size=3), st.none() | st.floats(-5, 5)),
     min_size=1,
@@ -90,3 +92,9 @@ def test_no_rows_and_no_columns_have_a_hash() -> None:
     assert content_hash(table([(1, "a", 2.0)]).slice(0, 0)) == content_hash(
         pa.table({"period": pa.array([], "string")})
     )
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_a_time_is_a_time_in_any_unit(zone: str | None) -> None:
+    whole = [pa.table({"at": pa.array([60], pa.timestamp("s", zone)).cast(pa.timestamp(u, zone))}) for u in UNITS]
+    assert len({Rows(rows, "t").content_hash() for rows in whole}) == 1

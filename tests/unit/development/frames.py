@@ -65,7 +65,7 @@ class MemoryFeatureStore:
         self.extra = extra
         self.seen: list[str] = []
 
-    def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
+    def historical(self, service: str, events: pd.DataFrame, snapshots: object = None) -> pd.DataFrame:
         self.seen = list(events.columns)
         shuffled = events.sample(frac=1, random_state=0)
         return shuffled.assign(**dict.fromkeys(self.names, 1.0), **self.extra)

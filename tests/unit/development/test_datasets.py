@@ -59,7 +59,7 @@ def test_another_value_gives_another_name(tmp_path: Path) -> None:
 
 def test_a_frozen_test_set_never_trains_or_validates(tmp_path: Path) -> None:
     champion = build(tmp_path, test_period="2013-02")
-    dataset = build(tmp_path, excluded=[champion.test.path])
+    dataset = build(tmp_path, excluded=[champion])
     assert not (ids(dataset.train) | ids(dataset.validation)) & ids(champion.test)
     assert dataset.excluded_hashes == [champion.test.content_hash]
     assert dataset.validation.periods == ["2013-01"], "February is frozen, so the last days that are left validate"
@@ -84,8 +84,8 @@ def test_the_feature_store_never_sees_the_label(tmp_path: Path) -> None:
 
 def test_features_are_joined_by_event_not_by_position(tmp_path: Path) -> None:
     class Echo(MemoryFeatureStore):
-        def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
-            found = super().historical(service, events)
+        def historical(self, service: str, events: pd.DataFrame, snapshots: object = None) -> pd.DataFrame:
+            found = super().historical(service, events, snapshots)
             return found.assign(temp=found["distance"])
 
     part = read_part(build(tmp_path, store=Echo(flight_spec())).train)
@@ -107,8 +107,8 @@ def test_a_missing_feature_is_named(tmp_path: Path) -> None:
 
 def test_lost_rows_are_refused(tmp_path: Path) -> None:
     class Lossy(MemoryFeatureStore):
-        def historical(self, service: str, events: pd.DataFrame) -> pd.DataFrame:
-            return super().historical(service, events).iloc[1:]
+        def historical(self, service: str, events: pd.DataFrame, snapshots: object = None) -> pd.DataFrame:
+            return super().historical(service, events, snapshots).iloc[1:]
 
     with pytest.raises(DataError, match="2100 events went into the feature store, 2099 came back"):
         build(tmp_path, store=Lossy(flight_spec()))
@@ -165,7 +165,7 @@ def test_an_event_in_two_periods_is_refused(tmp_path: Path) -> None:
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     part = build(tmp_path).train
     read_part(part).iloc[1:].to_parquet(part.path)
-    with pytest.raises(DataError, match=r"train\.parquet: content hash .* build the dataset again"):
+    with pytest.raises(DataError, match=r"train\.parquet: content hash .* rebuild the dataset"):
         read_part(part)
 
 

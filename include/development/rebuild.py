@@ -1,0 +1,94 @@
+"""Rebuilds the exact training data of a model from its manifest: same rows, same content hashes."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.contracts import DatasetRef, SnapshotRef
+from include.development.datasets import labelled, shaped, split, with_features, write
+from include.development.parts import content_hash, read_part
+from include.errors import DataError, NotFoundError
+from include.ports import FeatureStore, Lake
+from include.usecase import UseCase
+
+PARTS = ("train", "validation", "test")
+
+
+def rebuild(
+    spec: UseCase, dataset: DatasetRef, *, lake: Lake, feature_store: FeatureStore, directory: Path
+) -> DatasetRef:
+    """Build ``dataset`` again as ``directory/<its name>/``, from the snapshots that it pins; bit for bit or not at all.
+
+    Files that are there and sound are left alone. Returns the dataset as it lies there.
+
+    Raises
+    ------
+    NotFoundError
+        the manifest does not say what it was read from, or a pinned version is gone.
+    DataError
+        what comes out is not what the manifest says: the code or the spec changed since.
+    """
+    here = _moved(dataset, directory / dataset.name)
+    if _sound(here):
+        return here
+    _check(spec, dataset)
+    chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
+    events = labelled(spec, lake, chosen, datetime.now(UTC))
+    rows = with_features(spec, events, feature_store, dataset.features_from)
+    parts = split(spec, rows, set(dataset.test.periods), _frozen_ids(spec, dataset, lake))
+    frames = {name: shaped(spec, frame) for name, frame in parts.items()}
+    _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
+    shutil.rmtree(here.path, ignore_errors=True)  # what is there is damaged
+    write(here, frames, Path(here.path))
+    return here
+
+
+def _moved(dataset: DatasetRef, home: Path) -> DatasetRef:
+    parts = {name: getattr(dataset, name) for name in PARTS}
+    moved = {name: part.model_copy(update={"path": str(home / f"{name}.parquet")}) for name, part in parts.items()}
+    return dataset.model_copy(update={"path": str(home), **moved})
+
+
+def _sound(dataset: DatasetRef) -> bool:
+    try:
+        for name in PARTS:
+            read_part(getattr(dataset, name))
+    except (NotFoundError, DataError):
+        return False
+    return True
+
+
+def _check(spec: UseCase, dataset: DatasetRef) -> None:
+    pinned = {s.name for s in dataset.features_from}
+    if lacks := sorted(set(dataset.snapshots.values()) - pinned):
+        raise NotFoundError(
+            f"dataset {dataset.name}: its manifest does not pin the table versions of {lacks}; it was built "
+            "before manifests did, so it can only be trained anew"
+        )
+    if lacks := [one.dataset for one in dataset.frozen if not one.snapshots]:
+        raise NotFoundError(f"dataset {dataset.name}: the manifests of the frozen test sets {lacks} pin no snapshots")
+    if spec.feature_service != dataset.feature_service:
+        raise DataError(
+            f"dataset {dataset.name} was built with {dataset.feature_service}, the spec now says "
+            f"{spec.feature_service}: {_way_out()}"
+        )
+
+
+def _frozen_ids(spec: UseCase, dataset: DatasetRef, lake: Lake) -> set[str]:
+    """Event ids of the test sets that were kept out: all labelled events of their periods."""
+    snapshots: list[SnapshotRef] = [s for one in dataset.frozen for s in one.snapshots]
+    distinct = list({s.name: s for s in snapshots}.values())
+    return {i for s in distinct for i in labelled(spec, lake, [s], datetime.now(UTC))[spec.event.id].astype(str)}
+
+
+def _compare(dataset: DatasetRef, found: dict[str, str]) -> None:
+    differ = [name for name in PARTS if found[name] != getattr(dataset, name).content_hash]
+    if differ:
+        raise DataError(
+            f"dataset {dataset.name}: the parts {differ} come out with other content than the manifest says, "
+            f"though the data are the same: {_way_out()}"
+        )
+
+
+def _way_out() -> str:
+    return "check out the revision that the model version is tagged with and rebuild there"

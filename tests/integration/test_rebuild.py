@@ -1,0 +1,169 @@
+"""The training data of a model, built again from its manifest after the world moved on."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.adapters.lake import DeltaLake
+from include.contracts import DatasetRef, Period, SnapshotRef
+from include.data import retention, versioning
+from include.data import staging as stage
+from include.development import datasets
+from include.development.rebuild import rebuild
+from include.errors import DataError, NotFoundError
+from tests.unit.development.frames import events, flight_spec
+
+pytestmark = pytest.mark.integration
+SPEC = flight_spec()
+WEATHER = [f.name for f in SPEC.features if f.origin == "airport_weather"]
+PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
+MUCH_LATER = datetime(2019, 1, 1, tzinfo=UTC)
+
+
+class PinnedStore:
+    """Point-in-time features straight from the lake's files at the versions that the snapshots pin."""
+
+    def __init__(self, lake: DeltaLake) -> None:
+        self._lake = lake
+
+    def historical(self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef]) -> pd.DataFrame:
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("asked", events)
+            for view, key in (("airport_weather", "origin"), ("aircraft", "tailnum")):
+                files = [
+                    file for s in snapshots
+                    for file in self._lake.files(SPEC.name, view, [s.period], s.tables[view].version)
+                ]  # fmt: skip
+                names = ", ".join(f"v.{n}" for n in (WEATHER if view == "airport_weather" else PLANE))
+                connection.sql(
+                    f"SELECT asked.*, {names} FROM asked ASOF LEFT JOIN read_parquet($files) v "
+                    f"ON asked.{key} = v.{key} AND asked.event_timestamp::TIMESTAMPTZ >= v.event_timestamp",
+                    params={"files": files},
+                ).df().pipe(lambda found: connection.register("asked", found))
+            return connection.sql("SELECT * FROM asked").df()
+
+
+class World:
+    """Months of made-up flights in a real lake."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.snapshots, self.datasets = home, home / "snapshots", home / "datasets"
+        self.lake = DeltaLake(home / "lake")
+        self.store = PinnedStore(self.lake)
+
+    def publish(self, period: str, edition: int = 0) -> SnapshotRef:
+        month, random = Period(key=period), np.random.default_rng([int(period[-2:]), edition])
+        days = pd.date_range(month.start, month.end, freq="D", inclusive="left").astype("datetime64[us, UTC]")
+        index = pd.MultiIndex.from_product([["EWR", "JFK", "LGA"], days], names=["origin", "event_timestamp"])
+        weather = pd.DataFrame({n: random.normal(size=len(index)) for n in WEATHER}, index=index).reset_index()
+        planes = pd.DataFrame({"tailnum": ["N1"], "event_timestamp": days[:1]} | {n: random.normal() for n in PLANE})
+        flights = events(period).drop(columns="period")
+        flights["distance"] += edition
+        tables = {"events": flights, "airport_weather": weather, "aircraft": planes}
+        arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
+        stage.replace(self.home / "staging", stage.TABLES, arrow)
+        return versioning.publish(SPEC, month, self.home / "staging", self.lake, self.snapshots, month.end)
+
+    def build(self, test_period: str, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
+        return datasets.build(
+            SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=self.lake,
+            feature_store=self.store, snapshots=versioning.published(self.snapshots), directory=self.datasets,
+            as_of=MUCH_LATER,
+        )  # fmt: skip
+
+    def rebuild(self, dataset: DatasetRef) -> DatasetRef:
+        arguments = {"lake": self.lake, "feature_store": self.store, "directory": self.datasets}
+        return rebuild(SPEC, dataset, **arguments)
+
+    def expire(self, uses: retention.Uses) -> list[str]:
+        arguments = {"as_of": MUCH_LATER, "by": "ann", "why": "yearly"}
+        return retention.expire(SPEC, self.lake, self.snapshots, uses, **arguments).expired
+
+
+def content(dataset: DatasetRef) -> dict[str, bytes]:
+    return {part: Path(getattr(dataset, part).path).read_bytes() for part in ("train", "validation", "test")}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    for period in ("2013-01", "2013-02", "2013-03"):
+        world.publish(period)
+    return world
+
+
+def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) -> None:
+    champion = world.build("2013-02")
+    candidate = world.build("2013-03", excluded=[champion])
+    before = content(champion), content(candidate)
+    assert [s.period for s in candidate.features_from] == ["2013-01", "2013-02", "2013-03"]
+
+    unused = world.publish("2013-02", edition=1)
+    for period in ("2013-01", "2013-02", "2013-03", "2013-04"):
+        world.publish(period, edition=2)
+    shutil.rmtree(world.datasets)
+    assert world.expire({"model 1": champion, "model 2": candidate}) == [unused.name]
+
+    assert world.rebuild(candidate) == candidate
+    assert world.rebuild(champion) == champion
+    assert (content(champion), content(candidate)) == before
+    assert datasets.load_dataset(candidate.name, world.datasets) == candidate
+    assert world.build("2013-03", excluded=[champion]).name != candidate.name, "the months have other content now"
+
+
+def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -> None:
+    dataset = datasets.build(
+        SPEC, train_from="2013-02", train_to=None, test_period="2013-03", excluded=[], lake=world.lake,
+        feature_store=world.store, snapshots=versioning.published(world.snapshots), directory=world.datasets,
+        as_of=MUCH_LATER,
+    )  # fmt: skip
+    january = dataset.features_from[0]
+    assert (list(dataset.snapshots), january.period) == (["2013-02", "2013-03"], "2013-01")
+    world.publish("2013-01", edition=1)
+    assert january.name not in world.expire({"model 1": dataset})
+    facts = retention.overview(SPEC, world.snapshots, {"model 1": dataset}, "2013-01")
+    assert {f.name: f.used_by for f in facts}[january.name] == ["model 1"]
+
+
+def test_a_damaged_file_is_replaced_and_a_sound_one_left_alone(world: World) -> None:
+    dataset = world.build("2013-03")
+    before, file = content(dataset), Path(dataset.train.path)
+    written = file.stat().st_mtime_ns
+    assert world.rebuild(dataset) == dataset
+    assert file.stat().st_mtime_ns == written
+    file.write_bytes(before["train"][:100])
+    world.rebuild(dataset)
+    assert content(dataset) == before
+
+
+def test_what_nobody_kept_cannot_be_rebuilt_and_says_so(world: World) -> None:
+    dataset = world.build("2013-03")
+    shutil.rmtree(world.datasets)
+    replaced = versioning.snapshot("2013-02", world.snapshots)
+    world.publish("2013-02", edition=1)
+    assert world.expire({}) == [replaced.name]
+    with pytest.raises(NotFoundError, match="files were vacuumed because no snapshot pinned it"):
+        world.rebuild(dataset)
+    assert not world.datasets.exists()
+
+
+def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
+    dataset = world.build("2013-03")
+    shutil.rmtree(world.datasets)
+    split = SPEC.split.model_copy(update={"validation_days": 3})
+    arguments = {"lake": world.lake, "feature_store": world.store, "directory": world.datasets}
+    with pytest.raises(DataError, match=r"\['train', 'validation'\] come out with other content .* check out the rev"):
+        rebuild(SPEC.model_copy(update={"split": split}), dataset, **arguments)
+    with pytest.raises(DataError, match="was built with flight_delay_v1, the spec now says v9"):
+        rebuild(SPEC.model_copy(update={"feature_service": "v9"}), dataset, **arguments)
+    with pytest.raises(NotFoundError, match="does not pin the table versions of"):
+        world.rebuild(dataset.model_copy(update={"features_from": []}))
+    assert not world.datasets.exists()
