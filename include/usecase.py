@@ -78,10 +78,14 @@ class Source(Part):
 
 
 class TableSpec(Part):
-    """What a published table is: its meaning and its columns', for the catalog."""
+    """What a published table is: its meaning and its columns', for the catalog.
+
+    ``key`` makes a row unique; needed where neither the event id nor the key of the source of that name does.
+    """
 
     description: str
     columns: dict[str, str] = {}
+    key: list[str] = []
 
 
 class StreamSpec(Part):

@@ -1,0 +1,223 @@
+"""What changed from one snapshot to another: rows by key, schema, distributions; in DuckDB, on the lake's files."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import numpy as np
+from pydantic import Field
+
+from include.content import PERIOD, in_utc, quoted
+from include.contracts import Record, SnapshotRef
+from include.operations.drift import psi
+from include.ports import Lake
+from include.usecase import UseCase
+
+SHARES = [round(0.1 * i, 1) for i in range(1, 10)]
+CATEGORIES = 50  # the most frequent values of a text column; the rest is one bin
+VALID_FROM = "event_timestamp"
+
+
+class TableDifference(Record):
+    """Two versions of one table; counts and names only, never values.
+
+    Without a unique ``key`` a changed row counts as one removed and one added. ``changed_columns`` counts the
+    changed rows per column, ``psi`` is the population stability index of the columns in both (above 0.25 is
+    usually called a shift).
+    """
+
+    table: str
+    key: list[str]
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int = 0
+    changed_columns: dict[str, int] = Field(default_factory=dict)
+    columns_added: list[str] = Field(default_factory=list)
+    columns_removed: list[str] = Field(default_factory=list)
+    columns_retyped: dict[str, str] = Field(default_factory=dict)
+    psi: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def same(self) -> bool:
+        schema = self.columns_added or self.columns_removed or self.columns_retyped
+        return not (self.added or self.removed or self.changed or schema)
+
+
+def compare(
+    spec: UseCase, lake: Lake, before: SnapshotRef, after: SnapshotRef, memory_limit: str = "2GB"
+) -> list[TableDifference]:
+    """The differences of all tables, by name; memory beyond ``memory_limit`` spills to disk.
+
+    A table that only one of them has counts as all rows added or removed.
+    Raises NotFoundError when a version's files are gone.
+    """
+    return [
+        _one_sided(table, before, after)
+        if table not in before.tables or table not in after.tables
+        else _table(spec, lake, table, before, after, memory_limit)
+        for table in sorted({*before.tables, *after.tables})
+    ]
+
+
+def table_key(spec: UseCase, table: str, columns: Sequence[str]) -> list[str]:
+    """The columns that make a row of a table unique; [] where the spec does not say."""
+    if table in spec.tables and spec.tables[table].key:
+        return spec.tables[table].key
+    if table in spec.feature_views:
+        return [spec.entities[spec.feature_views[table].entity].key, VALID_FROM]
+    key = [spec.event.id] if table == "events" else spec.sources[table].key if table in spec.sources else []
+    return key if set(key) <= set(columns) else []
+
+
+def _one_sided(table: str, before: SnapshotRef, after: SnapshotRef) -> TableDifference:
+    gone, new = (s.tables[table].rows if table in s.tables else 0 for s in (before, after))
+    return TableDifference(table=table, key=[], before=gone, after=new, added=new, removed=gone)
+
+
+def _table(
+    spec: UseCase, lake: Lake, table: str, before: SnapshotRef, after: SnapshotRef, memory_limit: str
+) -> TableDifference:
+    rows = {"before": before.tables[table].rows, "after": after.tables[table].rows}
+    if before.tables[table].content_hash == after.tables[table].content_hash:
+        return TableDifference(table=table, key=[], added=0, removed=0, **rows)
+    with _both(lake, table, before, after, memory_limit) as connection:
+        old, new = (_columns(connection, side) for side in ("before", "after"))
+        shared = [name for name in old if name in new]
+        key = table_key(spec, table, shared)
+        key = key if key and all(_unique(connection, side, key) for side in ("before", "after")) else []
+        others = {name: old[name] == new[name] for name in shared if name not in key}
+        return TableDifference(
+            table=table,
+            key=key,
+            **rows,
+            **(_by_key(connection, key, others) if key else _by_row(connection, shared)),
+            columns_added=[name for name in new if name not in old],
+            columns_removed=[name for name in old if name not in new],
+            columns_retyped={n: f"{old[n]} → {new[n]}" for n in shared if old[n] != new[n]},
+            psi=_shifts(connection, {n: old[n] for n, same in others.items() if same}) if all(rows.values()) else {},
+        )
+
+
+@contextmanager
+def _both(
+    lake: Lake, table: str, before: SnapshotRef, after: SnapshotRef, memory_limit: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory(prefix="moebius-diff-") as spill, in_utc() as connection:
+        connection.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
+        for side, snapshot in (("before", before), ("after", after)):
+            version = snapshot.tables[table].version
+            if files := lake.files(snapshot.usecase, table, [snapshot.period], version):
+                connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(side)
+            else:
+                connection.register(side, lake.schema(snapshot.usecase, table, version).empty_table())
+        yield connection
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, str]:
+    """Column to DuckDB type. One without any value counts as not there, as it does for the content hash."""
+    found = {name: kind for name, kind, *_ in connection.sql(f"DESCRIBE {side}").fetchall() if name != PERIOD}
+    counts = ", ".join(f"count({quoted(name)})" for name in found)
+    rows, *filled = connection.sql(f"SELECT count(*), {counts} FROM {side}").fetchall()[0]  # noqa: S608
+    return {name: kind for (name, kind), count in zip(found.items(), filled, strict=True) if count or not rows}
+
+
+def _unique(connection: duckdb.DuckDBPyConnection, side: str, key: Sequence[str]) -> bool:
+    names = ", ".join(map(quoted, key))
+    query = f"SELECT (SELECT count(*) FROM {side}), (SELECT count(*) FROM (SELECT DISTINCT {names} FROM {side}))"  # noqa: S608
+    rows, distinct = connection.sql(query).fetchall()[0]
+    return rows == distinct
+
+
+def _by_key(connection: duckdb.DuckDBPyConnection, key: Sequence[str], others: Mapping[str, bool]) -> dict:
+    """``others`` says of each column whether it has the same type on both sides; else their texts are compared."""
+    on = " AND ".join(f"b.{quoted(k)} IS NOT DISTINCT FROM a.{quoted(k)}" for k in key)
+    as_text = {name: "" if same else "::VARCHAR" for name, same in others.items()}
+    differs = {n: f"b.{quoted(n)}{cast} IS DISTINCT FROM a.{quoted(n)}{cast}" for n, cast in as_text.items()}
+    conditions = ["b.here IS NULL", "a.here IS NULL"]
+    conditions += [
+        f"b.here AND a.here AND {one}" for one in [f"({' OR '.join(differs.values()) or 'false'})", *differs.values()]
+    ]
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
+    query = f"""
+        SELECT {counts} FROM (SELECT *, true AS here FROM before) b
+        FULL JOIN (SELECT *, true AS here FROM after) a ON {on}
+    """  # noqa: S608 - column names, quoted
+    added, removed, changed, *each = connection.sql(query).fetchall()[0]
+    columns = {name: count for name, count in zip(others, each, strict=True) if count}
+    return {"added": added, "removed": removed, "changed": changed, "changed_columns": columns}
+
+
+def _by_row(connection: duckdb.DuckDBPyConnection, shared: Sequence[str]) -> dict:
+    names = ", ".join(map(quoted, shared))
+    query = f"""
+        SELECT coalesce(sum(greatest(n, 0)), 0)::BIGINT, coalesce(sum(greatest(-n, 0)), 0)::BIGINT FROM (
+            SELECT sum(side) AS n
+            FROM (SELECT {names}, 1 AS side FROM after UNION ALL SELECT {names}, -1 FROM before)
+            GROUP BY {names})
+    """  # noqa: S608 - column names, quoted
+    added, removed = connection.sql(query).fetchall()[0]
+    return {"added": added, "removed": removed}
+
+
+def _shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, float]:
+    ordered = {n: kind for n, kind in columns.items() if kind.startswith(("TIMESTAMP", "DATE")) or _is_number(kind)}
+    shifts = _numeric_shifts(connection, ordered) if ordered else {}
+    shifts |= {n: _text_shift(connection, n) for n, kind in columns.items() if kind == "VARCHAR"}
+    return {name: round(shifts[name], 4) for name in columns if name in shifts}
+
+
+def _is_number(kind: str) -> bool:
+    return (
+        kind.endswith("INT") or kind.endswith("INTEGER") or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"))
+    )
+
+
+def _number(name: str, kind: str) -> str:
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return f"epoch({quoted(name)})::DOUBLE"
+    return f"CASE WHEN isfinite({quoted(name)}::DOUBLE) THEN {quoted(name)}::DOUBLE END"
+
+
+def _numeric_shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, float]:
+    """Bins are cut at the deciles of ``before``; a decile itself is a bin, for columns that are mostly one value."""
+    values = {name: _number(name, kind) for name, kind in columns.items()}
+    deciles = ", ".join(f"approx_quantile({value}, {SHARES})" for value in values.values())
+    found = connection.sql(f"SELECT {deciles} FROM before").fetchall()[0]  # noqa: S608
+    edges = {name: sorted(set(one or [])) for name, one in zip(columns, found, strict=True)}
+    old, new = (_binned(connection, side, values, edges) for side in ("before", "after"))
+    return {name: psi(old[name], new[name]) for name in columns}
+
+
+def _binned(
+    connection: duckdb.DuckDBPyConnection, side: str, values: dict[str, str], edges: dict[str, list[float]]
+) -> dict[str, np.ndarray]:
+    """Rows per bin and column, the missing ones last; one scan for all."""
+    cuts = {n: [f"{v} {op} {e!r}::DOUBLE" for e in edges[n] for op in ("<", "<=")] for n, v in values.items()}
+    counts = [f"count(*) FILTER ({cut})" for n in values for cut in cuts[n]]
+    known = [f"count({value})" for value in values.values()]
+    row = list(connection.sql(f"SELECT {', '.join([*counts, *known, 'count(*)'])} FROM {side}").fetchall()[0])  # noqa: S608
+    below, known_rows, total = row[: len(counts)], row[len(counts) : -1], row[-1]
+    binned = {}
+    for name, known_here in zip(values, known_rows, strict=True):
+        mine, below = below[: len(cuts[name])], below[len(cuts[name]) :]
+        binned[name] = np.array([*np.diff([0, *mine, known_here]), total - known_here])
+    return binned
+
+
+def _text_shift(connection: duckdb.DuckDBPyConnection, name: str) -> float:
+    column = quoted(name)
+    query = f"""
+        WITH old AS (SELECT {column} AS v, count(*) AS n FROM before GROUP BY 1),
+             new AS (SELECT {column} AS v, count(*) AS n FROM after GROUP BY 1),
+             top AS (SELECT v FROM old WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {CATEGORIES}),
+             bins AS (SELECT v, CASE WHEN v IS NULL THEN 'missing' WHEN v IN (FROM top) THEN 'v' || v ELSE 'other' END
+                      AS bin FROM (SELECT v FROM old UNION SELECT v FROM new))
+        SELECT sum(coalesce(old.n, 0))::BIGINT, sum(coalesce(new.n, 0))::BIGINT
+        FROM bins LEFT JOIN old ON bins.v IS NOT DISTINCT FROM old.v LEFT JOIN new ON bins.v IS NOT DISTINCT FROM new.v
+        GROUP BY bin
+    """  # noqa: S608 - column names, quoted
+    old, new = zip(*connection.sql(query).fetchall(), strict=True)
+    return psi(np.array(old), np.array(new))
