@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -15,7 +15,16 @@ from include.errors import SpecError
 USECASES = Path(__file__).resolve().parent / "usecases"
 Share = Annotated[float, Field(ge=0, le=1)]
 Month = Annotated[str, BeforeValidator(lambda key: Period(key=str(key)).key)]
-Zone = Annotated[str, AfterValidator(lambda name: ZoneInfo(name).key)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"there is no time zone {name!r}; write it like America/New_York or UTC") from None
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 

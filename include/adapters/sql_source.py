@@ -94,8 +94,9 @@ class SqlSource:
         if statement is None:
             yield {name: [] for name in names}
             return
-        for rows in self._cursor(connection, statement).partitions(self._options.batch_rows):
-            yield dict(zip(names, zip(*rows, strict=True), strict=True))
+        with self._cursor(connection, statement) as result:
+            for rows in result.partitions(self._options.batch_rows):
+                yield dict(zip(names, zip(*rows, strict=True), strict=True))
 
     def _select(
         self, connection: sa.Connection, source: Source, window: Window | None
@@ -111,7 +112,8 @@ class SqlSource:
         if not (source.time and window):
             return wanted, sa.text(select)
         time = quote(source.time)
-        first = self._cursor(connection, sa.text(f"SELECT {time} FROM {origin} WHERE {time} IS NOT NULL")).scalar()
+        with self._cursor(connection, sa.text(f"SELECT {time} FROM {origin} WHERE {time} IS NOT NULL")) as result:
+            first = result.scalar()
         if first is None:
             return wanted, None
         start, end = self._bounds(first, source, window)

@@ -63,7 +63,7 @@ def batches(
     month = Window.of_month(period, source.timezone) if source.time else None
     wanted, rows = window or month, 0
     yield _empty(source)  # so the schema is known when there are no rows
-    for one in connect(spec, table, delivered).read(source, wanted):
+    for one in connect(spec, table, delivered).read(source, None if delivered else wanted):
         batch = source_contract.as_batch(one)
         if delivered and month and wanted:
             batch = source_contract.conform(place, table, source, batch, None)

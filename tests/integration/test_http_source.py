@@ -1,0 +1,157 @@
+"""The weather from a real HTTP API that pages, throttles, fails and lies."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from include.contracts import Period
+from include.data import ingestion
+from include.errors import ServiceError, SourceError, SpecError
+from include.services import Services
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+from tests.integration.api_fixtures import Api, api  # noqa: F401
+from tests.integration.metrics_server_fixtures import free_port
+
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("flight_delay")
+FEBRUARY = Period(key="2013-02")
+NOWHERE = Path("/nothing is delivered here")
+SERVICES = Services(Settings(home=NOWHERE))
+WINDOW = {"start": "from", "end": "to"}
+
+
+@pytest.fixture(scope="module")
+def weather() -> pa.Table:
+    return rows(SPEC)
+
+
+@pytest.fixture
+def served(api: Api, weather: pa.Table) -> Api:  # noqa: F811
+    """The API, with February's weather and an hour on either side."""
+    columns = weather.to_pandas().astype({"time_hour": str})
+    columns["time_hour"] = columns["time_hour"].str.replace(" ", "T").str.replace("+00:00", "Z")
+    february = columns.astype(object).where(columns.notna(), None).to_dict("records")
+    others = [february[0] | {"time_hour": at} for at in ("2013-02-01T04:00:00Z", "2013-03-01T05:00:00Z")]
+    api.tables["weather"] = [*february, *others]
+    return api
+
+
+def from_(url: str, **options: Any) -> UseCase:
+    source = SPEC.sources["weather"].model_copy(update={"connector": "http", "options": {"url": url} | options})
+    return SPEC.model_copy(update={"sources": SPEC.sources | {"weather": source}})
+
+
+def rows(spec: UseCase) -> pa.Table:
+    return pa.Table.from_batches(ingestion.batches(spec, "weather", FEBRUARY, NOWHERE, SERVICES.connector))
+
+
+PAGINGS: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "page": {"paging": {"by": "page", "parameter": "page", "size": 300, "size_parameter": "size"}},
+    "offset": {"paging": {"by": "offset", "parameter": "offset", "size": 300, "size_parameter": "size"}},
+    "cursor": {"paging": {"by": "cursor", "parameter": "cursor", "next": "meta.next"}, "records": "data.items"},
+    "link": {"paging": {"by": "link"}, "parameters": {"size": "300"}},
+}
+
+
+@pytest.mark.parametrize("name", PAGINGS)
+@pytest.mark.parametrize("window", [WINDOW, None], ids=["asked for", "cut here"])
+def test_every_way_of_paging_gives_the_same_rows(
+    served: Api, weather: pa.Table, name: str, window: dict[str, str] | None
+) -> None:
+    found = rows(from_(f"{served.url}/{name}/weather", window=window, **PAGINGS[name]))
+    assert found.combine_chunks().equals(weather.combine_chunks())
+    asked = {request.get("from") for request in served.requests}
+    assert asked == ({"2013-02-01T05:00:00Z"} if window else {None})
+
+
+@pytest.mark.parametrize(
+    ("form", "start", "end"),
+    [("iso", "2013-02-01T05:00:00Z", "2013-03-01T05:00:00Z"), ("epoch", "1359694800", "1362114000"),
+     ("date", "2013-02-01", "2013-03-02")],
+)  # fmt: skip
+def test_the_window_is_never_asked_for_too_small(served: Api, form: str, start: str, end: str) -> None:
+    connector = SERVICES.connector(from_(f"{served.url}/whole/weather", window=WINDOW | {"format": form}), "weather")
+    list(connector.read(SPEC.sources["weather"], ingestion.Window.of_month(FEBRUARY, "America/New_York")))
+    assert (served.requests[0]["from"], served.requests[0]["to"]) == (start, end)
+
+
+def test_failures_and_throttling_are_waited_out(served: Api, weather: pa.Table) -> None:
+    served.faults = [(503, None), (429, "1"), (500, None), (429, "Wed, 21 Oct 2015 07:28:00 GMT")]
+    found = rows(from_(f"{served.url}/page/weather", attempts=5, max_wait_seconds=1.5, **PAGINGS["page"]))
+    assert found.num_rows == weather.num_rows
+    assert not served.faults
+
+
+def test_a_server_that_keeps_failing_is_named_and_may_be_asked_again(served: Api) -> None:
+    served.faults = [(503, "0")] * 3
+    with pytest.raises(ServiceError, match=r"/whole/weather: status 503 at each of 3 attempts"):
+        rows(from_(f"{served.url}/whole/weather", attempts=3))
+    assert len(served.requests) == 3
+
+
+def test_a_pause_that_is_too_long_is_left_to_a_later_run(served: Api) -> None:
+    served.faults = [(429, "86400")]
+    with pytest.raises(ServiceError, match="wants a pause of 86400 s, more than max_wait_seconds"):
+        rows(from_(f"{served.url}/whole/weather"))
+
+
+def test_no_server_is_no_answer() -> None:
+    with pytest.raises(ServiceError, match=r"no answer \(ConnectError\) at each of 2 attempts"):
+        rows(from_(f"http://127.0.0.1:{free_port()}/x", attempts=2, max_wait_seconds=0.01))
+
+
+def test_a_key_comes_from_the_environment(served: Api, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    served.key = "key-4711"
+    monkeypatch.setenv("WEATHER_KEY", served.key)
+    url, headers = f"{served.url}/whole/weather", {"Authorization": "Bearer ${WEATHER_KEY}"}
+    with caplog.at_level("INFO"):
+        assert rows(from_(url, headers=headers, parameters={"key": "${WEATHER_KEY}"})).num_rows == 2010
+    assert "4711" not in caplog.text
+    monkeypatch.setenv("WEATHER_KEY", "wrong")
+    with pytest.raises(SourceError, match="answered with status 401 Unauthorized; correct 'options'"):
+        rows(from_(url, headers=headers))
+
+
+def test_requests_keep_the_rate(served: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("include.adapters.http_source.time.sleep", waits.append)
+    rows(from_(f"{served.url}/page/weather", requests_per_second=0.001, **PAGINGS["page"]))
+    assert len(waits) == len(served.requests) == 8
+    assert waits[0] == 0
+    assert all(900 < wait <= 1000 for wait in waits[1:])
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "said"),
+    [
+        ("stuck", PAGINGS["page"], "a page came twice; correct 'paging'"),
+        ("elsewhere", {"paging": {"by": "link", "next": "next"}, "records": "items"}, "page is on another host"),
+        ("cursor", {"records": "data.rows"}, r"no list of objects at 'data.rows'; it has \['data', 'meta'\]"),
+    ],
+)
+def test_an_answer_that_is_not_as_agreed_is_named(served: Api, path: str, options: dict, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        rows(from_(f"{served.url}/{path}/weather", **options))
+
+
+def test_an_answer_that_is_no_json_is_named(served: Api) -> None:
+    served.files["weather"] = b"<html>please log in</html>"
+    with pytest.raises(SourceError, match="the answer is no JSON"):
+        rows(from_(f"{served.url}/files/weather"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pagin": {}}, "pagin: Extra.*'http' knows: url, parameters, headers"),
+        ({"paging": {"by": "cursor", "parameter": "c"}}, "paging by cursor needs 'next'"),
+        ({"paging": {"by": "page"}}, "paging by page needs 'parameter'"),
+    ],
+)
+def test_options_that_say_too_little_or_too_much_are_refused(options: dict, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        rows(from_("http://127.0.0.1", **options))

@@ -1,0 +1,282 @@
+"""The flights from files of every kind: the same rows wherever they lie, and a fault is named without its values."""
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import include.usecases
+from include.contracts import Period
+from include.data import ingestion
+from include.errors import MissingPeriodError, SettingsError, SourceError, SpecError
+from include.services import Services
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+from tests.integration.api_fixtures import Api, api  # noqa: F401
+
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("flight_delay")
+FEBRUARY = Period(key="2013-02")
+NOWHERE = Path("/nothing is delivered here")
+SERVICES = Services(Settings(home=NOWHERE))
+
+
+def from_(table: str, connector: str = "file", **options: Any) -> UseCase:
+    """The spec with another origin of one table."""
+    changed = SPEC.sources[table].model_copy(update={"connector": connector, "options": options})
+    return SPEC.model_copy(update={"sources": SPEC.sources | {table: changed}})
+
+
+def rows(spec: UseCase, table: str, period: Period = FEBRUARY, landing: Path = NOWHERE) -> pa.Table:
+    batches = ingestion.batches(spec, table, period, landing, SERVICES.connector)
+    return pa.Table.from_batches(batches).sort_by([(name, "ascending") for name in spec.sources[table].key])
+
+
+@pytest.fixture(scope="module")
+def weather() -> pa.Table:
+    """February's weather, from the package."""
+    return rows(SPEC, "weather")
+
+
+def as_csv(table: pa.Table) -> bytes:
+    return table.to_pandas().to_csv(index=False).encode()
+
+
+def as_jsonl(table: pa.Table) -> bytes:
+    return "".join(json.dumps(row, default=datetime.isoformat) + "\n" for row in table.to_pylist()).encode()
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    with io.BytesIO() as file:
+        pq.write_table(table, file, row_group_size=500)
+        return file.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inside.csv", content)
+        return file.getvalue()
+
+
+KINDS: dict[str, Callable[[pa.Table], bytes]] = {
+    "weather.csv": as_csv,
+    "weather.csv.gz": lambda table: gzip.compress(as_csv(table)),
+    "weather.csv.zip": lambda table: zipped(as_csv(table)),
+    "weather.jsonl": as_jsonl,
+    "weather.jsonl.gz": lambda table: gzip.compress(as_jsonl(table)),
+    "weather.parquet": as_parquet,
+}
+
+
+@pytest.mark.parametrize("month", [period.key for period in Period.between("2013-01", "2013-12")])
+def test_the_local_month_is_the_archives_own_year_and_month(month: str) -> None:
+    period = Period(key=month)
+    found = rows(SPEC, "flights", period).to_pandas()
+    assert set(zip(found["year"], found["month"], strict=True)) == {(2013, period.start.month)}
+    assert (
+        len(found)
+        == [27004, 24951, 28834, 28330, 28796, 28243, 29425, 29327, 27574, 28889, 27268, 28135][period.start.month - 1]
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_of_any_kind_gives_the_same_rows(tmp_path: Path, weather: pa.Table, name: str) -> None:
+    (tmp_path / name).write_bytes(KINDS[name](weather))
+    assert rows(from_("weather", path=str(tmp_path / name)), "weather").equals(weather)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_object_store_gives_the_same_rows(weather: pa.Table, name: str) -> None:
+    with fsspec.open(f"memory://bucket/{name}", "wb") as file:
+        file.write(KINDS[name](weather))
+    assert rows(from_("weather", path=f"memory://bucket/{name}"), "weather").equals(weather)
+
+
+@pytest.mark.parametrize("name", ["weather.csv.gz", "weather.jsonl", "weather.parquet"])
+def test_a_web_server_gives_the_same_rows(api: Api, weather: pa.Table, name: str) -> None:  # noqa: F811
+    api.files[name] = KINDS[name](weather)
+    assert rows(from_("weather", path=f"{api.url}/files/{name}"), "weather").equals(weather)
+
+
+def test_a_glob_is_all_its_files_and_a_window_is_cut_out_of_them(tmp_path: Path, weather: pa.Table) -> None:
+    for month in ("2013-01", "2013-02", "2013-03"):
+        (tmp_path / f"{month}.parquet").write_bytes(as_parquet(rows(SPEC, "weather", Period(key=month))))
+    assert rows(from_("weather", path=str(tmp_path / "*.parquet")), "weather").equals(weather)
+
+
+def test_a_path_with_a_period_opens_the_files_of_the_month_only(tmp_path: Path, weather: pa.Table) -> None:
+    (tmp_path / "2013-01.csv").write_bytes(b"this is not even CSV\n\x00")
+    (tmp_path / "2013-02.csv").write_bytes(as_csv(weather))
+    spec = from_("weather", path=str(tmp_path / "{period}.csv"))
+    assert rows(spec, "weather").equals(weather)
+    with pytest.raises(MissingPeriodError, match=r"'weather' has no rows for 2013-05; deliver .*2013-05/weather\.csv"):
+        rows(spec, "weather", Period(key="2013-05"))
+
+
+def test_parquet_is_asked_for_the_window_by_its_statistics(tmp_path: Path) -> None:
+    year = pa.concat_tables([rows(SPEC, "flights", period) for period in Period.between("2013-01", "2013-02")])
+    (tmp_path / "flights.parquet").write_bytes(as_parquet(year.sort_by("time_hour")))
+    connector = SERVICES.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
+    source = SPEC.sources["flights"]
+    window = ingestion.Window.of_month(FEBRUARY, source.timezone)
+    assert sum(batch.num_rows for batch in connector.read(source, window)) == 24951
+
+
+def test_only_the_agreed_texts_mean_no_value(tmp_path: Path) -> None:
+    (tmp_path / "planes.csv").write_text("tailnum,year,engines,seats\nNA,2000,2,55\nN1,,2,55\n")
+    found = rows(from_("planes", path=str(tmp_path / "planes.csv")), "planes")
+    assert found["tailnum"].to_pylist() == ["N1", "NA"]
+    assert found["year"].to_pylist() == [None, 2000.0]
+
+
+BROKEN: list[tuple[str, bytes, str]] = [
+    ("planes.csv", b"", "planes.csv: cannot be read as CSV .*Empty CSV file"),
+    ("planes.csv", b"\xff\xfe\x00\x81 binary \xff", "planes.csv: cannot be read as CSV"),
+    ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*Expected 2 columns, got 3"),
+    ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV"),
+    ("planes.csv.gz", b"not gzip at all", "planes.csv.gz: cannot be read as CSV .BadGzipFile"),
+    ("planes.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500)[:40], "planes.csv.gz: cannot be read as CSV .EOFError"),
+    ("planes.csv.zip", b"PK no zip", "planes.csv.zip: cannot be read as CSV .BadZipFile"),
+    ("planes.jsonl", b'{"tailnum": "SECRET"\n', "planes.jsonl: cannot be read as JSON lines .JSONDecodeError"),
+    ("planes.jsonl", b"[1, 2]\n", "planes.jsonl: cannot be read as JSON lines"),
+    ("planes.parquet", b"PAR1 no parquet", "planes.parquet: cannot be read as Parquet"),
+    ("planes.xlsx", b"anything", r"planes.xlsx: its ending is none of .*say 'format' csv, jsonl or parquet"),
+    ("planes.csv", b"tailnum,year,engines\nN1,2000,2\n", r"'planes' lacks the columns \['seats'\]"),
+    ("planes.csv", b"tailnum,year,engines,seats\nN1,SECRET,2,3\n", "'year': 1 of 1 values cannot be read as number"),
+    ("planes.csv", b"tailnum,year,engines,seats\n,2000,2,3\n", "'tailnum' is empty in 1 of 1 rows"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BROKEN, ids=lambda value: str(value)[:24])
+def test_a_broken_file_is_named_and_its_values_are_not(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=said) as caught:
+        rows(from_("planes", path=str(tmp_path / name)), "planes")
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": "/not/there.csv"}, r"/not/there\.csv: there is no such file"),
+        ({"path": "/not/*.csv"}, r"/not/\*\.csv: no file matches"),
+        ({"path": "s3://bucket/planes.csv"}, "the driver of s3:// is not there: install s3fs"),
+        ({"path": "s4://bucket/planes.csv"}, "no such protocol; there are: .*s3"),
+        ({"path": "x.csv", "package": "nowhere"}, "the package 'nowhere' is not installed"),
+        ({"path": "/x/{period}.csv"}, r"\{period\} needs the source's 'time' column"),
+    ],
+)
+def test_a_place_that_is_not_there_is_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        rows(from_("planes", **options), "planes")
+
+
+def test_a_server_that_has_no_such_file_is_told_from_one_that_does_not_answer(api: Api) -> None:  # noqa: F811
+    with pytest.raises(SourceError, match="there is no such file"):
+        rows(from_("planes", path=f"{api.url}/files/planes.csv"), "planes")
+
+
+def test_an_unknown_option_or_connector_is_refused_with_the_allowed_ones() -> None:
+    with pytest.raises(SpecError, match=r"sources\.planes\.options: pth: Extra.*'file' knows: path, package, format"):
+        rows(from_("planes", path="x.csv", pth="y"), "planes")
+    with pytest.raises(SpecError, match=r"sources\.planes\.connector = 'ftp': there are file, sql, http, own"):
+        rows(from_("planes", "ftp"), "planes")
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = from_("planes", path="${PLANES_PLACE}/planes.csv")
+    with pytest.raises(SettingsError, match="the environment variable PLANES_PLACE, which is not set"):
+        rows(spec, "planes")
+    (tmp_path / "planes.csv").write_text("tailnum,year,engines,seats\nN1,2000,2,55\n")
+    monkeypatch.setenv("PLANES_PLACE", str(tmp_path))
+    assert rows(spec, "planes").num_rows == 1
+
+
+def test_a_use_case_may_bring_its_own_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "flight_delay_of_ours").mkdir()
+    (tmp_path / "flight_delay_of_ours" / "source.py").write_text(
+        "def read(source, window):\n"
+        "    yield dict(tailnum=['N1', 'N2'], year=[2000, None], engines=[2, 2], seats=[9, 9], more=[1, 1])\n"
+    )
+    monkeypatch.setattr(include.usecases, "__path__", [str(tmp_path)])
+    spec = from_("planes", "own").model_copy(update={"name": "flight_delay_of_ours"})
+    assert rows(spec, "planes")["year"].to_pylist() == [2000.0, None]
+
+
+# -- delivered files
+def deliver(landing: Path, name: str, content: bytes) -> None:
+    (landing / FEBRUARY.key).mkdir(parents=True, exist_ok=True)
+    (landing / FEBRUARY.key / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith("zip")])
+def test_a_delivered_file_takes_the_sources_place(tmp_path: Path, weather: pa.Table, name: str) -> None:
+    deliver(tmp_path, name, KINDS[name](weather.slice(0, 100)))
+    assert rows(SPEC, "weather", landing=tmp_path).num_rows == 100
+    assert rows(SPEC, "weather", Period(key="2013-03"), tmp_path).num_rows == 2227
+
+
+def test_a_delivered_file_may_say_na_as_the_source_does(tmp_path: Path) -> None:
+    deliver(tmp_path, "planes.csv", b"tailnum,year,engines,seats\nN1,NA,2,55\n")
+    assert rows(SPEC, "planes", landing=tmp_path)["year"].to_pylist() == [None]
+
+
+def test_rows_of_another_month_in_a_delivered_file_are_not_dropped_in_silence(tmp_path: Path) -> None:
+    deliver(tmp_path, "weather.parquet", as_parquet(rows(SPEC, "weather", Period(key="2013-03"))))
+    with pytest.raises(SourceError, match=r"500 of 500 rows in .*weather\.parquet are of another month"):
+        rows(SPEC, "weather", landing=tmp_path)
+
+
+def test_two_delivered_files_for_one_table_are_refused(tmp_path: Path, weather: pa.Table) -> None:
+    deliver(tmp_path, "weather.csv", as_csv(weather))
+    deliver(tmp_path, "weather.parquet", as_parquet(weather))
+    with pytest.raises(SourceError, match=r"\['weather.csv', 'weather.parquet'\].*leave the one that holds"):
+        rows(SPEC, "weather", landing=tmp_path)
+
+
+# -- collecting
+def test_every_batch_is_treated_before_anything_is_written(tmp_path: Path) -> None:
+    def without_tail(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return batch.drop_columns(["tailnum"]) if "tailnum" in batch.schema.names else batch
+
+    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.connector, without_tail)
+    assert "tailnum" not in pq.read_schema(tmp_path / "raw" / "flights.parquet").names
+    assert pq.read_metadata(tmp_path / "raw" / "flights.parquet").num_rows == 24951
+
+
+def test_a_source_that_breaks_off_leaves_what_was_staged(tmp_path: Path) -> None:
+    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.connector)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    with pytest.raises(SourceError):
+        ingestion.collect(from_("planes", path="/not/there.csv"), FEBRUARY, NOWHERE, tmp_path, SERVICES.connector)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_big_file_is_collected_batch_by_batch(tmp_path: Path) -> None:
+    planes = pd.DataFrame({"tailnum": [f"N{i}" for i in range(600_000)], "year": 2000, "engines": 2, "seats": 9})
+    planes.to_csv(tmp_path / "planes.csv", index=False)
+    sizes: list[int] = []
+
+    def watched(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        sizes.append(batch.num_rows)
+        return batch
+
+    spec = from_("planes", path=str(tmp_path / "planes.csv"))
+    staged = ingestion.collect(spec, FEBRUARY, NOWHERE, tmp_path / "staging", SERVICES.connector, watched)
+    assert staged["planes"] == 600_000
+    assert max(sizes) < 300_000
+    groups = pq.ParquetFile(tmp_path / "staging" / "raw" / "planes.parquet").metadata
+    assert groups.num_row_groups > 1
+    assert json.dumps(staged)

@@ -1,0 +1,50 @@
+"""Which days are asked for again, and what is run again."""
+
+from include.contracts import Period
+from include.data import late_data
+from include.usecase import UseCase, load_usecase
+
+SPEC = load_usecase("flight_delay")
+MAY = Period(key="2013-05")
+
+
+def with_sources(**changes: object) -> UseCase:
+    sources = {name: source.model_copy(update=changes) for name, source in SPEC.sources.items()}
+    return SPEC.model_copy(update={"sources": sources})
+
+
+def windows(days: int, period: Period = MAY) -> list[tuple[str, str]]:
+    source = SPEC.sources["flights"].model_copy(update={"late_days": days})
+    return [(w.start.isoformat(), w.end.isoformat()) for w in late_data._late_windows(source, period)]
+
+
+def test_the_late_days_are_local_days_before_the_month() -> None:
+    assert windows(7) == [("2013-04-24T00:00:00-04:00", "2013-05-01T00:00:00-04:00")]
+
+
+def test_a_long_late_window_is_cut_by_month() -> None:
+    starts = [start for start, _ in windows(40)]
+    assert starts == ["2013-03-22T00:00:00-04:00", "2013-04-01T00:00:00-04:00"]
+
+
+def test_the_clock_change_does_not_shift_the_window() -> None:
+    assert windows(31, Period(key="2013-04")) == [("2013-03-01T00:00:00-05:00", "2013-04-01T00:00:00-04:00")]
+
+
+def test_without_late_days_or_time_nothing_is_asked_again() -> None:
+    assert windows(0) == []
+    assert late_data._late_windows(SPEC.sources["planes"], MAY) == []
+
+
+def test_a_late_month_and_what_is_built_on_it_run_again_in_order() -> None:
+    assert late_data.to_run_again(SPEC, MAY, ["2013-04"], ["2013-03", "2013-04"]) == ["2013-04", "2013-05"]
+    assert late_data.to_run_again(SPEC, MAY, ["2013-03"], ["2013-03", "2013-04", "2013-06"]) == ["2013-03", "2013-04"]
+
+
+def test_without_history_only_the_late_month_runs_again() -> None:
+    assert late_data.to_run_again(with_sources(history=0), MAY, ["2013-04"], ["2013-04"]) == ["2013-04"]
+
+
+def test_a_month_that_was_never_published_is_not_run_again() -> None:
+    assert late_data.to_run_again(SPEC, MAY, ["2013-04"], ["2013-03"]) == []
+    assert late_data.to_run_again(SPEC, MAY, [], ["2013-04"]) == []

@@ -1,0 +1,139 @@
+"""The contract of a source: what is read as what, and what is refused with its column and count."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.contracts import Period, Window
+from include.data import source_contract
+from include.errors import SourceError
+from include.usecase import Source
+
+AT = datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
+
+
+def source(kind: str = "string", **changes: Any) -> Source:
+    facts = {"connector": "file", "columns": {"id": "string", "x": kind}, "key": ["id"]}
+    return Source.model_validate(facts | changes)
+
+
+def conformed(values: Any, kind: str, **changes: Any) -> list[Any]:
+    batch = source_contract.as_batch({"id": ["a"] * len(values), "x": values})
+    rows = source_contract.conform("here", "t", source(kind, **changes), batch, None)
+    assert rows.schema == source_contract.schema(source(kind))
+    return rows["x"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "read"),
+    [
+        ("string", ["a", None, ""], ["a", None, ""]),
+        ("string", [1545, None], ["1545", None]),
+        ("integer", ["2013", "2013.0", None, "-4"], [2013, 2013, None, -4]),
+        ("integer", [1.0, float("nan")], [1, None]),
+        ("integer", [Decimal(7)], [7]),
+        ("integer", ["9007199254740993", "1.0"], [9007199254740993, 1]),
+        ("number", ["10.357019999999999", "1e3", None], [10.357019999999999, 1000.0, None]),
+        ("number", [1, 2.5, None], [1.0, 2.5, None]),
+        ("number", [float("nan"), Decimal("1.5")], [None, 1.5]),
+        ("boolean", ["true", "0", None], [True, False, None]),
+        ("boolean", [1, 0], [True, False]),
+        ("timestamp", ["2013-03-10T09:30:00Z", "2013-03-10 10:30:00+01:00", None], [AT, AT, None]),
+        ("timestamp", [AT, None], [AT, None]),
+        ("string", [], []),
+        ("number", [None, None], [None, None]),
+    ],
+)
+def test_values_are_read_as_agreed(kind: str, values: Any, read: Any) -> None:
+    assert conformed(values, kind) == read
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "count"),
+    [
+        ("integer", ["1", "one", "1.5", None], 2),
+        ("integer", [1.5, 2.0], 1),
+        ("number", ["12 miles"] * 100 + ["3"], 100),
+        ("number", [{"a": 1}, {"a": 2}], 2),
+        ("boolean", [2, 1], 1),
+        ("timestamp", ["2013-03-10T09:30:00Z", "yesterday Z"], 1),
+        ("timestamp", [1362909000, 1362909001], 2),
+    ],
+)
+def test_what_cannot_be_read_is_counted_and_not_shown(kind: str, values: Any, count: int) -> None:
+    said = rf"here: column 'x': {count} of {len(values)} values cannot be read as {kind}.*'sources.t.columns.x'"
+    with pytest.raises(SourceError, match=said) as caught:
+        conformed(values, kind, without_zone="utc")
+    assert not any(word in str(caught.value) for word in ("one", "miles", "yesterday", "1362909"))
+
+
+@pytest.mark.parametrize("values", [["2013-03-10 05:30:00"], [datetime(2013, 3, 10, 5, 30)], [date(2013, 3, 10)]])
+def test_a_time_without_zone_is_refused_until_somebody_says_how_it_is_read(values: Any) -> None:
+    said = r"column 'x': 1 of 1 timestamps have no time zone.*'sources.t.without_zone' = utc, or local for America/New"
+    with pytest.raises(SourceError, match=said):
+        conformed(values, "timestamp", timezone="America/New_York")
+
+
+def test_a_time_without_zone_is_read_as_said() -> None:
+    naive = ["2013-03-10 05:30:00", "2013-03-10T09:30:00Z"]
+    assert conformed(naive, "timestamp", without_zone="utc")[0] == datetime(2013, 3, 10, 5, 30, tzinfo=UTC)
+    assert conformed(naive, "timestamp", without_zone="local", timezone="America/New_York") == [AT, AT]
+    assert conformed([date(2013, 3, 1)], "timestamp", without_zone="utc") == [datetime(2013, 3, 1, tzinfo=UTC)]
+
+
+def test_an_hour_that_the_clock_shows_twice_or_never_cannot_be_read() -> None:
+    twice, never = "2013-11-03 01:30:00", "2013-03-10 02:30:00"
+    with pytest.raises(SourceError, match="2 of 3 values cannot be read as timestamp"):
+        conformed([twice, never, "2013-11-03 04:00:00"], "timestamp", without_zone="local", timezone="America/New_York")
+
+
+def test_a_missing_column_is_named_and_so_are_the_unexpected() -> None:
+    batch = source_contract.as_batch({"id": ["a"], "xx": [1]})
+    with pytest.raises(SourceError, match=r"here lacks the columns \['x'\].*it has \['xx'\].*'sources.t.columns'"):
+        source_contract.conform("here", "t", source(), batch, None)
+
+
+def test_an_empty_key_is_counted() -> None:
+    batch = source_contract.as_batch({"id": ["a", None, None], "x": ["", "", ""]})
+    with pytest.raises(SourceError, match="column 'id' is empty in 2 of 3 rows"):
+        source_contract.conform("here", "t", source(), batch, None)
+
+
+def test_extra_columns_are_left_behind_and_the_window_is_half_open() -> None:
+    window = Window.of_month(Period(key="2013-03"), "America/New_York")
+    times = ["2013-03-01T04:59:59Z", "2013-03-01T05:00:00Z", "2013-04-01T03:59:59Z", "2013-04-01T04:00:00Z"]
+    batch = source_contract.as_batch({"id": list("abcd"), "x": times, "secret": [1] * 4})
+    timed = source("timestamp", time="x", timezone="America/New_York")
+    rows = source_contract.conform("here", "t", timed, batch, window)
+    assert rows.schema.names == ["id", "x"]
+    assert rows["id"].to_pylist() == ["b", "c"]
+
+
+def test_bad_values_of_other_months_do_not_matter() -> None:
+    columns = {"id": "string", "at": "timestamp", "n": "integer"}
+    timed = Source(connector="file", columns=columns, key=["id"], time="at")
+    times = ["2013-03-05T00:00:00Z", "2013-01-05T00:00:00Z"]
+    batch = source_contract.as_batch({"id": ["a", "b"], "at": times, "n": ["1", "bad"]})
+    rows = source_contract.conform("here", "t", timed, batch, Window.of_month(Period(key="2013-03"), "UTC"))
+    assert rows["n"].to_pylist() == [1]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), min_size=1))
+def test_an_integer_is_the_same_as_text_and_as_number(values: list[int | None]) -> None:
+    assert conformed([None if v is None else str(v) for v in values], "integer") == values
+    assert conformed(pa.array(values, pa.int64()).to_pylist(), "integer") == values
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), min_size=1))
+def test_a_number_is_the_same_as_text(values: list[float | None]) -> None:
+    assert conformed([None if v is None else repr(v) for v in values], "number") == values
+
+
+def test_a_zone_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="New_Yorck"):
+        source(timezone="America/New_Yorck")
