@@ -122,9 +122,7 @@ def test_times_without_zone_are_read_as_said(postgres: int, zone: str, read: str
     options = {"weather": {"url": address(postgres), "query": query}}
     found = rows(from_(options, without_zone=zone), "weather")
     assert [t.strftime("%H:%M") for t in found["time_hour"].to_pylist()] == [read]
-    with pytest.raises(
-        SourceError, match=r"the times in 'time_hour' have no time zone.*'without_zone' = utc, or local"
-    ):
+    with pytest.raises(SourceError, match="the times in 'time_hour' have no time zone; say how"):
         rows(from_(options), "weather")
 
 
