@@ -7,7 +7,8 @@ MoebiusError
 │   ├── MissingPeriodError     the source has nothing for the period
 │   ├── SourceError            the source is unreadable or its columns changed
 │   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
-│   └── LeakageError           a dataset that must not be used for evaluation
+│   ├── LeakageError           a dataset that must not be used for evaluation
+│   └── PrivacyError           personal data stand in clear, or are still there after their deletion
 ├── BrokenCheckError       the check itself crashed: says nothing about the data
 ├── ConflictError          a concurrent writer won; the whole step may be retried
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
@@ -53,6 +54,10 @@ class GateRefusedError(DataError):
 
 class LeakageError(DataError):
     """A dataset that must not be used for evaluation."""
+
+
+class PrivacyError(DataError):
+    """Personal data are where they must not be."""
 
 
 class BrokenCheckError(MoebiusError):

@@ -10,7 +10,7 @@ import httpx
 from pydantic import ValidationError
 
 from include.contracts import Figure, GateResult, ReleaseRef, RetrainPlan, RolloutState, SnapshotRef, Verdict
-from include.errors import NotFoundError, SpecError
+from include.errors import NotFoundError, SettingsError, SpecError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
 from include.settings import Settings, load_settings, resolve
 from include.usecase import UseCase
@@ -18,6 +18,7 @@ from include.usecase import UseCase
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
+    from include.data.pseudonyms import KeyRing
 
 
 OWN = "own"
@@ -32,8 +33,11 @@ CONNECTORS = {
 class Services:
     """The outside systems of one process."""
 
-    def __init__(self, settings: Settings, resolve: Callable[[str], str] = resolve) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, resolve: Callable[[str], str] = resolve, vault: Callable[[], str] = lambda: ""
+    ) -> None:
+        """``vault`` gives the pseudonym keys when neither the environment nor the state root has them."""
+        self.settings, self.vault = settings, vault
         self.resolve = resolve  # puts ``${NAME}`` of a source's options in clear
 
     # -- adapters
@@ -105,6 +109,18 @@ class Services:
         categorical = {f.name for f in spec.features if f.kind == "categorical"}
         return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time, categorical)
 
+    # -- privacy
+    @cached_property
+    def pseudonym_keys(self) -> "KeyRing | None":
+        """The keys of pseudonyms; None when there are none. Raises SettingsError, which shows no secret."""
+        from include.data.pseudonyms import KeyRing
+
+        text = self.settings.keys_text() or self.vault()
+        try:
+            return KeyRing.parse(text) if text else None
+        except ValueError as error:
+            raise SettingsError(f"MOEBIUS_PSEUDONYM_KEYS cannot be used: {error}") from None
+
     # -- places
     def landing(self, spec: UseCase) -> Path:
         return self.settings.landing / spec.name
@@ -117,6 +133,10 @@ class Services:
 
     def snapshots(self, spec: UseCase) -> Path:
         return self.settings.home / "snapshots" / spec.name
+
+    def privacy_state(self, spec: UseCase) -> Path:
+        """Which key is in use, and who was erased: ``active_key``, ``erased.json``."""
+        return self.settings.home / "privacy" / spec.name
 
     def rollout_file(self, spec: UseCase) -> Path:
         return self.settings.releases / spec.name / "rollout.json"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from include.errors import SettingsError
@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
     airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
     airflow_password: str = Field(default="moebius", description="password of the embedded Airflow")
+    pseudonym_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys of pseudonyms, oldest first: k01:<secret>,k02:<secret>; empty: the embedded ones",
+    )
     parallelism: int = Field(default=4, ge=1, description="Airflow tasks at once")
     alert_poll_seconds: float = Field(default=2.0, gt=0, description="how often the watcher asks Prometheus")
     scrape_seconds: int = Field(default=1, ge=1, description="Prometheus scrape and rule interval")
@@ -62,8 +66,19 @@ class Settings(BaseSettings):
         object.__setattr__(self, "home", self.home.expanduser().resolve())
 
     def variables(self) -> dict[str, str]:
-        """These settings as environment variables, for a process that is started."""
-        return {f"MOEBIUS_{name.upper()}": str(value) for name, value in self.model_dump().items()}
+        """These settings as environment variables, for a process that is started; no secret is among them."""
+        plain = {name: value for name, value in self.model_dump().items() if not isinstance(value, SecretStr)}
+        return {f"MOEBIUS_{name.upper()}": str(value) for name, value in plain.items()}
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets as environment variables, for a process that works with personal data."""
+        keys = self.keys_text()
+        return {"MOEBIUS_PSEUDONYM_KEYS": keys} if keys else {}
+
+    def keys_text(self) -> str:
+        """The pseudonym keys: the environment's, else those of the embedded platform; '' when there are none."""
+        given = self.pseudonym_keys.get_secret_value()
+        return given or (self.key_file.read_text().strip() if self.key_file.is_file() else "")
 
     # -- addresses
     @property
@@ -115,6 +130,11 @@ class Settings(BaseSettings):
     def feature_store(self) -> Path:
         """Feast: ``registry.db``, ``online.db`` and ``offline/<view>/<period>.parquet``."""
         return self.home / "feature_store"
+
+    @property
+    def key_file(self) -> Path:
+        """The embedded platform's own pseudonym keys, mode 0600."""
+        return self.home / "keys" / "pseudonym.keys"
 
     @property
     def datasets(self) -> Path:

@@ -329,11 +329,34 @@ class UseCase(Part):
             raise ValueError(f"streams keep the views {missing} current; there are {sorted(self.feature_views)}")
         if missing := [s.source for s in self.streams.values() if s.source not in self.sources]:
             raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
+        self._treatable()
         if self.privacy.subject not in (None, *self.entities):
             raise ValueError(
                 f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
             )
         return self
+
+    def _treatable(self) -> None:
+        """A treatment must find its column, and the model server must be able to repeat it."""
+        treated = {name: rule for name, rule in self.privacy.columns.items() if rule.treatment != "keep"}
+        delivered = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
+        if missing := sorted(set(treated) - set(delivered)):
+            raise ValueError(
+                f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
+            )
+        text = sorted(
+            n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask") and delivered[n] != "string"
+        )
+        if text:
+            raise ValueError(f"privacy.columns {text} must be of type string in their source to be hidden like that")
+        asked = sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise")
+        if asked:
+            raise ValueError(f"clients send {asked}: of the treatments the model server can only pseudonymise")
+
+    @property
+    def pseudonymised(self) -> list[str]:
+        """Columns whose clear values are replaced by tokens, sorted."""
+        return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
 
     @property
     def views(self) -> list[str]:

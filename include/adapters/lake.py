@@ -21,7 +21,12 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 8
 READ = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
 # Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
-KEEP_THE_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
+# The log keeps no column's smallest and largest value either: it outlives the files, and so would a subject's data.
+LOG = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.dataSkippingNumIndexedCols": "0",
+}
 T = TypeVar("T")
 
 
@@ -207,7 +212,7 @@ class DeltaLake:
         path = self._path(usecase, table)
         path.mkdir(parents=True, exist_ok=True)
         return DeltaTable.create(
-            str(path), with_period(schema), mode="ignore", partition_by=[PERIOD], configuration=KEEP_THE_LOG
+            str(path), with_period(schema), mode="ignore", partition_by=[PERIOD], configuration=LOG
         )
 
 

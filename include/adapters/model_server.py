@@ -51,7 +51,13 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     libraries = f"{packages / 'nvidia_pytriton.libs'}{os.pathsep}{_libdir(settings.triton_venv)}"
     keep = inherited_environment("PYTHONPATH", "PYTHONHOME")
     path = f"{settings.triton_venv / 'bin'}{os.pathsep}{keep.get('PATH', '')}"
-    return argv, {**keep, "LD_LIBRARY_PATH": libraries, "PATH": path, "VIRTUAL_ENV": str(settings.triton_venv)}
+    return argv, {
+        **keep,
+        "LD_LIBRARY_PATH": libraries,
+        "PATH": path,
+        "VIRTUAL_ENV": str(settings.triton_venv),
+        **settings.secrets(),
+    }
 
 
 def clear_shared_memory(settings: Settings) -> None:

@@ -122,13 +122,15 @@ def encode(encoding: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:
 def _samples(spec: UseCase, rows: pd.DataFrame, model: Trained) -> list[dict[str, Any]]:
     """Real requests, the features that were looked up for them, and what the trained model says.
 
-    An entity key that is no feature is not in the dataset: the looked-up features are given, so it is not needed.
+    An entity key that is no feature is left empty: the looked-up features are given, so whose they are need not
+    be kept with the release.
     """
+    unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
     looked_up = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
     probabilities = model.predict(rows)
     return [
         {
-            "request": {name: _plain(row.get(name, "")) for name in spec.request},
+            "request": {name: "" if name in unnamed else _plain(row.get(name, "")) for name in spec.request},
             "given_features": {name: _plain(row[name]) for name in looked_up},
             "probability": float(probabilities[i]),
         }

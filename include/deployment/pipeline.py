@@ -4,8 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+from include.data import pseudonyms
 from include.usecase import UseCase
 
+PSEUDONYMS = Path(pseudonyms.__file__)
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
 OUTPUTS = {
     "prediction": "TYPE_INT64",
@@ -22,6 +24,7 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
     release only and take looked-up features with the request.
     """
     shutil.copytree(source / "1", directory / "1", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(PSEUDONYMS, directory / "1" / PSEUDONYMS.name)  # the lake and the server must agree
     (directory / "config.pbtxt").write_text(config(spec, parameters, pinned))
 
 
@@ -39,6 +42,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
         "usecase": spec.name,
         "event_id": spec.event.id,
         "request": json.dumps(spec.request),
+        "pseudonymised": json.dumps([name for name in spec.pseudonymised if name in spec.request]),
         "pinned": pinned,
         "FORCE_CPU_ONLY_INPUT_TENSORS": "yes",
     }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from include.contracts import GateResult, Period, SnapshotRef
 from include.data import ingestion, late_data, processing, quality, versioning
+from include.loop import privacy
 from include.services import Services
 from include.usecase import UseCase
 
@@ -14,8 +15,8 @@ log = logging.getLogger(__name__)
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the month; rows per table."""
-    staging = services.staging(spec, run)
-    rows = ingestion.collect(spec, period, services.landing(spec), staging, services.connector)
+    staging, treat = services.staging(spec, run), privacy.treatment(spec, services)
+    rows = ingestion.collect(spec, period, services.landing(spec), staging, services.connector, treat)
     late_data.record(spec, period, staging, services.lake)
     return rows
 
@@ -26,7 +27,8 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     The runs do not look back themselves: so late data cannot make them start each other for ever.
     """
     staging = services.staging(spec, f"{run}-late")
-    late = late_data.changed(spec, period, services.landing(spec), staging, services.lake, services.connector)
+    treat, landing = privacy.treatment(spec, services), services.landing(spec)
+    late = late_data.changed(spec, period, landing, staging, services.lake, services.connector, treat)
     shutil.rmtree(staging, ignore_errors=True)
     months = late_data.to_run_again(spec, period, late, services.published(spec))
     log.info("%s %s: rows came late for %s; running again: %s", spec.name, period.key, late, months)

@@ -173,6 +173,7 @@ def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
         "online_store": str(settings.feature_store / "online.db"),
         "project": "moebius",
         "spool": str(settings.prediction_spool / spec.name),
+        "privacy": str(services.privacy_state(spec)),
     }
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Connection, Param, get_current_context, task
+from airflow.sdk import DAG, Connection, Param, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from include.contracts import Period
@@ -22,6 +22,7 @@ NO_RETRY = {"retries": 0}
 """For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
 
 
+KEYS = "moebius_pseudonym_keys"
 CONNECTION = re.compile(r"\$\{connection:(\w+)\}")
 
 
@@ -86,11 +87,14 @@ def run_key() -> str:
 
 
 def connected_services() -> Any:
-    """The services of this process, whose sources may also name Airflow connections of any backend."""
+    """The services of this process, whose sources may also name Airflow connections of any backend.
+
+    Pseudonym keys that the environment does not have come from the variable ``moebius_pseudonym_keys``.
+    """
     from include.services import Services
     from include.settings import load_settings
 
-    return Services(load_settings(), resolve_reference)
+    return Services(load_settings(), resolve_reference, lambda: str(Variable.get(KEYS, default="")))
 
 
 def resolve_reference(text: str) -> str:

@@ -68,6 +68,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}",
         **settings.variables(),
+        **settings.secrets(),
         "NO_PROXY": "*",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads of a fit that wait must not spin: the cores are shared
     }

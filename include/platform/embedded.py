@@ -1,10 +1,12 @@
 """The embedded platform: which services it has, in what order they start and stop."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from rich.table import Table
 
+from include.platform import keys
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
 from include.platform.servers import (
@@ -28,7 +30,12 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.supervisor = Supervisor(settings.home / "platform", settings.host)
-        self.services: list[Service] = [
+
+    @cached_property
+    def services(self) -> list[Service]:
+        """In the order in which they start; made after the key is there that some of them are given."""
+        settings = self.settings
+        return [
             *([] if settings.redis_url else [redis_service(settings)]),
             mlflow_service(settings),
             triton_service(settings),
@@ -41,6 +48,7 @@ class Platform:
         """Start everything; raises SettingsError (a port is taken) or ServiceError (see its log)."""
         from include.services import Services
 
+        keys.ensure(self.settings)
         Services(self.settings).feature_store.apply()
         for service in self.services:
             say(f"starting {service.name} ({service.address})")

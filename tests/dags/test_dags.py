@@ -16,6 +16,7 @@ FAMILIES = {
     "monitoring",
     "retrain_trigger",
     "rollback",
+    "privacy_audit",
 }
 
 

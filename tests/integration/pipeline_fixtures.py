@@ -160,6 +160,7 @@ class Serving:
             "online_store": str(self.settings.feature_store / "online.db"),
             "project": "moebius",
             "spool": str(self.settings.prediction_spool / self.spec.name),
+            "privacy": str(self.settings.home / "privacy" / self.spec.name),
         }
 
     def write_model(self, directory: Path, pinned: str = "") -> None:

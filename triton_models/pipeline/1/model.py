@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from door import Door
 from follower import Follower
 from prediction_log import PredictionLog
 from release import Release
@@ -35,6 +36,9 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         settings = {key: value["string_value"] for key, value in config["parameters"].items()}
         self.fields = json.loads(settings["request"])
+        hidden = json.loads(settings.get("pseudonymised", "[]"))
+        # a pinned model is asked with stored rows, which are pseudonymised already
+        self.door = None if settings.get("pinned") or not hidden else Door(hidden, settings["privacy"])
         releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
         load = functools.partial(self._load, releases, settings["online_store"], settings["project"])
         self.log = None if pinned else PredictionLog(settings["spool"])
@@ -49,6 +53,8 @@ class TritonPythonModel:
         return release
 
     def _follow(self) -> None:
+        if self.door:
+            self.door.refresh()
         if self.metrics:
             self.router.refresh()
             self.metrics.flush(self.router.generation, self.router.errors)
@@ -106,6 +112,8 @@ class TritonPythonModel:
         if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
             raise ValueError(f"every input needs the same number of rows, one at least; got {lengths}")
         given = pb_utils.get_input_tensor_by_name(request, GIVEN)
+        if self.door:
+            fields = self.door.hide(fields)
         return fields, None if given is None else [json.loads(text) for text in given.as_numpy().reshape(-1)]
 
     def _records(self, asked: Asked, ids: list, seconds: float) -> list:

@@ -1,0 +1,183 @@
+"""Finds given values wherever they were left: in tables, in text, in databases' files. Never tells a value.
+
+A file is searched as bytes; Parquet by its columns' distinct values, because its pages are compressed; ``.gz`` and
+``.zip`` unpacked. What is found is told by place, file, column and count.
+"""
+
+import gzip
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+SHORTEST = 5  # bytes: shorter values are in any file by chance
+SURE = 8  # bytes: shorter ones count only where no letter or digit stands beside them
+CHUNK = 16 * 1024 * 1024
+_BITS = 22
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_WORD = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """So many distinct values are in a file (of a column, where it has columns)."""
+
+    file: Path
+    column: str
+    values: int
+
+
+class Matcher:
+    """Finds any of many values in bytes: windows of the first bytes are looked up at once, then compared.
+
+    Values shorter than ``SHORTEST`` bytes are only known as whole values (``whole``); ``short`` counts them.
+    """
+
+    def __init__(self, values: Collection[str]) -> None:
+        self.whole = frozenset(v for v in values if v)
+        written = {form for v in self.whole for form in (v, json.dumps(v)[1:-1])}
+        patterns = {form.encode() for form in written if len(form.encode()) >= SHORTEST}
+        self.short = sum(len(v.encode()) < SHORTEST for v in self.whole)
+        self.width = min((8, *map(len, patterns)))
+        self._longest = max(map(len, patterns), default=0)
+        self._by_start: dict[bytes, list[bytes]] = {}
+        for pattern in patterns:
+            self._by_start.setdefault(pattern[: self.width], []).append(pattern)
+        self._starts = np.zeros(1 << _BITS, bool)
+        for start in self._by_start:
+            self._starts[_slots(_windows(np.frombuffer(start, np.uint8), self.width))] = True
+
+    def found(self, content: bytes) -> set[bytes]:
+        """Which patterns are in the bytes."""
+        if not self._by_start or len(content) < self.width:
+            return set()
+        windows = _windows(np.frombuffer(content, np.uint8), self.width)
+        candidates = np.flatnonzero(self._starts[_slots(windows)]).tolist()
+        return {
+            pattern
+            for at in candidates
+            for pattern in self._by_start.get(content[at : at + self.width], ())
+            if content.startswith(pattern, at) and _stands_alone(content, at, pattern)
+        }
+
+    def found_in(self, chunks: Iterator[bytes]) -> set[bytes]:
+        """As ``found``, over pieces of one text: what a border cuts is found too."""
+        found: set[bytes] = set()
+        rest = b""
+        for chunk in chunks:
+            content = rest + chunk
+            found |= self.found(content)
+            rest = content[-(self._longest + 1) :]
+        return found
+
+
+def _windows(content: np.ndarray, width: int) -> np.ndarray:
+    """Each run of ``width`` bytes as one number."""
+    count = len(content) - width + 1
+    numbers = np.zeros(count, np.uint64)
+    for offset in range(width):
+        numbers = (numbers << np.uint64(8)) | content[offset : offset + count]
+    return numbers
+
+
+def _slots(windows: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return (windows * _SPREAD) >> np.uint64(64 - _BITS)
+
+
+def _stands_alone(content: bytes, at: int, pattern: bytes) -> bool:
+    if len(pattern) >= SURE:
+        return True
+    before = at > 0 and content[at - 1] in _WORD
+    after = at + len(pattern) < len(content) and content[at + len(pattern)] in _WORD
+    return not before and not after
+
+
+def search(root: Path, matcher: Matcher, columns: Collection[str] = (), skip: Collection[str] = ()) -> list[Finding]:
+    """Findings in every file below ``root``, except below the ``skip`` names at its top, sorted by file.
+
+    In columns named ``columns`` every value is compared whole, however short.
+    """
+    return [finding for file in files(root, skip) for finding in search_file(file, matcher, columns)]
+
+
+def files(root: Path, skip: Collection[str] = ()) -> list[Path]:
+    """Regular files below ``root``; links are not followed."""
+    rooms = [p for p in sorted(root.iterdir()) if p.name not in skip] if root.is_dir() else []
+    below = [p for room in rooms for p in ([room] if room.is_file() else sorted(room.rglob("*")))]
+    return [p for p in below if p.is_file() and not p.is_symlink()]
+
+
+def search_file(file: Path, matcher: Matcher, columns: Collection[str] = ()) -> list[Finding]:
+    """Findings in one file; a file that goes away meanwhile has none."""
+    try:
+        if file.suffix == ".parquet":
+            return _search_parquet(file, matcher, columns)
+        found = matcher.found_in(_pieces(file))
+    except FileNotFoundError:
+        return []
+    return [Finding(file, "", len(found))] if found else []
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as raw:
+        start = raw.read(4)
+    if start[:2] == b"\x1f\x8b":
+        with gzip.open(file) as unpacked:
+            yield from _chunks(cast("IO[bytes]", unpacked))
+    elif start == b"PK\x03\x04" and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as content:
+                    yield from _chunks(content)
+                yield b"\n" * 4
+    else:
+        with file.open("rb") as content:
+            yield from _chunks(content)
+
+
+def _chunks(content: IO[bytes]) -> Iterator[bytes]:
+    while chunk := content.read(CHUNK):
+        yield chunk
+
+
+def _search_parquet(file: Path, matcher: Matcher, columns: Collection[str]) -> list[Finding]:
+    """Values by column; and the file's own bytes, where statistics and metadata stand in clear."""
+    try:
+        reader = pq.ParquetFile(file)
+    except pa.ArrowInvalid:  # half written, or no Parquet inside: its bytes still tell
+        found = matcher.found_in(_pieces(file))
+        return [Finding(file, "", len(found))] if found else []
+    with reader:
+        counted = {name: len(_in_column(reader, name, matcher, name in columns)) for name in reader.schema_arrow.names}
+    findings = [Finding(file, name, count) for name, count in counted.items() if count]
+    if not findings and (inside := matcher.found_in(_pieces(file))):
+        findings = [Finding(file, "(file)", len(inside))]
+    return findings
+
+
+def _in_column(reader: pq.ParquetFile, name: str, matcher: Matcher, whole: bool) -> set[bytes]:
+    found: set[bytes] = set()
+    for batch in reader.iter_batches(columns=[name]):
+        column = batch.column(0)
+        if whole:
+            found |= {v.encode() for v in _distinct_text(column) if v in matcher.whole}
+        if _is_text(column.type):
+            found |= matcher.found("\n".join(_distinct_text(column)).encode())
+    return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+
+
+def _distinct_text(column: pa.Array) -> list[str]:
+    values = pc.unique(column).to_pylist()
+    return [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values if v is not None]

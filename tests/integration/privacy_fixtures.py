@@ -1,0 +1,50 @@
+"""flight_delay with the tail number as a personal column, on a real lake and a real feature store."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from include.contracts import Period
+from include.loop import data_pipeline
+from include.services import Services
+from include.settings import Settings
+from include.usecase import ColumnPrivacy, UseCase, load_usecase
+from tests.integration.metrics_server_fixtures import free_port
+
+KEYS = "k01:first-secret-of-the-tests"
+BOTH = f"{KEYS},k02:second-secret-of-the-tests"
+JANUARY = Period(key="2013-01")
+RULE = ColumnPrivacy.model_validate({"class": "personal", "treatment": "pseudonymise"})
+
+
+def private_spec(rule: ColumnPrivacy = RULE) -> UseCase:
+    spec = load_usecase("flight_delay")
+    return spec.model_copy(update={"privacy": spec.privacy.model_copy(update={"columns": {"tailnum": rule}})})
+
+
+def services_at(home: Path, keys: str = KEYS) -> Services:
+    return Services(Settings(home=home, pseudonym_keys=keys, redis_port=free_port()))
+
+
+def run_month(spec: UseCase, services: Services, period: Period = JANUARY) -> None:
+    """The data pipeline as its DAG runs it; its staging stays."""
+    data_pipeline.collect(spec, services, period, "run")
+    data_pipeline.gate(spec, services, period, "run", "raw")
+    data_pipeline.build_features(spec, services, period, "run")
+    data_pipeline.gate(spec, services, period, "run", "features")
+    data_pipeline.publish(spec, services, period, "run")
+    services.feature_store.apply()
+    if hasattr(data_pipeline, "store_offline"):
+        data_pipeline.store_offline(spec, services, period)
+
+
+@pytest.fixture(scope="module")
+def private_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state root with January, every tail number pseudonymised."""
+    assert "MOEBIUS_PSEUDONYM_KEYS" not in os.environ
+    home = tmp_path_factory.mktemp("private")
+    spec, services = private_spec(), services_at(home)
+    run_month(spec, services)
+    data_pipeline.materialize(spec, services, JANUARY, "materialized")
+    return home
