@@ -105,6 +105,8 @@ class SnapshotRef(Record):
     period: str
     name: str
     tables: dict[str, TableRef]
+    rewrites: list[str] = []
+    """Erasures and key rotations since it was published: its rows are no longer what its name was made of."""
 
 
 TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
@@ -225,6 +227,8 @@ class DatasetRef(Record):
     snapshots: dict[str, str]
     features_from: list[SnapshotRef] = []
     frozen: list[FrozenRef] = []
+    rewrites: list[str] = []
+    """Erasures and key rotations since it was built; a model trained before them had other rows."""
 
     @property
     def reads(self) -> list[SnapshotRef]:

@@ -147,6 +147,11 @@ class Services:
 
         return versioning.published(self.snapshots(spec))
 
+    def all_snapshots(self, spec: UseCase) -> list[SnapshotRef]:
+        """The current and every named snapshot."""
+        named = sorted((self.snapshots(spec) / "named").glob("*.json"))
+        return self.snapshot_refs(spec) + [SnapshotRef.model_validate_json(f.read_text()) for f in named]
+
     def published(self, spec: UseCase) -> list[str]:
         return [s.period for s in self.snapshot_refs(spec)]
 

@@ -118,6 +118,8 @@ def _records(lines: bytes) -> tuple[list[dict], int]:
     """What can be read, and how many lines cannot: one line that the disk cut must not stop the others."""
     records, broken = [], 0
     for line in lines.splitlines():
+        if not line.strip():  # blanked: whose it was is erased
+            continue
         try:
             records.append(json.loads(line))
         except ValueError:

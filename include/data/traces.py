@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,17 @@ class Finding:
     file: Path
     column: str
     values: int
+
+
+class Search(Protocol):
+    """What can tell which values are in bytes; ``whole`` are those that are compared as a column's value."""
+
+    @property
+    def whole(self) -> frozenset[str]: ...
+
+    def found(self, content: bytes) -> set[bytes]: ...
+
+    def found_in(self, chunks: Iterator[bytes]) -> set[bytes]: ...
 
 
 class Matcher:
@@ -100,7 +111,7 @@ def _stands_alone(content: bytes, at: int, pattern: bytes) -> bool:
     return not before and not after
 
 
-def search(root: Path, matcher: Matcher, columns: Collection[str] = (), skip: Collection[str] = ()) -> list[Finding]:
+def search(root: Path, matcher: Search, columns: Collection[str] = (), skip: Collection[str] = ()) -> list[Finding]:
     """Findings in every file below ``root``, except below the ``skip`` names at its top, sorted by file.
 
     In columns named ``columns`` every value is compared whole, however short.
@@ -115,7 +126,7 @@ def files(root: Path, skip: Collection[str] = ()) -> list[Path]:
     return [p for p in below if p.is_file() and not p.is_symlink()]
 
 
-def search_file(file: Path, matcher: Matcher, columns: Collection[str] = ()) -> list[Finding]:
+def search_file(file: Path, matcher: Search, columns: Collection[str] = ()) -> list[Finding]:
     """Findings in one file; a file that goes away meanwhile has none."""
     try:
         if file.suffix == ".parquet":
@@ -148,7 +159,7 @@ def _chunks(content: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _search_parquet(file: Path, matcher: Matcher, columns: Collection[str]) -> list[Finding]:
+def _search_parquet(file: Path, matcher: Search, columns: Collection[str]) -> list[Finding]:
     """Values by column; and the file's own bytes, where statistics and metadata stand in clear."""
     try:
         reader = pq.ParquetFile(file)
@@ -163,7 +174,7 @@ def _search_parquet(file: Path, matcher: Matcher, columns: Collection[str]) -> l
     return findings
 
 
-def _in_column(reader: pq.ParquetFile, name: str, matcher: Matcher, whole: bool) -> set[bytes]:
+def _in_column(reader: pq.ParquetFile, name: str, matcher: Search, whole: bool) -> set[bytes]:
     found: set[bytes] = set()
     for batch in reader.iter_batches(columns=[name]):
         column = batch.column(0)

@@ -1,6 +1,7 @@
 """The parts of a dataset on disk: Parquet files with a hash of their content, checked on every read."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,18 @@ def read_part(part: PartRef) -> pd.DataFrame:
     """
     frame = read_frame(part.path)
     if (found := content_hash(frame)) != part.content_hash:
-        raise DataError(f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}; rebuild the dataset")
+        raise DataError(
+            f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; "
+            "rebuild the dataset (data_versions, operation rebuild)"
+        )
     return frame
+
+
+def _rewritten(part: PartRef) -> str:
+    """What was done to the dataset since it was built, as its manifest says it."""
+    manifest = Path(part.path).with_name("dataset.json")
+    done = json.loads(manifest.read_text()).get("rewrites", []) if manifest.is_file() else []
+    return f", because of {'; '.join(done)}" if done else ""
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:

@@ -17,6 +17,8 @@ FAMILIES = {
     "retrain_trigger",
     "rollback",
     "privacy_audit",
+    "subject_deletion",
+    "key_rotation",
 }
 
 

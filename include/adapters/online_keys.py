@@ -1,0 +1,82 @@
+"""The embedded online store's SQLite file, key by key: Feast itself can neither delete nor rename an entity."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from include.errors import ServiceError
+
+Edit = Callable[[bytes], bytes]
+
+
+class OnlineKeys:
+    """Entity keys and values as Feast serializes them: texts stand in them as they are, behind their length."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def texts(self) -> list[bytes]:
+        """The distinct entity keys of all views."""
+        if not self._file.is_file():
+            return []
+        with self._open() as store:
+            keys = [f"SELECT DISTINCT entity_key FROM {view}" for view in _views(store)]  # noqa: S608
+            return sorted({bytes(row[0]) for query in keys for row in store.execute(query)})
+
+    def copy(self, edit: Edit) -> int:
+        """Store what an edited key has under the edited key too (``edit`` must keep the length); rows added."""
+        return self._each(edit, delete=False)
+
+    def delete(self, edit: Edit) -> int:
+        """Delete the rows whose key or value ``edit`` changes, and every trace of them in the file; rows deleted."""
+        gone = self._each(edit, delete=True)
+        if self._file.is_file():
+            with self._open() as store:  # a deleted row stays in a free page until then
+                store.execute("VACUUM")
+                store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
+    def _each(self, edit: Edit, delete: bool) -> int:
+        if not self._file.is_file():
+            return 0
+        with self._open() as store, store:
+            store.execute("BEGIN IMMEDIATE")
+            return sum(_edit_view(store, view, edit, delete) for view in _views(store))
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._file, timeout=30, isolation_level=None)) as store:
+                yield store
+        except sqlite3.OperationalError as error:
+            raise ServiceError(f"the online store {self._file} is not to be written: {error}; try again") from error
+
+
+def _views(store: sqlite3.Connection) -> list[str]:
+    """Quoted names of the tables that hold features."""
+    tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = {name: {row[1] for row in store.execute(f'PRAGMA table_info("{name}")')} for name in tables}
+    return [f'"{name}"' for name, has in columns.items() if {"entity_key", "feature_name", "value"} <= has]
+
+
+def _edit_view(store: sqlite3.Connection, view: str, edit: Edit, delete: bool) -> int:
+    cursor = store.execute(f"SELECT * FROM {view}")  # noqa: S608 - a name of our own store
+    names = [column[0] for column in cursor.description]
+    key, value = names.index("entity_key"), names.index("value")
+    count = 0
+    for row in cursor.fetchall():
+        after = [edit(bytes(c)) if i in (key, value) and isinstance(c, bytes) else c for i, c in enumerate(row)]
+        if after == list(row):
+            continue
+        count += 1
+        if delete:
+            store.execute(f'DELETE FROM {view} WHERE entity_key = ? AND "feature_name" = ?', _identity(names, row))  # noqa: S608
+        else:
+            marks = ", ".join("?" * len(names))
+            store.execute(f"INSERT OR REPLACE INTO {view} VALUES ({marks})", after)  # noqa: S608
+    return count
+
+
+def _identity(names: list[str], row: tuple) -> tuple:
+    return row[names.index("entity_key")], row[names.index("feature_name")]

@@ -1,0 +1,78 @@
+"""The stored tokens get the newest key, without the clear values; the tokens of the old one are gone."""
+
+import re
+from collections.abc import Iterator
+
+from include.adapters.online_keys import OnlineKeys
+from include.contracts import write_atomically
+from include.data import erasure
+from include.data.pseudonyms import TOKEN, KeyRing
+from include.data.traces import Finding, search
+from include.errors import PrivacyError, SettingsError
+from include.loop import rewriting
+from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys
+from include.services import Services
+from include.usecase import UseCase
+
+
+class OtherTokens:
+    """Matches every token of another key than the current one; for ``include.data.traces``."""
+
+    whole: frozenset[str] = frozenset()
+
+    def __init__(self, keys: KeyRing) -> None:
+        digest = TOKEN.partition(":")[2]
+        self._pattern = re.compile(rf"k(?!{keys.current[1:]})\d\d:{digest}".encode())
+
+    def found(self, content: bytes) -> set[bytes]:
+        return {found[0] for found in self._pattern.finditer(content)}
+
+    def found_in(self, chunks: Iterator[bytes]) -> set[bytes]:
+        found, rest = set[bytes](), b""
+        for chunk in chunks:
+            found |= self.found(rest + chunk)
+            rest = (rest + chunk)[-64:]
+        return found
+
+
+def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
+    """Put the newest key of the ring in use and rewrite every stored token; what changed, per place.
+
+    The online store has both tokens while the model server changes over, so no request misses its features. May
+    be repeated: a run that was killed is finished.
+
+    Raises
+    ------
+    SettingsError
+        there are no keys, or one that stored tokens need is missing.
+    PrivacyError
+        tokens of an earlier key are left; says where.
+    """
+    keys = services.pseudonym_keys
+    before = active_keys(spec, services)
+    if keys is None or before is None:
+        raise SettingsError(f"{spec.name}: no pseudonym keys: there is nothing to rotate")
+    with rewriting.alone(spec, services):
+        line, online = erasure.renew_line(keys), OnlineKeys(services.settings.feature_store / "online.db")
+        copied = online.copy(line)
+        write_atomically(services.privacy_state(spec) / ACTIVE_KEY, keys.current)
+        mark = f"tokens were rewritten to key {keys.current}"
+        try:
+            changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)
+        except ValueError as error:
+            raise SettingsError(f"{spec.name}: {error}") from None
+        deleted = online.delete(line)
+        changed += [erasure.Changed("feature_store/online", deleted, copied)] if deleted else []
+        rewriting.record(spec, services, "rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
+    _prove(spec, services, search(services.settings.home, OtherTokens(keys), (), SOURCES))
+    return {one.place: one.after for one in changed}
+
+
+def _prove(spec: UseCase, services: Services, left: list[Finding]) -> None:
+    if left:
+        places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
+        raise PrivacyError(
+            f"{spec.name}: tokens of an earlier key are still in {len(places)} files: {', '.join(places[:20])}. "
+            "Did a pipeline run meanwhile? Run it again; what is no table must be deleted by hand"
+        )
+    print(f"searched {services.settings.home}: no token of an earlier key is left")

@@ -1,0 +1,89 @@
+"""One change, everywhere a use case keeps rows: lake, snapshots, datasets, staging, quarantine, spool."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from include.contracts import DatasetRef, write_atomically
+from include.data import erasure
+from include.data.erasure import Change, Changed, LakeRewrite
+from include.data.traces import files
+from include.development.parts import content_hash, read_frame
+from include.errors import ConflictError
+from include.services import Services
+from include.usecase import UseCase
+
+RECORDS = "privacy_records"
+SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")
+"""Rooms whose Parquet files are not single files of rows: the lake is rewritten by version, the rest is others'."""
+
+
+@contextmanager
+def alone(spec: UseCase, services: Services) -> Iterator[None]:
+    """One deletion or rotation at a time; raises ConflictError while another one runs."""
+    file = services.privacy_state(spec) / ".lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(f"{spec.name}: another deletion or key rotation runs; try again later") from error
+        yield
+
+
+def rewrite(
+    spec: UseCase, services: Services, change: Change, line: Callable[[bytes], bytes], mark: str
+) -> list[Changed]:
+    """Apply ``change`` to every table and Parquet file, ``line`` to every line of the prediction spool."""
+    home = services.settings.home
+    rooms = [f for f in files(home, SPARED) if f.suffix == ".parquet"]
+    changed = list(erasure.rewrite_parquet(rooms, home, change))
+    _refresh_datasets(services, changed, mark)
+    changed += _spool(spec, services, line)
+    return changed + LakeRewrite(spec.name, services.lake, services.snapshots(spec), change, mark).run([RECORDS])
+
+
+def _spool(spec: UseCase, services: Services, line: Callable[[bytes], bytes]) -> list[Changed]:
+    directory = services.settings.prediction_spool / spec.name
+    counts = {f: erasure.edit_lines(f, line) for f in sorted(directory.glob("*.jsonl"))}
+    return [Changed(f"spool/{f.name}", count, 0) for f, count in counts.items() if count]
+
+
+def _refresh_datasets(services: Services, changed: Sequence[Changed], mark: str) -> None:
+    """A dataset's manifest says what its parts hold now, and why that is not what it was built with."""
+    homes = {(services.settings.home / one.place).parent for one in changed if one.place.startswith("datasets/")}
+    for manifest in sorted(home / "dataset.json" for home in homes):
+        if manifest.is_file():
+            dataset = DatasetRef.model_validate_json(manifest.read_text())
+            parts = {name: _counted(manifest.parent / f"{name}.parquet") for name in ("train", "validation", "test")}
+            now = {name: getattr(dataset, name).model_copy(update=facts) for name, facts in parts.items()}
+            again = dataset.model_copy(update={**now, "rewrites": [*dataset.rewrites, mark]})
+            write_atomically(manifest, again.model_dump_json(indent=1))
+
+
+def _counted(part: Path) -> dict[str, object]:
+    frame = read_frame(part)
+    return {"rows": len(frame), "content_hash": content_hash(frame)}
+
+
+def record(spec: UseCase, services: Services, kind: str, facts: dict[str, str], changed: Sequence[Changed]) -> None:
+    """One row per changed place in the lake table ``privacy_records``; one without place when nothing changed."""
+    rows = changed or [Changed("", 0, 0)]
+    now = datetime.now(UTC)
+    columns = {
+        "period": [now.strftime("%Y-%m")] * len(rows),
+        "done_at": pa.array([now] * len(rows), pa.timestamp("us", tz="UTC")),
+        "kind": [kind] * len(rows),
+        "facts": [json.dumps(facts, sort_keys=True)] * len(rows),
+        "place": [r.place for r in rows],
+        "before": pa.array([r.before for r in rows], pa.int64()),
+        "after": pa.array([r.after for r in rows], pa.int64()),
+    }
+    services.lake.append(spec.name, RECORDS, pa.table(columns))
+    for row in changed:
+        print(f"{row.place}: {row.before} → {row.after}")

@@ -1,0 +1,129 @@
+"""Everything that is stored of one subject goes, with proof; it does not come back with a later month."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.adapters.online_keys import OnlineKeys
+from include.contracts import write_atomically
+from include.data import erasure, privacy
+from include.data.erasure import Changed
+from include.data.pseudonyms import KeyRing, key_of
+from include.data.traces import Matcher, search
+from include.errors import PrivacyError, SettingsError, SpecError
+from include.loop import rewriting
+from include.loop.privacy import ERASED, SOURCES, active_keys
+from include.services import Services
+from include.usecase import UseCase
+
+
+def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> dict[str, int]:
+    """Delete the subject's rows in every place, then search for what is left; rows per place that went.
+
+    ``subject`` is a reference (``python -m include.subject``). May be repeated: a run that was killed is finished.
+
+    Raises
+    ------
+    SpecError
+        the use case names no ``privacy.subject``.
+    SettingsError
+        there are no keys, or the reference is of another key than the one in use.
+    PrivacyError
+        something of the subject is still there; says where.
+    """
+    column = privacy.subject_column(spec)
+    if column is None:
+        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: there is nobody to delete")
+    keys = _keys(spec, services, subject)
+    with rewriting.alone(spec, services):
+        stored = privacy.stored_as(_all_values(spec, services, column), subject, keys) | _begun(spec, services, subject)
+        _note(spec, services, subject, stored)
+        _suppress(spec, services, subject, reason, by)
+        line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
+        changed = rewriting.rewrite(spec, services, erasure.without(stored), line, mark)
+        changed += _online(services, line)
+        rewriting.record(spec, services, "erasure", {"subject": subject, "reason": reason, "by": by}, changed)
+        _prove(spec, services, stored)
+        _journal(spec, services, subject).unlink()
+    return {one.place: one.before - one.after for one in changed}
+
+
+def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
+    keys = active_keys(spec, services)
+    if keys is None:
+        raise SettingsError(f"{spec.name}: no pseudonym keys, by which a subject is known: {privacy.HOW_TO_KEY}")
+    try:
+        made_with = key_of(subject)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if made_with != keys.current:
+        raise SettingsError(
+            f"the reference is of key {made_with}, the key in use is {keys.current}: make it again with "
+            f"`python -m include.subject {spec.name}`"
+        )
+    return keys
+
+
+def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
+    """Every value of the subject's column that is stored: in any pinned version, online, or logged."""
+    values: set[str] = set()
+    for table in services.lake.tables(spec.name):
+        versions = {m.tables[table].version for m in services.all_snapshots(spec) if table in m.tables}
+        for version in {*versions, services.lake.version(spec.name, table)}:
+            rows = services.lake.read(spec.name, table, version=version)
+            if column in rows.column_names:
+                values.update(str(v) for v in rows[column].unique().to_pylist() if v)
+    for key in OnlineKeys(services.settings.feature_store / "online.db").texts():
+        values.add(key[key.rfind(b"\0") + 1 :].decode(errors="replace"))
+    for file in (services.settings.prediction_spool / spec.name).glob("*.jsonl"):
+        values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
+    return values
+
+
+def _journal(spec: UseCase, services: Services, subject: str) -> Path:
+    """What a deletion is looking for, until it is proved: a repetition must not miss what is half gone."""
+    return services.privacy_state(spec) / f"erasing-{subject}.json"
+
+
+def _begun(spec: UseCase, services: Services, subject: str) -> set[str]:
+    file = _journal(spec, services, subject)
+    return set(json.loads(file.read_text())) if file.is_file() else set()
+
+
+def _note(spec: UseCase, services: Services, subject: str, stored: set[str]) -> None:
+    file = _journal(spec, services, subject)
+    write_atomically(file, json.dumps(sorted(stored)))
+    file.chmod(0o600)
+
+
+def _logged(line: bytes, column: str) -> object:
+    try:
+        return json.loads(line)["inputs"].get(column)
+    except (ValueError, KeyError):
+        return None
+
+
+def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> None:
+    """From now on ingestion leaves the subject's rows out; first of all, so that a kill cannot forget it."""
+    file = services.privacy_state(spec) / ERASED
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    fact = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason}
+    write_atomically(file, json.dumps({subject: fact, **known}, indent=1))
+
+
+def _online(services: Services, line: Callable[[bytes], bytes]) -> list[Changed]:
+    gone = OnlineKeys(services.settings.feature_store / "online.db").delete(line)
+    return [Changed("feature_store/online", gone, 0)] if gone else []
+
+
+def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
+    column, ours = privacy.subject_column(spec) or "", services.privacy_state(spec)
+    found = search(services.settings.home, Matcher(stored), [column], SOURCES)
+    if left := [f for f in found if f.file.parent != ours]:
+        places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
+        raise PrivacyError(
+            f"{spec.name}: the deletion is not complete, the subject is still in {len(places)} files: "
+            f"{', '.join(places[:20])}. Delete or repair them and run it again"
+        )
+    print(f"searched {services.settings.home}: nothing of the subject is left")

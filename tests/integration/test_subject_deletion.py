@@ -1,0 +1,230 @@
+"""One plane's data go from every place, and stay away; keys rotate and leave no old token."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.contracts import DatasetRef, PartRef
+from include.data import versioning
+from include.data.pseudonyms import KeyRing, reference
+from include.data.traces import Matcher, search
+from include.development.parts import content_hash, read_part, write_part
+from include.errors import DataError, PrivacyError, SettingsError
+from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
+from include.settings import ROOT
+from tests.integration.privacy_fixtures import (
+    BOTH,
+    JANUARY,
+    KEYS,
+    private_home,
+    private_spec,
+    services_at,
+)
+
+pytestmark = pytest.mark.integration
+__all__ = ["private_home"]
+SPEC = private_spec()
+TAIL, OTHER = "N14228", "N24211"
+TOKEN, OTHERS = KeyRing.parse(KEYS).token(TAIL), KeyRing.parse(KEYS).token(OTHER)
+SUBJECT = reference(TOKEN)
+
+
+@pytest.fixture(scope="module")
+def prepared(private_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """January in every place; an earlier content of January is published no more, but still has its name."""
+    home = tmp_path_factory.mktemp("prepared") / "home"
+    shutil.copytree(private_home, home)
+    services = services_at(home)
+    tables = home / "staging" / "flight_delay" / "run" / "tables" / "events.parquet"
+    rows = pq.read_table(tables)
+    pq.write_table(rows.slice(0, 5100), tables)
+    data_pipeline.gate(SPEC, services, JANUARY, "run", "features")
+    data_pipeline.publish(SPEC, services, JANUARY, "run")
+    pq.write_table(rows, tables)
+    _dataset(home, rows.slice(0, 1500))
+    predictions = rows.select(["flight_id", "tailnum"]).append_column("period", pa.array(["2013-01"] * rows.num_rows))
+    services.lake.append("flight_delay", "predictions", predictions)
+    spool = home / "spool" / "flight_delay" / "20130101-1.jsonl"
+    spool.parent.mkdir(parents=True)
+    spool.write_text("".join(json.dumps({"inputs": {"tailnum": t}}) + "\n" for t in (TOKEN, OTHERS, TOKEN)))
+    held = home / "quarantine" / "flight_delay" / "2013-01" / "raw"
+    held.mkdir(parents=True)
+    shutil.copy(home / "staging" / "flight_delay" / "run" / "raw" / "flights.parquet", held)
+    return home
+
+
+@pytest.fixture
+def home(prepared: Path, tmp_path: Path) -> Path:
+    home = Path(shutil.copytree(prepared, tmp_path / "home"))
+    manifest = home / "datasets" / "flight_delay" / "2013-01-x" / "dataset.json"
+    manifest.write_text(manifest.read_text().replace(str(prepared), str(home)))
+    return home
+
+
+def _dataset(home: Path, rows: pa.Table) -> DatasetRef:
+    directory = home / "datasets" / "flight_delay" / "2013-01-x"
+    directory.mkdir(parents=True)
+    parts = {}
+    for index, name in enumerate(("train", "validation", "test")):
+        frame = rows.slice(index * 500, 500).to_pandas()
+        write_part(frame, directory / f"{name}.parquet")
+        path = str(directory / f"{name}.parquet")
+        parts[name] = PartRef(path=path, rows=len(frame), content_hash=content_hash(frame), periods=["2013-01"])
+    facts = {"usecase": "flight_delay", "name": "2013-01-x", "path": str(directory), "label": "late", "snapshots": {}}
+    dataset = DatasetRef.model_validate({**facts, **parts, "feature_service": SPEC.feature_service})
+    (directory / "dataset.json").write_text(dataset.model_dump_json())
+    return dataset
+
+
+def _delete(home: Path) -> dict[str, int]:
+    return subject_deletion.delete(SPEC, services_at(home), SUBJECT, "asked by letter", "an operator")
+
+
+def _left(home: Path, *values: str) -> list:
+    return search(home, Matcher(values), ["tailnum"], skip={"landing"})
+
+
+def _contents(home: Path, without: str) -> dict[str, pd.DataFrame]:
+    """Every pinned table of every snapshot, less the rows of one token."""
+    services, found = services_at(home), {}
+    for snapshot in services.all_snapshots(SPEC):
+        for table in snapshot.tables:
+            rows = versioning.read(snapshot, table, services.lake).to_pandas()
+            if "tailnum" in rows:
+                rows = rows[rows["tailnum"] != without]
+            found[f"{snapshot.name} {table}"] = rows.sort_values(list(rows.columns[:2]), ignore_index=True)
+    return found
+
+
+def test_a_subject_is_gone_from_every_place_and_nobody_else_is(home: Path) -> None:
+    services, before = services_at(home), _contents(home, TOKEN)
+    places = {f.file.relative_to(home).parts[0] for f in _left(home, TOKEN)}
+    assert places == {"lake", "feature_store", "staging", "quarantine", "datasets", "spool"}
+    old = DatasetRef.model_validate_json((home / "datasets/flight_delay/2013-01-x/dataset.json").read_text())
+    went = _delete(home)
+    assert _left(home, TOKEN, TAIL) == []
+    assert {p.split("/")[0] for p in went} == places
+    assert went["lake/predictions"] > went["lake/events"] > 0
+    after = _contents(home, TOKEN)
+    assert after.keys() == before.keys()
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(after[name], rows)
+    assert all(s.rewrites for s in services.all_snapshots(SPEC))
+    new = DatasetRef.model_validate_json((home / "datasets/flight_delay/2013-01-x/dataset.json").read_text())
+    assert new.train.rows == len(read_part(new.train)) <= old.train.rows
+    changed = next(p for p in ("train", "validation", "test") if getattr(old, p) != getattr(new, p))
+    with pytest.raises(DataError, match="because of a subject was erased"):
+        read_part(getattr(old, changed))
+    assert OTHERS in (home / "spool/flight_delay/20130101-1.jsonl").read_text()
+
+
+def test_the_record_says_what_went_and_never_whose_it_was(home: Path) -> None:
+    _delete(home)
+    records = services_at(home).lake.read("flight_delay", "privacy_records").to_pylist()
+    events = next(r for r in records if r["place"] == "lake/events")
+    assert (events["kind"], events["before"] > events["after"] > 0) == ("erasure", True)
+    assert json.loads(events["facts"]) == {"subject": SUBJECT, "reason": "asked by letter", "by": "an operator"}
+
+
+def test_a_deletion_may_be_repeated_and_the_subject_does_not_come_back(home: Path) -> None:
+    _delete(home)
+    assert _delete(home) == {}
+    services = services_at(home)
+    complete = max(m.tables["events"].rows for m in services.all_snapshots(SPEC))
+    data_pipeline.collect(SPEC, services, JANUARY, "again")
+    data_pipeline.build_features(SPEC, services, JANUARY, "again")
+    assert _left(home, TOKEN, TAIL) == []
+    again = pq.read_metadata(home / "staging/flight_delay/again/tables/events.parquet")
+    assert again.num_rows == complete
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from include.adapters.lake import DeltaLake
+from include.loop import subject_deletion
+from tests.integration.privacy_fixtures import private_spec, services_at
+
+calls, last = [0], int(sys.argv[3])
+
+def mortal(method):
+    def call(*arguments, **named):
+        if calls[0] == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls[0] += 1
+        return method(*arguments, **named)
+    return call
+
+DeltaLake.publish, DeltaLake.vacuum = mortal(DeltaLake.publish), mortal(DeltaLake.vacuum)
+subject_deletion.delete(private_spec(), services_at(Path(sys.argv[1])), sys.argv[2], "asked", "me")
+"""
+
+
+@pytest.mark.parametrize("commits", [5, 12])
+def test_a_deletion_that_was_killed_is_finished_by_its_repetition(home: Path, commits: int) -> None:
+    before = _contents(home, TOKEN)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(home), SUBJECT, str(commits)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    _contents(home, TOKEN)  # everything that is published can be read
+    _delete(home)
+    assert _left(home, TOKEN) == []
+    after = _contents(home, TOKEN)
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(after[name], rows)
+
+
+def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(home: Path) -> None:
+    note = home / "demo" / "notes.txt"
+    note.parent.mkdir()
+    note.write_text(f"saw {TOKEN}")
+    for _ in range(2):
+        with pytest.raises(PrivacyError, match=r"still in 1 files: demo/notes\.txt") as refused:
+            _delete(home)
+        assert TOKEN not in str(refused.value)
+    note.unlink()
+    _delete(home)
+    assert not list((home / "privacy" / "flight_delay").glob("erasing*"))
+
+
+@pytest.mark.parametrize("subject", ["N14228", "k02-" + "0" * 32])
+def test_a_reference_that_cannot_be_is_refused(private_home: Path, subject: str) -> None:
+    with pytest.raises(SettingsError, match="reference"):
+        subject_deletion.delete(SPEC, services_at(private_home), subject, "asked", "me")
+
+
+def test_a_rotation_leaves_the_same_rows_under_new_tokens_and_no_old_one(home: Path) -> None:
+    before = _contents(home, "")
+    services = services_at(home, BOTH)
+    changed = key_rotation.rotate(SPEC, services, "an operator")
+    assert {p.split("/")[0] for p in changed} == {
+        "lake", "feature_store", "staging", "quarantine", "datasets", "spool"
+    }  # fmt: skip
+    assert _left(home, TOKEN, OTHERS) == []
+    ring = KeyRing.parse(BOTH)
+    for name, rows in _contents(home, "").items():
+        old = before[name]
+        if "tailnum" in old:
+            old = old.assign(tailnum=old["tailnum"].map(lambda t: ring.renew(t) if t else t))
+        columns = list(rows.columns)
+        by = [c for c in columns if rows[c].dtype.kind in "OM"][:2]
+        pd.testing.assert_frame_equal(
+            rows.sort_values(by, ignore_index=True), old.sort_values(by, ignore_index=True)[columns]
+        )
+    online = services.feature_store.online(SPEC.feature_service, [{"origin": "EWR", "tailnum": ring.token(TAIL)}])
+    assert online[0]["seats"] is not None
+    assert privacy.active_keys(SPEC, services).names == ["k01", "k02"]
+    assert key_rotation.rotate(SPEC, services, "an operator") == {}
+    with pytest.raises(SettingsError, match="reference is of key k01, the key in use is k02"):
+        subject_deletion.delete(SPEC, services, SUBJECT, "asked", "me")
