@@ -6,12 +6,17 @@ TRITON_VENV := .venv-triton
 BIN := $(VENV)/bin
 RUN := PYTHONPATH=$(CURDIR) $(BIN)/python
 
+# which environment: `make up ENV=dev`; the command line wins over MOEBIUS_ENVIRONMENT, a variable ENV of the shell is not asked
+ENV := $(if $(MOEBIUS_ENVIRONMENT),$(MOEBIUS_ENVIRONMENT),prod)
+STATE := $(if $(filter dev,$(ENV)),var/dev,var)
+
+export MOEBIUS_ENVIRONMENT := $(ENV)
 export TZ := UTC
-export AIRFLOW_HOME ?= $(CURDIR)/var/airflow
+export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status lint bench clean
+.PHONY: help demo test up down status lint bench clean read
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,8 +49,12 @@ lint: $(VENV)/.ready $(TRITON_VENV)/.ready ## style, types, import contracts, DA
 bench: $(VENV)/.ready $(TRITON_VENV)/.ready ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
 	@$(RUN) -m tests.benchmarks $(NAME)
 
-clean: down ## remove all state (var/); the environments stay
-	rm -rf var
+clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual environments stay
+	@if [ "$(ENV)" = prod ] && [ -d var/dev ]; then $(MAKE) --no-print-directory down ENV=dev; fi
+	rm -rf $(STATE)
+
+read: $(VENV)/.ready ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
+	@$(RUN) -m include.platform.table $(TABLE) $(ROLE) $(MONTH)
 
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)

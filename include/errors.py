@@ -7,9 +7,11 @@ MoebiusError
 │   ├── MissingPeriodError     the source has nothing for the period
 │   ├── SourceError            the source is unreadable or its columns changed
 │   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
+│   ├── ExportFileError        an exported file that the key does not open, or that was truncated or altered
 │   ├── LeakageError           a dataset that must not be used for evaluation
 │   └── PrivacyError           personal data stand in clear, or are still there after their deletion
 ├── BrokenCheckError       the check itself crashed: says nothing about the data
+├── AccessError            rows that a role may not read, or that must not leave
 ├── ConflictError          a concurrent writer won; the whole step may be retried
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
 ├── TrainingError          the fit failed or gave an unusable model
@@ -52,6 +54,10 @@ class GateRefusedError(DataError):
     """A quality gate refused the data."""
 
 
+class ExportFileError(DataError):
+    """An exported file cannot be opened: another key, truncated or altered."""
+
+
 class LeakageError(DataError):
     """A dataset that must not be used for evaluation."""
 
@@ -62,6 +68,10 @@ class PrivacyError(DataError):
 
 class BrokenCheckError(MoebiusError):
     """The check itself crashed."""
+
+
+class AccessError(MoebiusError):
+    """Rows that a role may not read, or that must not leave."""
 
 
 class ConflictError(MoebiusError):

@@ -10,14 +10,16 @@ import httpx
 from pydantic import ValidationError
 
 from include.contracts import Figure, GateResult, ReleaseRef, RetrainPlan, RolloutState, SnapshotRef, Verdict
-from include.errors import NotFoundError, SettingsError, SpecError
+from include.errors import MissingPeriodError, NotFoundError, SettingsError, SpecError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
 from include.settings import Settings, load_settings, resolve
-from include.usecase import UseCase
+from include.usecase import UseCase, load_usecase, usecase_names
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
+    from include.adapters.export_files import ExportFiles
     from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
+    from include.data.access import Access
     from include.data.pseudonyms import KeyRing
 
 
@@ -87,15 +89,37 @@ class Services:
         ------
         SpecError
             no such connector, or an option that it does not know.
+        MissingPeriodError
+            this is dev, which calls no source: only what was handed over is there.
         """
         source = spec.sources[table]
         if delivered:
             said = source.options if source.connector == "file" else {}
             options = {k: v for k, v in said.items() if k in ("null_values", "delimiter")} | {"path": str(delivered)}
             return _connector(f"{spec.name}: {delivered.name}", "file", options, str)
+        if self.settings.environment == "dev":
+            raise MissingPeriodError(
+                f"{spec.name}.{table}: this month was not handed over to dev, and dev calls no source; run "
+                f"`{spec.name}.hand_over` in prod, have it approved, then `{spec.name}.take_in` here"
+            )
         if source.connector == OWN:
             return cast(SourceConnector, import_module(f"include.usecases.{spec.name}.source"))
         return _connector(f"{spec.name}: sources.{table}", source.connector, source.options, self.resolve)
+
+    @cached_property
+    def exports(self) -> "ExportFiles":
+        from include.adapters.export_files import ExportFiles
+
+        return ExportFiles(self.settings.exchange)
+
+    @cached_property
+    def access(self) -> "Access":
+        """Which role may read what; raises AccessError when a setting names a table that is not known."""
+        from include.data.access import Access
+
+        access = Access(roles=self.settings.access, tables=self.settings.table_access)
+        access.check(load_usecase(name) for name in usecase_names())
+        return access
 
     def model_server(self, spec: UseCase) -> "TritonServer":
         from include.adapters.model_server import TritonServer

@@ -4,6 +4,7 @@ Every setting is an environment variable ``MOEBIUS_<NAME>``; the defaults run th
 below ``var/``.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,13 +12,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from include.contracts import Level, Role
 from include.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
+DEV_PORTS = 10_000
+"""How far the ports of dev lie above those of prod."""
+
+
+class Recipient(BaseModel):
+    """Who may get exports: as which role, and the public key when it is not in ``<exchange>/recipients``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    key: str = ""
 
 
 class Settings(BaseSettings):
@@ -26,7 +39,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MOEBIUS_", frozen=True, extra="ignore")
 
     environment: Literal["prod", "dev"] = Field(default="prod", description="prod: all data; dev: a handed-over sample")
-    home: Path = Field(default=ROOT / "var", description="root of all state")
+    home: Path = Field(default=ROOT / "var", description="root of all state; dev: var/dev")
+    exchange: Path = Field(
+        default=Path(), description="where encrypted exports and hand-overs lie; default: exchange/ of prod's home"
+    )
     host: str = Field(default="127.0.0.1", description="address every embedded service binds to")
     airflow_port: int = Field(default=8080, description="Airflow UI and REST")
     airflow_log_port: int = Field(default=8793, description="Airflow's task log server")
@@ -49,6 +65,23 @@ class Settings(BaseSettings):
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
     airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
     airflow_password: str = Field(default="moebius", description="password of the embedded Airflow")
+    airflow_users: dict[str, Role] = Field(default={}, description="other logins and their roles, as JSON")
+    access: dict[Role, Level] = Field(
+        default={"viewer": "public", "user": "internal", "op": "internal", "admin": "personal"},
+        description="highest privacy class that a role may read, as JSON",
+    )
+    table_access: dict[str, dict[Role, Level]] = Field(
+        default={}, description="the same for single tables, as JSON: <use case>.<table> to role to class"
+    )
+    recipients: dict[str, Recipient] = Field(
+        default={}, description="who may get exports, as JSON: name to {role, key}; without key: <exchange>/recipients"
+    )
+    private_key: SecretStr = Field(
+        default=SecretStr(""), description="opens what was exported to this environment; empty: the embedded one"
+    )
+    hand_over_keys: SecretStr = Field(
+        default=SecretStr(""), description="pseudonym keys of hand-overs, unlike prod's own; empty: the embedded ones"
+    )
     pseudonym_keys: SecretStr = Field(
         default=SecretStr(""),
         description="keys of pseudonyms, oldest first: k01:<secret>,k02:<secret>; empty: the embedded ones",
@@ -63,27 +96,88 @@ class Settings(BaseSettings):
     docker_url: str = Field(default="unix:///var/run/docker.sock", description="Docker engine")
 
     def model_post_init(self, _: object) -> None:
+        for name, value in (self._dev_defaults() if self.environment == "dev" else {}).items():
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "home", self.home.expanduser().resolve())
+        if "exchange" not in self.model_fields_set:
+            prod = self.home if self.environment == "prod" else ROOT / "var"
+            object.__setattr__(self, "exchange", prod / "exchange")
+        object.__setattr__(self, "exchange", self.exchange.expanduser().resolve())
+
+    def _dev_defaults(self) -> dict[str, Path | int]:
+        """What dev has of its own, unless it was set: its state and every port."""
+        ports = {name: getattr(self, name) + DEV_PORTS for name in type(self).model_fields if name.endswith("_port")}
+        mine: dict[str, Path | int] = {"home": ROOT / "var" / "dev", **ports}
+        return {name: value for name, value in mine.items() if name not in self.model_fields_set}
 
     def variables(self) -> dict[str, str]:
         """These settings as environment variables, for a process that is started; no secret is among them."""
         plain = {name: value for name, value in self.model_dump().items() if not isinstance(value, SecretStr)}
-        return {f"MOEBIUS_{name.upper()}": str(value) for name, value in plain.items()}
+        return {f"MOEBIUS_{name.upper()}": _as_variable(value) for name, value in plain.items()}
 
     def secrets(self) -> dict[str, str]:
         """The secrets as environment variables, for a process that works with personal data."""
-        keys = self.keys_text()
-        return {"MOEBIUS_PSEUDONYM_KEYS": keys} if keys else {}
+        held = {
+            "pseudonym_keys": self.keys_text(),
+            "private_key": self.private_key_text(),
+            "hand_over_keys": self.hand_over_keys_text(),
+        }
+        return {f"MOEBIUS_{name.upper()}": text for name, text in held.items() if text}
+
+    # -- what is told apart by environment
+    def registered(self, name: str) -> str:
+        """The name under which ``name`` is registered: in dev unlike in prod, should both share a server."""
+        return name if self.environment == "prod" else f"{name}_{self.environment}"
+
+    @property
+    def title(self) -> str:
+        """What the Airflow UI calls itself."""
+        return "Moebius" if self.environment == "prod" else "Moebius DEV (sampled, pseudonymised data)"
+
+    def role_of(self, user: str) -> Role:
+        """The role of an Airflow login; raises SettingsError naming the logins that are known."""
+        roles: dict[str, Role] = {**self.airflow_users, self.airflow_user: "admin"}
+        if user not in roles:
+            raise SettingsError(
+                f"the login {user!r} has no role here; known are {sorted(roles)}: add it to MOEBIUS_AIRFLOW_USERS"
+            )
+        return roles[user]
+
+    # -- keys of exports
+    def private_key_text(self) -> str:
+        """The private key: the environment's, else the embedded platform's; '' when there is none."""
+        return self._secret(self.private_key, self.private_key_file)
 
     def keys_text(self) -> str:
         """The pseudonym keys: the environment's, else those of the embedded platform; '' when there are none."""
-        given = self.pseudonym_keys.get_secret_value()
-        return given or (self.key_file.read_text().strip() if self.key_file.is_file() else "")
+        return self._secret(self.pseudonym_keys, self.key_file)
+
+    def hand_over_keys_text(self) -> str:
+        """The pseudonym keys of hand-overs, from the same places."""
+        return self._secret(self.hand_over_keys, self.hand_over_key_file)
+
+    def _secret(self, given: SecretStr, file: Path) -> str:
+        return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
+
+    @property
+    def key_file(self) -> Path:
+        """The embedded platform's own pseudonym keys, mode 0600."""
+        return self.home / "keys" / "pseudonym.keys"
+
+    @property
+    def private_key_file(self) -> Path:
+        return self.home / "keys" / "private.key"
+
+    @property
+    def hand_over_key_file(self) -> Path:
+        return self.home / "keys" / "hand_over.keys"
 
     # -- addresses
     @property
     def airflow_url(self) -> str:
-        return f"http://{self.host}:{self.airflow_port}"
+        # a browser keeps one login per host name, whatever the port: dev goes by another name
+        host = "localhost" if (self.environment, self.host) == ("dev", "127.0.0.1") else self.host
+        return f"http://{host}:{self.airflow_port}"
 
     @property
     def mlflow_url(self) -> str:
@@ -132,11 +226,6 @@ class Settings(BaseSettings):
         return self.home / "feature_store"
 
     @property
-    def key_file(self) -> Path:
-        """The embedded platform's own pseudonym keys, mode 0600."""
-        return self.home / "keys" / "pseudonym.keys"
-
-    @property
     def datasets(self) -> Path:
         return self.home / "datasets"
 
@@ -157,6 +246,10 @@ class Settings(BaseSettings):
     @property
     def airflow_home(self) -> Path:
         return self.home / "airflow"
+
+
+def _as_variable(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 @lru_cache

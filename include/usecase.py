@@ -271,10 +271,21 @@ class Privacy(Part):
 
 
 class HandOver(Part):
-    """What may leave the prod environment for dev: nothing, unless allowed; then this share of the events."""
+    """What may leave the prod environment for dev: nothing, unless allowed.
+
+    ``sample`` names the sources of which only a ``share`` goes, and the columns whose values decide which rows:
+    equal values go together, so related rows of two sources do too. Other sources go whole.
+    """
 
     allowed: bool = False
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    sample: dict[Name, Annotated[list[str], Field(min_length=1)]] = {}
+
+    @model_validator(mode="after")
+    def _sampled(self) -> Self:
+        if self.allowed and self.share < 1 and not self.sample:
+            raise ValueError(f"hand_over.share {self.share} needs hand_over.sample: which source, by which columns")
+        return self
 
 
 class UseCase(Part):
@@ -334,6 +345,7 @@ class UseCase(Part):
             raise ValueError(
                 f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
             )
+        self._check_hand_over()
         return self
 
     def _treatable(self) -> None:
@@ -357,6 +369,14 @@ class UseCase(Part):
     def pseudonymised(self) -> list[str]:
         """Columns whose clear values are replaced by tokens, sorted."""
         return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
+
+    def _check_hand_over(self) -> None:
+        for source, columns in self.hand_over.sample.items():
+            if source not in self.sources:
+                raise ValueError(f"hand_over.sample names the source {source!r}; there are {sorted(self.sources)}")
+            if missing := [c for c in columns if c not in self.sources[source].columns]:
+                known = sorted(self.sources[source].columns)
+                raise ValueError(f"hand_over.sample.{source} names the columns {missing}; it has {known}")
 
     @property
     def views(self) -> list[str]:

@@ -37,6 +37,7 @@ class MlflowTracker:
 
     def __init__(self, settings: Settings) -> None:
         self.url = settings.mlflow_url
+        self._name = settings.registered
 
     @cached_property
     def _client(self) -> Any:
@@ -78,18 +79,18 @@ class MlflowTracker:
     def find(self, usecase: str, key: str) -> ModelRef | None:
         """The version that was registered under this training key, if any."""
         with self._asking(f"look for training {key[:12]} of {usecase}"):
-            found = self._client.search_model_versions(f"name='{usecase}' and tags.{KEY_TAG}='{key}'")
+            found = self._client.search_model_versions(f"name='{self._name(usecase)}' and tags.{KEY_TAG}='{key}'")
         return self.model(usecase, min(int(v.version) for v in found)) if found else None
 
     def model(self, usecase: str, version: int) -> ModelRef:
         with self._asking(f"read version {version} of {usecase}"):
-            registered = self._client.get_model_version(usecase, str(version))
+            registered = self._client.get_model_version(self._name(usecase), str(version))
             dataset = self._read(registered.run_id, DATASET_FILE)
         return ModelRef(
             usecase=usecase,
             version=version,
             run_id=registered.run_id,
-            uri=f"models:/{usecase}/{version}",
+            uri=f"models:/{self._name(usecase)}/{version}",
             artifact_hash=registered.tags[HASH_TAG],
             dataset=DatasetRef.model_validate_json(dataset),
         )
@@ -114,12 +115,12 @@ class MlflowTracker:
 
     def set_alias(self, usecase: str, alias: str, version: int) -> None:
         with self._asking(f"set alias {alias} of {usecase} to version {version}"):
-            self._client.set_registered_model_alias(usecase, alias, str(version))
+            self._client.set_registered_model_alias(self._name(usecase), alias, str(version))
 
     def alias(self, usecase: str, alias: str) -> int | None:
         try:
             with self._asking(f"read alias {alias} of {usecase}"):
-                aliases = self._client.get_registered_model(usecase).aliases
+                aliases = self._client.get_registered_model(self._name(usecase)).aliases
         except NotFoundError:
             return None
         return int(aliases[alias]) if alias in aliases else None
@@ -127,11 +128,11 @@ class MlflowTracker:
     def tag(self, usecase: str, version: int, tags: Mapping[str, str]) -> None:
         with self._asking(f"tag version {version} of {usecase}"):
             for name, value in tags.items():
-                self._client.set_model_version_tag(usecase, str(version), name, value)
+                self._client.set_model_version_tag(self._name(usecase), str(version), name, value)
 
     def tags(self, usecase: str, version: int) -> dict[str, str]:
         with self._asking(f"read the tags of version {version} of {usecase}"):
-            return dict(self._client.get_model_version(usecase, str(version)).tags)
+            return dict(self._client.get_model_version(self._name(usecase), str(version)).tags)
 
     def versions(self, usecase: str) -> list[int]:
         """All registered versions, oldest first; [] when there is none."""
@@ -139,7 +140,7 @@ class MlflowTracker:
         page = None
         with self._asking(f"list the versions of {usecase}"):
             while page != "":
-                answer = self._client.search_model_versions(f"name='{usecase}'", page_token=page)
+                answer = self._client.search_model_versions(f"name='{self._name(usecase)}'", page_token=page)
                 found += [int(v.version) for v in answer]
                 page = answer.token or ""
         return sorted(found)
@@ -156,11 +157,11 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self._client.create_experiment(usecase)
+            return self._client.create_experiment(self._name(usecase))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        return self._client.get_experiment_by_name(usecase).experiment_id
+        return self._client.get_experiment_by_name(self._name(usecase)).experiment_id
 
     def _log_figures(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         from mlflow.entities import Metric, Param
@@ -184,12 +185,13 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.create_registered_model(usecase)
+            self._client.create_registered_model(self._name(usecase))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{Path(MODEL_FILE).parent}"
-        made = self._client.create_model_version(usecase, source, run_id, tags=dict(tags), await_creation_for=None)
+        name = self._name(usecase)
+        made = self._client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=None)
         return self.model(usecase, int(made.version))
 
     # -- talking to the server

@@ -36,6 +36,7 @@ class FeastFeatureStore:
 
     def __init__(self, settings: Settings, definitions: Path = DEFINITIONS, offline_store: str = ASOF) -> None:
         self._home = settings.feature_store
+        self._project = settings.registered(PROJECT)
         self._definitions = definitions
         self._offline_store = offline_store
 
@@ -74,7 +75,7 @@ class FeastFeatureStore:
             rows = self._newest(view, start, end)
             with self._alone():
                 self._write_online(view, rows)
-                self._store.registry.apply_materialization(view, PROJECT, _utc(start), _utc(end))
+                self._store.registry.apply_materialization(view, self._project, _utc(start), _utc(end))
         self._store.refresh_registry()
 
     def push(self, view: str, rows: pd.DataFrame) -> None:
@@ -122,7 +123,7 @@ class FeastFeatureStore:
 
         self._home.mkdir(parents=True, exist_ok=True)
         config = RepoConfig(
-            project=PROJECT,
+            project=self._project,
             provider="local",
             registry={
                 "registry_type": "sql",
@@ -142,6 +143,8 @@ class FeastFeatureStore:
         kinds = (Project, Entity, FeatureView, FeatureService)
         modules = [runpy.run_path(str(path)) for path in sorted(self._definitions.glob("*.py"))]
         objects = [value for module in modules for value in module.values() if isinstance(value, kinds)]
+        for project in (o for o in objects if isinstance(o, Project)):
+            project.name = self._project
         unique = {(type(o).__name__, o.name): o for o in objects}
         return list(unique.values())
 

@@ -5,7 +5,7 @@ import shutil
 from typing import Any, Literal
 
 from include.contracts import GateResult, Period, SnapshotRef
-from include.data import ingestion, late_data, processing, quality, versioning
+from include.data import hand_over, ingestion, late_data, processing, quality, versioning
 from include.loop import privacy
 from include.services import Services
 from include.usecase import UseCase
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the month; rows per table."""
+    if services.settings.environment == "dev":
+        hand_over.require_handed_over(spec, period, services.landing(spec))
     staging, treat = services.staging(spec, run), privacy.treatment(spec, services)
     rows = ingestion.collect(spec, period, services.landing(spec), staging, services.connector, treat)
     late_data.record(spec, period, staging, services.lake)
@@ -26,6 +28,8 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
 
     The runs do not look back themselves: so late data cannot make them start each other for ever.
     """
+    if services.settings.environment == "dev":
+        return []  # what came late to prod comes here by the next hand-over
     staging = services.staging(spec, f"{run}-late")
     treat, landing = privacy.treatment(spec, services), services.landing(spec)
     late = late_data.changed(spec, period, landing, staging, services.lake, services.connector, treat)

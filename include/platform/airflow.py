@@ -40,9 +40,10 @@ def environment(settings: Settings) -> dict[str, str]:
         "CORE__EXECUTOR": "include.orchestration.executor.WarmLocalExecutor",
         "CORE__PARALLELISM": str(settings.parallelism),
         "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow_user}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": _users(settings),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
         "CORE__FERNET_KEY": "",
+        "API__INSTANCE_NAME": settings.title,
         "API__PORT": str(settings.airflow_port),
         "API__HOST": settings.host,
         "API__BASE_URL": settings.airflow_url,
@@ -74,6 +75,11 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def _users(settings: Settings) -> str:
+    roles = {**settings.airflow_users, settings.airflow_user: "admin"}
+    return ",".join(f"{user}:{role}" for user, role in roles.items())
+
+
 def _healthy(settings: Settings) -> bool:
     try:
         answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5, trust_env=False)
@@ -88,7 +94,9 @@ def _password_file(settings: Settings) -> Path:
 
 
 def _write_password(settings: Settings) -> None:
-    write_atomically(_password_file(settings), json.dumps({settings.airflow_user: settings.airflow_password}))
+    file = _password_file(settings)
+    known = json.loads(file.read_text()) if file.is_file() else {}  # Airflow wrote those of the other logins
+    write_atomically(file, json.dumps({**known, settings.airflow_user: settings.airflow_password}))
     _password_file(settings).chmod(0o600)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from include.platform import keys
+from include.platform import state
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
 from include.platform.servers import (
@@ -48,7 +48,8 @@ class Platform:
         """Start everything; raises SettingsError (a port is taken) or ServiceError (see its log)."""
         from include.services import Services
 
-        keys.ensure(self.settings)
+        state.claim(self.settings)
+        state.make_keys(self.settings)
         Services(self.settings).feature_store.apply()
         for service in self.services:
             say(f"starting {service.name} ({service.address})")
@@ -63,7 +64,7 @@ class Platform:
         return {s.name: self.supervisor.memory(s.name) for s in self.services}
 
     def table(self) -> Table:
-        table = Table()
+        table = Table(title=f"{self.settings.title}: {_near(self.settings.home)}")
         for column in ("service", "state", "address", "memory MiB", "log"):
             table.add_column(column, overflow="fold")
         for service in self.services:

@@ -19,6 +19,9 @@ FAMILIES = {
     "privacy_audit",
     "subject_deletion",
     "key_rotation",
+    "hand_over",
+    "take_in",
+    "export",
 }
 
 

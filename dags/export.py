@@ -1,0 +1,51 @@
+"""# Export
+
+One table of some months as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The columns that
+leave are those that both the login that runs this and the recipient may read. Who, what, when, how many rows and the
+hash are recorded in the table `exports`.
+
+**Runs** by hand: fill in the form in the Airflow UI. The files lie in `<exchange>/<use case>/<name>/`; how to open them is in
+`docs/access.md`.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `export` | the recipient is not known or has no key, a role may not read the table, or the table has no such month | read the message; nothing was exported |
+"""
+
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step(**NO_RETRY, multiple_outputs=False)
+    def export(params: dict | None = None) -> dict:
+        from include.contracts import Period
+        from include.loop.export import export
+        from include.services import services
+
+        form = params or {}
+        months = Period.between(form["from"], form["to"])
+        asked = (form["table"], months, form["recipient"], form["reason"])
+        return export(spec, services(), *asked, triggered_by(), run_key()).json_dict()
+
+    export()
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        params={
+            "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
+            "from": text_param(usecase.periods.first, "First month", "First month to export, like 2013-01.", MONTH),
+            "to": text_param(usecase.periods.first, "Last month", "Last month to export, like 2013-03.", MONTH),
+            "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
+            "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
+        },
+    ):
+        build(usecase)

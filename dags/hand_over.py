@@ -1,0 +1,69 @@
+"""# Hand-over
+
+Gives a **sample** of the source data to dev, **pseudonymised** with keys of its own and encrypted for dev's key.
+Which share, by which columns: `hand_over` in `usecase.yaml`; what happens to personal columns: `privacy` there.
+
+**Runs** by hand, in prod: fill in the form with the months and the reason.
+
+**When it waits**: `approve` is a *required action* (the bell in the navigation): the text lists every column that
+leaves, and how. Who asked and who approved is recorded in the table `exports`; a rejection ends the run.
+
+**Then**, in dev: run `take_in`.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `ask` | the spec says that data must not leave, a personal column has no treatment, a role is too low, or dev has no key yet | read the message; nothing was exported |
+| `export` | the source has no such month, or dev's key changed after the approval | read the message; the exchange has all files of the hand-over or none |
+"""
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import chain
+
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step(**NO_RETRY, multiple_outputs=False)
+    def ask(params: dict | None = None) -> dict:
+        from include.loop import hand_over
+        from include.orchestration.secrets import secret
+        from include.services import services
+
+        form, keys = params or {}, secret("hand_over_keys")
+        return hand_over.ask(spec, services(), form["from"], form["to"], form["reason"], triggered_by(), keys)
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject=f"{spec.title}: may this data leave prod for dev?",
+        body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
+    )
+
+    @step(**NO_RETRY)
+    def export(ti: object = None) -> dict:
+        from include.loop import hand_over
+        from include.orchestration.secrets import secret
+        from include.services import services
+
+        asked, answer = (ti.xcom_pull(task_ids=one) for one in ("ask", "approve"))  # type: ignore[attr-defined]
+        return hand_over.export(spec, services(), asked, answer, run_key(), secret("hand_over_keys")).json_dict()
+
+    chain(ask(), approve, export())
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        params={
+            "from": text_param(usecase.periods.first, "First month", "First month to hand over, like 2013-01.", MONTH),
+            "to": text_param(usecase.periods.first, "Last month", "Last month to hand over, like 2013-03.", MONTH),
+            "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
+        },
+    ):
+        build(usecase)

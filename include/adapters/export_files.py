@@ -1,0 +1,229 @@
+"""Encrypted exports: a directory of Parquet files that only its recipient can open.
+
+Each file is encrypted with a key of its own by Parquet modular encryption (AES-256-GCM; pyarrow, DuckDB and
+Spark read it). The keys are sealed for the recipient's public key by HPKE (RFC 9180: X25519, HKDF-SHA256,
+AES-256-GCM), bound to the manifest: ``<exchange>/<usecase>/<name>/{export.json, <period>/<table>.parquet}``.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from include.contracts import ExportedFile, ExportManifest, write_atomically
+from include.errors import ExportFileError, NotFoundError, SettingsError
+
+SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+MANIFEST = "export.json"
+KEY_BYTES = 32
+AGAIN = "ask for it to be exported again; nothing was taken in"
+
+
+@dataclass(frozen=True)
+class ExportTable:
+    """Rows to export, in batches of one schema."""
+
+    table: str
+    period: str
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+
+
+# -- keys, as base64 text
+def new_private_key() -> str:
+    return _text(X25519PrivateKey.generate().private_bytes_raw())
+
+
+def public_key(private: str) -> str:
+    """The public half; raises SettingsError when the text is no private key."""
+    return _text(_private(private).public_key().public_bytes_raw())
+
+
+def fingerprint(public: str) -> str:
+    """What people compare of a public key."""
+    return hashlib.sha256(_public(public).public_bytes_raw()).hexdigest()[:16]
+
+
+def publish_recipient(exchange: Path, name: str, private: str) -> None:
+    """Lay the public half where exporters look for it."""
+    write_atomically(_recipient_file(exchange, name), public_key(private) + "\n")
+
+
+def recipient_key(exchange: Path, name: str) -> str:
+    """The published public key; raises NotFoundError with those that there are."""
+    file = _recipient_file(exchange, name)
+    if not file.is_file():
+        known = sorted(p.stem for p in file.parent.glob("*.pub"))
+        raise NotFoundError(
+            f"the recipient {name!r} has no public key: {file} is not there (there are {known}). "
+            f"An environment publishes its own at `make up ENV={name}`; of a person, put the key there"
+        )
+    return file.read_text().strip()
+
+
+def _recipient_file(exchange: Path, name: str) -> Path:
+    return exchange / "recipients" / f"{name}.pub"
+
+
+class ExportFiles:
+    """The exports in one exchange directory."""
+
+    def __init__(self, exchange: Path) -> None:
+        self._exchange = exchange
+
+    def names(self, usecase: str) -> list[str]:
+        return sorted(p.parent.name for p in (self._exchange / usecase).glob(f"*/{MANIFEST}"))
+
+    def manifest(self, usecase: str, name: str) -> ExportManifest:
+        """What an export says of itself; raises NotFoundError, ExportFileError. Proved only by ``unpack``."""
+        return self._read(usecase, name)[0]
+
+    def write(self, manifest: ExportManifest, key: str, tables: Iterable[ExportTable]) -> ExportManifest:
+        """Encrypt the tables for the public ``key``, complete or not at all; returns the manifest with its files.
+
+        An export of this name that is there already is left as it is and returned.
+        """
+        place = self._exchange / manifest.usecase / manifest.name
+        if (place / MANIFEST).is_file():
+            return self.manifest(manifest.usecase, manifest.name)
+        aside = place.with_name(f".{manifest.name}.aside")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            written = [_write_file(aside, table) for table in tables]
+            whole = manifest.model_copy(update={"files": [file for file, _ in written]})
+            keys = {file.path: _text(secret) for file, secret in written}
+            sealed = SUITE.encrypt(json.dumps(keys).encode(), _public(key), info=whole.digest.encode())
+            content = {"manifest": whole.json_dict(), "sealed": _text(sealed)}
+            write_atomically(aside / MANIFEST, json.dumps(content, indent=1))
+            aside.rename(place)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return whole
+
+    def unpack(self, usecase: str, name: str, private: str, directory: Path) -> ExportManifest:
+        """Check every file and decrypt it to ``<directory>/<period>/<table>.parquet``; returns the manifest.
+
+        Raises
+        ------
+        NotFoundError
+            there is no such export.
+        ExportFileError
+            it is for another key, or a file or the manifest was truncated or altered.
+        """
+        manifest, sealed = self._read(usecase, name)
+        keys = _unsealed(manifest, sealed, private)
+        place = self._exchange / usecase / name
+        for file in manifest.files:
+            _check(place / file.path, file)
+        for file in manifest.files:
+            _decrypt(place / file.path, file, keys[file.path], directory / file.path)
+        return manifest
+
+    def _read(self, usecase: str, name: str) -> tuple[ExportManifest, bytes]:
+        path = self._exchange / usecase / name / MANIFEST
+        if not path.is_file():
+            raise NotFoundError(f"{path.parent} is no export; of {usecase} there are {self.names(usecase)}")
+        try:
+            content = json.loads(path.read_text())
+            return ExportManifest.model_validate(content["manifest"]), base64.b64decode(content["sealed"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ExportFileError(f"{path} cannot be read ({type(error).__name__}); {AGAIN}") from None
+
+
+def _write_file(directory: Path, table: ExportTable) -> tuple[ExportedFile, bytes]:
+    secret = os.urandom(KEY_BYTES)
+    path = directory / table.period / f"{table.table}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with pq.ParquetWriter(
+        path, table.schema, encryption_properties=pe.create_encryption_properties(secret), compression="zstd"
+    ) as writer:
+        for batch in table.batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    written = ExportedFile(
+        table=table.table,
+        period=table.period,
+        rows=rows,
+        columns=table.schema.names,
+        bytes=path.stat().st_size,
+        sha256=_sha256(path),
+    )
+    return written, secret
+
+
+def _unsealed(manifest: ExportManifest, sealed: bytes, private: str) -> dict[str, bytes]:
+    mine = fingerprint(public_key(private))
+    if mine != manifest.fingerprint:
+        raise ExportFileError(
+            f"{manifest.usecase}/{manifest.name} is for {manifest.recipient} (key {manifest.fingerprint}), and the "
+            f"key here is {mine}: use the recipient's private key, or ask for an export to this one"
+        )
+    try:
+        opened = SUITE.decrypt(sealed, _private(private), info=manifest.digest.encode())
+    except InvalidTag:
+        raise ExportFileError(
+            f"{manifest.usecase}/{manifest.name}: {MANIFEST} was altered after it was sealed; {AGAIN}"
+        ) from None
+    return {path: base64.b64decode(secret) for path, secret in json.loads(opened).items()}
+
+
+def _check(path: Path, file: ExportedFile) -> None:
+    size = path.stat().st_size if path.is_file() else None
+    if size != file.bytes:
+        state = "is not there" if size is None else f"was truncated or altered: {size} bytes instead of {file.bytes}"
+        raise ExportFileError(f"{path} {state}; {AGAIN}")
+    if _sha256(path) != file.sha256:
+        raise ExportFileError(f"{path} was altered: its SHA-256 is not the manifest's; {AGAIN}")
+
+
+def _decrypt(path: Path, file: ExportedFile, secret: bytes, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        opened = pq.ParquetFile(path, decryption_properties=pe.create_decryption_properties(secret))
+        with opened as source, pq.ParquetWriter(target, source.schema_arrow) as writer:
+            for batch in source.iter_batches():
+                writer.write_batch(batch)
+    except (OSError, pa.ArrowException) as error:
+        raise ExportFileError(f"{path} cannot be decrypted ({type(error).__name__}); {AGAIN}") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _private(text: str) -> X25519PrivateKey:
+    try:
+        return X25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error):
+        raise SettingsError(
+            "the private key is not 32 bytes in base64: set MOEBIUS_PRIVATE_KEY, or Airflow's variable "
+            "moebius_private_key; the embedded platform makes one at `make up`"
+        ) from None
+
+
+def _public(text: str) -> X25519PublicKey:
+    try:
+        return X25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error):
+        raise SettingsError(
+            f"the public key {text!r} is not 32 bytes in base64: mend it in <exchange>/recipients or in "
+            "MOEBIUS_RECIPIENTS"
+        ) from None

@@ -1,0 +1,85 @@
+"""One table of some months as an encrypted export for a named recipient; and reading a table as a role."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from include.adapters.export_files import ExportTable, fingerprint, recipient_key
+from include.contracts import ExportManifest, Period
+from include.errors import AccessError, MissingPeriodError, NotFoundError
+from include.loop import export_log
+from include.services import Services
+from include.usecase import UseCase
+
+
+def export(
+    spec: UseCase,
+    services: Services,
+    table: str,
+    months: Sequence[Period],
+    recipient: str,
+    reason: str,
+    asked_by: str,
+    run: str,
+) -> ExportManifest:
+    """Encrypt the columns that both who asks and the recipient may read, and record it.
+
+    Raises
+    ------
+    AccessError
+        the recipient is not known, or a role may not read the table.
+    NotFoundError, MissingPeriodError
+        there is no such table, key of the recipient, or month of the table.
+    """
+    if recipient not in services.settings.recipients:
+        known = sorted(services.settings.recipients)
+        raise AccessError(f"{recipient!r} is no recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
+    if not months:
+        raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier one first")
+    entry = services.settings.recipients[recipient]
+    key = entry.key or recipient_key(services.settings.exchange, recipient)
+    roles = (services.settings.role_of(asked_by), entry.role)
+    tables = [_table(spec, services, table, month, roles) for month in months]
+    manifest = ExportManifest(
+        usecase=spec.name,
+        name=f"{table}-{months[0].key}-{run}"[:120],
+        kind="export",
+        recipient=recipient,
+        fingerprint=fingerprint(key),
+        periods=[m.key for m in months],
+        reason=reason,
+        requested_by=asked_by,
+        approved_by=asked_by,
+        created_at=datetime.now(UTC).isoformat(),
+    )
+    written = services.exports.write(manifest, key, tables)
+    export_log.record(spec, services, written)
+    return written
+
+
+def _table(spec: UseCase, services: Services, table: str, month: Period, roles: Sequence[str]) -> ExportTable:
+    rows = read_as(spec, services, roles[0], table, month.key)
+    for role in roles[1:]:
+        rows = services.access.visible_rows(role, spec, table, rows)
+    return ExportTable(table, month.key, rows.schema, rows.to_batches())
+
+
+def read_as(spec: UseCase, services: Services, role: str, table: str, period: str | None = None) -> pa.Table:
+    """The rows of a table, without the columns that the role may not read.
+
+    Raises
+    ------
+    AccessError
+        no such role or table, or the role may read nothing of it.
+    NotFoundError, MissingPeriodError
+        the table was not published, or not this month of it.
+    """
+    services.access.level(role, spec, table)
+    if not services.lake.exists(spec.name, table):
+        raise NotFoundError(f"{spec.name}.{table} is not in the lake yet; run the data pipeline")
+    known = services.lake.periods(spec.name, table)
+    if period is not None and period not in known:
+        raise MissingPeriodError(f"{spec.name}.{table} has no rows of {period}; it has {known}")
+    rows = services.lake.read(spec.name, table, None if period is None else [period])
+    return services.access.visible_rows(role, spec, table, rows)

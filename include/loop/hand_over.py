@@ -1,0 +1,136 @@
+"""From prod to dev: what is asked for, what a person approved, and the encrypted files."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from include.adapters.export_files import ExportTable, fingerprint, recipient_key
+from include.contracts import ExportManifest, Period
+from include.data import hand_over, ingestion, privacy
+from include.data import staging as stage
+from include.data.pseudonyms import KeyRing
+from include.errors import AccessError, SettingsError
+from include.loop import export_log
+from include.loop import privacy as own_privacy
+from include.services import Services
+from include.usecase import UseCase
+
+RECIPIENT = "dev"
+
+
+def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, asked_by: str, keys: str = "") -> dict:
+    """Check everything that can be refused before a person is asked.
+
+    Returns ``{"from", "to", "reason", "asked_by", "fingerprint", "summary"}``; ``keys`` are the hand-over's
+    pseudonym keys when neither the environment nor the state root has them.
+
+    Raises
+    ------
+    AccessError
+        the spec says that data must not leave, a personal column has no treatment, this is not prod, or whoever
+        asks may not read what would leave.
+    SettingsError
+        hand-overs have no keys of their own.
+    MissingPeriodError, NotFoundError
+        there is no such month; dev has published no key.
+    """
+    if services.settings.environment != "prod":
+        raise AccessError("data is handed over from prod to dev, and this is dev: run it there, and `take_in` here")
+    hand_over.require_allowed(spec)
+    _require_role(spec, services, asked_by)
+    _treatment(spec, services, keys)
+    months = hand_over.periods(spec, first, last)
+    mark = fingerprint(recipient_key(services.settings.exchange, RECIPIENT))
+    told = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
+    return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": told}
+
+
+def export(
+    spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str, keys: str = ""
+) -> ExportManifest:
+    """Write what was approved, encrypted for dev, and record it; the same run again gives the same export.
+
+    Raises
+    ------
+    AccessError
+        nobody approved it, or who did may not read what leaves; the recipient's key changed since.
+    """
+    approved_by = _approver(answer)
+    _require_role(spec, services, approved_by)
+    key = recipient_key(services.settings.exchange, RECIPIENT)
+    if fingerprint(key) != asked["fingerprint"]:
+        raise AccessError(f"the key of {RECIPIENT} changed after the approval; ask again")
+    months = hand_over.periods(spec, asked["from"], asked["to"])
+    manifest = ExportManifest(
+        usecase=spec.name,
+        name=f"{asked['from']}-to-{asked['to']}-{run}"[:120],
+        kind="hand_over",
+        recipient=RECIPIENT,
+        fingerprint=asked["fingerprint"],
+        periods=[m.key for m in months],
+        reason=asked["reason"],
+        requested_by=asked["asked_by"],
+        approved_by=approved_by,
+        created_at=datetime.now(UTC).isoformat(),
+    )
+    written = services.exports.write(manifest, key, _tables(spec, services, months, run, keys))
+    export_log.record(spec, services, written)
+    return written
+
+
+def _tables(spec: UseCase, services: Services, months: list[Period], run: str, keys: str) -> Iterator[ExportTable]:
+    """One month at a time is collected and staged, as the sample and treated; none is left behind."""
+    for month in months:
+        staging = services.staging(spec, f"hand-over-{run}")
+        try:
+            _collect(spec, services, month, staging, keys)
+            for table in spec.sources:
+                with pq.ParquetFile(stage.path(staging, stage.RAW, table)) as file:
+                    yield ExportTable(table, month.key, file.schema_arrow, file.iter_batches())
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _collect(spec: UseCase, services: Services, period: Period, staging: Path, keys: str) -> None:
+    treat = _treatment(spec, services, keys)
+    ingestion.collect(spec, period, services.landing(spec), staging, services.connector, treat)
+
+
+def _treatment(spec: UseCase, services: Services, keys: str) -> hand_over.Treatment:
+    """Prod's own treatment (it also leaves erased subjects out), the sample, then the hand-over's own keys.
+
+    So no clear value gets as far as staging, and dev's tokens join with nothing in prod.
+    """
+    own, choose = own_privacy.treatment(spec, services), hand_over.sampled(spec)
+    again = hand_over.proved(spec, privacy.treatment(spec, _keys(services, keys)))
+    return lambda table, batch: again(table, choose(table, own(table, batch)))
+
+
+def _keys(services: Services, given: str) -> KeyRing:
+    keys = services.settings.hand_over_keys_text() or given
+    hand_over.require_other_keys(services.settings.keys_text(), keys)
+    try:
+        return KeyRing.parse(keys)
+    except ValueError as error:
+        raise SettingsError(f"MOEBIUS_HAND_OVER_KEYS cannot be used: {error}") from None
+
+
+def _approver(answer: dict | None) -> str:
+    who = (answer or {}).get("responded_by_user") or {}
+    if not who or "Approve" not in (answer or {}).get("chosen_options", []):
+        raise AccessError("no person approved this hand-over: answer the required action `approve`")
+    return str(who.get("name", who))
+
+
+def _require_role(spec: UseCase, services: Services, user: str) -> None:
+    """What leaves is at most internal, its personal columns being treated; the user must read that of every table."""
+    role = services.settings.role_of(user)
+    for table in spec.sources:
+        if not services.access.reads(role, spec, table, "internal"):
+            raise AccessError(
+                f"{user!r} has the role {role!r}, which does not read internal columns of {spec.name}.{table}: "
+                f"somebody with a higher role must ask for and approve a hand-over"
+            )

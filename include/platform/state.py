@@ -1,0 +1,54 @@
+"""A state root belongs to one environment; its own keys are made once, so that nothing must be set up."""
+
+import os
+import secrets
+from pathlib import Path
+
+from include.adapters.export_files import new_private_key, publish_recipient
+from include.contracts import write_atomically
+from include.errors import SettingsError
+from include.settings import Settings
+
+
+def claim(settings: Settings) -> None:
+    """Mark the state root as this environment's.
+
+    Raises
+    ------
+    SettingsError
+        it is another environment's: data of prod must not appear in dev by a wrong path.
+    """
+    mark = settings.home / "environment"
+    owner = mark.read_text().strip() if mark.is_file() else settings.environment
+    if owner != settings.environment:
+        raise SettingsError(
+            f"{settings.home} is the state of {owner}, and this is {settings.environment}: "
+            f"unset MOEBIUS_HOME, or give each environment a directory of its own"
+        )
+    write_atomically(mark, settings.environment)
+
+
+def make_keys(settings: Settings) -> None:
+    """What is not given: the pseudonym key, the private key that opens exports to here, in prod the hand-over keys.
+
+    The public half goes to ``<exchange>/recipients``, where whoever exports finds it.
+    """
+    if not settings.keys_text():
+        _write_secret(settings.key_file, new_pseudonym_key())
+    if not settings.private_key_text():
+        _write_secret(settings.private_key_file, new_private_key())
+    if settings.environment == "prod" and not settings.hand_over_keys_text():
+        _write_secret(settings.hand_over_key_file, new_pseudonym_key())
+    publish_recipient(settings.exchange, settings.environment, settings.private_key_text())
+
+
+def new_pseudonym_key() -> str:
+    return f"k01:{secrets.token_urlsafe(32)}"
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_suffix(".aside")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(f"{text}\n")
+    aside.replace(path)

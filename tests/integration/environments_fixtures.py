@@ -1,0 +1,46 @@
+"""Prod and dev side by side below a temporary directory, as `make up` leaves them, with one exchange."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.platform import state
+from include.services import Services
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+
+ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "2", "name": "olga"}}
+USERS = {"vera": "viewer", "uwe": "user", "olga": "op"}
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Both environments' services, and the use case with tail numbers as personal data."""
+
+    spec: UseCase
+    prod: Services
+    dev: Services
+
+
+def personal_spec(**hand_over: Any) -> UseCase:
+    content = load_usecase("flight_delay").model_dump(by_alias=True)
+    content["privacy"]["columns"] = {"tailnum": {"class": "personal", "treatment": "pseudonymise"}}
+    content["hand_over"] |= hand_over
+    return UseCase.model_validate(content)
+
+
+def environments(root: Path, **settings: Any) -> Environments:
+    shared = {"exchange": root / "exchange", "airflow_users": USERS, **settings}
+    prod = Settings(environment="prod", home=root / "prod", pseudonym_keys="k01:the-key-of-prod-alone", **shared)
+    dev = Settings(environment="dev", home=root / "dev", pseudonym_keys="k01:the-key-of-dev-alone", **shared)
+    for one in (prod, dev):
+        state.claim(one)
+        state.make_keys(one)
+    return Environments(personal_spec(), Services(prod), Services(dev))
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Environments:
+    return environments(tmp_path)

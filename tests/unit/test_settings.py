@@ -1,0 +1,56 @@
+"""dev has everything of its own by default, and what is set stays as it was set."""
+
+import json
+
+import pytest
+
+from include.errors import SettingsError
+from include.settings import Settings
+
+PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
+
+
+def test_dev_shares_neither_state_nor_port_nor_registered_name_with_prod() -> None:
+    prod, dev = Settings(environment="prod"), Settings(environment="dev")
+    assert dev.home != prod.home
+    assert len(PORTS) >= 10
+    assert not {getattr(dev, name) for name in PORTS} & {getattr(prod, name) for name in PORTS}
+    assert all(getattr(dev, name) < 32768 for name in PORTS), "above, the system hands out ports itself"
+    assert (prod.registered("flight_delay"), dev.registered("flight_delay")) == ("flight_delay", "flight_delay_dev")
+    assert prod.title != dev.title
+    assert prod.exchange == dev.exchange, "the one place where both meet"
+    assert prod.private_key_file != dev.private_key_file
+
+
+def test_what_is_set_is_kept_in_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOEBIUS_ENVIRONMENT", "dev")
+    monkeypatch.setenv("MOEBIUS_MLFLOW_PORT", "5000")
+    settings = Settings()
+    assert (settings.mlflow_port, settings.airflow_port) == (5000, 18080)
+
+
+def test_a_browser_keeps_a_login_for_each_environment() -> None:
+    """Cookies do not know ports: the two must differ in the host name."""
+    prod, dev = Settings(environment="prod"), Settings(environment="dev")
+    assert prod.airflow_url.split(":")[1] != dev.airflow_url.split(":")[1]
+
+
+def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = {"ada": "viewer"}
+    settings = Settings(
+        environment="dev", airflow_users=users, private_key="c2VjcmV0", recipients={"x": {"role": "op"}}
+    )
+    variables = settings.variables()
+    assert json.loads(variables["MOEBIUS_AIRFLOW_USERS"]) == users
+    assert not any("c2VjcmV0" in value for value in variables.values()), "a secret is handed on only where it is needed"
+    for name, value in {**variables, **settings.secrets()}.items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+    assert "c2VjcmV0" not in repr(settings)
+
+
+def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
+    settings = Settings(airflow_users={"ada": "viewer", "bob": "op"})
+    assert [settings.role_of(user) for user in ("admin", "ada", "bob")] == ["admin", "viewer", "op"]
+    with pytest.raises(SettingsError, match=r"'eve' has no role here; known are \['ada', 'admin', 'bob'\]"):
+        settings.role_of("eve")
