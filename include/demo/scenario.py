@@ -5,9 +5,11 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from include.contracts import Alert, Period, RetrainPlan, write_atomically
+from include.data import hand_over
 from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
@@ -31,6 +33,17 @@ class Script:
     last: str | None = None
 
 
+def _months(spec: UseCase, services: Services, last: str) -> list[Period]:
+    """The months to play: in dev those that were handed over, without a gap; raises MissingPeriodError."""
+    months = Period.between(spec.periods.first, last)
+    if services.settings.environment == "dev":
+        landing = services.landing(spec)
+        hand_over.require_handed_over(spec, months[0], landing)
+        there = hand_over.handed_over(spec, landing)
+        months = list(takewhile(lambda month: month.key in there, months))
+    return months
+
+
 class Scenario:
     """Plays the loop through DAG runs and public interfaces; what is done already is not done again."""
 
@@ -39,7 +52,7 @@ class Scenario:
         self.progress, self.script = progress, script
         self.memory = Memory(services.settings.home / "demo" / "progress.json")
         self._asked: set[str] = set()
-        self.months = Period.between(spec.periods.first, script.last or spec.periods.last)
+        self.months = _months(spec, services, script.last or spec.periods.last)
 
     def play(self) -> None:
         """Raises RunFailedError or ServiceError with what failed and where the log is."""
