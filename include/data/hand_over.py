@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts import Period
+from include.data import ingestion
 from include.errors import AccessError, MissingPeriodError, SettingsError
 from include.usecase import Source, UseCase
 
 Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]
 HASHES = 2**64
-SUFFIXES = (".parquet", ".csv", ".csv.gz", ".jsonl")
-"""What a handed-over or delivered file of the landing directory may end in."""
 
 
 def require_allowed(spec: UseCase) -> None:
@@ -148,4 +147,4 @@ def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
 
 
 def _absent(spec: UseCase, landing: Path, month: str) -> list[str]:
-    return [t for t in spec.sources if not any((landing / month / f"{t}{s}").is_file() for s in SUFFIXES)]
+    return [t for t in spec.sources if not ingestion.find_delivered(t, Period(key=month), landing)]

@@ -48,8 +48,7 @@ def landed(both: Environments, table: str, month: str = "2013-01") -> pa.Table:
 
 
 def raw(both: Environments, table: str, directory: Path) -> pa.Table:
-    ingestion.collect(both.spec, JANUARY, directory / "nothing", directory / "raw")
-    return pq.read_table(stage.path(directory / "raw", stage.RAW, table))
+    return ingestion.tables(both.spec, JANUARY, directory / "nothing", both.prod.connector)[table]
 
 
 def test_dev_gets_the_sample_and_what_belongs_to_it(done: Environments, tmp_path: Path) -> None:
@@ -199,8 +198,8 @@ def test_only_the_owner_may_read_the_keys(both: Environments) -> None:
 def test_a_broken_source_leaves_no_half_export(both: Environments) -> None:
     landing = both.prod.landing(both.spec) / "2013-02"
     landing.mkdir(parents=True)
-    (landing / "weather.csv").write_text("origin\n")
-    with pytest.raises(MoebiusError, match="lacks the columns"):
+    (landing / "weather.csv").write_text("origin\nEWR\n")
+    with pytest.raises(MoebiusError, match=r"2013-02: source 'weather'.*lacks"):
         handed_over(both, "2013-01", "2013-02")
     assert [p.name for p in (both.prod.settings.exchange / both.spec.name).iterdir()] == []
 
