@@ -55,8 +55,8 @@ class Services:
         from include.adapters.validator import ExpectationEngine
         from include.data.validation import SuiteValidator
 
-        scan = ParquetScan(self.settings.memory_limit)
-        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, self.settings.scan_rows)
+        scan, sampled = ParquetScan(self.settings.memory_limit), self.settings.environment == "dev"
+        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, self.settings.scan_rows, sampled)
 
     @cached_property
     def feature_store(self) -> FeatureStore:

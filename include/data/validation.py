@@ -25,10 +25,11 @@ VALUES = ("min_value", "max_value", "value_set")
 
 
 class SuiteValidator:
-    """Fulfils ``ports.Validator``; ``scan_rows`` is from how many rows on a table is scanned."""
+    """Fulfils ``ports.Validator``; from ``scan_rows`` rows on a table is scanned; ``sampled``: not all data are there."""
 
-    def __init__(self, suites: Path, batch: CheckEngine, scan: RowScan, scan_rows: int) -> None:
+    def __init__(self, suites: Path, batch: CheckEngine, scan: RowScan, scan_rows: int, sampled: bool = False) -> None:
         self._suites, self._batch, self._scan, self._scan_rows = suites, batch, scan, scan_rows
+        self._sampled = sampled
 
     def validate(
         self,
@@ -42,7 +43,7 @@ class SuiteValidator:
         """Check every table against its suite; raises what ``suites.checks`` raises."""
         outcomes: list[CheckOutcome] = []
         for table, file in tables.items():
-            known = suites.checks(self._suites, usecase, gate, table, parameters)
+            known = suites.checks(self._suites, usecase, gate, table, parameters, self._sampled)
             outcomes += self._outcomes(file, known, (accepted or {}).get(table, ()))
         rows = {table: pq.read_metadata(file).num_rows for table, file in tables.items()}
         return GateResult(usecase=usecase, gate=gate, period=period, rows=rows, checks=outcomes)
@@ -58,7 +59,7 @@ class SuiteValidator:
         refused = {c.check for c in result.failures if c.severity == "block" and not c.broken}
         found = {}
         for table, file in tables.items():
-            all_checks = suites.checks(self._suites, result.usecase, result.gate, table, parameters)
+            all_checks = suites.checks(self._suites, result.usecase, result.gate, table, parameters, self._sampled)
             wanted = [_fitted(c, pq.read_schema(file)) for c in all_checks if c.id in refused]
             unknown = self._scan.unknown(file, wanted)
             rows = self._scan.failing(file, [c for c in wanted if c not in unknown], accepted.get(table, ()), HELD_ROWS)

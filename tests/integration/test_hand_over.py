@@ -87,7 +87,9 @@ def test_dev_builds_on_what_was_handed_over(done: Environments) -> None:
     """The data pipeline of dev, up to the published snapshot."""
     spec = done.spec
     data_pipeline.collect(spec, done.dev, JANUARY, "run")
+    assert data_pipeline.gate(spec, done.dev, JANUARY, "run", "raw").passed
     data_pipeline.build_features(spec, done.dev, JANUARY, "run")
+    assert data_pipeline.gate(spec, done.dev, JANUARY, "run", "features").passed
     snapshot = data_pipeline.publish(spec, done.dev, JANUARY, "run")
     assert snapshot.tables["events"].rows == pytest.approx(2700, rel=0.2)
     aircraft = done.dev.lake.read(spec.name, "aircraft").to_pandas()
