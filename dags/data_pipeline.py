@@ -1,8 +1,8 @@
 """# Data pipeline
 
 Brings one month from the source to the feature store: collect, gate the raw data, process and build
-features, gate the features, publish the snapshot, offline store, online store. Beside that it looks back for
-rows that came late for the months before, and runs published months that changed again.
+features, gate the features, publish the snapshot (which is the offline store), online store. Beside that it
+looks back for rows that came late for the months before, and runs published months that changed again.
 
 **Runs** on the 1st of the following month by the use case's schedule; by hand or as a backfill with
 the month as *partition key* (`2013-04`) or as `period` in the form.
@@ -16,7 +16,7 @@ the month as *partition key* (`2013-04`) or as `period` in the form.
 | `look_back` | a source could not be asked again for late rows; the month itself is not touched | clear the task |
 | `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`, repair, run again |
 | `publish` | a concurrent writer won | it retries by itself; the previous snapshot stays readable |
-| `materialize` | the online store could not be written | clear the task; it is safe to repeat |
+| `materialize` | the online store could not be written (SQLite locked, Redis away) | bring it back, clear the task; it is safe to repeat |
 
 Repeating a month is always safe: the same data gives the same snapshot.
 """
@@ -71,10 +71,6 @@ def build(spec: UseCase) -> None:
     def publish() -> dict:
         return loop().publish(spec, connected_services(), run_period(), run_key()).json_dict()
 
-    @step()
-    def offline_store() -> None:
-        loop().store_offline(spec, connected_services(), run_period())
-
     @step(outlets=[features])
     def materialize() -> None:
         loop().materialize(spec, connected_services(), run_period(), run_key())
@@ -86,7 +82,7 @@ def build(spec: UseCase) -> None:
         return loop().look_back(spec, connected_services(), run_period(), run_key()) if wanted else []
 
     collected, late = collect(), look_back()
-    chain(collected, gate_raw(), build_features(), gate_features(), publish(), offline_store(), materialize())
+    chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize())
     chain(collected, late)
     TriggerDagRunOperator.partial(
         task_id="run_late_months_again",

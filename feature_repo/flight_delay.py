@@ -1,25 +1,35 @@
 """Feature definitions of flight_delay: entities, sources, feature views, feature service.
 
-Paths are relative to the feature store's state directory (``<MOEBIUS_HOME>/feature_store``), which is
-Feast's repo path. A ttl is the spec's ``freshness_hours``; 0 never expires.
+A source is a table of the lake, ``lake/<usecase>/<view>``; which version of it is read, the snapshots say.
+A ttl is the spec's ``freshness_hours``; 0 never expires. Give owner, description and tags: people search by them.
 """
 
 from datetime import timedelta
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
-from feast.data_format import ParquetFormat
+from feast.data_format import DeltaFormat
 from feast.types import Float64, String
+
+OWNER = "flight-ops"
 
 project = Project(name="moebius", description="Features of the Moebius use cases")
 
 airport = Entity(
-    name="airport", join_keys=["origin"], value_type=ValueType.STRING, description="New York airport of departure"
+    name="airport",
+    join_keys=["origin"],
+    value_type=ValueType.STRING,
+    description="New York airport of departure",
+    owner=OWNER,
 )
-aircraft = Entity(name="aircraft", join_keys=["tailnum"], value_type=ValueType.STRING, description="tail number")
+aircraft = Entity(
+    name="aircraft", join_keys=["tailnum"], value_type=ValueType.STRING, description="tail number", owner=OWNER
+)
 
 airport_weather = FeatureView(
     name="airport_weather",
     description="Hourly weather at the airport, known one hour after the observation",
+    owner=OWNER,
+    tags={"usecase": "flight_delay", "source": "weather", "update": "hourly"},
     entities=[airport],
     ttl=timedelta(hours=12),
     schema=[
@@ -37,8 +47,8 @@ airport_weather = FeatureView(
     ],
     source=FileSource(
         name="airport_weather_offline",
-        path="offline/airport_weather/*.parquet",
-        file_format=ParquetFormat(),
+        path="lake/flight_delay/airport_weather",
+        file_format=DeltaFormat(),
         timestamp_field="event_timestamp",
     ),
 )
@@ -46,6 +56,8 @@ airport_weather = FeatureView(
 aircraft_registry = FeatureView(
     name="aircraft",
     description="The FAA registry's entry of the plane",
+    owner=OWNER,
+    tags={"usecase": "flight_delay", "source": "planes", "update": "monthly"},
     entities=[aircraft],
     ttl=timedelta(0),
     schema=[
@@ -56,10 +68,16 @@ aircraft_registry = FeatureView(
     ],
     source=FileSource(
         name="aircraft_offline",
-        path="offline/aircraft/*.parquet",
-        file_format=ParquetFormat(),
+        path="lake/flight_delay/aircraft",
+        file_format=DeltaFormat(),
         timestamp_field="event_timestamp",
     ),
 )
 
-flight_delay_v1 = FeatureService(name="flight_delay_v1", features=[airport_weather, aircraft_registry])
+flight_delay_v1 = FeatureService(
+    name="flight_delay_v1",
+    description="What the model of flight_delay looks up: the weather at the airport and the plane",
+    owner=OWNER,
+    tags={"usecase": "flight_delay"},
+    features=[airport_weather, aircraft_registry],
+)

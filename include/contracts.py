@@ -109,6 +109,31 @@ class SnapshotRef(Record):
     """Erasures and key rotations since it was published: its rows are no longer what its name was made of."""
 
 
+class FeatureInfo(Record):
+    """One feature as people look for it; owner, entity and freshness (hours, 0: for ever) are its view's."""
+
+    name: str
+    view: str
+    kind: str
+    description: str
+    owner: str
+    tags: dict[str, str]
+    entity: str
+    freshness_hours: float
+    services: list[str]
+
+
+class FeatureServiceRef(Record):
+    """A feature service as a release was built with it.
+
+    ``definitions`` is the SHA-256 of what it reads and how; ``kept_as`` is the registered copy that stays as it is.
+    """
+
+    name: str
+    kept_as: str
+    definitions: str
+
+
 TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
 
 

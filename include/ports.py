@@ -13,6 +13,8 @@ from include.contracts import (
     Check,
     CheckOutcome,
     DatasetRef,
+    FeatureInfo,
+    FeatureServiceRef,
     GateResult,
     ModelRef,
     ReleaseRef,
@@ -146,16 +148,22 @@ class FeatureStore(Protocol):
     """Offline and online features under one set of definitions."""
 
     def apply(self) -> None:
-        """Register the definitions of ``feature_repo`` (idempotent)."""
+        """Register the definitions of ``feature_repo`` (idempotent).
 
-    def write_offline(self, view: str, period: str, rows: pd.DataFrame) -> None:
-        """Replace one period of a view in the offline store, in one step."""
+        Raises SpecError when a definition changed that a release was built with.
+        """
+
+    def keep(self, service: str) -> FeatureServiceRef:
+        """Keep a feature service as it is now, for a release that is built with it (idempotent)."""
+
+    def search(self, text: str = "") -> list[FeatureInfo]:
+        """Features whose name, view, description, owner or tags hold every word of the text; all without one."""
 
     def materialize(self, views: Sequence[str], start: datetime, end: datetime) -> None:
         """Load the newest offline values of [start, end) into the online store."""
 
     def push(self, view: str, rows: pd.DataFrame) -> None:
-        """Write rows straight into the online store (streaming)."""
+        """Write rows straight into the online store (streaming); one older than what is there is dropped."""
 
     def historical(
         self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef] | None = None
@@ -164,6 +172,11 @@ class FeatureStore(Protocol):
 
         Features are read as these snapshots pin them; None: the current snapshots.
         """
+
+    def historical_file(
+        self, service: str, events: str | Path, file: Path, snapshots: Sequence[SnapshotRef] | None = None
+    ) -> int:
+        """The same from a Parquet file or an SQL query into a Parquet file, in bounded memory; returns the rows."""
 
     def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
 

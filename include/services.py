@@ -156,7 +156,7 @@ class Services:
         return self.settings.home / "quarantine" / spec.name
 
     def snapshots(self, spec: UseCase) -> Path:
-        return self.settings.home / "snapshots" / spec.name
+        return self.settings.snapshots / spec.name
 
     def privacy_state(self, spec: UseCase) -> Path:
         """Which key is in use, and who was erased: ``active_key``, ``erased.json``."""

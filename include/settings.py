@@ -192,6 +192,16 @@ class Settings(BaseSettings):
         return self.redis_url or f"redis://{self.host}:{self.redis_port}/0"
 
     @property
+    def online_store_url(self) -> str:
+        """``sqlite:///<path>`` or ``redis://…``: what features are served from."""
+        return self.redis_address if self.online_store == "redis" else f"sqlite:///{self.feature_store / 'online.db'}"
+
+    @property
+    def feature_project(self) -> str:
+        """The name under which Feast keeps definitions and online values apart from other environments."""
+        return self.registered("moebius")
+
+    @property
     def triton_grpc(self) -> str:
         return f"{self.host}:{self.triton_grpc_port}"
 
@@ -216,13 +226,18 @@ class Settings(BaseSettings):
         return self.home / "landing"
 
     @property
+    def snapshots(self) -> Path:
+        """Manifests: ``snapshots/<usecase>/<period>.json`` pins the versions of the period's tables."""
+        return self.home / "snapshots"
+
+    @property
     def staging(self) -> Path:
         """Work in progress; never read by anything downstream."""
         return self.home / "staging"
 
     @property
     def feature_store(self) -> Path:
-        """Feast: ``registry.db``, ``online.db`` and ``offline/<view>/<period>.parquet``."""
+        """Feast: ``registry.db`` and ``online.db``; offline features are tables of the lake."""
         return self.home / "feature_store"
 
     @property

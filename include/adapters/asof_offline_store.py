@@ -1,39 +1,58 @@
-"""A Feast offline store that joins point in time with DuckDB's ASOF join.
+"""A Feast offline store that joins point in time with DuckDB's ASOF join, on Delta tables at pinned versions.
 
-Feast's own DuckDB store gives the same answers in several times the time, and reads relative paths
-from the working directory. Feast loads this class by its name (``offline_store.type``).
+Feast loads it by its name (``offline_store.type``). A source is a ``FileSource``: with ``DeltaFormat`` and a path
+below ``lake`` (``lake/<usecase>/<view>``) it is read period by period at the version that the snapshots pin; any
+other Delta table at its newest version; Parquet as files or a glob. Nothing is copied.
 """
 
-from datetime import timedelta
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
-from feast.feature_view import FeatureView
-from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig, _write_data_source
+from feast.errors import SavedDatasetLocationAlreadyExists
+from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
+from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig
 from feast.infra.offline_stores.file_source import FileSource
-from feast.infra.offline_stores.ibis import IbisRetrievalJob
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
+from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
+from feast.saved_dataset import SavedDatasetStorage
 
-TIME = "event_timestamp"
-# pandas' nanoseconds are a type of their own in DuckDB, which does not compare with microseconds
-EVENTS = f"""
-    CREATE TEMP VIEW events AS
-    SELECT * REPLACE (CAST({TIME} AS TIMESTAMPTZ) AS {TIME}), row_number() OVER () AS __row FROM given
-"""  # noqa: S608
+from include.contracts import SnapshotRef
+from include.errors import DataError, NotFoundError
+
+STAMP = "event_timestamp"
+PERIOD = "period"
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
+    """``pins`` (``<usecase>/<view>`` → period → version) take the place of the manifests below ``snapshots``."""
+
     type: str = "include.adapters.asof_offline_store.AsofOfflineStore"
+    lake: str = ""
+    snapshots: str = ""
+    pins: dict[str, dict[str, int]] | None = None
+    memory_limit: str = "4GB"
+    spill: str = ""
 
 
 class AsofOfflineStore(DuckDBOfflineStore):
-    """``get_historical_features`` by ASOF join: for each event the newest row not newer than it, within the ttl."""
+    """For each event the newest row not newer than it, within the ttl; ties go to the later created timestamp."""
 
     @staticmethod
     def get_historical_features(
@@ -46,71 +65,344 @@ class AsofOfflineStore(DuckDBOfflineStore):
         full_feature_names: bool = False,
         filter_by_created_timestamp: bool = False,
     ) -> RetrievalJob:
-        if not isinstance(entity_df, pd.DataFrame):
-            raise TypeError("AsofOfflineStore takes the events as a pandas DataFrame")
-        joins = [_Join(view, feature_refs, full_feature_names, config) for view in feature_views]
-        return IbisRetrievalJob(
-            ibis.memtable(_point_in_time(entity_df, joins)),
-            [],
-            full_feature_names,
-            metadata=RetrievalMetadata(
-                features=feature_refs,
-                keys=[c for c in entity_df.columns if c != TIME],
-                min_event_timestamp=entity_df[TIME].min(),
-                max_event_timestamp=entity_df[TIME].max(),
-            ),
-            data_source_writer=_write_data_source,
-            staging_location=None,
-            staging_location_endpoint_override=None,
-            repo_path=str(config.repo_path),
+        events = _Events(entity_df, config)
+        joins = [
+            _Join(f"view_{n}", view, feature_refs, full_feature_names, filter_by_created_timestamp, config)
+            for n, view in enumerate(feature_views)
+        ]
+        events.require({key for join in joins for key in join.keys.values()})
+        return AsofJob(
+            config,
+            _query(events, joins),
+            events=events,
+            new=[name for join in joins for name in join.selected],
+            on_demand=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            full_feature_names=full_feature_names,
+            metadata=RetrievalMetadata(feature_refs, [c for c in events.columns if c != events.time], *events.span),
         )
+
+    @staticmethod
+    def pull_latest_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        columns = [*join_key_columns, *feature_name_columns, timestamp_field, *_given(created_timestamp_column)]
+        newest = ", ".join(f"{_quoted(c)} DESC NULLS LAST" for c in columns[-1 - bool(created_timestamp_column) :])
+        per_key = f"PARTITION BY {_names(join_key_columns)}" if join_key_columns else ""
+        rows = _between(config, data_source, columns, timestamp_field, start_date, end_date)
+        return AsofJob(config, f"{rows} QUALIFY row_number() OVER ({per_key} ORDER BY {newest}) = 1")
+
+    @staticmethod
+    def pull_all_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> RetrievalJob:
+        columns = [*join_key_columns, *feature_name_columns, timestamp_field, *_given(created_timestamp_column)]
+        return AsofJob(config, _between(config, data_source, columns, timestamp_field, start_date, end_date))
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        raise DataError(
+            f"feature view {feature_view.name!r} is a published table of the lake: its rows change by publishing a "
+            "period (DAG data_pipeline), so that a snapshot pins them; push to the online store instead"
+        )
+
+
+class _Events:
+    """What features are asked for: a frame, or an SQL query that DuckDB runs (it may read Parquet files)."""
+
+    def __init__(self, given: pd.DataFrame | str, config: RepoConfig) -> None:
+        self.frame = given if isinstance(given, pd.DataFrame) else None
+        self.sql = "frame" if self.frame is not None else f"({given})"
+        kinds = dict(self.frame.dtypes) if self.frame is not None else _columns(str(given), config)
+        self.columns = list(kinds)
+        self.time = infer_event_timestamp_from_entity_df(kinds)
+        self.span: tuple[datetime | None, datetime | None] = (None, None)
+        if self.frame is not None and len(self.frame):
+            times = pd.to_datetime(self.frame[self.time], utc=True)
+            self.span = (times.min().to_pydatetime(), times.max().to_pydatetime())
+        self.needed = [self.time]
+
+    def require(self, keys: set[str]) -> None:
+        if missing := sorted(keys - set(self.columns)):
+            raise DataError(f"events lack the entity keys {missing}; they have {sorted(self.columns)}")
+        self.needed = [self.time, *sorted(keys)]
 
 
 class _Join:
     """What to read of one feature view, and how it meets the events."""
 
-    def __init__(self, view: FeatureView, refs: list[str], full_names: bool, config: RepoConfig) -> None:
+    def __init__(
+        self, alias: str, view: FeatureView, refs: list[str], full_names: bool, as_created: bool, config: RepoConfig
+    ) -> None:
+        self.alias, source = alias, view.batch_source
         prefix = view.projection.name_to_use()
-        self.features = [ref.split(":")[1] for ref in refs if ref.split(":")[0] == prefix]
-        self.names = {f: f"{prefix}__{f}" if full_names else f for f in self.features}
-        self.stamp = f"{prefix}__{TIME}"  # when the values were known: evidence against leaks
+        shown = view.projection.name_alias or view.name
+        features = [ref.split(":")[1] for ref in refs if ref.split(":")[0] == prefix]
         renamed = view.projection.join_key_map or {}
-        self.keys = {entity.name: renamed.get(entity.name, entity.name) for entity in view.entity_columns}
-        self.time = view.batch_source.timestamp_field
-        self.files = source_files(view.batch_source, config)
+        keys = [entity.name for entity in view.entity_columns if entity.name != DUMMY_ENTITY_ID]
+        self.keys = {key: renamed.get(key, key) for key in keys}
+        self.time, self.created = source.timestamp_field, source.created_timestamp_column
+        self.as_created = bool(as_created and self.created)
         self.ttl = view.ttl or timedelta(0)
+        stored = {new: old for old, new in source.field_mapping.items()}
+        self.features = {name: stored.get(name, name) for name in features}
+        self.selected = {(f"{shown}__{f}" if full_names else f): f for f in features} | {f"{shown}__{STAMP}": "__time"}
+        columns = {*self.keys, *self.features.values(), self.time, *_given(self.created)}
+        self.relation = _relation(source, config, columns, view.name)
 
-    def select(self, alias: str) -> list[str]:
+    def rows(self) -> str:
+        """The view's rows as a relation: keys, features, ``__time``, and ``__known`` from when a row may be used."""
+        columns = [*map(_quoted, self.keys)]
+        columns += [f"{_quoted(old)} AS {_quoted(new)}" for new, old in self.features.items() if new not in self.keys]
+        columns.append(f"CAST({_quoted(self.time)} AS TIMESTAMPTZ) AS __time")
+        if not self.created:
+            return f"SELECT {', '.join(columns)}, __time AS __known FROM {self.relation}"  # noqa: S608
+        created = f"CAST({_quoted(self.created)} AS TIMESTAMPTZ)"
+        known = f"greatest(__time, {created})" if self.as_created else "__time"
+        usable = f"WHERE {created} IS NOT NULL" if self.as_created else ""
+        columns += [f"{created} AS __created", f"{known} AS __known"]
+        rows = f"SELECT {', '.join(columns)} FROM {self.relation} {usable}"  # noqa: S608
+        # a row that an earlier known one beats by its time, or by its creation at the same time, is never the newest
+        order = "{'t': __time, 'c': coalesce(__created, '-infinity'::TIMESTAMPTZ)}"
+        per_key = f"PARTITION BY {_names(self.keys)}" if self.keys else ""
+        newest = f"max({order}) OVER ({per_key} ORDER BY __known RANGE UNBOUNDED PRECEDING)"
+        return f"SELECT * EXCLUDE (__created) FROM ({rows}) QUALIFY {order} = {newest}"  # noqa: S608
+
+    def columns(self) -> list[str]:
         """Columns of the result; a row older than the ttl counts as unknown."""
-        names = self.names | {self.time: self.stamp}
-        if not self.ttl:
-            return [f'{alias}."{column}" AS "{name}"' for column, name in names.items()]
-        fresh = f'{alias}."{self.time}" >= events.{TIME} - to_seconds({self.ttl.total_seconds()})'
-        return [f'CASE WHEN {fresh} THEN {alias}."{column}" END AS "{name}"' for column, name in names.items()]
+        found = {name: f"{self.alias}.{_quoted(column)}" for name, column in self.selected.items()}
+        if self.ttl:
+            fresh = f"{self.alias}.__time >= events.__time - to_seconds({self.ttl.total_seconds()})"
+            found = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in found.items()}
+        return [f"{value} AS {_quoted(name)}" for name, value in found.items()]
 
-    def clause(self, alias: str) -> str:
-        on = " AND ".join(f'events."{event}" = {alias}."{key}"' for key, event in self.keys.items())
-        return f'ASOF LEFT JOIN {alias} ON {on} AND events.{TIME} >= {alias}."{self.time}"'
+    def clause(self) -> str:
+        on = [f"events.{_quoted(event)} = {self.alias}.{_quoted(key)}" for key, event in self.keys.items()]
+        return f"ASOF LEFT JOIN {self.alias} ON {' AND '.join([*on, f'events.__time >= {self.alias}.__known'])}"
+
+
+def _query(events: _Events, joins: list[_Join]) -> str:
+    """One row per event, in their order: the columns of the events and the features, nulls without a match.
+
+    Names come from the feature definitions and the events' columns, never from a request.
+    """
+    given = f"SELECT *, CAST({_quoted(events.time)} AS TIMESTAMPTZ) AS __time, row_number() OVER () AS __row"
+    ctes = [f"events AS ({given} FROM {events.sql})", *(f"{j.alias} AS ({j.rows()})" for j in joins)]
+    columns = ["events.* EXCLUDE (__time, __row)", *(column for j in joins for column in j.columns())]
+    clauses = " ".join(j.clause() for j in joins)
+    return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM events {clauses} ORDER BY events.__row"  # noqa: S608
+
+
+class AsofJob(RetrievalJob):
+    """A query that runs when its result is asked for; ``persist`` streams it to a Parquet file."""
+
+    def __init__(
+        self,
+        config: RepoConfig,
+        query: str,
+        *,
+        events: _Events | None = None,
+        new: list[str] | None = None,
+        on_demand: list[OnDemandFeatureView] | None = None,
+        full_feature_names: bool = False,
+        metadata: RetrievalMetadata | None = None,
+    ) -> None:
+        super().__init__()
+        self._config, self._query = config, query
+        self._frame = events.frame if events else None
+        self._needed, self._new = (events.needed if events else []), new or []
+        self._on_demand, self._full_names, self._metadata = on_demand or [], full_feature_names, metadata
+
+    @property
+    def full_feature_names(self) -> bool:
+        return self._full_names
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        return self._on_demand
+
+    @property
+    def metadata(self) -> RetrievalMetadata | None:
+        return self._metadata
+
+    def to_sql(self) -> str:
+        return self._query
+
+    def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
+        if self._frame is None or self._on_demand or validation_reference:
+            return super().to_df(validation_reference, timeout)
+        # the events' own columns need not travel through the query and back
+        return pd.concat([self._frame.reset_index(drop=True), self._features().to_pandas()], axis=1)
+
+    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
+        return self._to_arrow_internal(timeout).to_pandas()
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        if self._frame is None:
+            with _engine(self._config) as connection:
+                return connection.sql(self._query).to_arrow_table()
+        table, features = pa.Table.from_pandas(self._frame, preserve_index=False), self._features()
+        for name in features.column_names:
+            table = table.append_column(name, features[name])
+        return table
+
+    def _features(self) -> pa.Table:
+        asked = None if self._frame is None else self._frame[self._needed]
+        with _engine(self._config, asked) as connection:
+            query = f"SELECT {_names(self._new)} FROM ({self._query})"  # noqa: S608
+            return connection.sql(query).to_arrow_table()
+
+    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
+        """Write the result as one Parquet file, in one step; without on-demand features it never is in memory whole."""
+        uri = storage.to_data_source().path
+        path = Path(FileSource.get_uri_for_file_path(self._config.repo_path, uri))
+        if path.exists() and not allow_overwrite:
+            raise SavedDatasetLocationAlreadyExists(location=uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.aside")
+        if self._on_demand:
+            pq.write_table(self.to_arrow(), aside)
+        else:
+            with _engine(self._config, self._frame) as connection:
+                connection.sql(self._query).write_parquet(str(aside), compression="zstd")
+        aside.replace(path)
+
+
+@contextmanager
+def _engine(config: RepoConfig, frame: pd.DataFrame | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in UTC within its memory; what exceeds it goes to a directory of its own, removed afterwards."""
+    store = config.offline_store
+    if store.spill:
+        Path(store.spill).mkdir(parents=True, exist_ok=True)
+    spill = tempfile.mkdtemp(prefix="asof-", dir=store.spill or None)
+    try:
+        with duckdb.connect(config={"memory_limit": store.memory_limit, "temp_directory": spill}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            if frame is not None:
+                connection.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
+            yield connection
+    except duckdb.IOException as error:
+        raise NotFoundError(
+            f"a pinned version of a feature table cannot be read any more: {error}. Publish the period again, or "
+            "use newer snapshots"
+        ) from error
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _columns(query: str, config: RepoConfig) -> Mapping[str, Any]:
+    """Column → pandas type of an SQL query's result."""
+    with _engine(config) as connection:
+        try:
+            return dict(connection.sql(f"SELECT * FROM ({query}) LIMIT 0").df().dtypes)  # noqa: S608
+        except (duckdb.ParserException, duckdb.CatalogException, duckdb.BinderException) as error:
+            raise DataError(f"the events' SQL cannot be run: {error}") from error
+
+
+def _between(
+    config: RepoConfig, source: DataSource, columns: list[str], time: str, start: datetime | None, end: datetime | None
+) -> str:
+    relation = _relation(source, config, set(columns), source.name)
+    moment = f"CAST({_quoted(time)} AS TIMESTAMPTZ)"
+    limits = [f"{moment} {sign} {_moment(at)}" for sign, at in ((">=", start), ("<=", end)) if at]
+    where = f"WHERE {' AND '.join(limits)}" if limits else ""
+    return f"SELECT {_names(columns)} FROM {relation} {where}"  # noqa: S608 - names come from the definitions
+
+
+def _relation(source: DataSource, config: RepoConfig, columns: set[str], what: str) -> str:
+    """The source's files as an SQL relation with these columns.
+
+    Raises
+    ------
+    NotFoundError
+        there are none: nothing is published, or not for the snapshots that were given.
+    DataError
+        no file has one of the columns.
+    """
+    files = source_files(source, config)
+    if not files:
+        raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
+    have = {name for file in files for name in _file_columns(file, _changed_at(file))}
+    if missing := sorted(columns - have):
+        raise DataError(f"the table of feature view {what!r} has no columns {missing}; publish its periods again")
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+@lru_cache(maxsize=4096)
+def _file_columns(file: str, changed_at: int) -> tuple[str, ...]:
+    return tuple(pq.read_schema(file).names)
+
+
+def _changed_at(file: str) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{file} is gone: its version has expired; use newer snapshots") from error
 
 
 def source_files(source: DataSource, config: RepoConfig) -> list[str]:
-    """Files of a FileSource whose path is a glob below Feast's repo path, sorted."""
-    pattern = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
-    return sorted(str(path) for path in pattern.parent.glob(pattern.name))
+    """Parquet files of a source at its pinned versions, sorted; [] when there are none."""
+    if not isinstance(source, FileSource):
+        raise DataError(f"source {source.name!r} is a {type(source).__name__}; this offline store reads FileSource")
+    path = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
+    if not isinstance(source.file_format, DeltaFormat):
+        return sorted(map(str, path.parent.glob(path.name)))
+    lake = config.offline_store.lake
+    if not lake or path.parent.parent != Path(lake):
+        return sorted(DeltaTable(str(path)).file_uris()) if DeltaTable.is_deltatable(str(path)) else []
+    pins = _pins(path.parent.name, path.name, config.offline_store)
+    return [file for period, version in sorted(pins.items()) for file in _period_files(str(path), period, version)]
 
 
-def _point_in_time(events: pd.DataFrame, joins: list[_Join]) -> pa.Table:
-    """``events`` in their order, plus the features; an event without a match gets nulls."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("given", pa.Table.from_pandas(events, preserve_index=False))
-        connection.execute(EVENTS)
-        columns, clauses = ["events.* EXCLUDE (__row)"], []
-        for number, join in enumerate(joins):
-            alias = f"view_{number}"
-            connection.read_parquet(join.files, union_by_name=True).create_view(alias)
-            columns += join.select(alias)
-            clauses.append(join.clause(alias))
-        # names come from the feature definitions, never from a request
-        query = f"SELECT {', '.join(columns)} FROM events {' '.join(clauses)} ORDER BY events.__row"  # noqa: S608
-        return connection.sql(query).to_arrow_table()
+def _pins(usecase: str, view: str, store: AsofOfflineStoreConfig) -> dict[str, int]:
+    """Period → version of a view: as given, or as the current manifests say."""
+    if store.pins is not None:
+        return store.pins.get(f"{usecase}/{view}", {})
+    manifests = Path(store.snapshots, usecase).glob("????-??.json")
+    snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
+    return {one.period: one.tables[view].version for one in snapshots if view in one.tables}
+
+
+@lru_cache(maxsize=65536)
+def _period_files(table: str, period: str, version: int) -> tuple[str, ...]:
+    """Files of one period at one version, which never change."""
+    try:
+        delta = DeltaTable(table, version=version)
+        return tuple(sorted(delta.file_uris(file_pruning_predicate=[(PERIOD, "=", period)])))
+    except TableNotFoundError as error:
+        raise NotFoundError(f"{table} is not a table of the lake; publish it first") from error
+    except Exception as error:  # deltalake has no exception of its own for a version that is gone
+        raise NotFoundError(f"{table} cannot be read at version {version}: {error}; use newer snapshots") from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _names(names: Any) -> str:
+    return ", ".join(map(_quoted, names))
+
+
+def _given(name: str | None) -> list[str]:
+    return [name] if name else []
+
+
+def _moment(moment: datetime) -> str:
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"TIMESTAMPTZ '{aware.isoformat()}'"

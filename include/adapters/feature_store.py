@@ -1,68 +1,86 @@
-"""The feature store: Feast over Parquet files and SQLite (fulfils ports.FeatureStore).
+"""The feature store: Feast over the lake's tables and an online store in SQLite or Redis (fulfils ports.FeatureStore).
 
-State below ``settings.feature_store``: ``registry.db``, ``online.db``, ``offline/<view>/<period>.parquet``.
+State: ``registry.db`` (and ``online.db``) below ``settings.feature_store``; offline features are the lake's tables.
 """
 
+import copy
 import fcntl
+import hashlib
+import json
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 
-from include.contracts import SnapshotRef
-from include.errors import DataError, NotFoundError
+from include.contracts import FeatureInfo, FeatureServiceRef, SnapshotRef
+from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
 
 if TYPE_CHECKING:
     import feast
 
-PROJECT = "moebius"
 TIME = "event_timestamp"
 DEFINITIONS = ROOT / "feature_repo"
-ASOF = "include.adapters.asof_offline_store.AsofOfflineStore"
+STORES = "include.adapters."
+NULLABLE = {"Int32": "Int32", "Int64": "Int64", "Bool": "boolean"}
+OF, HASH = "kept_of", "definitions"
 
 
 class FeastFeatureStore:
-    """Feast with an ASOF join offline and SQLite online.
+    """Feast with an ASOF join on pinned Delta tables offline, SQLite or Redis online."""
 
-    ``offline_store`` names Feast's offline store class, ``duckdb`` for Feast's own.
-    """
-
-    def __init__(self, settings: Settings, definitions: Path = DEFINITIONS, offline_store: str = ASOF) -> None:
+    def __init__(self, settings: Settings, definitions: Path = DEFINITIONS) -> None:
+        self._settings = settings
         self._home = settings.feature_store
-        self._project = settings.registered(PROJECT)
+        self._project = settings.feature_project
         self._definitions = definitions
-        self._offline_store = offline_store
 
     def apply(self) -> None:
-        """Register the definitions of ``feature_repo`` (idempotent)."""
-        with self._alone():
-            self._store.apply(self._defined())
-        self._store.refresh_registry()
-
-    def write_offline(self, view: str, period: str, rows: pd.DataFrame) -> None:
-        """Replace one period of a view in the offline store, in one step.
+        """Register the definitions of ``feature_repo`` (idempotent).
 
         Raises
         ------
-        NotFoundError
-            there is no such view.
-        DataError
-            rows lack a column of the view.
+        SpecError
+            what a release was built with is defined differently now.
         """
-        rows = self._checked(view, rows)
-        file = self._home / "offline" / view / f"{period}.parquet"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_name(f".{period}.aside")
-        rows = rows.assign(**{TIME: pd.to_datetime(rows[TIME], utc=True).dt.as_unit("us")})
-        rows.sort_values(TIME).to_parquet(aside, index=False)
-        aside.replace(file)
+        with self._alone():
+            defined = self._defined()
+            self._refuse_changes(defined)
+            self._store.apply(defined)
+        self._store.refresh_registry()
+
+    def keep(self, service: str) -> FeatureServiceRef:
+        """Keep the service as it is now under a name of its own, for a release that is built with it (idempotent)."""
+        from feast import FeatureService
+
+        current = self._service(service)
+        digest = _digest(current, {p.name: self._view(p.name) for p in current.feature_view_projections})
+        kept = FeatureService(
+            name=f"{service}__{digest[:12]}",
+            features=[],
+            description=f"{service} as a release was built with it. {current.description}",
+            owner=current.owner,
+            tags={**current.tags, OF: service, HASH: digest},
+        )
+        kept.feature_view_projections = current.feature_view_projections
+        with self._alone():
+            self._store.registry.apply_feature_service(kept, self._project)
+        self._store.refresh_registry()
+        return FeatureServiceRef(name=service, kept_as=kept.name, definitions=digest)
+
+    def search(self, text: str = "") -> list[FeatureInfo]:
+        """Features that hold every word of the text in name, view, description, owner or tags, sorted; all without."""
+        services = self._store.list_feature_services()
+        known = [_info(view, field, services) for view in self._store.list_feature_views() for field in view.features]
+        words = text.casefold().split()
+        found = [f for f in known if all(word in _words(f) for word in words)]
+        return sorted(found, key=lambda f: (f.view, f.name))
 
     def materialize(self, views: Sequence[str], start: datetime, end: datetime) -> None:
         """Load the newest offline values of [start, end) into the online store.
@@ -72,35 +90,58 @@ class FeastFeatureStore:
         """
         for name in views:
             view = self._view(name)
-            rows = self._newest(view, start, end)
+            self._write_online(view, self._newest(view, start, end))
             with self._alone():
-                self._write_online(view, rows)
                 self._store.registry.apply_materialization(view, self._project, _utc(start), _utc(end))
         self._store.refresh_registry()
 
     def push(self, view: str, rows: pd.DataFrame) -> None:
-        """Write rows straight into the online store; one older than what is there is dropped."""
-        with self._alone():
-            self._write_online(self._view(view), self._checked(view, rows))
+        """Write rows straight into the online store; one older than what is there is dropped.
+
+        Raises
+        ------
+        NotFoundError
+            there is no such view.
+        DataError
+            rows lack a column of the view.
+        """
+        self._write_online(self._view(view), rows)
 
     def historical(
         self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef] | None = None
     ) -> pd.DataFrame:
         """``events`` in their order, plus the service's features as they were known at ``event_timestamp``.
 
-        The offline files hold the current snapshots only, so other ``snapshots`` cannot be read from them yet.
+        Features are read as ``snapshots`` pin them; None: the current snapshots.
         ``<view>__event_timestamp`` says since when each view's values were known.
 
         Raises
         ------
         NotFoundError
-            no such service, or a view of it has no offline rows.
+            no such service, or a view of it has no offline rows in the snapshots.
         DataError
-            events lack ``event_timestamp`` or already have a feature's column.
+            events lack ``event_timestamp`` or an entity key, or already have a feature's column.
         """
         wanted = self._service(service)
-        self._check_events(wanted, events)
-        return self._store.get_historical_features(entity_df=events, features=wanted).to_df()
+        _check_events(wanted, list(events.columns))
+        return self._pinned(snapshots).get_historical_features(entity_df=events, features=wanted).to_df()
+
+    def historical_file(
+        self, service: str, events: str | Path, file: Path, snapshots: Sequence[SnapshotRef] | None = None
+    ) -> int:
+        """The same for events in a Parquet file or from an SQL query, streamed into ``file``; returns its rows.
+
+        Memory stays within ``settings.memory_limit`` (what exceeds it goes to ``staging``); ``file`` appears when it
+        is complete. Errors as ``historical``.
+        """
+        from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
+
+        wanted = self._service(service)
+        sql = _reading(events) if isinstance(events, Path) else events
+        job = self._pinned(snapshots).get_historical_features(entity_df=sql, features=wanted)
+        _check_events(wanted, [*job.metadata.keys, TIME])
+        job.persist(SavedDatasetFileStorage(path=str(file.absolute())), allow_overwrite=True)
+        return pq.read_metadata(file).num_rows
 
     def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The service's features per mapping of entity keys, None where unknown.
@@ -122,20 +163,49 @@ class FeastFeatureStore:
         from feast.repo_config import RepoConfig
 
         self._home.mkdir(parents=True, exist_ok=True)
+        registry = {
+            "registry_type": "sql",
+            "path": f"sqlite:///{self._home / 'registry.db'}",
+            "cache_ttl_seconds": 60,
+        }
         config = RepoConfig(
             project=self._project,
             provider="local",
-            registry={
-                "registry_type": "sql",
-                "path": f"sqlite:///{self._home / 'registry.db'}",
-                "cache_ttl_seconds": 60,
-            },
-            offline_store={"type": self._offline_store},
-            online_store={"type": "sqlite", "path": str(self._home / "online.db")},
+            registry=registry,
+            offline_store=self._offline(),
+            online_store=self._online(),
             entity_key_serialization_version=3,
-            repo_path=self._home,
+            repo_path=self._settings.home,
         )
         return FeatureStore(config=config)
+
+    def _offline(self) -> dict[str, Any]:
+        return {
+            "type": f"{STORES}asof_offline_store.AsofOfflineStore",
+            "lake": str(self._settings.lake),
+            "snapshots": str(self._settings.snapshots),
+            "memory_limit": self._settings.memory_limit,
+            "spill": str(self._settings.staging),
+        }
+
+    def _online(self) -> dict[str, Any]:
+        if self._settings.online_store == "redis":
+            kind = f"{STORES}redis_online_store.NewestRedisOnlineStore"
+            return {"type": kind, "connection_string": self._settings.redis_address}
+        return {"type": f"{STORES}sqlite_online_store.NewestSqliteOnlineStore", "path": str(self._home / "online.db")}
+
+    def _pinned(self, snapshots: Sequence[SnapshotRef] | None) -> "feast.FeatureStore":
+        """The store that reads what these snapshots pin; registry and connections are shared."""
+        if snapshots is None:
+            return self._store
+        pins: dict[str, dict[str, int]] = {}
+        for one in snapshots:
+            for name, table in one.tables.items():
+                pins.setdefault(f"{one.usecase}/{name}", {})[one.period] = table.version
+        pinned = copy.copy(self._store)
+        pinned.config = self._store.config.model_copy()
+        pinned.config._offline_store = self._store.config.offline_store.model_copy(update={"pins": pins})
+        return pinned
 
     def _defined(self) -> list[Any]:
         from feast import Entity, FeatureService, FeatureView, Project
@@ -148,9 +218,31 @@ class FeastFeatureStore:
         unique = {(type(o).__name__, o.name): o for o in objects}
         return list(unique.values())
 
+    def _refuse_changes(self, defined: list[Any]) -> None:
+        """Raises SpecError when the definitions would change what a kept service reads."""
+        from feast import FeatureView
+
+        views = {o.name: o for o in defined if isinstance(o, FeatureView)}
+        for kept in (s for s in self._registered_services() if OF in s.tags):
+            used = {p.name: views.get(p.name) or self._view(p.name) for p in kept.feature_view_projections}
+            if _digest(kept, used) != kept.tags[HASH]:
+                raise SpecError(
+                    f"feature_repo defines {sorted(used)} differently from what releases with feature service "
+                    f"{kept.tags[OF]!r} were built with ({kept.name}). Leave these views as they are (new features may "
+                    "be added to them) and put the change into a new feature view and a new feature service"
+                )
+
+    def _registered_services(self) -> "list[feast.FeatureService]":
+        from feast.errors import ProjectObjectNotFoundException
+
+        try:
+            return self._store.registry.list_feature_services(self._project)
+        except ProjectObjectNotFoundException:  # nothing was applied yet
+            return []
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        # the registry is one file and "newer than what is there" must be checked and written together
+        # the registry is one file, and what is checked must still hold when it is written
         self._home.mkdir(parents=True, exist_ok=True)
         with (self._home / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -174,52 +266,23 @@ class FeastFeatureStore:
             known = sorted(service.name for service in self._store.list_feature_services())
             raise NotFoundError(f"no feature service {name!r}; registered: {known}") from error
 
-    def _checked(self, view: str, rows: pd.DataFrame) -> pd.DataFrame:
-        columns = [field.name for field in self._view(view).schema] + [TIME]
-        if missing := [c for c in columns if c not in rows.columns]:
-            raise DataError(f"rows for feature view {view!r} lack {missing}; they have {sorted(rows.columns)}")
-        return rows[columns]
-
-    def _check_events(self, service: "feast.FeatureService", events: pd.DataFrame) -> None:
-        if TIME not in events.columns:
-            raise DataError(f"events lack {TIME!r}, the time up to which features may be known")
-        features = [f.name for projection in service.feature_view_projections for f in projection.features]
-        if present := [name for name in features if name in events.columns]:
-            raise DataError(f"events already have the feature columns {present}; drop them first")
-        for projection in service.feature_view_projections:
-            self._files(self._view(projection.name))
-
-    def _files(self, view: "feast.FeatureView") -> list[str]:
-        directory = self._home / "offline" / view.name
-        files = sorted(map(str, directory.glob("*.parquet")))
-        if not files:
-            raise NotFoundError(f"feature view {view.name!r} has no offline rows in {directory}; run the data pipeline")
-        return files
-
     def _newest(self, view: "feast.FeatureView", start: datetime, end: datetime) -> pd.DataFrame:
-        keys = ", ".join(f'"{key}"' for key in view.join_keys)
-        query = f"""
-            SELECT * FROM read_parquet($files, union_by_name = true) WHERE {TIME} >= $start AND {TIME} < $end
-            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {TIME} DESC) = 1
-        """  # noqa: S608 - names come from the definitions
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            values = {"files": self._files(view), "start": _utc(start), "end": _utc(end)}
-            return connection.sql(query, params=values).df()
+        source = view.batch_source
+        return self._store.provider.offline_store.pull_latest_from_table_or_query(
+            config=self._store.config,
+            data_source=source,
+            join_key_columns=view.join_keys,
+            feature_name_columns=[field.name for field in view.features],
+            timestamp_field=source.timestamp_field,
+            created_timestamp_column=source.created_timestamp_column,
+            start_date=_utc(start),
+            end_date=_utc(end) - timedelta(microseconds=1),  # Feast's end is inclusive
+        ).to_df()
 
     def _write_online(self, view: "feast.FeatureView", rows: pd.DataFrame) -> None:
-        rows = rows.sort_values(TIME).drop_duplicates(view.join_keys, keep="last")
-        if rows.empty:
-            return
-        rows = rows[_seconds(rows[TIME]) >= self._online_seconds(view, rows)]
+        rows = _checked(view, rows).sort_values(TIME).drop_duplicates(view.join_keys, keep="last")
         if not rows.empty:
-            self._store.write_to_online_store(view.name, rows)
-
-    def _online_seconds(self, view: "feast.FeatureView", rows: pd.DataFrame) -> "pd.Series[int]":
-        feature = view.features[0].name
-        entities = rows[view.join_keys].to_dict("records")
-        found = self._store.get_online_features(features=[f"{view.name}:{feature}"], entity_rows=entities)
-        return pd.Series(found.to_dict(include_event_timestamps=True)[f"{feature}__ts"], index=rows.index)
+            self._store.provider.ingest_df(view, rows)
 
     def _fresh(
         self, service: "feast.FeatureService", columns: dict[str, list[Any]], index: int, now: datetime | None
@@ -234,9 +297,73 @@ class FeastFeatureStore:
         return row
 
 
+def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:
+    """The view's columns; a whole number or truth value that lacks stays one, and does not become a float."""
+    columns = [*view.join_keys, *(field.name for field in view.features), TIME]
+    if missing := [c for c in columns if c not in rows.columns]:
+        raise DataError(f"rows for feature view {view.name!r} lack {missing}; they have {sorted(rows.columns)}")
+    kinds = {f.name: NULLABLE[str(f.dtype)] for f in view.features if str(f.dtype) in NULLABLE}
+    return rows[columns].astype(kinds)
+
+
+def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> None:
+    if TIME not in columns:
+        raise DataError(f"events lack {TIME!r}, the time up to which features may be known")
+    features = [f.name for projection in service.feature_view_projections for f in projection.features]
+    if present := [name for name in features if name in columns]:
+        raise DataError(f"events already have the feature columns {present}; drop them first")
+
+
+def _reading(file: Path) -> str:
+    if not file.is_file():
+        raise NotFoundError(f"there is no file of events {file}")
+    return f"SELECT * FROM read_parquet('{str(file.absolute()).replace(chr(39), chr(39) * 2)}')"  # noqa: S608
+
+
+def _digest(service: "feast.FeatureService", views: "Mapping[str, feast.FeatureView]") -> str:
+    """SHA-256 of what the service reads and how: words for people (owner, description, tags) do not count."""
+    parts = [_definition(p, views[p.name]) for p in service.feature_view_projections]
+    return hashlib.sha256(json.dumps(sorted(parts, key=str), sort_keys=True).encode()).hexdigest()
+
+
+def _definition(projection: Any, view: "feast.FeatureView") -> dict[str, Any]:
+    kinds, source = {field.name: str(field.dtype) for field in view.features}, view.batch_source
+    return {
+        "view": view.name,
+        "alias": projection.name_alias,
+        "features": {field.name: kinds.get(field.name) for field in projection.features},
+        "keys": {entity.name: str(entity.dtype) for entity in view.entity_columns},
+        "key_map": dict(projection.join_key_map or {}),
+        "ttl": view.ttl.total_seconds() if view.ttl else 0,
+        "source": [source.path, source.timestamp_field, source.created_timestamp_column, dict(source.field_mapping)],
+    }
+
+
+def _info(view: "feast.FeatureView", field: "feast.Field", services: "Sequence[feast.FeatureService]") -> FeatureInfo:
+    within = [
+        s.name
+        for s in services
+        if OF not in s.tags
+        and any(p.name == view.name and field.name in (f.name for f in p.features) for p in s.feature_view_projections)
+    ]
+    return FeatureInfo(
+        name=field.name,
+        view=view.name,
+        kind=str(field.dtype),
+        description=field.description,
+        owner=view.owner,
+        tags={**view.tags, **field.tags},
+        entity=", ".join(view.entities),
+        freshness_hours=view.ttl.total_seconds() / 3600 if view.ttl else 0,
+        services=sorted(within),
+    )
+
+
+def _words(feature: FeatureInfo) -> str:
+    tags = " ".join(f"{key} {value}" for key, value in feature.tags.items())
+    parts = (feature.name, feature.view, feature.description, feature.owner, feature.entity, tags)
+    return " ".join(parts).casefold()
+
+
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _seconds(times: "pd.Series[pd.Timestamp]") -> "pd.Series[int]":
-    return pd.to_datetime(times, utc=True).dt.floor("s").map(lambda moment: int(moment.timestamp()))

@@ -25,7 +25,7 @@ VALUES = ("min_value", "max_value", "value_set")
 
 
 class SuiteValidator:
-    """Fulfils ``ports.Validator``; from ``scan_rows`` rows on a table is scanned; ``sampled``: not all data are there."""
+    """Fulfils ``ports.Validator``; a table of ``scan_rows`` or more is scanned; ``sampled``: not all data are there."""
 
     def __init__(self, suites: Path, batch: CheckEngine, scan: RowScan, scan_rows: int, sampled: bool = False) -> None:
         self._suites, self._batch, self._scan, self._scan_rows = suites, batch, scan, scan_rows

@@ -134,14 +134,6 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
     return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=version).drop_columns(["period"])
 
 
-def store_offline(spec: UseCase, snapshot: SnapshotRef, lake: Lake, feature_store: FeatureStore) -> dict[str, int]:
-    """Copy the snapshot's feature views into the offline store; returns rows per view."""
-    rows = {view: read(snapshot, view, lake).to_pandas() for view in spec.views}
-    for view, frame in rows.items():
-        feature_store.write_offline(view, snapshot.period, frame)
-    return {view: len(frame) for view, frame in rows.items()}
-
-
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore) -> None:
     """Load the newest values of the period into the online store; never puts an older value over a newer one."""
     feature_store.materialize(spec.views, period.start - LOCAL_CALENDAR, period.end + LOCAL_CALENDAR)

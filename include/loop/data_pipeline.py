@@ -56,11 +56,6 @@ def publish(spec: UseCase, services: Services, period: Period, run: str) -> Snap
     return versioning.publish(spec, period, services.staging(spec, run), services.lake, services.snapshots(spec))
 
 
-def store_offline(spec: UseCase, services: Services, period: Period) -> None:
-    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
-    versioning.store_offline(spec, snapshot, services.lake, services.feature_store)
-
-
 def materialize(spec: UseCase, services: Services, period: Period, run: str) -> None:
     """Load the month into the online store and drop what was staged."""
     versioning.materialize(spec, period, services.feature_store)

@@ -171,7 +171,7 @@ def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
     return {
         "releases": str(settings.releases / spec.name),
         "online_store": str(settings.feature_store / "online.db"),
-        "project": settings.registered("moebius"),
+        "project": settings.feature_project,
         "spool": str(settings.prediction_spool / spec.name),
         "privacy": str(services.privacy_state(spec)),
     }

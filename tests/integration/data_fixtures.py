@@ -62,7 +62,7 @@ class DataRooms:
 
     @property
     def snapshots(self) -> Path:
-        return self.home / "snapshots"
+        return self.home / "snapshots" / self.spec.name
 
     def staging(self, period: str) -> Path:
         return self.home / "staging" / period
@@ -86,7 +86,6 @@ class DataRooms:
 
     def serve(self, period: str) -> SnapshotRef:
         snapshot = self.publish(period)
-        versioning.store_offline(self.spec, snapshot, self.lake, self.store)
         versioning.materialize(self.spec, Period(key=period), self.store)
         return snapshot
 

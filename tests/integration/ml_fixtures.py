@@ -47,7 +47,6 @@ def publish(
     ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).connector)
     processing.build(spec, period, staging, lake)
     snapshot = versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
-    versioning.store_offline(spec, snapshot, lake, store)
     return snapshot
 
 

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.adapters.feature_store import FeastFeatureStore
-from include.contracts import Period
+from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
+from include.adapters.lake import DeltaLake
+from include.contracts import Period, SnapshotRef, write_atomically
 from include.data import versioning
-from include.errors import DataError, NotFoundError
+from include.errors import DataError, NotFoundError, SpecError
 from include.settings import Settings
 from include.usecases.flight_delay import features
 from tests.integration.data_fixtures import DataRooms, served, validator  # noqa: F401
@@ -28,6 +30,19 @@ def store(tmp_path: Path) -> FeastFeatureStore:
     store = FeastFeatureStore(Settings(home=tmp_path))
     store.apply()
     return store
+
+
+def publish(home: Path, period: str = "2013-05", **views: pd.DataFrame) -> SnapshotRef:
+    """These rows are the period's published feature views; views that are not named stay as they are."""
+    rooms, lake = Settings(home=home), DeltaLake(home / "lake")
+    manifest = rooms.snapshots / "flight_delay" / f"{period}.json"
+    tables = SnapshotRef.model_validate_json(manifest.read_text()).tables if manifest.is_file() else {}
+    for view, rows in views.items():
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        tables[view] = lake.publish("flight_delay", view, table, period)
+    snapshot = SnapshotRef(usecase="flight_delay", period=period, name=f"{period}-test", tables=tables)
+    write_atomically(manifest, snapshot.model_dump_json())
+    return snapshot
 
 
 def weather(origin: str, hour: float, temp: float | None) -> dict:
@@ -69,8 +84,8 @@ event_rows = st.lists(
 def test_the_join_is_point_in_time(store: FeastFeatureStore, weathers: dict, planes: dict, given_events: list) -> None:
     observed = [weather(o, h, None if t is None else float(t)) for (o, h), t in weathers.items()]
     fleet = [plane(tailnum, h, float(seats)) for (tailnum, h), seats in planes.items()]
-    store.write_offline("airport_weather", "2013-05", pd.DataFrame(observed).astype({"temp": float}))
-    store.write_offline("aircraft", "2013-05", pd.DataFrame(fleet))
+    rows = {"airport_weather": pd.DataFrame(observed).astype({"temp": float}), "aircraft": pd.DataFrame(fleet)}
+    publish(store._settings.home, **rows)
     events = [
         {"flight_id": f"f{i}", "origin": o, "tailnum": t, "event_timestamp": at(h)}
         for i, (o, t, h) in enumerate(given_events)
@@ -88,17 +103,6 @@ def test_the_join_is_point_in_time(store: FeastFeatureStore, weathers: dict, pla
         assert pd.isna(stamp) or stamp <= event["event_timestamp"]
 
 
-def test_feasts_own_join_gives_the_same(served: DataRooms, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    events = versioning.read(versioning.snapshot("2013-02", served.snapshots), "events", served.lake).to_pandas()
-    events = events.sample(3000, random_state=1).drop(columns=["late", "label_timestamp"])
-    ours = served.store.historical(SERVICE, events).set_index("flight_id").sort_index()
-    stock = FeastFeatureStore(Settings(home=served.home), offline_store="duckdb")
-    monkeypatch.chdir(served.home / "feature_store")  # where Feast's own store looks for relative paths
-    theirs = stock.historical(SERVICE, events).set_index("flight_id").sort_index()
-    columns = [f.name for f in served.spec.features if f.origin in served.spec.views]
-    pd.testing.assert_frame_equal(ours[columns], theirs[columns], check_dtype=False)
-
-
 def test_no_feature_is_newer_than_its_event(served: DataRooms) -> None:  # noqa: F811
     events = versioning.read(versioning.snapshot("2013-02", served.snapshots), "events", served.lake).to_pandas()
     found = served.store.historical(SERVICE, events)
@@ -114,7 +118,6 @@ def test_training_and_serving_see_the_same(served: DataRooms) -> None:  # noqa: 
     served.store.push("airport_weather", hour)
     served.publish("2013-03")
     snapshot = versioning.snapshot("2013-03", served.snapshots)
-    versioning.store_offline(served.spec, snapshot, served.lake, served.store)
     events = versioning.read(snapshot, "events", served.lake).to_pandas()
     events = events[events.event_timestamp.between(hour.event_timestamp.iloc[0], at_most(hour))].head(40)
     trained = served.store.historical(SERVICE, events).to_dict("records")
@@ -134,7 +137,7 @@ def test_an_older_value_never_replaces_a_newer_one(store: FeastFeatureStore) -> 
     store.push("airport_weather", pd.DataFrame([weather("EWR", 5, 50.0)]))
     store.push("airport_weather", pd.DataFrame([weather("EWR", 4, 40.0)]))
     assert store.online(SERVICE, key)[0]["temp"] == 50.0
-    store.write_offline("airport_weather", "2013-05", pd.DataFrame([weather("EWR", 3, 30.0), weather("JFK", 3, 31.0)]))
+    publish(store._settings.home, airport_weather=pd.DataFrame([weather("EWR", 3, 30.0), weather("JFK", 3, 31.0)]))
     store.materialize(["airport_weather"], START, START + timedelta(days=31))
     assert [r["temp"] for r in store.online(SERVICE, [*key, {"origin": "JFK", "tailnum": ""}])] == [50.0, 31.0]
     store.push("airport_weather", pd.DataFrame([weather("EWR", 5, 51.0)]))
@@ -149,7 +152,7 @@ def test_a_stale_value_is_unknown(store: FeastFeatureStore) -> None:
 
 def test_materialize_takes_the_newest_of_the_window(store: FeastFeatureStore) -> None:
     rows = [weather("EWR", hour, float(hour)) for hour in range(6)]
-    store.write_offline("airport_weather", "2013-05", pd.DataFrame(rows))
+    publish(store._settings.home, airport_weather=pd.DataFrame(rows))
     store.materialize(["airport_weather"], datetime(2013, 5, 1, tzinfo=UTC), at(3).to_pydatetime())
     assert store.online(SERVICE, [{"origin": "EWR", "tailnum": "N1"}])[0]["temp"] == 2.0
 
@@ -178,3 +181,113 @@ def test_what_is_not_there_is_named(store: FeastFeatureStore) -> None:
         store.push("aircraft", pd.DataFrame([plane("N1", 0, 1.0)]).drop(columns="seats"))
     with pytest.raises(DataError, match=r"already have the feature columns \['temp'\]"):
         store.historical(SERVICE, event.assign(temp=1.0))
+
+
+def test_snapshots_say_what_is_read(store: FeastFeatureStore, tmp_path: Path) -> None:
+    events = pd.DataFrame([{"flight_id": "f", "origin": "EWR", "tailnum": "N1", "event_timestamp": at(3)}])
+    old = publish(tmp_path, airport_weather=pd.DataFrame([weather("EWR", 2, 20.0)]), aircraft=FLEET)
+    publish(tmp_path, airport_weather=pd.DataFrame([weather("EWR", 2, 21.0)]))
+    assert store.historical(SERVICE, events)["temp"].tolist() == [21.0]
+    assert store.historical(SERVICE, events, [old])["temp"].tolist() == [20.0]
+    assert store.historical(SERVICE, events)["temp"].tolist() == [21.0]
+    with pytest.raises(NotFoundError, match="has no offline rows"):
+        store.historical(SERVICE, events, [])
+
+
+FLEET = pd.DataFrame([plane("N1", 0, 100.0)])
+
+
+def test_events_from_a_file_give_the_same_as_a_frame(store: FeastFeatureStore, tmp_path: Path) -> None:
+    publish(tmp_path, airport_weather=pd.DataFrame([weather("EWR", 2, 20.0)]), aircraft=FLEET)
+    events = pd.DataFrame(
+        [{"flight_id": f"f{n}", "origin": "EWR", "tailnum": "N1", "event_timestamp": at(n)} for n in range(20)]
+    )
+    events.to_parquet(tmp_path / "events.parquet")
+    assert store.historical_file(SERVICE, tmp_path / "events.parquet", tmp_path / "out.parquet") == 20
+    frame = store.historical(SERVICE, events)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out.parquet"), frame, check_dtype=False)
+    assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".out")]
+    assert not list((tmp_path / "staging").iterdir())
+    with pytest.raises(NotFoundError, match="there is no file of events"):
+        store.historical_file(SERVICE, tmp_path / "nothing.parquet", tmp_path / "out.parquet")
+    with pytest.raises(DataError, match=r"already have the feature columns \['temp'\]"):
+        store.historical_file(
+            SERVICE,
+            "SELECT 'EWR' AS origin, 'N1' AS tailnum, 1.0 AS temp, now() AS event_timestamp",
+            tmp_path / "x.parquet",
+        )
+
+
+CHANGED = ("ttl=timedelta(hours=12)", "ttl=timedelta(hours=13)")
+ADDED = ('Field(name="temp", dtype=Float64', 'Field(name="gust", dtype=Float64), Field(name="temp", dtype=Float64')
+RENAMED = ('Field(name="temp", dtype=Float64', 'Field(name="temperature", dtype=Float64')
+REWORDED = ('description="air temperature, °F"', 'description="temperature of the air"')
+
+
+def redefined(home: Path, directory: Path, change: tuple[str, str]) -> FeastFeatureStore:
+    """The same state under definitions of which one phrase is another."""
+    text = (DEFINITIONS / "flight_delay.py").read_text()
+    assert change[0] in text
+    directory.mkdir()
+    (directory / "flight_delay.py").write_text(text.replace(*change, 1))
+    return FeastFeatureStore(Settings(home=home), directory)
+
+
+def test_what_a_release_was_built_with_stays(store: FeastFeatureStore, tmp_path: Path) -> None:
+    kept = store.keep(SERVICE)
+    assert store.keep(SERVICE) == kept
+    for number, change in enumerate([CHANGED, RENAMED]):
+        with pytest.raises(SpecError, match="new feature view and a new feature service"):
+            redefined(tmp_path, tmp_path / f"{number}", change).apply()
+    more = redefined(tmp_path, tmp_path / "more", ADDED)
+    more.apply()  # nothing that the release reads
+    assert more.keep(SERVICE).definitions != kept.definitions
+    publish(tmp_path, airport_weather=pd.DataFrame([weather("EWR", 2, 20.0)]).assign(gust=1.0), aircraft=FLEET)
+    events = pd.DataFrame([{"flight_id": "f", "origin": "EWR", "tailnum": "N1", "event_timestamp": at(3)}])
+    assert "gust" in more.historical(SERVICE, events)
+    assert "gust" not in more.historical(kept.kept_as, events)
+    assert more.historical(kept.kept_as, events)["temp"].tolist() == [20.0]
+
+
+def test_a_change_that_no_release_depends_on_is_free(store: FeastFeatureStore, tmp_path: Path) -> None:
+    changed = redefined(tmp_path, tmp_path / "changed", CHANGED)
+    changed.apply()
+    digest = changed.keep(SERVICE).definitions
+    reworded = redefined(tmp_path, tmp_path / "again", CHANGED)
+    reworded.apply()
+    assert reworded.keep(SERVICE).definitions == digest
+    text = (tmp_path / "again" / "flight_delay.py").read_text().replace(*REWORDED)
+    (tmp_path / "again" / "flight_delay.py").write_text(text)
+    reworded.apply()
+    assert reworded.keep(SERVICE).definitions == digest
+
+
+def test_features_are_found_by_their_words(store: FeastFeatureStore) -> None:
+    store.keep(SERVICE)
+    assert len(store.search()) == 13
+    assert [f.name for f in store.search("PRESSURE three hours")] == ["pressure_change_3h"]
+    assert {f.view for f in store.search("planes flight-ops")} == {"aircraft"}
+    assert store.search("no such feature") == []
+    temp = store.search("air temperature")[0]
+    assert (temp.view, temp.entity, temp.freshness_hours, temp.services) == (
+        "airport_weather",
+        "airport",
+        12,
+        [SERVICE],
+    )
+
+
+def test_every_feature_has_an_owner_and_words(store: FeastFeatureStore) -> None:
+    for feature in store.search():
+        assert feature.owner, feature.name
+        assert feature.description, feature.name
+        assert feature.tags["usecase"], feature.name
+
+
+def test_environments_do_not_share_definitions_or_values(store: FeastFeatureStore, tmp_path: Path) -> None:
+    dev = FeastFeatureStore(Settings(home=tmp_path, environment="dev"))
+    dev.apply()
+    dev.push("airport_weather", pd.DataFrame([weather("EWR", 5, 50.0)]))
+    key = [{"origin": "EWR", "tailnum": "N1"}]
+    assert dev.online(SERVICE, key)[0]["temp"] == 50.0
+    assert store.online(SERVICE, key)[0]["temp"] is None
