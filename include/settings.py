@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     redis_binary: str = Field(default="redis-server", description="the Redis executable")
     redis_url: str = Field(default="", description="a Redis of your own; empty: the embedded one")
     online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="where online features are")
+    online_timeout: float = Field(default=0.1, gt=0, description="time-out of a feature lookup while serving, s")
     memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; beyond it spills to disk")
     scan_rows: int = Field(
         default=1_000_000, ge=0, description="from how many rows on a gate scans a table with DuckDB instead of pandas"

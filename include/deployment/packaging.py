@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef
+from include.contracts import DatasetRef, FeatureServiceRef
 from include.deployment import release
 from include.errors import DeploymentError
 from include.usecase import UseCase
@@ -37,6 +37,7 @@ def package(
     model: Trained,
     model_version: int,
     dataset: DatasetRef,
+    features: FeatureServiceRef,
     rows: pd.DataFrame,
     baseline: dict[str, Any],
     staging: Path,
@@ -61,7 +62,7 @@ def package(
     if (spec.directory / "request.py").is_file():
         shutil.copyfile(spec.directory / "request.py", staging / "request.py")
     _write(staging / "report.json", report)
-    release.seal(staging, _manifest(spec, model_version, dataset, encoding))
+    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding))
     return report
 
 
@@ -144,7 +145,9 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _manifest(spec: UseCase, model_version: int, dataset: DatasetRef, encoding: dict) -> dict[str, Any]:
+def _manifest(
+    spec: UseCase, model_version: int, dataset: DatasetRef, features: FeatureServiceRef, encoding: dict
+) -> dict[str, Any]:
     return {
         "usecase": spec.name,
         "model_version": model_version,
@@ -154,6 +157,7 @@ def _manifest(spec: UseCase, model_version: int, dataset: DatasetRef, encoding: 
         "request": spec.request,
         "event_time": spec.event.time,
         "feature_service": spec.feature_service,
+        "features": features.json_dict(),
         "views": {name: _view(spec, name) for name in spec.views},
         "dataset": dataset.name,
         "snapshots": dataset.snapshots,

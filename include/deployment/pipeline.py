@@ -8,6 +8,7 @@ from include.data import pseudonyms
 from include.usecase import UseCase
 
 PSEUDONYMS = Path(pseudonyms.__file__)
+CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
 OUTPUTS = {
     "prediction": "TYPE_INT64",
@@ -20,12 +21,12 @@ OUTPUTS = {
 def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, str], pinned: str = "") -> None:
     """A complete model directory: ``config.pbtxt`` and ``1/`` with the serving code of ``source``.
 
-    ``parameters`` says where releases, online store and spool are; ``pinned`` makes it answer with that
-    release only and take looked-up features with the request.
+    ``parameters`` says where releases, online store (``sqlite:///…`` or ``redis://…``) and spool are; ``pinned``
+    makes it answer with that release only and take looked-up features with the request.
     """
     shutil.copytree(source / "1", directory / "1", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(PSEUDONYMS, directory / "1" / PSEUDONYMS.name)  # the lake and the server must agree
-    (directory / "config.pbtxt").write_text(config(spec, parameters, pinned))
+    (directory / CONFIG).write_text(config(spec, parameters, pinned))
 
 
 def private_name(spec: UseCase, release: str) -> str:

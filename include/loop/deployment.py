@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.contracts import Judgement, ModelRef, ReleaseRef, RolloutState
+from include.contracts import FeatureServiceRef, Judgement, ModelRef, ReleaseRef, RolloutState
 from include.deployment import packaging, pipeline, predeployment, rollout
+from include.deployment.release import manifest
 from include.development.trainers import load
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError
 from include.loop import verdicts
@@ -55,6 +56,8 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
 
     trained = load(spec.trainer.name, services.tracker.load(model))
     rows = pd.read_parquet(model.dataset.test.path)
+    features = services.feature_store.keep(spec.feature_service)
+    _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
     with _aside(services) as aside:
@@ -63,11 +66,23 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
             model=trained,
             model_version=model.version,
             dataset=model.dataset,
+            features=features,
             rows=rows,
             baseline=baseline,
             staging=aside / "release",
         )
         return services.releases.add(spec.name, aside / "release", model.version)
+
+
+def _require_same_features(services: Services, spec: UseCase, features: FeatureServiceRef) -> None:
+    """Raises DeploymentError when an earlier release has other definitions under the same feature service's name."""
+    for earlier in services.releases.all(spec.name):
+        known = manifest(Path(earlier.path)).get("features") or {"name": "", "definitions": ""}
+        if known["name"] == features.name and known["definitions"] != features.definitions:
+            raise DeploymentError(
+                f"feature service {features.name!r} is not what release {earlier.name} was built with; give the "
+                "changed service a new name in feature_repo and usecase.yaml, and train again"
+            )
 
 
 def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
@@ -157,20 +172,27 @@ def _follow(spec: UseCase, services: Services, state: RolloutState) -> int:
 
 
 def _ensure_pipeline(spec: UseCase, services: Services) -> None:
-    server = services.model_server(spec)
-    if server.model_ready(spec.name):
+    server, parameters = services.model_server(spec), _pipeline_parameters(spec, services)
+    installed = services.settings.triton_repository / spec.name / pipeline.CONFIG
+    # other settings (another online store, say) reach the server with the next deployment
+    if _says(installed, pipeline.config(spec, parameters)) and server.model_ready(spec.name):
         return
     with _aside(services) as aside:
-        pipeline.write(spec, PIPELINE, aside / "model", _pipeline_parameters(spec, services))
+        pipeline.write(spec, PIPELINE, aside / "model", parameters)
         server.install(spec.name, aside / "model")
     server.load(spec.name)
+
+
+def _says(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text() == text
 
 
 def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
     settings = services.settings
     return {
         "releases": str(settings.releases / spec.name),
-        "online_store": str(settings.feature_store / "online.db"),
+        "online_store": settings.online_store_url,
+        "online_timeout": str(settings.online_timeout),
         "project": settings.feature_project,
         "spool": str(settings.prediction_spool / spec.name),
         "privacy": str(services.privacy_state(spec)),

@@ -18,7 +18,7 @@ from include.adapters import model_server
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.model_server import TritonServer
 from include.adapters.release_store import DirectoryReleases
-from include.contracts import DatasetRef, PartRef, ReleaseRef, RolloutState
+from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef, RolloutState
 from include.deployment import packaging, pipeline, release, rollout
 from include.development.encoding import Encoder
 from include.development.trainers import TrainedModel
@@ -34,6 +34,7 @@ SPEC = load_usecase("flight_delay")
 AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
 AIRPORTS, TAILS = ("EWR", "JFK", "LGA"), tuple(f"N{i:03d}" for i in range(20))
 WEATHER = [f.name for f in SPEC.features if f.origin == "airport_weather"]
+FEATURES = FeatureServiceRef(name=SPEC.feature_service, kept_as=f"{SPEC.feature_service}__test", definitions="0")
 PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
 
 
@@ -112,11 +113,10 @@ def dataset_ref() -> DatasetRef:
 class Serving:
     """The embedded server with its state root, driven by the real adapters."""
 
-    def __init__(self, home: Path, spec: UseCase = SPEC) -> None:
+    def __init__(self, home: Path, spec: UseCase = SPEC, **other: object) -> None:
         http, grpc, metrics = free_ports(3)
-        self.settings = Settings(
-            home=home, triton_http_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics, serving_timeout=20
-        )
+        ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
+        self.settings = Settings.model_validate({"home": home, "serving_timeout": 20, **ports, **other})
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
         self.releases = DirectoryReleases(self.settings.releases)
@@ -157,8 +157,9 @@ class Serving:
     def parameters(self) -> dict[str, str]:
         return {
             "releases": str(self.settings.releases / self.spec.name),
-            "online_store": str(self.settings.feature_store / "online.db"),
-            "project": "moebius",
+            "online_store": self.settings.online_store_url,
+            "online_timeout": str(self.settings.online_timeout),
+            "project": self.settings.feature_project,
             "spool": str(self.settings.prediction_spool / self.spec.name),
             "privacy": str(self.settings.home / "privacy" / self.spec.name),
         }
@@ -185,6 +186,7 @@ class Serving:
                 model=model,
                 model_version=seed,
                 dataset=dataset_ref(),
+                features=FEATURES,
                 rows=requests_frame(500, 99),
                 baseline={},
                 staging=staging,

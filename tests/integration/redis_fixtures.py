@@ -14,11 +14,11 @@ from tests.integration.metrics_server_fixtures import free_port, wait_until
 
 
 @contextmanager
-def running_redis(home: Path) -> Iterator[Settings]:
+def running_redis(home: Path, port: int | None = None) -> Iterator[Settings]:
     """Settings whose Redis runs, until the block ends."""
     if not shutil.which("redis-server"):
         pytest.skip("Redis is not installed: apt-get install redis-server")
-    settings = Settings(home=home, redis_port=free_port())
+    settings = Settings(home=home, redis_port=port or free_port())
     redis_server.directory(settings).mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(redis_server.command(settings), stdout=subprocess.DEVNULL)
     try:

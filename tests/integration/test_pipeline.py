@@ -241,3 +241,30 @@ def test_a_killed_server_leaves_no_process_and_no_record_behind(bare_serving: Se
     bare_serving.start()
     wait_until(lambda: bare_serving.server.model_ready(bare_serving.spec.name), what="the stable name is back")
     assert bare_serving.server.infer(bare_serving.spec.name, rows[:1])[0]["release"] == release.name
+
+
+def test_features_are_served_from_redis_and_its_absence_is_counted(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as redis:
+        serving = Serving(tmp_path, online_store="redis", redis_port=redis.redis_port)
+        serving.fill_online_store()
+        first = serving.release(1)
+        serving.start()
+        try:
+            serving.install()
+            serving.serve(first.name)
+            rows = request_rows(requests_frame(8, seed=6))
+            serving.server.infer(serving.spec.name, rows)
+            stored = [serving.store.online(serving.spec.feature_service, [row])[0] for row in rows]
+            for ours, theirs in zip(_logged(serving)[-8:], stored, strict=True):
+                assert {n: ours["features"][n] for n in theirs} == theirs
+                assert not ours["missing"]
+            redis_server.stop(redis)
+            answers = serving.server.infer(serving.spec.name, rows)
+            assert len(answers) == 8
+            views = len(serving.spec.views)
+            name = "moebius_feature_missing_total"
+            wait_until(lambda: serving.figure(name, reason="unavailable") == 8 * views, what="every lookup counted")
+            assert serving.figure("moebius_feature_lookups_total") == 16 * views
+        finally:
+            serving.server.close()
+            serving.stop()

@@ -19,6 +19,7 @@ from include.services import Services
 from include.settings import ROOT, Settings
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
+    FEATURES,
     SPEC,
     Load,
     Serving,
@@ -184,6 +185,7 @@ def test_a_model_whose_onnx_answers_differently_is_not_packaged(tmp_path: Path) 
             model=Twisted(),
             model_version=9,
             dataset=dataset_ref(),
+            features=FEATURES,
             rows=rows,
             baseline={},
             staging=tmp_path / "release",

@@ -40,14 +40,15 @@ class TritonPythonModel:
         # a pinned model is asked with stored rows, which are pseudonymised already
         self.door = None if settings.get("pinned") or not hidden else Door(hidden, settings["privacy"])
         releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
-        load = functools.partial(self._load, releases, settings["online_store"], settings["project"])
+        online = (settings["online_store"], settings["project"], float(settings["online_timeout"]))
+        load = functools.partial(self._load, releases, online)
         self.log = None if pinned else PredictionLog(settings["spool"])
         self.metrics = None if pinned else ServingMetrics(settings["usecase"])
         self.router = Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load)
         self.follower = Follower(self._follow)
 
-    def _load(self, releases: Path, online_store: str, project: str, name: str) -> Release:
-        release = Release(releases / name, online_store, project)
+    def _load(self, releases: Path, online: tuple, name: str) -> Release:
+        release = Release(releases / name, *online)
         if self.metrics:
             self.metrics.declare(name, list(release.views))
         return release

@@ -1,19 +1,27 @@
-"""Reads Feast's SQLite online store directly: the serving environment has no Feast, and this takes 30 µs a key.
+"""Reads Feast's online store directly, SQLite or Redis: the serving environment has no Feast, and this is faster.
 
-Layout (Feast 0.67, entity key serialization version 3): one table ``<project>_<view>`` per view with a row per
-entity key and feature: ``entity_key`` BLOB, ``feature_name``, ``value`` (a serialized ``ValueProto``), ``event_ts``
-(epoch seconds).
+Layout (Feast 0.67, entity key serialization version 3). SQLite: one table ``<project>_<view>`` with a row per entity
+key and feature: ``entity_key`` BLOB, ``feature_name``, ``value`` (a serialized ``ValueProto``), ``event_ts`` (epoch
+seconds). Redis: one hash per entity key (the serialized key, then the project); a field per feature (murmur3 of
+``<view>:<feature>``) and ``_ts:<view>`` (a serialized ``Timestamp``).
 """
 
 import sqlite3
 import struct
+import time
+
+import mmh3
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 STRING = 2  # feast.types.ValueType.STRING
 TEXT, BOOL, NULL = 2, 7, 19  # field numbers of feast.types.Value
 INTEGERS = (3, 4, 8)  # int32, int64, unix_timestamp
 FLOATS = {5: "<d", 6: "<f"}
 KEPT = 100_000  # entities kept in memory at most, unknown ones included
-MISSING, STALE = "missing", "stale"
+MISSING, STALE, UNAVAILABLE = "missing", "stale", "unavailable"
+RETRY_SECONDS = 1.0  # after a failure, so that a store that is away costs one time-out and not one per request
 
 
 def entity_key(join_key: str, value: str) -> bytes:
@@ -50,6 +58,15 @@ def decode(value: bytes):
     raise ValueError(f"the online store holds a value of Feast type {field}; only scalars can be served")
 
 
+def timestamp(value: bytes) -> float:
+    """Epoch seconds of a serialized ``google.protobuf.Timestamp``: field 1 seconds, field 2 nanoseconds."""
+    parts, offset = {1: 0, 2: 0}, 0
+    while offset < len(value):
+        tag, offset = _varint(value, offset)
+        parts[tag >> 3], offset = _varint(value, offset)
+    return parts[1] + parts[2] / 1e9
+
+
 def _varint(value: bytes, offset: int):
     shift = number = 0
     while True:
@@ -62,32 +79,37 @@ def _varint(value: bytes, offset: int):
 
 
 class OnlineFeatures:
-    """``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}.
+    """``url``: ``sqlite:///<path>`` or ``redis://…``; ``seconds``: how long a lookup may take.
 
-    What was read is kept until anybody commits to the store: SQLite's ``data_version`` tells, for 3 µs.
+    ``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}.
     """
 
-    def __init__(self, path: str, project: str, views: dict) -> None:
+    def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
         self.views = views
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=1.0)
-        self._select = {
-            view: f'SELECT feature_name, value, event_ts FROM "{project}_{view}" WHERE entity_key = ?'  # noqa: S608 - names of our own release
-            for view in views
-        }
-        self._kept: dict = {}
-        self._version = None
+        kind = RedisFeatures if url.startswith(("redis://", "rediss://", "unix://")) else SqliteFeatures
+        self._store = kind(url, project, views, seconds)
+        self._found: dict = {}
+        self._away_until = 0.0
 
-    def refresh(self) -> None:
-        """Forget what was read if the store has changed since; called once for a batch of lookups."""
-        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version or len(self._kept) > KEPT:
-            self._kept, self._version = {}, version
+    def fetch(self, wanted: set) -> None:
+        """Read all (view, key) pairs of a batch at once; when the store is away they count as unavailable."""
+        self._found = {}
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            self._found = self._store.read(wanted)
+        except (redis.RedisError, sqlite3.Error, OSError) as error:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            print(f"moebius: the online store does not answer: {type(error).__name__}: {error}", flush=True)
 
     def lookup(self, view: str, key: str, at: float):
-        """Features of one entity as known at epoch second ``at``, and why they lack (None, missing or stale)."""
-        if (view, key) not in self._kept:
-            self._kept[view, key] = self._read(view, key)
-        features, event_time = self._kept[view, key]
+        """Fetched features of one entity as known at epoch second ``at``, and why they lack.
+
+        The reason is None, missing, stale or unavailable.
+        """
+        if (view, key) not in self._found:
+            return {}, UNAVAILABLE
+        features, event_time = self._found[view, key]
         if event_time is None:
             return {}, MISSING
         limit = self.views[view]["freshness_hours"] * 3600
@@ -95,9 +117,66 @@ class OnlineFeatures:
             return {}, STALE
         return features, None
 
-    def _read(self, view: str, key: str) -> tuple:
-        """The stored features and their event time; None for an entity that is not there."""
-        rows = self._connection.execute(self._select[view], (entity_key(self.views[view]["key"], key),)).fetchall()
+
+class SqliteFeatures:
+    """What was read is kept until anybody commits to the store: SQLite's ``data_version`` tells, for 3 µs."""
+
+    def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
+        path = url.removeprefix("sqlite:///")
+        self._keys = {view: declared["key"] for view, declared in views.items()}
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=seconds)
+        self._select = {
+            view: f'SELECT feature_name, value, event_ts FROM "{project}_{view}" WHERE entity_key = ?'  # noqa: S608 - names of our own release
+            for view in views
+        }
+        self._kept: dict = {}
+        self._version = None
+
+    def read(self, wanted: set) -> dict:
+        """{(view, key): (features, event time)}; no event time for an entity that is not there."""
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version or len(self._kept) > KEPT:
+            self._kept, self._version = {}, version
+        for pair in wanted:
+            if pair not in self._kept:
+                self._kept[pair] = self._one(*pair)
+        return self._kept
+
+    def _one(self, view: str, key: str) -> tuple:
+        rows = self._connection.execute(self._select[view], (entity_key(self._keys[view], key),)).fetchall()
         if not rows:
             return {}, None
         return {name: decode(value) for name, value, _ in rows}, rows[0][2]
+
+
+class RedisFeatures:
+    """One round trip for a batch."""
+
+    def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0)
+        )
+        self._project = project.encode()
+        self._keys = {view: declared["key"] for view, declared in views.items()}
+        self._names = {view: declared["features"] for view, declared in views.items()}
+        self._fields = {view: [*(_hashed(view, n) for n in self._names[view]), f"_ts:{view}"] for view in views}
+
+    def read(self, wanted: set) -> dict:
+        """{(view, key): (features, event time)}; no event time for an entity that is not there."""
+        pairs = list(wanted)
+        with self._client.pipeline(transaction=False) as pipe:
+            for view, key in pairs:
+                pipe.hmget(entity_key(self._keys[view], key) + self._project, self._fields[view])
+            answers = pipe.execute()
+        return {pair: self._decoded(pair[0], values) for pair, values in zip(pairs, answers, strict=True)}
+
+    def _decoded(self, view: str, values: list) -> tuple:
+        if values[-1] is None:
+            return {}, None
+        return {n: decode(v) for n, v in zip(self._names[view], values[:-1], strict=True) if v is not None}, timestamp(
+            values[-1]
+        )
+
+
+def _hashed(view: str, feature: str) -> bytes:
+    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))

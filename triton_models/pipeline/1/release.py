@@ -19,18 +19,21 @@ class Release:
     with a changed file, or one that answers its own samples differently than the trained model did, does not load.
     """
 
-    def __init__(self, directory: Path, online_path: str, project: str) -> None:
+    def __init__(self, directory: Path, online_store: str, project: str, seconds: float) -> None:
         self.manifest = _verified_manifest(directory)
         self.name = directory.name
         self.threshold = self.manifest["threshold"]
         self.features = self.manifest["encoding"]["features"]
-        self.views = self.manifest["views"]
+        self.views = {
+            view: {**declared, "features": [f["name"] for f in self.features if f["origin"] == view]}
+            for view, declared in self.manifest["views"].items()
+        }
         self._codes = [
             {c: float(i) for i, c in enumerate(f["categories"])} if f["kind"] == "categorical" else None
             for f in self.features
         ]
         self._on_request = _load_on_request(directory / "request.py")
-        self._online = OnlineFeatures(online_path, project, self.views)
+        self._online = OnlineFeatures(online_store, project, self.views, seconds)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
@@ -66,7 +69,8 @@ class Release:
         computed = self._on_request(fields) if self._on_request else {}
         lacking = [[] for _ in range(count)]
         if given is None:
-            self._online.refresh()
+            keys = {view: fields[declared["key"]] for view, declared in self.views.items()}
+            self._online.fetch({(view, key) for view, column in keys.items() for key in column})
         looked_up = given if given is not None else [self._lookup(fields, i, lacking[i]) for i in range(count)]
         rows = [self._row(fields, computed, looked_up[i], i) for i in range(count)]
         return self._probabilities(self._encode(rows)), rows, lacking

@@ -17,7 +17,8 @@ COUNTERS = {
     "moebius_latency_seconds_count": "rows timed",
     "moebius_latency_seconds_sum": "seconds spent answering",
     "moebius_probability_total": "sum of predicted probabilities",
-    "moebius_feature_missing_total": "lookups that found nothing or something stale",
+    "moebius_feature_lookups_total": "lookups by feature view",
+    "moebius_feature_missing_total": "lookups without features: missing, stale, or the online store unavailable",
     "moebius_rollout_errors_total": "rollout states that could not be used",
     "moebius_log_errors_total": "rows that could not be written to the prediction log",
 }
@@ -35,6 +36,7 @@ class ServingMetrics:
         )
         self._generation_family, self._generation = generation, generation.Metric(labels={"usecase": usecase})
         self._series: dict = {}
+        self._views: dict = {}
         self._pending: Counter = Counter()
         self._lock = threading.Lock()
         self._errors = 0
@@ -49,8 +51,10 @@ class ServingMetrics:
             self._add("moebius_latency_seconds_bucket", 0, release=release, le=bound)
         for name in ("moebius_latency_seconds_count", "moebius_latency_seconds_sum", "moebius_probability_total"):
             self._add(name, 0, release=release)
+        self._views[release] = views
         for view in views:
-            for reason in ("missing", "stale"):
+            self._add("moebius_feature_lookups_total", 0, view=view)
+            for reason in ("missing", "stale", "unavailable"):
                 self._add("moebius_feature_missing_total", 0, view=view, reason=reason)
 
     def answered(self, release: str, probabilities, lacking: list, seconds: float) -> None:
@@ -63,6 +67,8 @@ class ServingMetrics:
             ("moebius_latency_seconds_sum", ("release", release)): seconds * rows,
             ("moebius_probability_total", ("release", release)): float(probabilities.sum()),
         }
+        for view in self._views[release]:
+            counted["moebius_feature_lookups_total", ("view", view)] = rows
         for bound in BOUNDS[late:]:
             counted["moebius_latency_seconds_bucket", ("release", release), ("le", bound)] = rows
         with self._lock:

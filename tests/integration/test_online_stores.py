@@ -1,0 +1,218 @@
+"""One behaviour for both online stores, seen by Feast's SDK and by the model server's own reader."""
+
+import importlib.util
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.adapters.feature_store import FeastFeatureStore
+from include.settings import ROOT, Settings
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.redis_fixtures import running_redis
+
+pytestmark = pytest.mark.integration
+NOON = pd.Timestamp("2013-05-01T12:00Z")
+DEFINITIONS = """
+from datetime import timedelta
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
+from feast.types import Bool, Float32, Float64, Int32, Int64, String
+project = Project(name="moebius")
+thing = Entity(name="thing", join_keys=["thing"], value_type=ValueType.STRING)
+kinds = dict(size=Float64, weight=Float32, count=Int64, level=Int32, colour=String, broken=Bool)
+fields = [Field(name="thing", dtype=String), *(Field(name=n, dtype=t) for n, t in kinds.items())]
+source = FileSource(path="lake/u/things", timestamp_field="event_timestamp")
+things = FeatureView(name="things", entities=[thing], ttl=timedelta(hours=2), schema=fields, source=source)
+other = FeatureView(name="other", entities=[thing], ttl=timedelta(0), source=source,
+                    schema=[Field(name="thing", dtype=String), Field(name="price", dtype=Float64)])
+all_things = FeatureService(name="all", features=[things, other])
+"""
+FEATURES = {"things": ["size", "weight", "count", "level", "colour", "broken"], "other": ["price"]}
+VIEWS = {
+    view: {"key": "thing", "features": names, "freshness_hours": 2 if view == "things" else 0}
+    for view, names in FEATURES.items()
+}
+
+
+def serving_code() -> Any:
+    path = ROOT / "triton_models" / "pipeline" / "1" / "online_features.py"
+    spec = importlib.util.spec_from_file_location("online_features_under_test", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+READER = serving_code()
+
+
+class Online:
+    """One online store; ``opened`` gives new connections to it."""
+
+    def __init__(self, settings: Settings, definitions: Path) -> None:
+        self.settings, self.definitions = settings, definitions
+        self.store = self.opened()
+        self.store.apply()
+
+    def opened(self) -> FeastFeatureStore:
+        return FeastFeatureStore(self.settings, self.definitions)
+
+    def reader(self, seconds: float = 5.0) -> Any:
+        return READER.OnlineFeatures(self.settings.online_store_url, self.settings.feature_project, VIEWS, seconds)
+
+    def push(self, *rows: dict, view: str = "things") -> None:
+        self.store.push(view, pd.DataFrame(rows))
+
+    def served(self, thing: str, at: float = 0) -> tuple[dict, list]:
+        """What the model server would look up, and why something lacks."""
+        reader = self.reader()
+        reader.fetch({(view, thing) for view in VIEWS})
+        found = [reader.lookup(view, thing, (NOON + pd.Timedelta(hours=at)).timestamp()) for view in VIEWS]
+        return {k: v for features, _ in found for k, v in features.items()}, [reason for _, reason in found]
+
+    def known(self, thing: str, at: float | None = None) -> dict:
+        """The same by Feast's SDK."""
+        when = {} if at is None else {"event_timestamp": NOON + pd.Timedelta(hours=at)}
+        return self.store.online("all", [{"thing": thing, **when}])[0]
+
+
+def row(thing: str = "t1", hour: float = 0, **other: Any) -> dict:
+    values = {"size": 1.5, "weight": 0.25, "count": 7, "level": -3, "colour": "red", "broken": True}
+    return {"thing": thing, "event_timestamp": NOON + pd.Timedelta(hours=hour), **values, **other}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "redis"])
+def online(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
+    home = tmp_path_factory.mktemp(request.param)
+    with running(request.param, home) as settings:
+        yield Online(settings, written(home))
+
+
+@contextmanager
+def running(kind: str, home: Path) -> Iterator[Settings]:
+    settings: AbstractContextManager[Settings] = (
+        running_redis(home) if kind == "redis" else nullcontext(Settings(home=home))
+    )
+    with settings as found:
+        yield found.model_copy(update={"online_store": kind})
+
+
+def written(home: Path) -> Path:
+    directory = home / "definitions"
+    directory.mkdir(exist_ok=True)
+    (directory / "things.py").write_text(DEFINITIONS)
+    return directory
+
+
+def test_every_type_comes_back_the_same_by_both_readers(online: Online) -> None:
+    online.push(row("types"))
+    online.push({"thing": "types", "event_timestamp": NOON, "price": 9.5}, view="other")
+    expected = {k: v for k, v in row().items() if k not in ("thing", "event_timestamp")} | {"price": 9.5}
+    assert online.known("types") == expected
+    assert online.served("types") == (expected, [None, None])
+    assert {k: type(v) for k, v in online.served("types")[0].items()} == {k: type(v) for k, v in expected.items()}
+
+
+def test_nulls_of_every_type(online: Online) -> None:
+    nothing = dict.fromkeys(FEATURES["things"])
+    online.push(row("nulls"))
+    online.push(row("nulls", 1, **nothing), row("some", 1, count=None))
+    assert online.known("nulls") == {**nothing, "price": None}
+    assert online.served("nulls", 1) == (nothing, [None, "missing"])
+    assert online.served("some", 1)[0] == {k: v for k, v in row().items() if k in nothing} | {"count": None}
+
+
+def test_an_unknown_key_is_missing(online: Online) -> None:
+    for thing in ("never seen", "", "it's\u00fc\u4e16"):
+        assert online.served(thing) == ({}, ["missing", "missing"])
+        assert set(online.known(thing).values()) == {None}
+
+
+def test_the_newest_wins_whatever_the_order(online: Online) -> None:
+    online.push(row("n", 1, count=1), row("n", 3, count=3), row("n", 2, count=2))
+    online.push(row("n", 2.5, count=25))
+    assert online.known("n")["count"] == online.served("n", 3)[0]["count"] == 3
+    online.push(row("n", 3, count=33))  # a correction of the same moment
+    assert online.known("n")["count"] == online.served("n", 3)[0]["count"] == 33
+    online.push(row("n", 4, count=4))
+    assert online.known("n")["count"] == online.served("n", 4)[0]["count"] == 4
+
+
+def test_views_of_one_key_have_times_of_their_own(online: Online) -> None:
+    online.push(row("v", 5))
+    online.push({"thing": "v", "event_timestamp": NOON, "price": 1.0}, view="other")
+    assert online.served("v", 5)[0]["price"] == 1.0
+
+
+def test_what_is_older_than_the_ttl_is_stale(online: Online) -> None:
+    online.push(row("s", 0))
+    online.push({"thing": "s", "event_timestamp": NOON, "price": 1.0}, view="other")
+    assert online.served("s", 2)[1] == [None, None]
+    assert online.served("s", 2.01) == ({"price": 1.0}, ["stale", None])
+    assert online.known("s", 2)["count"] == 7
+    assert online.known("s", 2.01) == {**dict.fromkeys(FEATURES["things"]), "price": 1.0}
+
+
+def test_writers_at_once_leave_the_newest(online: Online) -> None:
+    stores = [online.opened() for _ in range(3)]
+    failures: list[Exception] = []
+
+    def write(number: int) -> None:
+        try:
+            for hour in range(number, 30, 3):
+                rows = [row(f"c{n}", hour, count=hour) for n in range(20)]
+                stores[number].push("things", pd.DataFrame(rows))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert {online.served(f"c{n}", 29)[0]["count"] for n in range(20)} == {29}
+
+
+def test_a_reader_sees_what_is_written_later(online: Online) -> None:
+    reader = online.reader()
+    for hour in (1, 2):
+        online.push(row("live", hour, count=hour))
+        reader.fetch({("things", "live")})
+        assert reader.lookup("things", "live", NOON.timestamp())[0]["count"] == hour
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_restart_loses_nothing(kind: str, tmp_path: Path) -> None:
+    with running(kind, tmp_path) as settings:
+        Online(settings, written(tmp_path)).push(row("r"))
+    with running(kind, tmp_path) as settings:
+        again = Online(settings, written(tmp_path))
+        assert again.served("r")[0]["count"] == again.known("r")["count"] == 7
+
+
+def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path) -> None:
+    with running("redis", tmp_path) as settings:
+        online = Online(settings, written(tmp_path))
+        online.push(row("away"))
+        reader = online.reader(seconds=0.2)
+        reader.fetch({("things", "away")})
+        assert reader.lookup("things", "away", NOON.timestamp())[1] is None
+    asked: list[set] = []
+    read = reader._store.read
+    reader._store.read = lambda wanted: asked.append(wanted) or read(wanted)
+    for _ in range(50):
+        reader.fetch({("things", "away")})
+        assert reader.lookup("things", "away", NOON.timestamp()) == ({}, "unavailable")
+    assert len(asked) < 50
+
+    def back() -> bool:
+        reader.fetch({("things", "away")})
+        return reader.lookup("things", "away", NOON.timestamp())[1] is None
+
+    with running_redis(tmp_path, settings.redis_port):
+        wait_until(back, "the reader finding Redis again")
+        assert reader.lookup("things", "away", NOON.timestamp())[0]["count"] == 7
