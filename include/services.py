@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 from pydantic import ValidationError
 
-from include.contracts import Figure, GateResult, ReleaseRef, RetrainPlan, RolloutState, SnapshotRef, Verdict
+from include.contracts import (
+    Figure,
+    GateResult,
+    Reconciliation,
+    ReleaseRef,
+    RetrainPlan,
+    RolloutState,
+    SnapshotRef,
+    Verdict,
+)
 from include.errors import MissingPeriodError, NotFoundError, SettingsError, SpecError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
 from include.settings import Settings, load_settings, resolve
 from include.usecase import UseCase, load_usecase, usecase_names
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
+    from include.adapters.event_stream import RedisEventStream
     from include.adapters.export_files import ExportFiles
     from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
@@ -133,6 +143,11 @@ class Services:
         categorical = {f.name for f in spec.features if f.kind == "categorical"}
         return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time, categorical)
 
+    def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
+        from include.adapters.event_stream import RedisEventStream
+
+        return RedisEventStream(self.settings.redis_address, spec.name, view, self.settings.stream_backlog)
+
     # -- privacy
     @cached_property
     def pseudonym_keys(self) -> "KeyRing | None":
@@ -192,6 +207,11 @@ class Services:
 
     def figures(self, spec: UseCase) -> list[Figure]:
         return [Figure.model_validate(row) for row in self._rows(spec, "figures")]
+
+    def reconciliations(self, spec: UseCase) -> list[Reconciliation]:
+        from include.data import reconciliation
+
+        return reconciliation.results(spec, self.lake)
 
     def decisions(self, spec: UseCase) -> list[RetrainPlan]:
         records = [RetrainPlan.model_validate_json(row["record"]) for row in self._rows(spec, "decisions")]

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, description="MLflow tracking server")
     prometheus_port: int = Field(default=9090, description="Prometheus")
     exporter_port: int = Field(default=9108, description="Moebius metrics exporter")
+    stream_port: int = Field(default=9109, description="metrics of the stream consumer")
+    stream_backlog: int = Field(default=10_000, ge=1, description="unprocessed events at which producers wait")
+    stream_batch: int = Field(default=500, ge=1, description="events that the stream consumer takes at once")
+    stream_claim_seconds: float = Field(
+        default=5.0, gt=0, description="after so long in silence a stream consumer's events go to another"
+    )
     triton_http_port: int = Field(default=8000, description="Triton HTTP")
     triton_grpc_port: int = Field(default=8001, description="Triton gRPC")
     triton_metrics_port: int = Field(default=8002, description="Triton metrics")

@@ -101,13 +101,16 @@ class StreamSpec(Part):
     """Events that keep a feature view current between two batch runs.
 
     An event is one raw row of ``source``; ``id`` are the fields that make it unique, ``key`` the fields whose
-    events must be seen together, for ``window_hours`` back.
+    events must be seen together, for ``window_hours`` back. An event that is more than ``late_hours`` older than
+    the newest of its key is left to the batch. It is published ``published_after_hours`` after its time.
     """
 
     source: Name
     id: list[str] = Field(min_length=1)
     key: list[str] = Field(min_length=1)
     window_hours: int = Field(ge=0)
+    late_hours: int = Field(default=24, ge=0)
+    published_after_hours: float = Field(default=0, ge=0)
 
 
 class EntitySpec(Part):
@@ -340,6 +343,8 @@ class UseCase(Part):
             raise ValueError(f"streams keep the views {missing} current; there are {sorted(self.feature_views)}")
         if missing := [s.source for s in self.streams.values() if s.source not in self.sources]:
             raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
+        for view, stream in self.streams.items():
+            self._streamable(view, stream, self.sources[stream.source])
         self._treatable()
         if self.privacy.subject not in (None, *self.entities):
             raise ValueError(
@@ -377,6 +382,14 @@ class UseCase(Part):
             if missing := [c for c in columns if c not in self.sources[source].columns]:
                 known = sorted(self.sources[source].columns)
                 raise ValueError(f"hand_over.sample.{source} names the columns {missing}; it has {known}")
+
+    def _streamable(self, view: str, stream: StreamSpec, source: Source) -> None:
+        if source.time is None:
+            raise ValueError(f"streams.{view}: its source {stream.source!r} needs a 'time' column")
+        if missing := sorted({*stream.id, *stream.key} - set(source.columns)):
+            raise ValueError(
+                f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
+            )
 
     @property
     def views(self) -> list[str]:

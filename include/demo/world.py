@@ -3,30 +3,70 @@
 import queue
 import threading
 import time
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib import import_module
+from typing import Any, Self
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 
+from include.adapters.event_stream import RedisEventStream
 from include.adapters.model_server import TritonServer
 from include.contracts import Period
 from include.data import ingestion
-from include.errors import MissingPeriodError, MoebiusError
+from include.data.streaming import as_events
+from include.errors import MoebiusError
 from include.services import Services
 from include.usecase import UseCase
 
 CLIENTS = 2
 
 
+def raw_tables(spec: UseCase, services: Services, period: Period) -> dict[str, pa.Table]:
+    """The raw tables of a month, as the data pipeline collects them."""
+    return ingestion.tables(spec, period, services.landing(spec), services.connector)
+
+
+@dataclass
+class Feed:
+    """The events of a month on one stream, each published when its time has come."""
+
+    stream: RedisEventStream
+    events: list[dict[str, Any]]
+    due: list[datetime]
+    sent: int = 0
+
+    @classmethod
+    def of(cls, spec: UseCase, services: Services, view: str, period: Period) -> Self:
+        """Events from where the stream has come to; at its very first, hours before the month fill its windows."""
+        of, stream = spec.streams[view], services.event_stream(spec, view)
+        source = spec.sources[of.source]
+        column, delay = str(source.time), timedelta(hours=of.published_after_hours)
+        events = as_events(source, raw_tables(spec, services, period)[of.source].to_pandas())
+        begin = datetime.fromisoformat(events[0][column]) - 2 * timedelta(hours=of.window_hours)
+        if period.key > spec.periods.first:
+            events = as_events(source, raw_tables(spec, services, period.shift(-1))[of.source].to_pandas()) + events
+        after = max(begin, stream.newest() or begin)
+        timed = [(datetime.fromisoformat(event[column]), event) for event in events]
+        timed = [(moment, event) for moment, event in timed if moment >= after]
+        return cls(stream, [event for _, event in timed], [moment + delay for moment, _ in timed])
+
+    def publish(self, hour: pd.Timestamp) -> None:
+        upto = bisect_right(self.due, hour)
+        self.stream.publish(self.events[self.sent : upto])
+        self.sent = upto
+
+
 @dataclass
 class Traffic:
     """One month of live requests, in the order of event time.
 
-    Before the events of an hour are sent, the feature rows known by then are pushed into the online store,
-    as a streaming feed would. ``rate`` (requests per second) may be changed while it runs; None is full speed.
+    Before the requests of an hour are sent, the events published by then are on their streams and the consumer is
+    done with them. ``rate`` (requests per second) may be changed while it runs; None is full speed.
     """
 
     spec: UseCase
@@ -40,13 +80,13 @@ class Traffic:
     seconds: float = 0.0
     answers: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _held: tuple[str, pd.DataFrame] | None = None
     _due: float = 0.0
 
     def run(self) -> None:
         """Send the month."""
         begun = time.monotonic()
-        events, feed = self._events(), self._feed()
+        events = self._events()
+        feeds = [Feed.of(self.spec, self.services, view, self.period) for view in self.spec.streams]
         self.total = len(events)
         work: queue.Queue = queue.Queue(maxsize=64)
         clients = [threading.Thread(target=self._client, args=(work,), daemon=True) for _ in range(CLIENTS)]
@@ -54,7 +94,7 @@ class Traffic:
             client.start()
         for hour, rows in events.groupby(events[self.spec.event.time].dt.floor("h"), sort=True):
             work.join()  # requests of an hour see the features of that hour, not of the next
-            self._push(feed, hour)
+            self._push(feeds, hour)
             for row in rows.to_dict("records"):
                 self._pace()
                 work.put(row)
@@ -64,39 +104,20 @@ class Traffic:
             client.join()
         self.seconds += time.monotonic() - begun
 
-    def _cleaned(self, period: Period) -> dict[str, ibis.Table]:
-        raw = ingestion.tables(self.spec, period, self.services.landing(self.spec), self.services.connector)
-        expressions = import_module(f"include.usecases.{self.spec.name}.features")
-        return expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})
-
-    def _before(self) -> dict[str, ibis.Table]:
-        try:
-            return self._cleaned(self.period.shift(-1))
-        except MissingPeriodError:
-            return {}  # the first month has nothing to look back to
-
     def _events(self) -> pd.DataFrame:
-        events = self._cleaned(self.period)["events"].to_pandas()
+        raw = raw_tables(self.spec, self.services, self.period)
+        expressions = import_module(f"include.usecases.{self.spec.name}.features")
+        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=self.period.start.month)
         return events.sort_values(self.spec.event.time)
 
-    def _feed(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """(view, rows of one hour) in time order; empty when the use case streams nothing."""
-        features = import_module(f"include.usecases.{self.spec.name}.features")
-        live = features.live_rows(self._cleaned(self.period), self._before())
-        for view, rows in live.items():
-            for _, hour in rows.groupby("event_timestamp", sort=True):
-                yield view, hour
-
-    def _push(self, feed: Iterator[tuple[str, pd.DataFrame]], hour: pd.Timestamp) -> None:
-        """Everything the feed knows by the hour; the first row after it is held back for the next call."""
-        while held := self._held or next(feed, None):
-            self._held = held
-            if held[1]["event_timestamp"].iloc[0] > hour:
-                return
-            self.services.feature_store.push(*held)
-            self._held = None
+    def _push(self, feeds: list[Feed], hour: pd.Timestamp) -> None:
+        """Everything that is published by the hour, and wait until its features are online."""
+        for feed in feeds:
+            feed.publish(hour)
+        for feed in feeds:
+            feed.stream.await_done()
 
     def _client(self, work: queue.Queue) -> None:
         server = self.services.model_server(self.spec)

@@ -10,6 +10,7 @@ from include.platform import state
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
 from include.platform.servers import (
+    consumer_service,
     exporter_service,
     mlflow_service,
     prometheus_service,
@@ -22,7 +23,7 @@ MIB = 1024 * 1024
 
 
 class Platform:
-    """Redis, MLflow, Triton, the metrics exporter, Prometheus and Airflow on one machine.
+    """Redis, MLflow, Triton, the metrics exporter, the stream consumer, Prometheus and Airflow on one machine.
 
     ``up`` is idempotent: what runs already is left alone.
     """
@@ -40,6 +41,7 @@ class Platform:
             mlflow_service(settings),
             triton_service(settings),
             exporter_service(settings),
+            consumer_service(settings),
             prometheus_service(settings),
             airflow_service(settings),
         ]

@@ -1,4 +1,4 @@
-"""How MLflow, Triton, the exporter and Prometheus are started; each adapter knows its own server."""
+"""How each service of the platform but Airflow is started; an adapter knows its own server."""
 
 import sys
 
@@ -62,6 +62,19 @@ def exporter_service(settings: Settings) -> Service:
         ports={"exporter_port": settings.exporter_port},
         ready=lambda: _answers(f"http://{settings.host}:{settings.exporter_port}/metrics"),
         address=f"http://{settings.host}:{settings.exporter_port}/metrics",
+        cwd=ROOT,
+    )
+
+
+def consumer_service(settings: Settings) -> Service:
+    address = f"http://{settings.host}:{settings.stream_port}/metrics"
+    return Service(
+        name="consumer",
+        argv=[sys.executable, "-m", "include.platform.consumer"],
+        env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
+        ports={"stream_port": settings.stream_port},
+        ready=lambda: _answers(address),
+        address=address,
         cwd=ROOT,
     )
 

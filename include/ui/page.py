@@ -44,6 +44,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
         "decisions": services.decisions(spec),
         "gates": services.gate_results(spec),
         "quarantine": _held(services.quarantined_rows(spec)),
+        "reconciliations": services.reconciliations(spec),
         "releases": services.releases.all(spec.name),
     }
 

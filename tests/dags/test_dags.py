@@ -22,6 +22,8 @@ FAMILIES = {
     "hand_over",
     "take_in",
     "export",
+    "stream_reconciliation",
+    "dead_letters",
 }
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from include.adapters import redis_server
 from include.contracts import write_atomically
 from include.deployment import rollout
 from include.errors import DataError, DeploymentError, ServiceError
@@ -20,6 +21,7 @@ from tests.integration.pipeline_fixtures import (
     serving,
     wait_until,
 )
+from tests.integration.redis_fixtures import running_redis
 
 pytestmark = pytest.mark.integration
 __all__ = ["bare_serving", "serving"]

@@ -7,7 +7,6 @@ published when the hour is over, so it is known one hour after its ``observed_at
 from pathlib import Path
 
 import ibis
-import pandas as pd
 
 from include.contracts import Period
 from include.usecase import UseCase, load_usecase
@@ -45,16 +44,6 @@ def build(
         "airport_weather": _airport_weather(tables["weather"], earlier),
         "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start).cast(UTC)),
     }
-
-
-def live_rows(tables: dict[str, ibis.Table], history: dict[str, ibis.Table] | None = None) -> dict[str, pd.DataFrame]:
-    """View → rows of a month in the order in which they become known, for a replay hour by hour.
-
-    ``tables`` and ``history`` are what ``build`` takes. The same expressions as the batch: windows look back
-    only, so the month at once gives what each hour would.
-    """
-    rows = _airport_weather(tables["weather"], (history or {}).get("weather"))
-    return {"airport_weather": rows.order_by("event_timestamp", "origin").to_pandas()}
 
 
 def _events(flights: ibis.Table) -> ibis.Table:

@@ -106,15 +106,6 @@ def test_windows_are_what_a_loop_computes(observed: dict[int, tuple[float | None
         assert row.visib_min_3h == min(sight) if sight else np.isnan(row.visib_min_3h)
 
 
-def test_live_rows_are_the_batch_in_time_order() -> None:
-    now, before = weather("EWR", [26, 24, 25], pressure=[1002.0, 1000, 1001]), weather("EWR", [21], pressure=[990.0])
-    cleaned = [{"weather": features._weather(ibis.memtable(month))} for month in (now, before)]
-    live = features.live_rows(*cleaned)["airport_weather"]
-    pd.testing.assert_frame_equal(live, airport_weather(now, before))
-    assert live.event_timestamp.is_monotonic_increasing
-    assert live.pressure_change_3h[0] == 10.0
-
-
 def test_speed_is_distance_by_scheduled_hours() -> None:
     fields = {"distance": [600.0, 100.0, 50.0], "sched_dep_minute": [60, 1430, 5], "sched_arr_minute": [120, 50, 5]}
     speed = on_request({name: np.array(values, dtype=float) for name, values in fields.items()})["scheduled_speed"]

@@ -1,0 +1,57 @@
+"""# Dead letters
+
+Events that the stream consumer could not use lie on the dead-letter stream of their feature view, with the reason:
+they break the source's contract, their features cannot be computed, or consumers ended while they worked on them.
+
+**Runs** by hand: *replay* puts all of them back onto the stream, when what was wrong is mended; *drop* deletes
+them. What is still unusable comes back here.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `settle` with `NotFoundError` | the use case has no such stream | the message names the streams there are |
+| `settle` with `ServiceError` | Redis did not answer | `make status`; clear the task: what was put back is not put back again |
+"""
+
+from airflow.sdk import Param, get_current_context
+
+from include.orchestration.dags import moebius_dag, step, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step()
+    def settle() -> int:
+        from include.loop.dead_letters import settle
+        from include.services import services
+
+        asked = get_current_context()["params"]
+        return settle(spec, services(), asked["view"], asked["choice"])
+
+    settle()
+
+
+for usecase in usecases():
+    if usecase.streams:
+        views = sorted(usecase.streams)
+        with moebius_dag(
+            usecase,
+            __file__,
+            arc="ops",
+            component="data",
+            doc=__doc__,
+            params={
+                "view": Param(
+                    views[0], type="string", enum=views, title="Stream", description="The feature view it feeds."
+                ),
+                "choice": Param(
+                    "replay",
+                    type="string",
+                    enum=["replay", "drop"],
+                    title="What to do",
+                    description="replay: back onto the stream; drop: delete for good.",
+                ),
+            },
+        ):
+            build(usecase)

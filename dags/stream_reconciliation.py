@@ -1,0 +1,54 @@
+"""# Stream reconciliation
+
+Compares the feature rows that the speed layer pushed from the event streams with the batch's rows of the same
+month: equal, differing (per feature, with the largest difference), pushed only, in the batch only. The batch is
+right: its rows have already replaced the pushed ones.
+
+**Runs** when a month's features are published, or by hand with a month.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `reconcile` with `ServiceError` | Redis did not answer | `make status`; the task retries by itself |
+| `reconcile` with `NotFoundError` | the month is not published | run the data pipeline for it |
+
+Differences do not fail it; they are on the Moebius page, in the task's log and in the metric
+`moebius_stream_reconciled_rows`. *Pushed only* or *differing*: an event was wrong, or the source was corrected later.
+*In the batch only*: events never came, came too late, or are dead letters (see the DAG `dead_letters`).
+"""
+
+from airflow.sdk import PartitionedAssetTimetable
+
+from include.orchestration import assets
+from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step(inlets=[assets.features(spec.name)])
+    def reconcile() -> list[dict]:
+        from include.loop.stream_reconciliation import reconcile
+        from include.services import services
+
+        return [one.json_dict() for one in reconcile(spec, services(), run_period())]
+
+    reconcile()
+
+
+for usecase in usecases():
+    if usecase.streams:
+        with moebius_dag(
+            usecase,
+            __file__,
+            arc="dev",
+            component="data",
+            doc=__doc__,
+            schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
+            params={
+                "period": text_param(
+                    None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+                )
+            },
+        ):
+            build(usecase)

@@ -1,0 +1,256 @@
+"""Events of one feature view on a Redis stream, and what the speed layer remembers (fulfils ports.EventStream).
+
+Below ``moebius:<usecase>:<view>:``
+
+| key | is |
+|---|---|
+| ``events`` | the stream; an entry that is done is deleted, so its length is the consumers' backlog |
+| ``dead`` | the dead-letter stream: the event, the reason, the place it had |
+| ``windows`` | hash: key of the events → StreamWindow |
+| ``pushed:<month>`` | hash: row id → the feature row last pushed; a hash, so that a repetition doubles nothing |
+
+Everything that finishing a batch changes is one MULTI/EXEC under WATCH of the stream's ``turn``: a consumer that
+dies leaves all of it or nothing, and of two that change the same windows the second decides again.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from include.contracts import DeadLetter, StreamChange, StreamEntry, StreamWindow
+from include.errors import ServiceError
+
+GROUP = "speed-layer"
+POLL_SECONDS = 0.002
+PART = 500
+"""Events that are sent to Redis in one go."""
+
+SHRINK = 4
+"""A batch that outlived its consumer comes back in pieces so many times smaller, until one event stands alone."""
+
+FINISH = """
+for i = 1, #ARGV, 3 do
+  if redis.call('XACK', KEYS[1], KEYS[3], ARGV[i]) == 1 then
+    if ARGV[i + 1] ~= '' then
+      redis.call('XADD', KEYS[2], '*', 'event', ARGV[i + 2], 'reason', ARGV[i + 1], 'entry', ARGV[i])
+    end
+    redis.call('XDEL', KEYS[1], ARGV[i])
+  end
+end
+"""
+"""Acknowledge, and bury what is dead: only what nobody has finished before."""
+
+REPLAY = """
+if redis.call('XDEL', KEYS[2], ARGV[1]) == 1 then
+  redis.call('XADD', KEYS[1], '*', 'event', ARGV[2])
+  return 1
+end
+return 0
+"""
+
+
+class RedisEventStream:
+    """One stream; ``limit`` is the backlog at which producers wait."""
+
+    def __init__(self, url: str, usecase: str, view: str, limit: int = 10_000) -> None:
+        self._url, self._limit = url, limit
+        self._prefix = f"moebius:{usecase}:{view}"
+        self._events, self._dead = f"{self._prefix}:events", f"{self._prefix}:dead"
+        self._windows, self._turn = f"{self._prefix}:windows", f"{self._prefix}:turn"
+        self._client = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=10,
+            socket_connect_timeout=5,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def open(self) -> None:
+        """Make the stream and its consumer group unless they are there; raises ServiceError."""
+        with self._answering():
+            try:
+                self._client.xgroup_create(self._events, GROUP, id="0", mkstream=True)
+            except redis.ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    def publish(self, events: Sequence[Mapping[str, Any]], patience: float = 60.0) -> None:
+        """Append events, in order; waits while the backlog is at its limit.
+
+        Raises
+        ------
+        ServiceError
+            Redis is away, or the backlog stayed at its limit for ``patience`` seconds.
+        """
+        sent = 0
+        while sent < len(events):
+            part = events[sent : sent + self._await_room(patience, len(events) - sent)]
+            with self._answering(), self._client.pipeline(transaction=False) as pipe:
+                for event in part:
+                    pipe.xadd(self._events, {"event": json.dumps(event)})
+                pipe.execute()
+            sent += len(part)
+
+    def _await_room(self, patience: float, waiting: int) -> int:
+        """How many events may be added now; at least one."""
+        deadline = time.monotonic() + patience
+        while (backlog := self.backlog()) >= self._limit:
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{self._events}: {backlog} events are not done (limit {self._limit}) and {waiting} wait to be "
+                    f"published for {patience:.0f} s: is the consumer running? see `make status`"
+                )
+            time.sleep(POLL_SECONDS)
+        return min(PART, self._limit - backlog)
+
+    def backlog(self) -> int:
+        """Events that are not done: waiting, or being worked on."""
+        with self._answering():
+            return int(cast(int, self._client.xlen(self._events)))
+
+    def await_done(self, patience: float = 60.0) -> None:
+        """Until every event is done; raises ServiceError when nothing moves for ``patience`` seconds."""
+        least, deadline = self.backlog(), time.monotonic() + patience
+        while backlog := self.backlog():
+            if backlog < least:
+                least, deadline = backlog, time.monotonic() + patience
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{self._events}: {backlog} events are not done and nothing moved for {patience:.0f} s: is the "
+                    "consumer running? see `make status`"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def take(self, consumer: str, count: int, wait_seconds: float) -> list[StreamEntry]:
+        """New events, for this consumer alone; [] when none came in time."""
+        with self._answering():
+            found: Any = self._client.xreadgroup(
+                GROUP, consumer, {self._events: ">"}, count=count, block=max(1, round(wait_seconds * 1000))
+            )
+        return [StreamEntry(id=i, text=fields["event"]) for _, entries in found or [] for i, fields in entries]
+
+    def reclaim(self, consumer: str, count: int, idle_seconds: float) -> list[StreamEntry]:
+        """Events whose consumer was silent for so long; fewer at once the more consumers died of them."""
+        idle = round(idle_seconds * 1000)
+        with self._answering():
+            pending: Any = self._client.xpending_range(self._events, GROUP, "-", "+", count, idle=idle)
+            if not pending:
+                return []
+            handed_out = {p["message_id"]: p["times_delivered"] for p in pending}
+            pieces = SHRINK ** (max(handed_out.values()) - 1)
+            claimed: Any = self._client.xautoclaim(
+                self._events, GROUP, consumer, idle, start_id=next(iter(handed_out)), count=max(1, count // pieces)
+            )
+        return [StreamEntry(id=i, text=f["event"], deliveries=handed_out.get(i, 1) + 1) for i, f in claimed[1]]
+
+    def hold(self, consumer: str, entries: Sequence[StreamEntry]) -> None:
+        """Say that these are still being worked on: the time of silence starts anew."""
+        with self._answering():
+            self._client.xclaim(self._events, GROUP, consumer, 0, [e.id for e in entries], justid=True)
+
+    def leave(self, consumer: str) -> None:
+        """Take a consumer that has finished everything off the group's list."""
+        with self._answering():
+            known: Any = self._client.xinfo_consumers(self._events, GROUP)
+            if any(c["name"] == consumer and not c["pending"] for c in known):
+                self._client.xgroup_delconsumer(self._events, GROUP, consumer)
+
+    def commit(
+        self,
+        entries: Sequence[StreamEntry],
+        dead: Mapping[str, str],
+        keys: Sequence[str],
+        decide: Callable[[dict[str, StreamWindow]], StreamChange],
+    ) -> StreamChange:
+        """Finish these entries in one step: windows and rows as ``decide`` says, acknowledged, the dead buried."""
+        with self._answering(), self._client.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(self._turn)
+                    change = decide(self._read(pipe, keys))
+                    pipe.multi()
+                    self._write(pipe, change)
+                    self._finish(pipe, entries, dead)
+                    pipe.execute()
+                    return change
+                except redis.WatchError:
+                    pipe.reset()
+
+    def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
+        found = pipe.hmget(self._windows, list(keys)) if keys else []
+        return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, found, strict=True) if text}
+
+    def _write(self, pipe: Any, change: StreamChange) -> None:
+        if change.windows:
+            pipe.incr(self._turn)
+            pipe.hset(self._windows, mapping={k: w.model_dump_json() for k, w in change.windows.items()})
+        for month, rows in change.rows.items():
+            pipe.hset(f"{self._prefix}:pushed:{month}", mapping=rows)
+
+    def _finish(self, pipe: Any, entries: Sequence[StreamEntry], dead: Mapping[str, str]) -> None:
+        words = [word for e in entries for word in (e.id, dead.get(e.id, ""), e.text if e.id in dead else "")]
+        pipe.eval(FINISH, 3, self._events, self._dead, GROUP, *words)
+
+    def pushed(self, months: Sequence[str]) -> list[str]:
+        """JSON of every feature row that was pushed for these months (UTC)."""
+        with self._answering():
+            found: list[Any] = [self._client.hvals(f"{self._prefix}:pushed:{month}") for month in months]
+        return [row for rows in found for row in rows]
+
+    def forget(self, before: str) -> None:
+        """Drop what was pushed for months before this one."""
+        with self._answering():
+            for name in list(self._client.scan_iter(f"{self._prefix}:pushed:*")):
+                if name.rsplit(":", 1)[1] < before:
+                    self._client.delete(name)
+
+    def newest(self) -> datetime | None:
+        """The newest event time that was processed; None before the first."""
+        with self._answering():
+            found: Any = self._client.hvals(self._windows)
+        times = [StreamWindow.model_validate_json(text).newest for text in found]
+        return datetime.fromtimestamp(max(times), UTC) if times else None
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Everything that was put aside, oldest first."""
+        with self._answering():
+            found: Any = self._client.xrange(self._dead)
+        return [DeadLetter(id=i, reason=f["reason"], text=f["event"]) for i, f in found]
+
+    def dead_count(self) -> int:
+        with self._answering():
+            return int(cast(int, self._client.xlen(self._dead)))
+
+    def replay(self) -> int:
+        """Put every dead letter back onto the stream, each in one step; how many."""
+        letters = self.dead_letters()
+        with self._answering():
+            moved: list[Any] = [
+                self._client.eval(REPLAY, 2, self._events, self._dead, one.id, one.text) for one in letters
+            ]
+        return sum(map(int, moved))
+
+    def drop_dead(self) -> int:
+        """Delete every dead letter; how many."""
+        letters = [one.id for one in self.dead_letters()]
+        with self._answering():
+            return int(cast(int, self._client.xdel(self._dead, *letters))) if letters else 0
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise ServiceError(
+                f"Redis at {self._url.rsplit('@', 1)[-1]} did not do it: {type(error).__name__}; see `make status`"
+            ) from error

@@ -1,0 +1,24 @@
+"""Dead letters of the streams: put back, or deleted."""
+
+import logging
+from collections import Counter
+
+from include.data import streaming
+from include.errors import NotFoundError
+from include.services import Services
+from include.usecase import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def settle(spec: UseCase, services: Services, view: str, choice: streaming.Choice) -> int:
+    """Replay or drop the dead letters of one stream; how many. The log says why they were there.
+
+    Raises NotFoundError when the use case streams no such view.
+    """
+    if view not in spec.streams:
+        raise NotFoundError(f"{spec.name} has no stream {view!r}; it has {sorted(spec.streams)}")
+    stream = services.event_stream(spec, view)
+    for reason, count in Counter(letter.reason for letter in stream.dead_letters()).most_common():
+        log.info("%d events: %s", count, reason)
+    return streaming.settle_dead_letters(stream, choice)

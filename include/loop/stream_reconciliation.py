@@ -1,0 +1,17 @@
+"""What the speed layer pushed in a month, against the batch that corrects it."""
+
+from include.contracts import Period, Reconciliation
+from include.data import reconciliation
+from include.services import Services
+from include.usecase import UseCase
+
+
+def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:
+    """Compare every stream's view, record the result, and let go of rows that are long reconciled."""
+    streams = {view: services.event_stream(spec, view) for view in spec.streams}
+    snapshots = services.snapshots(spec)
+    found = [reconciliation.reconcile(spec, v, period, snapshots, s, services.lake) for v, s in streams.items()]
+    reconciliation.record(spec, period, found, services.lake)
+    for stream in streams.values():
+        stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS).key)
+    return found
