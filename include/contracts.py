@@ -392,10 +392,15 @@ class KeptEvent(Record):
 
 
 class StreamWindow(Record):
-    """The events of one key that its features look at, by event id; ``since`` is the first time ever seen."""
+    """The events of one key that its features look at, by event id.
+
+    Times are epoch seconds: ``since`` the first ever seen, ``newest`` the last, ``settled`` the last among the events
+    that were published before the oldest unfinished one: what is late is told by the order of publication alone.
+    """
 
     since: float
     newest: float
+    settled: float | None = None
     events: dict[str, KeptEvent]
 
 

@@ -211,12 +211,12 @@ class EventStream(Protocol):
         entries: Sequence[StreamEntry],
         dead: Mapping[str, str],
         keys: Sequence[str],
-        decide: Callable[[dict[str, StreamWindow]], StreamChange],
+        decide: Callable[[dict[str, StreamWindow], str], StreamChange],
     ) -> StreamChange:
         """Finish these entries: what ``decide`` says of the keys' windows, in one step, or nothing.
 
-        ``dead`` maps entries to the reason why they are put aside. ``decide`` is asked again when
-        another consumer changed a window meanwhile.
+        ``dead`` maps entries to the reason why they are put aside. ``decide`` gets the windows and the place of
+        the oldest unfinished event; it is asked again when another consumer changed a window meanwhile.
         """
 
     def pushed(self, months: Sequence[str]) -> list[str]:

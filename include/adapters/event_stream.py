@@ -170,14 +170,14 @@ class RedisEventStream:
         entries: Sequence[StreamEntry],
         dead: Mapping[str, str],
         keys: Sequence[str],
-        decide: Callable[[dict[str, StreamWindow]], StreamChange],
+        decide: Callable[[dict[str, StreamWindow], str], StreamChange],
     ) -> StreamChange:
         """Finish these entries in one step: windows and rows as ``decide`` says, acknowledged, the dead buried."""
         with self._answering(), self._client.pipeline() as pipe:
             while True:
                 try:
                     pipe.watch(self._turn)
-                    change = decide(self._read(pipe, keys))
+                    change = decide(self._read(pipe, keys), self._oldest(pipe))
                     pipe.multi()
                     self._write(pipe, change)
                     self._finish(pipe, entries, dead)
@@ -189,6 +189,11 @@ class RedisEventStream:
     def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
         found = pipe.hmget(self._windows, list(keys)) if keys else []
         return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, found, strict=True) if text}
+
+    def _oldest(self, pipe: Any) -> str:
+        """Place of the oldest unfinished event: what is finished is off the stream."""
+        found = pipe.xrange(self._events, count=1)
+        return str(found[0][0]) if found else "0-0"
 
     def _write(self, pipe: Any, change: StreamChange) -> None:
         if change.windows:

@@ -36,7 +36,7 @@ class StreamFeatures:
         arrow = _arrow(self._spec.sources[self._source])
         self._engine.register(self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(self._source + EARLIER, pa.Table.from_pylist(list(earlier), arrow))
-        return self._engine.sql(sql).df()
+        return self._engine.execute(sql).df()
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:

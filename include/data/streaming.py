@@ -119,23 +119,34 @@ class SpeedLayer:
         id_, key = (_name(fields, names) for names in (self.of.id, self.of.key))
         return Event(entry.id, id_, key, moment.timestamp(), _plain(fields))
 
-    def _decision(self, events: list[Event]) -> Callable[[dict[str, StreamWindow]], StreamChange]:
-        def decide(windows: dict[str, StreamWindow]) -> StreamChange:
+    def _decision(self, events: list[Event]) -> Callable[[dict[str, StreamWindow], str], StreamChange]:
+        def decide(windows: dict[str, StreamWindow], oldest: str) -> StreamChange:
             changed, touched, late = merge(windows, events, self.of.late_hours * 3600)
-            rows, records = self._computed(changed, touched)
+            due = {key: self._due(windows.get(key), window, touched[key]) for key, window in changed.items()}
+            rows, records = self._computed(changed, due)
             if len(rows):
                 self.store.push(self.view, rows)
             horizon = (self.of.window_hours + self.of.late_hours) * 3600
-            kept = {key: _trimmed(window, horizon) for key, window in changed.items()}
+            kept = {key: _trimmed(window, oldest, horizon) for key, window in changed.items()}
             return StreamChange(windows=kept, rows=records, late=late)
 
         return decide
 
+    def _due(self, before: StreamWindow | None, window: StreamWindow, touched: list[float]) -> set[float]:
+        """Times whose features change: those that look back to a touched time, or whose window has become full."""
+        reach, begun = self.of.window_hours * 3600, sorted(touched)
+        full = {one.time for one in window.events.values() if one.time - reach >= window.since}
+        return {
+            t
+            for t in full
+            if bisect_left(begun, t - reach) < bisect_right(begun, t) or (before and t - reach < before.since)
+        }
+
     def _computed(
-        self, windows: Mapping[str, StreamWindow], touched: Mapping[str, list[float]]
+        self, windows: Mapping[str, StreamWindow], due: Mapping[str, set[float]]
     ) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
-        """Rows of the touched hours and of the later ones whose window reaches back to them, and their records."""
-        wanted, earlier = self._needed(windows, touched)
+        """The rows of the due times, and their records."""
+        wanted, earlier = self._needed(windows, due)
         if not wanted:
             return pd.DataFrame(), {}
         month = datetime.fromtimestamp(max(one.time for one in wanted), UTC).strftime("%Y-%m")
@@ -147,14 +158,13 @@ class SpeedLayer:
             raise BrokenEventError(f"its features cannot be computed: {type(error).__name__}") from error
 
     def _needed(
-        self, windows: Mapping[str, StreamWindow], touched: Mapping[str, list[float]]
+        self, windows: Mapping[str, StreamWindow], due: Mapping[str, set[float]]
     ) -> tuple[list[KeptEvent], list[KeptEvent]]:
         reach, wanted, earlier = self.of.window_hours * 3600, list[KeptEvent](), list[KeptEvent]()
         for key, window in windows.items():
-            due = _reached(window, touched[key], reach)
-            first, last = min(due, default=0.0) - reach, max(due, default=-1.0)
+            first, last = min(due[key], default=0.0) - reach, max(due[key], default=-1.0)
             for one in window.events.values():
-                if one.time in due:
+                if one.time in due[key]:
                     wanted.append(one)
                 elif first <= one.time <= last:
                     earlier.append(one)
@@ -165,12 +175,12 @@ class SpeedLayer:
         return {c: datetime.fromisoformat(v) if c in times and v is not None else v for c, v in event.items()}
 
     def _records(self, rows: pd.DataFrame) -> dict[str, dict[str, str]]:
-        """Month → row id → JSON of the row; NaN is null."""
+        """Month → row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""
         found: dict[str, dict[str, str]] = {}
         for row in rows.to_dict("records"):
             moment = row[TIME].isoformat()
             plain = {str(name): None if pd.isna(v) else v for name, v in row.items()} | {TIME: moment}
-            found.setdefault(moment[:7], {})[f"{row[self.entity]}|{moment}"] = json.dumps(plain)
+            found.setdefault(moment[:7], {})[f"{row[self.entity]}|{moment}"] = json.dumps(plain, allow_nan=False)
         return found
 
 
@@ -209,6 +219,7 @@ def merge(
 ) -> tuple[dict[str, StreamWindow], dict[str, list[float]], int]:
     """Windows with the events in, the touched times per key, and how many events came too late for them.
 
+    Late is what is so much older than an event that was published, and settled, before it.
     Of two events with one id the one from the later place on the stream stays, whatever came first.
     """
     changed: dict[str, StreamWindow] = {}
@@ -216,7 +227,7 @@ def merge(
     late = 0
     for event in events:
         window = changed.get(event.key) or windows.get(event.key)
-        if window and event.time < window.newest - late_seconds:
+        if window and window.settled is not None and event.time < window.settled - late_seconds:
             late += 1
             continue
         changed[event.key] = _with(window, event)
@@ -234,20 +245,17 @@ def _with(window: StreamWindow | None, event: Event) -> StreamWindow:
     return StreamWindow(
         since=min(window.since, event.time),
         newest=max(window.newest, event.time),
+        settled=window.settled,
         events=window.events | {event.id: kept},
     )
 
 
-def _reached(window: StreamWindow, touched: list[float], reach: float) -> set[float]:
-    """Times whose features the touched times are part of; none before the key's first window is full."""
-    begun = sorted(touched)
-    times = {one.time for one in window.events.values() if one.time - reach >= window.since}
-    return {t for t in times if bisect_left(begun, t - reach) < bisect_right(begun, t)}
-
-
-def _trimmed(window: StreamWindow, horizon: float) -> StreamWindow:
-    kept = {i: one for i, one in window.events.items() if one.time >= window.newest - horizon}
-    return window.model_copy(update={"events": kept})
+def _trimmed(window: StreamWindow, oldest: str, horizon: float) -> StreamWindow:
+    """Without what no event that can still come looks at; ``oldest`` is the place of the oldest unfinished one."""
+    before = [one.time for one in window.events.values() if _place(one.entry) < _place(oldest)]
+    settled = max([*before, *([] if window.settled is None else [window.settled])], default=None)
+    kept = {i: one for i, one in window.events.items() if settled is None or one.time >= settled - horizon}
+    return window.model_copy(update={"events": kept, "settled": settled})
 
 
 def _place(entry: str) -> tuple[int, int]:

@@ -1,0 +1,339 @@
+"""The speed layer on a real Redis: kills and restarts lose and double nothing; the batch agrees, or it shows."""
+
+import json
+import multiprocessing
+import random
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pandas as pd
+import pytest
+
+from include.adapters import redis_server
+from include.adapters.event_stream import RedisEventStream
+from include.adapters.feature_store import FeastFeatureStore
+from include.contracts import Period, StreamChange, StreamEntry, StreamWindow
+from include.data import versioning
+from include.data.streaming import MAX_DELIVERIES, SpeedLayer, as_events
+from include.demo.world import Feed, raw_tables
+from include.errors import NotFoundError, ServiceError
+from include.loop import data_pipeline, dead_letters, stream_reconciliation
+from include.platform import consumer
+from include.services import Services
+from include.settings import Settings
+from include.usecase import load_usecase
+from include.usecases.flight_delay import features
+from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.redis_fixtures import redis_settings, running_redis  # noqa: F401
+
+pytestmark = pytest.mark.integration
+SPEC, VIEW = load_usecase("flight_delay"), "airport_weather"
+WINDOW = SPEC.streams[VIEW].window_hours
+FEBRUARY = Period(key="2013-02")
+MONTHS = ["2013-01", "2013-02", "2013-03"]
+
+
+def open_stream(settings: Settings, limit: int = 10_000) -> RedisEventStream:
+    stream = RedisEventStream(settings.redis_address, SPEC.name, VIEW, limit)
+    stream.open()
+    return stream
+
+
+@pytest.fixture
+def stream(redis_settings: Settings) -> Iterator[RedisEventStream]:  # noqa: F811
+    stream = open_stream(redis_settings)
+    yield stream
+    stream.close()
+
+
+@pytest.fixture(scope="module")
+def store_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("store")
+    FeastFeatureStore(Settings(home=home)).apply()
+    return home
+
+
+@pytest.fixture
+def layer(stream: RedisEventStream, store_home: Path) -> SpeedLayer:
+    return SpeedLayer(SPEC, VIEW, stream, FeastFeatureStore(Settings(home=store_home)))
+
+
+def drain(layer: SpeedLayer, stream: RedisEventStream) -> None:
+    while entries := stream.take("test", 500, 0.05):
+        layer.handle(entries)
+
+
+# -- the batch agrees, or it shows
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """January and February published, Redis running, nothing streamed yet."""
+    with running_redis(tmp_path_factory.mktemp("world")) as settings:
+        services = Services(settings)
+        services.feature_store.apply()
+        for month in (Period(key="2013-01"), FEBRUARY):
+            for step in (data_pipeline.collect, data_pipeline.build_features, data_pipeline.publish):
+                step(SPEC, services, month, month.key)
+        yield services
+
+
+def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_show(world: Services) -> None:
+    stream = world.event_stream(SPEC, VIEW)
+    stream.open()
+    layer = SpeedLayer(SPEC, VIEW, stream, world.feature_store)
+    feed = Feed.of(SPEC, world, VIEW, FEBRUARY)
+    for hour in pd.date_range("2013-02-01", "2013-03-03", freq="5D", tz="UTC"):
+        feed.publish(hour)
+        drain(layer, stream)
+    assert feed.sent == len(feed.events)
+
+    (clean,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
+    assert clean.equal == len(versioning.read(versioning.snapshot("2013-02", world.snapshots(SPEC)), VIEW, world.lake))
+    assert (clean.differing, clean.only_speed, clean.only_batch) == (0, 0, 0)
+
+    last = [e for e in feed.events if e["origin"] == "EWR"][-12:]
+    stream.publish([last[-1] | {"temp": last[-1]["temp"] + 2.5}])
+    drain(layer, stream)
+    (wrong,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
+    assert (wrong.equal, wrong.differing, wrong.features) == (clean.equal - 1, 1, {"temp": 1})
+    assert wrong.largest["temp"] == pytest.approx(2.5)
+    assert world.reconciliations(SPEC) == [wrong], "a repetition replaces the month's result"
+
+    surplus = pd.Timestamp(last[5]["time_hour"]) + pd.Timedelta(minutes=30)
+    stream.publish([last[5] | {"time_hour": surplus.isoformat()}])
+    drain(layer, stream)
+    (more,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
+    assert (more.only_speed, more.only_batch) == (1, 0)
+
+    stream._client.hdel(f"{stream._prefix}:pushed:2013-02", f"JFK|{pd.Timestamp('2013-02-10T05:00Z').isoformat()}")
+    (less,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
+    assert less.only_batch == 1
+    with pytest.raises(NotFoundError, match="2013-03 is not published"):
+        stream_reconciliation.reconcile(SPEC, world, Period(key="2013-03"))
+
+
+def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) -> None:
+    batch = versioning.read(versioning.snapshot("2013-02", world.snapshots(SPEC)), VIEW, world.lake).to_pandas()
+    newest = batch[batch.origin == "JFK"].sort_values("event_timestamp").iloc[-1]
+    (online,) = world.feature_store.online(SPEC.feature_service, [{"origin": "JFK", "tailnum": ""}])
+    assert {n: online[n] for n in features.READINGS if n in online} == {
+        n: None if pd.isna(newest[n]) else newest[n] for n in features.READINGS if n in online
+    }
+
+
+# -- kill -9
+
+
+def expected_rows(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows by the batch's expressions on all events at once, from the first full window on."""
+    raw = pd.DataFrame(events)
+    rows = features._airport_weather(features._weather(ibis.memtable(raw)), None).to_pandas()
+    since = raw.assign(t=pd.to_datetime(raw.time_hour)).groupby("origin").t.min()
+    rows = rows[rows.event_timestamp >= rows.origin.map(since) + pd.Timedelta(hours=WINDOW + 1)]
+    records = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows.to_dict("records")]
+    return {(r["origin"], r["event_timestamp"].isoformat()): r for r in records}
+
+
+def pushed_rows(stream: RedisEventStream) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = [json.loads(row) for row in stream.pushed(MONTHS)]
+    found = {(r["origin"], r["event_timestamp"]): r for r in rows}
+    assert len(found) == len(rows)
+    return {key: row | {"event_timestamp": pd.Timestamp(row["event_timestamp"])} for key, row in found.items()}
+
+
+PRELOADED = [
+    "feast.infra.online_stores.sqlite",
+    "feast.infra.passthrough_provider",
+    "feast.infra.registry.sql",
+    "include.adapters.asof_offline_store",
+    "include.adapters.event_stream",
+    "include.data.streaming",
+    "include.platform.consumer",
+]
+
+
+class Consumers:
+    """Real consumer processes, forked from a server that has the heavy imports already."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.killed = settings, 0
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+        self.running: list[Any] = []
+
+    def start(self) -> None:
+        process = self._context.Process(target=consumer.main, args=(self.settings,), daemon=True)
+        process.start()
+        self.running.append(process)
+
+    def kill(self, process: Any) -> None:
+        process.kill()
+        process.join()
+        self.running.remove(process)
+        self.killed += 1
+
+    def stop(self) -> None:
+        for process in self.running:
+            process.terminate()
+            process.join(20)
+            assert process.exitcode == 0, "a consumer that is asked to stop ends well"
+
+
+def test_killed_consumers_and_a_restarted_redis_lose_and_double_nothing(tmp_path: Path) -> None:
+    home = tmp_path
+    FeastFeatureStore(Settings(home=home)).apply()
+    raw = raw_tables(SPEC, Services(Settings(home=home)), FEBRUARY)
+    events = as_events(SPEC.sources["weather"], raw["weather"])[:420]
+    dice = random.Random(3)
+    port = free_port()
+    settings = Settings(home=home, redis_port=port, stream_port=0, stream_batch=15, stream_claim_seconds=0.4)
+    redis_server.directory(settings).mkdir()
+    start_redis = lambda: subprocess.Popen(redis_server.command(settings), stdout=subprocess.DEVNULL)  # noqa: E731
+    server = start_redis()
+    consumers = Consumers(settings)
+    try:
+        wait_until(lambda: redis_server.ready(settings), "Redis being ready")
+        stream = open_stream(settings)
+        consumers.start()
+        consumers.start()
+        for first in range(0, len(events), 70):
+            batch = events[first : first + 70]
+            stream.publish(batch + dice.sample(batch, 5))
+            before = stream.backlog()
+            wait_until(lambda b=before: stream.backlog() < b, "a consumer being at work")  # type: ignore[misc]
+            consumers.kill(dice.choice(consumers.running))
+            consumers.start()
+            if first == 210:
+                server.kill()
+                server.wait()
+                server = start_redis()
+                wait_until(lambda: redis_server.ready(settings), "Redis being back")
+        wait_until(lambda: stream.backlog() == 0, "every event being done", seconds=60)
+        consumers.stop()
+        assert consumers.killed == 6
+        assert stream.dead_letters() == []
+        assert pushed_rows(stream) == expected_rows(events)
+        stream.close()
+    finally:
+        for process in consumers.running:
+            process.kill()
+        server.terminate()
+        server.wait(timeout=20)
+
+
+# -- the stream itself
+
+
+def one(n: int) -> dict[str, int]:
+    return {"n": n}
+
+
+def finish(stream: RedisEventStream, entries: list[StreamEntry], dead: dict[str, str] | None = None) -> None:
+    stream.commit(entries, dead or {}, [], lambda *_: StreamChange())
+
+
+def test_producers_wait_while_the_consumer_is_behind(redis_settings: Settings) -> None:  # noqa: F811
+    stream, most = open_stream(redis_settings, limit=10), []
+    with pytest.raises(ServiceError, match=r"10 events are not done \(limit 10\) and 2 wait .* consumer running"):
+        stream.publish([one(n) for n in range(12)], patience=0.05)
+
+    def work() -> None:
+        done = 0
+        while done < 70:
+            most.append(stream.backlog())
+            entries = stream.take("worker", 4, 0.2)
+            finish(stream, entries)
+            done += len(entries)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    stream.publish([one(n) for n in range(100, 160)])
+    worker.join()
+    assert stream.backlog() == 0
+    assert max(most) <= 10
+    stream.close()
+
+
+def test_an_event_that_kills_its_consumers_ends_alone_and_aside(stream: RedisEventStream) -> None:
+    stream.publish([one(n) for n in range(40)])
+    deaths, handed = 0, stream.take("first", 40, 1)
+    while handed:
+        if any(e.deliveries > MAX_DELIVERIES for e in handed):
+            assert [e.text for e in handed] == [json.dumps(one(17))]
+            finish(stream, handed, {handed[0].id: "deadly"})
+        elif any(json.loads(e.text) == one(17) for e in handed):
+            deaths += 1
+        else:
+            finish(stream, handed)
+        wait_until(lambda: _idle(stream) or stream.backlog() == 0, "the silence of a dead consumer")
+        handed = stream.reclaim("next", 40, 0.01)
+    assert (deaths, stream.backlog()) == (MAX_DELIVERIES, 0)
+    assert [letter.text for letter in stream.dead_letters()] == [json.dumps(one(17))]
+
+
+def _idle(stream: RedisEventStream) -> bool:
+    return bool(stream._client.xpending_range(stream._events, "speed-layer", "-", "+", 1, idle=10))
+
+
+def test_a_live_consumer_keeps_what_it_holds(stream: RedisEventStream) -> None:
+    stream.publish([one(1)])
+    entries = stream.take("alive", 5, 1)
+    wait_until(lambda: _idle(stream), "some silence")
+    stream.hold("alive", entries)
+    assert stream.reclaim("other", 5, 5.0) == []
+
+
+def test_what_was_finished_twice_is_finished_once(stream: RedisEventStream) -> None:
+    stream.publish([one(1), one(2)])
+    entries = stream.take("slow", 5, 1)
+    wait_until(lambda: _idle(stream), "some silence")
+    assert [e.id for e in stream.reclaim("other", 5, 0.005)] == [e.id for e in entries]
+    for _ in range(2):
+        finish(stream, entries, {entries[0].id: "unusable"})
+    assert (stream.backlog(), len(stream.dead_letters())) == (0, 1)
+
+
+def test_of_two_that_change_a_window_the_second_decides_again(stream: RedisEventStream) -> None:
+    asked: Counter[str] = Counter()
+
+    def decide(who: str, meanwhile: Any = None) -> Any:
+        def inner(windows: dict[str, StreamWindow], _: str) -> StreamChange:
+            asked[who] += 1
+            if meanwhile and asked[who] == 1:
+                meanwhile()
+            since = windows["k"].since + 1 if "k" in windows else 0.0
+            return StreamChange(windows={"k": StreamWindow(since=since, newest=0, events={})})
+
+        return inner
+
+    other = lambda: stream.commit([], {}, ["k"], decide("other"))  # noqa: E731
+    change = stream.commit([], {}, ["k"], decide("mine", other))
+    assert asked == {"mine": 2, "other": 1}
+    assert change.windows["k"].since == 1
+
+
+def test_dead_letters_are_replayed_or_dropped(layer: SpeedLayer, redis_settings: Settings) -> None:  # noqa: F811
+    stream, services = layer.stream, Services(redis_settings)
+    stream.publish([{"origin": "EWR"}, one(2)])
+    drain(layer, stream)  # type: ignore[arg-type]
+    assert [letter.text for letter in stream.dead_letters()] == [json.dumps({"origin": "EWR"}), json.dumps(one(2))]
+    assert dead_letters.settle(SPEC, services, VIEW, "replay") == 2
+    assert (stream.backlog(), stream.dead_letters()) == (2, [])
+    drain(layer, stream)  # type: ignore[arg-type]
+    assert dead_letters.settle(SPEC, services, VIEW, "drop") == 2
+    assert (stream.backlog(), stream.dead_letters()) == (0, [])
+    with pytest.raises(NotFoundError, match=r"no stream 'nothing'; it has \['airport_weather'\]"):
+        dead_letters.settle(SPEC, services, "nothing", "drop")
+
+
+def test_a_redis_that_is_away_is_named() -> None:
+    gone = RedisEventStream(f"redis://user:secret@127.0.0.1:{free_port()}/0", SPEC.name, VIEW)
+    with pytest.raises(ServiceError, match=r"Redis at 127\.0\.0\.1:\d+/0 did not do it: ConnectionError") as raised:
+        gone.backlog()
+    assert "secret" not in str(raised.value)
