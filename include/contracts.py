@@ -98,6 +98,39 @@ class TableRef(Record):
     content_hash: str
 
 
+class TableCommit(Record):
+    """One version of a table: when it was made and, where the writer said so, which period and content."""
+
+    version: int
+    at: str
+    operation: str
+    period: str | None = None
+    content_hash: str | None = None
+
+
+class TableState(Record):
+    """What the lake knows of a table without reading its rows; ``files`` are the Parquet files of ``version``."""
+
+    table: str
+    version: int
+    columns: dict[str, str]
+    rows: dict[str, int]
+    files: list[str]
+    commits: list[TableCommit]
+
+
+class ViewDefinition(Record):
+    """A feature view as it is registered: feature → (type, description); ``services`` that have it."""
+
+    name: str
+    description: str
+    owner: str
+    tags: dict[str, str]
+    keys: list[str]
+    features: dict[str, tuple[str, str]]
+    services: list[str]
+
+
 class SnapshotRef(Record):
     """A published period: the immutable, named set of table versions."""
 

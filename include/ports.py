@@ -24,6 +24,8 @@ from include.contracts import (
     StreamEntry,
     StreamWindow,
     TableRef,
+    TableState,
+    ViewDefinition,
     Window,
 )
 from include.usecase import Source, UseCase
@@ -73,7 +75,8 @@ class Lake(Protocol):
 
     def exists(self, usecase: str, table: str) -> bool: ...
 
-    def tables(self, usecase: str) -> list[str]: ...
+    def tables(self, usecase: str) -> list[str]:
+        """Names of the tables that there are, sorted."""
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema: ...
 
@@ -94,6 +97,9 @@ class Lake(Protocol):
         """Periods that the table has rows for, sorted; [] without the table."""
 
     def version(self, usecase: str, table: str) -> int: ...
+
+    def describe(self, usecase: str, table: str) -> TableState:
+        """Columns, rows per period, files and commits, without reading a row. Raises NotFoundError."""
 
 
 class CheckEngine(Protocol):
@@ -183,6 +189,9 @@ class FeatureStore(Protocol):
         """The same from a Parquet file or an SQL query into a Parquet file, in bounded memory; returns the rows."""
 
     def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
+
+    def definitions(self) -> list[ViewDefinition]:
+        """Every registered feature view with its features, meanings, owner and services."""
 
 
 class EventStream(Protocol):

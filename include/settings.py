@@ -266,6 +266,11 @@ class Settings(BaseSettings):
         return self.home / "spool"
 
     @property
+    def catalog(self) -> Path:
+        """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
+        return self.home / "catalog"
+
+    @property
     def airflow_home(self) -> Path:
         return self.home / "airflow"
 

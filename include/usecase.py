@@ -126,12 +126,16 @@ class ViewSpec(Part):
 
 
 class Feature(Part):
-    """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view."""
+    """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view.
+
+    ``description`` is the meaning of an ``on_request`` feature; the others have theirs where they are defined.
+    """
 
     name: Name
     kind: Literal["numeric", "categorical"]
     origin: Name = Field(alias="from")
     bins: list[float] | None = None
+    description: str = ""
 
 
 class Split(Part):

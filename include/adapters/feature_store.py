@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from include.contracts import FeatureInfo, FeatureServiceRef, SnapshotRef
+from include.contracts import FeatureInfo, FeatureServiceRef, SnapshotRef, ViewDefinition
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
 
@@ -156,6 +156,11 @@ class FeastFeatureStore:
         found = self._store.get_online_features(features=wanted, entity_rows=entities)
         columns = found.to_dict(include_event_timestamps=True)
         return [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
+
+    def definitions(self) -> list[ViewDefinition]:
+        """Every registered feature view with its features, meanings, owner and services."""
+        services = self._store.list_feature_services()
+        return [_view_definition(view, services) for view in self._store.list_feature_views()]
 
     @cached_property
     def _store(self) -> "feast.FeatureStore":
@@ -363,6 +368,18 @@ def _words(feature: FeatureInfo) -> str:
     tags = " ".join(f"{key} {value}" for key, value in feature.tags.items())
     parts = (feature.name, feature.view, feature.description, feature.owner, feature.entity, tags)
     return " ".join(parts).casefold()
+
+
+def _view_definition(view: "feast.FeatureView", services: "Sequence[feast.FeatureService]") -> ViewDefinition:
+    return ViewDefinition(
+        name=view.name,
+        description=view.description,
+        owner=view.owner,
+        tags=dict(view.tags),
+        keys=list(view.join_keys),
+        features={f.name: (str(f.dtype).lower(), f.description) for f in view.features},
+        services=[s.name for s in services if any(p.name == view.name for p in s.feature_view_projections)],
+    )
 
 
 def _utc(moment: datetime) -> datetime:

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from include.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
-from include.contracts import TableRef
+from include.contracts import TableCommit, TableRef, TableState
 from include.errors import ConflictError, DataError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -191,6 +191,24 @@ class DeltaLake:
     def version(self, usecase: str, table: str) -> int:
         return self._open(usecase, table).version()
 
+    def describe(self, usecase: str, table: str) -> TableState:
+        """Columns, rows per period, files and commits, oldest first, without reading a row; raises NotFoundError."""
+        delta = self._open(usecase, table)
+        added = pa.table(delta.get_add_actions(flatten=True))
+        rows: dict[str, int] = {}
+        for period, count in zip(
+            added[f"partition.{PERIOD}"].to_pylist(), added["num_records"].to_pylist(), strict=True
+        ):
+            rows[period] = rows.get(period, 0) + count
+        return TableState(
+            table=table,
+            version=delta.version(),
+            columns={f.name: str(f.type) for f in stored_schema(pa.schema(delta.schema().to_arrow()))},
+            rows=dict(sorted(rows.items())),
+            files=delta.file_uris(),
+            commits=[_commit(**entry) for entry in reversed(self.history(usecase, table))],
+        )
+
     def _path(self, usecase: str, table: str) -> Path:
         return self._root / usecase / table
 
@@ -214,6 +232,10 @@ class DeltaLake:
         return DeltaTable.create(
             str(path), with_period(schema), mode="ignore", partition_by=[PERIOD], configuration=LOG
         )
+
+
+def _commit(at: datetime, **entry: Any) -> TableCommit:
+    return TableCommit(at=at.isoformat(timespec="seconds"), **entry)
 
 
 def _until_it_wins(attempt: Callable[[], T], what: str) -> T:

@@ -8,6 +8,7 @@ from include.usecase import usecase_names
 from tests.dags.snapshot import GRAPH, graph, load_dags
 
 FAMILIES = {
+    "catalog",
     "data_pipeline",
     "quarantine",
     "training",

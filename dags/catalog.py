@@ -1,0 +1,56 @@
+"""# Catalog
+
+Writes the catalog and a data sheet per table from what the platform has recorded: tables, columns, features,
+owners, meaning, privacy class, versions, gate results, and the lineage from the source to the predictions.
+They are on the page **Moebius → Catalog**, and below `var/catalog/<use case>/`.
+
+**Runs** when a month's features are published, or by hand to see what happened since.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `write_catalog` | the lake or the feature registry could not be read | `make status`; clear it; the catalog before stays readable |
+| `check_meanings` | a table, column or feature has no meaning, owner or privacy class; the log lists them | describe it: `tables:` and `privacy:` in `usecase.yaml`, the view in `feature_repo/`, or `include/data/record_tables.py` |
+
+An MLflow that does not answer fails nothing: the catalog says that its models are missing.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, chain
+
+from include.orchestration import assets
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, step, text_param, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step()
+    def write_catalog() -> dict[str, int]:
+        from include.loop.catalog import counts, write
+        from include.services import services
+
+        return counts(write(spec, services()))
+
+    @step(**NO_RETRY)
+    def check_meanings() -> None:
+        from include.loop.catalog import require_meanings
+        from include.services import services
+
+        require_meanings(spec, services())
+
+    chain(write_catalog(), check_meanings())
+
+
+for usecase in usecases():
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
+        params={
+            "period": text_param(None, "Month", "Which month asked for it; the catalog is always of everything.", MONTH)
+        },
+    ):
+        build(usecase)

@@ -1,0 +1,125 @@
+"""Gathers what is recorded into the catalog, and writes it with a data sheet per table."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from include.contracts import TableState, write_atomically
+from include.data import cataloguing, datasheet
+from include.data.catalog import Catalog
+from include.data.catalog_facts import Facts, ModelRecord, privacy_class
+from include.data.profile import profile
+from include.errors import MoebiusError, NotFoundError, SpecError
+from include.services import Services
+from include.usecase import UseCase
+
+FILE = "catalog.json"
+
+
+def gather(spec: UseCase, services: Services) -> Catalog:
+    """The catalog of this moment, from the records themselves.
+
+    An MLflow that does not answer leaves the models out and is named in ``notes``.
+    """
+    models, notes = _models(spec, services)
+    state = services.rollout_state(spec)
+    facts = Facts(
+        tables=states(spec, services),
+        snapshots=services.snapshot_refs(spec),
+        views=services.feature_store.definitions(),
+        gates=services.gate_results(spec),
+        models=models,
+        releases=services.releases.all(spec.name),
+        serving=state.champion if state else None,
+        predictions=_predictions(spec, services),
+        notes=notes,
+    )
+    return cataloguing.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def write(spec: UseCase, services: Services) -> Catalog:
+    """Write ``catalog.json`` and each table's data sheet below ``<home>/catalog/<usecase>``; what is gone goes."""
+    catalog, home = gather(spec, services), directory(spec, services)
+    tables = states(spec, services)
+    for state in tables:
+        _write_sheet(spec, services, catalog, state)
+    for sheet in [*home.glob("*.md"), *home.glob("*.html")]:
+        if sheet.stem not in {state.table for state in tables}:
+            sheet.unlink()
+    write_atomically(home / FILE, catalog.model_dump_json(indent=1))
+    return catalog
+
+
+def read(spec: UseCase, services: Services) -> Catalog:
+    """The catalog as it was written last; raises NotFoundError when it never was."""
+    file = directory(spec, services) / FILE
+    if not file.is_file():
+        raise NotFoundError(f"{spec.name} has no catalog yet: run {spec.name}.catalog, or publish a month")
+    return Catalog.model_validate_json(file.read_text())
+
+
+def sheet(spec: UseCase, services: Services, table: str, kind: str = "html") -> str:
+    """The data sheet of a table as it was written last; raises NotFoundError, naming those that there are."""
+    known = {file.stem: file for file in directory(spec, services).glob(f"*.{kind}")}
+    if table not in known:
+        raise NotFoundError(f"{spec.name} has no data sheet of {table!r}; there are {sorted(known)}")
+    return known[table].read_text()
+
+
+def counts(catalog: Catalog) -> dict[str, int]:
+    """Entries per kind."""
+    return dict(Counter(entry.kind for entry in catalog.entries))
+
+
+def require_meanings(spec: UseCase, services: Services) -> None:
+    """Raises SpecError listing every table, column and feature without meaning, owner or privacy class."""
+    if gaps := read(spec, services).gaps():
+        raise SpecError(
+            f"the catalog of {spec.name} has {len(gaps)} gaps; describe them in usecase.yaml, feature_repo/ or "
+            "include/data/record_tables.py:\n- " + "\n- ".join(gaps)
+        )
+
+
+def directory(spec: UseCase, services: Services) -> Path:
+    return services.settings.catalog / spec.name
+
+
+def states(spec: UseCase, services: Services) -> list[TableState]:
+    lake = services.lake
+    return [lake.describe(spec.name, table) for table in lake.tables(spec.name)]
+
+
+def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: TableState) -> None:
+    personal = {column for column in state.columns if privacy_class(spec, column) == "personal"}
+    text = datasheet.markdown(spec, catalog, state, profile(state, personal, services.settings.memory_limit))
+    home = directory(spec, services)
+    write_atomically(home / f"{state.table}.md", text)
+    write_atomically(home / f"{state.table}.html", datasheet.page(f"{spec.name}.{state.table}", text))
+
+
+def _models(spec: UseCase, services: Services) -> tuple[list[ModelRecord], list[str]]:
+    try:
+        return [_model(spec, services, version) for version in services.tracker.versions(spec.name)], []
+    except MoebiusError as error:
+        return [], [f"models and datasets are missing: {error}"]
+
+
+def _model(spec: UseCase, services: Services, version: int) -> ModelRecord:
+    model = services.tracker.model(spec.name, version)
+    encoding = json.loads(services.tracker.document(model, "encoding.json"))
+    features = [feature["name"] for feature in encoding["features"]]
+    return ModelRecord(model=model, features=features, tags=services.tracker.tags(spec.name, version))
+
+
+def _predictions(spec: UseCase, services: Services) -> dict[str, int]:
+    """Logged answers per release."""
+    if not services.lake.exists(spec.name, "predictions"):
+        return {}
+    if not (files := services.lake.describe(spec.name, "predictions").files):
+        return {}
+    with duckdb.connect() as connection:
+        query = "SELECT release, count(*) FROM read_parquet(?, union_by_name = true) GROUP BY release"
+        return dict(connection.execute(query, [files]).fetchall())
