@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from include.demo.summary import months
 from include.services import Services
 from include.settings import load_settings
+from include.ui import catalog_pages
 from include.usecase import UseCase, load_usecase, usecase_names
 
 TEMPLATES = Environment(
@@ -30,6 +31,7 @@ def create_app() -> FastAPI:
         loops = [_loop(load_usecase(name), services) for name in usecase_names()]
         return TEMPLATES.get_template("overview.html").render(loops=loops)
 
+    app.include_router(catalog_pages.router(TEMPLATES))
     return app
 
 

@@ -1,0 +1,94 @@
+"""The catalog in the Airflow UI: search, one page per entry, data sheets. Reads what the DAG ``catalog`` wrote."""
+
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from include.data.catalog import KINDS, Catalog
+from include.errors import MoebiusError, NotFoundError
+from include.loop import catalog as catalogue
+from include.services import Services
+from include.settings import load_settings
+from include.ui import lineage_picture
+from include.usecase import UseCase, load_usecase, usecase_names
+
+SHOWN = 200
+
+
+def router(templates: Environment) -> APIRouter:
+    """The catalog's routes; every one asks who is looking."""
+    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
+    pages = APIRouter(prefix="/catalog", dependencies=signed_in, default_response_class=HTMLResponse)
+
+    @pages.get("/")
+    def overview(request: Request, q: str = "", kind: str = "") -> str:
+        found = [_found(load_usecase(name), q, kind) for name in usecase_names()]
+        page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "root": _root(request)}
+        return templates.get_template("catalog.html").render(page)
+
+    @pages.get("/{usecase}/sheet/{table}")
+    def sheet(usecase: str, table: str) -> str:
+        return _or_404(lambda: catalogue.sheet(load_usecase(usecase), _services(), table))
+
+    @pages.get("/{usecase}/{identity:path}")
+    def entry(request: Request, usecase: str, identity: str) -> str:
+        page = _or_404(lambda: _entry(load_usecase(usecase), identity))
+        return templates.get_template("catalog_entry.html").render(page | {"root": _root(request)})
+
+    return pages
+
+
+def _services() -> Services:
+    return Services(load_settings())
+
+
+def _root(request: Request) -> str:
+    """Where the catalog is mounted, as the browser sees it."""
+    return f"{request.scope.get('root_path', '')}/catalog"
+
+
+def _or_404(page: Any) -> Any:
+    try:
+        return page()
+    except MoebiusError as error:
+        raise HTTPException(status_code=404, detail=str(error)) from error
+
+
+def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
+    """What a search finds in one use case; without words and kind everything but the columns."""
+    try:
+        catalog = catalogue.read(spec, _services())
+    except NotFoundError as error:
+        return {"spec": spec, "catalog": None, "missing": str(error), "entries": []}
+    entries = catalog.search(text, kind)
+    if not text and not kind:
+        entries = [e for e in entries if e.kind != "column"]
+    return {"spec": spec, "catalog": catalog, "entries": entries}
+
+
+def _entry(spec: UseCase, identity: str) -> dict[str, Any]:
+    catalog = catalogue.read(spec, _services())
+    entry, near = catalog.entry(identity), catalog.lineage(identity)
+    return {
+        "spec": spec,
+        "catalog": catalog,
+        "entry": entry,
+        "columns": catalog.columns(identity),
+        "picture": lineage_picture.draw(near, identity),
+        "size": {"width": lineage_picture.WIDTH, "height": lineage_picture.HEIGHT},
+        "upstream": _named(catalog, [s.id for s in catalog.upstream(identity)]),
+        "downstream": _named(catalog, [s.id for s in catalog.downstream(identity)]),
+        "origins": {c.id: [s.id for s in catalog.upstream(c.id) if s.distance == 1] for c in catalog.columns(identity)},
+        "inputs": [e.source for e in catalog.edges if e.target == identity and e.source.startswith("feature/")],
+    }
+
+
+def _named(catalog: Catalog, identities: list[str]) -> dict[str, list[str]]:
+    """Kind → ids, in the order of the loop."""
+    kinds = {e.id: lineage_picture.kind(e) for e in catalog.entries}
+    order = dict.fromkeys([KINDS[0], "source column", *KINDS])
+    return {kind: found for kind in order if (found := [i for i in identities if kinds[i] == kind])}
