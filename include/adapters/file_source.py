@@ -17,9 +17,8 @@ from typing import Any, Literal
 
 import fsspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,7 +60,7 @@ class FileSource:
         self._options, self._resolve = options, resolve
 
     def read(self, source: Source, window: Window | None) -> Iterator[Any]:
-        """Every row of the files (of Parquet, those of the window).
+        """Every row of the files (of Parquet, those of the row groups that touch the window).
 
         Raises
         ------
@@ -135,29 +134,32 @@ class FileSource:
 
 
 def _parquet(system: Any, file: str, source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
-    dataset = ds.dataset(file, format="parquet", filesystem=system)
-    scanner = dataset.scanner(
-        columns=[name for name in dataset.schema.names if name in source.columns] or None,
-        filter=_filter(dataset.schema, source, window),
-        batch_size=BATCH_ROWS,
-        batch_readahead=2,
-        fragment_readahead=1,
-    )
-    if any(name not in dataset.schema.names for name in source.columns):
-        yield pa.RecordBatch.from_pylist([], schema=dataset.schema)  # the contract says which are missing
-    yield from scanner.to_batches()
+    """Row group after row group: a scan that reads ahead keeps more in memory the slower its rows are taken."""
+    with system.open(file, "rb") as stream, pq.ParquetFile(stream) as parquet:
+        names = parquet.schema_arrow.names
+        if any(name not in names for name in source.columns):
+            yield pa.RecordBatch.from_pylist([], schema=parquet.schema_arrow)  # the contract says which are missing
+            return
+        bounds = _bounds(parquet.schema_arrow, source, window)
+        for group in range(parquet.num_row_groups):
+            if bounds is None or _overlaps(parquet.metadata.row_group(group), str(source.time), *bounds):
+                yield from parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(source.columns))
 
 
-def _filter(schema: pa.Schema, source: Source, window: Window | None) -> Any:
-    if window is None or source.time not in schema.names:
+def _bounds(schema: pa.Schema, source: Source, window: Window | None) -> tuple[Any, Any] | None:
+    """Start and end as the file's statistics have them; None when they say nothing."""
+    kind = schema.field(source.time).type if source.time and window else pa.null()
+    if window is None or not pa.types.is_timestamp(kind):
         return None
-    kind = schema.field(source.time).type
-    bounds = window.bounds(bool(kind.tz), source.without_zone) if pa.types.is_timestamp(kind) else None
-    if bounds is None:  # text, or nobody said how to read it: the contract looks at every row
-        return None
-    start, end = (pa.scalar(moment, pa.timestamp("us", kind.tz)) for moment in bounds)
-    time = pc.field(source.time)
-    return ((time >= start) & (time < end)) | time.is_null()  # the contract refuses a row without a time
+    return window.bounds(bool(kind.tz), source.without_zone)
+
+
+def _overlaps(group: Any, time: str, start: Any, end: Any) -> bool:
+    columns = [group.column(i) for i in range(group.num_columns)]
+    known = next((c.statistics for c in columns if c.path_in_schema == time), None)
+    if known is None or not known.has_min_max or known.null_count:  # a row without a time is for the contract
+        return True
+    return known.max >= start and known.min < end
 
 
 def _json_lines(stream: Any) -> Iterator[dict[str, list[Any]]]:

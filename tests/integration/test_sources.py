@@ -130,7 +130,8 @@ def test_parquet_is_asked_for_the_window_by_its_statistics(tmp_path: Path) -> No
     connector = SERVICES.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
     source = SPEC.sources["flights"]
     window = ingestion.Window.of_month(FEBRUARY, source.timezone)
-    assert sum(batch.num_rows for batch in connector.read(source, window)) == 24951
+    read = sum(batch.num_rows for batch in connector.read(source, window))
+    assert 24951 <= read < 24951 + 2 * 500  # whole row groups; the rest of January is not touched
 
 
 def test_only_the_agreed_texts_mean_no_value(tmp_path: Path) -> None:
