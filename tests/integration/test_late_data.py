@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from include.contracts import Period
-from include.data import ingestion
+from include.data import ingestion, staging
 from include.loop import data_pipeline
 from include.services import Services
 from include.settings import Settings
@@ -47,6 +47,7 @@ class Feed:
         data_pipeline.collect(self.spec, self.services, period, run)
         late = data_pipeline.look_back(self.spec, self.services, period, run)
         data_pipeline.build_features(self.spec, self.services, period, run)
+        staging.mark_passed(self.services.staging(self.spec, run))
         data_pipeline.publish(self.spec, self.services, period, run)
         return late
 
