@@ -13,7 +13,7 @@ import pytest
 
 from include.adapters.lake import DeltaLake
 from include.contracts import Period, SnapshotRef
-from include.data import ingestion, processing, versioning
+from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError
 from include.orchestration.dags import resolve_reference
 from include.services import Services
@@ -51,6 +51,7 @@ def snapshot(spec: UseCase, home: Path) -> SnapshotRef:
     lake = DeltaLake(home / "lake")
     ingestion.collect(spec, FEBRUARY, NOWHERE, home / "staging", SERVICES.connector)
     processing.build(spec, FEBRUARY, home / "staging", lake)
+    staging.mark_passed(home / "staging")
     return versioning.publish(spec, FEBRUARY, home / "staging", lake, home / "snapshots")
 
 
