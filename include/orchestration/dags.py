@@ -136,9 +136,9 @@ def emit(asset: Any, **extra: Any) -> None:
     get_current_context()["outlet_events"][asset].extra.update(extra)
 
 
-def emit_period(asset: Any) -> None:
-    """This task's event of ``asset`` is of the run's month, also when the month came by the form."""
-    get_current_context()["outlet_events"][asset].add_partitions(run_period().key)
+def emit_period(asset: Any, period: str | None = None) -> None:
+    """This task's event of ``asset`` is of a month (None: the run's, also when that came by the form)."""
+    get_current_context()["outlet_events"][asset].add_partitions(period or run_period().key)
 
 
 def text_param(default: str | None, title: str, description: str, pattern: str | None = None) -> Param:

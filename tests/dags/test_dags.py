@@ -10,6 +10,7 @@ from tests.dags.snapshot import GRAPH, graph, load_dags
 FAMILIES = {
     "catalog",
     "data_pipeline",
+    "data_versions",
     "quarantine",
     "training",
     "retrain_evaluation",

@@ -1,0 +1,203 @@
+"""The operations on snapshots, each answered in words and, when it changes something, recorded in the lake."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from include.contracts import DatasetRef, Period, SnapshotRef
+from include.data import difference, retention, versioning
+from include.development.datasets import MANIFEST
+from include.development.rebuild import rebuild
+from include.errors import NotFoundError
+from include.loop import data_pipeline
+from include.services import Services
+from include.usecase import UseCase
+
+RECORD = "version_operations"
+RECORD_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("period", "operation", "subject", "at", "by", "why", "result")]
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What was asked for, by whom, and at which moment: the real one, or a logical one for ``expire``."""
+
+    spec: UseCase
+    services: Services
+    by: str
+    at: datetime
+    period: str | None = None
+    snapshot: str | None = None
+    other: str | None = None
+    version: int | None = None
+    reason: str = ""
+
+    def run(self, name: str) -> dict[str, Any]:
+        """Do it; the answer is JSON, and its ``text`` is for people.
+
+        Raises
+        ------
+        NotFoundError
+            a snapshot, month or model version that is not there, or one that the operation needs was not named.
+        """
+        result = {"operation": name, **OPERATIONS[name](self)}
+        print(result["text"])
+        return result
+
+    # -- what only looks
+    def list(self) -> dict[str, Any]:
+        facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.period)
+        return {"snapshots": [one.json_dict() for one in facts], "text": "\n".join(map(_line, facts)) or "none"}
+
+    def diff(self) -> dict[str, Any]:
+        """From ``snapshot`` to ``other`` (none: the current one of the same month)."""
+        before = self._named()
+        name = self.other
+        after = versioning.named(name, self._snapshots) if name else versioning.snapshot(before.period, self._snapshots)
+        limit = self.services.settings.memory_limit
+        found = difference.compare(self.spec, self.services.lake, before, after, limit)
+        text = "\n".join([f"{before.name} → {after.name}", *map(_difference_line, found)])
+        return {"before": before.name, "after": after.name, "tables": [d.json_dict() for d in found], "text": text}
+
+    # -- what changes something
+    def restore(self) -> dict[str, Any]:
+        restored = versioning.restore(self._named().name, self.services.lake, self._snapshots, **self._signed())
+        return self._done("restore", restored, f"{restored.name} is the current snapshot of {restored.period}")
+
+    def pin(self) -> dict[str, Any]:
+        snapshot = self._named()
+        retention.pin(snapshot.name, self._snapshots, **self._signed())
+        return self._done("pin", snapshot, f"{snapshot.name} is pinned: it will not expire")
+
+    def unpin(self) -> dict[str, Any]:
+        snapshot = self._named()
+        was = retention.unpin(snapshot.name, self._snapshots)
+        return self._done("unpin", snapshot, f"{snapshot.name} is no longer pinned (was by {was.by}: {was.why})")
+
+    def expire(self) -> dict[str, Any]:
+        used, lake = uses(self.spec, self.services), self.services.lake
+        done = retention.expire(self.spec, lake, self._snapshots, used, as_of=self.at, by=self.by, why=self.reason)
+        self._record("expire", f"{self.at:%Y-%m}", f"as of {self.at:%Y-%m-%d}", done.json_dict())
+        text = f"{len(done.expired)} expired, {done.kept} kept; files deleted: {done.files}"
+        return {**done.json_dict(), "text": "\n".join([text, *done.expired])}
+
+    def rebuild(self) -> dict[str, Any]:
+        """The training data of model ``version``, at their place."""
+        if self.version is None:
+            raise NotFoundError(f"name the model version to rebuild; there are {self._models()}")
+        if self.version not in self._models():
+            raise NotFoundError(f"{self.spec.name} has no model version {self.version}; there are {self._models()}")
+        wanted = self.services.tracker.model(self.spec.name, self.version).dataset
+        built = rebuild_dataset(self.spec, self.services, wanted)
+        hashes = {part: getattr(built, part).content_hash for part in ("train", "validation", "test")}
+        self._record("rebuild", max(built.snapshots), built.name, hashes)
+        return {"dataset": built.name, "path": built.path, "text": f"model {self.version}: {built.path} is as it was"}
+
+    # -- parts
+    @property
+    def _snapshots(self) -> Any:
+        return self.services.snapshots(self.spec)
+
+    def _models(self) -> Any:
+        return self.services.tracker.versions(self.spec.name)
+
+    def _named(self) -> SnapshotRef:
+        """The snapshot that was named, of the month that was named (if one was)."""
+        if not self.snapshot:
+            known = [one.name for one in versioning.published(self._snapshots)]
+            raise NotFoundError(f"name a snapshot; the current ones are {known}, `list` shows all")
+        found = versioning.named(self.snapshot, self._snapshots)
+        if self.period and found.period != self.period:
+            raise NotFoundError(
+                f"snapshot {found.name} is of {found.period}, not of {self.period}; name one of them only"
+            )
+        return found
+
+    def _signed(self) -> dict[str, Any]:
+        if len(self.reason.strip()) < 3:
+            raise NotFoundError("there is no reason; say why in `reason`, it is kept in the record")
+        return {"by": self.by, "why": self.reason, "at": self.at}
+
+    def _done(self, name: str, snapshot: SnapshotRef, text: str) -> dict[str, Any]:
+        self._record(name, snapshot.period, snapshot.name, {})
+        return {"period": snapshot.period, "snapshot": snapshot.name, "text": text}
+
+    def _record(self, name: str, period: str, subject: str, result: Mapping[str, Any]) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"period": period, "operation": name, "subject": subject, "at": at, "by": self.by, "why": self.reason}
+        rows = pa.Table.from_pylist([{**row, "result": json.dumps(result)}], RECORD_SCHEMA)
+        self.services.lake.append(self.spec.name, RECORD, rows)
+
+
+OPERATIONS: dict[str, Callable[[Operation], dict[str, Any]]] = {
+    "list": Operation.list,
+    "diff": Operation.diff,
+    "restore": Operation.restore,
+    "pin": Operation.pin,
+    "unpin": Operation.unpin,
+    "expire": Operation.expire,
+    "rebuild": Operation.rebuild,
+}
+
+
+def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -> dict[str, Any]:
+    """Run the operation that a form asks for; errors as ``Operation.run``."""
+    name, day = form["operation"], form.get("as_of")
+    logical = datetime.fromisoformat(day).replace(tzinfo=UTC) if day and name == "expire" else datetime.now(UTC)
+    named = {key: form.get(key) for key in ("period", "snapshot", "other", "version")}
+    return Operation(spec, services, by, logical, **named, reason=form.get("reason") or "").run(name)
+
+
+def load_features(spec: UseCase, services: Services, period: str, run: str) -> None:
+    """The current snapshot's features of a month, into the offline and the online store; safe to repeat."""
+    data_pipeline.store_offline(spec, services, Period(key=period))
+    data_pipeline.materialize(spec, services, Period(key=period), run)
+
+
+def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
+    """Who was built on snapshots: registered models, releases, and datasets on disk (of trainings under way)."""
+    tracker = services.tracker
+    models = {version: tracker.model(spec.name, version).dataset for version in tracker.versions(spec.name)}
+    found = {f"model {version}": dataset for version, dataset in models.items()}
+    for release in services.releases.all(spec.name):
+        version = release.model_version
+        found[f"release {release.name}"] = models.get(version) or tracker.model(spec.name, version).dataset
+    for manifest in sorted((services.settings.datasets / spec.name).glob(f"*/{MANIFEST}")):
+        found[f"dataset {manifest.parent.name}"] = DatasetRef.model_validate_json(manifest.read_text())
+    return found
+
+
+def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> DatasetRef:
+    """The dataset, at its place below ``settings.datasets``; errors as ``include.development.rebuild`` says."""
+    directory = services.settings.datasets / spec.name
+    return rebuild(spec, dataset, lake=services.lake, feature_store=services.feature_store, directory=directory)
+
+
+def operations(spec: UseCase, services: Services) -> list[dict[str, Any]]:
+    """Every recorded operation, oldest first."""
+    if not services.lake.exists(spec.name, RECORD):
+        return []
+    return sorted(services.lake.read(spec.name, RECORD).to_pylist(), key=lambda row: row["at"])
+
+
+def _line(facts: retention.SnapshotFacts) -> str:
+    pin = f"pinned by {facts.pin.by}: {facts.pin.why}" if facts.pin else ""
+    used = f"used by {', '.join(facts.used_by)}" if facts.used_by else ""
+    end = f"may expire from {facts.expires_at}" if facts.expires_at else ""
+    marks = "; ".join(mark for mark in ("current" if facts.current else "", pin, used, end) if mark)
+    return f"{facts.name}  published {facts.published_at or 'before there was a log'}  rows {facts.rows}  {marks}"
+
+
+def _difference_line(found: difference.TableDifference) -> str:
+    if found.same:
+        return f"{found.table}: the same {found.after} rows"
+    by = f"by {', '.join(found.key)}" if found.key else "whole rows, there is no unique key"
+    counts = f"{found.added} added, {found.removed} removed, {found.changed} changed"
+    schema = f"; columns added {found.columns_added}, removed {found.columns_removed}, retyped {found.columns_retyped}"
+    shifted = {name: value for name, value in found.psi.items() if value > 0}
+    return f"{found.table} ({by}): {counts} {found.changed_columns}{schema}; PSI {shifted}"
