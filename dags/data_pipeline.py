@@ -14,7 +14,7 @@ the month as *partition key* (`2013-04`) or as `period` in the form.
 | `collect` | the source has no such month, is unreadable or breaks its contract (the message names source and column) | deliver a good file to `var/landing/<use case>/<month>/<table>.csv`, run the month again |
 | `collect`, retried | a database, API or object store did not answer | nothing; if it stays down, clear the task later |
 | `look_back` | a source could not be asked again for late rows; the month itself is not touched | clear the task |
-| `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`, repair, run again |
+| `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`; repair and run again, or release or drop the failing rows with the `quarantine` form |
 | `publish` | a concurrent writer won | it retries by itself; the previous snapshot stays readable |
 | `materialize` | the online store could not be written (SQLite locked, Redis away) | bring it back, clear the task; it is safe to repeat |
 
@@ -57,7 +57,7 @@ def build(spec: UseCase) -> None:
 
     @step(**NO_RETRY)
     def gate_raw() -> dict:
-        return loop().gate(spec, connected_services(), run_period(), run_key(), "raw").json_dict()
+        return loop().gate(spec, connected_services(), run_period(), run_key(), "raw").summary
 
     @step()
     def build_features() -> dict[str, int]:
@@ -65,7 +65,7 @@ def build(spec: UseCase) -> None:
 
     @step(**NO_RETRY)
     def gate_features() -> dict:
-        return loop().gate(spec, connected_services(), run_period(), run_key(), "features").json_dict()
+        return loop().gate(spec, connected_services(), run_period(), run_key(), "features").summary
 
     @step()
     def publish() -> dict:

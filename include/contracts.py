@@ -246,6 +246,12 @@ class GateResult(Record):
     def passed(self) -> bool:
         return not any(f.severity == "block" for f in self.failures)
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """As JSON, with what was not met only."""
+        failures = [f.json_dict() for f in self.failures]
+        return {**self.model_dump(exclude={"checks"}), "evaluated": self.evaluated, "failures": failures}
+
 
 class PartRef(Record):
     """One part of a dataset: a Parquet file of encoded rows and the hash of its event ids and content."""

@@ -152,7 +152,7 @@ def _hold_back(staging: Path, part: str, result: GateResult, mark: Path) -> None
     shutil.rmtree(mark, ignore_errors=True)
     mark.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(staging / part, mark)
-    write_atomically(mark / "reasons.json", json.dumps(result.json_dict(), indent=2))
+    write_atomically(mark / "reasons.json", json.dumps(result.summary, indent=2))
 
 
 def _refusal(result: GateResult, held: dict[str, int], mark: Path) -> str:

@@ -21,7 +21,8 @@ from include.ports import CheckEngine, RowScan
 log = logging.getLogger(__name__)
 
 HELD_ROWS = 100_000  # more failing rows than this are no matter of rows: the month is delivered again
-VALUES = ("min_value", "max_value", "value_set")
+BOUNDS = ("min_value", "max_value")
+VALUES = (*BOUNDS, "value_set")
 
 
 class SuiteValidator:
@@ -44,7 +45,7 @@ class SuiteValidator:
         outcomes: list[CheckOutcome] = []
         for table, file in tables.items():
             known = suites.checks(self._suites, usecase, gate, table, parameters, self._sampled)
-            outcomes += self._outcomes(file, known, (accepted or {}).get(table, ()))
+            outcomes += self.outcomes(file, known, (accepted or {}).get(table, ()))
         rows = {table: pq.read_metadata(file).num_rows for table, file in tables.items()}
         return GateResult(usecase=usecase, gate=gate, period=period, rows=rows, checks=outcomes)
 
@@ -70,7 +71,8 @@ class SuiteValidator:
     def remove(self, file: Path, rows: Collection[str]) -> int:
         return self._scan.remove(file, rows)
 
-    def _outcomes(self, file: Path, checks: Sequence[Check], accepted: Collection[str]) -> list[CheckOutcome]:
+    def outcomes(self, file: Path, checks: Sequence[Check], accepted: Collection[str] = ()) -> list[CheckOutcome]:
+        """One outcome per check, in their order, from the engine that fits the file."""
         schema, rows = pq.read_schema(file), pq.read_metadata(file).num_rows
         faults = {c.id: c.broken(rows, fault) for c in checks if (fault := _fault(c, schema))}
         sound = [_fitted(c, schema) for c in checks if c.id not in faults]
@@ -95,6 +97,8 @@ def _fault(check: Check, schema: pa.Schema) -> str | None:
         return f"there is no column {missing}; the table has {schema.names}"
     if "column" not in check.kwargs:
         return None
+    if any(isinstance(check.kwargs.get(bound), str) for bound in BOUNDS):
+        return "bounds are numbers or times, not text"
     kind = _kind(schema.field(check.columns[0]).type)
     if "_mean_" in check.type and kind not in ("number", "nothing"):
         return f"a mean of a column of {kind}"

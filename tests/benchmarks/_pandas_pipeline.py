@@ -122,6 +122,14 @@ def _matches(rows: pd.DataFrame, column: str, regex: str, mostly: float = 1.0) -
     return bool(rows[column].dropna().astype(str).str.match(regex).mean() >= mostly)
 
 
+def _apart(rows: pd.DataFrame, column: str, value_set: list[Any]) -> bool:
+    return not rows[column].isin(value_set).any()
+
+
+def _contains(rows: pd.DataFrame, column: str, value_set: list[Any]) -> bool:
+    return set(value_set) <= set(rows[column].dropna())
+
+
 def _figure(name: str) -> Callable[..., bool]:
     """The expectation that one figure of a column lies within bounds."""
 
@@ -142,6 +150,9 @@ CHECKS: dict[str, Callable[..., bool]] = {
     "expect_column_values_to_be_in_type_list": lambda rows, column, type_list: len(type_list) > 0,
     "expect_column_values_to_match_regex": _matches,
     "expect_column_pair_values_a_to_be_greater_than_b": _greater,
+    "expect_column_values_to_not_be_in_set": _apart,
+    "expect_column_distinct_values_to_contain_set": _contains,
+    "expect_column_unique_value_count_to_be_between": _figure("nunique"),
     "expect_column_mean_to_be_between": _figure("mean"),
     "expect_column_max_to_be_between": _figure("max"),
     "expect_column_min_to_be_between": _figure("min"),

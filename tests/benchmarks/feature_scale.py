@@ -124,6 +124,7 @@ def _validator(home: Path) -> SuiteValidator:
 def _pandas(home: Path) -> int:
     parameters = {"year": MONTH.start.year, "month": MONTH.start.month, "period_start": MONTH.start}
     parameters["period_end"] = MONTH.end + quality.LOCAL_CALENDAR
+    parameters |= {"days": (MONTH.end - MONTH.start).days, "last_days": MONTH.end - 2 * quality.LOCAL_CALENDAR}
     return _pandas_pipeline.run(home / "landing" / MONTH.key, home / "pandas", parameters)
 
 

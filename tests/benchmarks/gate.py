@@ -1,6 +1,10 @@
-"""The raw gate of one month, against Great Expectations called with the same suites and nothing around it."""
+"""The raw gate of one month, and the check of 10 million flights, against Great Expectations with the same suites."""
 
 import json
+import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,28 +15,41 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.lake import DeltaLake
-from include.adapters.validator import PROJECT, ExpectationValidator
+from include.adapters.scan import ParquetScan
+from include.adapters.validator import ExpectationEngine
 from include.contracts import Period
 from include.data import ingestion, quality
 from include.data import staging as stage
+from include.data.validation import SuiteValidator
 from include.services import Services
-from include.settings import Settings
+from include.settings import ROOT, Settings, load_settings
 from include.usecase import load_usecase
+from tests.benchmarks._synthetic import enlarge
 
 SAMPLES = 5
+ROWS = 10_000_000
+MEMORY_LIMIT = "2GB"
+MONTH = Period(key="2013-03")
+KNOWN = {
+    "year": 2013, "month": 3, "days": 31, "period_start": MONTH.start, "period_end": MONTH.end + quality.LOCAL_CALENDAR,
+    "last_days": MONTH.end - 2 * quality.LOCAL_CALENDAR,
+}  # fmt: skip
 
 
-def bench() -> dict[str, Any]:
-    spec, period = load_usecase("flight_delay"), Period(key="2013-03")
+def bench() -> list[dict[str, Any]]:
+    return [_month(), *_scale()]
+
+
+def _month() -> dict[str, Any]:
+    spec = load_usecase("flight_delay")
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        ingestion.collect(spec, period, home / "landing", home / "staging", Services(Settings(home=home)).connector)
+        ingestion.collect(spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).connector)
         frames = {table: stage.frame(home / "staging", stage.RAW, table) for table in spec.sources}
-        validator, lake = ExpectationValidator(), DeltaLake(home / "lake")
-        rooms = (home / "staging", home / "quarantine", validator, lake)
+        rooms = (home / "staging", home / "quarantine", _validator(load_settings().scan_rows), DeltaLake(home / "lake"))
         bare = _bare_gx(frames)
         pairs = [
-            (_seconds(lambda: quality.gate(spec, "raw", period, *rooms)), _seconds(bare)) for _ in range(SAMPLES + 1)
+            (_seconds(lambda: quality.gate(spec, "raw", MONTH, *rooms)), _seconds(bare)) for _ in range(SAMPLES + 1)
         ]
     ours, theirs = zip(*pairs[1:], strict=True)  # the first pair warms both up
     return {
@@ -45,6 +62,55 @@ def bench() -> dict[str, Any]:
         "n": sum(map(len, frames.values())),
         "samples": [list(pair) for pair in pairs[1:]],
     }
+
+
+def _scale() -> list[dict[str, Any]]:
+    """One process each, so that the memory is each one's own."""
+    scratch = load_settings().home / "bench"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as directory:
+        home, spec = Path(directory), load_usecase("flight_delay")
+        ingestion.collect(spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).connector)
+        enlarge(home / "staging" / "raw" / "flights.parquet", ROWS, home / "flights.parquet")
+        found = {who: _child(who, home / "flights.parquet") for who in ("scan", "gx_pandas")}
+    if found["scan"]["verdict"] != found["gx_pandas"]["verdict"]:
+        raise RuntimeError("the two engines do not say the same")
+    return [_compared("gate_scale", "seconds", "s", found), _compared("gate_scale_memory", "peak_gb", "GB", found)]
+
+
+def _compared(name: str, figure: str, unit: str, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "what": f"the raw suite of flights on {ROWS:,} rows in a Parquet file; memory limit {MEMORY_LIMIT}",
+        "ours": found["scan"][figure],
+        "against": {"gx_pandas": found["gx_pandas"][figure]},
+        "unit": unit,
+        "n": ROWS,
+        "samples": [[one[figure] for one in found.values()]],
+    }
+
+
+def _child(who: str, file: Path) -> dict[str, Any]:
+    argv = [sys.executable, "-m", "tests.benchmarks.gate", who, str(file)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{who} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _check(who: str, file: Path) -> dict[str, Any]:
+    parameters = KNOWN | {"flights_min_rows": 1, "flights_max_rows": None}
+    validator = _validator(0 if who == "scan" else sys.maxsize)
+    begun = time.perf_counter()
+    result = validator.validate("flight_delay", "raw", MONTH.key, {"flights": file}, parameters)
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    verdict = [[c.check, c.passed, c.broken, c.unexpected] for c in result.checks]
+    return {"seconds": round(seconds, 2), "peak_gb": round(peak, 3), "verdict": verdict}
+
+
+def _validator(scan_rows: int) -> SuiteValidator:
+    return SuiteValidator(load_settings().suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT), scan_rows)
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -60,9 +126,9 @@ def _bare_gx(frames: dict[str, pd.DataFrame]) -> Callable[[], None]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    known: dict[str, Any] = {"year": 2013, "month": 3}
+    known: dict[str, Any] = dict(KNOWN)
     known |= {f"{table}_min_rows": 1 for table in frames} | {f"{table}_max_rows": None for table in frames}
-    files = {table: PROJECT / "expectations" / f"flight_delay_raw_{table}.json" for table in frames}
+    files = {table: load_settings().suites / f"flight_delay_raw_{table}.json" for table in frames}
 
     def run() -> None:
         for table, rows in frames.items():
@@ -71,3 +137,8 @@ def _bare_gx(frames: dict[str, pd.DataFrame]) -> Callable[[], None]:
             batch.validate(suite, expectation_parameters=known)
 
     return run
+
+
+if __name__ == "__main__":
+    print(json.dumps(_check(sys.argv[1], Path(sys.argv[2]))), flush=True)
+    os._exit(0)  # DuckDB reports its own objects as leaked at a normal exit

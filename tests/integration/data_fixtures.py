@@ -12,7 +12,7 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.adapters.scan import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts import Period, SnapshotRef
+from include.contracts import GateResult, Period, SnapshotRef
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
 from include.ports import Connect
@@ -70,7 +70,7 @@ class DataRooms:
     def collect(self, period: str) -> dict[str, int]:
         return ingestion.collect(self.spec, Period(key=period), self.landing, self.staging(period), self.connect)
 
-    def gate(self, name: quality.Gate, period: str) -> object:
+    def gate(self, name: quality.Gate, period: str) -> GateResult:
         rooms = (self.staging(period), self.quarantine, self.validator, self.lake)
         return quality.gate(self.spec, name, Period(key=period), *rooms)
 

@@ -1,7 +1,7 @@
 import threading
 
-from include.adapters.metrics_exporter import FigureCollector, newest
-from include.contracts import Figure
+from include.adapters.metrics_exporter import FigureCollector, GateCollector, newest
+from include.contracts import CheckOutcome, Figure, GateResult
 
 
 def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:
@@ -49,3 +49,37 @@ def test_a_slow_reader_does_not_hold_up_the_scrape_and_a_hung_one_is_said() -> N
     collector.stale_seconds = 0
     assert samples(collector) == {"moebius_exporter_up": [0], "moebius_figure": []}
     go_on.set()
+
+
+def gate_result(period: str, *checks: CheckOutcome, usecase: str = "a") -> GateResult:
+    return GateResult(usecase=usecase, gate="raw", period=period, rows={"flights": 9}, checks=list(checks))
+
+
+def outcome(dimension: str, passed: bool = False, broken: bool = False) -> CheckOutcome:
+    return CheckOutcome(
+        table="flights", expectation="e", column=None, dimension=dimension, severity="block", rows=9, passed=passed,
+        broken=broken,
+    )  # fmt: skip
+
+
+def test_the_newest_evaluation_of_a_gate_is_exposed_met_expectations_as_nothing_failed() -> None:
+    older = gate_result("2013-07", outcome("volume"), outcome("schema"))
+    newer = gate_result(
+        "2013-06", outcome("volume"), outcome("volume"), outcome("volume", broken=True), outcome("schema", passed=True)
+    )
+    found = {m.name: m.samples for m in GateCollector(lambda: [older, newer], cache_seconds=0, patience=5).collect()}
+    assert [s.value for s in found["moebius_gates_up"]] == [1]
+    failed = {s.labels["dimension"]: s.value for s in found["moebius_gate_failures"]}
+    assert failed == {"volume": 2, "schema": 0}
+    assert {s.labels["dimension"]: s.value for s in found["moebius_gate_broken"]} == {"volume": 1, "schema": 0}
+    assert found["moebius_gate_failures"][0].labels == {
+        "usecase": "a", "gate": "raw", "table": "flights", "dimension": "schema", "severity": "block",
+    }  # fmt: skip
+
+
+def test_gate_results_that_cannot_be_read_are_said() -> None:
+    def read() -> list[GateResult]:
+        raise OSError("away")
+
+    found = samples(GateCollector(read, cache_seconds=0, patience=5))
+    assert found == {"moebius_gates_up": [0], "moebius_gate_failures": [], "moebius_gate_broken": []}
