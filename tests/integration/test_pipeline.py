@@ -3,6 +3,9 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -245,28 +248,36 @@ def test_a_killed_server_leaves_no_process_and_no_record_behind(bare_serving: Se
     assert bare_serving.server.infer(bare_serving.spec.name, rows[:1])[0]["release"] == release.name
 
 
-def test_features_are_served_from_redis_and_its_absence_is_counted(tmp_path: Path) -> None:
-    with running_redis(tmp_path) as redis:
-        serving = Serving(tmp_path, online_store="redis", redis_port=redis.redis_port)
+@pytest.fixture
+def redis_serving(tmp_path: Path) -> Iterator[tuple[Serving, ExitStack]]:
+    """A server whose features are in Redis, and the stack that stops that Redis."""
+    with ExitStack() as redis:
+        settings = redis.enter_context(running_redis(tmp_path))
+        serving = Serving(tmp_path, online_store="redis", redis_port=settings.redis_port)
         serving.fill_online_store()
         first = serving.release(1)
         serving.start()
         try:
             serving.install()
             serving.serve(first.name)
-            rows = request_rows(requests_frame(8, seed=6))
-            serving.server.infer(serving.spec.name, rows)
-            stored = [serving.store.online(serving.spec.feature_service, [row])[0] for row in rows]
-            for ours, theirs in zip(_logged(serving)[-8:], stored, strict=True):
-                assert {n: ours["features"][n] for n in theirs} == theirs
-                assert not ours["missing"]
-            redis_server.stop(redis)
-            answers = serving.server.infer(serving.spec.name, rows)
-            assert len(answers) == 8
-            views = len(serving.spec.views)
-            name = "moebius_feature_missing_total"
-            wait_until(lambda: serving.figure(name, reason="unavailable") == 8 * views, what="every lookup counted")
-            assert serving.figure("moebius_feature_lookups_total") == 16 * views
+            yield serving, redis
         finally:
             serving.server.close()
             serving.stop()
+
+
+def test_features_are_served_from_redis_and_its_absence_is_counted(redis_serving: tuple[Serving, ExitStack]) -> None:
+    serving, redis = redis_serving
+    rows = request_rows(requests_frame(8, seed=6))
+    keys = requests_frame(8, seed=6)[["origin", "tailnum"]].to_dict("records")
+    stored = serving.store.online(serving.spec.feature_service, keys)
+    serving.server.infer(serving.spec.name, rows)
+    for ours, theirs in zip(_logged(serving)[-8:], stored, strict=True):
+        assert {n: ours["features"][n] for n in theirs} == theirs
+        assert not ours["missing"]
+    redis.close()
+    assert len(serving.server.infer(serving.spec.name, rows)) == 8
+    assert _logged(serving)[-1]["missing"] == serving.spec.views
+    counted = {"moebius_feature_lookups_total": {}, "moebius_feature_missing_total": {"reason": "unavailable"}}
+    expected = [16 * len(serving.spec.views), 8 * len(serving.spec.views)]
+    wait_until(lambda: [serving.figure(name, **labels) for name, labels in counted.items()] == expected)
