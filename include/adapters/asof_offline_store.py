@@ -187,13 +187,21 @@ class _Join:
         """Columns of the result; a row older than the ttl counts as unknown."""
         found = {name: f"{self.alias}.{_quoted(column)}" for name, column in self.selected.items()}
         if self.ttl:
-            fresh = f"{self.alias}.__time >= events.__time - to_seconds({self.ttl.total_seconds()})"
+            fresh = f"{self.alias}.__time >= matched.__time - to_seconds({self.ttl.total_seconds()})"
             found = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in found.items()}
         return [f"{value} AS {_quoted(name)}" for name, value in found.items()]
 
-    def clause(self) -> str:
+    def cte(self) -> str:
+        return f"{self.alias} AS MATERIALIZED (SELECT *, row_number() OVER () AS __id FROM ({self.rows()}))"  # noqa: S608
+
+    def match(self) -> str:
+        """Keys, time and row number only: an ASOF join sorts all that it carries."""
+        narrow = f"(SELECT {_names([*self.keys, '__known', '__id'])} FROM {self.alias}) AS {self.alias}"  # noqa: S608
         on = [f"events.{_quoted(event)} = {self.alias}.{_quoted(key)}" for key, event in self.keys.items()]
-        return f"ASOF LEFT JOIN {self.alias} ON {' AND '.join([*on, f'events.__time >= {self.alias}.__known'])}"
+        return f"ASOF LEFT JOIN {narrow} ON {' AND '.join([*on, f'events.__time >= {self.alias}.__known'])}"
+
+    def lookup(self) -> str:
+        return f"LEFT JOIN {self.alias} ON matched.__id_{self.alias} = {self.alias}.__id"
 
 
 def _query(events: _Events, joins: list[_Join]) -> str:
@@ -202,10 +210,14 @@ def _query(events: _Events, joins: list[_Join]) -> str:
     Names come from the feature definitions and the events' columns, never from a request.
     """
     given = f"SELECT *, CAST({_quoted(events.time)} AS TIMESTAMPTZ) AS __time, row_number() OVER () AS __row"
-    ctes = [f"events AS ({given} FROM {events.sql})", *(f"{j.alias} AS ({j.rows()})" for j in joins)]
-    columns = ["events.* EXCLUDE (__time, __row)", *(column for j in joins for column in j.columns())]
-    clauses = " ".join(j.clause() for j in joins)
-    return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM events {clauses} ORDER BY events.__row"  # noqa: S608
+    ids = [f"{j.alias}.__id AS __id_{j.alias}" for j in joins]
+    matches = " ".join(j.match() for j in joins)
+    matched = f"SELECT {', '.join(['events.*', *ids])} FROM events {matches}"  # noqa: S608
+    ctes = [f"events AS ({given} FROM {events.sql})", *(j.cte() for j in joins), f"matched AS ({matched})"]
+    own = ", ".join(["__time", "__row", *(f"__id_{j.alias}" for j in joins)])
+    columns = [f"matched.* EXCLUDE ({own})", *(column for j in joins for column in j.columns())]
+    lookups = " ".join(j.lookup() for j in joins)
+    return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM matched {lookups} ORDER BY matched.__row"  # noqa: S608
 
 
 class AsofJob(RetrievalJob):
@@ -247,7 +259,7 @@ class AsofJob(RetrievalJob):
         if self._frame is None or self._on_demand or validation_reference:
             return super().to_df(validation_reference, timeout)
         # the events' own columns need not travel through the query and back
-        return pd.concat([self._frame.reset_index(drop=True), self._features().to_pandas()], axis=1)
+        return pd.concat([self._frame.reset_index(drop=True), self._features().to_pandas()], axis=1, copy=False)
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
         return self._to_arrow_internal(timeout).to_pandas()
