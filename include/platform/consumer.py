@@ -123,7 +123,8 @@ class Consumer:
 
 def main(settings: Settings) -> None:
     """Serve metrics and work on every stream of every use case, until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log.setLevel(logging.INFO)
     stop, metrics = threading.Event(), StreamMetrics()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -17,6 +17,7 @@ import pytest
 from include.adapters import redis_server
 from include.adapters.event_stream import RedisEventStream
 from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.stream_metrics import StreamMetrics
 from include.contracts import Period, StreamChange, StreamEntry, StreamWindow
 from include.data import versioning
 from include.data.streaming import MAX_DELIVERIES, SpeedLayer, as_events
@@ -337,3 +338,36 @@ def test_a_redis_that_is_away_is_named() -> None:
     with pytest.raises(ServiceError, match=r"Redis at 127\.0\.0\.1:\d+/0 did not do it: ConnectionError") as raised:
         gone.backlog()
     assert "secret" not in str(raised.value)
+
+
+# -- the process
+
+
+def test_the_consumer_says_what_it_does(redis_settings: Settings, store_home: Path) -> None:  # noqa: F811
+    settings = redis_settings.model_copy(update={"home": store_home, "stream_claim_seconds": 0.2})
+    metrics, stop = StreamMetrics(), threading.Event()
+    at_work = consumer.Consumer(SPEC, VIEW, settings, metrics, stop)
+    thread = threading.Thread(target=at_work.run)
+    thread.start()
+    try:
+        stream = open_stream(settings)
+        hours = pd.date_range("2013-06-01", periods=WINDOW + 2, freq="h", tz="UTC")
+        reading = dict.fromkeys(features.READINGS, 1.0)
+        stream.publish([{"origin": "EWR", "time_hour": hour.isoformat()} | reading for hour in hours])
+        stream.publish([{"origin": "EWR"}])
+        stream.await_done()
+        wait_until(lambda: samples(metrics)["moebius_stream_events_total"] == len(hours) + 1, "the last being counted")
+        found = samples(metrics)
+        assert found["moebius_stream_rows_total"] == 2
+        assert found["moebius_stream_buried_events_total"] == found["moebius_stream_dead_letters"] == 1
+        assert found["moebius_stream_delay_seconds_count"] == len(hours) + 1
+        assert found["moebius_stream_backlog"] == found["moebius_stream_failures_total"] == 0
+    finally:
+        stop.set()
+        thread.join()
+    assert stream._client.xinfo_consumers(stream._events, "speed-layer") == []
+    stream.close()
+
+
+def samples(metrics: StreamMetrics) -> dict[str, float]:
+    return {s.name: s.value for metric in metrics.registry.collect() for s in metric.samples}
