@@ -17,8 +17,7 @@ import pandas as pd
 
 from include.adapters.event_stream import RedisEventStream
 from include.contracts import Period
-from include.data.streaming import as_events
-from include.demo.world import raw_tables
+from include.demo.world import raw_events
 from include.services import Services
 from include.settings import ROOT, Settings, inherited_environment
 from include.usecase import load_usecase
@@ -73,8 +72,7 @@ def _consumer(settings: Settings) -> Iterator[None]:
 
 
 def _hours(services: Services, month: str) -> Iterator[list[dict[str, Any]]]:
-    rows = raw_tables(SPEC, services, Period(key=month))[SPEC.streams[VIEW].source]
-    events = pd.DataFrame({"event": as_events(SPEC.sources[SPEC.streams[VIEW].source], rows)})
+    events = pd.DataFrame({"event": raw_events(SPEC, services, Period(key=month), VIEW)})
     for _, hour in events.groupby(events.event.str["time_hour"], sort=True):
         yield hour.event.tolist()
 

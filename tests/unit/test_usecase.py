@@ -30,6 +30,17 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
         ("first: 2013-01", "first: January", r"period 'January' is not a month"),
         ("from: aircraft}", "from: plane}", r"features come from \['plane'\], which feature_views does not have"),
         ("name: flight_delay\n", "name: other\n", r"'name' = 'other' must be the name of its directory"),
+        (
+            "{source: weather, id: [origin, time_hour]",
+            "{source: planes, id: [tailnum]",
+            r"'planes' needs a 'time' column",
+        ),
+        ("{source: weather, id: [origin, time_hour]", "{source: weather, id: [gate]", r"id and key name \['gate'\]"),
+        (
+            "{source: weather, id: [origin, time_hour]",
+            "{source: flights, id: [origin]",
+            r"has \['tailnum'\].* in clear",
+        ),
         ("task: binary", "task: [binary", r"cannot be read as YAML"),
     ],
 )
