@@ -24,7 +24,7 @@ SCHEMA = pa.schema([("source", pa.string()), ("day", pa.string()), ("rows", pa.i
 # a sum of row hashes knows no order and, unlike XOR, counts a row that came twice
 TALLY = """
     SELECT strftime(timezone($zone, {time}), '%Y-%m-%d') AS day, count(*) AS rows, sum(hash({columns}))::VARCHAR AS hash
-    FROM read_parquet($file) GROUP BY ALL ORDER BY ALL
+    FROM read_parquet($file) GROUP BY 1 ORDER BY 1
 """
 
 Days = dict[str, tuple[int, str]]
