@@ -234,8 +234,9 @@ def _tensor(name: str, kind: str, values: list[Any]) -> Any:
 
     try:
         column: np.ndarray = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(-1, 1)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"request field {name!r} must be a {kind}, got {values[:3]}: {error}") from error
+    except (TypeError, ValueError):  # its words hold a value
+        kinds = sorted({type(value).__name__ for value in values})
+        raise DataError(f"request field {name!r} must be a {kind}, got {kinds}") from None
     tensor = InferInput(name, list(column.shape), PROTOCOL[kind])
     tensor.set_data_from_numpy(column)
     return tensor

@@ -8,12 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import ibis
 import pyarrow as pa
 
 from include.contracts import Period
 from include.data import staging as stage
 from include.data import versioning
+from include.errors import DataError
 from include.ports import Lake
 from include.usecase import UseCase
 
@@ -68,7 +70,13 @@ def _engine(spill: Path, memory_limit: str) -> "Iterator[Backend]":
 def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path) -> dict[str, ibis.Table]:
     """Evaluate each table into its file; the same tables, read from there."""
     for name, table in tables.items():
-        connection.to_parquet(table, directory / f"{name}.parquet")
+        try:
+            connection.to_parquet(table, directory / f"{name}.parquet")
+        except duckdb.DataError as error:  # its words hold a value
+            raise DataError(
+                f"{name} cannot be computed from the raw tables ({type(error).__name__}): a value does not fit what "
+                "features.py makes of it; a raw gate should refuse it first"
+            ) from None
     return {name: connection.read_parquet(directory / f"{name}.parquet") for name in tables}
 
 

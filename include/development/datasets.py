@@ -151,7 +151,7 @@ def labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of:
     if immature.any():
         raise LeakageError(
             f"{spec.name}: {immature.sum()} labels are known only after {as_of:%Y-%m-%d %H:%M} UTC "
-            f"(the first is of {events.loc[immature, spec.event.id].iloc[0]}); train later or test on an earlier period"
+            f"(of {', '.join(sorted(events.loc[immature, 'period'].unique()))}); train later or test on earlier ones"
         )
     return events
 

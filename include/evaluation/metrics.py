@@ -44,7 +44,7 @@ def checked(y: Any, p: Any, who: str = "the model") -> tuple[np.ndarray, np.ndar
             f"{who}: {probabilities.shape} probabilities for {labels.shape} labels; give one each, and at least one"
         )
     if strange := set(np.unique(labels).tolist()) - {0, 1}:
-        raise EvaluationError(f"{who}: labels must be 0 or 1, got {sorted(strange, key=str)[:5]}")
+        raise EvaluationError(f"{who}: labels must be 0 or 1, got {len(strange)} other values")
     wrong = ~((probabilities >= 0) & (probabilities <= 1))
     if wrong.any():
         raise EvaluationError(

@@ -10,7 +10,7 @@ from include.data.pseudonyms import TOKEN, KeyRing
 from include.data.traces import Finding, search
 from include.errors import PrivacyError, SettingsError
 from include.loop import rewriting
-from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys
+from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys, in_redis
 from include.services import Services
 from include.usecase import UseCase
 
@@ -64,7 +64,9 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
         deleted = online.delete(line)
         changed += [erasure.Changed("feature_store/online", deleted, copied)] if deleted else []
         rewriting.record(spec, services, "rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
-    _prove(spec, services, search(services.settings.home, OtherTokens(keys), (), SOURCES))
+    others = OtherTokens(keys)
+    left = [*search(services.settings.home, others, (), SOURCES), *in_redis(services, others)]
+    _prove(spec, services, left)
     return {one.place: one.after for one in changed}
 
 

@@ -14,7 +14,7 @@ from include.contracts import Period, write_atomically
 from include.data import ingestion
 from include.data import privacy as treatments
 from include.data.pseudonyms import KeyRing
-from include.data.traces import Finding, Matcher, search
+from include.data.traces import Finding, Matcher, Search, search
 from include.errors import PrivacyError, ServiceError, SettingsError
 from include.services import Services
 from include.usecase import UseCase
@@ -79,7 +79,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
         return {"values": 0, "short": 0, "findings": 0}
     matcher = Matcher(clear_values(spec, services, period, personal))
     home = services.settings.home
-    found = _by_place(home, [*search(home, matcher, personal, SOURCES), *_in_redis(services, matcher)])
+    found = _by_place(home, [*search(home, matcher, personal, SOURCES), *in_redis(services, matcher)])
     _record(spec, services, period, found)
     print(
         f"searched {home} for {len(matcher.whole)} values of {', '.join(personal)}; {matcher.short} of them are "
@@ -115,7 +115,7 @@ def clear_values(spec: UseCase, services: Services, period: Period, columns: Seq
     return values
 
 
-def _in_redis(services: Services, matcher: Matcher) -> list[Finding]:
+def in_redis(services: Services, matcher: Search) -> list[Finding]:
     """Findings in Redis, which keeps its files compressed; without one that runs its files are all there is."""
     from include.adapters.redis_contents import contents
 

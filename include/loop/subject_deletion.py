@@ -13,7 +13,7 @@ from include.data.pseudonyms import KeyRing, key_of
 from include.data.traces import Matcher, search
 from include.errors import PrivacyError, SettingsError, SpecError
 from include.loop import rewriting
-from include.loop.privacy import ERASED, SOURCES, active_keys
+from include.loop.privacy import ERASED, SOURCES, active_keys, in_redis
 from include.services import Services
 from include.usecase import UseCase
 
@@ -118,9 +118,10 @@ def _online(services: Services, line: Callable[[bytes], bytes]) -> list[Changed]
 
 
 def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
+    found_in_redis = in_redis(services, Matcher(stored))
     column, ours = privacy.subject_column(spec) or "", services.privacy_state(spec)
     found = search(services.settings.home, Matcher(stored), [column], SOURCES)
-    if left := [f for f in found if f.file.parent != ours]:
+    if left := [*(f for f in found if f.file.parent != ours), *found_in_redis]:
         places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
         raise PrivacyError(
             f"{spec.name}: the deletion is not complete, the subject is still in {len(places)} files: "

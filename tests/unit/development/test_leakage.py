@@ -20,7 +20,7 @@ def test_good_parts_pass(parts: dict[str, pd.DataFrame]) -> None:
 @pytest.mark.parametrize("other", ["validation", "test"])
 def test_a_shared_event_is_named(parts: dict[str, pd.DataFrame], other: str) -> None:
     parts[other].loc[3, "flight_id"] = "2013-01_00005"
-    with pytest.raises(LeakageError, match=f"1 events are in both train and {other}, e.g. 2013-01_00005"):
+    with pytest.raises(LeakageError, match=f"1 events are in both train and {other}$"):
         check_parts(flight_spec(), parts)
 
 

@@ -1,0 +1,85 @@
+"""No log line and no error message holds a row's value: neither picked out of a frame nor from an error's words."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from include.adapters import model_server
+from include.development.parts import as_number
+from include.errors import DataError, EvaluationError
+from include.evaluation.metrics import score
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("include", "dags", "triton_models")
+PICKING = {"iloc", "tolist", "to_pylist", "head", "to_dict", "sample"}
+SPOKEN = {"print", "debug", "info", "warning", "error", "exception", "critical"}
+NO_ROWS = {
+    "include/demo",  # the demo's own console
+    "include/adapters/validator.py",  # gates tell counts, see tests of the gates
+}
+SECRET = "N14228-and-more"
+
+
+def _messages(tree: ast.AST) -> Iterator[ast.AST]:
+    """What is raised, printed or logged."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            yield node.exc
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in SPOKEN:
+                yield node
+
+
+def _picked(message: ast.AST) -> list[str]:
+    """Parts of its f-strings that take single values out of a column, or show some of them."""
+    inside = [n for f in ast.walk(message) if isinstance(f, ast.FormattedValue) for n in ast.walk(f.value)]
+    attributes = [n.attr for n in inside if isinstance(n, ast.Attribute) and n.attr in PICKING]
+    slices = [ast.unparse(n) for n in inside if isinstance(n, ast.Subscript) and _shows_values(n)]
+    return attributes + slices
+
+
+def _shows_values(node: ast.Subscript) -> bool:
+    return isinstance(node.slice, ast.Slice) and getattr(node.value, "id", "") in {"values", "rows", "examples"}
+
+
+def _files() -> list[Path]:
+    found = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
+    return [p for p in found if not str(p.relative_to(ROOT)).startswith(tuple(NO_ROWS))]
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_message_picks_a_value_out_of_a_column(path: Path) -> None:
+    picked = [p for message in _messages(ast.parse(path.read_text())) for p in _picked(message)]
+    assert not picked, "messages hold counts, column names and table names only"
+
+
+def test_the_check_sees_what_it_must() -> None:
+    bad = 'raise E(f"e.g. {frame.loc[late].iloc[0]}")\nlog.info(f"{values[:3]}")\nprint(f"{x.to_pylist()}")'
+    assert [_picked(m) for m in _messages(ast.parse(bad))] == [["iloc"], ["values[:3]"], ["to_pylist"]]
+    good = 'raise E(f"{len(values)} of {digest[:12]}")'
+    assert [_picked(m) for m in _messages(ast.parse(good))] == [[]]
+
+
+def _number() -> object:
+    return as_number(pd.DataFrame({"seats": [1, SECRET]}), "seats")
+
+
+def _request() -> object:
+    return model_server._tensor("distance", "float", [SECRET])
+
+
+def _labels() -> object:
+    return score("roc_auc", [0, SECRET], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("fail", [_number, _request, _labels])
+def test_an_error_does_not_repeat_the_value_nor_its_cause(fail) -> None:
+    with pytest.raises((DataError, EvaluationError)) as raised:
+        fail()
+    assert SECRET not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
