@@ -4,7 +4,10 @@ from pathlib import Path
 
 import redis
 
+from include.errors import ServiceError, SettingsError
 from include.settings import Settings
+
+OWNER = "moebius:environment"
 
 
 def directory(settings: Settings) -> Path:
@@ -35,3 +38,28 @@ def ready(settings: Settings) -> bool:
         return False
     finally:
         client.close()
+
+
+def claim(settings: Settings) -> None:
+    """Mark a database of your own as this environment's.
+
+    Raises
+    ------
+    SettingsError
+        it is another environment's.
+    ServiceError
+        it does not answer.
+    """
+    client = redis.Redis.from_url(settings.redis_address, socket_timeout=5, decode_responses=True)
+    try:
+        client.set(OWNER, settings.environment, nx=True)
+        owner = client.get(OWNER)
+    except redis.RedisError as error:
+        raise ServiceError(f"the Redis of MOEBIUS_REDIS_URL does not answer ({type(error).__name__})") from error
+    finally:
+        client.close()
+    if owner != settings.environment:
+        raise SettingsError(
+            f"the Redis database of MOEBIUS_REDIS_URL is {owner}'s, and this is {settings.environment}: give each "
+            f"environment a database of its own, like redis://…/1"
+        )

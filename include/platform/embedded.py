@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from include.adapters import redis_server
 from include.platform import state
 from include.platform.airflow import airflow_service
 from include.platform.processes import Service, Supervisor
@@ -52,6 +53,8 @@ class Platform:
 
         state.claim(self.settings)
         state.make_keys(self.settings)
+        if self.settings.redis_url:
+            redis_server.claim(self.settings)
         Services(self.settings).feature_store.apply()
         for service in self.services:
             say(f"starting {service.name} ({service.address})")
