@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from include.adapters import redis_server
 from include.contracts import write_atomically
 from include.deployment import rollout
 from include.errors import DataError, DeploymentError, ServiceError
