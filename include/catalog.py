@@ -10,6 +10,7 @@ write               make catalog and data sheets now, from the records
 import argparse
 import sys
 
+from include.data import catalog_files
 from include.data.catalog import Catalog, Entry, Step
 from include.errors import MoebiusError
 from include.loop import catalog as catalogue
@@ -37,7 +38,7 @@ def answer(spec: UseCase, from_: Services, verb: str, what: str) -> str:
         made = catalogue.write(spec, from_)
         return f"{catalogue.directory(spec, from_)}: {catalogue.counts(made)}"
     if verb == "sheet":
-        return catalogue.sheet(spec, from_, what, "md")
+        return catalog_files.sheet(catalogue.directory(spec, from_), what, "md")
     known = catalogue.read(spec, from_)
     if verb == "search":
         return "\n".join(map(_line, known.search(what))) or f"nothing in the catalog has {what!r}"

@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     train_threads: int = Field(default=2, ge=1, description="threads of a fit")
     image: str = Field(default="moebius-training:latest", description="image of task_runtime=docker")
     revision: str = Field(default="", description="Git revision of the code; empty: ask Git")
+    lineage_file: bool = Field(default=True, description="write OpenLineage events below <home>/lineage/")
+    lineage_url: str = Field(default="", description="an OpenLineage consumer (Marquez, DataHub); empty: none")
     docker_url: str = Field(default="unix:///var/run/docker.sock", description="Docker engine")
 
     def model_post_init(self, _: object) -> None:
@@ -269,6 +271,11 @@ class Settings(BaseSettings):
     def catalog(self) -> Path:
         """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
         return self.home / "catalog"
+
+    @property
+    def lineage(self) -> Path:
+        """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
+        return self.home / "lineage"
 
     @property
     def airflow_home(self) -> Path:

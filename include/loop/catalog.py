@@ -8,15 +8,13 @@ from pathlib import Path
 import duckdb
 
 from include.contracts import TableState, write_atomically
-from include.data import cataloguing, datasheet
+from include.data import catalog_files, cataloguing, datasheet
 from include.data.catalog import Catalog
 from include.data.catalog_facts import Facts, ModelRecord, privacy_class
 from include.data.profile import profile
-from include.errors import MoebiusError, NotFoundError, SpecError
+from include.errors import MoebiusError, SpecError
 from include.services import Services
 from include.usecase import UseCase
-
-FILE = "catalog.json"
 
 
 def gather(spec: UseCase, services: Services) -> Catalog:
@@ -49,24 +47,13 @@ def write(spec: UseCase, services: Services) -> Catalog:
     for sheet in [*home.glob("*.md"), *home.glob("*.html")]:
         if sheet.stem not in {state.table for state in tables}:
             sheet.unlink()
-    write_atomically(home / FILE, catalog.model_dump_json(indent=1))
+    write_atomically(home / catalog_files.FILE, catalog.model_dump_json(indent=1))
     return catalog
 
 
 def read(spec: UseCase, services: Services) -> Catalog:
     """The catalog as it was written last; raises NotFoundError when it never was."""
-    file = directory(spec, services) / FILE
-    if not file.is_file():
-        raise NotFoundError(f"{spec.name} has no catalog yet: run {spec.name}.catalog, or publish a month")
-    return Catalog.model_validate_json(file.read_text())
-
-
-def sheet(spec: UseCase, services: Services, table: str, kind: str = "html") -> str:
-    """The data sheet of a table as it was written last; raises NotFoundError, naming those that there are."""
-    known = {file.stem: file for file in directory(spec, services).glob(f"*.{kind}")}
-    if table not in known:
-        raise NotFoundError(f"{spec.name} has no data sheet of {table!r}; there are {sorted(known)}")
-    return known[table].read_text()
+    return catalog_files.read(directory(spec, services))
 
 
 def counts(catalog: Catalog) -> dict[str, int]:

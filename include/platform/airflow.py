@@ -4,7 +4,9 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -64,7 +66,7 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited = inherited_environment()
     return {
         **inherited,
-        **{f"AIRFLOW__{key}": value for key, value in airflow.items()},
+        **{f"AIRFLOW__{key}": value for key, value in (airflow | _lineage(settings, inherited)).items()},
         "AIRFLOW_HOME": str(settings.airflow_home),
         "PYTHONPATH": str(ROOT),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}",
@@ -78,6 +80,32 @@ def environment(settings: Settings) -> dict[str, str]:
 def _users(settings: Settings) -> str:
     roles = {**settings.airflow_users, settings.airflow_user: "admin"}
     return ",".join(f"{user}:{role}" for user, role in roles.items())
+
+
+def _lineage(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """OpenLineage by Airflow's provider; a transport that the operator configured with Airflow's own means stays."""
+    options = {
+        "OPENLINEAGE__NAMESPACE": f"moebius.{settings.environment}",
+        "OPENLINEAGE__EXTRACTORS": "include.orchestration.lineage.FlowExtractor",
+        "OPENLINEAGE__EXECUTE_IN_THREAD": "True",  # a fork of the task costs more than the event
+        "OPENLINEAGE__EXECUTION_TIMEOUT": "5",
+    }
+    if any(f"AIRFLOW__OPENLINEAGE__{name}" in inherited for name in ("TRANSPORT", "CONFIG_PATH", "CONFIG_CONN_ID")):
+        return options
+    transports = _transports(settings)
+    if not transports:
+        return {"OPENLINEAGE__DISABLED": "True"}
+    return {**options, "OPENLINEAGE__TRANSPORT": json.dumps({"type": "composite", "transports": transports})}
+
+
+def _transports(settings: Settings) -> dict[str, dict[str, Any]]:
+    transports: dict[str, dict[str, Any]] = {}
+    if settings.lineage_file:
+        kind = "include.orchestration.lineage_file.LineageFile"
+        transports["file"] = {"type": kind, "directory": str(settings.lineage)}
+    if settings.lineage_url:
+        transports["http"] = {"type": "http", "url": settings.lineage_url, "timeout": 2.0, "retry": {"total": 1}}
+    return transports
 
 
 def _healthy(settings: Settings) -> bool:

@@ -1,5 +1,6 @@
 """The catalog in the Airflow UI: search, one page per entry, data sheets. Reads what the DAG ``catalog`` wrote."""
 
+from pathlib import Path
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
@@ -8,10 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
+from include.data import catalog_files
 from include.data.catalog import KINDS, Catalog
 from include.errors import MoebiusError, NotFoundError
-from include.loop import catalog as catalogue
-from include.services import Services
 from include.settings import load_settings
 from include.ui import lineage_picture
 from include.usecase import UseCase, load_usecase, usecase_names
@@ -32,7 +32,7 @@ def router(templates: Environment) -> APIRouter:
 
     @pages.get("/{usecase}/sheet/{table}")
     def sheet(usecase: str, table: str) -> str:
-        return _or_404(lambda: catalogue.sheet(load_usecase(usecase), _services(), table))
+        return _or_404(lambda: catalog_files.sheet(_directory(load_usecase(usecase)), table))
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(request: Request, usecase: str, identity: str) -> str:
@@ -42,8 +42,8 @@ def router(templates: Environment) -> APIRouter:
     return pages
 
 
-def _services() -> Services:
-    return Services(load_settings())
+def _directory(spec: UseCase) -> Path:
+    return load_settings().catalog / spec.name
 
 
 def _root(request: Request) -> str:
@@ -61,7 +61,7 @@ def _or_404(page: Any) -> Any:
 def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
     """What a search finds in one use case; without words and kind everything but the columns."""
     try:
-        catalog = catalogue.read(spec, _services())
+        catalog = catalog_files.read(_directory(spec))
     except NotFoundError as error:
         return {"spec": spec, "catalog": None, "missing": str(error), "entries": []}
     entries = catalog.search(text, kind)
@@ -71,7 +71,7 @@ def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
 
 
 def _entry(spec: UseCase, identity: str) -> dict[str, Any]:
-    catalog = catalogue.read(spec, _services())
+    catalog = catalog_files.read(_directory(spec))
     entry, near = catalog.entry(identity), catalog.lineage(identity)
     return {
         "spec": spec,

@@ -11,6 +11,7 @@ import pytest
 from include.adapters.validator import ExpectationValidator
 from include.catalog import answer
 from include.contracts import DatasetRef, PartRef
+from include.data import catalog_files
 from include.data.catalog import Catalog
 from include.data.catalog_facts import privacy_class
 from include.data.profile import profile
@@ -128,18 +129,18 @@ def test_a_sheet_shows_no_value_of_a_personal_column(rooms: DataRooms, services:
         update={"privacy": Privacy(default="public", columns=dict.fromkeys(("tailnum", "dest"), personal))}
     )
     catalog.write(spec, services)
-    sheet = catalog.sheet(spec, services, "events", "md")
+    sheet = catalog_files.sheet(catalog.directory(SPEC, services), "events", "md")
     column = next(line for line in sheet.splitlines() if line.startswith("| `dest` |"))
     assert "personal: not shown" in column
     values = set(rooms.lake.read(SPEC.name, "events").to_pandas()["dest"])
     assert not {v for v in values if f"`{v}`" in sheet}
     assert privacy_class(spec, "dest") == "personal"
     catalog.write(SPEC, services)
-    assert "`ATL`" in catalog.sheet(SPEC, services, "events", "md")
+    assert "`ATL`" in catalog_files.sheet(catalog.directory(SPEC, services), "events", "md")
 
 
 def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services) -> None:
-    page = catalog.sheet(SPEC, services, "events")
+    page = catalog_files.sheet(catalog.directory(SPEC, services), "events")
     assert page.startswith("<!doctype html>")
     assert all(
         f"<h2>{title}</h2>" in page for title in ("Columns", "Rows by period", "Known limits", "Lineage", "Retention")
@@ -150,7 +151,7 @@ def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services
 
 def test_what_is_not_there_is_answered_with_what_is(written: Catalog, services: Services) -> None:
     with pytest.raises(NotFoundError, match=r"no data sheet of 'evnts'; there are .*'events'"):
-        catalog.sheet(SPEC, services, "evnts")
+        catalog_files.sheet(catalog.directory(SPEC, services), "evnts")
     empty = Services(services.settings.model_copy(update={"home": services.settings.home / "elsewhere"}))
     with pytest.raises(NotFoundError, match=r"no catalog yet: run flight_delay\.catalog"):
         catalog.read(SPEC, empty)
