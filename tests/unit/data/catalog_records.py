@@ -1,8 +1,8 @@
 """Records of a small platform, as the adapters give them: two months of flights, a model, a release."""
 
 from include.contracts import (
+    CheckOutcome,
     DatasetRef,
-    ExpectationFailure,
     GateResult,
     ModelRef,
     PartRef,
@@ -49,19 +49,15 @@ def catalog(spec: UseCase = SPEC) -> Catalog:
 
 def gates() -> list[GateResult]:
     """January was refused once and passed when it came again; February passed with a warning."""
-    late = {
-        "table": "events",
-        "expectation": "expect_values_not_null",
-        "column": "late",
-        "detail": "N12345",
-        "rows": 100,
-    }
-    refused = ExpectationFailure(severity="block", unexpected=90, **late)
-    warned = ExpectationFailure(severity="warn", unexpected=4, **late)
-    said = [("2013-01", [refused]), ("2013-01", []), ("2013-02", [warned])]
+    late = {"table": "events", "expectation": "expect_values_not_null", "column": "late", "rows": 100}
+    late |= {"dimension": "completeness", "detail": "N12345"}
+    refused = CheckOutcome(severity="block", unexpected=90, passed=False, **late)
+    warned = CheckOutcome(severity="warn", unexpected=4, passed=False, **late)
+    met = CheckOutcome(severity="block", unexpected=0, passed=True, **late)
+    said = [("2013-01", refused), ("2013-01", met), ("2013-02", warned)]
     return [
-        GateResult(usecase=SPEC.name, gate="features", period=p, evaluated=3, rows={"events": 100}, failures=failures)
-        for p, failures in said
+        GateResult(usecase=SPEC.name, gate="features", period=p, rows={"events": 100}, checks=[one, met, met])
+        for p, one in said
     ]
 
 
