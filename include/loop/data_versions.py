@@ -128,7 +128,7 @@ class Operation:
         return {"period": snapshot.period, "snapshot": snapshot.name, "text": text}
 
     def _record(self, name: str, period: str, subject: str, result: Mapping[str, Any]) -> None:
-        at = datetime.now(UTC).isoformat(timespec="seconds")
+        at = datetime.now(UTC).isoformat(timespec="microseconds")
         row = {"period": period, "operation": name, "subject": subject, "at": at, "by": self.by, "why": self.reason}
         rows = pa.Table.from_pylist([{**row, "result": json.dumps(result)}], RECORD_SCHEMA)
         self.services.lake.append(self.spec.name, RECORD, rows)

@@ -26,6 +26,7 @@ class World:
     def publish(self, **tables: pd.DataFrame) -> SnapshotRef:
         arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
         stage.replace(self.home / "staging", stage.TABLES, arrow)
+        stage.mark_passed(self.home / "staging")
         return versioning.publish(SPEC, MONTH, self.home / "staging", self.lake, self.home / "snapshots")
 
     def compare(self, before: SnapshotRef, after: SnapshotRef) -> dict[str, TableDifference]:

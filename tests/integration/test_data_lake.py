@@ -32,6 +32,7 @@ def rows(*values: float) -> pa.Table:
 
 def staged(home: Path, **tables: pa.Table) -> Path:
     stage.replace(home / "staging", stage.TABLES, tables)
+    stage.mark_passed(home / "staging")
     return home / "staging"
 
 

@@ -31,6 +31,7 @@ class World:
     def publish(self, *values: float, days: int = 0) -> SnapshotRef:
         rows = pa.table({"name": [f"row {v}" for v in values], "value": pa.array(values, pa.float64())})
         stage.replace(self.home / "staging", stage.TABLES, {"events": rows, "planes": rows.slice(0, 1)})
+        stage.mark_passed(self.home / "staging")
         at = START + timedelta(days=days)
         return versioning.publish(SPEC, MAY, self.home / "staging", self.lake, self.snapshots, at)
 

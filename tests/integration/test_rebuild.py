@@ -70,6 +70,7 @@ class World:
         tables = {"events": flights, "airport_weather": weather, "aircraft": planes}
         arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
         stage.replace(self.home / "staging", stage.TABLES, arrow)
+        stage.mark_passed(self.home / "staging")
         return versioning.publish(SPEC, month, self.home / "staging", self.lake, self.snapshots, month.end)
 
     def build(self, test_period: str, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:

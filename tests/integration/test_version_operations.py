@@ -9,6 +9,7 @@ import pytest
 
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import ingestion
+from include.data import staging as stage
 from include.errors import NotFoundError
 from include.loop import data_pipeline
 from include.loop.data_versions import asked, load_features, operations, rebuild_dataset
@@ -30,12 +31,11 @@ def form(operation: str, **changes: object) -> dict:
 
 
 def publish(services: Services) -> SnapshotRef:
-    """January as the data pipeline brings it in."""
+    """January as the data pipeline brings it in; the gates have tests of their own."""
     run = "run"
     data_pipeline.collect(SPEC, services, JANUARY, run)
-    data_pipeline.gate(SPEC, services, JANUARY, run, "raw")
     data_pipeline.build_features(SPEC, services, JANUARY, run)
-    data_pipeline.gate(SPEC, services, JANUARY, run, "features")
+    stage.mark_passed(services.staging(SPEC, run))
     published = data_pipeline.publish(SPEC, services, JANUARY, run)
     load_features(SPEC, services, JANUARY.key, run)
     return published
