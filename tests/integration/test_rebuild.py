@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import retention, versioning
@@ -18,6 +18,7 @@ from include.data import staging as stage
 from include.development import datasets
 from include.development.rebuild import rebuild
 from include.errors import DataError, NotFoundError
+from include.settings import Settings
 from tests.unit.development.frames import events, flight_spec
 
 pytestmark = pytest.mark.integration
@@ -27,37 +28,14 @@ PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
 MUCH_LATER = datetime(2019, 1, 1, tzinfo=UTC)
 
 
-class PinnedStore:
-    """Point-in-time features straight from the lake's files at the versions that the snapshots pin."""
-
-    def __init__(self, lake: DeltaLake) -> None:
-        self._lake = lake
-
-    def historical(self, service: str, events: pd.DataFrame, snapshots: Sequence[SnapshotRef]) -> pd.DataFrame:
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.register("asked", events)
-            for view, key in (("airport_weather", "origin"), ("aircraft", "tailnum")):
-                files = [
-                    file for s in snapshots
-                    for file in self._lake.files(SPEC.name, view, [s.period], s.tables[view].version)
-                ]  # fmt: skip
-                names = ", ".join(f"v.{n}" for n in (WEATHER if view == "airport_weather" else PLANE))
-                connection.sql(
-                    f"SELECT asked.*, {names} FROM asked ASOF LEFT JOIN read_parquet($files) v "
-                    f"ON asked.{key} = v.{key} AND asked.event_timestamp::TIMESTAMPTZ >= v.event_timestamp",
-                    params={"files": files},
-                ).df().pipe(lambda found: connection.register("asked", found))
-            return connection.sql("SELECT * FROM asked").df()
-
-
 class World:
-    """Months of made-up flights in a real lake."""
+    """Months of made-up flights in a real lake and a real feature store."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.snapshots, self.datasets = home, home / "snapshots", home / "datasets"
-        self.lake = DeltaLake(home / "lake")
-        self.store = PinnedStore(self.lake)
+        settings = Settings(home=home)
+        self.home, self.snapshots, self.datasets = home, home / "snapshots" / SPEC.name, home / "datasets" / SPEC.name
+        self.lake, self.store = DeltaLake(settings.lake), FeastFeatureStore(settings)
+        self.store.apply()
 
     def publish(self, period: str, edition: int = 0) -> SnapshotRef:
         month, random = Period(key=period), np.random.default_rng([int(period[-2:]), edition])

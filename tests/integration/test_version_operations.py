@@ -82,13 +82,9 @@ def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Pa
 @pytest.fixture
 def trained(mlflow: Settings, tmp_path: Path) -> Iterator[Trained]:  # noqa: F811
     """Three made-up months and a registered model that was trained on them, of a use case of its own."""
-    home = tmp_path / "home"
-    world, services = World(tmp_path), Services(mlflow.model_copy(update={"home": home}))
-    services.__dict__ |= {"lake": world.lake, "feature_store": world.store}
-    services.snapshots = lambda spec: world.snapshots
+    world, services = World(tmp_path), Services(mlflow.model_copy(update={"home": tmp_path}))
     for period in ("2013-01", "2013-02", "2013-03"):
         world.publish(period)
-    world.datasets = services.settings.datasets / SPEC.name
     dataset = world.build("2013-03")
     model = services.tracker.log_training(SPEC.name, dataset, b"model", {}, {}, {}, key=str(tmp_path))
     yield services, world, SPEC, services.tracker.model(SPEC.name, model.version).dataset
