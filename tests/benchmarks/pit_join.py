@@ -16,8 +16,11 @@ import pyarrow.parquet as pq
 from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts import Period, SnapshotRef, write_atomically
+from include.data import ingestion
+from include.services import Services
 from include.settings import Settings
-from include.usecases.flight_delay import features, source
+from include.usecase import load_usecase
+from include.usecases.flight_delay import features
 
 SAMPLES = 3
 SERVICE = "five_views"
@@ -80,9 +83,10 @@ def prepare(home: Path) -> tuple[FeastFeatureStore, pd.DataFrame]:
 
 
 def _publish(home: Path) -> pd.DataFrame:
+    spec, connect = load_usecase("flight_delay"), Services(Settings(home=home)).connector
     lake, months = DeltaLake(home / "lake"), {}
     for period in MONTHS:
-        raw = source.collect(period, Path("no landing"))
+        raw = ingestion.tables(spec, period, Path("no landing"), connect)
         tables = features.process({name: ibis.memtable(rows) for name, rows in raw.items()})
         built = {view: rows.to_pyarrow() for view, rows in features.build(tables, period).items()}
         months[period.key] = (tables["events"].to_pandas(), built)
