@@ -394,6 +394,13 @@ class UseCase(Part):
             raise ValueError(
                 f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
             )
+        subject = self.entities[self.privacy.subject].key if self.privacy.subject in self.entities else None
+        private = {name for name, rule in self.privacy.columns.items() if rule.treatment != "keep"} | {subject}
+        if hidden := sorted(column for column in source.columns if column in private):
+            raise ValueError(
+                f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; events "
+                "lie on the stream in clear, so such a source cannot be streamed"
+            )
 
     @property
     def views(self) -> list[str]:

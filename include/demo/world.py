@@ -26,9 +26,11 @@ from include.usecase import UseCase
 CLIENTS = 2
 
 
-def raw_tables(spec: UseCase, services: Services, period: Period) -> dict[str, pa.Table]:
-    """The raw tables of a month, as the data pipeline collects them."""
-    return ingestion.tables(spec, period, services.landing(spec), services.connector)
+def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> list[dict[str, Any]]:
+    """The events of a month on one stream: the raw rows that the data pipeline collects."""
+    source = spec.streams[view].source
+    rows = ingestion.batches(spec, source, period, services.landing(spec), services.connector)
+    return as_events(spec.sources[source], pa.Table.from_batches(rows).to_pandas())
 
 
 @dataclass
@@ -44,12 +46,11 @@ class Feed:
     def of(cls, spec: UseCase, services: Services, view: str, period: Period) -> Self:
         """Events from where the stream has come to; at its very first, hours before the month fill its windows."""
         of, stream = spec.streams[view], services.event_stream(spec, view)
-        source = spec.sources[of.source]
-        column, delay = str(source.time), timedelta(hours=of.published_after_hours)
-        events = as_events(source, raw_tables(spec, services, period)[of.source].to_pandas())
+        column, delay = str(spec.sources[of.source].time), timedelta(hours=of.published_after_hours)
+        events = raw_events(spec, services, period, view)
         begin = datetime.fromisoformat(events[0][column]) - 2 * timedelta(hours=of.window_hours)
         if period.key > spec.periods.first:
-            events = as_events(source, raw_tables(spec, services, period.shift(-1))[of.source].to_pandas()) + events
+            events = raw_events(spec, services, period.shift(-1), view) + events
         after = max(begin, stream.newest() or begin)
         timed = [(datetime.fromisoformat(event[column]), event) for event in events]
         timed = [(moment, event) for moment, event in timed if moment >= after]
@@ -105,7 +106,7 @@ class Traffic:
         self.seconds += time.monotonic() - begun
 
     def _events(self) -> pd.DataFrame:
-        raw = raw_tables(self.spec, self.services, self.period)
+        raw = ingestion.tables(self.spec, self.period, self.services.landing(self.spec), self.services.connector)
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
         if len(events) > self.sample:
