@@ -10,8 +10,14 @@ from include.errors import AccessError
 from include.usecase import UseCase
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-RECORDS = ("decisions", "exports", "figures", "gate_results", "predictions", "verdicts")
-"""Tables that the platform itself writes, beside those of the spec."""
+RECORDS = (
+    "collections", "decisions", "exports", "figures", "gate_results", "predictions", "privacy_audits",
+    "privacy_records", "quarantine", "verdicts",
+)  # fmt: skip
+"""Tables that the platform itself writes, beside those of the spec: internal at least."""
+
+WHOLE_ROWS = {"quarantine": "content"}
+"""Columns that hold whole rows as text: of the highest class that a column has."""
 
 
 def known_tables(spec: UseCase) -> list[str]:
@@ -54,7 +60,7 @@ class Access(Record):
 
     def visible_columns(self, role: str, spec: UseCase, table: str, columns: Iterable[str]) -> list[str]:
         """Those of the columns that the role may read, in their order; [] when it may not read the table."""
-        return [c for c in columns if self.reads(role, spec, table, column_level(spec, c))]
+        return [c for c in columns if self.reads(role, spec, table, column_level(spec, table, c))]
 
     def require(self, role: str, spec: UseCase, table: str, columns: Iterable[str]) -> list[str]:
         """The visible columns; raises AccessError when there is none."""
@@ -72,7 +78,12 @@ class Access(Record):
         return rows.select(self.require(role, spec, table, rows.column_names))
 
 
-def column_level(spec: UseCase, column: str) -> Level:
-    """The privacy class of a column name, the same in every table."""
-    rule = spec.privacy.columns.get(column)
-    return rule.level if rule else spec.privacy.default
+def column_level(spec: UseCase, table: str, column: str) -> Level:
+    """The privacy class of a column: by its name, the same in every table; a record's is internal at least."""
+    levels: dict[str, Level] = {name: rule.level for name, rule in spec.privacy.columns.items()}
+    level = levels.get(column, spec.privacy.default)
+    if table in RECORDS:
+        level = max(level, "internal", key=LEVELS.index)
+    if WHOLE_ROWS.get(table) == column:
+        level = max(level, *levels.values(), key=LEVELS.index)
+    return level

@@ -8,14 +8,14 @@ from include.errors import AccessError
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
 
-ROWS = pa.table({"flight_id": ["a"], "tailnum": ["t"], "pilot": ["p"]})
+ROWS = pa.table({"flight_id": ["a"], "tailnum": ["t"], "carrier": ["p"]})
 
 
 @pytest.fixture
 def spec() -> UseCase:
-    """flight_id is public, tailnum internal, pilot personal."""
+    """flight_id is public, tailnum internal, carrier personal."""
     content = load_usecase("flight_delay").model_dump(by_alias=True)
-    content["privacy"]["columns"] |= {"pilot": {"class": "personal", "treatment": "pseudonymise"}}
+    content["privacy"]["columns"] |= {"carrier": {"class": "personal", "treatment": "pseudonymise"}}
     content["privacy"]["columns"]["tailnum"] = {"class": "internal"}
     return UseCase.model_validate(content)
 
@@ -30,7 +30,7 @@ def access(**tables: dict[str, str]) -> Access:
         ("viewer", ["flight_id"]),
         ("user", ["flight_id", "tailnum"]),
         ("op", ["flight_id", "tailnum"]),
-        ("admin", ["flight_id", "tailnum", "pilot"]),
+        ("admin", ["flight_id", "tailnum", "carrier"]),
     ],
 )
 def test_each_role_reads_its_class_and_below(spec: UseCase, role: str, visible: list[str]) -> None:
@@ -48,8 +48,8 @@ def test_a_table_may_have_a_rule_of_its_own(spec: UseCase) -> None:
 
 
 def test_rows_of_nothing_but_columns_above_the_role_are_refused(spec: UseCase) -> None:
-    with pytest.raises(AccessError, match=r"up to class 'public', and all of \['pilot'\] is above"):
-        access().visible_rows("viewer", spec, "events", ROWS.select(["pilot"]))
+    with pytest.raises(AccessError, match=r"up to class 'public', and all of \['carrier'\] is above"):
+        access().visible_rows("viewer", spec, "events", ROWS.select(["carrier"]))
 
 
 def test_an_unknown_role_or_table_is_named(spec: UseCase) -> None:
@@ -60,3 +60,10 @@ def test_an_unknown_role_or_table_is_named(spec: UseCase) -> None:
     with pytest.raises(AccessError, match=r"MOEBIUS_TABLE_ACCESS names the tables \['flight_delay.evnts'\]"):
         access(evnts={"viewer": "none"}).check([spec])
     access(events={"viewer": "none"}).check([spec])
+
+
+def test_records_are_internal_and_whole_rows_are_of_the_highest_class(spec: UseCase) -> None:
+    columns = ["period", "row", "content"]
+    seen = {role: access().visible_columns(role, spec, "quarantine", columns) for role in ("viewer", "op", "admin")}
+    assert seen == {"viewer": [], "op": ["period", "row"], "admin": columns}
+    assert access().visible_columns("viewer", spec, "predictions", ["probability"]) == []
