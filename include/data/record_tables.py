@@ -49,4 +49,18 @@ RECORD_TABLES = {
         description="Every verdict of the four comparisons",
         columns={"record": "cells, gates and reason, JSON"},
     ),
+    "exports": TableSpec(
+        description="Every export and hand-over: what left, for whom, on whose word",
+        columns={
+            "name": "of the export, in the exchange directory",
+            "kind": "hand_over: to dev; export: to a person",
+            "recipient": "whose key opens it",
+            "requested_by": "login that asked for it",
+            "approved_by": "login that approved it",
+            "created_at": "when it was written, UTC",
+            "rows": "rows of all its files",
+            "sha256": "hash of the manifest",
+            "record": "the manifest with its files, JSON",
+        },
+    ),
 }
