@@ -19,6 +19,7 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.model_server import TritonServer
 from include.adapters.release_store import DirectoryReleases
 from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef, RolloutState
+from include.data.pseudonyms import KeyRing
 from include.deployment import packaging, pipeline, release, rollout
 from include.development.encoding import Encoder
 from include.development.trainers import TrainedModel
@@ -31,11 +32,17 @@ from include.usecase import UseCase, load_usecase
 from include.usecases.flight_delay.request import on_request
 
 SPEC = load_usecase("flight_delay")
+KEYS = "k01:first-secret-of-the-tests"
 AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
 AIRPORTS, TAILS = ("EWR", "JFK", "LGA"), tuple(f"N{i:03d}" for i in range(20))
 WEATHER = [f.name for f in SPEC.features if f.origin == "airport_weather"]
 FEATURES = FeatureServiceRef(name=SPEC.feature_service, kept_as=f"{SPEC.feature_service}__test", definitions="0")
 PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
+
+
+def stored(tailnum: str) -> str:
+    """The tail number as the pipeline stores it."""
+    return KeyRing.parse(KEYS).token(tailnum)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
@@ -113,10 +120,12 @@ def dataset_ref() -> DatasetRef:
 class Serving:
     """The embedded server with its state root, driven by the real adapters."""
 
-    def __init__(self, home: Path, spec: UseCase = SPEC, **other: object) -> None:
+    def __init__(self, home: Path, spec: UseCase = SPEC, keys: str = KEYS, **other: object) -> None:
         http, grpc, metrics = free_ports(3)
         ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
-        self.settings = Settings.model_validate({"home": home, "serving_timeout": 20, **ports, **other})
+        self.settings = Settings.model_validate(
+            {"home": home, "serving_timeout": 20, "pseudonym_keys": keys, **ports, **other}
+        )
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
         self.releases = DirectoryReleases(self.settings.releases)
@@ -152,7 +161,7 @@ class Serving:
         self.store.apply()
         weather, planes = entity_features()
         self.store.push("airport_weather", weather)
-        self.store.push("aircraft", planes)
+        self.store.push("aircraft", planes.assign(tailnum=planes["tailnum"].map(stored)))
 
     def parameters(self) -> dict[str, str]:
         return {

@@ -21,6 +21,7 @@ from tests.integration.pipeline_fixtures import (
     request_rows,
     requests_frame,
     serving,
+    stored,
     wait_until,
 )
 from tests.integration.redis_fixtures import running_redis
@@ -42,7 +43,8 @@ def test_answers_are_those_of_the_trained_model_with_features_from_the_online_st
 
 def test_the_lookup_gives_what_feast_gives(serving: Serving) -> None:
     rows = requests_frame(40, seed=6)
-    feast = serving.store.online(serving.spec.feature_service, rows[["origin", "tailnum"]].to_dict("records"))
+    keys = rows[["origin", "tailnum"]].assign(tailnum=rows["tailnum"].map(stored)).to_dict("records")
+    feast = serving.store.online(serving.spec.feature_service, keys)
     serving.server.infer(serving.spec.name, request_rows(rows))
     logged = _logged(serving)[-40:]
     looked_up = [f.name for f in serving.spec.features if f.origin in serving.spec.views]

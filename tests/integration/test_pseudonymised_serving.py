@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from pydantic import SecretStr
 
 from include.contracts import write_atomically
 from include.data.pseudonyms import KeyRing
@@ -29,9 +30,7 @@ __all__ = ["bare_serving"]
 @pytest.fixture(scope="module")
 def private_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A running server that has two keys, the first of which is in use; planes are stored under their tokens."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("MOEBIUS_PSEUDONYM_KEYS", BOTH)
-        serving = Serving(tmp_path_factory.mktemp("private"), private_spec())
+    serving = Serving(tmp_path_factory.mktemp("private"), private_spec(), BOTH)
     _store(serving, "k01")
     release = serving.release(1)
     serving.start()
@@ -99,6 +98,7 @@ def test_the_server_follows_a_rotation_without_a_restart(private_serving: Servin
 
 def test_without_keys_the_model_refuses_to_load_and_says_so(bare_serving: Serving) -> None:
     bare_serving.spec = private_spec()
+    bare_serving.settings = bare_serving.settings.model_copy(update={"pseudonym_keys": SecretStr("")})
     bare_serving.store.apply()
     bare_serving.release(1)
     bare_serving.start()
