@@ -154,8 +154,7 @@ def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -
 
 
 def load_features(spec: UseCase, services: Services, period: str, run: str) -> None:
-    """The current snapshot's features of a month, into the offline and the online store; safe to repeat."""
-    data_pipeline.store_offline(spec, services, Period(key=period))
+    """The current snapshot's features of a month, into the online store; safe to repeat."""
     data_pipeline.materialize(spec, services, Period(key=period), run)
 
 

@@ -37,8 +37,6 @@ def run_month(spec: UseCase, services: Services, period: Period = JANUARY) -> No
     data_pipeline.gate(spec, services, period, "run", "features")
     data_pipeline.publish(spec, services, period, "run")
     services.feature_store.apply()
-    if hasattr(data_pipeline, "store_offline"):
-        data_pipeline.store_offline(spec, services, period)
 
 
 def _deliver_every_fifth(landing: Path) -> None:
