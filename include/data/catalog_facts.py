@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.contracts import GateResult, ModelRef, Record, ReleaseRef, SnapshotRef, TableState, ViewDefinition
+from include.data.access import LEVELS, column_level
 from include.data.record_tables import COLUMNS, RECORD_TABLES, VIEW_COLUMNS
 from include.usecase import UseCase
-
-SEVERITY = {"public": 0, "internal": 1, "personal": 2}
 
 
 class ModelRecord(Record):
@@ -33,15 +32,9 @@ class Facts:
     notes: Sequence[str] = ()
 
 
-def privacy_class(spec: UseCase, column: str) -> str:
-    """The class of a column name, which is the same in every table."""
-    named = spec.privacy.columns.get(column)
-    return named.level if named else spec.privacy.default
-
-
-def strictest(spec: UseCase, columns: Sequence[str]) -> str:
+def strictest(spec: UseCase, table: str, columns: Sequence[str]) -> str:
     """The class of a table: that of its most protected column."""
-    return max((privacy_class(spec, c) for c in columns), key=SEVERITY.__getitem__, default=spec.privacy.default)
+    return max((column_level(spec, table, c) for c in columns), key=LEVELS.index, default=spec.privacy.default)
 
 
 def table_meaning(spec: UseCase, facts: Facts, table: str) -> str:

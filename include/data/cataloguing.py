@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from include.contracts import GateResult, ReleaseRef, TableState, ViewDefinition
+from include.data.access import column_level
 from include.data.catalog import Catalog, Entry, GateEntry, VersionEntry
 from include.data.catalog_facts import (
     Facts,
     ModelRecord,
     column_meaning,
     feature_meaning,
-    privacy_class,
     strictest,
     table_meaning,
 )
@@ -44,12 +44,12 @@ def _sources(spec: UseCase, facts: Facts) -> Iterator[Entry]:
         owner, about = source.owner or spec.owner, {"connector": source.connector, "key": ", ".join(source.key)}
         yield Entry(
             id=f"source/{name}", kind="source", name=name, meaning=source.description, owner=owner,
-            privacy=strictest(spec, list(source.columns)), facts=about, gates=_gates(facts, "raw", name),
+            privacy=strictest(spec, name, list(source.columns)), facts=about, gates=_gates(facts, "raw", name),
         )  # fmt: skip
         for column, kind in source.columns.items():
             yield Entry(
                 id=f"source/{name}/{column}", kind="column", name=column, meaning=f"as delivered in {name}",
-                owner=owner, privacy=privacy_class(spec, column), type=kind,
+                owner=owner, privacy=column_level(spec, name, column), type=kind,
             )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def _table(spec: UseCase, facts: Facts, state: TableState) -> Iterator[Entry]:
         name=state.table,
         meaning=table_meaning(spec, facts, state.table),
         owner=owner,
-        privacy=strictest(spec, columns),
+        privacy=strictest(spec, state.table, columns),
         facts=_table_facts(state, view),
         versions=_table_versions(facts, state),
         gates=_gates(facts, "features", state.table),
@@ -75,7 +75,7 @@ def _table(spec: UseCase, facts: Facts, state: TableState) -> Iterator[Entry]:
             name=column,
             meaning=column_meaning(spec, facts, state.table, column),
             owner=owner,
-            privacy=privacy_class(spec, column),
+            privacy=column_level(spec, state.table, column),
             type=state.columns[column],
         )
 
@@ -136,7 +136,7 @@ def _features(spec: UseCase, facts: Facts) -> Iterator[Entry]:
             name=one.name,
             meaning=feature_meaning(spec, facts, one.name),
             owner=(view.owner if view else "") or spec.owner,
-            privacy=privacy_class(spec, one.name),
+            privacy=column_level(spec, one.origin, one.name),
             type=one.kind,
             facts={"from": one.origin, **services},
         )
@@ -148,7 +148,7 @@ def _services(spec: UseCase, facts: Facts) -> Iterator[Entry]:
         yield Entry(
             id=f"service/{service}", kind="feature service", name=service, owner=spec.owner,
             meaning=f"The features that a model is trained and served with, from {', '.join(v.name for v in views)}",
-            privacy=strictest(spec, [f for v in views for f in [*v.keys, *v.features]]),
+            privacy=strictest(spec, service, [f for v in views for f in [*v.keys, *v.features]]),
             facts={"features": str(sum(len(v.features) for v in views))},
         )  # fmt: skip
 
@@ -162,7 +162,7 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
     yield Entry(
         id=f"dataset/{dataset.name}", kind="dataset", name=dataset.name, owner=spec.owner,
         meaning=f"Training data of {spec.title}: events with the features known at their time, split by time",
-        privacy=strictest(spec, [*spec.request, *spec.feature_names]), facts=rows, versions=versions,
+        privacy=strictest(spec, dataset.name, [*spec.request, *spec.feature_names]), facts=rows, versions=versions,
     )  # fmt: skip
     told = ("verdict", "approved_by", "released_as", "serving_since", "revision")
     about = {

@@ -14,7 +14,7 @@ FILES = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0,
 
 
 class ColumnProfile(Record):
-    """Shares are of the rows, 0 to 1; ``low`` and ``high`` and ``top`` stay empty for a personal column."""
+    """Shares are of the rows, 0 to 1; ``low`` and ``high`` and ``top`` stay empty for a hidden column."""
 
     name: str
     missing: float
@@ -24,17 +24,17 @@ class ColumnProfile(Record):
     top: list[tuple[str, float]]
 
 
-def profile(state: TableState, personal: Collection[str], memory_limit: str = "4GB") -> list[ColumnProfile]:
+def profile(state: TableState, hidden: Collection[str], memory_limit: str = "4GB") -> list[ColumnProfile]:
     """One profile per column of the table, in its order; missing is null, NaN or empty text.
 
-    ``distinct`` is an estimate. Of the ``personal`` columns nothing is told but how much is missing and how
+    ``distinct`` is an estimate. Of the ``hidden`` columns nothing is told but how much is missing and how
     many values there are.
     """
     if not state.files or not sum(state.rows.values()):
         return [ColumnProfile(name=name, missing=0.0, distinct=0, top=[]) for name in state.columns]
     with duckdb.connect(config={"memory_limit": memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return [_shown(connection, state, row, personal) for row in _summary(connection, state)]
+        return [_shown(connection, state, row, hidden) for row in _summary(connection, state)]
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, state: TableState) -> list[tuple[str, float, int, Any, Any]]:
@@ -75,10 +75,10 @@ def _shown(
     connection: duckdb.DuckDBPyConnection,
     state: TableState,
     figures: tuple[str, float, int, Any, Any],
-    personal: Collection[str],
+    hidden: Collection[str],
 ) -> ColumnProfile:
     name, missing, distinct, low, high = figures
-    if name in personal:
+    if name in hidden:
         return ColumnProfile(name=name, missing=missing, distinct=distinct, top=[])
     if state.columns[name] != "string":
         return ColumnProfile(name=name, missing=missing, distinct=distinct, low=low or "", high=high or "", top=[])

@@ -7,13 +7,83 @@ VIEW_COLUMNS = {"event_timestamp": "moment from which the values may be used, UT
 
 RECORD_TABLES = {
     "gate_results": TableSpec(
-        description="Every evaluation of a quality gate",
+        description="Every evaluation of a quality gate, one row per expectation",
         columns={
             "gate": "raw: before processing; features: before publication",
+            "run": "run of the data pipeline",
+            "evaluation": "names the rows of one evaluation",
+            "position": "of the expectation in the evaluation",
+            "check": "name of the expectation in its suite",
+            "table": "table that was checked",
+            "expectation": "kind of expectation",
+            "column": "column that was checked; empty for the table",
+            "dimension": "completeness, consistency, accuracy, freshness, volume or schema",
+            "severity": "block stops publication, warn does not",
+            "unexpected": "rows that did not meet it",
+            "rows": "rows of the table",
+            "passed": "whether it was met",
+            "broken": "whether it could not be evaluated",
+            "detail": "counts in words",
             "evaluated_at": "when the gate ran, UTC",
-            "passed": "whether nothing that blocks failed",
-            "failures": "expectations that were not met",
-            "result": "the whole result with its counts, JSON",
+        },
+    ),
+    "quarantine": TableSpec(
+        description="Rows that a gate refused, and what was decided about them; the last word on a row counts",
+        columns={
+            "gate": "gate that refused it",
+            "table": "table it belongs to",
+            "row": "hash that names the row",
+            "reasons": "expectations that it did not meet",
+            "content": "the row, JSON",
+            "status": "held, released or dropped",
+            "decided_by": "login that decided",
+            "note": "reason of the decision",
+            "decided_at": "when it was decided, UTC",
+            "recorded_at": "when this was written, UTC",
+        },
+    ),
+    "collections": TableSpec(
+        description="What was collected of a source, day by day, to notice rows that come late",
+        columns={
+            "source": "source",
+            "day": "local day",
+            "rows": "rows of the day",
+            "hash": "of the day's rows, in any order",
+        },
+    ),
+    "reconciliation": TableSpec(
+        description="How far what streaming pushed differs from what the batch computed",
+        columns={"view": "feature view", "record": "counts and differences per feature, JSON"},
+    ),
+    "privacy_audits": TableSpec(
+        description="Every search for personal values in clear, one row per finding",
+        columns={
+            "audited_at": "when it was searched, UTC",
+            "place": "where one was found; empty when nowhere",
+            "column": "personal column whose values were found",
+            "values": "how many different values were found",
+        },
+    ),
+    "privacy_records": TableSpec(
+        description="Every deletion of a subject and every key rotation, one row per changed place",
+        columns={
+            "done_at": "when it was done, UTC",
+            "kind": "what was done",
+            "facts": "circumstances, JSON",
+            "place": "what was changed; empty when nothing was",
+            "before": "rows concerned before",
+            "after": "rows concerned after",
+        },
+    ),
+    "version_operations": TableSpec(
+        description="Every operation on versions: restore, pin, expire, rebuild and the like",
+        columns={
+            "operation": "what was done",
+            "subject": "snapshot or model it was done to",
+            "at": "when, UTC",
+            "by": "login that asked for it",
+            "why": "reason",
+            "result": "what came out, JSON",
         },
     ),
     "predictions": TableSpec(

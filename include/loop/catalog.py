@@ -9,8 +9,9 @@ import duckdb
 
 from include.contracts import TableState, write_atomically
 from include.data import catalog_files, cataloguing, datasheet
+from include.data.access import RECORDS, column_level
 from include.data.catalog import Catalog
-from include.data.catalog_facts import Facts, ModelRecord, privacy_class
+from include.data.catalog_facts import Facts, ModelRecord
 from include.data.profile import profile
 from include.errors import MoebiusError, SpecError
 from include.services import Services
@@ -80,8 +81,8 @@ def states(spec: UseCase, services: Services) -> list[TableState]:
 
 
 def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: TableState) -> None:
-    personal = {column for column in state.columns if privacy_class(spec, column) == "personal"}
-    text = datasheet.markdown(spec, catalog, state, profile(state, personal, services.settings.memory_limit))
+    hidden = {c for c in state.columns if state.table in RECORDS or column_level(spec, state.table, c) == "personal"}
+    text = datasheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
     home = directory(spec, services)
     write_atomically(home / f"{state.table}.md", text)
     write_atomically(home / f"{state.table}.html", datasheet.page(f"{spec.name}.{state.table}", text))

@@ -8,13 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from include.adapters.validator import ExpectationValidator
 from include.catalog import answer
 from include.contracts import DatasetRef, PartRef
-from include.data import catalog_files
+from include.data import catalog_files, quarantine
+from include.data.access import RECORDS
 from include.data.catalog import Catalog
-from include.data.catalog_facts import privacy_class
 from include.data.profile import profile
+from include.data.record_tables import RECORD_TABLES
+from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
 from include.loop import catalog
 from include.services import Services
@@ -32,18 +33,10 @@ ANSWERS = {
 }  # fmt: skip
 
 
-class Rooms(DataRooms):
-    """With the snapshots where the platform has them."""
-
-    @property
-    def snapshots(self) -> Path:
-        return self.home / "snapshots" / SPEC.name
-
-
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory, validator: ExpectationValidator) -> DataRooms:
+def rooms(tmp_path_factory: pytest.TempPathFactory, validator: SuiteValidator) -> DataRooms:
     """January, published through both gates, and two logged answers."""
-    rooms = Rooms(tmp_path_factory.mktemp("catalogued"), validator)
+    rooms = DataRooms(tmp_path_factory.mktemp("catalogued"), validator)
     rooms.store.apply()
     rooms.publish("2013-01")
     rooms.lake.append(SPEC.name, "predictions", pa.table(ANSWERS))
@@ -134,9 +127,23 @@ def test_a_sheet_shows_no_value_of_a_personal_column(rooms: DataRooms, services:
     assert "personal: not shown" in column
     values = set(rooms.lake.read(SPEC.name, "events").to_pandas()["dest"])
     assert not {v for v in values if f"`{v}`" in sheet}
-    assert privacy_class(spec, "dest") == "personal"
     catalog.write(SPEC, services)
     assert "`ATL`" in catalog_files.sheet(catalog.directory(SPEC, services), "events", "md")
+
+
+def test_a_record_table_shows_no_value_and_has_no_gap(rooms: DataRooms, services: Services) -> None:
+    """The quarantine holds whole rows as text."""
+    held = {name: ["2013-01"] if name == "period" else [f"secret {name}"] for name in quarantine.SCHEMA.names}
+    rows = pa.table({n: held[n] for n in held if not n.endswith("_at")})
+    services.lake.append(SPEC.name, quarantine.TABLE, rows)
+    made = catalog.write(SPEC, services)
+    assert "secret" not in catalog_files.sheet(catalog.directory(SPEC, services), quarantine.TABLE, "md")
+    assert made.entry("table/quarantine/content").privacy == made.entry("table/quarantine").privacy != "public"
+    assert made.gaps() == []
+
+
+def test_every_record_table_is_described() -> None:
+    assert set(RECORDS) == set(RECORD_TABLES)
 
 
 def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services) -> None:

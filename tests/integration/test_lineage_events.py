@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from include.platform.airflow import environment
 from include.settings import ROOT, Settings
@@ -45,7 +46,8 @@ def received() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def written(tmp_path_factory: pytest.TempPathFactory, received: tuple[str, list]) -> list[dict[str, Any]]:
     """Events in the file after ``collect`` ran on the real flights of January, with a catalog written before."""
     home = tmp_path_factory.mktemp("lineage")
-    settings = Settings(home=home, lineage_url=received[0])
+    keys = "k01:secret-of-the-lineage-tests"
+    settings = Settings(home=home, lineage_url=received[0], pseudonym_keys=SecretStr(keys))
     (settings.catalog / SPEC.name).mkdir(parents=True)
     (settings.catalog / SPEC.name / "catalog.json").write_text(catalog().model_dump_json())
     command = [
@@ -85,7 +87,7 @@ def test_a_dataset_carries_meaning_owner_columns_and_classes(written: list) -> N
     assert facets["documentation"]["description"] == SPEC.sources["flights"].description
     assert [o["name"] for o in facets["ownership"]["owners"]] == [SPEC.owner]
     assert {f["name"]: f["type"] for f in facets["schema"]["fields"]} == SPEC.sources["flights"].columns
-    assert {"key": "privacy", "value": "internal", "source": "moebius", "field": "tailnum"} in facets["tags"]["tags"]
+    assert {"key": "privacy", "value": "personal", "source": "moebius", "field": "tailnum"} in facets["tags"]["tags"]
 
 
 def test_the_consumer_gets_what_the_file_has(written: list, received: tuple[str, list]) -> None:
