@@ -308,7 +308,7 @@ def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:
     if missing := [c for c in columns if c not in rows.columns]:
         raise DataError(f"rows for feature view {view.name!r} lack {missing}; they have {sorted(rows.columns)}")
     kinds = {f.name: NULLABLE[str(f.dtype)] for f in view.features if str(f.dtype) in NULLABLE}
-    return rows[columns].astype(kinds)
+    return rows[columns].astype(kinds) if kinds else rows[columns]
 
 
 def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> None:
