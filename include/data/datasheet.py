@@ -26,7 +26,7 @@ STYLE = """
 
 
 def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequence[ColumnProfile]) -> str:
-    """The whole sheet of one table; values are shown of columns only that are not personal."""
+    """The whole sheet of one table; values are shown of public columns only."""
     entry = catalog.entry(f"table/{state.table}")
     sections = {
         "What it is": _about(spec, entry, state),
@@ -79,8 +79,8 @@ def _columns(catalog: Catalog, entry: Entry, profiles: Sequence[ColumnProfile]) 
 
 
 def _values(column: ColumnProfile, privacy: str) -> str:
-    if privacy == "personal":
-        return f"about {column.distinct:,} different (personal: not shown)"
+    if privacy != "public":
+        return f"about {column.distinct:,} different ({privacy}: not shown)"
     if column.top:
         return ", ".join(f"`{value}` {share:.1%}" for value, share in column.top)
     return f"`{column.low}` … `{column.high}`" if column.low else f"about {column.distinct:,} different"

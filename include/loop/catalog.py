@@ -81,7 +81,8 @@ def states(spec: UseCase, services: Services) -> list[TableState]:
 
 
 def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: TableState) -> None:
-    hidden = {c for c in state.columns if state.table in RECORDS or column_level(spec, state.table, c) == "personal"}
+    # the sheet is one file for every role: it shows values that all of them may read
+    hidden = {c for c in state.columns if state.table in RECORDS or column_level(spec, state.table, c) != "public"}
     text = datasheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
     home = directory(spec, services)
     write_atomically(home / f"{state.table}.md", text)
