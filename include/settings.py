@@ -325,9 +325,13 @@ def _variable(match: re.Match[str]) -> str:
     return os.environ[variable]
 
 
+PRIVATE = ("PROMETHEUS_MULTIPROC_DIR",)
+"""What Feast sets when it is imported, for its own process: the directory is removed when that ends."""
+
+
 def inherited_environment(*without: str) -> dict[str, str]:
     """The environment that a process which we start inherits, less the variables named."""
-    return {name: value for name, value in os.environ.items() if name not in without}
+    return {name: value for name, value in os.environ.items() if name not in (*PRIVATE, *without)}
 
 
 def default_environment(variables: Mapping[str, str]) -> None:

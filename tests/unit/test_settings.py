@@ -5,7 +5,7 @@ import json
 import pytest
 
 from include.errors import SettingsError
-from include.settings import Settings
+from include.settings import Settings, inherited_environment
 
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
@@ -54,3 +54,9 @@ def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
     assert [settings.role_of(user) for user in ("admin", "ada", "bob")] == ["admin", "viewer", "op"]
     with pytest.raises(SettingsError, match=r"'eve' has no role here; known are \['ada', 'admin', 'bob'\]"):
         settings.role_of("eve")
+
+
+def test_a_started_process_does_not_inherit_what_feast_keeps_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/gone/with/the/process")
+    assert "PROMETHEUS_MULTIPROC_DIR" not in inherited_environment()
+    assert inherited_environment()["PATH"]
