@@ -325,7 +325,7 @@ def _variable(match: re.Match[str]) -> str:
     return os.environ[variable]
 
 
-PRIVATE = ("PROMETHEUS_MULTIPROC_DIR",)
+PRIVATE = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
 """What Feast sets when it is imported, for its own process: the directory is removed when that ends."""
 
 

@@ -57,6 +57,7 @@ def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
 
 
 def test_a_started_process_does_not_inherit_what_feast_keeps_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/gone/with/the/process")
-    assert "PROMETHEUS_MULTIPROC_DIR" not in inherited_environment()
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR"):
+        monkeypatch.setenv(name, "/gone/with/the/process")
+    assert not [name for name in inherited_environment() if name.startswith("PROMETHEUS_MULTI")]
     assert inherited_environment()["PATH"]
