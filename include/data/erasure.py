@@ -95,9 +95,19 @@ class LakeRewrite:
             for table in tables:
                 self._table(table)
             for table in tables:
-                pinned = [m.tables[table].version for m in self._manifests().values() if table in m.tables]
-                self.lake.vacuum(self.usecase, table, sorted(set(pinned)))
+                self._let_go(table)
         return self.changed
+
+    def _let_go(self, table: str) -> None:
+        """Delete the files of every version and period that no manifest names.
+
+        Only publications commit to what manifests name, and none is under way; others may append to the rest.
+        """
+        pinned = {(m.tables[table].version, m.period) for m in self._manifests().values() if table in m.tables}
+        if pinned:
+            self.lake.prune(self.usecase, table, sorted(pinned))
+        else:
+            self.lake.vacuum(self.usecase, table, [])
 
     def _manifests(self) -> dict[Path, SnapshotRef]:
         files = [*sorted(self.snapshots.glob("????-??.json")), *sorted(self.snapshots.glob("named/*.json"))]

@@ -69,9 +69,9 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
     """Every value of the subject's column that is stored: in any pinned version, online, or logged."""
     values: set[str] = set()
     for table in services.lake.tables(spec.name):
-        versions = {m.tables[table].version for m in services.all_snapshots(spec) if table in m.tables}
-        for version in {*versions, services.lake.version(spec.name, table)}:
-            rows = services.lake.read(spec.name, table, version=version)
+        pinned = {(m.period, m.tables[table].version) for m in services.all_snapshots(spec) if table in m.tables}
+        kept = [services.lake.read(spec.name, table, [period], version) for period, version in sorted(pinned)]
+        for rows in (services.lake.read(spec.name, table), *kept):
             if column in rows.column_names:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
     for key in OnlineKeys(services.settings.feature_store / "online.db").texts():

@@ -164,7 +164,7 @@ def mortal(method):
         return method(*arguments, **named)
     return call
 
-DeltaLake.publish, DeltaLake.vacuum = mortal(DeltaLake.publish), mortal(DeltaLake.vacuum)
+DeltaLake.publish, DeltaLake.prune = mortal(DeltaLake.publish), mortal(DeltaLake.prune)
 subject_deletion.delete(private_spec(), services_at(Path(sys.argv[1])), sys.argv[2], "asked", "me")
 """
 
