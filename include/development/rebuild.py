@@ -1,8 +1,11 @@
 """Rebuilds the exact training data of a model from its manifest: same rows, same content hashes."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pandas as pd
 
 from include.contracts import DatasetRef, SnapshotRef
 from include.development.datasets import labelled, shaped, split, with_features, write
@@ -15,11 +18,18 @@ PARTS = ("train", "validation", "test")
 
 
 def rebuild(
-    spec: UseCase, dataset: DatasetRef, *, lake: Lake, feature_store: FeatureStore, directory: Path
+    spec: UseCase,
+    dataset: DatasetRef,
+    *,
+    lake: Lake,
+    feature_store: FeatureStore,
+    directory: Path,
+    rewrites: Sequence[str] = (),
 ) -> DatasetRef:
     """Build ``dataset`` again as ``directory/<its name>/``, from the snapshots that it pins; bit for bit or not at all.
 
-    Files that are there and sound are left alone. Returns the dataset as it lies there.
+    Files that are there and sound are left alone. Returns the dataset as it lies there. ``rewrites`` are the erasures
+    and key rotations of its snapshots since it was built: when it cannot be built, the error names them.
 
     Raises
     ------
@@ -32,15 +42,32 @@ def rebuild(
     if _sound(here):
         return here
     _check(spec, dataset)
+    try:
+        frames = _frames(spec, dataset, lake, feature_store)
+    except (NotFoundError, DataError) as error:
+        if done := list(dict.fromkeys([*rewrites, *dataset.rewrites])):
+            raise type(error)(_final(dataset, done, error)) from error
+        raise
+    shutil.rmtree(here.path, ignore_errors=True)  # what is there is damaged
+    write(here, frames, Path(here.path))
+    return here
+
+
+def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
+    return (
+        f"dataset {dataset.name} cannot be built again, and what it held must not come back: since it was built, "
+        f"{'; '.join(done)}. Train a new model on the months as they are now ({error})"
+    )
+
+
+def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore) -> dict[str, pd.DataFrame]:
     chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
     events = labelled(spec, lake, chosen, datetime.now(UTC))
     rows = with_features(spec, events, feature_store, dataset.features_from)
     parts = split(spec, rows, set(dataset.test.periods), _frozen_ids(spec, dataset, lake))
     frames = {name: shaped(spec, frame) for name, frame in parts.items()}
     _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
-    shutil.rmtree(here.path, ignore_errors=True)  # what is there is damaged
-    write(here, frames, Path(here.path))
-    return here
+    return frames
 
 
 def _moved(dataset: DatasetRef, home: Path) -> DatasetRef:

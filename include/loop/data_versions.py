@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from include.contracts import DatasetRef, Period, SnapshotRef
-from include.data import difference, retention, versioning
+from include.data import difference, manifests, retention, versioning
 from include.development.datasets import MANIFEST
 from include.development.rebuild import rebuild
 from include.errors import NotFoundError
@@ -173,8 +173,24 @@ def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
 
 def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> DatasetRef:
     """The dataset, at its place below ``settings.datasets``; errors as ``include.development.rebuild`` says."""
-    directory = services.settings.datasets / spec.name
-    return rebuild(spec, dataset, lake=services.lake, feature_store=services.feature_store, directory=directory)
+    return rebuild(
+        spec,
+        dataset,
+        lake=services.lake,
+        feature_store=services.feature_store,
+        directory=services.settings.datasets / spec.name,
+        rewrites=_rewrites_since(spec, services, dataset),
+    )
+
+
+def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> list[str]:
+    """What was done to its snapshots, and to its files, since it was built: as their manifests say it."""
+    now = {snapshot.name: snapshot.rewrites for snapshot in manifests.all_named(services.snapshots(spec))}
+    done = [mark for one in dataset.reads for mark in now.get(one.name, []) if mark not in one.rewrites]
+    file = services.settings.datasets / spec.name / dataset.name / MANIFEST
+    if file.is_file():
+        done += DatasetRef.model_validate_json(file.read_text()).rewrites
+    return list(dict.fromkeys(done))
 
 
 def operations(spec: UseCase, services: Services) -> list[dict[str, Any]]:

@@ -13,11 +13,13 @@ import pytest
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts import DatasetRef, Period, SnapshotRef
-from include.data import retention, versioning
+from include.data import erasure, retention, versioning
 from include.data import staging as stage
 from include.development import datasets
 from include.development.rebuild import rebuild
 from include.errors import DataError, NotFoundError
+from include.loop.data_versions import rebuild_dataset
+from include.services import Services
 from include.settings import Settings
 from tests.unit.development.frames import events, flight_spec
 
@@ -146,3 +148,25 @@ def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
     with pytest.raises(NotFoundError, match="does not pin the table versions of"):
         world.rebuild(dataset.model_copy(update={"features_from": []}))
     assert not world.datasets.exists()
+
+
+def test_data_that_were_erased_do_not_come_back_and_the_error_says_why(world: World) -> None:
+    services, dataset = Services(Settings(home=world.home)), world.build("2013-03")
+    mark = "a subject was erased (k01-0123)"
+    erasure.LakeRewrite(SPEC.name, world.lake, world.snapshots, erasure.without(["2013-02_00001"]), mark).run()
+    assert rebuild_dataset(SPEC, services, dataset) == dataset, "its files are sound"
+
+    manifest = world.datasets / dataset.name / datasets.MANIFEST
+    again = dataset.model_copy(update={"rewrites": [mark, "tokens were rewritten to key k02"]})
+    manifest.write_text(again.model_dump_json())
+    Path(dataset.train.path).unlink()
+    with pytest.raises(NotFoundError, match=r"since it was built, a subject was erased \(k01-0123\); tokens were rewr"):
+        rebuild_dataset(SPEC, services, dataset)
+    shutil.rmtree(world.datasets)
+    with pytest.raises(NotFoundError, match=r"must not come back: since it was built, a subject was erased \(k01-01"):
+        rebuild_dataset(SPEC, services, dataset)
+    assert not world.datasets.exists()
+
+    later = world.build("2013-03")
+    shutil.rmtree(world.datasets)
+    assert rebuild_dataset(SPEC, services, later) == later, "it was built from what is left"
