@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from include.adapters.online_keys import OnlineKeys
 from include.contracts import write_atomically
 from include.data import erasure
 from include.data.pseudonyms import TOKEN, KeyRing
 from include.data.traces import Finding, search
 from include.errors import PrivacyError, SettingsError
-from include.loop import rewriting
+from include.loop import online_copies, rewriting
 from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys, in_redis
 from include.services import Services
 from include.usecase import UseCase
@@ -53,16 +52,18 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     if keys is None or before is None:
         raise SettingsError(f"{spec.name}: no pseudonym keys: there is nothing to rotate")
     with rewriting.alone(spec, services):
-        line, online = erasure.renew_line(keys), OnlineKeys(services.settings.feature_store / "online.db")
-        copied = online.copy(line)
+        line = erasure.renew_line(keys)
+        copied = online_copies.copy(services, line)
         write_atomically(services.privacy_state(spec) / ACTIVE_KEY, keys.current)
         mark = f"tokens were rewritten to key {keys.current}"
         try:
             changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)
         except ValueError as error:
             raise SettingsError(f"{spec.name}: {error}") from None
-        deleted = online.delete(line)
-        changed += [erasure.Changed("feature_store/online", deleted, copied)] if deleted else []
+        changed += online_copies.renew_streamed(spec, services, line)
+        deleted = online_copies.delete(services, line)
+        changed += [erasure.Changed(place, count, copied[place]) for place, count in deleted.items()]
+        online_copies.forget(services)
         rewriting.record(spec, services, "rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
     others = OtherTokens(keys)
     left = [*search(services.settings.home, others, (), SOURCES), *in_redis(services, others)]

@@ -120,15 +120,25 @@ def in_redis(services: Services, matcher: Search) -> list[Finding]:
     from include.adapters.redis_contents import contents
 
     found: dict[str, set[bytes]] = {}
-    try:
-        for kind, content in contents(services.settings.redis_address):
-            found.setdefault(kind, set()).update(matcher.found(content))
-    except ServiceError:
-        if services.settings.online_store == "redis" or services.settings.redis_url:
-            raise
+    if not redis_runs(services):
         print("redis does not run: only its files were searched")
+        return []
+    for kind, content in contents(services.settings.redis_address):
+        found.setdefault(kind, set()).update(matcher.found(content))
     place = services.settings.home / "redis"
     return [Finding(place, kind, len(values)) for kind, values in sorted(found.items()) if values]
+
+
+def redis_runs(services: Services) -> bool:
+    """Whether there is a Redis; raises ServiceError when one that is needed does not answer."""
+    from include.adapters import redis_server
+
+    settings = services.settings
+    if redis_server.ready(settings):
+        return True
+    if settings.online_store == "redis" or settings.redis_url:
+        raise ServiceError("Redis did not answer; start it, or run the task again")
+    return False
 
 
 def _by_place(home: Path, findings: Sequence[Finding]) -> dict[tuple[str, str], int]:

@@ -1,18 +1,15 @@
 """Everything that is stored of one subject goes, with proof; it does not come back with a later month."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.adapters.online_keys import OnlineKeys
 from include.contracts import write_atomically
 from include.data import erasure, privacy
-from include.data.erasure import Changed
 from include.data.pseudonyms import KeyRing, key_of
 from include.data.traces import Matcher, search
 from include.errors import PrivacyError, SettingsError, SpecError
-from include.loop import rewriting
+from include.loop import online_copies, rewriting
 from include.loop.privacy import ERASED, SOURCES, active_keys, in_redis
 from include.services import Services
 from include.usecase import UseCase
@@ -42,7 +39,9 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         _suppress(spec, services, subject, reason, by)
         line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
         changed = rewriting.rewrite(spec, services, erasure.without(stored), line, mark)
-        changed += _online(services, line)
+        changed += [erasure.Changed(place, n, 0) for place, n in online_copies.delete(services, line).items()]
+        changed += online_copies.erase_streamed(spec, services, line)
+        online_copies.forget(services)
         rewriting.record(spec, services, "erasure", {"subject": subject, "reason": reason, "by": by}, changed)
         _prove(spec, services, stored)
         _journal(spec, services, subject).unlink()
@@ -74,8 +73,7 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
         for rows in (services.lake.read(spec.name, table), *kept):
             if column in rows.column_names:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
-    for key in OnlineKeys(services.settings.feature_store / "online.db").texts():
-        values.add(key[key.rfind(b"\0") + 1 :].decode(errors="replace"))
+    values |= online_copies.values(spec, services, column)
     for file in (services.settings.prediction_spool / spec.name).glob("*.jsonl"):
         values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
     return values
@@ -110,11 +108,6 @@ def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: 
     known = json.loads(file.read_text()) if file.is_file() else {}
     fact = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason}
     write_atomically(file, json.dumps({subject: fact, **known}, indent=1))
-
-
-def _online(services: Services, line: Callable[[bytes], bytes]) -> list[Changed]:
-    gone = OnlineKeys(services.settings.feature_store / "online.db").delete(line)
-    return [Changed("feature_store/online", gone, 0)] if gone else []
 
 
 def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:

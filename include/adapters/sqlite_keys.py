@@ -10,7 +10,7 @@ from include.errors import ServiceError
 Edit = Callable[[bytes], bytes]
 
 
-class OnlineKeys:
+class SqliteKeys:
     """Entity keys and values as Feast serializes them: texts stand in them as they are, behind their length."""
 
     def __init__(self, file: Path) -> None:
