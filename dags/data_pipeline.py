@@ -87,6 +87,7 @@ def build(spec: UseCase) -> None:
     TriggerDagRunOperator.partial(
         task_id="run_late_months_again",
         trigger_dag_id=f"{spec.name}.data_pipeline",
+        logical_date=None,  # today is after the DAG's end_date: such a run ends without a task
         skip_when_already_exists=True,
         max_active_tis_per_dagrun=1,  # one after the other: a month is built on the ones before it
     ).expand_kwargs(late)
