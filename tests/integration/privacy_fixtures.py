@@ -1,6 +1,7 @@
 """flight_delay with the tail number as a personal column, on a real lake and a real feature store."""
 
 import os
+import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -51,11 +52,18 @@ def _deliver_every_fifth(landing: Path) -> None:
 
 @pytest.fixture(scope="module")
 def private_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state root with January, every tail number pseudonymised."""
+    """A state root of the module's own with January, every tail number pseudonymised; made once for all modules."""
     assert "MOEBIUS_PSEUDONYM_KEYS" not in os.environ
-    home = tmp_path_factory.mktemp("private")
+    made = tmp_path_factory.getbasetemp() / "private"
+    if not (made / "done").exists():
+        shutil.rmtree(made, ignore_errors=True)  # of a module whose set-up failed
+        _make(made / "home")
+        (made / "done").touch()
+    return Path(shutil.copytree(made / "home", tmp_path_factory.mktemp("private") / "home"))
+
+
+def _make(home: Path) -> None:
     spec, services = private_spec(), services_at(home)
     _deliver_every_fifth(services.landing(spec) / JANUARY.key)
     run_month(spec, services)
     data_pipeline.materialize(spec, services, JANUARY, "materialized")
-    return home

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import DatasetRef, PartRef
+from include.contracts import DatasetRef, PartRef, SnapshotRef, write_atomically
 from include.data import versioning
 from include.data.pseudonyms import KeyRing, reference
 from include.data.traces import Matcher, search
 from include.development.parts import content_hash, read_part, write_part
 from include.errors import DataError, PrivacyError, SettingsError
 from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
+from include.services import Services
 from include.settings import ROOT
 from tests.integration.privacy_fixtures import (
     BOTH,
@@ -64,7 +66,11 @@ def prepared(private_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def home(prepared: Path, tmp_path: Path) -> Path:
-    home = Path(shutil.copytree(prepared, tmp_path / "home"))
+    return _copy(prepared, tmp_path / "home")
+
+
+def _copy(prepared: Path, home: Path) -> Path:
+    shutil.copytree(prepared, home)
     manifest = home / "datasets" / "flight_delay" / "2013-01-x" / "dataset.json"
     manifest.write_text(manifest.read_text().replace(str(prepared), str(home)))
     return home
@@ -105,45 +111,75 @@ def _contents(home: Path, without: str) -> dict[str, pd.DataFrame]:
     return found
 
 
-def test_a_subject_is_gone_from_every_place_and_nobody_else_is(home: Path) -> None:
-    services, before = services_at(home), _contents(home, TOKEN)
+@dataclass(frozen=True)
+class Erased:
+    """A home before and after the deletion."""
+
+    home: Path
+    places: set[str]
+    contents: dict[str, pd.DataFrame]
+    dataset: DatasetRef
+    went: dict[str, int]
+
+    @property
+    def services(self) -> Services:
+        return services_at(self.home)
+
+
+@pytest.fixture(scope="module")
+def erased(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
+    """What happened is looked at by several tests."""
+    home = _copy(prepared, tmp_path_factory.mktemp("erased") / "home")
     places = {f.file.relative_to(home).parts[0] for f in _left(home, TOKEN)}
-    assert places == {"lake", "feature_store", "staging", "quarantine", "datasets", "spool"}
-    old = DatasetRef.model_validate_json((home / "datasets/flight_delay/2013-01-x/dataset.json").read_text())
-    went = _delete(home)
-    assert _left(home, TOKEN, TAIL) == []
-    assert {p.split("/")[0] for p in went} == places
-    assert went["lake/predictions"] > went["lake/events"] > 0
-    after = _contents(home, TOKEN)
-    assert after.keys() == before.keys()
-    for name, rows in before.items():
+    before, dataset = _contents(home, TOKEN), _manifest(home)
+    return Erased(home, places, before, dataset, _delete(home))
+
+
+def _manifest(home: Path) -> DatasetRef:
+    return DatasetRef.model_validate_json((home / "datasets/flight_delay/2013-01-x/dataset.json").read_text())
+
+
+def test_a_subject_is_gone_from_every_place(erased: Erased) -> None:
+    assert erased.places == {"lake", "feature_store", "staging", "quarantine", "datasets", "spool"}
+    assert _left(erased.home, TOKEN, TAIL) == []
+    assert {p.split("/")[0] for p in erased.went} == erased.places
+    assert erased.went["lake/predictions"] > erased.went["lake/events"] > 0
+    assert all(s.rewrites for s in erased.services.all_snapshots(SPEC))
+
+
+def test_nobody_else_is_gone(erased: Erased) -> None:
+    after = _contents(erased.home, TOKEN)
+    assert after.keys() == erased.contents.keys()
+    for name, rows in erased.contents.items():
         pd.testing.assert_frame_equal(after[name], rows)
-    assert all(s.rewrites for s in services.all_snapshots(SPEC))
-    new = DatasetRef.model_validate_json((home / "datasets/flight_delay/2013-01-x/dataset.json").read_text())
+    assert OTHERS in (erased.home / "spool/flight_delay/20130101-1.jsonl").read_text()
+
+
+def test_a_dataset_says_why_it_is_not_what_it_was(erased: Erased) -> None:
+    old, new = erased.dataset, _manifest(erased.home)
     assert new.train.rows == len(read_part(new.train)) <= old.train.rows
     changed = next(p for p in ("train", "validation", "test") if getattr(old, p) != getattr(new, p))
     with pytest.raises(DataError, match="because of a subject was erased"):
         read_part(getattr(old, changed))
-    assert OTHERS in (home / "spool/flight_delay/20130101-1.jsonl").read_text()
 
 
-def test_the_record_says_what_went_and_never_whose_it_was(home: Path) -> None:
-    _delete(home)
-    records = services_at(home).lake.read("flight_delay", "privacy_records").to_pylist()
+def test_the_record_says_what_went_and_never_whose_it_was(erased: Erased) -> None:
+    records = erased.services.lake.read("flight_delay", "privacy_records").to_pylist()
     events = next(r for r in records if r["place"] == "lake/events")
     assert (events["kind"], events["before"] > events["after"] > 0) == ("erasure", True)
     assert json.loads(events["facts"]) == {"subject": SUBJECT, "reason": "asked by letter", "by": "an operator"}
 
 
-def test_a_deletion_may_be_repeated_and_the_subject_does_not_come_back(home: Path) -> None:
-    _delete(home)
-    assert _delete(home) == {}
-    services = services_at(home)
-    complete = max(m.tables["events"].rows for m in services.all_snapshots(SPEC))
-    data_pipeline.collect(SPEC, services, JANUARY, "again")
-    data_pipeline.build_features(SPEC, services, JANUARY, "again")
-    assert _left(home, TOKEN, TAIL) == []
-    again = pq.read_metadata(home / "staging/flight_delay/again/tables/events.parquet")
+def test_a_deletion_may_be_repeated(erased: Erased) -> None:
+    assert _delete(erased.home) == {}
+
+
+def test_the_subject_does_not_come_back(erased: Erased) -> None:
+    complete = max(m.tables["events"].rows for m in erased.services.all_snapshots(SPEC))
+    data_pipeline.collect(SPEC, erased.services, JANUARY, "again")
+    data_pipeline.build_features(SPEC, erased.services, JANUARY, "again")
+    assert _left(erased.home, TOKEN, TAIL) == []
+    again = pq.read_metadata(erased.home / "staging/flight_delay/again/tables/events.parquet")
     assert again.num_rows == complete
 
 
@@ -169,15 +205,16 @@ subject_deletion.delete(private_spec(), services_at(Path(sys.argv[1])), sys.argv
 """
 
 
-@pytest.mark.parametrize("commits", [5, 12])
-def test_a_deletion_that_was_killed_is_finished_by_its_repetition(home: Path, commits: int) -> None:
+def test_a_deletion_that_was_killed_twice_is_finished_by_its_repetition(home: Path) -> None:
     before = _contents(home, TOKEN)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(home), SUBJECT, str(commits)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    _contents(home, TOKEN)  # everything that is published can be read
+    for commits in (5, 6):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(home), SUBJECT, str(commits)],
+            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert _contents(home, TOKEN).keys() == before.keys(), "everything that is published can be read"
+        assert _left(home, TOKEN)
     _delete(home)
     assert _left(home, TOKEN) == []
     after = _contents(home, TOKEN)
@@ -185,17 +222,34 @@ def test_a_deletion_that_was_killed_is_finished_by_its_repetition(home: Path, co
         pd.testing.assert_frame_equal(after[name], rows)
 
 
-def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(home: Path) -> None:
-    note = home / "demo" / "notes.txt"
+def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(tmp_path: Path) -> None:
+    rows = pa.table({"tailnum": [TOKEN, OTHERS], "period": ["2013-01"] * 2})
+    services_at(tmp_path).lake.append("flight_delay", "predictions", rows)
+    note = tmp_path / "demo" / "notes.txt"
     note.parent.mkdir()
     note.write_text(f"saw {TOKEN}")
     for _ in range(2):
         with pytest.raises(PrivacyError, match=r"still in 1 files: demo/notes\.txt") as refused:
-            _delete(home)
+            _delete(tmp_path)
         assert TOKEN not in str(refused.value)
     note.unlink()
-    _delete(home)
-    assert not list((home / "privacy" / "flight_delay").glob("erasing*"))
+    _delete(tmp_path)
+    assert not list((tmp_path / "privacy" / "flight_delay").glob("erasing*"))
+
+
+def test_months_whose_earlier_files_have_gone_do_not_stop_a_deletion(tmp_path: Path) -> None:
+    services = services_at(tmp_path)
+    earlier, later = pa.table({"tailnum": [TOKEN, OTHERS, OTHERS]}), pa.table({"tailnum": [TOKEN, OTHERS]})
+    services.lake.publish("flight_delay", "events", earlier, "2013-01")
+    february = services.lake.publish("flight_delay", "events", later, "2013-02")
+    january = services.lake.publish("flight_delay", "events", later, "2013-01")
+    for period, ref in (("2013-01", january), ("2013-02", february)):
+        manifest = SnapshotRef(usecase="flight_delay", period=period, name=period, tables={"events": ref})
+        write_atomically(services.snapshots(SPEC) / f"{period}.json", manifest.model_dump_json())
+    services.lake.prune("flight_delay", "events", [(january.version, "2013-01"), (february.version, "2013-02")])
+    assert _delete(tmp_path) == {"lake/events": 2}
+    for snapshot in services.snapshot_refs(SPEC):
+        assert versioning.read(snapshot, "events", services.lake)["tailnum"].to_pylist() == [OTHERS]
 
 
 @pytest.mark.parametrize("subject", ["N14228", "k02-" + "0" * 32])
