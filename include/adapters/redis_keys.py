@@ -35,7 +35,7 @@ class RedisKeys:
             return sorted({self._entity(key) for key in self._keys()})
 
     def copy(self, edit: Edit) -> int:
-        """Store what an edited key has under the edited key too; features added.
+        """Store what an edited key has under the edited key too; features that it has.
 
         What is under the edited key already was written there, so it is not older, and stays.
         """

@@ -25,7 +25,10 @@ class SqliteKeys:
             return sorted({bytes(row[0]) for query in keys for row in store.execute(query)})
 
     def copy(self, edit: Edit) -> int:
-        """Store what an edited key has under the edited key too (``edit`` must keep the length); rows added."""
+        """Store what an edited key has under the edited key too (``edit`` must keep the length); rows that it has.
+
+        What is under the edited key already was written there, so it is not older, and stays.
+        """
         return self._each(edit, delete=False)
 
     def delete(self, edit: Edit) -> int:
@@ -73,8 +76,8 @@ def _edit_view(store: sqlite3.Connection, view: str, edit: Edit, delete: bool) -
         if delete:
             store.execute(f'DELETE FROM {view} WHERE entity_key = ? AND "feature_name" = ?', _identity(names, row))  # noqa: S608
         else:
-            marks = ", ".join("?" * len(names))
-            store.execute(f"INSERT OR REPLACE INTO {view} VALUES ({marks})", after)  # noqa: S608
+            there, marks = "IGNORE" if after[key] != row[key] else "REPLACE", ", ".join("?" * len(names))
+            store.execute(f"INSERT OR {there} INTO {view} VALUES ({marks})", after)  # noqa: S608
     return count
 
 

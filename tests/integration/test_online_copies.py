@@ -32,14 +32,14 @@ NOON = pd.Timestamp("2013-01-05T12:00Z")
 AIRCRAFT = {"aircraft": {"key": "tailnum", "features": ["seats", "engines"], "freshness_hours": 0}}
 
 
-def services_of(settings: Settings, keys: str = KEYS) -> Services:
-    return Services(settings.model_copy(update={"online_store": "redis", "pseudonym_keys": SecretStr(keys)}))
+def services_of(settings: Settings, keys: str = KEYS, online: str = "redis") -> Services:
+    return Services(settings.model_copy(update={"online_store": online, "pseudonym_keys": SecretStr(keys)}))
 
 
 @pytest.fixture
-def services(redis_settings: Settings) -> Services:  # noqa: F811
-    """Two planes online, one airport, a lake's table of both planes."""
-    services = services_of(redis_settings)
+def services(redis_settings: Settings, request: pytest.FixtureRequest) -> Services:  # noqa: F811
+    """Two planes online, and in a table of the lake."""
+    services = services_of(redis_settings, online=getattr(request, "param", "redis"))
     services.feature_store.apply()
     planes = [
         {"tailnum": t, "year_built": 1999.0, "seats": s, "engines": 2.0} for t, s in ((MINE, 55.0), (THEIRS, 9.0))
@@ -58,23 +58,25 @@ def seats(services: Services, *tokens: str) -> list[float | None]:
     return [reader.lookup("aircraft", token, NOON.timestamp())[0].get("seats") for token in tokens]
 
 
-def in_redis(services: Services) -> Redis:
-    return Redis.from_url(services.settings.redis_address)
-
-
-def test_a_rotation_renews_the_keys_and_serves_both_meanwhile(services: Services) -> None:
+@pytest.mark.parametrize("services", ["sqlite", "redis"], indirect=True)
+def test_a_rotation_serves_both_tokens_meanwhile_and_keeps_what_is_newer(services: Services) -> None:
     line = erasure.renew_line(NEW)
-    with in_redis(services) as client:
+    place = "redis/online" if services.settings.online_store == "redis" else "feature_store/online"
+    assert online_copies.copy(services, line)[place] == 6
+    assert seats(services, MINE, NEW.token("N14228"), THEIRS) == [55.0, 55.0, 9.0]
+    newer = {"tailnum": [NEW.token("N14228")], "year_built": 1999.0, "seats": 60.0, "engines": 2.0}
+    services.feature_store.push("aircraft", pd.DataFrame(newer).assign(event_timestamp=NOON + pd.Timedelta(days=1)))
+    online_copies.copy(services, line)
+    assert online_copies.delete(services, line) == {place: 6}
+    assert seats(services, MINE, NEW.token("N14228"), NEW.token("N24211")) == [None, 60.0, 9.0]
+
+
+def test_another_environments_features_in_the_same_redis_are_left_alone(services: Services) -> None:
+    with Redis.from_url(services.settings.redis_address) as client:
         (mine,) = [key for key in client.scan_iter() if MINE.encode() in key]
-        client.hset(mine + b"_dev", mapping=client.hgetall(mine))  # another environment's, of the same plane
-        assert online_copies.copy(services, line) == {"feature_store/online": 0, "redis/online": 6}
-        assert seats(services, MINE, NEW.token("N14228"), THEIRS) == [55.0, 55.0, 9.0]
-        newer = {"tailnum": [NEW.token("N14228")], "year_built": 1999.0, "seats": 60.0, "engines": 2.0}
-        services.feature_store.push("aircraft", pd.DataFrame(newer).assign(event_timestamp=NOON + pd.Timedelta(days=1)))
-        online_copies.copy(services, line)
-        assert online_copies.delete(services, line) == {"redis/online": 6}
-        assert seats(services, MINE, NEW.token("N14228"), NEW.token("N24211")) == [None, 60.0, 9.0]
-        assert client.exists(mine + b"_dev"), "it is not this project's"
+        client.hset(mine + b"_dev", mapping=client.hgetall(mine))
+        assert online_copies.delete(services, erasure.blank([MINE])) == {"redis/online": 3}
+        assert (client.exists(mine), client.exists(mine + b"_dev")) == (0, 1)
 
 
 def test_a_whole_rotation_and_a_whole_deletion_leave_nothing_not_even_in_the_servers_files(services: Services) -> None:
