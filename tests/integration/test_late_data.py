@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pydantic import SecretStr
 
 from include.contracts import Period
 from include.data import ingestion, staging
@@ -13,6 +14,7 @@ from include.loop import data_pipeline
 from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
+from tests.integration.privacy_fixtures import KEYS
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -23,7 +25,7 @@ class Feed:
     """A source of monthly files that still grow, and the platform that reads them."""
 
     def __init__(self, home: Path, months: dict[str, dict[str, pd.DataFrame]]) -> None:
-        self.services, self.files = Services(Settings(home=home / "var")), home / "feed"
+        self.services, self.files = Services(Settings(home=home / "var", pseudonym_keys=SecretStr(KEYS))), home / "feed"
         self.spec = self._spec()
         for month, tables in months.items():
             for table, rows in tables.items():
@@ -61,7 +63,7 @@ class Feed:
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, pd.DataFrame]]:
     """January and February, of the flights every fiftieth; the last hour of January is still to come."""
-    services = Services(Settings(home=tmp_path_factory.mktemp("archive")))
+    services = Services(Settings(home=tmp_path_factory.mktemp("archive"), pseudonym_keys=SecretStr(KEYS)))
     found = {}
     for period in (JANUARY, FEBRUARY):
         tables = ingestion.tables(SPEC, period, services.settings.landing, services.connector)

@@ -13,6 +13,7 @@ from typing import Any
 import ibis
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from include.adapters import redis_server
 from include.adapters.event_stream import RedisEventStream
@@ -30,6 +31,7 @@ from include.settings import Settings
 from include.usecase import load_usecase
 from include.usecases.flight_delay import features
 from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.privacy_fixtures import KEYS
 from tests.integration.redis_fixtures import redis_settings, running_redis  # noqa: F401
 
 pytestmark = pytest.mark.integration
@@ -76,7 +78,7 @@ def drain(layer: SpeedLayer, stream: RedisEventStream) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """January and February published, Redis running, nothing streamed yet."""
     with running_redis(tmp_path_factory.mktemp("world")) as settings:
-        services = Services(settings)
+        services = Services(settings.model_copy(update={"pseudonym_keys": SecretStr(KEYS)}))
         services.feature_store.apply()
         for month in (Period(key="2013-01"), FEBRUARY):
             at = (SPEC, services, month, month.key)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pydantic import SecretStr
 
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import ingestion
@@ -17,6 +18,7 @@ from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
 from tests.integration.ml_fixtures import mlflow  # noqa: F401
+from tests.integration.privacy_fixtures import KEYS
 from tests.integration.test_rebuild import World
 
 pytestmark = pytest.mark.integration
@@ -55,7 +57,7 @@ def temperature(services: Services) -> float:
 
 
 def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Path) -> None:  # noqa: F811
-    services = Services(mlflow.model_copy(update={"home": tmp_path}))
+    services = Services(mlflow.model_copy(update={"home": tmp_path, "pseudonym_keys": SecretStr(KEYS)}))
     services.feature_store.apply()
     first = publish(services)
     cold = temperature(services)
