@@ -1,38 +1,52 @@
-"""The whole loop at reduced size: a real airflow standalone, Triton, MLflow, Feast, Delta and Prometheus."""
+"""The whole loop at reduced size, and an operator at the data: a real airflow standalone with every service."""
 
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
+from include.contracts import Period
+from include.data import ingestion, versioning
+from include.demo.airflow_api import Airflow, RunFailedError, now
+from include.services import Services
 from include.settings import Settings, load_settings
+from include.usecase import UseCase, load_usecase
 from tests.integration.pipeline_fixtures import free_ports
 
 pytestmark = pytest.mark.e2e
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A state root of its own, every service on a free port; everything is stopped at the end."""
     from include.platform.embedded import Platform
 
-    monkeypatch.setenv("MOEBIUS_HOME", str(tmp_path / "var"))
-    for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
-        monkeypatch.setenv(f"MOEBIUS_{name.upper()}", str(port))
-    monkeypatch.setenv("PYTHONWARNINGS", "default")
-    load_settings.cache_clear()
-    platform = Platform(load_settings())
-    try:
-        yield load_settings().home
-    finally:
-        platform.down()
-        left = [s.name for s in platform.services if platform.supervisor.process(s.name)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOEBIUS_HOME", str(tmp_path_factory.mktemp("e2e") / "var"))
+        for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
+            patch.setenv(f"MOEBIUS_{name.upper()}", str(port))
+        patch.setenv("PYTHONWARNINGS", "default")
         load_settings.cache_clear()
-        assert not left, f"still running after down: {left}"
+        platform = Platform(load_settings())
+        try:
+            yield load_settings().home
+        finally:
+            platform.down()
+            left = [s.name for s in platform.services if platform.supervisor.process(s.name)]
+            load_settings.cache_clear()
+    assert not left, f"still running after down: {left}"
+
+
+@pytest.fixture(scope="module")
+def airflow(home: Path) -> Iterator[Airflow]:
+    one = Airflow(load_settings(), lambda run, tasks: None)
+    yield one
+    one.close()
 
 
 def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
@@ -61,3 +75,40 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     assert any(d["decision"] == "retrain" for d in summary["decisions"])
     assert summary["requests_during_swap"]["failed"] == 0
     assert summary["requests_during_swap"]["sent"] > 0
+
+
+def test_what_features_start_beside_the_loop_succeeds_too(airflow: Airflow) -> None:
+    """Catalog, privacy audit and stream reconciliation ran for every month."""
+    for family in ("catalog", "privacy_audit", "stream_reconciliation"):
+        runs = [airflow.wait(run) for run in airflow.runs(f"flight_delay.{family}")]
+        assert len(runs) >= 3, family
+
+
+def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow: Airflow) -> None:
+    services, spec = Services(load_settings()), load_usecase("flight_delay")
+    pipeline, period = "flight_delay.data_pipeline", Period(key="2013-09")
+    landing = services.landing(spec)
+    flights = ingestion.tables(spec, period, landing, services.connector)["flights"].to_pandas()
+    early = flights[flights["time_hour"] < "2013-09-29T04:00Z"]
+    delivered = landing / period.key / "flights.parquet"
+    delivered.parent.mkdir(parents=True)
+    pd.concat([early, early.head(5)]).to_parquet(delivered, index=False)
+    with pytest.raises(RunFailedError, match="gate_raw"):
+        airflow.wait(airflow.trigger(pipeline, {"period": period.key}))
+    assert period.key not in services.published(spec)
+
+    begun = now()
+    form = {"period": period.key, "gate": "raw", "action": "drop", "reason": "delivered twice"}
+    airflow.wait(airflow.trigger("flight_delay.quarantine", form))
+    airflow.wait(airflow.wait_for(pipeline, after=begun))
+    assert events_of(services, spec, period) == len(early), "one of each pair stays"
+
+    delivered.unlink()  # the source itself has the whole month, and the next month looks back
+    airflow.wait(airflow.trigger(pipeline, {"period": period.shift(1).key}))
+    again = [run for run in airflow.runs(pipeline) if run["dag_run_id"].startswith("late__")]
+    assert {airflow.wait(run)["conf"]["period"] for run in again} == {period.key, period.shift(1).key}
+    assert events_of(services, spec, period) == len(flights)
+
+
+def events_of(services: Services, spec: UseCase, period: Period) -> int:
+    return versioning.snapshot(period.key, services.snapshots(spec)).tables["events"].rows
