@@ -17,6 +17,7 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import ingestion, processing, versioning
+from include.data import staging as stage
 from include.development import datasets
 from include.services import Services
 from include.settings import Settings
@@ -46,8 +47,8 @@ def publish(
     staging = settings.staging / period.key
     ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).connector)
     processing.build(spec, period, staging, lake)
-    snapshot = versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
-    return snapshot
+    stage.mark_passed(staging)
+    return versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
 
 
 @pytest.fixture(scope="session")

@@ -270,10 +270,11 @@ def redis_serving(tmp_path: Path) -> Iterator[tuple[Serving, ExitStack]]:
 def test_features_are_served_from_redis_and_its_absence_is_counted(redis_serving: tuple[Serving, ExitStack]) -> None:
     serving, redis = redis_serving
     rows = request_rows(requests_frame(8, seed=6))
-    keys = requests_frame(8, seed=6)[["origin", "tailnum"]].to_dict("records")
-    stored = serving.store.online(serving.spec.feature_service, keys)
+    asked = requests_frame(8, seed=6)[["origin", "tailnum"]]
+    keys = asked.assign(tailnum=asked["tailnum"].map(stored)).to_dict("records")
+    feast = serving.store.online(serving.spec.feature_service, keys)
     serving.server.infer(serving.spec.name, rows)
-    for ours, theirs in zip(_logged(serving)[-8:], stored, strict=True):
+    for ours, theirs in zip(_logged(serving)[-8:], feast, strict=True):
         assert {n: ours["features"][n] for n in theirs} == theirs
         assert not ours["missing"]
     redis.close()
