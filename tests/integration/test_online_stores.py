@@ -1,9 +1,10 @@
 """One behaviour for both online stores, seen by Feast's SDK and by the model server's own reader."""
 
 import importlib.util
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_the_newest_wins_whatever_the_order(online: Online) -> None:
     assert online.known("n")["count"] == online.served("n", 3)[0]["count"] == 33
     online.push(row("n", 4, count=4))
     assert online.known("n")["count"] == online.served("n", 4)[0]["count"] == 4
+
+
+def test_what_pandas_does_to_sqlite_does_not_reach_the_store(online: Online) -> None:
+    """``to_sql`` registers converters of its own, for the whole process."""
+    with closing(sqlite3.connect(":memory:")) as other:
+        pd.DataFrame({"a": [1]}).to_sql("t", other, index=False)
+    online.push(row("p", 1, count=9))
+    assert online.known("p")["count"] == online.served("p", 1)[0]["count"] == 9
 
 
 def test_views_of_one_key_have_times_of_their_own(online: Online) -> None:
