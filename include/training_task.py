@@ -46,6 +46,7 @@ def train(
     default_environment(FIT_ENVIRONMENT)
     from include.adapters.experiment_tracker import MlflowTracker
     from include.development import training
+    from include.development.trainers.protocol import Run
 
     settings, reference = load_settings(), DatasetRef.model_validate(dataset)
     spec = load_usecase(reference.usecase)
@@ -53,7 +54,7 @@ def train(
     key = training_key(spec, reference, trials, parameters or {}, run)
     if known := tracker.find(spec.name, key):
         return known
-    result = training.train(spec, reference, parameters or {}, settings.train_threads, trials)
+    result = training.train(spec, reference, parameters or {}, Run(settings.train_threads), trials)
     return tracker.log_training(
         spec.name,
         reference,

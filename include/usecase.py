@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -42,14 +43,30 @@ class Periods(Part):
     schedule: str
 
 
+Task = Literal["binary", "multiclass", "regression", "forecasting", "clustering"]
+
+
 class Event(Part):
-    """Columns of the event table: one row is one prediction to make."""
+    """Columns of the event table: one row is one prediction to make.
+
+    ``label`` and ``label_time`` are left out for clustering. ``classes`` are the label's values of a multiclass
+    task, in the order of their codes.
+    """
 
     id: Name
     time: Name
-    label: Name
-    label_time: Name
-    label_delay_hours: float = Field(ge=0)
+    label: Name | None = None
+    label_time: Name | None = None
+    label_delay_hours: float = Field(default=0, ge=0)
+    classes: list[Annotated[str, BeforeValidator(str)]] = []
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.label is None) != (self.label_time is None):
+            raise ValueError("give label and label_time, or neither of them")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes {self.classes} must differ")
+        return self
 
 
 class Source(Part):
@@ -129,31 +146,154 @@ class Feature(Part):
     """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view.
 
     ``description`` is the meaning of an ``on_request`` feature; the others have theirs where they are defined.
+    A numeric feature with a ``shape`` (an image: rows and columns; a series: steps) is that many columns,
+    ``<name>_00``, ``<name>_01`` …, row by row; the loaded spec lists them one by one, each with its ``tensor``.
+    A text feature becomes the codes of its first ``length`` words.
     """
 
     name: Name
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "text"]
     origin: Name = Field(alias="from")
     bins: list[float] | None = None
     description: str = ""
+    shape: list[Annotated[int, Field(ge=1)]] = []
+    length: int | None = Field(default=None, ge=1)
+    tensor: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.shape and self.kind != "numeric":
+            raise ValueError(f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}")
+        if (self.kind == "text") != (self.length is not None):
+            raise ValueError(f"feature {self.name}: a text feature needs 'length', another kind has none")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that hold it."""
+        count = prod(self.shape)
+        digits = max(2, len(str(count - 1)))
+        return [f"{self.name}_{i:0{digits}d}" for i in range(count)] if self.shape else [self.name]
+
+
+def _one_by_one(features: list[Feature]) -> list[Feature]:
+    flat = []
+    for feature in features:
+        if feature.shape and not feature.tensor:
+            parts = [{"name": name, "tensor": feature.name} for name in feature.columns]
+            flat += [feature.model_copy(update=part) for part in parts]
+        else:
+            flat.append(feature)
+    return flat
 
 
 class Split(Part):
+    """How a dataset is cut.
+
+    ``time``: the last ``test_periods`` test, the ``validation_days`` before them validate. ``group`` and
+    ``stratified``: of all periods ``test_share`` tests and ``validation_share`` validates, whole groups (equal
+    values of ``group``), or equal shares of every class.
+    """
+
+    by: Literal["time", "group", "stratified"] = "time"
+    group: Name | None = None
     test_periods: int = Field(default=1, ge=1)
     validation_days: int = Field(default=7, ge=1)
+    test_share: float = Field(default=0.2, gt=0, lt=0.5)
+    validation_share: float = Field(default=0.2, gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Self:
+        if (self.by == "group") != (self.group is not None):
+            raise ValueError("'group' names the column of a split by group, which needs it")
+        return self
+
+
+class Range(Part):
+    """Numbers to try, both ends included; ``integer`` ones, or on a ``log`` scale."""
+
+    low: float
+    high: float
+    integer: bool = False
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"low {self.low} must be below high {self.high}, and above 0 on a log scale")
+        return self
+
+
+Choices = Annotated[list[int | float | str], Field(min_length=1)]
 
 
 class Tuning(Part):
+    """A search for better parameters: so many ``trials``, for so many ``minutes`` at most, by ``workers`` tasks.
+
+    ``space`` is what is tried instead of the trainer's own; ``grid`` needs choices only.
+    """
+
     trials: int = Field(default=0, ge=0)
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    minutes: float | None = Field(default=None, gt=0)
+    pruning: bool = True
+    workers: int = Field(default=2, ge=1)
+    space: dict[str, Range | Choices] = {}
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.sampler == "grid" and (ranges := [n for n, r in self.space.items() if isinstance(r, Range)]):
+            raise ValueError(f"a grid needs lists of choices; {ranges} are ranges")
+        return self
+
+
+class Baseline(Part):
+    """What every candidate must beat: the ``prior`` (of the training part), a ``linear`` model, or the last season.
+
+    ``seasonal`` predicts the value of ``feature``, which holds the label one season ago.
+    """
+
+    kind: Literal["prior", "linear", "seasonal"] = "prior"
+    feature: Name | None = None
+
+    @model_validator(mode="after")
+    def _seasonal(self) -> Self:
+        if (self.kind == "seasonal") != (self.feature is not None):
+            raise ValueError("'feature' belongs to a seasonal baseline, which needs it")
+        return self
+
+
+TRAINERS = Literal["xgboost", "sklearn", "torch_tabular", "torch_image", "torch_sequence", "torch_text", "own"]
 
 
 class Trainer(Part):
-    name: Literal["xgboost"]
+    """The algorithm, where it starts (``champion``: from the serving model's weights), and what it must beat.
+
+    ``own`` is the ``TRAINER`` of the use case's ``model.py``. ``imbalance``: equal weight for every class, or
+    equal numbers by leaving out rows of the larger ones (training part only). ``ensemble``: the average of champion and
+    candidate is a further candidate.
+    """
+
+    name: TRAINERS
     parameters: dict[str, int | float | str] = {}
     tuning: Tuning = Tuning()
+    baseline: Baseline = Baseline()
+    start_from: Literal["scratch", "champion"] = "scratch"
+    imbalance: Literal["none", "weights", "undersample"] = "none"
+    ensemble: bool = False
 
 
-MetricName = Literal["roc_auc", "average_precision", "brier", "log_loss"]
+TASK_METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy"),
+    "multiclass": ("accuracy", "f1_macro", "roc_auc_ovr", "log_loss", "brier"),
+    "regression": ("mae", "rmse", "r2", "median_absolute_error"),
+    "forecasting": ("mae", "rmse", "r2", "median_absolute_error"),
+    "clustering": ("silhouette",),
+}
+MetricName = Literal[
+    "roc_auc", "average_precision", "brier", "log_loss", "accuracy", "f1_macro", "roc_auc_ovr", "mae", "rmse", "r2",
+    "median_absolute_error", "silhouette",
+]  # fmt: skip
 
 
 class Metrics(Part):
@@ -193,6 +333,98 @@ class Comparison(Part):
     calibration_limit: float = Field(default=0.1, gt=0)  # of a first release, which has no champion to compare with
 
 
+class Fairness(Part):
+    """How far groups (values of the columns ``groups``) may be apart; a gate of every candidate.
+
+    Limits by measure: ``demographic_parity``, ``equal_opportunity`` and ``equalized_odds`` (differences of rates, for
+    classification) and ``error_gap`` (difference of the primary metric). Groups with fewer rows are not judged.
+    """
+
+    groups: list[Name] = []
+    limits: dict[
+        Literal["demographic_parity", "equal_opportunity", "equalized_odds", "error_gap"], Annotated[float, Field(ge=0)]
+    ] = {}
+    min_rows: int = Field(default=100, ge=2)
+
+    @model_validator(mode="after")
+    def _of_groups(self) -> Self:
+        if self.limits and not self.groups:
+            raise ValueError("fairness.limits need fairness.groups: the columns that hold the groups")
+        return self
+
+
+class Invariance(Part):
+    """Another value of ``feature`` must not matter: one of ``values``, or ``noise`` standard deviations more.
+
+    ``share`` of the rows must change by ``max_change`` at most, in units of the answer.
+    """
+
+    feature: Name
+    values: list[float | str] = []
+    noise: float | None = Field(default=None, gt=0)
+    max_change: float = Field(ge=0)
+    share: Share = 0.99
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.values) == (self.noise is not None):
+            raise ValueError(f"invariance of {self.feature}: give values or noise")
+        return self
+
+
+class Direction(Part):
+    """``feature`` plus ``by`` moves the mean answer, and that of ``share`` of the rows or more, as ``effect`` says."""
+
+    feature: Name
+    by: float
+    effect: Literal["rises", "falls"]
+    share: Share = 0.5
+
+
+class MinimumFunctionality(Part):
+    """Rows that anybody gets right: where the columns have these values, the mean answer lies within the limits.
+
+    For a multiclass task ``predicted`` is the class that at least ``share`` of these rows must get.
+    """
+
+    name: str
+    where: dict[str, float | str | list[float]] = Field(min_length=1)
+    at_least: float | None = None
+    at_most: float | None = None
+    predicted: Annotated[str, BeforeValidator(str)] | None = None
+    share: Share = 0.9
+
+
+class Behaviour(Part):
+    """Tests that every candidate must pass before it is registered.
+
+    ``stability``: largest change of an answer when every number changes in its last float32 digits (0: not tested).
+    """
+
+    invariance: list[Invariance] = []
+    direction: list[Direction] = []
+    minimum_functionality: list[MinimumFunctionality] = []
+    stability: float = Field(default=0.01, ge=0)
+    max_bytes: int | None = Field(default=None, ge=1)
+    max_row_ms: float | None = Field(default=None, gt=0)
+    beats_baseline: bool = True
+
+
+class Labelling(Part):
+    """Rows to offer for labelling: where the champion is least sure (``entropy``, ``margin``), or the models differ."""
+
+    strategy: Literal["entropy", "margin", "disagreement"] = "entropy"
+    rows: int = Field(default=20, ge=1, le=500)
+
+
+class Card(Part):
+    """What only people can say of a model: for its model card."""
+
+    intended_use: str = ""
+    not_for: list[str] = []
+    ethics: str = ""
+
+
 class Approval(Part):
     first_release: Literal["policy", "human"]
     retrain: Literal["policy", "human"]
@@ -201,7 +433,7 @@ class Approval(Part):
 class Abort(Part):
     max_error_rate: Share
     max_p99_ms: float = Field(gt=0)
-    max_prediction_shift: Share
+    max_prediction_shift: float = Field(ge=0)  # of the mean answer: a probability, or in units of the label
 
 
 class Rollout(Part):
@@ -302,20 +534,24 @@ class UseCase(Part):
     title: str
     description: str
     owner: str
-    task: Literal["binary"]
+    task: Task
     periods: Periods
     event: Event
     sources: dict[Name, Source]
-    entities: dict[Name, EntitySpec]
+    entities: dict[Name, EntitySpec] = {}
     request: dict[Name, Literal["string", "float", "timestamp"]]
     feature_service: Name
-    features: list[Feature] = Field(min_length=1)
-    feature_views: dict[Name, ViewSpec]
+    features: Annotated[list[Feature], AfterValidator(_one_by_one)] = Field(min_length=1)
+    feature_views: dict[Name, ViewSpec] = {}
     split: Split
     trainer: Trainer
     metrics: Metrics
     acceptance: list[Criterion] = Field(min_length=1)
     comparison: Comparison
+    fairness: Fairness = Fairness()
+    behaviour: Behaviour = Behaviour()
+    labelling: Labelling | None = None
+    card: Card = Card()
     approval: Approval
     rollout: Rollout
     monitoring: Monitoring
@@ -331,7 +567,8 @@ class UseCase(Part):
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"features {sorted(twice)} are listed twice")
-        if missing := [f.name for f in self.features if f.origin == "request" and f.name not in self.request]:
+        asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
+        if missing := sorted(asked - set(self.request)):
             raise ValueError(
                 f"features {missing} come from the request, which does not have them: {sorted(self.request)}"
             )
@@ -355,7 +592,21 @@ class UseCase(Part):
                 f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
             )
         self._check_hand_over()
+        self._check_task()
         return self
+
+    def _check_task(self) -> None:
+        """What the task needs: a label or none, its classes, metrics that it has."""
+        if (self.task == "clustering") != (self.event.label is None):
+            raise ValueError(f"event.label = {self.event.label!r}: clustering has none, another task needs one")
+        if (self.task == "multiclass") != (len(self.event.classes) > 2):
+            raise ValueError(f"event.classes = {self.event.classes}: three or more are for multiclass, and only for it")
+        used = [self.metrics.primary, *self.metrics.secondary, *(c.metric for c in self.acceptance)]
+        if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
+            raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
+        seasonal = self.trainer.baseline.feature
+        if seasonal is not None and seasonal not in self.feature_names:
+            raise ValueError(f"trainer.baseline.feature {seasonal!r} is none of the features {self.feature_names}")
 
     def _treatable(self) -> None:
         """A treatment must find its column, and the model server must be able to repeat it."""
@@ -410,6 +661,20 @@ class UseCase(Part):
     @property
     def feature_names(self) -> list[str]:
         return [f.name for f in self.features]
+
+    @property
+    def inputs(self) -> dict[str, list[str]]:
+        """What a client sends: request field → the columns that hold it (several for a tensor)."""
+        tensors: dict[str, list[str]] = {}
+        for feature in self.features:
+            if feature.tensor and feature.origin == "request":
+                tensors.setdefault(feature.tensor, []).append(feature.name)
+        return {name: tensors.get(name, [name]) for name in self.request}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Column → kind of everything that a client sends."""
+        return {column: self.request[name] for name, columns in self.inputs.items() for column in columns}
 
     @property
     def last_run(self) -> datetime:

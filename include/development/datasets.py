@@ -19,6 +19,7 @@ from include.contracts import DatasetRef, FrozenRef, PartRef, Period, SnapshotRe
 from include.development.leakage import STAMP_SUFFIX, check_parts
 from include.development.parts import as_number, as_text, content_hash, read_part, write_part
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
+from include.evaluation.answers import label_codes
 from include.ports import FeatureStore, Lake
 from include.usecase import UseCase
 
@@ -72,7 +73,7 @@ def build(
     check_parts(spec, parts)
     facts = {
         "feature_service": spec.feature_service,
-        "label": spec.event.label,
+        "label": spec.event.label or "",
         "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
         "snapshots": {s.period: s.name for s in chosen},
     }
@@ -145,8 +146,11 @@ def labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of:
         raise DataError(
             f"{spec.name}: {twice} {spec.event.id} are more than once in the events; publish the periods again"
         )
-    events = events.dropna(subset=[spec.event.label])
+    if spec.event.label:
+        events = events.dropna(subset=[spec.event.label])
     events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
+    if not spec.event.label_time:
+        return events
     immature = events[spec.event.label_time].isna() | (events[spec.event.label_time] > pd.Timestamp(as_of))
     if immature.any():
         raise LeakageError(
@@ -174,7 +178,7 @@ def with_features(
 
     The label stays out of the feature store's sight.
     """
-    hidden = [spec.event.label, spec.event.label_time]
+    hidden = [column for column in (spec.event.label, spec.event.label_time) if column]
     found = feature_store.historical(spec.feature_service, events.drop(columns=hidden), snapshots)
     found = found.set_index(spec.event.id)
     if len(found) != len(events) or not found.index.is_unique or not events[spec.event.id].isin(found.index).all():
@@ -207,7 +211,7 @@ def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray
     """The fields as a client sends them: timestamps are seconds since 1970-01-01 UTC."""
     return {
         name: _seconds(events[name]) if kind == "timestamp" else events[name].to_numpy()
-        for name, kind in spec.request.items()
+        for name, kind in spec.fields.items()
     }
 
 
@@ -267,10 +271,11 @@ def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     }
     for feature in spec.features:
         columns[feature.name] = (
-            as_text(frame[feature.name]) if feature.kind == "categorical" else as_number(frame, feature.name)
+            as_number(frame, feature.name) if feature.kind == "numeric" else as_text(frame[feature.name])
         )
     columns |= {name: as_text(frame[name]) for name in others}
-    columns[spec.event.label] = frame[spec.event.label].astype("int8")
+    if spec.event.label:
+        columns[spec.event.label] = label_codes(spec, frame[spec.event.label])
     return pd.DataFrame(columns).reset_index(drop=True)
 
 

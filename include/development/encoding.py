@@ -1,85 +1,87 @@
 """How raw features become the model's float32 inputs; its JSON is what serving follows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from include.development.parts import as_number, as_text
+from include.development.trainers.protocol import Input
+from include.encoding import FIRST_WORD, Encoding, width, words
 from include.errors import DataError
 from include.usecase import Feature
 
-UNKNOWN = -1.0
-
-
-@dataclass(frozen=True)
-class Column:
-    """One model input; ``categories`` are sorted, their index is the code (None: numeric)."""
-
-    name: str
-    origin: str
-    categories: tuple[str, ...] | None
-
-    def encode(self, frame: pd.DataFrame) -> np.ndarray:
-        """Float32 of shape (rows,): NaN for a missing number, -1 for an unknown or missing category."""
-        if self.categories is None:
-            return _float32(as_number(frame, self.name))
-        codes = {category: float(code) for code, category in enumerate(self.categories)}
-        return as_text(frame[self.name]).map(codes).fillna(UNKNOWN).to_numpy(np.float32)
-
-    def json(self) -> dict[str, Any]:
-        kind = "numeric" if self.categories is None else "categorical"
-        categories = None if self.categories is None else list(self.categories)
-        return {"name": self.name, "kind": kind, "origin": self.origin, "categories": categories}
+WORDS = 5000  # the most frequent ones; the rest is one unknown word
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """The columns in model order."""
+    """The features in model order, each as an entry of ``encoding.json`` (see ``include.encoding``)."""
 
-    columns: tuple[Column, ...]
+    features: tuple[dict[str, Any], ...]
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, features: Sequence[Feature]) -> Self:
-        """Learn the categories of ``frame`` (the training part only)."""
-        return cls(tuple(Column(f.name, f.origin, _categories(frame, f)) for f in features))
+        """Learn the categories and words of ``frame`` (the training part only)."""
+        return cls(tuple(_entry(frame, feature) for feature in features))
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        return cls(tuple(_column(entry) for entry in document["features"]))
+        return cls(tuple(document["features"]))
 
     def to_json(self) -> dict[str, Any]:
-        """``{"features": [{"name", "kind", "origin", "categories"}, …]}`` in model order."""
-        return {"features": [column.json() for column in self.columns]}
+        """``{"features": [entry, …]}`` in model order."""
+        return {"features": list(self.features)}
 
     @property
     def names(self) -> list[str]:
-        return [column.name for column in self.columns]
+        return [entry["name"] for entry in self.features]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What a trainer is told of them."""
+        return tuple(_input(entry) for entry in self.features)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
-        """Float32 of shape (rows, columns); raises DataError when a column is missing or not numeric."""
+        """Float32 of shape (rows, columns); raises DataError when a feature is missing or not numeric."""
         if missing := [name for name in self.names if name not in frame.columns]:
             raise DataError(f"the rows lack the features {missing}; they have {list(frame.columns)}")
-        encoded = np.empty((len(frame), len(self.columns)), dtype=np.float32)
-        for index, column in enumerate(self.columns):
-            encoded[:, index] = column.encode(frame)
-        return encoded
+        if frame.empty:
+            return np.empty((0, self._encoding.width), dtype=np.float32)
+        return self._encoding.encode({entry["name"]: _raw(frame, entry) for entry in self.features})
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(list(self.features))
 
 
-def _float32(numbers: pd.Series) -> np.ndarray:
+def _raw(frame: pd.DataFrame, entry: dict[str, Any]) -> np.ndarray:
+    if entry["kind"] != "numeric":
+        return as_text(frame[entry["name"]]).to_numpy()
+    numbers = as_number(frame, entry["name"])
     if (beyond := int((numbers.abs() > np.finfo(np.float32).max).sum())) > 0:
         raise DataError(f"feature {numbers.name!r} holds {beyond} values beyond float32; correct the source")
-    return numbers.to_numpy().astype(np.float32)
+    return numbers.to_numpy()
 
 
-def _categories(frame: pd.DataFrame, feature: Feature) -> tuple[str, ...] | None:
-    if feature.kind == "numeric":
-        return None
-    return tuple(sorted(as_text(frame[feature.name]).dropna().unique()))
+def _entry(frame: pd.DataFrame, feature: Feature) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": feature.name, "kind": feature.kind, "origin": feature.origin, "categories": None}
+    if feature.tensor:
+        entry |= {"tensor": feature.tensor, "shape": list(feature.shape)}
+    if feature.kind == "categorical":
+        entry["categories"] = sorted(as_text(frame[feature.name]).dropna().unique())
+    if feature.kind == "text":
+        counted = Counter(word for text in as_text(frame[feature.name]).dropna() for word in words(text))
+        ranked = sorted(counted, key=lambda word: (-counted[word], word))
+        entry |= {"vocabulary": ranked[:WORDS], "length": feature.length}
+    return entry
 
 
-def _column(entry: dict[str, Any]) -> Column:
-    categories = entry["categories"]
-    return Column(entry["name"], entry["origin"], None if categories is None else tuple(categories))
+def _input(entry: dict[str, Any]) -> Input:
+    size = {"categorical": len(entry["categories"] or ()), "text": FIRST_WORD + len(entry.get("vocabulary", ()))}
+    tensor, shape = entry.get("tensor", ""), tuple(entry.get("shape", ()))
+    return Input(entry["name"], entry["kind"], width(entry), size.get(entry["kind"], 0), tensor, shape)

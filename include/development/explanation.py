@@ -19,7 +19,8 @@ def importance(model: TrainedModel, frame: pd.DataFrame) -> list[dict[str, Any]]
     """
     step = max(1, -(-len(frame) // SAMPLE_ROWS))
     encoded = model.encoder.transform(frame.iloc[::step])
-    mean = np.abs(model.fitted.contributions(encoded)[:, :-1]).mean(axis=0, dtype=np.float64)
+    moved = model.fitted.contributions(encoded)  # type: ignore[attr-defined]
+    mean = np.abs(moved[:, :-1]).mean(axis=0, dtype=np.float64)
     total = mean.sum() or 1.0
     table = [
         {"feature": name, "importance": float(value), "share": float(value / total)}

@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from include.contracts import DatasetRef
-from include.development.baseline import PriorBaseline
+from include.development.baseline import Baseline, fit_baseline
 from include.development.encoding import Encoder
 from include.development.explanation import importance
 from include.development.model_card import CardFacts, model_card
 from include.development.parts import read_part
 from include.development.slices import slice_metrics
-from include.development.trainers.protocol import Matrix, Parameters, Trainer, merged
+from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Trainer, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.development.tuning import Tuning, tune
 from include.errors import TrainingError
-from include.evaluation.metrics import score
+from include.evaluation.answers import truth
+from include.evaluation.metrics import kind_of, score
 from include.usecase import UseCase
 
 
@@ -36,15 +37,18 @@ class TrainingResult:
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """The frames of a dataset by part name, and their labels."""
+class Parts:
+    """A dataset in memory: frames and truth by part, the encoder fitted on the training part, and what it gives."""
 
     frames: Mapping[str, pd.DataFrame]
-    labels: Mapping[str, np.ndarray]
+    truth: Mapping[str, np.ndarray]
+    encoder: Encoder
+    matrices: Mapping[str, Matrix]
+    problem: Problem
 
 
 def train(
-    spec: UseCase, dataset: DatasetRef, parameters: Parameters, threads: int, trials: int | None = None
+    spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run, trials: int | None = None
 ) -> TrainingResult:
     """Tune (``trials`` > 0), fit, judge and document one model; the same arguments give the same bytes.
 
@@ -58,62 +62,75 @@ def train(
     Raises
     ------
     TrainingError
-        unknown parameters, a failed fit, or predictions that are no probabilities.
+        unknown parameters, a failed fit, or predictions that say nothing.
     DataError
         a part's content is not what the dataset says.
     """
-    parts = _read(spec, dataset)
-    encoder = Encoder.fit(parts.frames["train"], spec.features)
-    matrices = {p: Matrix(encoder.transform(parts.frames[p]), parts.labels[p]) for p in ("train", "validation")}
-    algorithm = trainer(spec.trainer.name)
-    tuning = _tuned(spec, algorithm, matrices, parameters, threads=threads, trials=trials)
-    fitted = algorithm.fit(matrices["train"], matrices["validation"], tuning.parameters, threads)
-    model = TrainedModel(spec.name, dataset.feature_service, algorithm.name, encoder, fitted)
+    parts = read(spec, dataset)
+    algorithm = trainer(spec.trainer.name, spec.name)
+    tuning = _tuned(spec, algorithm, parts, parameters, run, trials)
+    model = fit(spec, dataset, parts, tuning.parameters, run)
     return _result(spec, dataset, model, parts, tuning)
 
 
-def _read(spec: UseCase, dataset: DatasetRef) -> _Parts:
+def read(spec: UseCase, dataset: DatasetRef) -> Parts:
+    """The dataset's parts, checked, encoded for training."""
     if dataset.usecase != spec.name:
         raise TrainingError(f"dataset {dataset.name} is of {dataset.usecase!r}, the use case is {spec.name!r}")
     refs = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     frames = {part: read_part(ref) for part, ref in refs.items()}
-    return _Parts(frames, {part: frame[dataset.label].to_numpy(np.int8) for part, frame in frames.items()})
+    encoder = Encoder.fit(frames["train"], spec.features)
+    labels = {part: _labels(spec, frame) for part, frame in frames.items()}
+    matrices = {p: Matrix(encoder.transform(frames[p]), labels[p]) for p in ("train", "validation")}
+    problem = Problem(spec.task, encoder.inputs, _classes(spec))
+    return Parts(frames, {p: truth(spec, frame) for p, frame in frames.items()}, encoder, matrices, problem)
+
+
+def fit(spec: UseCase, dataset: DatasetRef, parts: Parts, parameters: Parameters, run: Run) -> TrainedModel:
+    """One model by the spec's trainer."""
+    algorithm = trainer(spec.trainer.name, spec.name)
+    fitted = algorithm.fit(parts.problem, parts.matrices["train"], parts.matrices["validation"], parameters, run)
+    return TrainedModel(
+        spec.name, dataset.feature_service, algorithm.name, spec.task, parts.problem.classes, parts.encoder, fitted
+    )
+
+
+def _classes(spec: UseCase) -> int:
+    return {"binary": 2, "multiclass": len(spec.event.classes)}.get(spec.task, 0)
+
+
+def _labels(spec: UseCase, frame: pd.DataFrame) -> np.ndarray | None:
+    return frame[spec.event.label].to_numpy() if spec.event.label else None
 
 
 def _tuned(
-    spec: UseCase,
-    algorithm: Trainer,
-    matrices: Mapping[str, Matrix],
-    parameters: Parameters,
-    *,
-    threads: int,
-    trials: int | None,
+    spec: UseCase, algorithm: Trainer, parts: Parts, parameters: Parameters, run: Run, trials: int | None
 ) -> Tuning:
     start = merged(algorithm, spec.trainer.parameters, parameters)
     budget = spec.trainer.tuning.trials if trials is None else trials
-    return tune(algorithm, **matrices, start=start, metric=spec.metrics.primary, trials=budget, threads=threads)
+    return tune(algorithm, parts, start=start, metric=spec.metrics.primary, trials=budget, run=run)
 
 
-def _result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: _Parts, tuning: Tuning) -> TrainingResult:
-    predictions = {part: _probabilities(model, parts.frames[part]) for part in ("validation", "test")}
-    baseline = PriorBaseline.fit(parts.labels["train"])
-    metrics = _metrics(spec, parts, predictions, baseline)
-    test, y, p = parts.frames["test"], parts.labels["test"], predictions["test"]
+def _result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, tuning: Tuning) -> TrainingResult:
+    scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
+    baseline = fit_baseline(spec, parts.problem, parts.matrices["train"])
+    metrics = _metrics(spec, parts, scores, baseline)
     content = model.to_bytes()
+    slices = spec.comparison.slices
     facts = CardFacts(
         artifact_hash=artifact_hash(content),
         model=model.fitted.describe(),
         parameters=dict(tuning.parameters),
         tuning=tuning.describe(),
         metrics=metrics,
-        positives={part: float(labels.mean()) for part, labels in parts.labels.items()},
+        positives={part: _positives(spec, y) for part, y in parts.truth.items()},
         slices=slice_metrics(
-            test,
-            y,
-            p,
-            columns=spec.comparison.slices.columns,
+            parts.frames["test"],
+            parts.truth["test"],
+            scores["test"],
+            columns=slices.columns,
             metrics=_names(spec),
-            min_rows=spec.comparison.slices.min_rows,
+            min_rows=slices.min_rows,
         ),
         importance=importance(model, parts.frames["validation"]),
     )
@@ -121,33 +138,37 @@ def _result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: _Par
     return TrainingResult(content, facts.artifact_hash, dict(tuning.parameters), metrics, documents)
 
 
+def _positives(spec: UseCase, y: np.ndarray) -> float:
+    return float(y.mean()) if spec.task == "binary" else float("nan")
+
+
 def _documents(model: TrainedModel, facts: CardFacts) -> dict[str, str]:
     documents = {"importance": facts.importance, "slices": facts.slices, "encoding": model.encoding()}
     return {f"{name}.json": json.dumps(content, indent=1) for name, content in documents.items()}
 
 
-def _probabilities(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
-    p = model.predict(frame)
-    if not np.isfinite(p).all() or p.min() < 0 or p.max() > 1:
+def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
+    scores = model.predict(frame)
+    unusable = not np.isfinite(scores).all()
+    if unusable or (kind_of(spec.metrics.primary) == "classes" and (scores.min() < 0 or scores.max() > 1)):
         raise TrainingError(
-            f"{model.usecase}: predictions from {p.min()} to {p.max()} are no probabilities; check the fit"
+            f"{spec.name}: predictions from {scores.min()} to {scores.max()} are not what a {spec.task} model says; "
+            "check the fit"
         )
-    if p.min() == p.max():
+    if len(scores) > 1 and (scores == scores[0]).all():
         raise TrainingError(
-            f"{model.usecase}: the model says {p[0]:.4f} for every row: it learned nothing; check data and parameters"
+            f"{spec.name}: the model says {scores[0]} for every row: it learned nothing; check data and parameters"
         )
-    return p
+    return scores
 
 
-def _metrics(
-    spec: UseCase, parts: _Parts, predictions: Mapping[str, np.ndarray], baseline: PriorBaseline
-) -> dict[str, float]:
+def _metrics(spec: UseCase, parts: Parts, scores: Mapping[str, np.ndarray], baseline: Baseline) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for part, p in predictions.items():
-        y = parts.labels[part]
+    for part, p in scores.items():
+        X, y = parts.encoder.transform(parts.frames[part]), parts.truth[part]
         for name in _names(spec):
             figures[f"{part}_{name}"] = score(name, y, p)
-            figures[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(len(y)))
+            figures[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(X))
     return figures
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.development.trainers.protocol import Matrix, Parameters, Trainer
+from include.development.trainers.protocol import Parameters, Run, Space, Trainer
 from include.errors import TrainingError
 from include.evaluation.metrics import direction, score
+from include.usecase import Range
+
+if TYPE_CHECKING:
+    from include.development.training import Parts
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,7 @@ class Tuning:
         )
 
 
-def tune(
-    trainer: Trainer, *, train: Matrix, validation: Matrix, start: Parameters, metric: str, trials: int, threads: int
-) -> Tuning:
+def tune(trainer: Trainer, parts: "Parts", *, start: Parameters, metric: str, trials: int, run: Run) -> Tuning:
     """Try ``trials`` parameter sets suggested by Optuna's TPE sampler and keep the best; ``start`` competes too.
 
     Source: Bergstra et al. 2011, Algorithms for Hyper-Parameter Optimization (as implemented by Optuna).
@@ -53,13 +55,28 @@ def tune(
         return Tuning(metric, 0, dict(start), None, None)
 
     def value(parameters: Parameters) -> float:
-        return score(metric, validation.y, trainer.fit(train, validation, parameters, threads).predict(validation.X))
+        train, validation = parts.matrices["train"], parts.matrices["validation"]
+        fitted = trainer.fit(parts.problem, train, validation, parameters, run)
+        return score(metric, parts.truth["validation"], fitted.predict(validation.X))
 
     first = value(start)
     study = _study(metric, seed=int(start.get("seed", 0)))
-    study.optimize(lambda trial: value({**start, **trainer.suggest(trial)}), n_trials=trials)
+    study.optimize(lambda trial: value({**start, **suggest(trial, trainer.space)}), n_trials=trials)
     found = Tuning(metric, trials, {**start, **study.best_params}, first, float(study.best_value))
     return found if (found.gain or 0) > 0 else Tuning(metric, trials, dict(start), first, first)
+
+
+def suggest(trial: Any, space: Space) -> dict[str, int | float | str]:
+    """Parameters to try next, asked from an Optuna trial."""
+    return {name: _suggested(trial, name, wanted) for name, wanted in space.items()}
+
+
+def _suggested(trial: Any, name: str, wanted: Range | list[int | float | str]) -> int | float | str:
+    if not isinstance(wanted, Range):
+        return trial.suggest_categorical(name, wanted)
+    if wanted.integer:
+        return trial.suggest_int(name, int(wanted.low), int(wanted.high), log=wanted.log)
+    return trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
 
 
 def _study(metric: str, seed: int) -> Any:

@@ -1,26 +1,33 @@
-"""Metrics of binary probabilities: one definition, its direction and when it is undefined."""
+"""Metrics by name: one definition, its direction, which answers it takes and when it is undefined.
+
+``y`` and the scores ``p`` are as in ``include.evaluation.answers``: labels and (n,) or (n, K) scores, for
+clustering the space (n, d) and (n, K) scores.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from include.errors import EvaluationError
 
-DIRECTION = {"roc_auc": 1, "average_precision": 1, "brier": -1, "log_loss": -1}
+Kind = Literal["classes", "numbers", "clusters"]
+DIRECTION = {
+    "roc_auc": 1, "average_precision": 1, "brier": -1, "log_loss": -1, "accuracy": 1, "f1_macro": 1, "roc_auc_ovr": 1,
+    "mae": -1, "rmse": -1, "r2": 1, "median_absolute_error": -1, "silhouette": 1,
+}  # fmt: skip
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(["mae", "rmse", "r2", "median_absolute_error"], "numbers"),
+    "silhouette": "clusters",
+}
+RANKING = ("roc_auc", "average_precision", "roc_auc_ovr")
 CLIP = float(np.finfo(np.float32).eps)  # log_loss of a sure and wrong answer stays finite
 
 
-def _reference(metric: str) -> Callable[..., float]:
-    from sklearn import metrics as sk
-
-    functions: dict[str, Callable[..., float]] = {
-        "roc_auc": sk.roc_auc_score,
-        "average_precision": sk.average_precision_score,
-        "brier": sk.brier_score_loss,
-        "log_loss": lambda y, p: sk.log_loss(y, np.clip(p, CLIP, 1 - CLIP), labels=[0, 1]),
-    }
-    return functions[metric]
+def kind_of(metric: str) -> Kind:
+    """Which answers the metric takes; raises EvaluationError when it is not known."""
+    direction(metric)
+    return KINDS.get(metric, "classes")
 
 
 def direction(metric: str) -> int:
@@ -36,47 +43,141 @@ def direction(metric: str) -> int:
     return DIRECTION[metric]
 
 
-def checked(y: Any, p: Any, who: str = "the model") -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool (n,) and probabilities as float64 (n,), or an EvaluationError that names ``who``."""
-    labels, probabilities = np.asarray(y), np.asarray(p, dtype=np.float64)
-    if probabilities.shape != (len(labels),) or labels.ndim != 1 or not len(labels):
+def checked(y: Any, p: Any, who: str = "the model", kind: Kind = "classes") -> tuple[np.ndarray, np.ndarray]:
+    """Truth and scores as arrays that metrics can use, or an EvaluationError that names ``who``.
+
+    Binary labels become bool (n,), class codes int64 (n,), numbers float64 (n,), a space float64 (n, d).
+    """
+    labels, scores = np.asarray(y), np.asarray(p, dtype=np.float64)
+    if scores.shape[:1] != labels.shape[:1] or scores.ndim not in (1, 2) or not len(labels):
         raise EvaluationError(
-            f"{who}: {probabilities.shape} probabilities for {labels.shape} labels; give one each, and at least one"
+            f"{who}: {scores.shape} scores for {labels.shape} labels; give one answer each, and at least one"
         )
-    if strange := set(np.unique(labels).tolist()) - {0, 1}:
-        raise EvaluationError(f"{who}: labels must be 0 or 1, got {len(strange)} other values")
-    wrong = ~((probabilities >= 0) & (probabilities <= 1))
+    if not np.isfinite(scores).all():
+        raise EvaluationError(f"{who}: {int((~np.isfinite(scores)).sum())} of {scores.size} scores are no numbers")
+    if kind == "numbers":
+        return _numbers(labels, scores, who)
+    if kind == "clusters":
+        return _clusters(labels, scores, who)
+    _require_probabilities(scores, who)
+    return _classes(labels, scores, who), scores
+
+
+def _numbers(labels: np.ndarray, values: np.ndarray, who: str) -> tuple[np.ndarray, np.ndarray]:
+    truth = labels.astype(np.float64)
+    if values.ndim != 1 or truth.ndim != 1 or not np.isfinite(truth).all():
+        raise EvaluationError(f"{who}: needs one finite label and one value per row; got {truth.shape}, {values.shape}")
+    return truth, values
+
+
+def _clusters(space: np.ndarray, scores: np.ndarray, who: str) -> tuple[np.ndarray, np.ndarray]:
+    if space.ndim != 2 or scores.ndim != 2:
+        raise EvaluationError(f"{who}: clusters are judged in a space (n, d) by scores (n, K); got {scores.shape}")
+    return space.astype(np.float64), scores
+
+
+def _classes(labels: np.ndarray, scores: np.ndarray, who: str) -> np.ndarray:
+    allowed = {0, 1} if scores.ndim == 1 else set(range(scores.shape[1]))
+    if strange := set(np.unique(labels).tolist()) - allowed:
+        raise EvaluationError(f"{who}: labels must be 0 … {max(allowed)}, got {len(strange)} other values")
+    return labels.astype(bool) if scores.ndim == 1 else labels.astype(np.int64)
+
+
+def _require_probabilities(scores: np.ndarray, who: str) -> None:
+    wrong = ~((scores >= 0) & (scores <= 1))
     if wrong.any():
+        first = np.argwhere(wrong)[0]
         raise EvaluationError(
-            f"{who}: {int(wrong.sum())} of {len(wrong)} probabilities are not in [0, 1], "
-            f"the first is {probabilities[wrong][0]} at row {int(np.argmax(wrong))}"
+            f"{who}: {int(wrong.sum())} of {wrong.size} probabilities are not in [0, 1], "
+            f"the first is {scores[tuple(first)]} at row {int(first[0])}"
         )
-    return labels.astype(bool), probabilities
 
 
 def score(metric: str, y: Any, p: Any) -> float:
-    """The metric of probabilities ``p`` (n,) of the positive class against labels ``y`` (n,) in {0, 1}.
+    """The metric of the scores ``p`` against the truth ``y``.
 
     Raises
     ------
     EvaluationError
-        unknown metric, unusable input, or a ranking metric on a single class (it is undefined there).
+        unknown metric, unusable input, or the metric is undefined: ranking on a single class, R² without variance,
+        silhouette of a single cluster.
     """
-    direction(metric)
-    labels, probabilities = checked(y, p)
-    if metric in ("roc_auc", "average_precision") and labels.all() == labels.any():
-        raise EvaluationError(f"{metric} is undefined: all {len(labels)} labels are {int(labels[0])}")
-    return float(_reference(metric)(labels, probabilities))
+    truth, scores = checked(y, p, kind=kind_of(metric))
+    _require_defined(metric, truth, scores)
+    return float(_reference(metric)(truth, scores))
+
+
+def _require_defined(metric: str, truth: np.ndarray, scores: np.ndarray) -> None:
+    if metric in RANKING and len(np.unique(truth)) < (scores.shape[1] if scores.ndim == 2 else 2):
+        raise EvaluationError(f"{metric} is undefined: all {len(truth)} labels are {np.unique(truth)}")
+    if metric == "r2" and truth.min() == truth.max():
+        raise EvaluationError(f"r2 is undefined: all {len(truth)} labels are {truth[0]}")
+    if metric == "silhouette" and len(np.unique(scores.argmax(axis=1))) < 2:
+        raise EvaluationError(f"silhouette is undefined: all {len(truth)} rows are in one cluster")
+
+
+def _reference(metric: str) -> Callable[..., float]:
+    from sklearn import metrics as sk
+
+    functions: dict[str, Callable[..., float]] = {
+        "roc_auc": sk.roc_auc_score,
+        "average_precision": sk.average_precision_score,
+        "brier": lambda y, p: float(brier_losses(y, p).mean()),
+        "log_loss": lambda y, p: float(log_losses(y, p).mean()),
+        "accuracy": lambda y, p: sk.accuracy_score(y, _class(p)),
+        "f1_macro": lambda y, p: sk.f1_score(y, _class(p), average="macro", zero_division=0.0),
+        "roc_auc_ovr": lambda y, p: sk.roc_auc_score(y, p / p.sum(axis=1, keepdims=True), multi_class="ovr"),
+        "mae": sk.mean_absolute_error,
+        "rmse": sk.root_mean_squared_error,
+        "r2": sk.r2_score,
+        "median_absolute_error": sk.median_absolute_error,
+        "silhouette": lambda space, p: float(silhouettes(space, p.argmax(axis=1)).mean()),
+    }
+    return functions[metric]
+
+
+def _class(p: np.ndarray) -> np.ndarray:
+    return p.argmax(axis=1) if p.ndim == 2 else p >= 0.5
+
+
+def brier_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """(n,) squared distance to the truth; with K classes summed over them (Brier 1950)."""
+    return (p - y) ** 2 if p.ndim == 1 else ((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1)
+
+
+def log_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """(n,) minus the log-probability of the truth, clipped so that a sure and wrong answer stays finite."""
+    said = np.where(y, p, 1 - p) if p.ndim == 1 else p[np.arange(len(y)), y] / p.sum(axis=1)
+    return -np.log(np.clip(said, CLIP, 1 - CLIP))
+
+
+def silhouettes(space: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Simplified silhouette (n,) of each row: how much nearer its own centre is than the next one, in [-1, 1].
+
+    Source: Hruschka, de Castro, Campello, ICDM 2004; distances to centres instead of all pairs, so it is linear in n.
+    """
+    found, member = np.unique(cluster, return_inverse=True)
+    centres = np.stack([space[member == k].mean(axis=0) for k in range(len(found))])
+    squared = (space**2).sum(axis=1)[:, None] - 2 * space @ centres.T + (centres**2).sum(axis=1)
+    distance = np.sqrt(np.maximum(squared, 0))
+    own = distance[np.arange(len(space)), member]
+    distance[np.arange(len(space)), member] = np.inf
+    other = distance.min(axis=1)
+    largest = np.maximum(own, other)
+    return np.divide(other - own, largest, out=np.zeros(len(space)), where=largest > 0)
 
 
 def calibration_error(y: Any, p: Any, bins: int = 10) -> float:
     """Expected calibration error over equally filled bins, in probability units (0 is perfect).
 
     Mean over the bins of |share of positives - mean probability|, weighted by rows. Equal probabilities
-    always share a bin. Source: Naeini, Cooper, Hauskrecht, AAAI 2015; equally filled bins: Nixon et al.,
-    "Measuring Calibration in Deep Learning", CVPR workshops 2019.
+    always share a bin. With K classes: of the class that is said, and its probability. Source: Naeini, Cooper,
+    Hauskrecht, AAAI 2015; equally filled bins: Nixon et al., "Measuring Calibration in Deep Learning", CVPR
+    workshops 2019.
     """
     labels, probabilities = checked(y, p)
+    if probabilities.ndim == 2:
+        labels, probabilities = labels == probabilities.argmax(axis=1), probabilities.max(axis=1)
     edges = np.unique(np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1]))
     bin_of = np.searchsorted(edges, probabilities, side="right")
     gaps = np.bincount(bin_of, weights=labels - probabilities, minlength=len(edges) + 1)

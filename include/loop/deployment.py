@@ -12,7 +12,7 @@ import pandas as pd
 from include.contracts import FeatureServiceRef, Judgement, ModelRef, ReleaseRef, RolloutState
 from include.deployment import packaging, pipeline, predeployment, rollout
 from include.deployment.release import manifest
-from include.development.trainers import load
+from include.development.trainers.trained_model import load
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError
 from include.loop import verdicts
 from include.services import Services

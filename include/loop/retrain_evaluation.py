@@ -61,7 +61,7 @@ def _version(spec: UseCase, services: Services, version: int | str | None) -> in
 
 
 def _side(spec: UseCase, services: Services, model: ModelRef, release: str | None) -> Side:
-    from include.development.trainers import load
+    from include.development.trainers.trained_model import load
 
     trained = load(spec.trainer.name, services.tracker.load(model))
     parts = (model.dataset.train, model.dataset.validation)

@@ -90,7 +90,7 @@ def _check(
     needed = {"request_id", "logged_at", "release", "probability", "latency_ms", spec.event.id}
     for name, columns, frame in (
         ("prediction log", needed, predictions),
-        ("ground truth", {spec.event.id, spec.event.label}, events),
+        ("ground truth", {spec.event.id, *([spec.event.label] if spec.event.label else [])}, events),
     ):
         if missing := sorted(columns - set(frame)):
             raise DataError(f"the {name} of {spec.name} lacks the columns {missing}; it has {sorted(frame)}")

@@ -22,7 +22,7 @@ from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef
 from include.data.pseudonyms import KeyRing
 from include.deployment import packaging, pipeline, release, rollout
 from include.development.encoding import Encoder
-from include.development.trainers import TrainedModel
+from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.protocol import Matrix
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError

@@ -7,7 +7,7 @@ import pytest
 
 from include.contracts import DatasetRef, PartRef, SnapshotRef
 from include.development.parts import read_part
-from include.development.trainers import load
+from include.development.trainers.trained_model import load
 from include.development.training import TrainingResult, train
 from include.settings import Settings
 from include.usecase import UseCase

@@ -1,53 +1,123 @@
-"""What a trainer and the model it fits must do; X is float32 of shape (rows, features), NaN for missing."""
+"""What a trainer and the model it fits must do.
 
-from collections.abc import Mapping
+X is float32 of shape (rows, columns): numbers with NaN for missing, categories and words as codes (-1: unknown
+category, 0: no word). A model's answer to a row are its *scores*, float64: (rows,) is the probability of the
+positive class or the predicted value; (rows, K) are the probabilities of K classes or the nearness of K clusters
+(the largest is the cluster it belongs to).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from include.usecase import Choices, Range, Task
+
 Parameters = Mapping[str, int | float | str]
+Space = Mapping[str, Range | Choices]
+
+
+class Input(NamedTuple):
+    """One feature of the model: ``width`` columns of X; ``size`` is the number of codes (0: numbers).
+
+    ``tensor`` and ``shape`` are those of the tensor that it is one number of.
+    """
+
+    name: str
+    kind: str
+    width: int = 1
+    size: int = 0
+    tensor: str = ""
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be learned: the task, the inputs in the order of X, the number of classes (0: no classes)."""
+
+    task: Task
+    inputs: tuple[Input, ...]
+    classes: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns of X."""
+        return sum(one.width for one in self.inputs)
 
 
 class Matrix(NamedTuple):
-    """Encoded rows and their labels (0 or 1)."""
+    """Encoded rows; labels (codes of classes from 0, or numbers; None for clustering) and weights (None: equal)."""
 
     X: np.ndarray
-    y: np.ndarray
+    y: np.ndarray | None
+    weight: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a fit runs.
+
+    ``checkpoint`` is a directory that a killed fit finds again, for the same fit only; ``start`` the weights to go on
+    from; ``report`` takes (step, validation loss) and raises to give up (a pruned trial).
+    """
+
+    threads: int = 1
+    checkpoint: Path | None = None
+    start: "Fitted | None" = None
+    report: Callable[[int, float], None] | None = None
 
 
 class Fitted(Protocol):
-    """A fitted binary classifier."""
+    """A fitted model."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Probability of the positive class, float64 of shape (rows,)."""
+        """Scores, float64 of shape (rows,) or (rows, K)."""
 
     def save(self) -> bytes:
         """The same model always gives the same bytes."""
 
     def onnx(self) -> bytes:
-        """ONNX with input ``input`` float32 (rows, features), outputs ``label`` and ``probabilities`` (rows, 2)."""
-
-    def contributions(self, X: np.ndarray) -> np.ndarray:
-        """Additive contributions to the log-odds, shape (rows, features + 1); the last column is the bias."""
+        """ONNX with input ``input`` float32 (rows, columns); the last columns of its last output are the scores."""
 
     def describe(self) -> dict[str, Any]:
-        """What it is and how big, for the model card."""
+        """What it is and how big, for the model card: ``algorithm``, and figures by name."""
+
+    @property
+    def curve(self) -> Sequence[Mapping[str, float]]:
+        """The fit step by step: ``step``, ``train`` and ``validation`` loss; empty when it has no steps."""
+
+
+class Contributing(Protocol):
+    """A model that knows exactly what moved each answer."""
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        """Additive contributions to the margin (log-odds, or the value) of shape (rows, columns + 1), bias last.
+
+        With K classes (rows, K, columns + 1).
+        """
 
 
 class Trainer(Protocol):
     """One learning algorithm."""
 
     name: str
+    tasks: frozenset[str]
     defaults: Parameters
+    space: Space
 
-    def fit(self, train: Matrix, validation: Matrix, parameters: Parameters, threads: int) -> Fitted:
-        """Fit, stopping early on ``validation``. Raises TrainingError when the parameters or the fit are unusable."""
+    def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
+        """Fit, stopping early on ``validation`` where it can.
 
-    def load(self, content: bytes) -> Fitted:
+        Raises
+        ------
+        TrainingError
+            the parameters or the fit are unusable, or the trainer has no such task.
+        """
+
+    def load(self, problem: Problem, content: bytes) -> Fitted:
         """Inverse of ``Fitted.save``. Raises TrainingError when the bytes are no such model."""
-
-    def suggest(self, trial: Any) -> dict[str, int | float | str]:
-        """Parameters to try next, asked from an Optuna trial."""
 
 
 def merged(trainer: Trainer, *layers: Parameters) -> dict[str, int | float | str]:

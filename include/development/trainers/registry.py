@@ -1,16 +1,29 @@
 """Finds a trainer by the name that a use-case spec gives."""
 
-from collections.abc import Callable
+from importlib import import_module
 
 from include.development.trainers.protocol import Trainer
-from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import TrainingError
 
-TRAINERS: dict[str, Callable[[], Trainer]] = {"xgboost": XGBoostTrainer}
+TRAINERS = {"xgboost": "include.development.trainers.xgboost.XGBoostTrainer"}
+OWN = "own"
 
 
-def trainer(name: str) -> Trainer:
-    """The trainer ``name``; raises TrainingError when there is none."""
+def trainer(name: str, usecase: str = "") -> Trainer:
+    """The trainer ``name``; ``own`` is ``TRAINER`` of the use case's ``model.py``. Raises TrainingError without it."""
+    if name == OWN:
+        return _own(usecase)
     if name not in TRAINERS:
-        raise TrainingError(f"no trainer {name!r}; there are: {', '.join(sorted(TRAINERS))}")
-    return TRAINERS[name]()
+        raise TrainingError(f"no trainer {name!r}; there are: {', '.join([*sorted(TRAINERS), OWN])}")
+    module, kind = TRAINERS[name].rsplit(".", 1)
+    return getattr(import_module(module), kind)()
+
+
+def _own(usecase: str) -> Trainer:
+    name = f"include.usecases.{usecase}.model"
+    try:
+        return import_module(name).TRAINER
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise TrainingError(
+            f"trainer.name is {OWN!r}, but {name} has no TRAINER: {error}; write it, or name a built-in trainer"
+        ) from error

@@ -1,4 +1,4 @@
-"""A fitted model with its encoder: raw feature columns in, probabilities out; one deterministic file."""
+"""A fitted model with its encoder: raw feature columns in, scores out; one deterministic file."""
 
 import hashlib
 import io
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from include.development.encoding import Encoder
-from include.development.trainers.protocol import Fitted
+from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
+from include.usecase import Task
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -25,12 +26,18 @@ class TrainedModel:
     usecase: str
     feature_service: str
     trainer: str
+    task: Task
+    classes: int
     encoder: Encoder
     fitted: Fitted
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """Probability of the positive class, float64 of shape (rows,); ``frame`` holds the raw feature columns."""
+        """Scores of raw feature columns, float64 (see ``protocol``)."""
         return self.fitted.predict(self.encoder.transform(frame))
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.task, self.encoder.inputs, self.classes)
 
     def onnx(self) -> bytes:
         return self.fitted.onnx()
@@ -41,7 +48,8 @@ class TrainedModel:
 
     def to_bytes(self) -> bytes:
         """A zip without clock or compression, so that the same model gives the same bytes on every machine."""
-        facts = {"usecase": self.usecase, "feature_service": self.feature_service, "trainer": self.trainer}
+        names = ("usecase", "feature_service", "trainer", "task", "classes")
+        facts = {name: getattr(self, name) for name in names}
         content = {
             "model.json": json.dumps(facts, sort_keys=True).encode(),
             "encoding.json": json.dumps(self.encoding(), sort_keys=True).encode(),
@@ -65,7 +73,10 @@ class TrainedModel:
             raise TrainingError(
                 f"{len(content)} bytes are not a trained model: {error}; train or load it again"
             ) from error
-        return cls(**facts, encoder=Encoder.from_json(encoding), fitted=trainer(facts["trainer"]).load(fitted))
+        encoder = Encoder.from_json(encoding)
+        problem = Problem(facts["task"], encoder.inputs, facts["classes"])
+        found = trainer(facts["trainer"], facts["usecase"])
+        return cls(**facts, encoder=encoder, fitted=found.load(problem, fitted))
 
 
 def artifact_hash(content: bytes) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from include.development.trainers.protocol import Matrix, Parameters
+from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Space
 from include.errors import TrainingError
+from include.usecase import Range
 
 # Not target_opset 18: the Booster converter of onnxmltools 1.16 knows opsets up to 15.
 ONNX_OPSET = 15
@@ -25,6 +26,14 @@ DEFAULTS: Mapping[str, int | float | str] = {
     "eval_metric": "logloss",  # a proper score: AUC on a short validation part stops after a handful of trees
     "seed": 0,
 }
+SPACE: Space = {
+    "max_depth": Range(low=3, high=10, integer=True),
+    "learning_rate": Range(low=0.02, high=0.3, log=True),
+    "min_child_weight": Range(low=1, high=100, log=True),
+    "subsample": Range(low=0.5, high=1),
+    "colsample_bytree": Range(low=0.4, high=1),
+    "reg_lambda": Range(low=0.1, high=100, log=True),
+}
 NOT_BOOSTER = ("n_estimators", "early_stopping_rounds")
 
 
@@ -32,12 +41,16 @@ class XGBoostTrainer:
     """Fits ``binary:logistic`` with histogram trees."""
 
     name = "xgboost"
+    tasks = frozenset({"binary"})
     defaults: Parameters = DEFAULTS
+    space: Space = SPACE
 
-    def fit(self, train: Matrix, validation: Matrix, parameters: Parameters, threads: int) -> "XGBoostModel":
+    def fit(
+        self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run
+    ) -> "XGBoostModel":
         import xgboost
 
-        known = _checked(parameters)
+        known, threads = _checked(parameters), run.threads
         booster_parameters = {k: v for k, v in known.items() if k not in NOT_BOOSTER}
         try:
             booster = xgboost.train(
@@ -53,7 +66,7 @@ class XGBoostTrainer:
             raise TrainingError(f"xgboost cannot fit with {dict(known)}: {reason}; correct the parameters") from error
         return XGBoostModel(_best(booster), threads)
 
-    def load(self, content: bytes) -> "XGBoostModel":
+    def load(self, problem: Problem, content: bytes) -> "XGBoostModel":
         import xgboost
 
         booster = xgboost.Booster()
@@ -64,16 +77,6 @@ class XGBoostTrainer:
                 f"{len(content)} bytes are not an XGBoost model: {str(error).splitlines()[0]}"
             ) from error
         return XGBoostModel(booster, threads=1)
-
-    def suggest(self, trial: Any) -> dict[str, int | float | str]:
-        return {
-            "max_depth": trial.suggest_int("max_depth", 3, 10),
-            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
-            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
-            "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-            "colsample_bytree": trial.suggest_float("colsample_bytree", 0.4, 1.0),
-            "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
-        }
 
 
 class XGBoostModel:
