@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 TRITON_VENV := .venv-triton
 BIN := $(VENV)/bin
+WORKERS ?= 2
 RUN := PYTHONPATH=$(CURDIR) $(BIN)/python
 
 # which environment: `make up ENV=dev`; the command line wins over MOEBIUS_ENVIRONMENT, a variable ENV of the shell is not asked
@@ -25,9 +26,9 @@ demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whol
 	@$(RUN) -m include.platform.requirements
 	@$(RUN) -m include.demo $(if $(APPROVE),--approve $(APPROVE))
 
-test: lint ## set up and run every test
+test: lint ## set up and run every test (WORKERS=2: so many processes at once)
 	@$(RUN) -m include.platform.requirements
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 up: $(VENV)/.ready $(TRITON_VENV)/.ready ## start the platform without the demo
 	@$(RUN) -m include.platform.requirements
