@@ -33,6 +33,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
+from include.content import quoted
 from include.contracts import SnapshotRef
 from include.errors import DataError, NotFoundError
 
@@ -93,7 +94,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
         end_date: datetime,
     ) -> RetrievalJob:
         columns = [*join_key_columns, *feature_name_columns, timestamp_field, *_given(created_timestamp_column)]
-        newest = ", ".join(f"{_quoted(c)} DESC NULLS LAST" for c in columns[-1 - bool(created_timestamp_column) :])
+        newest = ", ".join(f"{quoted(c)} DESC NULLS LAST" for c in columns[-1 - bool(created_timestamp_column) :])
         per_key = f"PARTITION BY {_names(join_key_columns)}" if join_key_columns else ""
         rows = _between(config, data_source, columns, timestamp_field, start_date, end_date)
         return AsofJob(config, f"{rows} QUALIFY row_number() OVER ({per_key} ORDER BY {newest}) = 1")
@@ -167,12 +168,12 @@ class _Join:
 
     def rows(self) -> str:
         """The view's rows as a relation: keys, features, ``__time``, and ``__known`` from when a row may be used."""
-        columns = [*map(_quoted, self.keys)]
-        columns += [f"{_quoted(old)} AS {_quoted(new)}" for new, old in self.features.items() if new not in self.keys]
-        columns.append(f"CAST({_quoted(self.time)} AS TIMESTAMPTZ) AS __time")
+        columns = [*map(quoted, self.keys)]
+        columns += [f"{quoted(old)} AS {quoted(new)}" for new, old in self.features.items() if new not in self.keys]
+        columns.append(f"CAST({quoted(self.time)} AS TIMESTAMPTZ) AS __time")
         if not self.created:
             return f"SELECT {', '.join(columns)}, __time AS __known FROM {self.relation}"  # noqa: S608
-        created = f"CAST({_quoted(self.created)} AS TIMESTAMPTZ)"
+        created = f"CAST({quoted(self.created)} AS TIMESTAMPTZ)"
         known = f"greatest(__time, {created})" if self.as_created else "__time"
         usable = f"WHERE {created} IS NOT NULL" if self.as_created else ""
         columns += [f"{created} AS __created", f"{known} AS __known"]
@@ -185,11 +186,11 @@ class _Join:
 
     def columns(self) -> list[str]:
         """Columns of the result; a row older than the ttl counts as unknown."""
-        found = {name: f"{self.alias}.{_quoted(column)}" for name, column in self.selected.items()}
+        found = {name: f"{self.alias}.{quoted(column)}" for name, column in self.selected.items()}
         if self.ttl:
             fresh = f"{self.alias}.__time >= matched.__time - to_seconds({self.ttl.total_seconds()})"
             found = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in found.items()}
-        return [f"{value} AS {_quoted(name)}" for name, value in found.items()]
+        return [f"{value} AS {quoted(name)}" for name, value in found.items()]
 
     def cte(self) -> str:
         return f"{self.alias} AS MATERIALIZED (SELECT *, row_number() OVER () AS __id FROM ({self.rows()}))"  # noqa: S608
@@ -197,7 +198,7 @@ class _Join:
     def match(self) -> str:
         """Keys, time and row number only: an ASOF join sorts all that it carries."""
         narrow = f"(SELECT {_names([*self.keys, '__known', '__id'])} FROM {self.alias}) AS {self.alias}"  # noqa: S608
-        on = [f"events.{_quoted(event)} = {self.alias}.{_quoted(key)}" for key, event in self.keys.items()]
+        on = [f"events.{quoted(event)} = {self.alias}.{quoted(key)}" for key, event in self.keys.items()]
         return f"ASOF LEFT JOIN {narrow} ON {' AND '.join([*on, f'events.__time >= {self.alias}.__known'])}"
 
     def lookup(self) -> str:
@@ -209,7 +210,7 @@ def _query(events: _Events, joins: list[_Join]) -> str:
 
     Names come from the feature definitions and the events' columns, never from a request.
     """
-    given = f"SELECT *, CAST({_quoted(events.time)} AS TIMESTAMPTZ) AS __time, row_number() OVER () AS __row"
+    given = f"SELECT *, CAST({quoted(events.time)} AS TIMESTAMPTZ) AS __time, row_number() OVER () AS __row"
     ids = [f"{j.alias}.__id AS __id_{j.alias}" for j in joins]
     matches = " ".join(j.match() for j in joins)
     matched = f"SELECT {', '.join(['events.*', *ids])} FROM events {matches}"  # noqa: S608
@@ -330,7 +331,7 @@ def _between(
     config: RepoConfig, source: DataSource, columns: list[str], time: str, start: datetime | None, end: datetime | None
 ) -> str:
     relation = _relation(source, config, set(columns), source.name)
-    moment = f"CAST({_quoted(time)} AS TIMESTAMPTZ)"
+    moment = f"CAST({quoted(time)} AS TIMESTAMPTZ)"
     limits = [f"{moment} {sign} {_moment(at)}" for sign, at in ((">=", start), ("<=", end)) if at]
     where = f"WHERE {' AND '.join(limits)}" if limits else ""
     return f"SELECT {_names(columns)} FROM {relation} {where}"  # noqa: S608 - names come from the definitions
@@ -403,12 +404,8 @@ def _period_files(table: str, period: str, version: int) -> tuple[str, ...]:
         raise NotFoundError(f"{table} cannot be read at version {version}: {error}; use newer snapshots") from error
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _names(names: Any) -> str:
-    return ", ".join(map(_quoted, names))
+    return ", ".join(map(quoted, names))
 
 
 def _given(name: str | None) -> list[str]:

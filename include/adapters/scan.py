@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.content import quoted
 from include.contracts import Check, CheckOutcome
 
 RENAMED = (
@@ -86,12 +87,12 @@ class Table:
         return self.connection.execute(query).fetchall()
 
     def has_nulls(self, column: str) -> bool:
-        return self.ask(MEASURED.format(measures=f"count({_name(column)})", view="t"))[0][0] < self.rows
+        return self.ask(MEASURED.format(measures=f"count({quoted(column)})", view="t"))[0][0] < self.rows
 
     @property
     def content(self) -> str:
         """The row as JSON, whatever the order of the columns."""
-        return f"to_json(struct_pack({', '.join(f'{_name(c)} := {_name(c)}' for c in sorted(self.schema.names))}))"
+        return f"to_json(struct_pack({', '.join(f'{quoted(c)} := {quoted(c)}' for c in sorted(self.schema.names))}))"
 
 
 class ParquetScan:
@@ -196,14 +197,14 @@ def _matches_not(check: Check, table: Table) -> Rule:
 
 
 def _greater(check: Check, table: Table) -> Rule:
-    a, b = map(_name, check.columns)
+    a, b = map(quoted, check.columns)
     return _of_rows(
         check, table, _both(check), f"NOT coalesce({a} {'>=' if check.kwargs.get('or_equal') else '>'} {b}, FALSE)"
     )
 
 
 def _equal(check: Check, table: Table) -> Rule:
-    a, b = map(_name, check.columns)
+    a, b = map(quoted, check.columns)
     return _of_rows(check, table, _both(check), f"NOT coalesce({a} = {b}, FALSE)")
 
 
@@ -350,7 +351,7 @@ def _found(check: Check, table: Table) -> str:
 
 def _as_text(table: Table, column: str) -> str | None:
     """The value as pandas writes it; None where that is not sure to be the same."""
-    kind, name = table.kind(column), _name(column)
+    kind, name = table.kind(column), quoted(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return name
     if pa.types.is_integer(kind):  # pandas holds integers with gaps as floats
@@ -371,7 +372,7 @@ def _is_re2(table: Table, pattern: str) -> bool:
 
 
 def _both(check: Check) -> str:
-    a, b = map(_name, check.columns)
+    a, b = map(quoted, check.columns)
     missing = {
         "both_values_are_missing": f"NOT ({a} IS NULL AND {b} IS NULL)",
         "either_value_is_missing": f"({a} IS NOT NULL AND {b} IS NOT NULL)",
@@ -383,7 +384,7 @@ def _keyed(check: Check) -> str:
     """Rows whose key counts."""
     joined = {"any_value_is_missing": " AND ", "never": None}
     operator = joined.get(check.kwargs.get("ignore_row_if") or "", " OR ")
-    return "TRUE" if operator is None else f"({operator.join(f'{_name(c)} IS NOT NULL' for c in check.columns)})"
+    return "TRUE" if operator is None else f"({operator.join(f'{quoted(c)} IS NOT NULL' for c in check.columns)})"
 
 
 def _pandas_type(table: Table, column: str) -> str:
@@ -409,11 +410,7 @@ def _type_is_telling(check: Check, table: Table) -> bool:
 
 # -- SQL and files
 def _column(check: Check) -> str:
-    return _name(check.kwargs["column"])
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+    return quoted(check.kwargs["column"])
 
 
 def _text(value: str) -> str:
@@ -429,7 +426,7 @@ def _literal(value: Any) -> str:
 
 
 def _without_nan(column: pa.Field) -> str:
-    name = _name(column.name)
+    name = quoted(column.name)
     if not pa.types.is_floating(column.type):
         return name
     # Parquet's statistics leave NaN out, and DuckDB 2.0 believes them: isnan() of such a column is always false
@@ -470,7 +467,7 @@ def _list(table: Table, into: str, names: Collection[str]) -> None:
 
 
 def _find_repeated(table: Table, check: Check, held: bool) -> None:
-    key = ", ".join(map(_name, check.columns))
+    key = ", ".join(map(quoted, check.columns))
     into = table.repeated[check.id]
     table.ask(REPEATED.format(into=into, key=key, considered=_keyed(check), content=table.content))
     if held:

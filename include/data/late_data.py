@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from include.content import quoted
 from include.contracts import Period, Window
 from include.data import ingestion
 from include.data import staging as stage
@@ -46,8 +47,8 @@ def tally(file: Path, source: Source) -> Days:
     """Rows and hash of each local day in a staged file."""
     with duckdb.connect() as connection:
         described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(file)}).fetchall()
-        columns = ", ".join(_quoted(row[0]) for row in described)
-        query = TALLY.format(time=_quoted(str(source.time)), columns=columns)
+        columns = ", ".join(quoted(row[0]) for row in described)
+        query = TALLY.format(time=quoted(str(source.time)), columns=columns)
         found = connection.execute(query, {"zone": source.timezone, "file": str(file)}).fetchall()
     return {day: (rows, digest) for day, rows, digest in found}
 
@@ -115,7 +116,3 @@ def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
     rows = lake.read(spec.name, COLLECTIONS, [window.start.strftime("%Y-%m")]).to_pylist()
     first = window.start.strftime("%Y-%m-%d")
     return {r["day"]: (r["rows"], r["hash"]) for r in rows if r["source"] == table and r["day"] >= first}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

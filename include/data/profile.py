@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 
+from include.content import quoted
 from include.contracts import Record, TableState
 
 TOP_VALUES = 5
@@ -55,7 +56,7 @@ def _row(total: int, missing: int, distinct: int, low: Any, high: Any) -> tuple[
 
 
 def _aggregates(name: str, kind: str) -> Sequence[str]:
-    column = _quoted(name)
+    column = quoted(name)
     present = f"FILTER (NOT ({_missing(column, kind)}))"
     return (
         f"count(*) FILTER ({_missing(column, kind)})",
@@ -87,13 +88,9 @@ def _shown(
 
 
 def _top(connection: duckdb.DuckDBPyConnection, state: TableState, name: str) -> list[tuple[str, float]]:
-    column = _quoted(name)
+    column = quoted(name)
     query = f"""
         SELECT {column}, count(*) / sum(count(*)) OVER () AS share FROM {FILES}
         WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY share DESC, 1 LIMIT {TOP_VALUES}
     """  # noqa: S608 - names come from the table's schema
     return connection.execute(query, {"files": state.files}).fetchall()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

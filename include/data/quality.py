@@ -77,14 +77,6 @@ def results(spec: UseCase, lake: Lake) -> list[GateResult]:
     return [_result(spec, evaluations[key]) for key in sorted(evaluations)]
 
 
-def quarantined(held_back: Path) -> dict[str, list[str]]:
-    """Periods with refused data → the gates that refused them."""
-    found: dict[str, list[str]] = {}
-    for reasons in sorted(held_back.glob("*/*/reasons.json")):
-        found.setdefault(reasons.parts[-3], []).append(reasons.parts[-2])
-    return found
-
-
 def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:
     """The part of staging and its tables; whatever would be published is checked."""
     if gate == "raw":

@@ -90,9 +90,7 @@ def _begun(spec: UseCase, services: Services, subject: str) -> set[str]:
 
 
 def _note(spec: UseCase, services: Services, subject: str, stored: set[str]) -> None:
-    file = _journal(spec, services, subject)
-    write_atomically(file, json.dumps(sorted(stored)))
-    file.chmod(0o600)
+    write_atomically(_journal(spec, services, subject), json.dumps(sorted(stored)), private=True)
 
 
 def _logged(line: bytes, column: str) -> object:

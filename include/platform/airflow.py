@@ -124,14 +124,12 @@ def _password_file(settings: Settings) -> Path:
 def _write_password(settings: Settings) -> None:
     file = _password_file(settings)
     known = json.loads(file.read_text()) if file.is_file() else {}  # Airflow wrote those of the other logins
-    write_atomically(file, json.dumps({**known, settings.airflow_user: settings.airflow_password}))
-    _password_file(settings).chmod(0o600)
+    write_atomically(file, json.dumps({**known, settings.airflow_user: settings.airflow_password}), private=True)
 
 
 def _secret(settings: Settings, name: str) -> str:
     """A random secret of this state root, made once: logins survive a restart."""
     path = settings.airflow_home / f"{name}.secret"
     if not path.is_file():
-        write_atomically(path, secrets.token_urlsafe(48))
-        path.chmod(0o600)
+        write_atomically(path, secrets.token_urlsafe(48), private=True)
     return path.read_text()

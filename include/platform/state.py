@@ -1,8 +1,6 @@
 """A state root belongs to one environment; its own keys are made once, so that nothing must be set up."""
 
-import os
 import secrets
-from pathlib import Path
 
 from include.adapters.export_files import new_private_key, publish_recipient
 from include.contracts import write_atomically
@@ -34,21 +32,13 @@ def make_keys(settings: Settings) -> None:
     The public half goes to ``<exchange>/recipients``, where whoever exports finds it.
     """
     if not settings.keys_text():
-        _write_secret(settings.key_file, new_pseudonym_key())
+        write_atomically(settings.key_file, f"{new_pseudonym_key()}\n", private=True)
     if not settings.private_key_text():
-        _write_secret(settings.private_key_file, new_private_key())
+        write_atomically(settings.private_key_file, f"{new_private_key()}\n", private=True)
     if settings.environment == "prod" and not settings.hand_over_keys_text():
-        _write_secret(settings.hand_over_key_file, new_pseudonym_key())
+        write_atomically(settings.hand_over_key_file, f"{new_pseudonym_key()}\n", private=True)
     publish_recipient(settings.exchange, settings.environment, settings.private_key_text())
 
 
 def new_pseudonym_key() -> str:
     return f"k01:{secrets.token_urlsafe(32)}"
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_suffix(".aside")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(f"{text}\n")
-    aside.replace(path)
