@@ -22,9 +22,9 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whole loop on the flights of 2013 (APPROVE=me: you approve in the UI)
+demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whole loop on the flights of 2013 (USECASE=<name>: on another use case; APPROVE=me: you approve in the UI)
 	@$(RUN) -m include.platform.requirements
-	@$(RUN) -m include.demo $(if $(APPROVE),--approve $(APPROVE))
+	@$(RUN) -m include.demo $(if $(USECASE),--usecase $(USECASE)) $(if $(APPROVE),--approve $(APPROVE))
 
 test: lint ## set up and run every test (WORKERS=2: so many processes at once)
 	@$(RUN) -m include.platform.requirements

@@ -1,4 +1,4 @@
-"""``make demo``: the whole loop on the flights of 2013."""
+"""``make demo``: the whole loop on one use case, the flights of 2013 unless another is named."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from include.errors import MoebiusError, ServiceError
 from include.platform.embedded import Platform
 from include.services import Services
 from include.settings import load_settings
-from include.usecase import load_usecase
+from include.usecase import load_usecase, usecase_names
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,8 +49,9 @@ def run(script: Script, console: Console) -> dict:
     finally:
         airflow.close()
     result = summary.collect(spec, services, progress, scenario.memory.content, platform.memory())
-    path = settings.home / "demo" / "summary.json"
-    summary.write(result, path)
+    path = settings.home / "demo" / "summary.json"  # of the last one played
+    for place in (path, path.parent / spec.name / path.name):
+        summary.write(result, place)
     summary.show(result, console, path)
     return result
 
@@ -78,7 +79,7 @@ def _dag_files() -> list:
 
 def _script(arguments: list[str] | None) -> Script:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--usecase", default="flight_delay")
+    parser.add_argument("--usecase", default="flight_delay", choices=usecase_names())
     parser.add_argument("--sample", type=int, default=Script.sample, help="live requests per month")
     parser.add_argument("--approve", choices=["demo", "me"], default="demo", help="who answers the required action")
     parser.add_argument("--last", help="last month to play, like 2013-09")

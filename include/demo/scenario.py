@@ -50,7 +50,7 @@ class Scenario:
     def __init__(self, spec: UseCase, services: Services, airflow: Airflow, progress: Progress, script: Script) -> None:
         self.spec, self.services, self.airflow = spec, services, airflow
         self.progress, self.script = progress, script
-        self.memory = Memory(services.settings.home / "demo" / "progress.json")
+        self.memory = Memory(services.settings.home / "demo" / spec.name / "progress.json")
         self._asked: set[str] = set()
         self.months = _months(spec, services, script.last or spec.periods.last)
 
