@@ -32,26 +32,25 @@ def build(spec: UseCase) -> None:
     settle()
 
 
-for usecase in usecases():
-    if usecase.streams:
-        views = sorted(usecase.streams)
-        with moebius_dag(
-            usecase,
-            __file__,
-            arc="ops",
-            component="data",
-            doc=__doc__,
-            params={
-                "view": Param(
-                    views[0], type="string", enum=views, title="Stream", description="The feature view it feeds."
-                ),
-                "choice": Param(
-                    "replay",
-                    type="string",
-                    enum=["replay", "drop"],
-                    title="What to do",
-                    description="replay: back onto the stream; drop: delete for good.",
-                ),
-            },
-        ):
-            build(usecase)
+for usecase in usecases(lambda spec: spec.streams):
+    views = sorted(usecase.streams)
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ops",
+        component="data",
+        doc=__doc__,
+        params={
+            "view": Param(
+                views[0], type="string", enum=views, title="Stream", description="The feature view it feeds."
+            ),
+            "choice": Param(
+                "replay",
+                type="string",
+                enum=["replay", "drop"],
+                title="What to do",
+                description="replay: back onto the stream; drop: delete for good.",
+            ),
+        },
+    ):
+        build(usecase)

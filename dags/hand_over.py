@@ -53,7 +53,7 @@ def build(spec: UseCase) -> None:
     chain(ask(), approve, export())
 
 
-for usecase in usecases():
+for usecase in usecases(lambda spec: spec.hand_over.allowed):
     with moebius_dag(
         usecase,
         __file__,

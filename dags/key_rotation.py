@@ -35,7 +35,7 @@ def build(spec: UseCase) -> None:
     rotate()
 
 
-for usecase in usecases():
+for usecase in usecases(lambda spec: spec.pseudonymised):
     with moebius_dag(
         usecase,
         __file__,

@@ -36,19 +36,18 @@ def build(spec: UseCase) -> None:
     reconcile()
 
 
-for usecase in usecases():
-    if usecase.streams:
-        with moebius_dag(
-            usecase,
-            __file__,
-            arc="dev",
-            component="data",
-            doc=__doc__,
-            schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-            params={
-                "period": text_param(
-                    None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
-                )
-            },
-        ):
-            build(usecase)
+for usecase in usecases(lambda spec: spec.streams):
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="dev",
+        component="data",
+        doc=__doc__,
+        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
+        params={
+            "period": text_param(
+                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+            )
+        },
+    ):
+        build(usecase)

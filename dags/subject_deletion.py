@@ -38,7 +38,7 @@ def build(spec: UseCase) -> None:
     delete_subject()
 
 
-for usecase in usecases():
+for usecase in usecases(lambda spec: spec.privacy.subject):
     with moebius_dag(
         usecase,
         __file__,

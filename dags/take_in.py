@@ -28,7 +28,7 @@ def build(spec: UseCase) -> None:
     take_in()
 
 
-for usecase in usecases():
+for usecase in usecases(lambda spec: spec.hand_over.allowed):
     with moebius_dag(
         usecase,
         __file__,

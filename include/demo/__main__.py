@@ -9,7 +9,7 @@ from rich.console import Console
 from include.demo import summary
 from include.demo.airflow_api import Airflow
 from include.demo.progress import Progress
-from include.demo.scenario import Scenario, Script
+from include.demo.scenario import FAMILIES, Scenario, Script
 from include.errors import MoebiusError, ServiceError
 from include.platform.embedded import Platform
 from include.services import Services
@@ -57,10 +57,10 @@ def run(script: Script, console: Console) -> dict:
 
 
 def _await_dags(airflow: Airflow, usecase: str, progress: Progress, seconds: float = 90) -> None:
-    """Until the DAG processor has read every DAG family."""
+    """Until the DAG processor has read what the demo plays."""
     import time
 
-    families = {f"{usecase}.{path.stem}" for path in _dag_files()}
+    families = {f"{usecase}.{family}" for family in FAMILIES}
     deadline = time.monotonic() + seconds
     while missing := families - airflow.dags():
         progress.status(f"Airflow reads the DAGs ({len(families) - len(missing)}/{len(families)})")
@@ -69,12 +69,6 @@ def _await_dags(airflow: Airflow, usecase: str, progress: Progress, seconds: flo
         if time.monotonic() > deadline:
             raise ServiceError(f"Airflow has not read {sorted(missing)} after {seconds:.0f} s; see `make status`")
         time.sleep(0.5)
-
-
-def _dag_files() -> list:
-    from include.settings import ROOT
-
-    return sorted((ROOT / "dags").glob("*.py"))
 
 
 def _script(arguments: list[str] | None) -> Script:

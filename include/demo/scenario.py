@@ -17,6 +17,8 @@ from include.errors import ServiceError
 from include.services import Services
 from include.usecase import UseCase
 
+FAMILIES = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
+
 
 @dataclass(frozen=True)
 class Script:
@@ -170,8 +172,7 @@ class Scenario:
 
     def _finish_open_runs(self) -> None:
         """An interrupted demo may have left runs: let them end before anything new is asked."""
-        families = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
-        for run in self.airflow.unfinished([self._dag(f) for f in families]):
+        for run in self.airflow.unfinished([self._dag(family) for family in FAMILIES]):
             with self.progress.stage("resume", f"an earlier run of {run['dag_id']} is still under way"):
                 self.airflow.wait(run, on_question=self._approve)
 

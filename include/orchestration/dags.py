@@ -26,9 +26,9 @@ KEYS = "moebius_pseudonym_keys"
 CONNECTION = re.compile(r"\$\{connection:(\w+)\}")
 
 
-def usecases() -> list[UseCase]:
-    """All use cases, for the one-DAG-per-use-case loop of a DAG file."""
-    return [load_usecase(name) for name in usecase_names()]
+def usecases(where: Callable[[UseCase], object] = lambda spec: True) -> list[UseCase]:
+    """The use cases that the DAG family is for, for the one-DAG-per-use-case loop of a DAG file."""
+    return [spec for spec in map(load_usecase, usecase_names()) if where(spec)]
 
 
 def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str | None, **options: Any) -> DAG:
