@@ -1,4 +1,4 @@
-"""The Moebius page: the state of every loop on one screen, behind Airflow's own login."""
+"""The Moebius pages: every loop on one line, each loop on a page of its own, behind Airflow's own login."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,14 +6,15 @@ from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.demo.summary import months
+from include.errors import SpecError
 from include.services import Services
 from include.settings import load_settings
-from include.ui import catalog_pages
+from include.ui import catalog_pages, model_pages
 from include.usecase import UseCase, load_usecase, usecase_names
 
 TEMPLATES = Environment(
@@ -25,13 +26,24 @@ def create_app() -> FastAPI:
     """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route asks who is looking."""
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/", response_class=HTMLResponse, dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
+    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
+
+    @app.get("/", response_class=HTMLResponse, dependencies=signed_in)
     def overview() -> str:
         services = Services(load_settings())
         loops = [_loop(load_usecase(name), services) for name in usecase_names()]
         return TEMPLATES.get_template("overview.html").render(loops=loops)
 
+    @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=signed_in)
+    def loop(usecase: str) -> str:
+        try:
+            spec = load_usecase(usecase)
+        except SpecError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
+        return TEMPLATES.get_template("loop.html").render(loop_=_loop(spec, Services(load_settings())))
+
     app.include_router(catalog_pages.router(TEMPLATES))
+    app.include_router(model_pages.router())
     return app
 
 

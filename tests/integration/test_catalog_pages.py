@@ -14,7 +14,14 @@ from include.settings import load_settings
 from tests.unit.data.catalog_records import SPEC, catalog
 
 pytestmark = pytest.mark.integration
-PAGES = ["/", "/catalog/", "/catalog/flight_delay/table/events", "/catalog/flight_delay/sheet/events"]
+PAGES = [
+    "/",
+    "/loops/flight_delay",
+    "/models/flight_delay/1",
+    "/catalog/",
+    "/catalog/flight_delay/table/events",
+    "/catalog/flight_delay/sheet/events",
+]
 
 
 @pytest.fixture
