@@ -84,4 +84,5 @@ def _entry(frame: pd.DataFrame, feature: Feature) -> dict[str, Any]:
 def _input(entry: dict[str, Any]) -> Input:
     size = {"categorical": len(entry["categories"] or ()), "text": FIRST_WORD + len(entry.get("vocabulary", ()))}
     tensor, shape = entry.get("tensor", ""), tuple(entry.get("shape", ()))
-    return Input(entry["name"], entry["kind"], width(entry), size.get(entry["kind"], 0), tensor, shape)
+    values = tuple(entry["categories"] or entry.get("vocabulary", ()))
+    return Input(entry["name"], entry["kind"], width(entry), size.get(entry["kind"], 0), tensor, shape, values)

@@ -22,7 +22,8 @@ Space = Mapping[str, Range | Choices]
 class Input(NamedTuple):
     """One feature of the model: ``width`` columns of X; ``size`` is the number of codes (0: numbers).
 
-    ``tensor`` and ``shape`` are those of the tensor that it is one number of.
+    ``tensor`` and ``shape`` are those of the tensor that it is one number of; ``values`` what the codes stand for:
+    categories from code 0, words from ``include.encoding.FIRST_WORD`` on.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Input(NamedTuple):
     size: int = 0
     tensor: str = ""
     shape: tuple[int, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Fitted(Protocol):
 
     @property
     def curve(self) -> Sequence[Mapping[str, float]]:
-        """The fit step by step: ``step``, ``train`` and ``validation`` loss; empty when it has no steps."""
+        """The fit step by step: ``step``, ``train`` and ``validation`` loss; empty without steps, or once loaded."""
 
 
 class Contributing(Protocol):

@@ -5,7 +5,14 @@ from importlib import import_module
 from include.development.trainers.protocol import Trainer
 from include.errors import TrainingError
 
-TRAINERS = {"xgboost": "include.development.trainers.xgboost.XGBoostTrainer"}
+TRAINERS = {
+    "xgboost": "include.development.trainers.xgboost.XGBoostTrainer",
+    "sklearn": "include.development.trainers.sklearn.SklearnTrainer",
+    "torch_tabular": "include.development.trainers.torch_tabular.TorchTabularTrainer",
+    "torch_image": "include.development.trainers.torch_image.TorchImageTrainer",
+    "torch_sequence": "include.development.trainers.torch_sequence.TorchSequenceTrainer",
+    "torch_text": "include.development.trainers.torch_text.TorchTextTrainer",
+}
 OWN = "own"
 
 

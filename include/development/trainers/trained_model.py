@@ -1,9 +1,7 @@
 """A fitted model with its encoder: raw feature columns in, scores out; one deterministic file."""
 
 import hashlib
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from include.development.encoding import Encoder
+from include.development.trainers.archive import pack, unpack
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
 from include.usecase import Task
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class TrainedModel:
         return self.encoder.to_json()
 
     def to_bytes(self) -> bytes:
-        """A zip without clock or compression, so that the same model gives the same bytes on every machine."""
+        """The same model gives the same bytes on every machine (see ``archive``)."""
         names = ("usecase", "feature_service", "trainer", "task", "classes")
         facts = {name: getattr(self, name) for name in names}
         content = {
@@ -55,21 +52,16 @@ class TrainedModel:
             "encoding.json": json.dumps(self.encoding(), sort_keys=True).encode(),
             "fitted.bin": self.fitted.save(),
         }
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in content.items():
-                archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
-        return buffer.getvalue()
+        return pack(content)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """Inverse of ``to_bytes``; raises TrainingError when the bytes are something else."""
+        files = unpack(content, "a trained model")
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                facts = json.loads(archive.read("model.json"))
-                encoding = json.loads(archive.read("encoding.json"))
-                fitted = archive.read("fitted.bin")
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            facts, encoding = json.loads(files["model.json"]), json.loads(files["encoding.json"])
+            fitted = files["fitted.bin"]
+        except (KeyError, ValueError) as error:
             raise TrainingError(
                 f"{len(content)} bytes are not a trained model: {error}; train or load it again"
             ) from error

@@ -1,11 +1,14 @@
-"""Gradient-boosted trees by XGBoost's native API: same data, parameters and threads, same bytes."""
+"""Gradient-boosted trees by XGBoost's native API: same data, parameters and threads, same bytes (on a CPU)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.checkpoint import checkpoint
+from include.development.trainers.parameters import checked, require_task
+from include.development.trainers.protocol import Fitted, Input, Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.xgboost_rounds import Rounds, device
 from include.errors import TrainingError
 from include.usecase import Range
 
@@ -23,7 +26,9 @@ DEFAULTS: Mapping[str, int | float | str] = {
     "gamma": 0.0,
     "max_bin": 256,
     "early_stopping_rounds": 30,
-    "eval_metric": "logloss",  # a proper score: AUC on a short validation part stops after a handful of trees
+    # auto is a proper score, log loss or RMSE: AUC on a short validation part stops after a handful of trees.
+    "eval_metric": "auto",
+    "device": "auto",
     "seed": 0,
 }
 SPACE: Space = {
@@ -34,14 +39,25 @@ SPACE: Space = {
     "colsample_bytree": Range(low=0.4, high=1),
     "reg_lambda": Range(low=0.1, high=100, log=True),
 }
-NOT_BOOSTER = ("n_estimators", "early_stopping_rounds")
+LEAST = {"n_estimators": 1, "early_stopping_rounds": 0}
+ALLOWED = {
+    "eval_metric": ("auto", "logloss", "error", "mlogloss", "merror", "rmse", "mae", "mape", "rmsle"),  # less is better
+    "device": ("auto", "cpu", "cuda"),
+}
+NOT_BOOSTER = ("n_estimators", "early_stopping_rounds", "eval_metric", "device")
+OBJECTIVES = {
+    "binary": ("binary:logistic", "logloss"),
+    "multiclass": ("multi:softprob", "mlogloss"),
+    "regression": ("reg:squarederror", "rmse"),
+    "forecasting": ("reg:squarederror", "rmse"),
+}
 
 
 class XGBoostTrainer:
-    """Fits ``binary:logistic`` with histogram trees."""
+    """Histogram trees; with ``run.start`` it boosts on from the trees of another model of the same features."""
 
     name = "xgboost"
-    tasks = frozenset({"binary"})
+    tasks = frozenset(OBJECTIVES)
     defaults: Parameters = DEFAULTS
     space: Space = SPACE
 
@@ -50,21 +66,23 @@ class XGBoostTrainer:
     ) -> "XGBoostModel":
         import xgboost
 
-        known, threads = _checked(parameters), run.threads
-        booster_parameters = {k: v for k, v in known.items() if k not in NOT_BOOSTER}
+        require_task(self, problem, train)
+        known = checked("xgboost", DEFAULTS, parameters, LEAST, ALLOWED)
+        start = _start(run.start, problem)
+        rounds = Rounds(
+            booster_parameters(problem, known) | {"nthread": run.threads},
+            total=int(known["n_estimators"]),
+            patience=int(known["early_stopping_rounds"]),
+            checkpoint=checkpoint(problem, train, validation, known, run),
+            report=run.report,
+        )
         try:
-            booster = xgboost.train(
-                booster_parameters | {"objective": "binary:logistic", "tree_method": "hist", "nthread": threads},
-                _data(train.X, threads, train.y),
-                num_boost_round=int(known["n_estimators"]),
-                evals=[(_data(validation.X, threads, validation.y), "validation")],
-                early_stopping_rounds=int(known["early_stopping_rounds"]) or None,
-                verbose_eval=False,
-            )
+            parts = [_data(part.X, run.threads, part) for part in (train, validation)]
+            booster = rounds.boost(parts[0], parts[1], start)
         except (xgboost.core.XGBoostError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(f"xgboost cannot fit with {dict(known)}: {reason}; correct the parameters") from error
-        return XGBoostModel(_best(booster), threads)
+        return XGBoostModel(booster, problem, run.threads, tuple(rounds.curve))
 
     def load(self, problem: Problem, content: bytes) -> "XGBoostModel":
         import xgboost
@@ -76,62 +94,84 @@ class XGBoostTrainer:
             raise TrainingError(
                 f"{len(content)} bytes are not an XGBoost model: {str(error).splitlines()[0]}"
             ) from error
-        return XGBoostModel(booster, threads=1)
+        return XGBoostModel(booster, problem, threads=1)
+
+
+def booster_parameters(problem: Problem, known: Parameters) -> dict[str, int | float | str]:
+    """XGBoost's own parameters of a fit, without threads."""
+    objective, loss = OBJECTIVES[problem.task]
+    own = {k: v for k, v in known.items() if k not in NOT_BOOSTER}
+    metric = loss if known["eval_metric"] == "auto" else known["eval_metric"]
+    own |= {"objective": objective, "eval_metric": metric, "tree_method": "hist", "device": device(known["device"])}
+    return own | ({"num_class": problem.classes} if problem.task == "multiclass" else {})
 
 
 class XGBoostModel:
     """A fitted booster; features are named f0 … in model order, because the ONNX converter insists."""
 
-    def __init__(self, booster: Any, threads: int) -> None:
-        booster.set_param({"nthread": threads})
-        self._booster, self._threads = booster, threads
+    def __init__(self, booster: Any, problem: Problem, threads: int, curve: Sequence[Mapping[str, float]] = ()) -> None:
+        booster.set_param({"nthread": threads, "device": "cpu"})
+        self.booster, self.problem, self.curve, self._threads = booster, problem, curve, threads
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        return self._booster.predict(_data(X, self._threads)).astype(np.float64)
+        if len(X) == 0:  # XGBoost warns of no rows
+            return np.empty((0, self.problem.classes) if self._many else 0)
+        return self.booster.predict(_data(X, self._threads)).astype(np.float64)
 
     def save(self) -> bytes:
-        return bytes(self._booster.save_raw("ubj"))
+        return bytes(self.booster.save_raw("ubj"))
 
     def onnx(self) -> bytes:
         from onnxmltools import convert_xgboost
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        inputs = [("input", FloatTensorType([None, self._booster.num_features()]))]
+        inputs = [("input", FloatTensorType([None, self.booster.num_features()]))]
         # A given name keeps the bytes the same: the default is a random one.
-        converted = convert_xgboost(self._booster, name="moebius", initial_types=inputs, target_opset=ONNX_OPSET)
+        converted = convert_xgboost(self.booster, name="moebius", initial_types=inputs, target_opset=ONNX_OPSET)
         return converted.SerializeToString()
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
-        return self._booster.predict(_data(X, self._threads), pred_contribs=True)
+        return self.booster.predict(_data(X, self._threads), pred_contribs=True)
 
     def describe(self) -> dict[str, Any]:
         return {
             "algorithm": "gradient-boosted trees (XGBoost)",
-            "trees": self._booster.num_boosted_rounds(),
-            "features": self._booster.num_features(),
+            "trees": self.booster.num_boosted_rounds() * max(1, self.problem.classes if self._many else 1),
+            "features": self.booster.num_features(),
             "bytes": len(self.save()),
         }
 
+    @property
+    def _many(self) -> bool:
+        return self.problem.task == "multiclass"
 
-def _data(X: np.ndarray, threads: int, y: np.ndarray | None = None) -> Any:
+
+def _data(X: np.ndarray, threads: int, labels: Matrix | None = None) -> Any:
     import xgboost
 
-    return xgboost.DMatrix(X, y, feature_names=[f"f{i}" for i in range(X.shape[1])], nthread=threads)
+    y, weight = (labels.y, labels.weight) if labels else (None, None)
+    names = [f"f{i}" for i in range(X.shape[1])]
+    return xgboost.DMatrix(X, y, weight=weight, feature_names=names, nthread=threads)
 
 
-def _best(booster: Any) -> Any:
-    """The trees up to the best round only, so that every runtime scores with the same ones."""
-    best = booster.attr("best_iteration")
-    return booster if best is None else booster[: int(best) + 1]
+def _start(start: Fitted | None, problem: Problem) -> Any:
+    """The trees to go on from; their codes must mean the same."""
+    if start is None:
+        return None
+    if not isinstance(start, XGBoostModel) or start.problem.task != problem.task:
+        raise TrainingError(f"xgboost cannot go on from a {start.describe()['algorithm']}; start from scratch")
+    old, new = start.problem, problem
+    same = len(old.inputs) == len(new.inputs) and all(map(_continues, old.inputs, new.inputs))
+    if not same or old.classes != new.classes:
+        raise TrainingError(
+            f"xgboost cannot go on from trees of {[i.name for i in old.inputs]} with other categories, order or "
+            f"classes than {[i.name for i in new.inputs]} have now; start from scratch"
+        )
+    return start.booster
 
 
-def _checked(parameters: Parameters) -> Parameters:
-    if unknown := sorted(set(parameters) - set(DEFAULTS)):
-        raise TrainingError(f"xgboost has no parameters {unknown} here; allowed: {', '.join(DEFAULTS)}")
-    known = {**DEFAULTS, **parameters}
-    for name, default in DEFAULTS.items():
-        if isinstance(known[name], str) != isinstance(default, str):
-            raise TrainingError(f"xgboost parameter {name} = {known[name]!r} must be like {default!r}")
-    if int(known["n_estimators"]) < 1:
-        raise TrainingError(f"xgboost parameter n_estimators = {known['n_estimators']} must be 1 or more")
-    return known
+def _continues(old: Input, new: Input) -> bool:
+    """Codes that were known keep their meaning."""
+    return (old.name, old.kind, old.width) == (new.name, new.kind, new.width) and (
+        new.values[: len(old.values)] == old.values
+    )

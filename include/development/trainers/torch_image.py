@@ -1,0 +1,73 @@
+"""A small convolutional network over one image, its features beside the other inputs, then an MLP.
+
+Source: LeCun et al. 1998, with ReLU and group normalisation (Wu, He 2018), which do not depend on the batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from include.development.trainers.protocol import Parameters, Problem, Space
+from include.development.trainers.torch_inputs import Inputs, Placed, Standardised, mlp, placed, tensors
+from include.development.trainers.torch_model import outputs
+from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.errors import TrainingError
+from include.usecase import Range
+
+PARAMETERS: Parameters = {**DEFAULTS, "channels": 16, "hidden": 64}
+TRIED: Space = {**SPACE, "channels": Range(low=8, high=64, integer=True, log=True)}
+
+
+class ImageNetwork(nn.Module):
+    """Two convolutions, each halved by pooling where the image is large enough."""
+
+    def __init__(self, problem: Problem, parameters: Mapping[str, Any]) -> None:
+        super().__init__()
+        everything = placed(problem.inputs)
+        image = _only(tensors(everything, rank=2))
+        self._columns, self._shape = slice(image[0].at, image[0].at + len(image)), image[0].input.shape
+        self.pixels = Standardised(1)
+        self.inputs = Inputs([p for p in everything if p.input.tensor != image[0].input.tensor])
+        channels = parameters["channels"]
+        self.convolutions = nn.Sequential(*_block(2, channels), *_block(channels, 2 * channels))
+        with torch.no_grad():
+            width = self.convolutions(torch.zeros(1, 2, *self._shape)).numel()
+        self.body = mlp(width + self.inputs.width, parameters["hidden"], 1, parameters["dropout"], outputs(problem))
+
+    def learn(self, x: Tensor) -> None:
+        self.inputs.learn(x)
+        self.pixels.learn(x[:, self._columns].reshape(-1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = self.pixels(x[:, self._columns].unsqueeze(-1))
+        planes = pixels.transpose(1, 2).unflatten(2, self._shape)
+        return self.body(torch.cat([self.convolutions(planes).flatten(1), self.inputs(x)], dim=1))
+
+
+def _block(planes: int, channels: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(planes, channels, 3, padding=1),
+        nn.GroupNorm(1, channels),
+        nn.ReLU(),
+        nn.MaxPool2d(2, ceil_mode=True),
+    ]
+
+
+def _only(images: Mapping[str, list[Placed]]) -> list[Placed]:
+    if len(images) != 1:
+        raise TrainingError(f"torch_image needs one numeric feature with a shape like [8, 8]; there are {list(images)}")
+    return next(iter(images.values()))
+
+
+class TorchImageTrainer(TorchTrainer):
+    """For one grey image per row; other inputs are told once."""
+
+    name = "torch_image"
+    defaults: Parameters = PARAMETERS
+    space: Space = TRIED
+    least: ClassVar = {"channels": 1, "hidden": 1}
+
+    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
+        return ImageNetwork(problem, parameters)

@@ -1,0 +1,73 @@
+"""A GRU or LSTM over series of equal length, its last state beside the other inputs, then an MLP.
+
+Sources: Cho et al. 2014 (GRU); Hochreiter, Schmidhuber 1997 (LSTM).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from include.development.trainers.protocol import Parameters, Problem, Space
+from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, placed, tensors
+from include.development.trainers.torch_model import outputs
+from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.errors import TrainingError
+from include.usecase import Range
+
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
+PARAMETERS: Parameters = {**DEFAULTS, "cell": "gru", "hidden": 32, "layers": 1}
+TRIED: Space = {**SPACE, "hidden": Range(low=16, high=128, integer=True, log=True), "cell": list(CELLS)}
+
+
+class SequenceNetwork(nn.Module):
+    """Every tensor of rank 1 is one channel of the series."""
+
+    def __init__(self, problem: Problem, parameters: Mapping[str, Any]) -> None:
+        super().__init__()
+        everything = placed(problem.inputs)
+        series = tensors(everything, rank=1)
+        self.register_buffer("columns", _columns({n: [p.at for p in v] for n, v in series.items()}), persistent=False)
+        self.channels = Standardised(len(series))
+        self.inputs = Inputs([p for p in everything if p.input.tensor not in series])
+        hidden, layers, dropout = parameters["hidden"], parameters["layers"], parameters["dropout"]
+        self.cell = CELLS[parameters["cell"]](
+            self.channels.width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+        self.body = mlp(hidden + self.inputs.width, hidden, 1, dropout, outputs(problem))
+
+    def learn(self, x: Tensor) -> None:
+        self.inputs.learn(x)
+        self.channels.learn(self._series(x).flatten(0, 1))
+
+    def _series(self, x: Tensor) -> Tensor:
+        """(rows, steps, channels)."""
+        return x[:, self.columns.flatten()].unflatten(1, self.columns.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.cell(self.channels(self._series(x)))
+        return self.body(torch.cat([states[:, -1], self.inputs(x)], dim=1))
+
+
+def _columns(series: Mapping[str, list[int]]) -> Tensor:
+    """Columns of the matrix of shape (steps, channels)."""
+    if not series:
+        raise TrainingError("torch_sequence needs a numeric feature with a shape like [24]; there is none")
+    if len({len(columns) for columns in series.values()}) > 1:
+        lengths = {name: len(columns) for name, columns in series.items()}
+        raise TrainingError(f"torch_sequence needs series of equal length, these have {lengths}; cut the longer ones")
+    return torch.tensor(list(series.values()), dtype=torch.long).T.contiguous()
+
+
+class TorchSequenceTrainer(TorchTrainer):
+    """For series: one tensor of rank 1 per channel; other inputs are told once."""
+
+    name = "torch_sequence"
+    defaults: Parameters = PARAMETERS
+    space: Space = TRIED
+    least: ClassVar = {"hidden": 1, "layers": 1}
+    allowed: ClassVar = {"cell": tuple(CELLS)}
+
+    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
+        return SequenceNetwork(problem, parameters)

@@ -1,0 +1,48 @@
+"""Embeddings of categories and words beside standardised numbers, then an MLP.
+
+Source: Guo, Berkhahn, "Entity Embeddings of Categorical Variables", 2016.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from include.development.trainers.protocol import Parameters, Problem, Space
+from include.development.trainers.torch_inputs import Inputs, mlp, placed
+from include.development.trainers.torch_model import outputs
+from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.usecase import Range
+
+PARAMETERS: Parameters = {**DEFAULTS, "hidden": 64, "layers": 2}
+TRIED: Space = {
+    **SPACE,
+    "hidden": Range(low=16, high=256, integer=True, log=True),
+    "layers": Range(low=1, high=3, integer=True),
+}
+
+
+class TabularNetwork(nn.Module):
+    def __init__(self, problem: Problem, parameters: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.inputs = Inputs(placed(problem.inputs))
+        shape = (parameters["hidden"], parameters["layers"], parameters["dropout"])
+        self.body = mlp(self.inputs.width, *shape, outputs(problem))
+
+    def learn(self, x: Tensor) -> None:
+        self.inputs.learn(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(self.inputs(x))
+
+
+class TorchTabularTrainer(TorchTrainer):
+    """For rows of numbers and categories."""
+
+    name = "torch_tabular"
+    defaults: Parameters = PARAMETERS
+    space: Space = TRIED
+    least: ClassVar = {"hidden": 1, "layers": 0}
+
+    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
+        return TabularNetwork(problem, parameters)

@@ -1,0 +1,105 @@
+"""What every trainer of a network shares; a trainer adds its network."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from include.development.trainers.checkpoint import checkpoint
+from include.development.trainers.parameters import checked, require_task
+from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.torch_fit import fit, options, reproducible
+from include.development.trainers.torch_model import NUMBERS, Scoring, TorchModel, saved
+from include.development.trainers.torch_start import take_over
+from include.errors import TrainingError
+from include.usecase import Range
+
+DEFAULTS: Mapping[str, int | float | str] = {
+    "epochs": 40,
+    "patience": 5,
+    "batch_size": 256,
+    "learning_rate": 2e-3,
+    "weight_decay": 1e-4,
+    "dropout": 0.1,
+    "device": "auto",
+    "seed": 0,
+}
+LEAST = {"epochs": 1, "patience": 0, "batch_size": 1, "learning_rate": 1e-9, "weight_decay": 0, "dropout": 0}
+SPACE: Mapping[str, Any] = {
+    "learning_rate": Range(low=3e-4, high=2e-2, log=True),
+    "dropout": Range(low=0, high=0.4),
+    "weight_decay": Range(low=1e-6, high=1e-2, log=True),
+}
+
+
+class TorchTrainer:
+    """Fits a network: on a GPU when there is one, else on the CPU, where equal arguments give equal bytes."""
+
+    name: str
+    tasks = frozenset({"binary", "multiclass", "regression", "forecasting"})
+    defaults: Parameters
+    space: Space
+    least: ClassVar[Mapping[str, float]] = {}
+    allowed: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
+        """A network (rows, columns) → (rows, outputs) with ``learn(x)`` that looks at the training part once.
+
+        Raises
+        ------
+        TrainingError
+            the problem has no input that the network is for.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must say what its network is")
+
+    def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> TorchModel:
+        require_task(self, problem, train)
+        known = self._checked(parameters)
+        loop = options(known)
+        with reproducible(loop.seed, run.threads):
+            scoring = self._scoring(problem, known)
+            _learn(scoring, train)
+            if run.start:
+                self._go_on_from(run.start, scoring, problem)
+            kept = checkpoint(problem, train, validation, known, run)
+            curve = fit(scoring, train, validation, loop, kept, run.report)
+        return TorchModel(self.name, scoring, problem, known, run.threads, tuple(curve))
+
+    def load(self, problem: Problem, content: bytes) -> TorchModel:
+        parameters, state = saved(content, self.name)
+        with reproducible(0, torch.get_num_threads()):
+            scoring = self._scoring(problem, self._checked(parameters))
+        try:
+            scoring.load_state_dict(state)
+        except RuntimeError as error:
+            raise TrainingError(f"the model of {self.name} does not fit the problem: {error}; train again") from error
+        return TorchModel(self.name, scoring, problem, parameters)
+
+    def _checked(self, parameters: Parameters) -> dict[str, int | float | str]:
+        allowed = {"device": ("auto", "cpu", "cuda"), **self.allowed}
+        known = checked(self.name, self.defaults, parameters, {**LEAST, **self.least}, allowed)
+        if not float(known["dropout"]) < 1:
+            raise TrainingError(f"{self.name} parameter dropout = {known['dropout']} must be below 1")
+        return known
+
+    def _scoring(self, problem: Problem, known: Parameters) -> Scoring:
+        return Scoring(self.network(problem, known), problem)
+
+    def _go_on_from(self, start: Fitted, scoring: Scoring, problem: Problem) -> None:
+        state = start.scoring.state_dict() if isinstance(start, TorchModel) else {}
+        if not isinstance(start, TorchModel) or not take_over(scoring, problem, state, start.problem):
+            raise TrainingError(
+                f"{self.name} cannot go on from a {start.describe()['algorithm']}: no weights in common; "
+                "start from scratch"
+            )
+
+
+def _learn(scoring: Scoring, train: Matrix) -> None:
+    """What the network must know of the training part before the first step."""
+    scoring.network.learn(torch.from_numpy(train.X))
+    if scoring.task in NUMBERS:
+        y = np.asarray(train.y, dtype=np.float64)
+        scoring.label_mean.fill_(float(y.mean()))
+        scoring.label_scale.fill_(float(y.std()) or 1.0)

@@ -1,0 +1,97 @@
+"""The rounds of one boosting: early stopping, checkpoints, and going on as if nothing had happened.
+
+XGBoost's random sampling goes on differently in a loaded booster. So where rows or columns are sampled, every
+``CHUNK`` rounds begin anew with a seed of their own, killed or not, and both give the same trees to the bit.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.development.trainers.checkpoint import Checkpoint
+from include.errors import TrainingError
+
+CHUNK = 50
+SAMPLING = ("subsample", "colsample_bytree")
+
+
+def device(wanted: int | float | str) -> str:
+    """``cpu`` or ``cuda``; ``auto`` is the GPU where there is one and this build of XGBoost can use it."""
+    import xgboost
+
+    usable = bool(xgboost.build_info().get("USE_CUDA")) and Path("/dev/nvidiactl").exists()
+    if wanted == "cuda" and not usable:
+        raise TrainingError("xgboost parameter device = 'cuda': no GPU, or XGBoost was built without it; say auto")
+    return "cuda" if usable and wanted != "cpu" else "cpu"
+
+
+@dataclass
+class Rounds:
+    """Boosts up to ``total`` rounds, ``patience`` (0: all) of them without a better validation loss."""
+
+    parameters: dict[str, int | float | str]
+    total: int
+    patience: int
+    checkpoint: Checkpoint
+    report: Callable[[int, float], None] | None
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+    def boost(self, train: Any, validation: Any, start: Any) -> Any:
+        """The booster with the trees up to the best round only, so that every runtime scores with the same ones."""
+        before = start.num_boosted_rounds() if start is not None else 0
+        booster = self._resumed(start)
+        while booster is None or (len(self.curve) < self.total and not self.stopped):
+            booster = self._chunk(train, validation, booster)
+            self.checkpoint.write(json.dumps(self.curve).encode() + b"\n" + bytes(booster.save_raw("ubj")))
+        return booster[: before + self._best + 1] if self.patience else booster
+
+    def _resumed(self, start: Any) -> Any:
+        import xgboost
+
+        if (saved := self.checkpoint.read()) is None:
+            return start
+        curve, trees = saved.split(b"\n", 1)
+        self.curve[:] = json.loads(curve)
+        return xgboost.Booster(model_file=bytearray(trees))
+
+    def _chunk(self, train: Any, validation: Any, booster: Any) -> Any:
+        import xgboost
+
+        class Watch(xgboost.callback.TrainingCallback):
+            def after_iteration(watch, model: Any, epoch: int, log: Any) -> bool:  # noqa: N805
+                return self._after(log)
+
+        return xgboost.train(
+            self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)},
+            train,
+            num_boost_round=self._next,
+            evals=[(train, "train"), (validation, "validation")],
+            xgb_model=booster,
+            callbacks=[Watch()],
+            verbose_eval=False,
+        )
+
+    @property
+    def _next(self) -> int:
+        """Rounds until the booster is saved, or loaded anew."""
+        sampled = any(float(self.parameters[name]) < 1 for name in SAMPLING)
+        left = self.total - len(self.curve)
+        return min(left, CHUNK - len(self.curve) % CHUNK) if sampled or self.checkpoint.kept else left
+
+    def _after(self, log: Any) -> bool:
+        losses = {part: float(next(iter(metrics.values()))[-1]) for part, metrics in log.items()}
+        self.curve.append({"step": len(self.curve) + 1, **losses})
+        if self.report:
+            self.report(len(self.curve), losses["validation"])
+        return self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        return self.patience > 0 and bool(self.curve) and len(self.curve) - 1 - self._best >= self.patience
+
+    @property
+    def _best(self) -> int:
+        """Index of the round with the lowest validation loss, the first of equal ones."""
+        return min(range(len(self.curve)), key=lambda i: self.curve[i]["validation"])
