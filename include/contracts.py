@@ -389,7 +389,7 @@ class RolloutState(Record):
 
 
 class Judgement(Record):
-    """What Prometheus says of a rollout step: per arm, requests, error rate, p99 (ms) and mean probability."""
+    """What Prometheus says of a rollout step: per arm, requests, error rate, p99 (ms) and mean answer."""
 
     enough: bool
     passed: bool
@@ -397,7 +397,7 @@ class Judgement(Record):
     requests: dict[str, float]
     error_rate: dict[str, float]
     p99_ms: dict[str, float]
-    mean_probability: dict[str, float]
+    mean_answer: dict[str, float]
 
 
 class Figure(Record):

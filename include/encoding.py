@@ -32,7 +32,11 @@ class Encoding:
     def __init__(self, features: list[dict]) -> None:
         self.features = features
         self.width = sum(width(entry) for entry in features)
-        self._codes = [_codes(entry) for entry in features]
+        begins = np.cumsum([0, *map(width, features)])[: len(features)]
+        placed = list(zip(features, begins.tolist(), strict=True))
+        numbers = [(entry["name"], at) for entry, at in placed if entry["kind"] == "numeric"]
+        self._numbers, self._number_columns = [name for name, _ in numbers], np.array([at for _, at in numbers], int)
+        self._coded = [(entry, at, _codes(entry)) for entry, at in placed if entry["kind"] != "numeric"]
 
     def encode(self, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
         """Float32 of shape (rows, width); ``columns`` maps a feature's name to its raw values, one per row.
@@ -41,25 +45,22 @@ class Encoding:
         """
         rows = len(columns[self.features[0]["name"]])
         matrix = np.empty((rows, self.width), dtype=np.float32)
-        at = 0
-        for entry, codes in zip(self.features, self._codes, strict=True):
-            values, taken = columns[entry["name"]], width(entry)
-            if codes is not None and entry["kind"] == "text":
-                matrix[:, at : at + taken] = _text(values, codes, taken)
-            elif codes is not None:
-                matrix[:, at] = [codes.get(value, UNKNOWN_CATEGORY) for value in values]
+        if self._numbers:  # all at once: a call per feature would cost a single row more than its lookup in the model
+            numbers = np.array([columns[name] for name in self._numbers], dtype=np.float32)  # None becomes NaN
+            matrix[:, self._number_columns] = numbers.T
+        for entry, at, codes in self._coded:
+            values = columns[entry["name"]]
+            if entry["kind"] == "text":
+                matrix[:, at : at + entry["length"]] = _text(values, codes, entry["length"])
             else:
-                matrix[:, at] = np.asarray(values, dtype=np.float64)  # None becomes NaN
-            at += taken
+                matrix[:, at] = [codes.get(value, UNKNOWN_CATEGORY) for value in values]
         return matrix
 
 
-def _codes(entry: dict) -> dict | None:
+def _codes(entry: dict) -> dict:
     if entry["kind"] == "text":
         return {word: float(code) for code, word in enumerate(entry["vocabulary"], start=FIRST_WORD)}
-    if entry["kind"] == "categorical":
-        return {category: float(code) for code, category in enumerate(entry["categories"])}
-    return None
+    return {category: float(code) for code, category in enumerate(entry["categories"])}
 
 
 def _text(values: Sequence[Any] | np.ndarray, codes: dict, length: int) -> np.ndarray:

@@ -306,7 +306,7 @@ class ModelServer(Protocol):
     def infer(
         self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
-        """One request with these rows; an answer per row: prediction, probability, release, request_id."""
+        """One request with these rows; an answer per row: prediction, release, request_id, probability, scores."""
 
 
 class MetricsServer(Protocol):

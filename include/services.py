@@ -134,14 +134,14 @@ class Services:
     def model_server(self, spec: UseCase) -> "TritonServer":
         from include.adapters.model_server import TritonServer
 
-        return TritonServer(self.settings, spec.request)
+        return TritonServer(self.settings, spec.request, spec.inputs)
 
     def prediction_log(self, spec: UseCase) -> "PredictionSpool":
         from include.adapters.prediction_log import PredictionSpool
 
         directory = self.settings.prediction_spool / spec.name
-        categorical = {f.name for f in spec.features if f.kind == "categorical"}
-        return PredictionSpool(directory, list(spec.request), spec.feature_names, spec.event.time, categorical)
+        texts = {f.name for f in spec.features if f.kind != "numeric"}
+        return PredictionSpool(directory, spec.inputs, spec.feature_names, spec.event.time, texts)
 
     def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
         from include.adapters.event_stream import RedisEventStream

@@ -117,11 +117,13 @@ def _models(settings: Settings) -> list[str]:
 class TritonServer:
     """The model repository and a gRPC channel; one instance may be shared by threads.
 
-    ``request`` is the request schema of the spec: field → string, float or timestamp.
+    ``request`` is the request schema of the spec: field → string, float or timestamp; ``shapes`` (``UseCase.inputs``)
+    says which columns a field holds: with several it is a list of so many numbers.
     """
 
-    def __init__(self, settings: Settings, request: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, request: Mapping[str, str], shapes: Mapping[str, Sequence[str]]) -> None:
         self.settings, self.request = settings, request
+        self._widths = {name: len(columns) for name, columns in shapes.items()}
         self.repository = settings.triton_repository
 
     @cached_property
@@ -189,9 +191,11 @@ class TritonServer:
     def infer(
         self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
-        """One request with these rows.
+        """One request with these rows; an answer per row by the model's outputs.
 
-        ``given`` (JSON texts of looked-up features) is for a private model only.
+        Always ``prediction`` (a name of a class is text), ``release`` and ``request_id``; ``probability`` and
+        ``scores`` (a list) where the task has them. ``given`` (JSON texts of looked-up features) is for a private
+        model only.
 
         Raises
         ------
@@ -204,18 +208,20 @@ class TritonServer:
 
         inputs = self.inputs(rows)
         if given is not None:
-            inputs.append(_tensor("given_features", "string", list(given)))
+            inputs.append(_tensor("given_features", "string", list(given), 1))
         try:
             answer = self._client.infer(model, inputs, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
             raise ServiceError(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
-        return _rows(answer, len(rows))
+        return _rows(answer)
 
     def inputs(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The rows as Triton's input tensors, each [N, 1]; raises DataError as ``infer`` does."""
+        """The rows as Triton's input tensors, each [N, numbers of the field]; raises DataError as ``infer`` does."""
         if lacking := {name for row in rows for name in self.request if row.get(name) is None}:
             raise DataError(f"a request lacks {sorted(lacking)}; it needs all of {list(self.request)}")
-        return [_tensor(name, kind, [row[name] for row in rows]) for name, kind in self.request.items()]
+        return [
+            _tensor(name, kind, [row[name] for row in rows], self._widths[name]) for name, kind in self.request.items()
+        ]
 
     def _control(self, verb: str, model: str) -> None:
         from tritonclient.utils import InferenceServerException
@@ -229,16 +235,17 @@ class TritonServer:
             ) from error
 
 
-def _tensor(name: str, kind: str, values: list[Any]) -> Any:
+def _tensor(name: str, kind: str, values: list[Any], width: int) -> Any:
     from tritonclient.grpc import InferInput
 
     try:
-        column: np.ndarray = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(-1, 1)
+        table: np.ndarray = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(len(values), width)
     except (TypeError, ValueError):  # its words hold a value
         kinds = sorted({type(value).__name__ for value in values})
-        raise DataError(f"request field {name!r} must be a {kind}, got {kinds}") from None
-    tensor = InferInput(name, list(column.shape), PROTOCOL[kind])
-    tensor.set_data_from_numpy(column)
+        wanted = f"{width} numbers" if width > 1 else f"a {kind}"
+        raise DataError(f"request field {name!r} must be {wanted}, got {kinds}") from None
+    tensor = InferInput(name, list(table.shape), PROTOCOL[kind])
+    tensor.set_data_from_numpy(table)
     return tensor
 
 
@@ -249,16 +256,13 @@ def _plain(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def _rows(answer: Any, count: int) -> list[dict[str, Any]]:
-    columns = {
-        name: answer.as_numpy(name).reshape(-1) for name in ("prediction", "probability", "release", "request_id")
-    }
-    return [
-        {
-            "prediction": int(columns["prediction"][i]),
-            "probability": float(columns["probability"][i]),
-            "release": columns["release"][i].decode(),
-            "request_id": columns["request_id"][i].decode(),
-        }
-        for i in range(count)
-    ]
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    names = [output.name for output in answer.get_response().outputs]
+    columns = {name: _values(answer.as_numpy(name), one=name != "scores") for name in names}
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _values(tensor: np.ndarray, one: bool) -> list[Any]:
+    """Python values per row: text, numbers, or lists of them."""
+    values = (tensor.reshape(-1) if one else tensor).tolist()
+    return [value.decode() if isinstance(value, bytes) else value for value in values]

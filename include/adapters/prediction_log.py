@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from include.contracts import write_atomically
 from include.errors import ConflictError
 
 ACKNOWLEDGED, IN_FLIGHT, LOCK = ".acknowledged.json", ".in_flight.json", ".lock"
-PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "latency_ms")
+PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "scores", "latency_ms")
+NUMBERS = ("probability", "prediction")
 BATCH_BYTES = 32 * 1024 * 1024
 
 
@@ -36,21 +37,23 @@ class Batch:
 class PredictionSpool:
     """Rows are shipped once: a batch is acknowledged after it was committed elsewhere.
 
-    ``fields`` are the request fields, ``features`` the model's, ``time`` the event time among the fields;
-    ``categorical`` names the features that are text but no request fields.
+    ``inputs`` are the request fields and the columns that hold each (several for a tensor), ``features`` the
+    model's, ``time`` the event time among the fields; ``texts`` names the features that are no numbers.
     """
 
     def __init__(
         self,
         directory: Path,
-        fields: Sequence[str],
+        inputs: Mapping[str, Sequence[str]],
         features: Sequence[str],
         time: str,
-        categorical: Collection[str] = (),
+        texts: Collection[str] = (),
     ) -> None:
         self.directory, self.time = directory, time
-        self.fields, self.features = list(fields), [f for f in features if f not in fields]
-        self.numeric = [f for f in self.features if f not in categorical]
+        self.inputs = {name: list(columns) for name, columns in inputs.items()}
+        asked = {column for columns in inputs.values() for column in columns}
+        self.features = [f for f in features if f not in asked]
+        self.numeric = [f for f in self.features if f not in texts]
 
     def unshipped(self) -> Iterator[Batch]:
         """Batches of whole new lines, 32 MiB at most, oldest file first.
@@ -99,12 +102,18 @@ class PredictionSpool:
         records, broken = _records(lines)
         columns = {name: [r[name] for r in records] for name in PLAIN}
         columns |= {"missing": [len(r["missing"]) for r in records]}
-        columns |= {name: [r["inputs"][name] for r in records] for name in self.fields}
+        for name, parts in self.inputs.items():
+            values = [r["inputs"][name] for r in records]
+            columns |= {name: values} if parts == [name] else _apart(values, parts)
         columns |= {name: [r["features"].get(name) for r in records] for name in self.features}
         frame = pd.DataFrame(columns)
         for moment in (self.time, "logged_at"):
             frame[moment] = pd.to_datetime(frame[moment], unit="s", utc=True).astype("datetime64[us, UTC]")
-        return frame.astype(dict.fromkeys(self.numeric, "float64")), broken
+        return frame.astype(dict.fromkeys([*NUMBERS, *self.numeric], "float64")), broken
+
+
+def _apart(tensors: list[list[float]], parts: list[str]) -> dict[str, list[float]]:
+    return {part: [numbers[i] for numbers in tensors] for i, part in enumerate(parts)}
 
 
 def _whole_lines(file: Path, begin: int, limit: int) -> bytes:

@@ -19,6 +19,7 @@ from include.adapters.model_server import TritonServer
 from include.contracts import Period
 from include.data import ingestion
 from include.data.streaming import as_events
+from include.deployment.requests import request
 from include.errors import MoebiusError
 from include.services import Services
 from include.usecase import UseCase
@@ -130,7 +131,7 @@ class Traffic:
     def _answer(self, server: TritonServer, work: queue.Queue) -> None:
         while (row := work.get()) is not None:
             try:
-                release = server.infer(self.spec.name, [row])[0]["release"]
+                release = server.infer(self.spec.name, [request(self.spec.inputs, row)])[0]["release"]
             except MoebiusError:
                 release = None
             with self._lock:

@@ -12,12 +12,16 @@ MIN_WINDOW_SECONDS = 3  # increase() needs two scrapes in its window
 
 @dataclass(frozen=True)
 class Arm:
-    """What one release did in the window: rows answered and failed, p99 in ms, sum of the probabilities."""
+    """What one release did in the window: rows answered and failed, p99 in ms, sums of the answers above and below 0.
+
+    An answer is the probability, the value, or the largest of K scores.
+    """
 
     answered: float = 0.0
     failed: float = 0.0
     p99_ms: float = 0.0
-    probability: float = 0.0
+    positive: float = 0.0
+    negative: float = 0.0
 
     @property
     def requests(self) -> float:
@@ -28,8 +32,8 @@ class Arm:
         return self.failed / self.requests if self.requests else 0.0
 
     @property
-    def mean_probability(self) -> float:
-        return self.probability / self.answered if self.answered else 0.0
+    def mean_answer(self) -> float:
+        return (self.positive - self.negative) / self.answered if self.answered else 0.0
 
 
 def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float) -> Judgement:
@@ -50,7 +54,8 @@ def observe(spec: UseCase, metrics: MetricsServer, releases: tuple[str, ...], se
         "answered": _by_release(metrics, grown("moebius_requests_total", outcome="ok")),
         "failed": _by_release(metrics, grown("moebius_requests_total", outcome="error")),
         "p99_ms": _by_release(metrics, f"1000 * {p99}"),
-        "probability": _by_release(metrics, grown("moebius_probability_total")),
+        "positive": _by_release(metrics, grown("moebius_answer_positive_total")),
+        "negative": _by_release(metrics, grown("moebius_answer_negative_total")),
     }
     return {name: Arm(**{figure: values.get(name, 0.0) for figure, values in figures.items()}) for name in releases}
 
@@ -86,7 +91,7 @@ def decide(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) 
         requests={name: one.requests for name, one in arms.items()},
         error_rate={name: one.error_rate for name, one in arms.items()},
         p99_ms={name: one.p99_ms for name, one in arms.items()},
-        mean_probability={name: one.mean_probability for name, one in arms.items()},
+        mean_answer={name: one.mean_answer for name, one in arms.items()},
     )
 
 
@@ -99,10 +104,10 @@ def _faults(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm])
         )
     if new.p99_ms > limits.max_p99_ms:
         faults.append(f"p99 of {challenger} is {new.p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
-    shift = abs(new.mean_probability - old.mean_probability)
+    shift = abs(new.mean_answer - old.mean_answer)
     if new.answered and old.answered and shift > limits.max_prediction_shift:
         faults.append(
-            f"the mean probability of {challenger} is {new.mean_probability:.3f}, of {champion} "
-            f"{old.mean_probability:.3f}: {shift:.3f} apart, {limits.max_prediction_shift:g} is allowed"
+            f"the mean answer of {challenger} is {new.mean_answer:.3f}, of {champion} "
+            f"{old.mean_answer:.3f}: {shift:.3f} apart, {limits.max_prediction_shift:g} is allowed"
         )
     return faults

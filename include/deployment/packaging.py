@@ -12,10 +12,12 @@ import pandas as pd
 
 from include.contracts import DatasetRef, FeatureServiceRef
 from include.deployment import release
+from include.deployment.requests import request
+from include.deployment.scoring import OnnxModel
 from include.errors import DeploymentError
+from include.evaluation.answers import THRESHOLD, predicted
 from include.usecase import UseCase
 
-THRESHOLD = 0.5
 PARITY_ROWS = 2000
 SAMPLES = 48
 
@@ -24,7 +26,7 @@ class Trained(Protocol):
     """A trained model as packaging sees it."""
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """Probabilities [N] of the positive class for raw feature rows."""
+        """Scores of raw feature rows: (n,), or (n, K) for classes and clusters."""
 
     def onnx(self) -> bytes: ...
 
@@ -55,35 +57,41 @@ def package(
     some = _complete_requests(spec, rows)
     staging.mkdir(parents=True)
     onnx, encoding = model.onnx(), model.encoding()
-    report = _prove(spec, onnx, encoding, some, model.predict(some))
+    expected = model.predict(some)
+    report = _prove(spec, onnx, encoding, some, expected)
     (staging / "model.onnx").write_bytes(onnx)
     _write(staging / "baseline.json", baseline)
-    _write(staging / "samples.json", _samples(spec, some.head(SAMPLES), model))
+    _write(staging / "samples.json", _samples(spec, some.head(SAMPLES), expected[:SAMPLES]))
     if (spec.directory / "request.py").is_file():
         shutil.copyfile(spec.directory / "request.py", staging / "request.py")
     _write(staging / "report.json", report)
-    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding))
+    release.seal(
+        staging, _manifest(spec, model_version, dataset, features, encoding) | {"scores_per_row": _width(expected)}
+    )
     return report
 
 
 def _complete_requests(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     """Up to ``PARITY_ROWS`` rows that a client could have sent: the server refuses a request with a missing field."""
-    needed = [*spec.request, *spec.feature_names]
+    needed = [*spec.fields, *spec.feature_names]
     if lacking := sorted(set(needed) - set(rows.columns)):
         raise DeploymentError(f"{spec.name}: the rows to package with lack {lacking}; they have {list(rows.columns)}")
-    complete = rows[rows[list(spec.request)].notna().all(axis=1)]
+    complete = rows[rows[list(spec.fields)].notna().all(axis=1)]
     if complete.empty:
         raise DeploymentError(f"{spec.name}: none of the {len(rows)} rows to package with has every request field")
     return complete.sample(min(PARITY_ROWS, len(complete)), random_state=0)
 
 
 def _prove(spec: UseCase, onnx: bytes, encoding: dict, rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    matrix = encode(encoding, rows)
-    answer = session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0]
-    difference = np.abs(answer[:, -1] - expected)
+    model = OnnxModel(onnx, encoding, spec.task, _width(expected))
+    matrix = model.encode(rows)
+    answer = model.scores(matrix)
+    if answer.shape != expected.shape:
+        raise DeploymentError(
+            f"{spec.name}: the ONNX model gives scores of shape {answer.shape}, the trained one {expected.shape}; "
+            "the scores must be the last columns of its last output"
+        )
+    difference = np.abs(answer - expected)
     worst = float(difference.max())
     if not worst <= spec.rollout.parity_bound:
         raise DeploymentError(
@@ -94,33 +102,32 @@ def _prove(spec: UseCase, onnx: bytes, encoding: dict, rows: pd.DataFrame, expec
         "rows": len(rows),
         "max_difference": worst,
         "p99_difference": float(np.quantile(difference, 0.99)),
+        "changed_predictions": _changed(spec, answer, expected),
         "onnx_bytes": len(onnx),
-        "one_row_microseconds": _latency(session, matrix[:1]),
+        "one_row_microseconds": _latency(model, matrix[:1]),
     }
 
 
-def _latency(session: Any, row: np.ndarray, repeats: int = 200) -> float:
-    name, output = session.get_inputs()[0].name, session.get_outputs()[-1].name
+def _width(scores: np.ndarray) -> int:
+    """Scores per row."""
+    return scores.shape[1] if scores.ndim == 2 else 1
+
+
+def _changed(spec: UseCase, answer: np.ndarray, expected: np.ndarray) -> int:
+    """Rows that get another class or cluster: within the parity bound only ties do."""
+    if spec.task in ("regression", "forecasting"):
+        return 0
+    return int((predicted(spec.task, answer) != predicted(spec.task, expected)).sum())
+
+
+def _latency(model: OnnxModel, row: np.ndarray, repeats: int = 200) -> float:
     begun = time.perf_counter()
     for _ in range(repeats):
-        session.run([output], {name: row})
+        model.scores(row)
     return (time.perf_counter() - begun) / repeats * 1e6
 
 
-def encode(encoding: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:
-    """float32 [N, F] by the release's encoding: numbers as they are, categories by index, -1 when unknown."""
-    columns = []
-    for feature in encoding["features"]:
-        values = rows[feature["name"]]
-        if feature["kind"] == "categorical":
-            codes = {c: i for i, c in enumerate(feature["categories"])}
-            columns.append(values.map(codes).fillna(-1).to_numpy(np.float32))
-        else:
-            columns.append(values.to_numpy(np.float32, na_value=np.nan))
-    return np.column_stack(columns)
-
-
-def _samples(spec: UseCase, rows: pd.DataFrame, model: Trained) -> list[dict[str, Any]]:
+def _samples(spec: UseCase, rows: pd.DataFrame, scores: np.ndarray) -> list[dict[str, Any]]:
     """Real requests, the features that were looked up for them, and what the trained model says.
 
     An entity key that is no feature is left empty: the looked-up features are given, so whose they are need not
@@ -128,14 +135,14 @@ def _samples(spec: UseCase, rows: pd.DataFrame, model: Trained) -> list[dict[str
     """
     unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
     looked_up = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
-    probabilities = model.predict(rows)
+    plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
     return [
         {
-            "request": {name: "" if name in unnamed else _plain(row.get(name, "")) for name in spec.request},
-            "given_features": {name: _plain(row[name]) for name in looked_up},
-            "probability": float(probabilities[i]),
+            "request": request(spec.inputs, row | dict.fromkeys(unnamed, "")),
+            "given_features": {name: row[name] for name in looked_up},
+            "scores": np.atleast_1d(scores[i]).tolist(),
         }
-        for i, row in enumerate(rows.to_dict("records"))
+        for i, row in enumerate(plain)
     ]
 
 
@@ -150,11 +157,14 @@ def _manifest(
 ) -> dict[str, Any]:
     return {
         "usecase": spec.name,
+        "task": spec.task,
+        "classes": spec.event.classes,
         "model_version": model_version,
         "threshold": THRESHOLD,
         "parity_bound": spec.rollout.parity_bound,
         "encoding": encoding,
         "request": spec.request,
+        "inputs": spec.inputs,
         "event_time": spec.event.time,
         "feature_service": spec.feature_service,
         "features": features.json_dict(),

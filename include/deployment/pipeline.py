@@ -4,18 +4,22 @@ import json
 import shutil
 from pathlib import Path
 
+from include import encoding
 from include.data import pseudonyms
 from include.usecase import UseCase
 
-PSEUDONYMS = Path(pseudonyms.__file__)
+SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
-OUTPUTS = {
-    "prediction": "TYPE_INT64",
-    "probability": "TYPE_FP32",
-    "release": "TYPE_STRING",
-    "request_id": "TYPE_STRING",
+ANY = -1  # how many clusters a model has is its own matter
+OUTPUTS: dict[str, dict[str, str]] = {
+    "binary": {"prediction": "TYPE_INT64", "probability": "TYPE_FP32"},
+    "multiclass": {"prediction": "TYPE_STRING", "probability": "TYPE_FP32", "scores": "TYPE_FP32"},
+    "regression": {"prediction": "TYPE_FP32"},
+    "forecasting": {"prediction": "TYPE_FP32"},
+    "clustering": {"prediction": "TYPE_INT64", "scores": "TYPE_FP32"},
 }
+ALWAYS = {"release": "TYPE_STRING", "request_id": "TYPE_STRING"}
 
 
 def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, str], pinned: str = "") -> None:
@@ -25,7 +29,8 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
     makes it answer with that release only and take looked-up features with the request.
     """
     shutil.copytree(source / "1", directory / "1", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(PSEUDONYMS, directory / "1" / PSEUDONYMS.name)  # the lake and the server must agree
+    for module in SHARED:
+        shutil.copyfile(module, directory / "1" / module.name)
     (directory / CONFIG).write_text(config(spec, parameters, pinned))
 
 
@@ -35,14 +40,17 @@ def private_name(spec: UseCase, release: str) -> str:
 
 
 def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
-    inputs = [_tensor(name, TYPES[kind]) for name, kind in spec.request.items()]
+    inputs = [_tensor(name, TYPES[kind], len(spec.inputs[name])) for name, kind in spec.request.items()]
     if pinned:
-        inputs.append(_tensor("given_features", "TYPE_STRING", ", optional: true"))
+        inputs.append(_tensor("given_features", "TYPE_STRING", 1, ", optional: true"))
+    widths = {"scores": len(spec.event.classes) or ANY}
+    outputs = [_tensor(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS).items()]
     settings = {
         **parameters,
         "usecase": spec.name,
         "event_id": spec.event.id,
         "request": json.dumps(spec.request),
+        "inputs": json.dumps(spec.inputs),
         "pseudonymised": json.dumps([name for name in spec.pseudonymised if name in spec.request]),
         "pinned": pinned,
         "FORCE_CPU_ONLY_INPUT_TENSORS": "yes",
@@ -52,7 +60,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             'backend: "python"',
             "max_batch_size: 64",
             f"input [\n{_joined(inputs)}\n]",
-            f"output [\n{_joined([_tensor(name, kind) for name, kind in OUTPUTS.items()])}\n]",
+            f"output [\n{_joined(outputs)}\n]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
             "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
             *(
@@ -64,8 +72,8 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
     )
 
 
-def _tensor(name: str, kind: str, more: str = "") -> str:
-    return f'  {{ name: "{name}", data_type: {kind}, dims: [ 1 ]{more} }}'
+def _tensor(name: str, kind: str, width: int, more: str = "") -> str:
+    return f'  {{ name: "{name}", data_type: {kind}, dims: [ {width} ]{more} }}'
 
 
 def _joined(lines: list[str]) -> str:

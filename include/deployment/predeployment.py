@@ -10,7 +10,9 @@ import numpy as np
 
 from include.contracts import ReleaseRef
 from include.deployment import pipeline, release
+from include.deployment.requests import answered
 from include.errors import DeploymentError, ServiceError
+from include.evaluation.answers import CLASSIFYING
 from include.ports import ModelServer
 from include.usecase import UseCase
 
@@ -44,15 +46,14 @@ def test(
 
 
 def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer) -> dict[str, Any]:
-    answered, seconds = [], []
+    answers, seconds = [], []
     for sample in samples * REPEATS:
         begun = time.perf_counter()
-        answered.append(
-            server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])[0]["probability"]
-        )
+        answers += server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])
         seconds.append(time.perf_counter() - begun)
-    expected = np.array([s["probability"] for s in samples] * REPEATS)
-    worst, p99 = float(np.abs(np.array(answered) - expected).max()), float(np.quantile(seconds, 0.99) * 1000)
+    found, expected = answered(answers), np.array([s["scores"] for s in samples] * REPEATS)
+    worst = float(np.abs(found.reshape(expected.shape) - expected).max())
+    p99 = float(np.quantile(seconds, 0.99) * 1000)
     limits = spec.rollout
     if not worst <= limits.parity_bound:
         raise DeploymentError(
@@ -62,7 +63,7 @@ def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer
         raise DeploymentError(f"{name} is too slow: p99 {p99:.1f} ms, allowed {limits.abort.max_p99_ms:g} ms")
     _refuse_bad_requests(name, samples[0]["request"], spec, server)
     return {
-        "requests": len(answered),
+        "requests": len(answers),
         "max_difference": worst,
         "p50_ms": float(np.median(seconds) * 1000),
         "p99_ms": p99,
@@ -73,13 +74,18 @@ def _refuse_bad_requests(name: str, good: dict[str, Any], spec: UseCase, server:
     """NaN must be an error, an unknown entity an answer without its features, and the next request be served."""
     numeric = next((field for field, kind in spec.request.items() if kind != "string"), None)
     if numeric:
+        value = good[numeric]
+        nothing = [float("nan")] * len(value) if isinstance(value, list) else float("nan")
         try:
-            server.infer(name, [good | {numeric: float("nan")}])
+            server.infer(name, [good | {numeric: nothing}])
         except ServiceError:
             pass
         else:
             raise DeploymentError(f"{name} answered a request whose {numeric} is NaN instead of refusing it")
     unknown = good | {entity.key: "no-such-entity" for entity in spec.entities.values()}
-    probability = server.infer(name, [unknown])[0]["probability"]
-    if not 0 <= probability <= 1:
-        raise DeploymentError(f"{name} answered an unknown entity with probability {probability}")
+    scores = answered(server.infer(name, [unknown]))
+    classes = spec.task in CLASSIFYING
+    if not np.isfinite(scores).all() or (classes and (scores.min() < 0 or scores.max() > 1)):
+        raise DeploymentError(
+            f"{name} answered an unknown entity with scores from {scores.min()} to {scores.max()}: no {spec.task}"
+        )

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pandas as pd
 import pyarrow as pa
 
 from include.contracts import Figure, Period
 from include.data import versioning
-from include.deployment import packaging, release
+from include.deployment import release, scoring
 from include.operations import monitoring
 from include.services import Services
 from include.usecase import UseCase
@@ -101,15 +99,7 @@ def _measure(
         predictions=predictions,
         events=events,
         period=period.key,
-        rescored={r.name: rescore(Path(r.path), predictions) for r in earlier},
+        rescored={r.name: scoring.scores(Path(r.path), predictions) for r in earlier},
         history=history,
         offline=offline,
     )
-
-
-def rescore(directory: Path, predictions: pd.DataFrame) -> np.ndarray:
-    """What another release would have answered: its ONNX model on the logged features; [N] probabilities."""
-    release.verify(directory)
-    session = onnxruntime.InferenceSession(str(directory / "model.onnx"), providers=["CPUExecutionProvider"])
-    matrix = packaging.encode(release.manifest(directory)["encoding"], predictions)
-    return session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0][:, -1]

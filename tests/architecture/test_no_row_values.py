@@ -69,7 +69,7 @@ def _number() -> object:
 
 
 def _request() -> object:
-    return model_server._tensor("distance", "float", [SECRET])
+    return model_server._tensor("distance", "float", [SECRET], 1)
 
 
 def _labels() -> object:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from include.deployment import packaging
 from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame
 
 CLIENTS, ROUNDS, SECONDS, CALM_RATE, CALM_SECONDS = 16, 3, 4.0, 20, 10.0
@@ -98,7 +97,7 @@ def _served() -> Iterator[tuple[Serving, Path, np.ndarray]]:
         serving.fill_online_store()
         release = serving.release(1)
         onnx = Path(release.path) / "model.onnx"
-        matrix = packaging.encode(serving.models[release.name].encoding(), requests_frame(200))
+        matrix = serving.models[release.name].encoder.transform(requests_frame(200))
         serving.start()
         try:
             serving.install()

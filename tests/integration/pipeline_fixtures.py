@@ -22,8 +22,8 @@ from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef
 from include.data.pseudonyms import KeyRing
 from include.deployment import packaging, pipeline, release, rollout
 from include.development.encoding import Encoder
+from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
-from include.development.trainers.protocol import Matrix
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
 from include.platform.processes import Service, Supervisor
@@ -100,8 +100,9 @@ def trained(seed: int, rows: int = 2000) -> TrainedModel:
     late = (frame["sched_dep_minute"] + 10 * frame["temp"] > 1300).to_numpy() ^ bool(seed % 2)
     encoder = Encoder.fit(frame, SPEC.features)
     matrix = Matrix(encoder.transform(frame), late.astype(np.int8))
-    fitted = XGBoostTrainer().fit(matrix, matrix, {"n_estimators": 25, "max_depth": 4, "eval_metric": "logloss"}, 1)
-    return TrainedModel(SPEC.name, SPEC.feature_service, "xgboost", encoder, fitted)
+    problem = Problem(SPEC.task, encoder.inputs, 2)
+    fitted = XGBoostTrainer().fit(problem, matrix, matrix, {"n_estimators": 25, "max_depth": 4}, Run())
+    return TrainedModel(SPEC.name, SPEC.feature_service, "xgboost", SPEC.task, 2, encoder, fitted)
 
 
 def dataset_ref() -> DatasetRef:
@@ -129,7 +130,7 @@ class Serving:
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
         self.releases = DirectoryReleases(self.settings.releases)
-        self.server = TritonServer(self.settings, spec.request)
+        self.server = TritonServer(self.settings, spec.request, spec.inputs)
         self.store = FeastFeatureStore(self.settings)
         self.models: dict[str, TrainedModel] = {}
 
@@ -270,7 +271,8 @@ class Load:
             thread.join(30)
 
     def _ask(self, client: int) -> None:
-        server = TritonServer(self.serving.settings, self.serving.spec.request)
+        spec = self.serving.spec
+        server = TritonServer(self.serving.settings, spec.request, spec.inputs)
         rows, i = request_rows(self.frame), client
         while not self._stop.wait(self.pause):
             i = (i + 7) % len(rows)

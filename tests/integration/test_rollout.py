@@ -58,11 +58,11 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
     found = judged(serving, prometheus, time.monotonic() - begun)
     for name, probabilities in sent.items():
         assert found.requests[name] == pytest.approx(len(probabilities), rel=0.2)
-        assert found.mean_probability[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)
+        assert found.mean_answer[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)
         assert found.error_rate[name] == 0
         assert 0 < found.p99_ms[name] < 100
     assert found.enough
-    apart = abs(found.mean_probability[FIRST] - found.mean_probability[SECOND])
+    apart = abs(found.mean_answer[FIRST] - found.mean_answer[SECOND])
     assert found.passed == (apart <= serving.spec.rollout.abort.max_prediction_shift)
     serving.switch(rollout.abort(rollout.read(serving.rollout_file), "test over"))
 

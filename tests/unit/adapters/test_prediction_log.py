@@ -11,8 +11,8 @@ from include.errors import ConflictError
 
 def line(number: int, **features: object) -> str:
     record = {
-        "request_id": f"q{number}", "logged_at": 1.5, "release": "r0001", "probability": 0.5, "prediction": 1,
-        "latency_ms": 1.0, "missing": ["weather"], "inputs": {"at": 1360000000.0, "origin": "EWR"},
+        "request_id": f"q{number}", "logged_at": 1.5, "release": "r0001", "probability": 0.5, "prediction": 1.0,
+        "scores": [0.5], "latency_ms": 1.0, "missing": ["weather"], "inputs": {"at": 1360000000.0, "origin": "EWR"},
         "features": {"origin": "EWR", "temp": None, "kind": None, **features},
     }  # fmt: skip
     return json.dumps(record) + "\n"
@@ -20,7 +20,7 @@ def line(number: int, **features: object) -> str:
 
 def spool(directory: Path) -> PredictionSpool:
     return PredictionSpool(
-        directory, ["at", "origin"], ["origin", "temp", "kind"], "at", categorical={"origin", "kind"}
+        directory, {"at": ["at"], "origin": ["origin"]}, ["origin", "temp", "kind"], "at", texts={"origin", "kind"}
     )
 
 

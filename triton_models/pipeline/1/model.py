@@ -6,6 +6,7 @@ import time
 import uuid
 from pathlib import Path
 
+import answers
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from door import Door
@@ -21,7 +22,7 @@ GIVEN = "given_features"
 class Asked:
     """One request on its way to its answer; ``error`` when it will not get one."""
 
-    __slots__ = ("error", "features", "fields", "given", "lacking", "probabilities", "release", "rows")
+    __slots__ = ("error", "features", "fields", "given", "lacking", "release", "rows", "scores")
 
     def __init__(self) -> None:
         self.error = self.release = self.given = None
@@ -35,7 +36,10 @@ class TritonPythonModel:
         _require_sound_tensors()
         config = json.loads(args["model_config"])
         settings = {key: value["string_value"] for key, value in config["parameters"].items()}
-        self.fields = json.loads(settings["request"])
+        inputs = json.loads(settings["inputs"])
+        request = json.loads(settings["request"])
+        # how many numbers a request holds of a field; 0: one value that is no tensor
+        self.fields = {n: (kind, len(inputs[n]) if inputs[n] != [n] else 0) for n, kind in request.items()}
         hidden = json.loads(settings.get("pseudonymised", "[]"))
         # a pinned model is asked with stored rows, which are pseudonymised already
         self.door = None if settings.get("pinned") or not hidden else Door(hidden, settings["privacy"])
@@ -69,10 +73,10 @@ class TritonPythonModel:
         for together in _by_release(asked):
             _predict(together)
         seconds = time.perf_counter() - begun
-        answers = [self._answer(one, seconds) for one in asked]
+        answered = [self._answer(one, seconds) for one in asked]
         if self.log:
-            self._write([record for _, records in answers for record in records])
-        return [response for response, _ in answers]
+            self._write([record for _, records in answered for record in records])
+        return [response for response, _ in answered]
 
     def _write(self, records: list) -> None:
         """An answer that cannot be logged is still an answer; it is counted, and the server's log says why."""
@@ -101,14 +105,14 @@ class TritonPythonModel:
             words = f"{type(asked.error).__name__}: {asked.error}"
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(words)), []
         if self.metrics:
-            self.metrics.answered(asked.release.name, asked.probabilities, asked.lacking, seconds)
+            self.metrics.answered(asked.release.name, answers.headline(asked.scores), asked.lacking, seconds)
         ids = [str(uuid.uuid4()) for _ in range(asked.rows)]
         records = self._records(asked, ids, seconds) if self.log else []
-        return _response(asked.release, asked.probabilities, ids), records
+        return _response(asked.release, asked.scores, ids), records
 
     def _read(self, request):
-        """Request fields as arrays [N], all of the same length."""
-        fields = {name: _field(request, name, kind) for name, kind in self.fields.items()}
+        """Request fields as arrays [N] or, for tensors, [N, n], all of the same length."""
+        fields = {name: _field(request, name, *how) for name, how in self.fields.items()}
         lengths = {name: len(values) for name, values in fields.items()}
         if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
             raise ValueError(f"every input needs the same number of rows, one at least; got {lengths}")
@@ -124,14 +128,13 @@ class TritonPythonModel:
                 "request_id": ids[i],
                 "logged_at": now,
                 "release": release.name,
-                "probability": float(asked.probabilities[i]),
-                "prediction": int(asked.probabilities[i] >= release.threshold),
+                **said,
                 "latency_ms": seconds * 1000,
                 "missing": [view for view, _ in asked.lacking[i]],
                 "inputs": {name: _plain(values[i]) for name, values in asked.fields.items()},
-                "features": {name: _plain(value) for name, value in asked.features[i].items()},
+                "features": {name: _plain(values[i]) for name, values in asked.features.items()},
             }
-            for i in range(asked.rows)
+            for i, said in enumerate(answers.records(release.manifest, asked.scores))
         ]
 
 
@@ -150,7 +153,7 @@ def _predict(together: list) -> None:
     release, given = together[0].release, together[0].given
     fields = {name: np.concatenate([one.fields[name] for one in together]) for name in together[0].fields}
     try:
-        probabilities, features, lacking = release.predict(fields, given)
+        scores, features, lacking = release.predict(fields, given)
     except Exception as error:
         if len(together) == 1:
             together[0].error = error
@@ -161,15 +164,17 @@ def _predict(together: list) -> None:
     begin = 0
     for one in together:
         part = slice(begin, begin + one.rows)
-        one.probabilities, one.features, one.lacking = probabilities[part], features[part], lacking[part]
+        one.scores, one.lacking = scores[part], lacking[part]
+        one.features = {name: values[part] for name, values in features.items()}
         begin += one.rows
 
 
-def _field(request, name: str, kind: str):
+def _field(request, name: str, kind: str, numbers: int):
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     if tensor is None:
         raise ValueError(f"input {name!r} is missing")
-    values = tensor.as_numpy().reshape(-1)
+    values = tensor.as_numpy()
+    values = values.reshape(len(values), numbers) if numbers else values.reshape(-1)
     if kind == "string":
         try:
             return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)
@@ -180,20 +185,19 @@ def _field(request, name: str, kind: str):
     return values.astype(np.float64)
 
 
-def _response(release, probabilities, ids):
-    count = len(ids)
-    predictions = (probabilities >= release.threshold).astype(np.int64)
+def _response(release, scores, ids):
     tensors = {
-        "prediction": predictions.reshape(count, 1),
-        "probability": probabilities.astype(np.float32).reshape(count, 1),
-        "release": np.array([[release.name.encode()]] * count, dtype=object),
+        **answers.tensors(release.manifest, scores),
+        "release": np.array([[release.name.encode()]] * len(ids), dtype=object),
         "request_id": np.array([[one.encode()] for one in ids], dtype=object),
     }
     return pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor(name, value) for name, value in tensors.items()])
 
 
 def _plain(value):
-    """JSON has no NaN, and numpy scalars are not JSON."""
+    """JSON has no NaN, and numpy scalars and arrays are not JSON."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()  # a tensor of the request: finite
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

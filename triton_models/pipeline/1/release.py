@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from encoding import Encoding
 from online_features import OnlineFeatures
 
 ON_REQUEST, REQUEST = "on_request", "request"
@@ -22,18 +23,17 @@ class Release:
     def __init__(self, directory: Path, online_store: str, project: str, seconds: float) -> None:
         self.manifest = _verified_manifest(directory)
         self.name = directory.name
-        self.threshold = self.manifest["threshold"]
+        self.width = self.manifest["scores_per_row"]
+        self.tensors = {name: columns for name, columns in self.manifest["inputs"].items() if columns != [name]}
         self.features = self.manifest["encoding"]["features"]
         self.views = {
             view: {**declared, "features": [f["name"] for f in self.features if f["origin"] == view]}
             for view, declared in self.manifest["views"].items()
         }
-        self._codes = [
-            {c: float(i) for i, c in enumerate(f["categories"])} if f["kind"] == "categorical" else None
-            for f in self.features
-        ]
+        self._not_asked = [f["name"] for f in self.features if f["origin"] != REQUEST]
+        self._encoding = Encoding(self.features)
         self._on_request = _load_on_request(directory / "request.py")
-        self._online = OnlineFeatures(online_store, project, self.views, seconds)
+        self._online = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
@@ -50,7 +50,7 @@ class Release:
             for name, kind in self.manifest["request"].items()
         }
         answered, _, _ = self.predict(fields, [s["given_features"] for s in samples])
-        worst = float(np.abs(answered - [s["probability"] for s in samples]).max())
+        worst = float(np.abs(answered - [s["scores"] for s in samples]).max())
         if not worst <= self.manifest["parity_bound"]:
             raise ValueError(
                 f"release {self.name} answers its samples differently from the trained model by {worst:.2g}; "
@@ -58,22 +58,37 @@ class Release:
             )
 
     def predict(self, fields: dict, given: list | None = None):
-        """``fields``: {request field: array [N]}. ``given``: looked-up features per row instead of the online store.
+        """``fields``: {request field: array [N], or [N, n] for a tensor of n numbers}. ``given``: looked-up features
+        per row instead of the online store.
 
-        Returns probabilities [N], the raw feature rows (list of dicts) and per row the lacking views
-        (list of (view, reason)).
+        Returns scores [N, m], the features that the request does not hold ({name: N values}) and per row the lacking
+        views (list of (view, reason)).
         """
         count = len(next(iter(fields.values())))
         if given is not None and len(given) != count:
             raise ValueError(f"given_features has {len(given)} rows, the request {count}")
-        computed = self._on_request(fields) if self._on_request else {}
+        flat = self._flat(fields)
+        computed = self._on_request(flat) if self._on_request else {}
         lacking = [[] for _ in range(count)]
-        if given is None:
-            keys = {view: fields[declared["key"]] for view, declared in self.views.items()}
-            self._online.fetch({(view, key) for view, column in keys.items() for key in column})
-        looked_up = given if given is not None else [self._lookup(fields, i, lacking[i]) for i in range(count)]
-        rows = [self._row(fields, computed, looked_up[i], i) for i in range(count)]
-        return self._probabilities(self._encode(rows)), rows, lacking
+        looked_up = given if given is not None else self._look_up(flat, lacking)
+        columns = self._columns(flat, computed, looked_up)
+        scores = self._scores(self._encoding.encode(columns))
+        return scores, {name: columns[name] for name in self._not_asked}, lacking
+
+    def _flat(self, fields: dict) -> dict:
+        """Column → values; a tensor is one column per number, as the features are."""
+        flat = dict(fields)
+        for name, columns in self.tensors.items():
+            flat.update(zip(columns, np.ascontiguousarray(fields[name].T), strict=True))
+        return flat
+
+    def _look_up(self, flat: dict, lacking: list) -> list:
+        """The features of each row from the online store; what lacks is appended to ``lacking``."""
+        if not self.views:
+            return [{}] * len(lacking)
+        keys = {view: flat[declared["key"]] for view, declared in self.views.items()}
+        self._online.fetch({(view, key) for view, column in keys.items() for key in column})
+        return [self._lookup(flat, i, lacking[i]) for i in range(len(lacking))]
 
     def _lookup(self, fields: dict, i: int, lacking: list) -> dict:
         found: dict = {}
@@ -86,36 +101,25 @@ class Release:
                 lacking.append((view, reason))
         return found
 
-    def _row(self, fields: dict, computed: dict, looked_up: dict, i: int) -> dict:
-        row = {}
+    def _columns(self, flat: dict, computed: dict, looked_up: list) -> dict:
+        """Every feature's values, one per row."""
+        columns = {}
         for feature in self.features:
             name, origin = feature["name"], feature["origin"]
             if origin == REQUEST:
-                row[name] = fields[name][i]
+                columns[name] = flat[name]
             elif origin == ON_REQUEST:
-                row[name] = float(computed[name][i])
+                columns[name] = np.asarray(computed[name], dtype=np.float64)
             else:
-                row[name] = looked_up.get(name)
-        return row
+                columns[name] = [row.get(name) for row in looked_up]
+        return columns
 
-    def _encode(self, rows: list):
-        matrix = np.empty((len(rows), len(self.features)), dtype=np.float32)
-        for j, feature in enumerate(self.features):
-            name, codes = feature["name"], self._codes[j]
-            for i, row in enumerate(rows):
-                value = row[name]
-                if codes is not None:
-                    matrix[i, j] = codes.get(value, -1.0)
-                else:
-                    matrix[i, j] = np.nan if value is None else value
-        return matrix
-
-    def _probabilities(self, matrix):
-        answer = self._session.run([self._output], {self._input: matrix})[0]
-        probabilities = answer[:, -1] if answer.ndim == 2 else answer
-        if not np.isfinite(probabilities).all():
-            raise ValueError(f"release {self.name} gave a probability that is no number")
-        return probabilities
+    def _scores(self, matrix):
+        answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0])
+        scores = answer.reshape(len(matrix), -1)[:, -self.width :]
+        if scores.shape[1] != self.width or not np.isfinite(scores).all():
+            raise ValueError(f"release {self.name} gave scores that are not {self.width} finite numbers per row")
+        return scores
 
 
 def _verified_manifest(directory: Path) -> dict:

@@ -16,12 +16,19 @@ COUNTERS = {
     "moebius_latency_seconds_bucket": "rows answered within le seconds",
     "moebius_latency_seconds_count": "rows timed",
     "moebius_latency_seconds_sum": "seconds spent answering",
-    "moebius_probability_total": "sum of predicted probabilities",
+    "moebius_answer_positive_total": "sum of the answers above 0: probability, value, or the largest of K scores",
+    "moebius_answer_negative_total": "sum of the answers below 0, without their sign",
     "moebius_feature_lookups_total": "lookups by feature view",
     "moebius_feature_missing_total": "lookups without features: missing, stale, or the online store unavailable",
     "moebius_rollout_errors_total": "rollout states that could not be used",
     "moebius_log_errors_total": "rows that could not be written to the prediction log",
 }
+SUMS = (
+    "moebius_latency_seconds_count",
+    "moebius_latency_seconds_sum",
+    "moebius_answer_positive_total",
+    "moebius_answer_negative_total",
+)
 
 
 class ServingMetrics:
@@ -49,7 +56,7 @@ class ServingMetrics:
             self._add("moebius_requests_total", 0, release=release, outcome=outcome)
         for bound in BOUNDS:
             self._add("moebius_latency_seconds_bucket", 0, release=release, le=bound)
-        for name in ("moebius_latency_seconds_count", "moebius_latency_seconds_sum", "moebius_probability_total"):
+        for name in SUMS:
             self._add(name, 0, release=release)
         self._views[release] = views
         for view in views:
@@ -57,15 +64,16 @@ class ServingMetrics:
             for reason in ("missing", "stale", "unavailable"):
                 self._add("moebius_feature_missing_total", 0, view=view, reason=reason)
 
-    def answered(self, release: str, probabilities, lacking: list, seconds: float) -> None:
-        """One request: the probability and the lacking (view, reason) pairs of each of its rows."""
+    def answered(self, release: str, values, lacking: list, seconds: float) -> None:
+        """One request: of each of its rows the number that is the answer, and the lacking (view, reason) pairs."""
         rows = len(lacking)
         late = bisect_left(BUCKETS, seconds)
         counted = {
             ("moebius_requests_total", ("release", release), ("outcome", "ok")): rows,
             ("moebius_latency_seconds_count", ("release", release)): rows,
             ("moebius_latency_seconds_sum", ("release", release)): seconds * rows,
-            ("moebius_probability_total", ("release", release)): float(probabilities.sum()),
+            ("moebius_answer_positive_total", ("release", release)): float(values[values > 0].sum()),
+            ("moebius_answer_negative_total", ("release", release)): float(-values[values < 0].sum()),
         }
         for view in self._views[release]:
             counted["moebius_feature_lookups_total", ("view", view)] = rows

@@ -1,0 +1,64 @@
+"""A release's model without the server: rows in, scores out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.deployment import release
+from include.encoding import Encoding
+from include.errors import DataError
+
+TABLES = ("multiclass", "clustering")  # tasks whose scores are (n, K)
+
+
+class OnnxModel:
+    """An ONNX model with the encoding it was trained with.
+
+    ``width`` is the number of scores per row: the last columns of the model's last output.
+    """
+
+    def __init__(self, content: bytes, encoding: dict[str, Any], task: str, width: int) -> None:
+        import onnxruntime
+
+        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        self._input, self._output = self._session.get_inputs()[0].name, self._session.get_outputs()[-1].name
+        self._encoding, self._task, self._width = Encoding(encoding["features"]), task, width
+
+    def encode(self, rows: pd.DataFrame) -> np.ndarray:
+        """Float32 of shape (rows, columns); raises DataError when a feature is missing."""
+        entries = self._encoding.features
+        if lacking := [entry["name"] for entry in entries if entry["name"] not in rows]:
+            raise DataError(f"the rows to score lack the features {lacking}; they have {list(rows.columns)}")
+        return self._encoding.encode({entry["name"]: _raw(rows[entry["name"]], entry["kind"]) for entry in entries})
+
+    def scores(self, matrix: np.ndarray) -> np.ndarray:
+        """Float64 of shape (rows,), or (rows, K) for classes and clusters."""
+        answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0], dtype=np.float64)
+        table = answer.reshape(len(matrix), -1)[:, -self._width :]
+        return table if self._task in TABLES else table[:, -1]
+
+
+def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
+    """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for classes and clusters.
+
+    Raises
+    ------
+    DeploymentError
+        a file of the release lacks or was changed.
+    DataError
+        the rows lack a feature.
+    """
+    release.verify(directory)
+    facts = release.manifest(directory)
+    model = OnnxModel(
+        (directory / "model.onnx").read_bytes(), facts["encoding"], facts["task"], facts["scores_per_row"]
+    )
+    return model.scores(model.encode(rows))
+
+
+def _raw(values: pd.Series, kind: str) -> np.ndarray:
+    if kind == "numeric":
+        return values.to_numpy(np.float64, na_value=np.nan)
+    return values.astype(object).where(values.notna(), None).to_numpy()
