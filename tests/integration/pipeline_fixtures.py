@@ -1,5 +1,6 @@
 """A real Triton server, a real Feast online store, and small trained models packaged as releases."""
 
+import copy
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from include.adapters.release_store import DirectoryReleases
 from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef, RolloutState
 from include.data.pseudonyms import KeyRing
 from include.deployment import packaging, pipeline, release, rollout
+from include.deployment.requests import request
 from include.development.encoding import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
@@ -132,7 +134,14 @@ class Serving:
         self.releases = DirectoryReleases(self.settings.releases)
         self.server = TritonServer(self.settings, spec.request, spec.inputs)
         self.store = FeastFeatureStore(self.settings)
-        self.models: dict[str, TrainedModel] = {}
+        self.models: dict[str, packaging.Trained] = {}
+
+    def of(self, spec: UseCase) -> "Serving":
+        """Another use case on the same server."""
+        other = copy.copy(self)
+        other.spec, other.models = spec, {}
+        other.server = TritonServer(self.settings, spec.request, spec.inputs)
+        return other
 
     @property
     def rollout_file(self) -> Path:
@@ -187,24 +196,28 @@ class Serving:
 
     def release(self, seed: int, on_request: str | None = None) -> ReleaseRef:
         """Package and add one; ``on_request`` is other text for its ``request.py``."""
-        model = trained(seed)
+        return self.package(trained(seed), seed, requests_frame(500, 99), on_request)
+
+    def package(
+        self, model: packaging.Trained, version: int, rows: pd.DataFrame, on_request: str | None = None
+    ) -> ReleaseRef:
         self.settings.staging.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
             staging = Path(aside) / "release"
             packaging.package(
                 self.spec,
                 model=model,
-                model_version=seed,
+                model_version=version,
                 dataset=dataset_ref(),
                 features=FEATURES,
-                rows=requests_frame(500, 99),
+                rows=rows,
                 baseline={},
                 staging=staging,
             )
             if on_request:
                 (staging / "request.py").write_text(on_request)
                 release.seal(staging, {k: v for k, v in release.manifest(staging).items() if k != "files"})
-            added = self.releases.add(self.spec.name, staging, seed)
+            added = self.releases.add(self.spec.name, staging, version)
         self.models[added.name] = model
         return added
 
@@ -243,7 +256,7 @@ class Serving:
 
 
 def request_rows(frame: pd.DataFrame) -> list[dict]:
-    return frame[list(SPEC.request)].to_dict("records")
+    return [request(SPEC.inputs, row) for row in frame.to_dict("records")]
 
 
 class Load:

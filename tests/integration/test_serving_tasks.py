@@ -1,0 +1,239 @@
+"""Every kind of answer on the real server: classes of an image, numbers, clusters; their log and their figures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from onnx import TensorProto, helper
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from include.adapters.prediction_log import PredictionSpool
+from include.contracts import ReleaseRef
+from include.deployment import predeployment, scoring
+from include.deployment.requests import answered, request
+from include.development.encoding import Encoder
+from include.errors import DataError, DeploymentError, ServiceError
+from include.settings import ROOT
+from include.usecase import UseCase
+from tests.integration.pipeline_fixtures import AT, Serving, wait_until
+
+pytestmark = pytest.mark.integration
+DIGITS = [str(digit) for digit in range(10)]
+FLIGHTS = yaml.safe_load((ROOT / "include" / "usecases" / "flight_delay" / "usecase.yaml").read_text())
+ROWS = 300
+
+
+def spec(name: str, task: str, metric: str, request: dict[str, str], features: list[dict], **event: Any) -> UseCase:
+    """A use case without entities and feature views: everything comes with the request."""
+    label = {} if task == "clustering" else {"label": "truth", "label_time": "known_at"}
+    return UseCase.model_validate(
+        FLIGHTS
+        | {
+            "name": name, "task": task, "event": {"id": "row_id", "time": "at", **label, **event},
+            "request": {"row_id": "string", "at": "timestamp", **request},
+            "features": [{"from": "request", "kind": "numeric", **feature} for feature in features],
+            "entities": {}, "feature_views": {}, "streams": {}, "privacy": {}, "hand_over": {},
+            "metrics": {"primary": metric}, "acceptance": [{"metric": metric, "at_least": 0}],
+        }
+    )  # fmt: skip
+
+
+IMAGE = spec(
+    "image", "multiclass", "accuracy", {"pixels": "float"}, [{"name": "pixels", "shape": [8, 8]}], classes=DIGITS
+)
+PRICE = spec(
+    "price", "regression", "r2", {"size": "float", "words": "string"},
+    [{"name": "size"}, {"name": "words", "kind": "text", "length": 3}],
+)  # fmt: skip
+GROUP = spec("group", "clustering", "silhouette", {"a": "float", "b": "float"}, [{"name": "a"}, {"name": "b"}])
+
+
+@dataclass
+class Linear:
+    """Scores are X·W + b, or the softmax of it; real weights of a fitted scikit-learn model."""
+
+    encoder: Encoder
+    weights: np.ndarray
+    bias: np.ndarray
+    classes: bool = False
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        z = self.encoder.transform(frame).astype(np.float64) @ self.weights + self.bias
+        if self.classes:
+            e = np.exp(z - z.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+        return z if z.shape[1] > 1 else z[:, 0]
+
+    def encoding(self) -> dict[str, Any]:
+        return self.encoder.to_json()
+
+    def onnx(self) -> bytes:
+        W, b = self.weights.astype(np.float32), self.bias.astype(np.float32)
+        constants = [
+            helper.make_tensor(name, TensorProto.FLOAT, values.shape, values.ravel())
+            for name, values in {"W": W, "b": b}.items()
+        ]
+        nodes = [helper.make_node("Gemm", ["input", "W", "b"], ["z"])]
+        if self.classes:
+            nodes.append(helper.make_node("Softmax", ["z"], ["scores"], axis=1))
+        ends = [("input", W.shape[0]), ("scores" if self.classes else "z", W.shape[1])]
+        given, said = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, n]) for name, n in ends)
+        graph = helper.make_graph(nodes, "linear", [given], [said], constants)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8).SerializeToString()
+
+
+def rows_of(columns: dict[str, Any], count: int = ROWS) -> pd.DataFrame:
+    ids = [f"row{i}" for i in range(count)]
+    return pd.DataFrame({"row_id": ids, "at": AT + pd.to_timedelta(range(count), unit="s"), **columns})
+
+
+def image() -> tuple[Linear, pd.DataFrame]:
+    X, y = load_digits(return_X_y=True)
+    frame = rows_of(dict(zip(IMAGE.feature_names, X[:ROWS].T, strict=True)))
+    encoder = Encoder.fit(frame, IMAGE.features)
+    fitted = LogisticRegression(max_iter=200).fit(X[:ROWS] / 16, y[:ROWS])
+    return Linear(encoder, fitted.coef_.T / 16, fitted.intercept_, classes=True), frame
+
+
+def price() -> tuple[Linear, pd.DataFrame]:
+    random = np.random.default_rng(0)
+    size, words = random.uniform(-5, 5, ROWS), random.choice(["quiet street", "loud", "New: quiet, bright"], ROWS)
+    frame = rows_of({"size": size, "words": words})
+    encoder = Encoder.fit(frame, PRICE.features)
+    X = encoder.transform(frame)
+    fitted = Ridge().fit(X, -3 * size + 10 * (words == "loud") - 5)
+    return Linear(encoder, fitted.coef_.reshape(-1, 1), np.atleast_1d(fitted.intercept_)), frame
+
+
+def group() -> tuple[Linear, pd.DataFrame]:
+    """Nearness to a centre c is 2x·c - |c|²: the squared distance, turned round, without its |x|²."""
+    random = np.random.default_rng(1)
+    X = random.normal(random.choice([-4, 0, 4], (ROWS, 1)), 1, (ROWS, 2))
+    frame = rows_of({"a": X[:, 0], "b": X[:, 1]})
+    centres = KMeans(3, n_init=1, random_state=0).fit(X).cluster_centers_
+    return Linear(Encoder.fit(frame, GROUP.features), 2 * centres.T, -(centres**2).sum(axis=1)), frame
+
+
+MADE = {"image": (IMAGE, image), "price": (PRICE, price), "group": (GROUP, group)}
+
+
+@dataclass
+class Served:
+    serving: Serving
+    model: Linear
+    frame: pd.DataFrame
+    release: ReleaseRef
+
+    def ask(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
+        sent = [request(self.serving.spec.inputs, row) for row in rows.to_dict("records")]
+        return self.serving.server.infer(self.serving.spec.name, sent)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Served]]:
+    """One server with a release of each task; nobody ever made an online store."""
+    bare = Serving(tmp_path_factory.mktemp("tasks"), IMAGE)
+    bare.start()
+    every = {}
+    try:
+        for name, (spec, make) in MADE.items():
+            model, frame = make()
+            serving = bare.of(spec)
+            every[name] = Served(serving, model, frame, serving.package(model, 1, frame))
+            serving.install()
+            serving.serve(every[name].release.name)
+        yield every
+    finally:
+        for one in every.values():
+            one.serving.server.close()
+        bare.server.close()
+        bare.stop()
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_server_answers_as_the_model_logs_it_and_counts_it(served: dict[str, Served], name: str) -> None:
+    one = served[name]
+    serving, rows = one.serving, one.frame.head(40)
+    expected = one.model.predict(rows)
+    answers = one.ask(rows)
+    np.testing.assert_allclose(answered(answers), expected, atol=1e-4)
+    np.testing.assert_allclose(scoring.scores(Path(one.release.path), rows), expected, atol=1e-4)
+    said = expected.argmax(axis=1) if expected.ndim == 2 else expected
+    told = [a["prediction"] for a in answers]
+    if name == "image":
+        assert told == [DIGITS[code] for code in said]
+        np.testing.assert_allclose([a["probability"] for a in answers], expected.max(axis=1), atol=1e-4)
+    else:
+        np.testing.assert_allclose(told, said, atol=1e-4)
+        assert "probability" not in answers[0]
+    _logged_as_sent(serving, rows, expected, said)
+    _counted(serving, expected.max(axis=1) if expected.ndim == 2 else expected)
+
+
+def _logged_as_sent(serving: Serving, rows: pd.DataFrame, expected: np.ndarray, said: np.ndarray) -> None:
+    """The log as the lake gets it: one column per number of a tensor."""
+    spec = serving.spec
+    texts = {f.name for f in spec.features if f.kind != "numeric"}
+    spool = PredictionSpool(
+        serving.settings.prediction_spool / spec.name, spec.inputs, spec.feature_names, spec.event.time, texts
+    )
+    (batch,) = spool.unshipped()
+    spool.acknowledge(batch)
+    logged = batch.rows
+    pd.testing.assert_frame_equal(
+        logged[["row_id", *spec.feature_names]], rows[["row_id", *spec.feature_names]], check_exact=False, rtol=1e-6
+    )
+    assert (logged["at"] == rows["at"]).all()
+    np.testing.assert_allclose(np.stack(logged["scores"]), expected.reshape(len(rows), -1), atol=1e-4)
+    np.testing.assert_allclose(logged["prediction"], said, atol=1e-4)
+    assert logged["probability"].isna().all() == (spec.task != "multiclass")
+
+
+def _counted(serving: Serving, headline: np.ndarray) -> None:
+    for sign, total in {"positive": headline.clip(0).sum(), "negative": -headline.clip(max=0).sum()}.items():
+        wait_until(
+            lambda sign=sign, total=total: (
+                abs(serving.figure(f"moebius_answer_{sign}_total", usecase=serving.spec.name) - total) < 0.01
+            ),
+            what=f"{sign} answers",
+        )
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_release_of_each_task_passes_the_test_before_traffic(served: dict[str, Served], name: str) -> None:
+    one = served[name]
+    serving = one.serving
+    figures = predeployment.test(
+        serving.spec, one.release, serving.server, serving.write_model, serving.settings.staging / "private"
+    )
+    assert figures["max_difference"] <= serving.spec.rollout.parity_bound
+
+
+def test_a_tensor_of_another_size_is_refused_here_and_by_the_server(served: dict[str, Served]) -> None:
+    one = served["image"]
+    server = one.serving.server
+    good = request(IMAGE.inputs, one.frame.iloc[0].to_dict())
+    with pytest.raises(DataError, match="'pixels' must be 64 numbers"):
+        server.infer("image", [good | {"pixels": good["pixels"][:63]}])
+    with pytest.raises(ServiceError, match="'pixels' must be finite numbers; 1 are not"):
+        server.infer("image", [good | {"pixels": [float("nan"), *good["pixels"][1:]]}])
+    assert server.infer("image", [good])
+
+
+def test_a_model_whose_last_output_has_other_columns_is_not_packaged(served: dict[str, Served]) -> None:
+    one = served["group"]
+
+    class Narrow(Linear):
+        def onnx(self) -> bytes:
+            return Linear(self.encoder, self.weights[:, :2], self.bias[:2]).onnx()
+
+    narrow = Narrow(one.model.encoder, one.model.weights, one.model.bias)
+    with pytest.raises(DeploymentError, match=r"gives scores of shape \(300, 2\), the trained one \(300, 3\)"):
+        one.serving.package(narrow, 2, one.frame)
