@@ -41,6 +41,18 @@ def test_rows_have_the_columns_and_types_of_the_spec(tmp_path: Path) -> None:
     )
 
 
+def test_a_tensor_is_logged_as_one_and_shipped_as_columns(tmp_path: Path) -> None:
+    record = json.loads(line(1)) | {"probability": None, "prediction": -2.5, "scores": [-2.5]}
+    record["inputs"]["pixels"] = [1.0, 0.5]
+    (tmp_path / "a.jsonl").write_text(json.dumps(record) + "\n")
+    inputs = {"at": ["at"], "origin": ["origin"], "pixels": ["pixels_00", "pixels_01"]}
+    (batch,) = PredictionSpool(tmp_path, inputs, ["pixels_00", "pixels_01", "temp"], "at").unshipped()
+    row = batch.rows.iloc[0]
+    assert (row["pixels_00"], row["pixels_01"], row["prediction"], row["scores"]) == (1.0, 0.5, -2.5, [-2.5])
+    assert "pixels" not in batch.rows
+    assert (batch.rows["probability"].dtype, batch.rows["probability"].isna().all()) == ("float64", True)
+
+
 def test_acknowledged_rows_do_not_come_again_and_new_ones_do(tmp_path: Path) -> None:
     file, log = tmp_path / "a.jsonl", spool(tmp_path)
     file.write_text(line(1) + line(2)[:30])

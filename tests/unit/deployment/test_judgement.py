@@ -32,3 +32,10 @@ def test_every_breach_is_named() -> None:
 def test_a_silent_champion_is_not_compared_with() -> None:
     found = decide(SPEC, "r0001", "r0002", {"r0001": Arm(), "r0002": Arm(answered=200, p99_ms=4.0, positive=190)})
     assert found.passed
+
+
+def test_answers_below_zero_have_a_mean_too() -> None:
+    cold = Arm(answered=200, positive=100, negative=1100)
+    assert cold.mean_answer == -5
+    found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": cold})
+    assert "mean answer of r0002 is -5.000, of r0001 0.250: 5.250 apart" in found.reason

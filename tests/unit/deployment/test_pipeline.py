@@ -1,0 +1,47 @@
+"""What Triton is told of a use case's inputs and outputs."""
+
+import pytest
+
+from include.deployment import pipeline
+from include.usecase import Event, Feature, UseCase, load_usecase
+
+FLIGHTS = load_usecase("flight_delay")
+
+
+def spec(task: str, **changes: object) -> UseCase:
+    return FLIGHTS.model_copy(update={"task": task, **changes})
+
+
+def config(spec: UseCase, pinned: str = "") -> str:
+    return pipeline.config(spec, {"spool": "/spool"}, pinned)
+
+
+def test_a_tensor_of_the_request_is_one_input() -> None:
+    shaped = Feature.model_validate({"name": "pixels", "kind": "numeric", "from": "request", "shape": [2, 3]})
+    columns = [shaped.model_copy(update={"name": name, "tensor": "pixels"}) for name in shaped.columns]
+    written = config(spec("binary", features=columns, request={"image_id": "string", "pixels": "float"}))
+    assert '{ name: "pixels", data_type: TYPE_FP32, dims: [ 6 ] }' in written
+    assert '{ name: "image_id", data_type: TYPE_STRING, dims: [ 1 ] }' in written
+
+
+@pytest.mark.parametrize(
+    ("task", "declared"),
+    [
+        ("binary", ['"prediction", data_type: TYPE_INT64', '"probability", data_type: TYPE_FP32, dims: [ 1 ]']),
+        ("multiclass", ['"prediction", data_type: TYPE_STRING', '"scores", data_type: TYPE_FP32, dims: [ 3 ]']),
+        ("regression", ['"prediction", data_type: TYPE_FP32']),
+        ("forecasting", ['"prediction", data_type: TYPE_FP32']),
+        ("clustering", ['"prediction", data_type: TYPE_INT64', '"scores", data_type: TYPE_FP32, dims: [ -1 ]']),
+    ],
+)
+def test_each_task_declares_its_outputs(task: str, declared: list[str]) -> None:
+    classes = ["a", "b", "c"] if task == "multiclass" else []
+    written = config(spec(task, event=Event(id="flight_id", time="event_timestamp", classes=classes)))
+    assert all(part in written for part in declared)
+    assert ("probability" in written.split("output", 1)[1]) == (task in ("binary", "multiclass"))
+    assert '"release", data_type: TYPE_STRING' in written
+
+
+def test_only_a_pinned_model_takes_features_with_the_request() -> None:
+    assert "given_features" not in config(FLIGHTS)
+    assert "given_features" in config(FLIGHTS, pinned="r0001")
