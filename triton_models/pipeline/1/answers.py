@@ -16,7 +16,7 @@ def codes(facts: dict, scores):
 
 def headline(scores):
     """One number per row [N]: the probability or value itself, or the largest of K scores."""
-    return scores.max(axis=1)
+    return scores.max(axis=1) if scores.shape[1] > 1 else scores[:, 0]
 
 
 def tensors(facts: dict, scores) -> dict:

@@ -105,7 +105,7 @@ class TritonPythonModel:
             words = f"{type(asked.error).__name__}: {asked.error}"
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(words)), []
         if self.metrics:
-            self.metrics.answered(asked.release.name, answers.headline(asked.scores), asked.lacking, seconds)
+            self.metrics.answered(asked.release.name, answers.headline(asked.scores).tolist(), asked.lacking, seconds)
         ids = [str(uuid.uuid4()) for _ in range(asked.rows)]
         records = self._records(asked, ids, seconds) if self.log else []
         return _response(asked.release, asked.scores, ids), records

@@ -30,7 +30,9 @@ class Release:
             view: {**declared, "features": [f["name"] for f in self.features if f["origin"] == view]}
             for view, declared in self.manifest["views"].items()
         }
-        self._not_asked = [f["name"] for f in self.features if f["origin"] != REQUEST]
+        self._asked = [f["name"] for f in self.features if f["origin"] == REQUEST]
+        self._computed = [f["name"] for f in self.features if f["origin"] == ON_REQUEST]
+        self._looked_up = [f["name"] for f in self.features if f["origin"] in self.views]
         self._encoding = Encoding(self.features)
         self._on_request = _load_on_request(directory / "request.py")
         self._online = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
@@ -73,7 +75,7 @@ class Release:
         looked_up = given if given is not None else self._look_up(flat, lacking)
         columns = self._columns(flat, computed, looked_up)
         scores = self._scores(self._encoding.encode(columns))
-        return scores, {name: columns[name] for name in self._not_asked}, lacking
+        return scores, {name: columns[name] for name in (*self._computed, *self._looked_up)}, lacking
 
     def _flat(self, fields: dict) -> dict:
         """Column → values; a tensor is one column per number, as the features are."""
@@ -103,15 +105,9 @@ class Release:
 
     def _columns(self, flat: dict, computed: dict, looked_up: list) -> dict:
         """Every feature's values, one per row."""
-        columns = {}
-        for feature in self.features:
-            name, origin = feature["name"], feature["origin"]
-            if origin == REQUEST:
-                columns[name] = flat[name]
-            elif origin == ON_REQUEST:
-                columns[name] = np.asarray(computed[name], dtype=np.float64)
-            else:
-                columns[name] = [row.get(name) for row in looked_up]
+        columns = {name: flat[name] for name in self._asked}
+        columns.update((name, np.asarray(computed[name], dtype=np.float64)) for name in self._computed)
+        columns.update((name, [row.get(name) for row in looked_up]) for name in self._looked_up)
         return columns
 
     def _scores(self, matrix):

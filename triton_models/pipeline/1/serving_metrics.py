@@ -72,8 +72,8 @@ class ServingMetrics:
             ("moebius_requests_total", ("release", release), ("outcome", "ok")): rows,
             ("moebius_latency_seconds_count", ("release", release)): rows,
             ("moebius_latency_seconds_sum", ("release", release)): seconds * rows,
-            ("moebius_answer_positive_total", ("release", release)): float(values[values > 0].sum()),
-            ("moebius_answer_negative_total", ("release", release)): float(-values[values < 0].sum()),
+            ("moebius_answer_positive_total", ("release", release)): sum(value for value in values if value > 0),
+            ("moebius_answer_negative_total", ("release", release)): -sum(value for value in values if value < 0),
         }
         for view in self._views[release]:
             counted["moebius_feature_lookups_total", ("view", view)] = rows
