@@ -574,6 +574,8 @@ class UseCase(Part):
             )
         if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
             raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
+        if missing := [c for c in (self.event.id, self.event.time) if c not in self.request]:
+            raise ValueError(f"answers meet the truth by {missing}, so clients must send it: {sorted(self.request)}")
         if missing := [v for v in self.views if v not in self.feature_views]:
             raise ValueError(
                 f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"

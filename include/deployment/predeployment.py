@@ -72,16 +72,13 @@ def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer
 
 def _refuse_bad_requests(name: str, good: dict[str, Any], spec: UseCase, server: ModelServer) -> None:
     """NaN must be an error, an unknown entity an answer without its features, and the next request be served."""
-    numeric = next((field for field, kind in spec.request.items() if kind != "string"), None)
-    if numeric:
-        value = good[numeric]
-        nothing = [float("nan")] * len(value) if isinstance(value, list) else float("nan")
+    for field in (field for field, kind in spec.request.items() if kind != "string"):
+        nothing = [float("nan")] * len(good[field]) if isinstance(good[field], list) else float("nan")
         try:
-            server.infer(name, [good | {numeric: nothing}])
+            server.infer(name, [good | {field: nothing}])
         except ServiceError:
-            pass
-        else:
-            raise DeploymentError(f"{name} answered a request whose {numeric} is NaN instead of refusing it")
+            continue
+        raise DeploymentError(f"{name} answered a request whose {field} is NaN instead of refusing it")
     unknown = good | {entity.key: "no-such-entity" for entity in spec.entities.values()}
     scores = answered(server.infer(name, [unknown]))
     classes = spec.task in CLASSIFYING

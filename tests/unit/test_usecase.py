@@ -41,6 +41,7 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
             "{source: flights, id: [origin]",
             r"has \['tailnum'\].* in clear",
         ),
+        ("  event_timestamp: timestamp ", "  asked_at: timestamp ", r"\['event_timestamp'\], so clients must send it"),
         ("task: binary", "task: [binary", r"cannot be read as YAML"),
     ],
 )
