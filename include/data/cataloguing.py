@@ -162,7 +162,7 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
     yield Entry(
         id=f"dataset/{dataset.name}", kind="dataset", name=dataset.name, owner=spec.owner,
         meaning=f"Training data of {spec.title}: events with the features known at their time, split by time",
-        privacy=strictest(spec, dataset.name, [*spec.request, *spec.feature_names]), facts=rows, versions=versions,
+        privacy=strictest(spec, dataset.name, [*spec.fields, *spec.feature_names]), facts=rows, versions=versions,
     )  # fmt: skip
     told = ("verdict", "approved_by", "released_as", "serving_since", "revision")
     about = {

@@ -51,7 +51,7 @@ def of_request(spec: UseCase) -> frozenset[str]:
             asked.add(field)
             return super().__getitem__(field)
 
-    fields = Asked({field: np.ones(1) for field in spec.request})
+    fields = Asked({column: np.ones(1) for column in spec.fields})
     import_module(f"include.usecases.{spec.name}.request").on_request(fields)
     return frozenset(asked)
 
