@@ -1,0 +1,61 @@
+"""Which columns of the encoded matrix belong to one feature, and what a reader may be told of its values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from include.development.trainers.trained_model import TrainedModel
+from include.usecase import UseCase
+
+SHOWN_TEXT = 40
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    """One feature as people know it: a number, a category, a text, or all numbers of a tensor.
+
+    ``columns`` are its positions in the encoded matrix, ``names`` its raw columns.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[int, ...]
+    names: tuple[str, ...]
+    shape: tuple[int, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind == "numeric" and not self.shape
+
+
+def feature_groups(model: TrainedModel) -> list[FeatureGroup]:
+    """The model's features in its order."""
+    found: dict[str, FeatureGroup] = {}
+    at = 0
+    for one in model.encoder.inputs:
+        name, columns = one.tensor or one.name, tuple(range(at, at + one.width))
+        before = found.get(name, FeatureGroup(name, one.kind, (), (), one.shape))
+        names = (*before.names, one.name)
+        found[name] = FeatureGroup(name, one.kind, (*before.columns, *columns), names, one.shape)
+        at += one.width
+    return list(found.values())
+
+
+def evenly(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """At most so many rows, evenly spaced in the order of ``frame``."""
+    return frame.iloc[:: max(1, -(-len(frame) // rows))].reset_index(drop=True)
+
+
+def shown(spec: UseCase, group: FeatureGroup, row: pd.Series) -> str:
+    """The value of a feature in a row, for people; a personal one is not shown."""
+    rule = spec.privacy.columns.get(group.name)
+    if rule is not None and rule.level == "personal":
+        return "(personal)"
+    if group.shape:
+        values = row[list(group.names)].to_numpy(dtype=float)
+        return f"{len(values)} numbers, mean {np.nanmean(values):.4g}" if np.isfinite(values).any() else "missing"
+    value = row[group.names[0]]
+    if pd.isna(value):
+        return "missing"
+    return f"{float(value):.4g}" if group.kind == "numeric" else str(value)[:SHOWN_TEXT]

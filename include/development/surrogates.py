@@ -1,0 +1,187 @@
+"""Simple models of the model: a shallow tree of all its answers, and a line through those around one row.
+
+Sources: Craven and Shavlik, NeurIPS 1995 (a tree that imitates a model); Ribeiro, Singh, Guestrin 2016, "Why Should I
+Trust You?" (LIME: weighted ridge regression on perturbations of a row).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.development.feature_groups import FeatureGroup, evenly, feature_groups, shown
+from include.development.trainers.trained_model import TrainedModel
+from include.evaluation.answers import predicted
+from include.usecase import UseCase
+
+DEPTH, TREE_ROWS = 3, 4000
+CATEGORIES, WORDS = 10, 30  # the most frequent ones that a rule may ask for
+PERTURBATIONS, SHOWN_EFFECTS = 1000, 6
+KERNEL_WIDTH = 0.75  # LIME's, times the root of the number of features
+
+
+@dataclass(frozen=True)
+class SurrogateTree:
+    """``fidelity``: R² of its numbers, or the share of its classes, that are the model's, on rows it was not fitted on.
+
+    ``rules``: one line a leaf.
+    """
+
+    fidelity: float
+    measure: str
+    rows: int
+    rules: list[str]
+
+    def describe(self) -> str:
+        head = f"A tree of depth {DEPTH} that imitates the model; {self.measure} {self.fidelity:.3f} on other rows."
+        return "\n".join([head, "", *self.rules]) + "\n"
+
+
+def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> SurrogateTree:
+    """Fitted to the model's answers on half of at most ``TREE_ROWS`` rows of ``frame``, judged on the other half."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    X = model.encoder.transform(evenly(frame, TREE_ROWS))
+    scores = model.fitted.predict(X)
+    names, readable = _readable(model, X)
+    numbers = scores.ndim == 1
+    answers = scores if numbers else predicted(spec.task, scores)
+    kind = DecisionTreeRegressor if numbers else DecisionTreeClassifier
+    tree = kind(max_depth=DEPTH, min_samples_leaf=max(1, len(X) // 100), random_state=0)
+    tree.fit(readable[::2], answers[::2])
+    fidelity = float(tree.score(readable[1::2], answers[1::2])) if len(X) > 2 else 1.0
+    measure = "R²" if numbers else "share of equal answers"
+    return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable))
+
+
+def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[tuple[str, bool]], np.ndarray]:
+    """Columns a rule can be about, as (name, is a yes-or-no question), and their values."""
+    names: list[tuple[str, bool]] = []
+    columns: list[np.ndarray] = []
+    at = 0
+    for entry, one in zip(model.encoder.features, model.encoder.inputs, strict=True):
+        block = X[:, at : at + one.width]
+        at += one.width
+        if one.kind == "numeric":
+            names.append((one.name, False))
+            columns.append(block[:, 0])
+        elif one.kind == "categorical":
+            for code in _frequent(block, CATEGORIES, least=0):
+                names.append((f"{one.name} is {entry['categories'][code]}", True))
+                columns.append(block[:, 0] == code)
+        else:
+            for code in _frequent(block, WORDS, least=2):
+                names.append((f"{one.name} has the word {entry['vocabulary'][code - 2]!r}", True))
+                columns.append((block == code).any(axis=1))
+    return names, np.column_stack(columns).astype(np.float32)
+
+
+def _frequent(block: np.ndarray, most: int, least: int) -> list[int]:
+    """The most frequent codes from ``least`` on: below are the unknown ones."""
+    codes, counts = np.unique(block[block >= least].astype(int), return_counts=True)
+    return [int(code) for code in codes[np.argsort(-counts, kind="stable")][:most]]
+
+
+def _rules(spec: UseCase, tree: Any, names: list[tuple[str, bool]], X: np.ndarray) -> list[str]:
+    inner, lines = tree.tree_, []
+    total = inner.weighted_n_node_samples[0]
+
+    def walk(node: int, path: list[str]) -> None:
+        if inner.children_left[node] < 0:
+            share = inner.weighted_n_node_samples[node] / total
+            lines.append(f"{' and '.join(path) or 'always'}: {_leaf(spec, tree, node)} ({share:.0%} of the rows)")
+            return
+        low, high = _sides(inner, node, names, X)
+        walk(inner.children_left[node], [*path, low])
+        walk(inner.children_right[node], [*path, high])
+
+    walk(0, [])
+    return lines
+
+
+def _sides(inner: Any, node: int, names: list[tuple[str, bool]], X: np.ndarray) -> tuple[str, str]:
+    column = inner.feature[node]
+    name, question = names[column]
+    if question:
+        return f"not ({name})", name
+    missing = np.isnan(X[:, column]).any()
+    left = " or missing" if missing and inner.missing_go_to_left[node] else ""
+    right = " or missing" if missing and not inner.missing_go_to_left[node] else ""
+    return f"{name} ≤ {inner.threshold[node]:.4g}{left}", f"{name} > {inner.threshold[node]:.4g}{right}"
+
+
+def _leaf(spec: UseCase, tree: Any, node: int) -> str:
+    value = tree.tree_.value[node].ravel()
+    if not hasattr(tree, "classes_"):
+        return f"{value[0]:.3f}"
+    code, share = int(tree.classes_[value.argmax()]), value.max() / value.sum()
+    name = spec.event.classes[code] if spec.event.classes else f"cluster {code}"
+    return f"{name} (here {share:.0%})"
+
+
+def local_surrogate(
+    spec: UseCase, model: TrainedModel, one: pd.DataFrame, background: pd.DataFrame, *, seed: int = 0
+) -> dict[str, Any]:
+    """What moves the answer around one row: ``answer, fidelity, effects``.
+
+    ``answer`` is the score of what the model says of the row. An effect of a number is that of one standard deviation
+    more, of anything else that of this value instead of another row's. ``fidelity``: weighted R² of the line.
+
+    Parameters
+    ----------
+    one
+        the row, as a frame of one.
+    background
+        raw rows (two or more) that spreads and other values are taken from.
+    """
+    from sklearn.linear_model import Ridge
+
+    groups = feature_groups(model)
+    X, others = model.encoder.transform(one)[0], model.encoder.transform(background)
+    around, design = _perturbed(groups, X, others, np.random.default_rng(seed))
+    scores = model.fitted.predict(around)
+    values = scores if scores.ndim == 1 else scores[:, scores[0].argmax()]
+    distance = np.where(_are_numbers(groups, X, others), design, 1 - design)
+    weights = np.exp(-0.5 * (distance**2).sum(axis=1) / (KERNEL_WIDTH**2 * len(groups)))
+    line = Ridge(alpha=1.0).fit(design, values, sample_weight=weights)
+    largest = np.argsort(-np.abs(line.coef_), kind="stable")[:SHOWN_EFFECTS]
+    effects = [
+        {"feature": groups[i].name, "value": shown(spec, groups[i], one.iloc[0]), "effect": float(line.coef_[i])}
+        for i in largest
+    ]
+    fidelity = float(line.score(design, values, sample_weight=weights))
+    return {"answer": float(values[0]), "fidelity": fidelity, "effects": effects}
+
+
+def _are_numbers(groups: list[FeatureGroup], X: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which features can be a bit larger or smaller: known numbers that vary."""
+    return np.array([g.is_number and np.isfinite(X[g.columns[0]]) and _spread(g, others) > 0 for g in groups])
+
+
+def _spread(group: FeatureGroup, others: np.ndarray) -> float:
+    known = others[:, group.columns[0]]
+    known = known[np.isfinite(known)].astype(np.float64)
+    return float(known.std()) if len(known) else 0.0
+
+
+def _perturbed(
+    groups: list[FeatureGroup], X: np.ndarray, others: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows around ``X`` (the first is ``X`` itself) and the line's design (rows, groups).
+
+    Of a number the design holds standard deviations away, of anything else 1 for kept and 0 for another row's.
+    """
+    around = np.repeat(X[None], PERTURBATIONS, axis=0)
+    numbers = _are_numbers(groups, X, others)
+    design = np.where(numbers, random.normal(size=(PERTURBATIONS, len(groups))), 0.0)
+    design += np.where(numbers, 0.0, random.random((PERTURBATIONS, len(groups))) < 0.5)
+    design[0] = np.where(numbers, 0.0, 1.0)
+    for i, group in enumerate(groups):
+        columns = np.array(group.columns)
+        if numbers[i]:
+            around[:, columns[0]] += (design[:, i] * _spread(group, others)).astype(np.float32)
+            continue
+        replaced = np.flatnonzero(design[:, i] == 0)
+        around[np.ix_(replaced, columns)] = others[random.integers(0, len(others), len(replaced))][:, columns]
+    return around, design
