@@ -17,7 +17,7 @@ from include.usecase import UseCase, load_usecase
 CLASSES = ["low", "middle", "high"]
 METRICS = {
     "binary": ("roc_auc", ["brier"]),
-    "multiclass": ("accuracy", ["log_loss"]),
+    "multiclass": ("accuracy", ["f1_macro"]),
     "regression": ("mae", ["r2"]),
     "forecasting": ("mae", ["rmse"]),
     "clustering": ("silhouette", []),
