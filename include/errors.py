@@ -16,6 +16,7 @@ MoebiusError
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
 ├── TrainingError          the fit failed or gave an unusable model
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
+│   └── UndefinedMetricError   a metric has no value on these rows: one class only, no variance, one cluster
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
@@ -90,6 +91,10 @@ class TrainingError(MoebiusError):
 
 class EvaluationError(MoebiusError):
     """The four comparisons cannot be made."""
+
+
+class UndefinedMetricError(EvaluationError):
+    """A metric has no value on these rows."""
 
 
 class DeploymentError(MoebiusError):

@@ -3,25 +3,22 @@
 Rows are drawn with replacement, the same rows for every model, so that the interval of a difference
 does not contain the luck of the draw that both share. Intervals are percentile intervals.
 
-Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 (percentile interval)
-and 16.  A resample is held as the multiplicity of each row; every metric is then a weighted sum. The
-area under the ROC curve is the weighted Mann-Whitney statistic with ties counted half (Bamber 1975;
-Hanley and McNeil 1982): sorted once per model, a resample costs one cumulative sum.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 (percentile interval) and 16.
+A resample is held as the multiplicity of each row (see ``weighted``).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from include.contracts import Interval
-from include.errors import EvaluationError
-from include.evaluation.metrics import CLIP, checked, direction, score
+from include.errors import UndefinedMetricError
+from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
+from include.evaluation.weighted import WEIGHTED, Weighted, mean
 
 CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
-DEFINED_SHARE = 0.95  # so many resamples must have both classes
-
-Weighted = Callable[[np.ndarray], np.ndarray]  # multiplicities (k, n) -> metric (k,)
+DEFINED_SHARE = 0.95  # in so many resamples the metric must be defined
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,9 @@ class Resampled:
     def _interval(self, what: str, point: float, draws: np.ndarray, n: int) -> Interval:
         defined = draws[np.isfinite(draws)]
         if len(defined) < DEFINED_SHARE * len(draws):
-            raise EvaluationError(
-                f"{what}: only {len(defined)} of {len(draws)} resamples have both classes; the test set of {n} rows "
-                "has too few rows of one class"
+            raise UndefinedMetricError(
+                f"{what}: only {len(defined)} of {len(draws)} resamples define it; the test set of {n} rows has too "
+                "few rows of a class, or too few different labels"
             )
         tail = (1 - self.confidence) / 2
         low, high = np.quantile(defined, [tail, 1 - tail])
@@ -68,27 +65,48 @@ def paired(
     confidence: float = 0.95,
     *,
     seed: int = 0,
+    rows: np.ndarray | None = None,
 ) -> Resampled:
     """Resample every metric of every model on the same rows.
 
     Parameters
     ----------
-    y : (n,) labels in {0, 1}
-    models : probabilities (n,) per model name
+    y : truth as in ``answers``: labels (n,), or the space (n, d) of a clustering
+    models : scores (n,) or (n, K) per model name
+    rows : only these rows are drawn and judged (a slice); a clustering stays that of all rows
 
     Raises
     ------
+    UndefinedMetricError
+        a metric cannot be computed from these rows, like a ranking metric of a single class.
     EvaluationError
-        unusable labels or probabilities, or a ranking metric on a single class.
+        unusable labels or scores.
     """
-    inputs = {model: checked(y, p, model) for model, p in models.items()}
-    points = {(m, model): score(m, *pair) for m in metrics for model, pair in inputs.items()}
-    weighted = {(m, model): WEIGHTED[m](*pair) for m in metrics for model, pair in inputs.items()}
-    draws: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in weighted}
-    for counts in _multiplicities(len(y), resamples, seed):
-        for key, metric in weighted.items():
-            draws[key].append(metric(counts))
-    return Resampled(len(y), confidence, points, {key: np.concatenate(parts) for key, parts in draws.items()})
+    chosen = np.arange(len(y)) if rows is None else rows
+    prepared = {
+        (metric, model): _prepared(metric, *checked(y, p, model, kind_of(metric)), chosen, model)
+        for metric in metrics
+        for model, p in models.items()
+    }
+    draws: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in prepared}
+    for counts in _multiplicities(len(chosen), resamples, seed):
+        for key, (_, weighted) in prepared.items():
+            draws[key].append(weighted(counts))
+    points = {key: point for key, (point, _) in prepared.items()}
+    return Resampled(len(chosen), confidence, points, {key: np.concatenate(parts) for key, parts in draws.items()})
+
+
+def _prepared(metric: str, truth: np.ndarray, scores: np.ndarray, rows: np.ndarray, who: str) -> tuple[float, Weighted]:
+    """The metric's value on the rows, and how it is computed from their multiplicities.
+
+    A row's silhouette is that in the clustering of all rows, whichever are drawn: centres that moved with every
+    resample would be another clustering.
+    """
+    if kind_of(metric) == "clusters":
+        require_defined(metric, truth, scores, who)
+        values = silhouettes(truth, scores.argmax(axis=1))[rows]
+        return float(values.mean()), mean(values)
+    return score(metric, truth[rows], scores[rows], who), WEIGHTED[metric](truth[rows], scores[rows])
 
 
 def _multiplicities(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -98,61 +116,3 @@ def _multiplicities(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
         yield np.stack([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(size)]).astype(np.float64)
-
-
-def _ahead(counts: np.ndarray) -> np.ndarray:
-    """(k, n) -> (k, n + 1): rows drawn before each position."""
-    cumulated = np.zeros((len(counts), counts.shape[1] + 1))
-    np.cumsum(counts, axis=1, out=cumulated[:, 1:])
-    return cumulated
-
-
-def _roc_auc(y: np.ndarray, p: np.ndarray) -> Weighted:
-    positive, negative = np.flatnonzero(y), np.flatnonzero(~y)
-    negative = negative[np.argsort(p[negative])]
-    first = np.searchsorted(p[negative], p[positive], side="left")
-    last = np.searchsorted(p[negative], p[positive], side="right")
-
-    def weighted(counts: np.ndarray) -> np.ndarray:
-        ahead, drawn = _ahead(counts[:, negative]), counts[:, positive]
-        wins = np.einsum("ij,ij->i", drawn, ahead[:, first]) + np.einsum("ij,ij->i", drawn, ahead[:, last])
-        return _ratio(wins / 2, drawn.sum(axis=1, dtype=float) * ahead[:, -1])
-
-    return weighted
-
-
-def _average_precision(y: np.ndarray, p: np.ndarray) -> Weighted:
-    order = np.argsort(-p, kind="stable")
-    sorted_p, positive = -p[order], np.flatnonzero(y[order])
-    # all rows of a tie share one threshold, so precision is taken where the tie ends
-    end = np.searchsorted(sorted_p, sorted_p[positive], side="right")
-    hits = np.searchsorted(positive, end, side="left")
-    rows = order[positive]
-
-    def weighted(counts: np.ndarray) -> np.ndarray:
-        everything, drawn = _ahead(counts[:, order])[:, end], counts[:, rows]
-        precision = _ratio(_ahead(drawn)[:, hits], everything, undefined=0.0)
-        return _ratio(np.einsum("ij,ij->i", drawn, precision), drawn.sum(axis=1, dtype=float))
-
-    return weighted
-
-
-def _mean(losses: np.ndarray) -> Weighted:
-    return lambda counts: counts @ losses / len(losses)
-
-
-def _log_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    clipped = np.clip(p, CLIP, 1 - CLIP)
-    return -np.log(np.where(y, clipped, 1 - clipped))
-
-
-def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
-    return np.divide(above, below, out=np.full(np.shape(above), undefined), where=below > 0)
-
-
-WEIGHTED: dict[str, Callable[[np.ndarray, np.ndarray], Weighted]] = {
-    "roc_auc": _roc_auc,
-    "average_precision": _average_precision,
-    "brier": lambda y, p: _mean((p - y) ** 2),
-    "log_loss": lambda y, p: _mean(_log_losses(y, p)),
-}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from include.errors import EvaluationError
+from include.errors import EvaluationError, UndefinedMetricError
 
 Kind = Literal["classes", "numbers", "clusters"]
 DIRECTION = {
@@ -93,27 +93,30 @@ def _require_probabilities(scores: np.ndarray, who: str) -> None:
         )
 
 
-def score(metric: str, y: Any, p: Any) -> float:
+def score(metric: str, y: Any, p: Any, who: str = "the model") -> float:
     """The metric of the scores ``p`` against the truth ``y``.
 
     Raises
     ------
+    UndefinedMetricError
+        the metric is undefined: ranking on a single class, R² without variance, silhouette of a single cluster.
     EvaluationError
-        unknown metric, unusable input, or the metric is undefined: ranking on a single class, R² without variance,
-        silhouette of a single cluster.
+        unknown metric or unusable input.
     """
-    truth, scores = checked(y, p, kind=kind_of(metric))
-    _require_defined(metric, truth, scores)
+    truth, scores = checked(y, p, who, kind_of(metric))
+    require_defined(metric, truth, scores, who)
     return float(_reference(metric)(truth, scores))
 
 
-def _require_defined(metric: str, truth: np.ndarray, scores: np.ndarray) -> None:
-    if metric in RANKING and len(np.unique(truth)) < (scores.shape[1] if scores.ndim == 2 else 2):
-        raise EvaluationError(f"{metric} is undefined: all {len(truth)} labels are {np.unique(truth)}")
+def require_defined(metric: str, truth: np.ndarray, scores: np.ndarray, who: str = "the model") -> None:
+    """Raises UndefinedMetricError when the metric has no value on these rows."""
+    undefined = f"{metric} of {who} is undefined: all {len(truth)}"
+    if metric in RANKING and len(found := np.unique(truth)) < (scores.shape[1] if scores.ndim == 2 else 2):
+        raise UndefinedMetricError(f"{undefined} labels are {', '.join(str(int(v)) for v in found)}")
     if metric == "r2" and truth.min() == truth.max():
-        raise EvaluationError(f"r2 is undefined: all {len(truth)} labels are {truth[0]}")
+        raise UndefinedMetricError(f"{undefined} labels are {truth[0]}")
     if metric == "silhouette" and len(np.unique(scores.argmax(axis=1))) < 2:
-        raise EvaluationError(f"silhouette is undefined: all {len(truth)} rows are in one cluster")
+        raise UndefinedMetricError(f"{undefined} rows are in one cluster")
 
 
 def _reference(metric: str) -> Callable[..., float]:

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from include.errors import EvaluationError
+from include.errors import UndefinedMetricError
 from include.evaluation import bootstrap
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import DIRECTION, score
+from tests.unit.evaluation.judged_rows import judged, metrics_of
 
 
 def labelled(n: int, seed: int = 0, skill: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,21 +14,38 @@ def labelled(n: int, seed: int = 0, skill: float = 1.0) -> tuple[np.ndarray, np.
     return y, 1 / (1 + np.exp(-(skill * y + random.normal(size=n) - 1)))
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**31), st.integers(1, 3))
-def test_a_resample_is_the_metric_on_the_drawn_rows_ties_included(seed: int, digits: int) -> None:
-    y, p = labelled(80, seed)
-    p = np.round(p, digits)
-    if y.all() or not y.any():
-        return
-    drawn = paired(y, {"model": p}, list(DIRECTION), resamples=5, seed=seed)
-    random = np.random.default_rng(seed)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_resample_is_the_metric_on_the_drawn_rows(task: str) -> None:
+    y, p = judged(task, 80)
+    drawn = paired(y, {"model": p}, metrics_of(task), resamples=5, seed=3)
+    random = np.random.default_rng(3)
     for i in range(5):
         rows = random.integers(0, 80, 80)
-        if y[rows].all() or not y[rows].any():
-            continue
-        for metric in DIRECTION:
-            assert drawn.draws[metric, "model"][i] == pytest.approx(score(metric, y[rows], p[rows]), abs=1e-6)
+        for metric in metrics_of(task):
+            assert drawn.draws[metric, "model"][i] == pytest.approx(score(metric, y[rows], p[rows]), abs=1e-9)
+
+
+def test_a_clustering_stays_that_of_all_rows() -> None:
+    space, p = judged("clustering", 200)
+    some = np.flatnonzero(p.argmax(axis=1) == 0)
+    whole = paired(space, {"m": p}, ["silhouette"], 100)
+    slice_of_one_cluster = paired(space, {"m": p}, ["silhouette"], 100, rows=some)
+    assert whole.points["silhouette", "m"] == pytest.approx(score("silhouette", space, p))
+    assert slice_of_one_cluster.n == len(some)
+    assert slice_of_one_cluster.interval("silhouette", "m").low > 0
+
+
+def test_a_slice_draws_its_own_rows_only() -> None:
+    y, p = judged("regression", 300)
+    rows = np.arange(100)
+    of_slice, alone = (
+        drawn.interval("mae", "m")
+        for drawn in (
+            paired(y, {"m": p}, ["mae"], 100, rows=rows),
+            paired(y[:100], {"m": p[:100]}, ["mae"], 100),
+        )
+    )
+    assert of_slice == alone
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,10 +71,13 @@ def test_pairing_narrows_the_interval_of_a_difference() -> None:
     assert together.high - together.low < 0.5 * (apart.high - apart.low)
 
 
-def test_gain_is_positive_for_the_better_model_in_every_metric() -> None:
-    y, worse = labelled(2000, skill=0.2)
-    drawn = paired(y, {"good": np.where(y, 0.9, 0.1), "bad": worse}, list(DIRECTION), resamples=100)
-    assert all(drawn.gain(metric, "good", "bad").low > 0 for metric in DIRECTION)
+@pytest.mark.parametrize("metric", DIRECTION)
+def test_gain_is_positive_for_the_better_model_in_every_metric(metric: str) -> None:
+    task = next(t for t in ("binary", "multiclass", "regression", "clustering") if metric in metrics_of(t))
+    y, good = judged(task, 1000)
+    bad = np.random.default_rng(1).permutation(good)
+    drawn = paired(y, {"good": good, "bad": bad}, [metric], resamples=100)
+    assert drawn.gain(metric, "good", "bad").low > 0
 
 
 def test_width_agrees_with_the_standard_error_of_hanley_and_mcneil() -> None:
@@ -73,5 +92,19 @@ def test_width_agrees_with_the_standard_error_of_hanley_and_mcneil() -> None:
 def test_too_few_rows_of_one_class_is_said() -> None:
     y = np.zeros(50, dtype=bool)
     y[0] = True
-    with pytest.raises(EvaluationError, match="too few rows of one class"):
+    with pytest.raises(UndefinedMetricError, match="too few rows of a class"):
         paired(y, {"m": np.linspace(0, 1, 50)}, ["roc_auc"], resamples=200).interval("roc_auc", "m")
+
+
+def test_labels_without_variance_in_many_resamples_have_no_r2() -> None:
+    y = np.zeros(40)
+    y[0] = 1.0
+    drawn = paired(y, {"m": y + 0.1}, ["r2", "mae"], resamples=300)
+    with pytest.raises(UndefinedMetricError, match=r"r2: only .* of 300 resamples define it"):
+        drawn.interval("r2", "m")
+    assert drawn.interval("mae", "m").value == pytest.approx(0.1)
+
+
+def test_an_undefined_metric_names_the_model() -> None:
+    with pytest.raises(UndefinedMetricError, match=r"r2 of candidate is undefined: all 9 labels are 2\.0"):
+        paired(np.full(9, 2.0), {"candidate": np.arange(9.0)}, ["r2"])

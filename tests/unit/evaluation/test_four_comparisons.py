@@ -121,7 +121,7 @@ def test_a_test_set_that_was_seen_in_training_is_refused(seen: dict) -> None:
 
 
 def test_unusable_predictions_name_the_model() -> None:
-    with pytest.raises(EvaluationError, match="model 2 of flight_delay: 3000 of 3000 probabilities"):
+    with pytest.raises(EvaluationError, match="model 2 of flight_delay: 3000 of 3000 scores"):
         verdict("nan", "weak")
 
 

@@ -1,0 +1,139 @@
+"""Every metric of many resamples at once: multiplicities of the rows (k, n) in, the metric of each resample (k,) out.
+
+A resample is held as the number of times that each row was drawn, so a metric is a weighted one, and most are functions
+of weighted sums: one matrix product. The area under the ROC curve is the weighted Mann-Whitney statistic with ties
+counted half (Bamber 1975; Hanley and McNeil 1982): sorted once per model, a resample costs one cumulative sum.
+A resample in which the metric is undefined gives NaN.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from include.evaluation.answers import predicted
+from include.evaluation.metrics import brier_losses, log_losses, silhouettes
+
+Weighted = Callable[[np.ndarray], np.ndarray]
+NO_VARIANCE = 1e-10  # share of the mean square that rounding leaves of a variance that is zero
+
+
+def _ahead(counts: np.ndarray) -> np.ndarray:
+    """(k, n) -> (k, n + 1): rows drawn before each position."""
+    cumulated = np.zeros((len(counts), counts.shape[1] + 1))
+    np.cumsum(counts, axis=1, out=cumulated[:, 1:])
+    return cumulated
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
+    return np.divide(above, below, out=np.full(np.shape(above), undefined), where=below > 0)
+
+
+def _roc_auc(y: np.ndarray, p: np.ndarray) -> Weighted:
+    positive, negative = np.flatnonzero(y), np.flatnonzero(~y)
+    negative = negative[np.argsort(p[negative])]
+    first = np.searchsorted(p[negative], p[positive], side="left")
+    last = np.searchsorted(p[negative], p[positive], side="right")
+
+    def weighted(counts: np.ndarray) -> np.ndarray:
+        ahead, drawn = _ahead(counts[:, negative]), counts[:, positive]
+        wins = np.einsum("ij,ij->i", drawn, ahead[:, first]) + np.einsum("ij,ij->i", drawn, ahead[:, last])
+        return _ratio(wins / 2, drawn.sum(axis=1, dtype=float) * ahead[:, -1])
+
+    return weighted
+
+
+def _roc_auc_ovr(y: np.ndarray, p: np.ndarray) -> Weighted:
+    """Mean of the K one-vs-rest areas; undefined where a class was not drawn."""
+    shares = p / p.sum(axis=1, keepdims=True)
+    areas = [_roc_auc(y == k, shares[:, k]) for k in range(p.shape[1])]
+    return lambda counts: np.mean([area(counts) for area in areas], axis=0)
+
+
+def _average_precision(y: np.ndarray, p: np.ndarray) -> Weighted:
+    order = np.argsort(-p, kind="stable")
+    sorted_p, positive = -p[order], np.flatnonzero(y[order])
+    # all rows of a tie share one threshold, so precision is taken where the tie ends
+    end = np.searchsorted(sorted_p, sorted_p[positive], side="right")
+    hits = np.searchsorted(positive, end, side="left")
+    rows = order[positive]
+
+    def weighted(counts: np.ndarray) -> np.ndarray:
+        everything, drawn = _ahead(counts[:, order])[:, end], counts[:, rows]
+        precision = _ratio(_ahead(drawn)[:, hits], everything, undefined=0.0)
+        return _ratio(np.einsum("ij,ij->i", drawn, precision), drawn.sum(axis=1, dtype=float))
+
+    return weighted
+
+
+def mean(losses: np.ndarray) -> Weighted:
+    """The mean of the drawn rows' values (n,)."""
+    return lambda counts: counts @ losses / counts.sum(axis=1)
+
+
+def _root_mean(squares: np.ndarray) -> Weighted:
+    of_squares = mean(squares)
+    return lambda counts: np.sqrt(of_squares(counts))
+
+
+def _accuracy(y: np.ndarray, p: np.ndarray) -> Weighted:
+    return mean((_class(p) == y).astype(np.float64))
+
+
+def _class(p: np.ndarray) -> np.ndarray:
+    return predicted("multiclass" if p.ndim == 2 else "binary", p)
+
+
+def _f1_macro(y: np.ndarray, p: np.ndarray) -> Weighted:
+    """Mean F1 of the classes that a resample has, as a label or as an answer."""
+    classes = np.arange(p.shape[1] if p.ndim == 2 else 2)
+    true, said = y[:, None] == classes, _class(p)[:, None] == classes
+    sums = np.hstack([2.0 * (true & said), 1.0 * true + said])
+
+    def weighted(counts: np.ndarray) -> np.ndarray:
+        hits, size = np.hsplit(counts @ sums, 2)
+        return np.nanmean(_ratio(hits, size), axis=1)  # a resample has at least one class
+
+    return weighted
+
+
+def _r2(y: np.ndarray, p: np.ndarray) -> Weighted:
+    middle = y - y.mean()
+    sums = np.column_stack([(y - p) ** 2, middle, middle**2])
+
+    def weighted(counts: np.ndarray) -> np.ndarray:
+        left, first, second = (counts @ sums / counts.sum(axis=1, keepdims=True)).T
+        variance = second - first**2
+        return 1 - _ratio(left, np.where(variance > NO_VARIANCE * second, variance, 0.0))
+
+    return weighted
+
+
+def _median(values: np.ndarray) -> Weighted:
+    """The median of the drawn values: of an even number, the mean of the middle two."""
+    order = np.argsort(values)
+    ranked = values[order]
+
+    def weighted(counts: np.ndarray) -> np.ndarray:
+        through = np.cumsum(counts[:, order], axis=1)
+        drawn = through[:, -1:]
+        lower = (through < np.floor((drawn + 1) / 2)).sum(axis=1)
+        upper = (through < np.floor(drawn / 2) + 1).sum(axis=1)
+        return (ranked[lower] + ranked[upper]) / 2
+
+    return weighted
+
+
+WEIGHTED: dict[str, Callable[[np.ndarray, np.ndarray], Weighted]] = {
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "brier": lambda y, p: mean(brier_losses(y, p)),
+    "log_loss": lambda y, p: mean(log_losses(y, p)),
+    "accuracy": _accuracy,
+    "f1_macro": _f1_macro,
+    "roc_auc_ovr": _roc_auc_ovr,
+    "mae": lambda y, p: mean(np.abs(p - y)),
+    "rmse": lambda y, p: _root_mean((p - y) ** 2),
+    "r2": _r2,
+    "median_absolute_error": lambda y, p: _median(np.abs(p - y)),
+    "silhouette": lambda space, p: mean(silhouettes(space, p.argmax(axis=1))),
+}
