@@ -39,7 +39,7 @@ def build(spec: UseCase) -> None:
     @step(multiple_outputs=False)
     def explain(verdict: dict) -> str:
         from include.contracts import Verdict
-        from include.evaluation.verdict import render
+        from include.evaluation.report import render
 
         return render(Verdict(**verdict))
 

@@ -338,11 +338,28 @@ class GateOutcome(Record):
     detail: str
 
 
+Decision = Literal["promote", "canary", "ask_human", "keep_champion", "data_problem"]
+
+
+class Look(Record):
+    """One contender of an evaluation with an ensemble, judged by the same rule as the other."""
+
+    who: Literal["candidate", "ensemble"]
+    decision: Decision
+    rule: str
+    cells: list[Cell]
+    gates: list[GateOutcome]
+
+
 class Verdict(Record):
-    """The decision of a retrain evaluation, with its reason."""
+    """The decision of a retrain evaluation, with its reason.
+
+    ``candidate`` is the version that it is on: with the ``contender`` ensemble that of the average of the versions
+    ``members``. ``other`` is the contender that was not chosen, ``ensemble_gain`` the ensemble's over the candidate.
+    """
 
     usecase: str
-    decision: Literal["promote", "canary", "ask_human", "keep_champion", "data_problem"]
+    decision: Decision
     rule: str
     reason: str
     candidate: int
@@ -353,6 +370,10 @@ class Verdict(Record):
     gates: list[GateOutcome]
     self_test: str
     decided_at: str
+    contender: Literal["candidate", "ensemble"] = "candidate"
+    members: list[int] = []
+    ensemble_gain: Interval | None = None
+    other: Look | None = None
 
 
 class ReleaseRef(Record):

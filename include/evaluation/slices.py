@@ -1,61 +1,85 @@
-"""The primary metric on every named slice of the new test set."""
+"""The primary metric on every named slice of the new test set.
+
+A slice is one value of one column of ``comparison.slices.columns``. It is judged with at least ``min_rows`` rows; where
+the metric needs every class, with ``CLASS_ROWS`` rows of each; and where the metric has a value at all.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from include.errors import EvaluationError
-from include.evaluation.bootstrap import paired
+from include.errors import EvaluationError, UndefinedMetricError
+from include.evaluation.bootstrap import Resampled, paired
+from include.evaluation.inputs import CLASS_ROWS
+from include.evaluation.metrics import RANKING
 from include.evaluation.verdict import SliceFigure
 from include.usecase import UseCase
 
 
-def slice_figures(
-    spec: UseCase,
-    frame: pd.DataFrame,
-    y: np.ndarray,
-    answers: dict[str, np.ndarray],
-    *,
-    who: str,
-    class_rows: int,
-    seed: int,
-) -> tuple[list[SliceFigure], list[str]]:
-    """Figures of ``who`` per slice, and the names of the slices that cannot be judged.
-
-    A slice is one value of one column of ``comparison.slices.columns``; it is judged with at least
-    ``min_rows`` rows and ``class_rows`` rows of each class.
+def draw_slices(
+    spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: Mapping[str, np.ndarray], confidence: float, seed: int
+) -> tuple[dict[str, Resampled], list[str]]:
+    """Every slice resampled for all contenders, by name, and those that cannot be judged, with the reason.
 
     Raises
     ------
     EvaluationError
         a slice column is not in the test set.
     """
-    judged, unjudged = [], []
-    models = {m: answers[m] for m in dict.fromkeys((who, "champion")) if m in answers}
+    judged, unjudged = {}, []
     for name, rows in _slices(spec, frame):
-        positives = int(y[rows].sum())
-        if len(rows) < spec.comparison.slices.min_rows or min(positives, len(rows) - positives) < class_rows:
-            unjudged.append(f"{name} ({len(rows)} rows, {positives} positive)")
-        else:
-            judged.append(_figure(spec, name, y[rows], {m: p[rows] for m, p in models.items()}, who=who, seed=seed))
+        if reason := _too_few(spec, y[rows]):
+            unjudged.append(f"{name} ({reason})")
+            continue
+        try:
+            judged[name] = _drawn(spec, y, scores, rows, confidence, seed)
+        except UndefinedMetricError as error:
+            unjudged.append(f"{name} ({error})")
     return judged, unjudged
 
 
-def _slices(spec: UseCase, frame: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
-    named = []
+def slice_figures(spec: UseCase, drawn: Mapping[str, Resampled], who: str) -> list[SliceFigure]:
+    """``who`` on every slice, and its gain over the champion if there is one."""
+    primary = spec.metrics.primary
+    return [
+        SliceFigure(
+            name,
+            one.interval(primary, who),
+            one.gain(primary, who, "champion") if (primary, "champion") in one.points else None,
+        )
+        for name, one in drawn.items()
+    ]
+
+
+def _slices(spec: UseCase, frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     for column in spec.comparison.slices.columns:
         if column not in frame:
             raise EvaluationError(
                 f"slice column {column!r} of {spec.name} is not in the test set: {list(frame.columns)}"
             )
         groups = frame.groupby(column, observed=True, sort=True, dropna=False).indices
-        named += [(f"{column}={value}", rows) for value, rows in groups.items()]
-    return named
+        for value, rows in groups.items():
+            yield f"{column}={value}", rows
 
 
-def _figure(
-    spec: UseCase, name: str, y: np.ndarray, models: dict[str, np.ndarray], *, who: str, seed: int
-) -> SliceFigure:
-    primary, limits = spec.metrics.primary, spec.comparison
-    drawn = paired(y, models, [primary], limits.resamples, limits.confidence, seed=seed)
-    gain = drawn.gain(primary, who, "champion") if "champion" in models else None
-    return SliceFigure(name, drawn.interval(primary, who), gain)
+def _too_few(spec: UseCase, y: np.ndarray) -> str:
+    """Why the slice with these labels is too small, or nothing."""
+    if len(y) < spec.comparison.slices.min_rows:
+        return f"{len(y)} rows"
+    if spec.task != "binary" and spec.metrics.primary not in RANKING:
+        return ""
+    counts = np.bincount(y.astype(np.int64), minlength=max(2, len(spec.event.classes)))
+    names = spec.event.classes or ["class 0", "class 1"]
+    few = [f"{n} of {name}" for name, n in zip(names, counts, strict=True) if n < CLASS_ROWS]
+    return f"{len(y)} rows, {', '.join(few)}" if few else ""
+
+
+def _drawn(
+    spec: UseCase, y: np.ndarray, scores: Mapping[str, np.ndarray], rows: np.ndarray, confidence: float, seed: int
+) -> Resampled:
+    primary = spec.metrics.primary
+    drawn = paired(y, scores, [primary], spec.comparison.resamples, confidence, seed=seed, rows=rows)
+    for who in scores:
+        drawn.interval(primary, who)  # raises where too many resamples leave it undefined
+    return drawn

@@ -3,14 +3,11 @@
 Pure rules on intervals; nothing is predicted or resampled here.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
-from include.contracts import Cell, GateOutcome, Interval, Verdict
+from include.contracts import Decision, GateOutcome, Interval
 from include.evaluation.metrics import direction
 from include.usecase import Criterion, UseCase
-
-Decision = Literal["promote", "canary", "ask_human", "keep_champion", "data_problem"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +23,8 @@ class SliceFigure:
 class Evidence:
     """What the gates are decided on. Gains are positive when the candidate is better, in any metric.
 
-    ``gain`` and ``forgetting`` are D-C and B-A on the primary metric; ``calibration`` is the calibration
-    error of the candidate and of the champion on the new test set.
+    ``gain`` and ``forgetting`` are D-C and B-A on the primary metric; ``calibration`` is the calibration error of the
+    candidate and of the champion on the new test set (None: its answers are no probabilities).
     """
 
     acceptance: dict[str, Interval]
@@ -35,26 +32,30 @@ class Evidence:
     forgetting: Interval | None
     slices: list[SliceFigure]
     unjudged_slices: list[str]
-    calibration: tuple[float, float | None]
+    calibration: tuple[float, float | None] | None
+    fairness: list[GateOutcome] = field(default_factory=list)
 
 
 def shown(figure: Interval, sign: str = "") -> str:
-    """``0.742 [0.735, 0.749]``; with sign "+" both signs are written."""
+    """``0.7420 [0.7350, 0.7490]``; with sign "+" both signs are written."""
     return f"{figure.value:{sign}.4f} [{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]"
 
 
 def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateOutcome]]:
     """The decision, the name of the rule that decided, and every gate with its figures.
 
-    Acceptance or gain missed: the champion stays. Both met, but something forgotten, a slice lost or the
-    calibration lost: a person decides. Without a champion gain and forgetting do not apply.
+    Acceptance or gain missed: the champion stays. Both met, but something forgotten, a slice or the calibration lost,
+    or groups too far apart: a person decides. Without a champion gain and forgetting do not apply.
     """
     gates = [_acceptance(spec, c, evidence.acceptance[c.metric]) for c in spec.acceptance]
     if evidence.gain is not None:
         gates.append(_gain(spec, evidence.gain))
     if evidence.forgetting is not None:
         gates.append(_forgetting(spec, evidence.forgetting))
-    gates += [*_slices(spec, evidence), _calibration(spec, evidence.calibration)]
+    gates += _slices(spec, evidence)
+    if evidence.calibration is not None:
+        gates.append(_calibration(spec, evidence.calibration))
+    gates += evidence.fairness
     failed = [g.gate for g in gates if not g.passed]
     essential = [g for g in failed if g.startswith(("acceptance", "gain"))]
     if essential:
@@ -164,27 +165,9 @@ def reason(decision: Decision, gates: list[GateOutcome], first_release: bool) ->
     return f"{opening}: {'; '.join(f'{g.gate}: {g.detail}' for g in told)}. {ACTIONS[decision]}"
 
 
-def render(verdict: Verdict) -> str:
-    """The verdict as Markdown, for the model card and the UI."""
-    champion = "none" if verdict.champion is None else f"{verdict.champion} (release {verdict.champion_release})"
-    lines = [
-        f"# Verdict on {verdict.usecase} model {verdict.candidate}: {verdict.decision}",
-        f"\n{verdict.reason}",
-        f"\nDecided by **{verdict.rule}** at {verdict.decided_at}; champion: {champion}.",
-        f"Gate self-test: {verdict.self_test}.",
-        "\n| gate | passed | figures |\n|---|---|---|",
-        *(f"| {g.gate} | {'yes' if g.passed else '**no**'} | {g.detail} |" for g in verdict.gates),
-        "\n| cell | model | test set | metric | value | rows |\n|---|---|---|---|---|---|",
-        *(
-            f"| {c.name} | {c.model} | {c.test_set} | {c.metric} | {shown(c.figure)} | {c.figure.n} |"
-            for c in verdict.cells
-        ),
-        *(["\n| difference (positive is better) | value | rows |\n|---|---|---|"] if verdict.differences else []),
-        *(f"| {name} | {shown(d, '+')} | {d.n} |" for name, d in verdict.differences.items()),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _cell_row(cell: Cell) -> str:
-    figure = cell.figure
-    return f"| {cell.name} | {cell.model} | {cell.test_set} | {cell.metric} | {shown(figure)} | {figure.n} |"
+def ensemble_words(chosen: str, gain: Interval | None) -> str:
+    """Whether the average of champion and candidate is taken, and why; nothing when it was not looked at."""
+    if gain is None:
+        return ""
+    taken = "is taken instead of the candidate" if chosen == "ensemble" else "is not taken"
+    return f"The average of champion and candidate {taken}: over the candidate alone it gains {shown(gain, '+')}."

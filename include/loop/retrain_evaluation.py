@@ -4,8 +4,9 @@ import pandas as pd
 
 from include.contracts import ModelRef, PartRef, Verdict
 from include.errors import EvaluationError, NotFoundError
-from include.evaluation.four_comparisons import Side, TestSet, compare
-from include.evaluation.verdict import render
+from include.evaluation.four_comparisons import compare
+from include.evaluation.inputs import Side, TestSet
+from include.evaluation.report import render
 from include.loop import verdicts
 from include.loop.champion import champion_model
 from include.services import Services

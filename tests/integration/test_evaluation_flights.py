@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from include.contracts import Alert, Figure, Interval
-from include.evaluation.four_comparisons import Side, TestSet, compare
+from include.evaluation.four_comparisons import compare
+from include.evaluation.inputs import Side, TestSet
 from include.evaluation.metrics import score
 from include.operations import drift
 from include.operations.monitoring import measure

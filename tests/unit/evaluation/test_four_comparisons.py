@@ -9,7 +9,8 @@ import pytest
 from include.contracts import Verdict
 from include.errors import EvaluationError, LeakageError
 from include.evaluation.bootstrap import paired
-from include.evaluation.four_comparisons import Side, TestSet, compare
+from include.evaluation.four_comparisons import compare
+from include.evaluation.inputs import Side, TestSet
 from include.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 

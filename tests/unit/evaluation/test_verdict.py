@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts import Interval, Verdict
-from include.evaluation.verdict import Evidence, SliceFigure, decide, reason, render
+from include.evaluation.report import render
+from include.evaluation.verdict import Evidence, SliceFigure, decide, reason
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()

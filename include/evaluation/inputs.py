@@ -1,0 +1,95 @@
+"""What the four comparisons take: two models and two test sets, and what makes them unusable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from include.errors import LeakageError
+from include.evaluation.answers import CLASSIFYING, truth
+from include.evaluation.metrics import checked, kind_of
+from include.usecase import UseCase
+
+CLASS_ROWS = 10  # fewer rows of one class and the resamples often miss it
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model: how to ask it, and all that it was trained or validated on.
+
+    ``predict`` takes the raw feature columns (n rows) and returns scores (n,) or (n, K). An ensemble names the versions
+    that it is the average of.
+    """
+
+    version: int
+    predict: Callable[[pd.DataFrame], np.ndarray]
+    release: str | None = None
+    training_hashes: frozenset[str] = frozenset()
+    training_periods: frozenset[str] = frozenset()
+    training_ids: frozenset[str] = frozenset()
+    members: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Raw feature columns, label and event id; ``content_hash`` and ``periods`` as in its PartRef."""
+
+    __test__ = False  # not a pytest class
+
+    frame: pd.DataFrame
+    content_hash: str
+    periods: list[str] = field(default_factory=list)
+
+
+def problems(spec: UseCase, champion: Side | None, old: TestSet | None, new: TestSet | None) -> list[str]:
+    """Why the test sets cannot be used, in words; empty when they can."""
+    needed = {"new": new, **({"old": old} if champion else {})}
+    found = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
+    if champion and old and new and old.content_hash == new.content_hash:
+        found.append("old and new test set are the same rows: no newer labelled period exists yet")
+    return found
+
+
+def _unusable(spec: UseCase, name: str, test_set: TestSet | None) -> list[str]:
+    if test_set is None:
+        return [f"there is no {name} test set"]
+    label, least = spec.event.label, spec.comparison.min_rows
+    needed = [*spec.feature_names, *([label] if label else [])]
+    if missing := [c for c in needed if c not in test_set.frame]:
+        return [f"the {name} test set lacks the columns {missing}"]
+    rows = len(test_set.frame)
+    if rows < least:
+        return [f"the {name} test set ({', '.join(test_set.periods)}) has {rows} rows; {least} are needed"]
+    return _unusable_labels(spec, name, test_set.frame[label]) if label else []
+
+
+def _unusable_labels(spec: UseCase, name: str, labels: pd.Series) -> list[str]:
+    if unknown := int((~np.isfinite(labels.astype("float64"))).sum()):
+        return [f"{unknown} of {len(labels)} rows of the {name} test set have no label yet"]
+    if spec.task not in CLASSIFYING:
+        return []
+    names = spec.event.classes or ["0", "1"]
+    counts = {value: int((labels == code).sum()) for code, value in enumerate(names)}
+    if few := [f"{n} rows of class {value}" for value, n in counts.items() if n < CLASS_ROWS]:
+        return [f"the {name} test set has only {' and '.join(few)}; {CLASS_ROWS} of each are needed"]
+    return []
+
+
+def refuse_leak(spec: UseCase, side: Side, name: str, test_set: TestSet) -> None:
+    """Raises LeakageError when the model has seen the test set: its content, its periods or one of its events."""
+    who = f"model {side.version} of {spec.name} was trained on"
+    way_out = f"train without it, or take another {name} test set"
+    if test_set.content_hash in side.training_hashes:
+        raise LeakageError(f"{who} the {name} test set itself (hash {test_set.content_hash[:12]}); {way_out}")
+    if shared := side.training_periods & set(test_set.periods):
+        raise LeakageError(f"{who} {sorted(shared)}, which the {name} test set covers; {way_out}")
+    if events := side.training_ids.intersection(test_set.frame.get(spec.event.id, [])):
+        raise LeakageError(f"{who} {len(events)} events of the {name} test set, {min(events)} for one; {way_out}")
+
+
+def ask(spec: UseCase, side: Side, test_set: TestSet) -> np.ndarray:
+    """The model's scores; raises EvaluationError when they are unusable."""
+    scores = np.asarray(side.predict(test_set.frame[spec.feature_names]), dtype=np.float64)
+    who = f"model {side.version} of {spec.name}"
+    return checked(truth(spec, test_set.frame), scores, who, kind_of(spec.metrics.primary))[1]
