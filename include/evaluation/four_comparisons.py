@@ -51,8 +51,9 @@ def compare(
     # two contenders are two chances to pass by luck: Bonferroni's correction keeps the level of both together
     confidence = 1 - (1 - spec.comparison.confidence) / looks
     compared = Comparison.draw(spec, sets, scores, confidence=confidence, seed=seed)
-    told = _self_test(compared)
-    return _verdict(compared, candidate, champion, told)
+    verdict = _verdict(compared, candidate, champion, _self_test(compared))
+    rewritten = [words for name, test_set in sets.items() if (words := _rewritten(name, test_set))]
+    return verdict.model_copy(update={"reason": " ".join([verdict.reason, *rewritten])})
 
 
 def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
@@ -100,6 +101,13 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, told:
         differences=compared.differences(chosen), gates=of_chosen.gates, self_test=told, decided_at=_now(),
         contender=of_chosen.who, ensemble_gain=gain, other=others[0] if others else None,
     )  # fmt: skip
+
+
+def _rewritten(name: str, test_set: TestSet) -> str:
+    if not test_set.rewrites:
+        return ""
+    since = ", ".join(test_set.rewrites)
+    return f"The {name} test set is not as it was registered: {since}; it has {len(test_set.frame)} rows now."
 
 
 def _look(compared: Comparison, who: Literal["candidate", "ensemble"]) -> Look:

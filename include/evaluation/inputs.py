@@ -33,13 +33,17 @@ class Side:
 
 @dataclass(frozen=True)
 class TestSet:
-    """Raw feature columns, label and event id; ``content_hash`` and ``periods`` as in its PartRef."""
+    """Raw feature columns, label and event id; ``content_hash`` and ``periods`` as in its PartRef.
+
+    ``rewrites``: erasures and key rotations since the model was registered with it; its rows are no longer the same.
+    """
 
     __test__ = False  # not a pytest class
 
     frame: pd.DataFrame
     content_hash: str
     periods: list[str] = field(default_factory=list)
+    rewrites: tuple[str, ...] = ()
 
 
 def problems(spec: UseCase, champion: Side | None, old: TestSet | None, new: TestSet | None) -> list[str]:

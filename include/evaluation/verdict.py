@@ -80,14 +80,20 @@ def _acceptance(spec: UseCase, criterion: Criterion, figure: Interval) -> GateOu
     return GateOutcome(gate=f"acceptance:{criterion.metric}", passed=meets(criterion, figure), detail=detail)
 
 
+def gains_enough(gain: Interval, min_gain: float) -> bool:
+    """Whether the lower bound reaches the minimum; a tie is never a gain, so with minimum 0 it must be above 0.
+
+    A candidate that truly gains ``min_gain`` or nothing passes with probability (1 - confidence) / 2.
+    """
+    return gain.low >= min_gain and gain.low > 0
+
+
 def _gain(spec: UseCase, gain: Interval) -> GateOutcome:
-    # a tie is never a gain, so with min_gain 0 the bound must still be above 0
-    passed = gain.low >= spec.comparison.min_gain and gain.low > 0
     detail = (
         f"on the new test set the candidate gains {shown(gain, '+')} in {spec.metrics.primary} on {gain.n} rows; "
         f"the lower bound must reach {spec.comparison.min_gain:+.4f}"
     )
-    return GateOutcome(gate="gain", passed=passed, detail=detail)
+    return GateOutcome(gate="gain", passed=gains_enough(gain, spec.comparison.min_gain), detail=detail)
 
 
 def _forgetting(spec: UseCase, forgetting: Interval) -> GateOutcome:

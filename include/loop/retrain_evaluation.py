@@ -1,8 +1,10 @@
 """The four comparisons on registered models, and the approval that is bound to their verdict."""
 
-import pandas as pd
+from pathlib import Path
 
-from include.contracts import ModelRef, PartRef, Verdict
+from include.contracts import DatasetRef, ModelRef, Verdict
+from include.development.datasets import load_dataset
+from include.development.parts import read_part
 from include.errors import EvaluationError, NotFoundError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
@@ -21,7 +23,9 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     NotFoundError
         no such version.
     EvaluationError
-        a test set was seen in training, a hash does not match, or the gate self-test failed.
+        what serves is not what the records say, or the gate self-test failed.
+    DataError
+        a part of a dataset is not what its manifest says, or a test set was seen in training.
     """
     candidate = services.tracker.model(spec.name, _version(spec, services, version))
     serving = services.champion(spec)
@@ -30,8 +34,8 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
         spec,
         candidate=_side(spec, services, candidate, None),
         champion=_side(spec, services, champion, serving.name) if champion and serving else None,
-        old=_test_set(champion.dataset.test) if champion else None,
-        new=_test_set(candidate.dataset.test),
+        old=_test_set(champion.dataset) if champion else None,
+        new=_test_set(candidate.dataset),
         seed=candidate.version,
     )
     verdicts.store(spec, services, candidate, verdict, render(verdict))
@@ -62,20 +66,28 @@ def _version(spec: UseCase, services: Services, version: int | str | None) -> in
 
 
 def _side(spec: UseCase, services: Services, model: ModelRef, release: str | None) -> Side:
-    from include.development.trainers.trained_model import load
+    from include.development.trainers.trained_model import TrainedModel
 
-    trained = load(spec.trainer.name, services.tracker.load(model))
-    parts = (model.dataset.train, model.dataset.validation)
+    # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
+    trained = TrainedModel.from_bytes(services.tracker.load(model))
+    seen = _as_it_lies(model.dataset)
+    parts = (seen.train, seen.validation)
     return Side(
         version=model.version,
         release=release,
         predict=trained.predict,
         training_hashes=frozenset(p.content_hash for p in parts),
-        training_ids=frozenset(
-            i for p in parts for i in pd.read_parquet(p.path, columns=[spec.event.id])[spec.event.id]
-        ),
+        training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
     )
 
 
-def _test_set(part: PartRef) -> TestSet:
-    return TestSet(frame=pd.read_parquet(part.path), content_hash=part.content_hash, periods=part.periods)
+def _test_set(dataset: DatasetRef) -> TestSet:
+    now = _as_it_lies(dataset)
+    since = tuple(mark for mark in now.rewrites if mark not in dataset.rewrites)
+    return TestSet(read_part(now.test), now.test.content_hash, now.test.periods, since)
+
+
+def _as_it_lies(dataset: DatasetRef) -> DatasetRef:
+    """The dataset as registered, or as an erasure or key rotation has left it since and says so in its manifest."""
+    now = load_dataset(dataset.name, Path(dataset.path).parent)
+    return now if set(now.rewrites) - set(dataset.rewrites) else dataset

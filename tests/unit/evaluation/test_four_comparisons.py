@@ -8,7 +8,6 @@ import pytest
 
 from include.contracts import Verdict
 from include.errors import EvaluationError, LeakageError
-from include.evaluation.bootstrap import paired
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.usecase import UseCase
@@ -142,26 +141,9 @@ def test_a_slice_of_one_class_or_few_rows_is_not_judged_and_said() -> None:
         assert unjudged in outcome.detail
 
 
-def _release_rate(spec: UseCase, gain: float, runs: int, n: int) -> float:
-    """Share of simulated pairs of models that get through the gain gate; ``gain`` in standard deviations."""
-    passed = 0
-    for run in range(runs):
-        random = np.random.default_rng(run)
-        y = random.random(n) < 0.25
-        shared = random.normal(size=n)
-        scores = (shared * 0.8 + 0.6 * random.normal(size=n) + shift * y for shift in (0.75, 0.75 + gain))
-        champion, candidate = (1 / (1 + np.exp(-s)) for s in scores)
-        drawn = paired(y, {"champion": champion, "candidate": candidate}, ["roc_auc"], resamples=200, seed=run)
-        interval = drawn.gain("roc_auc", "candidate", "champion")
-        passed += interval.low >= spec.comparison.min_gain and interval.low > 0
-    return passed / runs
-
-
-def test_false_release_rate_without_a_difference_is_the_stated_level() -> None:
-    # 95 % two-sided: 2.5 % of equal models pass a bound of 0; 10 of 200 is more than 2 standard errors above
-    assert _release_rate(small_spec(comparison={"min_gain": 0}), 0.0, runs=200, n=600) <= 0.05
-
-
-def test_power_at_the_gain_that_retraining_has() -> None:
-    # 0.28 standard deviations are about 0.075 AUC, what a retrain gains on real flights in June
-    assert _release_rate(SPEC, 0.28, runs=40, n=2000) >= 0.9
+def test_a_test_set_that_was_rewritten_since_is_compared_on_and_said() -> None:
+    whole = part(6)
+    fewer = TestSet(whole.frame.iloc[1:], "another", whole.periods, ("a subject was erased (abc)",))
+    found = verdict("good", "weak", fewer)
+    assert found.decision == "canary"
+    assert "The new test set is not as it was registered: a subject was erased (abc); it has 2999 rows" in found.reason

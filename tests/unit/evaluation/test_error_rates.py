@@ -1,0 +1,41 @@
+"""Simulations: how often a candidate that is no better gets through, and how often a better one does.
+
+The stated level is (1 - confidence) / 2, 2.5 %. A rate of few runs scatters: it must stay within the 99.9 % quantile of
+the binomial distribution at the level. ``make bench NAME=gate_rates`` measures the rates themselves.
+"""
+
+import pytest
+from scipy.stats import binom
+
+from tests.unit.evaluation.simulated_gates import release_rate, true_gain, useless_average
+
+RUNS, ROWS = 200, 300
+LEVEL = 0.025
+
+
+def most(level: float) -> float:
+    return float(binom.ppf(0.999, RUNS, level)) / RUNS
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "mae"])
+def test_without_a_difference_few_candidates_get_through(metric: str) -> None:
+    assert release_rate(metric, 0.0, n=ROWS, runs=RUNS) <= most(LEVEL)
+
+
+def test_a_true_gain_of_the_margin_itself_gets_through_no_more_often() -> None:
+    margin = true_gain("mae", 0.1)
+    assert margin == pytest.approx(0.1 * (2 / 3.14159) ** 0.5, rel=0.05)  # a tenth of the mean of a half-normal
+    assert release_rate("mae", 0.1, n=ROWS, runs=RUNS, min_gain=margin) <= most(LEVEL)
+
+
+def test_an_average_that_gains_nothing_gets_through_at_half_the_level() -> None:
+    rate = release_rate(
+        "mae", 0.0, n=ROWS, runs=RUNS, confidence=1 - 2 * LEVEL / 2, draw=useless_average, who="ensemble"
+    )
+    assert rate <= most(LEVEL / 2)
+
+
+def test_a_gain_as_retraining_has_on_real_flights_gets_through() -> None:
+    # 0.28 standard deviations are about 0.064 AUC; a retrain gains 0.08 on the flights of June
+    assert true_gain("roc_auc", 0.28) == pytest.approx(0.064, abs=0.005)
+    assert release_rate("roc_auc", 0.28, n=2000, runs=30, min_gain=0.01) >= 0.9
