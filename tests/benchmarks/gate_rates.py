@@ -23,8 +23,8 @@ def bench() -> list[dict[str, Any]]:
     return [
         {
             "name": "false_promotions",
-            "what": f"share of {RUNS} candidates without any gain that pass the gain gate (min_gain 0, 95 %): the worst "
-            "of the metrics against the stated level; samples have each",
+            "what": f"share of {RUNS} candidates without any gain that pass the gain gate (min_gain 0, 95 %): the "
+            "largest of the metrics against the stated level; samples have each",
             "ours": max(nothing.values()),
             "against": {"stated_level": LEVEL},
             "unit": "share",
@@ -33,7 +33,7 @@ def bench() -> list[dict[str, Any]]:
         },
         {
             "name": "gate_power",
-            "what": f"share of {POWER_RUNS} candidates that pass with min_gain {MIN_GAIN}, by their true gain in roc_auc",
+            "what": f"share of {POWER_RUNS} candidates that pass with min_gain {MIN_GAIN}; samples by true gain in AUC",
             "ours": max(power.values()),
             "against": {},
             "unit": "share",

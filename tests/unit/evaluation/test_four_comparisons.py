@@ -10,7 +10,6 @@ from include.contracts import Verdict
 from include.errors import EvaluationError, LeakageError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
-from include.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()
