@@ -7,7 +7,7 @@ Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters
 A resample is held as the multiplicity of each row (see ``weighted``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ import numpy as np
 from include.contracts import Interval
 from include.errors import UndefinedMetricError
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
-from include.evaluation.weighted import WEIGHTED, Weighted, mean
+from include.evaluation.weighted import WEIGHTED, Sums, Weighted, mean
 
 CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
+Key = tuple[str, str]  # metric, model
 DEFINED_SHARE = 0.95  # in so many resamples the metric must be defined
 
 
@@ -27,8 +28,8 @@ class Resampled:
 
     n: int
     confidence: float
-    points: dict[tuple[str, str], float]
-    draws: dict[tuple[str, str], np.ndarray]
+    points: dict[Key, float]
+    draws: dict[Key, np.ndarray]
 
     def interval(self, metric: str, model: str) -> Interval:
         return self._interval(metric, self.points[metric, model], self.draws[metric, model], self.n)
@@ -88,12 +89,31 @@ def paired(
         for metric in metrics
         for model, p in models.items()
     }
-    draws: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in prepared}
+    computed = _together({key: weighted for key, (_, weighted) in prepared.items()})
+    draws: dict[Key, list[np.ndarray]] = {key: [] for key in prepared}
     for counts in _multiplicities(len(chosen), resamples, seed):
-        for key, (_, weighted) in prepared.items():
-            draws[key].append(weighted(counts))
+        for key, values in computed(counts).items():
+            draws[key].append(values)
     points = {key: point for key, (point, _) in prepared.items()}
     return Resampled(len(chosen), confidence, points, {key: np.concatenate(parts) for key, parts in draws.items()})
+
+
+def _together(weighted: Mapping[Key, Weighted]) -> Callable[[np.ndarray], dict[Key, np.ndarray]]:
+    """Multiplicities → every metric of the resamples; all those that are sums by one matrix product."""
+    of_sums = {key: one for key, one in weighted.items() if isinstance(one, Sums)}
+    others = {key: one for key, one in weighted.items() if key not in of_sums}
+    widths = [one.columns.shape[1] for one in of_sums.values()]
+    columns = np.hstack([one.columns for one in of_sums.values()]) if of_sums else None
+
+    def computed(counts: np.ndarray) -> dict[Key, np.ndarray]:
+        found = {key: one(counts) for key, one in others.items()}
+        if columns is not None:
+            parts = np.split((counts @ columns).T, np.cumsum(widths)[:-1])
+            drawn = counts.sum(axis=1)
+            found |= {key: one.finish(part, drawn) for (key, one), part in zip(of_sums.items(), parts, strict=True)}
+        return found
+
+    return computed
 
 
 def _prepared(metric: str, truth: np.ndarray, scores: np.ndarray, rows: np.ndarray, who: str) -> tuple[float, Weighted]:

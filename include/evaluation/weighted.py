@@ -7,6 +7,7 @@ A resample in which the metric is undefined gives NaN.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,47 +66,58 @@ def _average_precision(y: np.ndarray, p: np.ndarray) -> Weighted:
     return weighted
 
 
-def mean(losses: np.ndarray) -> Weighted:
+@dataclass(frozen=True)
+class Sums:
+    """A metric that is a function of weighted sums: those of several models are then one matrix product.
+
+    ``columns`` (n, c) are summed; ``finish`` takes the sums (c, k) and the numbers of rows drawn (k,).
+    """
+
+    columns: np.ndarray
+    finish: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __call__(self, counts: np.ndarray) -> np.ndarray:
+        return self.finish((counts @ self.columns).T, counts.sum(axis=1))
+
+
+def mean(losses: np.ndarray) -> Sums:
     """The mean of the drawn rows' values (n,)."""
-    return lambda counts: counts @ losses / counts.sum(axis=1)
+    return Sums(losses[:, None].astype(np.float64), lambda sums, drawn: sums[0] / drawn)
 
 
-def _root_mean(squares: np.ndarray) -> Weighted:
-    of_squares = mean(squares)
-    return lambda counts: np.sqrt(of_squares(counts))
+def _root_mean(squares: np.ndarray) -> Sums:
+    return Sums(squares[:, None], lambda sums, drawn: np.sqrt(sums[0] / drawn))
 
 
-def _accuracy(y: np.ndarray, p: np.ndarray) -> Weighted:
-    return mean((_class(p) == y).astype(np.float64))
+def _accuracy(y: np.ndarray, p: np.ndarray) -> Sums:
+    return mean(_class(p) == y)
 
 
 def _class(p: np.ndarray) -> np.ndarray:
     return predicted("multiclass" if p.ndim == 2 else "binary", p)
 
 
-def _f1_macro(y: np.ndarray, p: np.ndarray) -> Weighted:
+def _f1_macro(y: np.ndarray, p: np.ndarray) -> Sums:
     """Mean F1 of the classes that a resample has, as a label or as an answer."""
     classes = np.arange(p.shape[1] if p.ndim == 2 else 2)
     true, said = y[:, None] == classes, _class(p)[:, None] == classes
-    sums = np.hstack([2.0 * (true & said), 1.0 * true + said])
 
-    def weighted(counts: np.ndarray) -> np.ndarray:
-        hits, size = np.hsplit(counts @ sums, 2)
-        return np.nanmean(_ratio(hits, size), axis=1)  # a resample has at least one class
+    def finish(sums: np.ndarray, _: np.ndarray) -> np.ndarray:
+        hits, size = np.split(sums, 2)
+        return np.nanmean(_ratio(hits, size), axis=0)  # a resample has at least one class
 
-    return weighted
+    return Sums(np.hstack([2.0 * (true & said), 1.0 * true + said]), finish)
 
 
-def _r2(y: np.ndarray, p: np.ndarray) -> Weighted:
+def _r2(y: np.ndarray, p: np.ndarray) -> Sums:
     middle = y - y.mean()
-    sums = np.column_stack([(y - p) ** 2, middle, middle**2])
 
-    def weighted(counts: np.ndarray) -> np.ndarray:
-        left, first, second = (counts @ sums / counts.sum(axis=1, keepdims=True)).T
+    def finish(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        left, first, second = sums / drawn
         variance = second - first**2
         return 1 - _ratio(left, np.where(variance > NO_VARIANCE * second, variance, 0.0))
 
-    return weighted
+    return Sums(np.column_stack([(y - p) ** 2, middle, middle**2]), finish)
 
 
 def _median(values: np.ndarray) -> Weighted:
