@@ -10,7 +10,7 @@ from pydantic import Field
 
 from include.content import PERIOD, in_utc, quoted
 from include.contracts import Record, SnapshotRef
-from include.operations.drift import psi
+from include.operations.histograms import psi
 from include.ports import Lake
 from include.usecase import UseCase
 

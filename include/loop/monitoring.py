@@ -46,7 +46,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
         return {}
     history = [f for f in services.figures(spec) if f.period < period.key]
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
-    offline = services.feature_store.historical(spec.feature_service, asked[_asked_with(spec)].reset_index(drop=True))
+    offline = _offline(spec, services, asked) if spec.views else None
     figures = [
         f
         for name in sorted(set(predictions["release"]))
@@ -66,9 +66,10 @@ FIGURES = pa.schema(
 )
 
 
-def _asked_with(spec: UseCase) -> list[str]:
-    """Columns by which the offline store is asked for what was known at the event."""
-    return list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
+def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.DataFrame:
+    """What the offline store knows for the events, asked by id, time and entity keys alone."""
+    keys = list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
+    return services.feature_store.historical(spec.feature_service, events[keys].reset_index(drop=True))
 
 
 def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def _measure(
     name: str,
     predictions: pd.DataFrame,
     events: pd.DataFrame,
-    offline: pd.DataFrame,
+    offline: pd.DataFrame | None,
     period: Period,
     history: list[Figure],
 ) -> list[Figure]:

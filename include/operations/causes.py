@@ -7,6 +7,7 @@ the periods in which the same release was still good. What remains without a sus
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 
 from include.contracts import Figure, GateResult
 from include.usecase import UseCase
@@ -14,7 +15,9 @@ from include.usecase import UseCase
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
 UNMATCHED_SHARE = 0.2  # of the predictions, without ground truth
 SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
-LABEL_SHIFT = 0.05  # of the rows: change of the label rate against the good periods
+LABEL_SHIFT = 0.05  # of the rows: change of the share of a class against the good periods
+CHANCE = 3.0  # standard errors: a smaller change of a share is the luck of the draw
+LABEL_MOVE = 0.5  # standard deviations of the label: a medium effect (Cohen, "Statistical Power Analysis", 1988)
 CLEARLY_MORE = 2.0  # times the drift of the good periods, before a feature is called the cause
 STALE_PERIODS = 3  # losses that rise period by period, before age is called the cause
 
@@ -70,7 +73,8 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
         evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the release's baseline")
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
     unmatched, known = history.value("unmatched"), history.value("labelled")
-    if unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
+    awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
+    if awaited and unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
         evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} predictions have no ground truth")
         subjects.append("ground truth")
     return Cause("data fault", evidence, list(dict.fromkeys(subjects))) if evidence else None
@@ -133,8 +137,40 @@ def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
 
 
 def _label_shift(history: History) -> str | None:
-    now = history.value("label_rate")
-    before = [v for p in history.healthy if (v := history.value("label_rate", p)) is not None]
-    if now is None or not before or min(abs(now - rate) for rate in before) <= LABEL_SHIFT:
+    return _moved_values(history) or next(filter(None, (_moved_share(history, *s) for s in _shares(history))), None)
+
+
+def _shares(history: History) -> list[tuple[str, str]]:
+    """Figure and subject of every share of a class that was measured now."""
+    return [(name, s) for name in ("label_rate", "label_share") for s in sorted(history.subjects(name, history.period))]
+
+
+def _moved_share(history: History, name: str, subject: str) -> str | None:
+    """A share that is further from every good period than chance explains, in words."""
+    now = history.by_key[history.period, name, subject]
+    before = [f for p in history.healthy if (f := history.by_key.get((p, name, subject)))]
+    if not before or not all(abs(now.value - f.value) > max(LABEL_SHIFT, _chance(now, f)) for f in before):
         return None
-    return f"the label rate is {now:.3f}; in the good periods it was {', '.join(f'{rate:.3f}' for rate in before)}"
+    what = f"share of the label {subject}" if subject else "label rate"
+    return f"the {what} is {now.value:.3f}; in the good periods it was {_listed(before)}"
+
+
+def _chance(one: Figure, other: Figure) -> float:
+    """How far two shares of few rows are apart without a change."""
+    return CHANCE * sqrt(sum(f.value * (1 - f.value) / f.n for f in (one, other) if f.n))
+
+
+def _moved_values(history: History) -> str | None:
+    now = history.value("label_mean")
+    before = [
+        (f, spread)
+        for p in history.healthy
+        if (f := history.by_key.get((p, "label_mean", ""))) and (spread := history.value("label_std", p)) is not None
+    ]
+    if now is None or not before or not all(abs(now - f.value) > LABEL_MOVE * spread for f, spread in before):
+        return None
+    return f"the mean of the label is {now:.3f}; in the good periods it was {_listed([f for f, _ in before])}"
+
+
+def _listed(figures: Sequence[Figure]) -> str:
+    return ", ".join(f"{f.value:.3f}" for f in figures)

@@ -1,39 +1,19 @@
 """Figures of one release in one period: what came in, how it drifted, and how good the answers were."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.contracts import Figure, Interval, Period
-from include.errors import DataError, EvaluationError
-from include.evaluation.bootstrap import paired
-from include.evaluation.metrics import calibration_error, direction
-from include.operations import drift
+from include.contracts import Figure, Period
+from include.errors import DataError
+from include.evaluation import answers
+from include.operations import drift, performance
+from include.operations.scope import SCORES, Scope, logged_scores
 from include.usecase import UseCase
 
-CLASS_ROWS = 10  # fewer labelled rows of one class and no ranking metric is measured
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Whose figures are made."""
-
-    spec: UseCase
-    release: str
-    period: str
-
-    def figure(self, name: str, value: float, subject: str = "", n: int = 0) -> Figure:
-        return Figure(
-            usecase=self.spec.name, release=self.release, period=self.period, name=name, subject=subject,
-            value=float(value), n=n,
-        )  # fmt: skip
-
-    def interval(self, name: str, figure: Interval) -> Figure:
-        bounds = {"low": figure.low, "high": figure.high, "n": figure.n}
-        return self.figure(name, figure.value).model_copy(update=bounds)
+POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
 
 
 def measure(
@@ -54,40 +34,47 @@ def measure(
     Parameters
     ----------
     baseline : as made by ``drift.baseline`` for this release
-    predictions : logged rows of the period: request_id, logged_at, release, probability, latency_ms, the event id,
-        and the feature columns; rows of other releases are left out
-    events : event id and label of what has become known
-    rescored : probabilities of other releases on the same rows, one per row of ``predictions``
+    predictions : logged rows of the period: request_id, logged_at, release, latency_ms, the event id, the feature
+        columns, and what the task's answers are: ``probability``, ``prediction`` or ``scores`` (lists of K numbers);
+        rows of other releases are left out
+    events : event id and label of what has become known; of a clustering, event ids are enough
+    rescored : scores (n,) or (n, K) of other releases on the same rows, one per row of ``predictions``
     history : earlier figures, for ``breached_windows``
     offline : event id and features as the offline store has them, for ``feature_skew``
 
     Raises
     ------
     DataError
-        columns are missing, the baseline belongs to another use case, or ``rescored`` does not fit the rows.
+        columns are missing, a label is no class, the baseline belongs to another use case, or ``rescored`` does not
+        fit the rows.
     """
+    rescored = {name: np.asarray(p, dtype=float) for name, p in (rescored or {}).items()}
     _check(spec, baseline, predictions, events, rescored)
     scope = Scope(spec, release, period)
-    columns = {f"rescored:{name}": np.asarray(p, dtype=float) for name, p in (rescored or {}).items()}
-    logged = predictions.assign(**columns)
+    logged = predictions.assign(**{POSITION: np.arange(len(predictions))})
     logged = logged[logged["release"] == release]
     rows = _latest_per_event(spec, logged)
     figures = _volume(scope, logged, rows)
     if rows.empty:
         return figures
-    known = rows.merge(_truth(spec, events), on=spec.event.id, how="inner")
-    figures += _inputs(scope, baseline, rows, len(rows) - len(known))
+    known = _with_truth(spec, rows, events)
+    figures += _inputs(scope, baseline, rows)
+    figures += _answers(scope, baseline, rows)
+    if spec.event.label:
+        figures.append(scope.figure("labelled", len(known), n=len(rows)))
+        figures.append(scope.figure("unmatched", len(rows) - len(known), n=len(rows)))
     figures += _skew(scope, rows, offline)
-    figures += _quality(scope, baseline, known, seed)
-    figures += _counterfactual(scope, known, list(rescored or {}), seed)
+    figures += performance.quality(scope, baseline, known, seed)
+    others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
+    figures += performance.counterfactual(scope, known, others, seed)
     return figures + _windows(scope, figures, history)
 
 
 def _check(
     spec: UseCase, baseline: Mapping[str, Any], predictions: pd.DataFrame, events: pd.DataFrame,
-    rescored: Mapping[str, np.ndarray] | None,
+    rescored: Mapping[str, np.ndarray],
 ) -> None:  # fmt: skip
-    needed = {"request_id", "logged_at", "release", "probability", "latency_ms", spec.event.id}
+    needed = {"request_id", "logged_at", "release", SCORES[spec.task], "latency_ms", spec.event.id}
     for name, columns, frame in (
         ("prediction log", needed, predictions),
         ("ground truth", {spec.event.id, *([spec.event.label] if spec.event.label else [])}, events),
@@ -96,9 +83,9 @@ def _check(
             raise DataError(f"the {name} of {spec.name} lacks the columns {missing}; it has {sorted(frame)}")
     if baseline.get("usecase") != spec.name:
         raise DataError(f"the baseline belongs to use case {baseline.get('usecase')!r}, not to {spec.name!r}")
-    for release, probabilities in (rescored or {}).items():
-        if len(probabilities) != len(predictions):
-            raise DataError(f"{len(probabilities)} rescored rows of {release} for {len(predictions)} predictions")
+    for release, scores in rescored.items():
+        if len(scores) != len(predictions):
+            raise DataError(f"{len(scores)} rescored rows of {release} for {len(predictions)} predictions")
 
 
 def _latest_per_event(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
@@ -107,10 +94,16 @@ def _latest_per_event(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
 
 
-def _truth(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
-    return events[[spec.event.id, spec.event.label]].dropna().drop_duplicates(spec.event.id, keep="last").rename(
-        columns={spec.event.label: "truth"}
-    )  # fmt: skip
+def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose label is known, with its code; all of them when there are no labels."""
+    if not spec.event.label:
+        return rows
+    truth = events[[spec.event.id, spec.event.label]].dropna().drop_duplicates(spec.event.id, keep="last")
+    try:
+        coded = truth.assign(**{spec.event.label: answers.label_codes(spec, truth[spec.event.label])})
+    except ValueError as error:
+        raise DataError(f"ground truth of {spec.name}: {error}") from error
+    return rows.merge(coded, on=spec.event.id, how="inner")
 
 
 def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figure]:
@@ -121,27 +114,41 @@ def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figu
     return figures
 
 
-def _inputs(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame, unmatched: int) -> list[Figure]:
-    """Missing features, rows without truth, drift of features and predictions."""
-    spec, n = scope.spec, len(rows)
-    drifts = drift.feature_drift(spec, baseline, rows)
-    missing = rows[spec.feature_names].isna()
-    share = float(missing.to_numpy().mean())
-    shifted = sum(psi > spec.monitoring.drift_threshold for psi, _ in drifts.values())
-    answers = drift.prediction_drift(baseline, rows["probability"].to_numpy())
+def _inputs(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+    """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
+    spec, n, figures, shifted = scope.spec, len(rows), list[Figure](), 0
+    drifts, missing = drift.feature_drift(spec, baseline, rows), rows[spec.feature_names].isna().mean()
+    for name, columns in drift.columns_by_input(spec).items():
+        psi, js = np.array([drifts[c] for c in columns]).T
+        shifted += bool(psi.mean() > spec.monitoring.drift_threshold)
+        figures.append(scope.figure("psi", psi.mean(), name, n))
+        figures.append(scope.figure("js", js.mean(), name, n))
+        figures.append(scope.figure("missing", missing[columns].mean(), name, n))
+        if columns != [name]:
+            figures.append(scope.figure("psi_max", psi.max(), name, n))
+    share = float(missing.mean())
     return [
-        *(scope.figure("psi", psi, name, n) for name, (psi, _) in drifts.items()),
-        *(scope.figure("js", js, name, n) for name, (_, js) in drifts.items()),
-        *(scope.figure("missing", missing[name].mean(), name, n) for name in spec.feature_names),
+        *figures,
         scope.figure("drifted_features", shifted, n=n),
-        scope.figure("prediction_psi", answers[0], n=n),
-        scope.figure("prediction_js", answers[1], n=n),
-        scope.figure("prediction_mean", rows["probability"].mean(), n=n),
         scope.figure("missing_share", share, n=n),
         scope.figure("missing_increase", share - drift.missing_share(baseline), n=n),
-        scope.figure("labelled", n - unmatched, n=n),
-        scope.figure("unmatched", unmatched, n=n),
     ]
+
+
+def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+    """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
+    spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
+    psi, js = drift.prediction_drift(spec, baseline, scores)
+    figures = [
+        scope.figure("prediction_psi", psi, n=n),
+        scope.figure("prediction_js", js, n=n),
+        scope.figure("prediction_mean", answers.headline(scores).mean(), n=n),
+    ]
+    if scores.ndim == 1:
+        return figures
+    shares = np.bincount(answers.predicted(spec.task, scores), minlength=scores.shape[1]) / n
+    named = zip(drift.names(spec, scores), shares, strict=True)
+    return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
 
 
 def _skew(scope: Scope, rows: pd.DataFrame, offline: pd.DataFrame | None) -> list[Figure]:
@@ -156,64 +163,22 @@ def _skew(scope: Scope, rows: pd.DataFrame, offline: pd.DataFrame | None) -> lis
     if both.empty:
         return []
     kinds = {f.name: f.kind for f in spec.features}
-    skewed = {n: _differs(both[n], both[f"{n}:offline"], kinds[n]).mean() for n in shared}
-    return [scope.figure("feature_skew", share, name, len(both)) for name, share in skewed.items()]
+    skewed = {n: _differs(both[n], both[f"{n}:offline"], kinds[n]) for n in shared}
+    return [
+        scope.figure(
+            "feature_skew", np.any([skewed[c] for c in columns if c in skewed], axis=0).mean(), name, len(both)
+        )
+        for name, columns in drift.columns_by_input(spec).items()
+        if skewed.keys() & set(columns)
+    ]
 
 
 def _differs(served: pd.Series, stored: pd.Series, kind: str) -> np.ndarray:
-    if kind == "categorical":
+    if kind != "numeric":
         return (served.astype(str).where(served.notna(), "") != stored.astype(str).where(stored.notna(), "")).to_numpy()
     # float32 on the way through the model server is no skew
     a, b = (pd.to_numeric(s, errors="coerce").to_numpy(dtype=float) for s in (served, stored))
     return ~np.isclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
-
-
-def _quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed: int) -> list[Figure]:
-    """Metrics with intervals, calibration, label rate, loss against the baseline and whether it is a breach."""
-    if not _measurable(known):
-        return []
-    spec, y, p = scope.spec, known["truth"].to_numpy(dtype=bool), known["probability"].to_numpy()
-    primary, metrics = spec.metrics.primary, list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
-    limits = spec.comparison
-    try:
-        drawn = paired(y, {"release": p}, metrics, limits.resamples, limits.confidence, seed=seed)
-    except EvaluationError as error:
-        raise DataError(f"predictions of {scope.release} in {scope.period}: {error}") from error
-    figures = [scope.interval(m, drawn.interval(m, "release")) for m in metrics]
-    figures.append(scope.figure("calibration_error", calibration_error(y, p), n=len(y)))
-    figures.append(scope.figure("label_rate", y.mean(), n=len(y)))
-    if primary in baseline["metrics"]:
-        was = Interval.model_validate(baseline["metrics"][primary]).value
-        figures += _loss(scope, was, drawn.interval(primary, "release"))
-    return figures
-
-
-def _measurable(known: pd.DataFrame) -> bool:
-    positives = int(known["truth"].sum())
-    return min(positives, len(known) - positives) >= CLASS_ROWS
-
-
-def _loss(scope: Scope, was: float, now: Interval) -> list[Figure]:
-    """A breach: the loss exceeds what the spec allows, and the interval excludes the baseline."""
-    spec, sign = scope.spec, direction(scope.spec.metrics.primary)
-    loss = sign * (was - now.value)
-    bounds = sorted((sign * (was - now.low), sign * (was - now.high)))
-    breached = loss > spec.monitoring.performance_loss and bounds[0] > 0
-    figure = Interval(value=loss, low=bounds[0], high=bounds[1], n=now.n)
-    return [scope.interval("performance_loss", figure), scope.figure("breached", breached, n=now.n)]
-
-
-def _counterfactual(scope: Scope, known: pd.DataFrame, releases: Iterable[str], seed: int) -> list[Figure]:
-    """The primary metric that other releases would have had on the same requests."""
-    releases = list(releases)
-    if not releases or not _measurable(known):
-        return []
-    spec, y = scope.spec, known["truth"].to_numpy(dtype=bool)
-    models = {name: known[f"rescored:{name}"].to_numpy() for name in releases}
-    primary, limits = spec.metrics.primary, spec.comparison
-    drawn = paired(y, models, [primary], limits.resamples, limits.confidence, seed=seed)
-    name = f"counterfactual_{primary}"
-    return [Scope(spec, r, scope.period).interval(name, drawn.interval(primary, r)) for r in releases]
 
 
 def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:

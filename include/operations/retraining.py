@@ -42,7 +42,7 @@ def decide(
     if not retrain and not forced:
         return plan.of("keep", _no_loss(spec, history, mine), _look(mine))
     cause = decay(spec, history) if retrain else Cause("asked for", [f"{forced} asked for a retrain"], [])
-    test = _newest_labelled(history) or period
+    test = _newest_known(spec, history) or period
     if not forced and (held := _held_back(spec, decisions_history, test)):
         return plan.of("keep", cause, held)
     return plan.retrain(cause, test, _window(spec, test, verdicts))
@@ -84,8 +84,10 @@ def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, peri
     return named[0] if named else newest.release if newest else ""
 
 
-def _newest_labelled(history: History) -> str | None:
-    return max((p for p in history.periods if (history.value("labelled", p) or 0) > 0), default=None)
+def _newest_known(spec: UseCase, history: History) -> str | None:
+    """The newest period with labels; without labels (clustering) the newest with answers."""
+    name = "labelled" if spec.event.label else "rows"
+    return max((p for p in history.periods if (history.value(name, p) or 0) > 0), default=None)
 
 
 def _repair(cause: Cause) -> str:

@@ -16,5 +16,5 @@ def small_spec(**changes: Any) -> UseCase:
     content["comparison"] |= {"resamples": 200, "calibration_margin": 0.03}
     content["monitoring"] |= {"windows": {"breached": 2, "of": 3}}
     for name, value in changes.items():
-        content[name] = content[name] | value if isinstance(value, dict) else value
+        content[name] = (content[name] or {}) | value if isinstance(value, dict) else value
     return UseCase.model_validate(content)

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from include.errors import DataError
-from include.operations.drift import (
-    feature_drift,
+from include.operations.drift import feature_drift, missing_share, prediction_drift
+from include.operations.histograms import (
     js_divergence,
-    missing_share,
     paired_counts,
-    prediction_drift,
     psi,
     quantile_edges,
 )
@@ -59,7 +57,7 @@ def test_the_baseline_is_json_and_describes_itself_without_drift() -> None:
     described = json.loads(json.dumps(baseline()))
     log, _ = month(0, n=5000)
     assert all(value == (0, 0) for value in feature_drift(SPEC, described, log).values())
-    assert prediction_drift(described, log["probability"].to_numpy()) == (0, 0)
+    assert prediction_drift(SPEC, described, log["probability"].to_numpy()) == (0, 0)
     assert described["metrics"]["roc_auc"]["value"] == 0.8
     assert 0.2 < described["label_rate"] < 0.5
     assert described["calibration_error"] < 0.03

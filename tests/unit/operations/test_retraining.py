@@ -72,6 +72,34 @@ def test_label_shift_and_staleness_are_told_apart() -> None:
     assert plan(sinking).cause == "staleness"
 
 
+def shares(period: str, auc: float, a: float, n: int = 8000) -> list[Figure]:
+    of_classes = [figure(period, "label_share", v, c).model_copy(update={"n": n}) for c, v in (("a", a), ("b", 1 - a))]
+    return [f for f in month(period, auc) if f.name != "label_rate"] + of_classes
+
+
+def test_a_changed_share_of_a_class_is_a_label_shift_unless_chance_explains_it() -> None:
+    spring = [*SPRING, *shares("2013-05", 0.70, a=0.3)]
+    found = plan([*spring, *shares("2013-06", 0.666, a=0.4)])
+    assert found.cause == "label shift"
+    assert any("share of the label a is 0.400; in the good periods it was 0.300" in line for line in found.evidence)
+    assert plan([*spring, *shares("2013-06", 0.666, a=0.4, n=30)]).cause == "concept change"
+
+
+def values(period: str, mean: float) -> list[Figure]:
+    return [figure(period, "label_mean", mean), figure(period, "label_std", 10.0)]
+
+
+def test_a_moved_mean_of_the_label_is_a_label_shift() -> None:
+    plain = [f for f in [*SPRING, *month("2013-06", 0.666)] if f.name != "label_rate"]
+    assert plan([*plain, *values("2013-05", 50.0), *values("2013-06", 60.0)]).cause == "label shift"
+    assert plan([*plain, *values("2013-05", 50.0), *values("2013-06", 54.0)]).cause == "concept change"
+
+
+def test_labels_that_people_are_asked_for_may_be_missing() -> None:
+    june = [*SPRING, *month("2013-06", 0.6, unmatched=4000, labelled=4000)]
+    assert plan(june, spec=small_spec(labelling={"rows": 5})).decision == "retrain"
+
+
 def test_drift_alone_is_worth_a_look() -> None:
     found = plan([*SPRING, *month("2013-06", 0.70)], alerts=[alert("MoebiusFeatureDrift", "look")])
     assert (found.decision, found.cause) == ("keep", "covariate shift in temp")
