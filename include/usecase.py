@@ -606,9 +606,20 @@ class UseCase(Part):
         used = [self.metrics.primary, *self.metrics.secondary, *(c.metric for c in self.acceptance)]
         if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
             raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
+        self._check_labelling()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
             raise ValueError(f"trainer.baseline.feature {seasonal!r} is none of the features {self.feature_names}")
+
+    def _check_labelling(self) -> None:
+        if self.labelling is None:
+            return
+        if self.task == "clustering":
+            raise ValueError("labelling: a clustering has no labels to ask for; leave it out")
+        if self.task in ("regression", "forecasting") and self.labelling.strategy != "disagreement":
+            raise ValueError(
+                f"labelling.strategy {self.labelling.strategy!r} is for classes; for numbers: disagreement"
+            )
 
     def _treatable(self) -> None:
         """A treatment must find its column, and the model server must be able to repeat it."""

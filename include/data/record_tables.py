@@ -112,6 +112,16 @@ RECORD_TABLES = {
             "n": "rows behind it",
         },
     ),
+    "given_labels": TableSpec(
+        description="Labels that people gave to rows they were asked about, one row per answer; the last word counts",
+        columns={
+            "given_by": "login that answered",
+            "selection": "rows that were offered together",
+            "release": "release that was unsure of the row",
+            "strategy": "how unsure was told: entropy, margin or disagreement",
+            "uncertainty": "how unsure: 0 to 1 for classes, in units of the label for numbers",
+        },
+    ),
     "decisions": TableSpec(
         description="Every decision to retrain or not, with cause and evidence",
         columns={"record": "the decision, JSON"},

@@ -1,0 +1,141 @@
+"""Rows that are offered to people for labelling, and the labels that come back: the lake table ``given_labels``.
+
+Nothing is changed there, only added: one row per answer, under the use case's own names for event id, label and when
+the label was known. A row that nobody can label is kept without a label, so that it is not offered again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from include.contracts import Record
+from include.errors import DataError
+from include.ports import Lake
+from include.usecase import UseCase
+
+TABLE = "given_labels"
+LATER, CANNOT_TELL = "(later)", "(cannot tell)"
+TYPES = {"binary": pa.int64(), "multiclass": pa.string()}  # of the label; a number else
+NO, YES = "0", "1"
+
+
+class OfferedRow(Record):
+    """One row of a selection: what the release said of it, how unsure that is, and the row itself as Markdown."""
+
+    event: str
+    title: str
+    answer: str
+    uncertainty: float
+    shown: str
+
+
+class Selection(Record):
+    """Rows of one month that people are asked to label; ``name`` is the same for the same rows and release."""
+
+    usecase: str
+    name: str
+    period: str
+    release: str
+    strategy: str
+    rows: list[OfferedRow]
+
+    @property
+    def fields(self) -> dict[str, OfferedRow]:
+        """Field of the form → its row."""
+        return {f"row_{number:03d}": row for number, row in enumerate(self.rows, start=1)}
+
+
+def choices(spec: UseCase) -> list[str]:
+    """The labels that a person chooses from; [] when the label is a number."""
+    return [NO, YES] if spec.task == "binary" else list(spec.event.classes)
+
+
+def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> dict[str, int | str | float | None]:
+    """Event id → label, from the form as it was ``filled``; None where nobody can tell, nothing where it is for later.
+
+    Raises
+    ------
+    DataError
+        a field is not of this form, or holds neither a label nor one of the two other answers; it names the fields.
+    """
+    rows = selection.fields
+    if strange := sorted(set(filled) - set(rows)):
+        raise DataError(f"selection {selection.name} has the fields {[*rows]}, not {strange}")
+    wrong = [field for field, said in filled.items() if not _usable(spec, said)]
+    if wrong:
+        allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number"
+        raise DataError(
+            f"{spec.name}: {', '.join(sorted(wrong))} must be {allowed}, {LATER!r} or {CANNOT_TELL!r}; nothing was "
+            "kept: clear the form and answer again"
+        )
+    answered = {field: said for field, said in filled.items() if said not in (None, "", LATER)}
+    return {rows[f].event: None if said == CANNOT_TELL else _label(spec, said) for f, said in answered.items()}
+
+
+def _usable(spec: UseCase, said: Any) -> bool:
+    if said in (None, "", LATER, CANNOT_TELL):
+        return True
+    if choices(spec):
+        return str(said) in choices(spec)
+    try:
+        return not isinstance(said, bool) and isfinite(float(said))
+    except (TypeError, ValueError):
+        return False
+
+
+def _label(spec: UseCase, said: Any) -> int | str | float:
+    if spec.task == "multiclass":
+        return str(said)
+    return int(said) if spec.task == "binary" else float(said)
+
+
+def table(
+    spec: UseCase, selection: Selection, given: Mapping[str, int | str | float | None], by: str, at: datetime
+) -> pa.Table:
+    """The rows of ``given_labels`` for these answers."""
+    unsure = {row.event: row.uncertainty for row in selection.rows}
+    rows = [
+        {
+            "period": selection.period, spec.event.id: event, spec.event.label: label, spec.event.label_time: at,
+            "given_by": by, "selection": selection.name, "release": selection.release,
+            "strategy": selection.strategy, "uncertainty": unsure[event],
+        }
+        for event, label in given.items()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=_schema(spec))
+
+
+def _schema(spec: UseCase) -> pa.Schema:
+    if spec.event.label is None or spec.event.label_time is None:
+        raise DataError(f"{spec.name} is a {spec.task} without labels; nothing can be labelled")
+    return pa.schema(
+        [
+            ("period", pa.string()),
+            (spec.event.id, pa.string()),
+            (spec.event.label, TYPES.get(spec.task, pa.float64())),
+            (spec.event.label_time, pa.timestamp("us", tz="UTC")),
+            *((name, pa.string()) for name in ("given_by", "selection", "release", "strategy")),
+            ("uncertainty", pa.float64()),
+        ]
+    )
+
+
+def answered(spec: UseCase, lake: Lake) -> pd.DataFrame:
+    """Everything that people said, those who could not tell too: event id, selection and the rest; may be empty."""
+    if not lake.exists(spec.name, TABLE):
+        return _schema(spec).empty_table().to_pandas()
+    return lake.read(spec.name, TABLE).to_pandas()
+
+
+def given_labels(spec: UseCase, lake: Lake, version: int | None = None) -> pd.DataFrame:
+    """The labels that people gave: event id, label and when it was given, one row each; the last word counts."""
+    if not lake.exists(spec.name, TABLE):
+        return _schema(spec).empty_table().to_pandas()[[spec.event.id, spec.event.label, spec.event.label_time]]
+    words = lake.read(spec.name, TABLE, version=version).to_pandas()
+    known = words.dropna(subset=[spec.event.label]).sort_values(spec.event.label_time, kind="stable")
+    columns = [spec.event.id, spec.event.label, spec.event.label_time]
+    return known.drop_duplicates(spec.event.id, keep="last")[columns].reset_index(drop=True)

@@ -1,0 +1,114 @@
+"""Active selection: the unlabelled rows whose label would teach most, and no two of the same kind.
+
+How unsure a row is: the entropy of the class probabilities, or how near the two largest are (Settles, "Active Learning
+Literature Survey", 2009), or how far several releases are apart, query by committee: the mean Kullback-Leibler
+divergence to their mean for classes (McCallum and Nigam, ICML 1998), the standard deviation for numbers. Among the
+most unsure the greedy k-centre method spreads the choice (Gonzalez, Theoretical Computer Science 38, 1985; for active
+learning Sener and Savarese, ICLR 2018), with the distance of Gower (Biometrics 27, 1971) for features of all kinds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from include.errors import DataError
+from include.evaluation import answers
+from include.usecase import UseCase
+
+POOL = 5  # times the rows that are asked for: among so many of the most unsure the choice is spread
+DIGITS = 9  # of the uncertainty: what differs later is rounding, and must not decide
+
+
+def select(
+    spec: UseCase, rows: pd.DataFrame, members: Sequence[np.ndarray], count: int
+) -> tuple[list[int], np.ndarray]:
+    """Positions of ``count`` rows at most, the most unsure first, and how unsure every row is, (n,).
+
+    The same rows in any order give the same choice. Fewer are chosen when the rest are copies of chosen ones.
+
+    Parameters
+    ----------
+    rows : (n) candidates: event id and feature columns
+    members : scores (n,) or (n, K) of the champion, then of other releases; one alone disagrees with nobody, so that
+        the strategy ``disagreement`` then goes by variety only
+
+    Raises
+    ------
+    DataError
+        scores do not fit the rows, or the task has no labels.
+    """
+    doubt = np.round(uncertainty(spec, members, len(rows)), DIGITS)
+    order = np.lexsort((rows[spec.event.id].astype(str).to_numpy(), -doubt))
+    copies = rows[spec.feature_names].iloc[order].duplicated().to_numpy()
+    pool = order[~copies][: POOL * count]
+    if not len(pool):
+        return [], doubt
+    chosen = pool[_spread(_Space(spec, rows.iloc[pool]), count)]
+    return sorted(chosen.tolist(), key=order.argsort().__getitem__), doubt
+
+
+def uncertainty(spec: UseCase, members: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """(n,) by ``labelling.strategy``: in [0, 1] for classes, in units of the label for numbers; more is less sure."""
+    if spec.task == "clustering" or spec.labelling is None:
+        raise DataError(f"{spec.name}: nothing is labelled; its task is {spec.task}, labelling is {spec.labelling}")
+    if not members or any(len(scores) != n for scores in members):
+        raise DataError(f"{spec.name}: scores of {[len(scores) for scores in members]} rows for {n} rows")
+    if spec.task not in answers.CLASSIFYING:
+        return np.std(members, axis=0)
+    committee = [_probabilities(scores) for scores in members]
+    if spec.labelling.strategy == "disagreement":
+        return np.clip(_entropy(np.mean(committee, axis=0)) - np.mean([_entropy(p) for p in committee], axis=0), 0, 1)
+    return _entropy(committee[0]) if spec.labelling.strategy == "entropy" else _narrowness(committee[0])
+
+
+def _probabilities(scores: np.ndarray) -> np.ndarray:
+    """(n, K), rows adding up to one."""
+    p = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """(n,) in units of the largest possible, log K."""
+    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
+    return -(p * logs).sum(axis=1) / np.log(p.shape[1])
+
+
+def _narrowness(p: np.ndarray) -> np.ndarray:
+    """(n,) one minus the margin between the two largest."""
+    second, first = np.sort(p, axis=1)[:, -2:].T
+    return 1 - (first - second)
+
+
+class _Space:
+    """Rows with Gower's distance: the mean over features of 0 (equal) to 1 (other category, ends of the range)."""
+
+    def __init__(self, spec: UseCase, rows: pd.DataFrame) -> None:
+        numeric = [f.name for f in spec.features if f.kind == "numeric"]
+        numbers = rows[numeric].to_numpy(dtype=float, na_value=np.nan)
+        self.missing = np.isnan(numbers)
+        known = np.where(self.missing, 0.0, numbers)
+        low = np.where(self.missing, np.inf, numbers).min(axis=0, initial=np.inf)
+        high = np.where(self.missing, -np.inf, numbers).max(axis=0, initial=-np.inf)
+        spread = np.where(high > low, high - low, 1.0)
+        self.numbers = known / spread
+        others = [pd.factorize(rows[f.name].astype(object))[0] for f in spec.features if f.kind != "numeric"]
+        self.codes = np.stack(others, axis=1) if others else np.empty((len(rows), 0))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def from_row(self, row: int) -> np.ndarray:
+        """(n,) distances; a value that one of two rows lacks counts as far as can be."""
+        apart = np.minimum(np.abs(self.numbers - self.numbers[row]), 1.0)
+        apart = np.where(self.missing | self.missing[row], self.missing != self.missing[row], apart)
+        return np.concatenate([apart, self.codes != self.codes[row]], axis=1).mean(axis=1)
+
+
+def _spread(space: _Space, count: int) -> np.ndarray:
+    """Greedy k-centre: the first row, then again and again the one furthest from all that are chosen."""
+    chosen, nearest = [0], space.from_row(0)
+    while len(chosen) < min(count, len(space)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, space.from_row(chosen[-1]))
+    return np.array(chosen)
