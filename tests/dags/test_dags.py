@@ -18,6 +18,7 @@ WHERE = {
     "take_in": lambda spec: spec.hand_over.allowed,
     "stream_reconciliation": lambda spec: spec.streams,
     "dead_letters": lambda spec: spec.streams,
+    "labelling": lambda spec: spec.labelling,
 }
 
 

@@ -1,0 +1,73 @@
+"""# Labelling
+
+Asks people for the labels that would teach most. Of a month's rows without a label, those of which the champion is
+least sure (`labelling.strategy` in `usecase.yaml`: entropy, margin, or how far releases disagree) are offered, no two
+alike. The answers become labels of the next dataset, from the moment they were given.
+
+**Runs** when a month was monitored, or by hand with a month.
+
+**When it waits**: `ask` is a *required action* (the bell in the navigation, or the task's tab). Each row has a picture
+or a table, what the model says, and a field: its label, `(later)`, or `(cannot tell)`. *Not now* keeps nothing, and so
+does a form that nobody answers for 14 days; its rows are offered again.
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `select_rows` | the month is not published, or no release serves | publish the month, deploy a release, run again |
+| `ask` | an answer is no label (the message names the fields); nothing was kept | clear it: the form comes again |
+| `keep_labels` | the lake could not be written | clear it; nothing is kept twice |
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, task
+
+from include.orchestration import assets
+from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.label_form import KEEP, LabelForm
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step()
+    def select_rows() -> dict:
+        from include.loop import labelling
+        from include.services import services
+
+        return labelling.select_rows(spec, services(), run_period()).json_dict()
+
+    @task.short_circuit
+    def anything_to_label(chosen: dict) -> bool:
+        return bool(chosen["rows"])
+
+    ask = LabelForm(task_id="ask", spec=spec, rows_of="select_rows")
+
+    @step()
+    def keep_labels(chosen: dict, ti: object = None) -> dict[str, int] | str:
+        from datetime import datetime
+
+        from include.loop import labelling
+        from include.operations.labelling import Selection
+        from include.services import services
+
+        answer = ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
+        if KEEP not in answer["chosen_options"]:
+            return "nothing was kept: the rows are offered again"
+        who = (answer["responded_by_user"] or {}).get("name", "")
+        at = datetime.fromisoformat(answer["responded_at"])
+        return labelling.keep_labels(spec, services(), Selection(**chosen), answer["params_input"], who, at)
+
+    chosen = select_rows()
+    anything_to_label(chosen) >> ask >> keep_labels(chosen)
+
+
+for usecase in usecases(lambda spec: spec.labelling):
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ml",
+        component="data",
+        doc=__doc__,
+        schedule=PartitionedAssetTimetable(assets=assets.health(usecase.name)),
+        params={"period": text_param(None, "Month", "Whose unlabelled rows to offer, like 2013-04.", MONTH)},
+    ):
+        build(usecase)

@@ -1,0 +1,114 @@
+"""Ask people for the labels that would teach most, and keep what they say."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from include.contracts import Period, ReleaseRef
+from include.data import versioning
+from include.deployment import release, scoring
+from include.development.datasets import with_features
+from include.errors import NotFoundError
+from include.operations import labelling, labelling_form, selection
+from include.operations.labelling import Selection
+from include.services import Services
+from include.usecase import UseCase
+
+COMMITTEE = 4  # releases that are asked, the champion among them
+READER = "user"  # the least role that answers a form: what it may not read is not shown
+
+
+def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
+    """The unlabelled rows of the month that the champion is least sure of; none when every label is known.
+
+    Raises
+    ------
+    NotFoundError
+        the month is not published, no release serves, or the use case asks for no labels.
+    """
+    if spec.labelling is None:
+        raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: nobody is asked for labels")
+    champion = services.champion(spec)
+    if champion is None:
+        raise NotFoundError(
+            f"{spec.name} has no release that serves, so nothing is known to be unsure: deploy one first"
+        )
+    rows = _unlabelled(spec, services, period)
+    if rows.empty:
+        return _named(spec, period, champion, [])
+    members = [scoring.scores(Path(r.path), rows) for r in _committee(spec, services, champion)]
+    chosen, doubt = selection.select(spec, rows, members, spec.labelling.rows)
+    visible = services.access.visible_columns(READER, spec, "events", rows.columns)
+    shown = [
+        labelling_form.offered(spec, number, rows.iloc[at], members[0][at], float(doubt[at]), visible)
+        for number, at in enumerate(chosen, start=1)
+    ]
+    return _named(spec, period, champion, shown)
+
+
+def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
+    """Rows that nobody labelled, as the model saw them; those that it was never asked for, as it would have."""
+    reach = [s for s in services.snapshot_refs(spec) if s.period <= period.key]
+    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.lake).to_pandas()
+    asked = set(labelling.answered(spec, services.lake)[spec.event.id])
+    events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
+    logged = _logged(spec, services, events, period)
+    unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
+    built = with_features(spec, unseen, services.feature_store, reach) if len(unseen) else unseen
+    columns = list(dict.fromkeys([spec.event.id, *spec.fields, *spec.feature_names]))
+    parts = [part[columns] for part in (logged, built) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _logged(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """The newest logged request of each event; a local month reaches into the next UTC month."""
+    if events.empty or not services.lake.exists(spec.name, "predictions"):
+        return pd.DataFrame(columns=[spec.event.id])
+    logged = services.lake.read(spec.name, "predictions", [period.key, period.shift(1).key]).to_pandas()
+    logged = logged[logged[spec.event.id].isin(events[spec.event.id])]
+    return logged.sort_values(["logged_at", "request_id"]).drop_duplicates(spec.event.id, keep="last")
+
+
+def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[ReleaseRef]:
+    """The champion, then for a disagreement the newest other releases that were built with the same features."""
+    if spec.labelling is None or (spec.labelling.strategy != "disagreement"):
+        return [champion]
+    features = release.manifest(Path(champion.path))["features"]
+    others = [
+        r
+        for r in reversed(services.releases.all(spec.name))
+        if r.name != champion.name and release.manifest(Path(r.path))["features"] == features
+    ]
+    return [champion, *others[: COMMITTEE - 1]]
+
+
+def _named(spec: UseCase, period: Period, champion: ReleaseRef, rows: list[labelling.OfferedRow]) -> Selection:
+    digest = hashlib.sha256("\n".join(row.event for row in rows).encode()).hexdigest()[:8]
+    return Selection(
+        usecase=spec.name, name=f"{period.key}-{champion.name}-{digest}", period=period.key, release=champion.name,
+        strategy=spec.labelling.strategy if spec.labelling else "", rows=rows,
+    )  # fmt: skip
+
+
+def keep_labels(
+    spec: UseCase, services: Services, chosen: Selection, filled: dict[str, Any], by: str, at: datetime
+) -> dict[str, int]:
+    """Keep what ``by`` said at ``at``; how many labels, and rows that nobody can tell. Repeated, it adds nothing.
+
+    Raises
+    ------
+    DataError
+        an answer is no label; nothing is kept then.
+    """
+    given = labelling.labels(spec, chosen, filled)
+    known = labelling.answered(spec, services.lake)
+    kept = set(known.loc[known["selection"] == chosen.name, spec.event.id])
+    new = {event: label for event, label in given.items() if event not in kept}
+    if new:
+        services.lake.append(spec.name, labelling.TABLE, labelling.table(spec, chosen, new, by, at))
+    unknown = sum(label is None for label in given.values())
+    return {"labels": len(given) - unknown, "cannot_tell": unknown, "later": len(chosen.rows) - len(given)}
