@@ -16,7 +16,8 @@ from include.errors import DataError
 from include.evaluation import answers
 from include.usecase import UseCase
 
-POOL = 5  # times the rows that are asked for: among so many of the most unsure the choice is spread
+POOL, SHARE = 5, 0.25  # the choice is spread among so many times the rows asked for, of this most unsure share
+TIED = 10_000  # as many rows that are equally unsure as the last of these belong to them
 DIGITS = 9  # of the uncertainty: what differs later is rounding, and must not decide
 
 
@@ -41,11 +42,18 @@ def select(
     doubt = np.round(uncertainty(spec, members, len(rows)), DIGITS)
     order = np.lexsort((rows[spec.event.id].astype(str).to_numpy(), -doubt))
     copies = rows[spec.feature_names].iloc[order].duplicated().to_numpy()
-    pool = order[~copies][: POOL * count]
+    pool = _pool(order[~copies], doubt, count)
     if not len(pool):
         return [], doubt
     chosen = pool[_spread(_Space(spec, rows.iloc[pool]), count)]
     return sorted(chosen.tolist(), key=order.argsort().__getitem__), doubt
+
+
+def _pool(order: np.ndarray, doubt: np.ndarray, count: int) -> np.ndarray:
+    """The first of ``order`` among which the choice is made, with those that are tied with the last of them."""
+    size = max(count, min(POOL * count, int(SHARE * len(order))))
+    tied = doubt[order] >= doubt[order[:size]].min(initial=np.inf)
+    return order[: max(size, min(int(tied.sum()), TIED))]
 
 
 def uncertainty(spec: UseCase, members: Sequence[np.ndarray], n: int) -> np.ndarray:
