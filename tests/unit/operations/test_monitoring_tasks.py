@@ -9,11 +9,9 @@ import pytest
 
 from include.contracts import Figure
 from include.errors import DataError
-from include.evaluation.bootstrap import WEIGHTED
 from include.operations.monitoring import measure
 from tests.unit.operations.task_worlds import CLASSES, PIXELS, Month, clustering, multiclass, regression
 
-pytestmark = pytest.mark.skipif("mae" not in WEIGHTED, reason="needs the bootstrap of every metric")
 Found = dict[tuple[str, str], Figure]
 
 
