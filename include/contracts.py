@@ -263,11 +263,27 @@ class PartRef(Record):
 
 
 class FrozenRef(Record):
-    """The test set of an earlier dataset that was kept out: its content hash and the snapshots of its events."""
+    """The test set of an earlier dataset that was kept out: its content hash and what its events were read from."""
 
     dataset: str
     content_hash: str
     snapshots: list[SnapshotRef]
+    as_of: str = ""
+    given_labels: int | None = None
+
+
+class DatasetFacts(Record):
+    """What was counted when a dataset was built.
+
+    ``left_out``: rows ``unlabelled`` or ``immature`` (label not known at ``as_of``); ``given``: labels that people
+    gave; ``classes``: rows by part and class code; ``repeated``: rows of validation and test whose features and label
+    the training part has too.
+    """
+
+    left_out: dict[str, int] = {}
+    given: int = 0
+    classes: dict[str, dict[str, int]] = {}
+    repeated: dict[str, int] = {}
 
 
 class DatasetRef(Record):
@@ -276,7 +292,8 @@ class DatasetRef(Record):
     Every part holds the event id, event time, all feature columns of the spec in raw form
     (categories as text), the entity keys, slice columns and the label. ``snapshots`` are those of its
     window (period to name); ``features_from`` are all that a feature could come from, ``frozen`` the test
-    sets that were kept out: from these the dataset can be built again, bit for bit.
+    sets that were kept out, ``as_of`` the moment up to which labels were known (UTC, ISO 8601), ``given_labels`` the
+    version of the table of labels that people gave: from these the dataset can be built again, bit for bit.
     """
 
     usecase: str
@@ -291,6 +308,9 @@ class DatasetRef(Record):
     snapshots: dict[str, str]
     features_from: list[SnapshotRef] = []
     frozen: list[FrozenRef] = []
+    as_of: str = ""
+    given_labels: int | None = None
+    facts: DatasetFacts = DatasetFacts()
     rewrites: list[str] = []
     """Erasures and key rotations since it was built; a model trained before them had other rows."""
 

@@ -148,7 +148,8 @@ class Feature(Part):
     ``description`` is the meaning of an ``on_request`` feature; the others have theirs where they are defined.
     A numeric feature with a ``shape`` (an image: rows and columns; a series: steps) is that many columns,
     ``<name>_00``, ``<name>_01`` …, row by row; the loaded spec lists them one by one, each with its ``tensor``.
-    A text feature becomes the codes of its first ``length`` words.
+    A text feature becomes the codes of its first ``length`` words. ``tells_label``: it may predict the label almost
+    perfectly by itself; of any other feature that is taken for a leak.
     """
 
     name: Name
@@ -158,6 +159,7 @@ class Feature(Part):
     description: str = ""
     shape: list[Annotated[int, Field(ge=1)]] = []
     length: int | None = Field(default=None, ge=1)
+    tells_label: bool = False
     tensor: str = Field(default="", exclude=True)
 
     @model_validator(mode="after")
@@ -192,7 +194,8 @@ class Split(Part):
 
     ``time``: the last ``test_periods`` test, the ``validation_days`` before them validate. ``group`` and
     ``stratified``: of all periods ``test_share`` tests and ``validation_share`` validates, whole groups (equal
-    values of ``group``), or equal shares of every class.
+    values of ``group``), or equal shares of every class in every month. ``max_repeated``: share of the test rows that
+    the training part may hold word for word under another event id.
     """
 
     by: Literal["time", "group", "stratified"] = "time"
@@ -201,6 +204,7 @@ class Split(Part):
     validation_days: int = Field(default=7, ge=1)
     test_share: float = Field(default=0.2, gt=0, lt=0.5)
     validation_share: float = Field(default=0.2, gt=0, lt=0.5)
+    max_repeated: Share = 0.05
 
     @model_validator(mode="after")
     def _grouped(self) -> Self:

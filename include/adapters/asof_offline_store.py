@@ -275,6 +275,8 @@ class AsofJob(RetrievalJob):
         return table
 
     def _features(self) -> pa.Table:
+        if not self._new:  # a feature service without views
+            return pa.table({})
         asked = None if self._frame is None else self._frame[self._needed]
         with _engine(self._config, asked) as connection:
             query = f"SELECT {_names(self._new)} FROM ({self._query})"  # noqa: S608

@@ -1,13 +1,11 @@
-"""Builds the dataset of a training: point-in-time features, a split by time, and no leak between the parts.
-
-The test part is the test period (or periods); validation is the last days before it; the rest trains.
-"""
+"""Builds the dataset of a training: point-in-time features, the spec's split, and no leak between the parts."""
 
 import hashlib
 import importlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from include.contracts import DatasetRef, FrozenRef, PartRef, Period, SnapshotRef
+from include.development.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.leakage import STAMP_SUFFIX, check_parts
 from include.development.parts import as_number, as_text, content_hash, read_part, write_part
+from include.development.splits import cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.evaluation.answers import label_codes
 from include.ports import FeatureStore, Lake
@@ -46,44 +46,58 @@ def build(
     train_from, train_to
         first and last period to learn from; None: what ``retrain.window`` says, up to the test set.
     test_period
-        last period of the test set (``split.test_periods`` periods end with it).
+        last period that is used. By time the test set is the ``split.test_periods`` that end with it; else rows of
+        all periods from the first to this one.
     excluded
         datasets of earlier champions: their frozen test sets never train or validate.
     snapshots
         the published periods; events and features are read at exactly these versions.
     as_of
-        the moment of the training (default now, UTC): no label may be known later than that.
+        the moment of the training (default now, UTC): a row whose label was not known then is left out.
 
     Raises
     ------
     NotFoundError
-        a period of the window has no snapshot.
+        a period of the window has no snapshot, or a frozen test set is gone.
     DataError
-        too few rows, one class only, or events that differ from their snapshot.
+        too few rows, in all or of a class, events that differ from their snapshot, or a changed frozen test set.
     LeakageError
-        an event in two parts, a feature from after its event, or an immature label.
+        an event in two parts, a feature from after its event or that tells the label by itself, or a newest period
+        most of whose labels were not known at ``as_of``.
     """
     learn, test = _window(spec, train_from, train_to, test_period, snapshots)
-    chosen = _chosen(spec, learn + test, snapshots)
+    chosen = _chosen(spec, sorted({*learn, *test}), snapshots)
     reach = sorted((s for s in snapshots if s.period <= test[-1]), key=lambda s: s.period)
+    moment, given = as_of or datetime.now(UTC), given_version(spec, lake)
+    champions = [_frozen(spec, one) for one in excluded]
+    frozen = held_out(spec, champions, lake)
     kept_out = [read_part(one.test) for one in excluded]
-    frozen_ids = {i for part in kept_out for i in part[spec.event.id]}
-    events = labelled(spec, lake, chosen, as_of or datetime.now(UTC))
-    parts = split(spec, with_features(spec, events, feature_store, reach), set(test), frozen_ids)
-    check_parts(spec, parts)
+    frozen = replace(frozen, tested=frozen.tested.union(*(part[spec.event.id] for part in kept_out)))
+    events = labelled(spec, lake, chosen, moment, given)
+    require_mature(spec, events, test[-1], moment)
+    rows = with_features(spec, events.rows, feature_store, reach)
+    parts = cut(spec, rows, learn=learn, test=test, frozen=frozen)
+    checked = check_parts(spec, parts, events.counts)
     facts = {
         "feature_service": spec.feature_service,
         "label": spec.event.label or "",
         "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
         "snapshots": {s.period: s.name for s in chosen},
     }
-    reads = {"features_from": reach, "frozen": [_frozen(one) for one in excluded]}
-    return _publish(spec, parts, facts, reads, directory)
+    reads = {"features_from": reach, "frozen": champions, "as_of": moment.isoformat(), "given_labels": given}
+    return _publish(spec, parts, facts, {**reads, "facts": checked}, directory)
 
 
-def _frozen(dataset: DatasetRef) -> FrozenRef:
-    of_test = [s for s in dataset.features_from if s.period in dataset.test.periods]
-    return FrozenRef(dataset=dataset.name, content_hash=dataset.test.content_hash, snapshots=of_test)
+def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:
+    """By time the months of the test set; else all, since the side of a row hangs on the others of its month."""
+    pinned = {*dataset.test.periods} if spec.split.by == "time" else {*dataset.snapshots}
+    return FrozenRef(
+        dataset=dataset.name,
+        content_hash=dataset.test.content_hash,
+        snapshots=[s for s in dataset.features_from if s.period in pinned],
+        as_of=dataset.as_of,
+        given_labels=dataset.given_labels,
+    )
 
 
 def load_dataset(name: str, directory: Path) -> DatasetRef:
@@ -94,32 +108,24 @@ def load_dataset(name: str, directory: Path) -> DatasetRef:
     return DatasetRef.model_validate_json(manifest.read_text())
 
 
-def split(spec: UseCase, frame: pd.DataFrame, test: set[str], frozen: set[str]) -> dict[str, pd.DataFrame]:
-    """Cut by time: ``test`` periods test, the last ``validation_days`` that are left validate, the rest trains."""
-    testing = frame["period"].isin(test)
-    learning = frame[~testing & ~frame[spec.event.id].isin(frozen)]
-    if learning.empty:
-        raise DataError(f"{spec.name}: no rows are left to learn from; widen train_from … train_to")
-    # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
-    times = learning[spec.event.time]
-    validating = times > times.max() - pd.Timedelta(days=spec.split.validation_days)
-    return {"train": learning[~validating], "validation": learning[validating], "test": frame[testing]}
-
-
 def _window(
     spec: UseCase, train_from: str | None, train_to: str | None, test_period: str, snapshots: Sequence[SnapshotRef]
 ) -> tuple[list[str], list[str]]:
     """Periods to learn from and to test on, as keys."""
     last = Period(key=test_period)
-    test = [last.shift(-back).key for back in reversed(range(spec.split.test_periods))]
-    end = Period(key=train_to or Period(key=test[0]).shift(-1).key).key
-    if end >= test[0]:
+    by_time = spec.split.by == "time"
+    test = [last.shift(-back).key for back in reversed(range(spec.split.test_periods if by_time else 1))]
+    end = Period(key=train_to or (Period(key=test[0]).shift(-1).key if by_time else last.key)).key
+    if by_time and end >= test[0]:
         raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
+    if end > last.key:
+        raise DataError(f"{spec.name}: train_to {end} is after test_period {last.key}; choose an earlier one")
     known = sorted(s.period for s in snapshots if s.period <= end)
     start = Period(key=train_from).key if train_from else _policy_start(spec, end, known)
     if start > end:
         raise DataError(f"{spec.name}: train_from {start} is after train_to {end}; swap or widen them")
-    return [p.key for p in Period.between(start, end)], test
+    learn = [p.key for p in Period.between(start, end)]
+    return learn, test if by_time else [p.key for p in Period.between(start, last.key)]
 
 
 def _policy_start(spec: UseCase, end: str, known: Sequence[str]) -> str:
@@ -137,38 +143,6 @@ def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotR
             f"{spec.name}: no snapshot of {', '.join(missing)}; run the data pipeline for them or shorten the window"
         )
     return [by_period[p] for p in periods]
-
-
-def labelled(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
-    """Events with a label, in order of time; raises LeakageError when a label is not yet known at ``as_of``."""
-    events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
-    if twice := int(events[spec.event.id].duplicated().sum()):
-        raise DataError(
-            f"{spec.name}: {twice} {spec.event.id} are more than once in the events; publish the periods again"
-        )
-    if spec.event.label:
-        events = events.dropna(subset=[spec.event.label])
-    events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
-    if not spec.event.label_time:
-        return events
-    immature = events[spec.event.label_time].isna() | (events[spec.event.label_time] > pd.Timestamp(as_of))
-    if immature.any():
-        raise LeakageError(
-            f"{spec.name}: {immature.sum()} labels are known only after {as_of:%Y-%m-%d %H:%M} UTC "
-            f"(of {', '.join(sorted(events.loc[immature, 'period'].unique()))}); train later or test on earlier ones"
-        )
-    return events
-
-
-def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
-    table = snapshot.tables["events"]
-    rows = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version)
-    if rows.num_rows != table.rows:
-        raise DataError(
-            f"{spec.name}: events of {snapshot.period} at version {table.version} have {rows.num_rows} rows, "
-            f"snapshot {snapshot.name} says {table.rows}; publish the period again"
-        )
-    return rows.to_pandas()
 
 
 def with_features(
@@ -262,9 +236,10 @@ def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, obj
 
 
 def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a part in their final order and type: text, float64 and an int8 label."""
+    """The columns of a part in their final order and type: text, float64 and the label's codes or numbers."""
     keys = [entity.key for entity in spec.entities.values()]
-    others = [c for c in dict.fromkeys([*spec.comparison.slices.columns, *keys]) if c not in spec.feature_names]
+    asked = [*spec.comparison.slices.columns, *spec.fairness.groups, *_given(spec.split.group), *keys]
+    others = [c for c in dict.fromkeys(asked) if c not in spec.feature_names]
     columns: dict[str, pd.Series] = {
         spec.event.id: frame[spec.event.id].astype(str),
         spec.event.time: pd.to_datetime(frame[spec.event.time], utc=True).astype("datetime64[us, UTC]"),
@@ -277,6 +252,10 @@ def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     if spec.event.label:
         columns[spec.event.label] = label_codes(spec, frame[spec.event.label])
     return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _given(name: str | None) -> list[str]:
+    return [name] if name else []
 
 
 def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:

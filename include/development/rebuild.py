@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.contracts import DatasetRef, SnapshotRef
-from include.development.datasets import labelled, shaped, split, with_features, write
+from include.contracts import DatasetRef
+from include.development.datasets import shaped, with_features, write
+from include.development.labelled_events import held_out, labelled
 from include.development.parts import content_hash, read_part
+from include.development.splits import cut
 from include.errors import DataError, NotFoundError
 from include.ports import FeatureStore, Lake
 from include.usecase import UseCase
@@ -62,9 +64,12 @@ def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
 
 def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore) -> dict[str, pd.DataFrame]:
     chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
-    events = labelled(spec, lake, chosen, datetime.now(UTC))
+    moment = datetime.fromisoformat(dataset.as_of) if dataset.as_of else datetime.now(UTC)
+    events = labelled(spec, lake, chosen, moment, dataset.given_labels).rows
     rows = with_features(spec, events, feature_store, dataset.features_from)
-    parts = split(spec, rows, set(dataset.test.periods), _frozen_ids(spec, dataset, lake))
+    learned = {*dataset.train.periods, *dataset.validation.periods}
+    learn = [s.period for s in chosen if s.period <= max(learned)]
+    parts = cut(spec, rows, learn=learn, test=_tested(spec, dataset), frozen=held_out(spec, dataset.frozen, lake))
     frames = {name: shaped(spec, frame) for name, frame in parts.items()}
     _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
     return frames
@@ -101,11 +106,8 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
         )
 
 
-def _frozen_ids(spec: UseCase, dataset: DatasetRef, lake: Lake) -> set[str]:
-    """Event ids of the test sets that were kept out: all labelled events of their periods."""
-    snapshots: list[SnapshotRef] = [s for one in dataset.frozen for s in one.snapshots]
-    distinct = list({s.name: s for s in snapshots}.values())
-    return {i for s in distinct for i in labelled(spec, lake, [s], datetime.now(UTC))[spec.event.id].astype(str)}
+def _tested(spec: UseCase, dataset: DatasetRef) -> list[str]:
+    return dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
 
 
 def _compare(dataset: DatasetRef, found: dict[str, str]) -> None:

@@ -51,10 +51,16 @@ class MemoryLake:
     def __init__(self, tables: dict[str, pd.DataFrame]) -> None:
         self.tables = tables
 
+    def exists(self, usecase: str, table: str) -> bool:
+        return table == "events" or table in self.tables
+
+    def version(self, usecase: str, table: str) -> int:
+        return 7
+
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
     ) -> pa.Table:
-        return pa.Table.from_pandas(pd.concat([self.tables[p] for p in periods or ()]), preserve_index=False)
+        return pa.Table.from_pandas(pd.concat([self.tables[p] for p in periods or (table,)]), preserve_index=False)
 
 
 class MemoryFeatureStore:

@@ -71,9 +71,24 @@ def test_rows_without_label_are_left_out(tmp_path: Path) -> None:
     assert build(tmp_path, tables).test.rows == 690
 
 
-def test_an_immature_label_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LeakageError, match=r"labels are known only after 2013-03-31 12:00 UTC .*train later"):
-        build(tmp_path, as_of=datetime(2013, 3, 31, 12, tzinfo=UTC))
+def test_labels_that_were_not_known_yet_are_left_out_and_counted(tmp_path: Path) -> None:
+    tables = {p: events(p) for p in PERIODS}
+    moment = datetime(2013, 3, 31, 12, tzinfo=UTC)
+    immature = int((tables["2013-03"]["label_timestamp"] > moment).sum())
+    tables["2013-01"].loc[:4, "late"] = pd.NA
+    dataset = build(tmp_path, tables, as_of=moment)
+    assert 0 < immature < 50
+    assert dataset.test.rows == 700 - immature
+    assert dataset.facts.left_out == {"unlabelled": 5, "immature": immature}
+    assert datetime.fromisoformat(dataset.as_of) == moment
+    assert read_part(dataset.test)["event_timestamp"].max() <= pd.Timestamp(moment) - pd.Timedelta(hours=6)
+
+
+def test_a_newest_month_that_is_mostly_immature_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        LeakageError, match=r"of 700 labels of 2013-03 are known only after 2013-03-10 00:00 UTC; train"
+    ):
+        build(tmp_path, as_of=datetime(2013, 3, 10, tzinfo=UTC))
 
 
 def test_the_feature_store_never_sees_the_label(tmp_path: Path) -> None:
@@ -151,7 +166,9 @@ def test_too_few_rows_are_refused(tmp_path: Path) -> None:
 def test_one_class_is_refused(tmp_path: Path) -> None:
     tables = {p: events(p) for p in PERIODS}
     tables["2013-03"]["late"] = 0
-    with pytest.raises(DataError, match=r"the test part has 1 class\(es\) of late"):
+    with pytest.raises(
+        DataError, match=r"the test part has too few rows of a class of late: 0 of class 1; 2 are needed"
+    ):
         build(tmp_path, tables)
 
 

@@ -10,7 +10,13 @@ from tests.unit.development.frames import PERIODS, events, flight_spec
 
 @pytest.fixture
 def parts() -> dict[str, pd.DataFrame]:
-    return dict(zip(("train", "validation", "test"), (events(p) for p in PERIODS), strict=True))
+    return dict(zip(("train", "validation", "test"), (_complete(p) for p in PERIODS), strict=True))
+
+
+def _complete(period: str) -> pd.DataFrame:
+    rows = events(period)
+    lacks = [name for name in flight_spec().feature_names if name not in rows]
+    return rows.assign(**dict.fromkeys(lacks, 1.0))
 
 
 def test_good_parts_pass(parts: dict[str, pd.DataFrame]) -> None:
