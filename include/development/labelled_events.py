@@ -109,7 +109,7 @@ def _with_given(
     if version is None:
         return events, 0
     given = lake.read(spec.name, GIVEN, version=version).to_pandas()
-    given = given[_mature(given[time], as_of)].sort_values(time, kind="stable")
+    given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
     last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
     lacks = events[label].isna() & events[spec.event.id].isin(last.index)
     answers = last.loc[events.loc[lacks, spec.event.id]]
