@@ -9,8 +9,7 @@ import pytest
 
 from include.contracts import DatasetRef
 from include.development.parts import read_part
-from include.development.trainers.trained_model import load
-from include.development.trainers.trained_model import TrainedModel, artifact_hash
+from include.development.trainers.trained_model import TrainedModel, artifact_hash, load
 from include.development.training import TrainingResult, train
 from include.errors import TrainingError
 from tests.unit.development.frames import build, flight_spec
