@@ -151,8 +151,10 @@ class FeastFeatureStore:
         """
         if not keys:
             return []
-        entities = [{k: v for k, v in key.items() if k != TIME} for key in keys]
         wanted = self._service(service)
+        if not wanted.feature_view_projections:
+            return [{} for _ in keys]
+        entities = [{k: v for k, v in key.items() if k != TIME} for key in keys]
         found = self._store.get_online_features(features=wanted, entity_rows=entities)
         columns = found.to_dict(include_event_timestamps=True)
         return [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]

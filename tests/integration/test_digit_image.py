@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
 from include.contracts import DatasetRef, Period, SnapshotRef
-from include.data import versioning
+from include.data import cataloguing, versioning
+from include.data.catalog_facts import Facts
 from include.development.parts import read_part
-from include.loop import data_pipeline
+from include.loop import catalog, data_pipeline
 from include.loop.training import dataset_for
 from include.services import Services
 from include.settings import Settings
@@ -34,7 +36,7 @@ def publish(services: Services, month: str) -> SnapshotRef:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    """January, February, November and December of the scans, published, and the empty feature service registered."""
+    """January and February of the scans, published, and the empty feature service registered."""
     services = Services(Settings(home=tmp_path_factory.mktemp("digits")))
     services.feature_store.apply()
     for month in ("2013-01", "2013-02"):
@@ -73,3 +75,27 @@ def test_a_dataset_without_feature_views_has_every_digit_in_every_part(dataset: 
     assert abs(len(parts["test"]) - 0.2 * 300) <= 10
     assert dataset.facts.classes["test"] == {str(d): int(n) for d, n in parts["test"]["digit"].value_counts().items()}
     assert dataset.facts.repeated == {"validation": 0, "test": 0}
+
+
+def test_a_feature_service_without_views_is_kept_and_gives_events_back(services: Services) -> None:
+    store = services.feature_store
+    kept = store.keep(SPEC.feature_service)
+    assert (kept.name, kept) == ("digit_image_v1", store.keep(SPEC.feature_service))
+    events = services.lake.read(SPEC.name, "events").to_pandas()[["scan", "event_timestamp"]]
+    for service in (SPEC.feature_service, kept.kept_as):
+        pd.testing.assert_frame_equal(store.historical(service, events, services.snapshot_refs(SPEC)), events)
+    assert store.online(kept.kept_as, [{}, {}]) == [{}, {}]
+    store.apply()
+
+
+def test_the_catalog_describes_every_column_of_it(services: Services) -> None:
+    facts = Facts(
+        tables=catalog.states(SPEC, services),
+        snapshots=services.snapshot_refs(SPEC),
+        views=services.feature_store.definitions(),
+        gates=services.gate_results(SPEC),
+        models=[], releases=[], serving=None, predictions={}, notes=[],
+    )  # fmt: skip
+    made = cataloguing.make(SPEC, facts, "2013-03-01T00:00:00+00:00")
+    assert made.gaps() == []
+    assert {"source/scans", "table/events"} <= {entry.id for entry in made.entries}
