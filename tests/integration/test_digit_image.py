@@ -72,7 +72,7 @@ def test_a_dataset_without_feature_views_has_every_digit_in_every_part(dataset: 
     parts = {name: read_part(getattr(dataset, name)) for name in ("train", "validation", "test")}
     assert sum(map(len, parts.values())) == round(2 * 1797 / 12)
     assert {name: part["digit"].nunique() for name, part in parts.items()} == dict.fromkeys(parts, 10)
-    assert abs(len(parts["test"]) - 0.2 * 300) <= 10
+    assert abs(len(parts["test"]) - 0.3 * 300) <= 10
     assert dataset.facts.classes["test"] == {str(d): int(n) for d, n in parts["test"]["digit"].value_counts().items()}
     assert dataset.facts.repeated == {"validation": 0, "test": 0}
 
