@@ -1,6 +1,6 @@
 """The whole graph as text: tasks, dependencies, assets. ``python -m tests.dags.snapshot`` rewrites it.
 
-A family's DAG is the same in every use case that has it, so it is recorded once, with ``<usecase>`` for the name.
+A family's DAGs are alike but for what a spec decides (the steps of a rollout), so each shape is recorded once.
 """
 
 import json
@@ -20,14 +20,15 @@ def load_dags() -> dict[str, Any]:
     return bag.dags
 
 
-def graphs() -> dict[str, dict[str, Any]]:
-    """Use case → family → what its DAG does; the name of the use case is written ``<usecase>``."""
-    found: dict[str, dict[str, Any]] = {}
+def graph() -> dict[str, list[dict[str, Any]]]:
+    """Family → the different DAGs it has; the name of the use case is written ``<usecase>``."""
+    shapes: dict[str, list[dict[str, Any]]] = {}
     for dag_id, dag in sorted(load_dags().items()):
         usecase, family = dag_id.split(".")
-        text = json.dumps(_describe(dag)).replace(f"{usecase}.", "<usecase>.")
-        found.setdefault(usecase, {})[family] = json.loads(text)
-    return found
+        shape = json.loads(json.dumps(_describe(dag)).replace(f"{usecase}.", "<usecase>."))
+        if shape not in shapes.setdefault(family, []):
+            shapes[family].append(shape)
+    return {family: sorted(found, key=lambda shape: len(shape["tasks"])) for family, found in shapes.items()}
 
 
 def _describe(dag: Any) -> dict[str, Any]:
@@ -52,5 +53,4 @@ def _names(condition: Any) -> list[str]:
 
 
 if __name__ == "__main__":
-    together = {family: dag for one in graphs().values() for family, dag in one.items()}
-    GRAPH.write_text(json.dumps(together, indent=1, sort_keys=True) + "\n")
+    GRAPH.write_text(json.dumps(graph(), indent=1, sort_keys=True) + "\n")
