@@ -1,104 +1,109 @@
 """# Training
 
-Builds a dataset (point-in-time join at pinned snapshots, split by time), tunes, trains, validates and
+Builds a dataset (point-in-time join at pinned snapshots), searches parameters, fits, tests the model's behaviour,
 explains, and registers the result as a *candidate* with its model card.
 
 **Runs** on a retrain plan, or by hand. Left empty, the form means: everything published so far, the newest
-month as test set. The test set of the serving release never trains.
+month as test set. The test set of the serving release never trains. `docs/training.md` explains the fields.
 
 **When it fails**
 
 | task | means | do |
 |---|---|---|
-| `build_dataset` | a month is missing, a part has too few rows or one class only, or a leakage check refused | publish the month first, or choose another window |
-| `train_local`, `train_docker` | the fit failed, or MLflow does not answer | MLflow: `make status`; Docker: does the image of `MOEBIUS_IMAGE` exist? |
+| `build_dataset` | a month is missing, a part has too few rows or one class only, a leakage check refused, or the champion cannot be started from | publish the month first, or choose another window; `start_from: scratch` |
+| `search`, `train_local`, `train_docker` | the fit failed; Docker: does the image of `MOEBIUS_IMAGE` exist? | correct the parameters; a killed task goes on when it is cleared |
+| `register_candidate` | the model fails a behaviour test or says nothing, or MLflow does not answer | read the figures in the message; MLflow: `make status` |
 
 A repeated run with the same dataset and parameters finds its model registered and does not train again.
 """
 
-import os
-
-from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
-from docker.types import Mount
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.orchestration.containers import fit_in_container
+from include.orchestration.dags import (
+    MONTH,
+    choice,
+    emit,
+    moebius_dag,
+    number,
+    step,
+    text_param,
+    triggering_extra,
+    usecases,
+)
 from include.settings import load_settings
 from include.usecase import UseCase
 
+KEY = "{{ ti.xcom_pull(task_ids='build_dataset', key='key') }}"
+
+SAMPLERS, STARTS = ["tpe", "random", "grid"], ["scratch", "champion"]
+
 
 def form(spec: UseCase) -> dict[str, Param]:
+    tuning = spec.trainer.tuning
     return {
         "train_from": text_param(None, "Train from", "First month to train on; empty: the first published.", MONTH),
         "train_to": text_param(
             None, "Train to", "Last month to train on; empty: the month before the test month.", MONTH
         ),
         "test_period": text_param(None, "Test month", "Held out to evaluate; empty: the newest published.", MONTH),
-        "trials": Param(
-            spec.trainer.tuning.trials,
-            type="integer",
-            minimum=0,
-            maximum=500,
-            title="Tuning trials",
-            description="Optuna trials on the validation part; 0 keeps the parameters of the spec.",
+        "trials": number(tuning.trials, "Tuning trials", "Parameter sets to try, the spec's first; 0: no search.", 0),
+        "minutes": number(tuning.minutes, "Tuning minutes", "The search ends after so long; empty: after its trials."),
+        "sampler": choice(tuning.sampler, SAMPLERS, "Sampler", "How the next parameters are chosen; grid needs lists."),
+        "start_from": choice(
+            spec.trainer.start_from, STARTS, "Start from", "champion: from the serving model's weights."
         ),
-        "task_runtime": Param(
-            "local",
-            enum=["local", "docker"],
-            title="Where the fit runs",
-            description="local: in the Airflow worker; docker: in the image of docker/training, same code, same model.",
+        "task_runtime": choice(
+            "local", ["local", "docker"], "Where the fit runs", "docker: in the image of docker/training, same model."
         ),
     }
 
 
 def build(spec: UseCase) -> None:
-    candidate, plan = assets.candidate(spec.name), assets.retrain_plan(spec.name)
-    settings = load_settings()
+    candidate, plan, settings = assets.candidate(spec.name), assets.retrain_plan(spec.name), load_settings()
 
-    @step()
-    def build_dataset(params: dict | None = None) -> dict:
-        from include.loop.training import dataset_for
+    @step(task.branch)
+    def build_dataset(params: dict | None = None, ti: object = None) -> list[str]:
+        from include.loop.training import order, ways
         from include.services import services
 
         wanted = {**(params or {}), **triggering_extra(plan.name)}
-        window = {key: wanted.get(key) for key in ("train_from", "train_to", "test_period")}
-        return dataset_for(spec, services(), **window).json_dict()
-
-    @task.branch
-    def choose_runtime(params: dict | None = None) -> str:
-        return f"train_{(params or {})['task_runtime']}"
+        key = order(spec, services(), wanted)
+        ti.xcom_push(key="key", value=key)  # type: ignore[attr-defined]
+        return ways(spec, services(), key, wanted["task_runtime"])
 
     @step()
-    def train_local(dataset: dict, params: dict | None = None) -> dict:
-        from include.training_task import train
+    def search(worker: int, key: str) -> None:
+        from include.loop.training import search
+        from include.services import services
 
-        return train(dataset, trials=(params or {})["trials"]).json_dict()
+        search(spec, services(), key)
 
-    train_docker = DockerOperator(
-        task_id="train_docker",
-        image=settings.image,
-        docker_url=settings.docker_url,
-        command="train '{{ ti.xcom_pull(task_ids=\"build_dataset\") | tojson }}' --trials {{ params.trials }}",
-        environment={"MOEBIUS_HOME": str(settings.home), "MOEBIUS_MLFLOW_PORT": str(settings.mlflow_port)},
-        mounts=[Mount(str(settings.datasets), str(settings.datasets), type="bind", read_only=True)],
-        user=f"{os.getuid()}:{os.getgid()}",
-        network_mode="host",
-        mount_tmp_dir=False,
-        auto_remove="success",
-    )
+    @step(trigger_rule=TriggerRule.NONE_FAILED)
+    def train_local(key: str) -> dict:
+        from include.training_task import fit
 
-    @step(outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def register_candidate(ti: object = None) -> dict:
-        from include.loop.training import registered
+        return fit(settings, spec.name, key).json_dict()
 
-        model = registered(ti.xcom_pull(task_ids=["train_local", "train_docker"]))  # type: ignore[attr-defined]
+    train_docker = fit_in_container("train_docker", spec, settings, KEY)
+
+    @step(outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
+    def register_candidate(key: str) -> dict:
+        from include.loop.training import register
+        from include.services import services
+
+        model = register(spec, services(), key)
         emit(candidate, version=model.version)
         return model.json_dict()
 
-    dataset = build_dataset()
-    chain(dataset, choose_runtime(), [train_local(dataset), train_docker], register_candidate())
+    ordered = build_dataset()
+    searched = search.partial(key=KEY).expand(worker=list(range(spec.trainer.tuning.workers)))
+    fitted = train_local(KEY)
+    chain(ordered, searched, fitted)
+    chain(ordered, [fitted, train_docker, registered := register_candidate(KEY)])
+    chain([fitted, train_docker], registered)
 
 
 for usecase in usecases():

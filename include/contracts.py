@@ -331,6 +331,22 @@ class ModelRef(Record):
     dataset: DatasetRef
 
 
+class TrialRecord(Record):
+    """One parameter set that a search tried; ``value`` of the primary metric on the validation part, when complete.
+
+    ``steps`` are what it reported on the way (validation loss, larger is better), ``begun`` in seconds since 1970.
+    """
+
+    number: int
+    state: Literal["complete", "pruned", "failed", "running"]
+    parameters: dict[str, int | float | str]
+    value: float | None = None
+    steps: dict[int, float] = {}
+    begun: float
+    seconds: float
+    reason: str = ""
+
+
 class Interval(Record):
     """A figure with its confidence interval."""
 

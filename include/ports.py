@@ -25,6 +25,7 @@ from include.contracts import (
     StreamWindow,
     TableRef,
     TableState,
+    TrialRecord,
     ViewDefinition,
     Window,
 )
@@ -256,15 +257,23 @@ class ExperimentTracker(Protocol):
         model: bytes,
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
-        documents: Mapping[str, str],
+        documents: Mapping[str, str | bytes],
         *,
         key: str = "",
         revision: str = "",
+        curve: Sequence[Mapping[str, float]] = (),
+        tags: Mapping[str, str] | None = None,
     ) -> ModelRef:
-        """Log one training run, register its model; ``documents`` maps artifact path to text.
+        """Log one training run, register its model; ``documents`` maps artifact path to text or bytes.
 
         A ``key`` that was registered before gives that version again; '' means dataset, parameters and model.
+        ``curve`` is the fit step by step; ``tags`` are of run and version.
         """
+
+    def log_search(
+        self, usecase: str, search: str, about: Mapping[str, str], trials: Sequence[TrialRecord] = ()
+    ) -> str:
+        """The id of the run of a search, made once; every trial that ended becomes a run below it, once."""
 
     def find(self, usecase: str, key: str) -> ModelRef | None:
         """The version that was registered under a training key, if any."""
@@ -276,7 +285,9 @@ class ExperimentTracker(Protocol):
 
     def document(self, model: ModelRef, path: str) -> str: ...
 
-    def add_document(self, model: ModelRef, path: str, text: str) -> None: ...
+    def content(self, model: ModelRef, path: str) -> bytes: ...
+
+    def add_document(self, model: ModelRef, path: str, text: str | bytes) -> None: ...
 
     def set_alias(self, usecase: str, alias: str, version: int) -> None: ...
 

@@ -254,6 +254,11 @@ class Settings(BaseSettings):
         return self.home / "datasets"
 
     @property
+    def training(self) -> Path:
+        """Trainings at work: ``training/<usecase>/<key>/`` until registered, ``training/<usecase>/studies/``."""
+        return self.home / "training"
+
+    @property
     def releases(self) -> Path:
         """Packaged releases: ``releases/<usecase>/<release>/``, and ``rollout.json`` per use case."""
         return self.home / "releases"

@@ -1,88 +1,186 @@
-"""One training from a dataset to a registered model: the same code in an Airflow worker and in a container.
+"""One fit, ordered as files below the state root: the same code in an Airflow worker and in a container.
 
-``python -m include.training_task train '<DatasetRef as JSON>' [--trials N] [--parameters '<JSON>'] [--run KEY]``
-prints the ModelRef as JSON on the last line of its output.
+``python -m include.training_task <use case> <key>`` does what ``<home>/training/<use case>/<key>/order.json`` says and
+leaves ``model.zip`` and ``fit.json`` beside it; it talks to no service.
 """
 
 import argparse
 import hashlib
 import json
+import platform
 import subprocess
 import sys
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.contracts import DatasetRef, ModelRef
+from include.contracts import TrialRecord
+from include.development.cost import Meter
+from include.development.order import Fit, Order, Workspace
 from include.errors import MoebiusError
 from include.settings import ROOT, Settings, default_environment, load_settings
+from include.usecase import Tuning as Policy
 from include.usecase import UseCase, load_usecase
+
+if TYPE_CHECKING:
+    from include.development.study import Study
+    from include.development.training import Parts
+    from include.development.tuning import Tuning
 
 # Threads that spin while they wait make a fit on busy cores several times slower; read when xgboost is loaded.
 FIT_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-LIBRARIES = ("numpy", "pandas", "xgboost")
+LIBRARIES = ("numpy", "pandas", "xgboost", "torch", "scikit-learn", "optuna")
+LOCK = ROOT / "constraints.txt"
 
 
-def train(
-    dataset: Mapping[str, Any], trials: int | None = None, parameters: Mapping[str, Any] | None = None, run: str = ""
-) -> ModelRef:
-    """Train on a built dataset and register the model, once: the same arguments and code find it registered.
+def training_key(spec: UseCase, order: Order) -> str:
+    """SHA-256 of everything that the model depends on, and of ``order.run``."""
+    asked = order.model_dump(mode="json", exclude={"dataset", "start"})
+    return _digest([order.dataset.name, _start_hash(order), asked, _code(spec), _versions()])
 
-    Parameters
-    ----------
-    dataset
-        a DatasetRef as JSON; its files are below the state root.
-    trials, parameters
-        as ``include.development.training.train`` takes them.
-    run
-        a further key; give another one to train again with equal arguments.
 
-    Raises
-    ------
-    DataError, TrainingError, ServiceError
-        see ``include.development.training`` and ``include.adapters.experiment_tracker``.
-    """
-    default_environment(FIT_ENVIRONMENT)
-    from include.adapters.experiment_tracker import MlflowTracker
-    from include.development import training
-    from include.development.trainers.protocol import Run
-
-    settings, reference = load_settings(), DatasetRef.model_validate(dataset)
-    spec = load_usecase(reference.usecase)
-    tracker = MlflowTracker(settings)
-    key = training_key(spec, reference, trials, parameters or {}, run)
-    if known := tracker.find(spec.name, key):
-        return known
-    result = training.train(spec, reference, parameters or {}, Run(settings.train_threads), trials)
-    return tracker.log_training(
-        spec.name,
-        reference,
-        result.model,
-        result.parameters,
-        result.metrics,
-        result.documents,
-        key=key,
-        revision=_revision(settings),
+def search_key(spec: UseCase, order: Order) -> str:
+    """SHA-256 of what a trial depends on, not of the budget: a larger one goes on with the same study."""
+    return _digest(
+        [order.dataset.name, _start_hash(order), order.parameters, order.sampler, order.run, _code(spec), _versions()]
     )
 
 
-def training_key(
-    spec: UseCase, dataset: DatasetRef, trials: int | None, parameters: Mapping[str, Any], run: str = ""
-) -> str:
-    """SHA-256 of everything that the model depends on, and of ``run``."""
-    facts = [dataset.name, trials, dict(parameters), run, _code(spec), [version(name) for name in LIBRARIES]]
+def workspace(settings: Settings, usecase: str, key: str) -> Workspace:
+    """Where the training ``key`` is done."""
+    return Workspace(settings.training / usecase / key)
+
+
+def fit(settings: Settings, usecase: str, key: str) -> Fit:
+    """Search to the end of the budget, and fit; once: a repeated call finds the model, a killed one goes on.
+
+    Raises
+    ------
+    NotFoundError
+        nothing was ordered under ``key``, or a file of the dataset is gone.
+    DataError, TrainingError
+        see ``include.development.training``.
+    """
+    default_environment(FIT_ENVIRONMENT)
+    from include.development import training
+    from include.development.trainers.protocol import Run
+
+    spec, place, meter = load_usecase(usecase), workspace(settings, usecase, key), Meter()
+    if place.fitted():
+        return place.fit()[1]
+    order = place.order()
+    with meter.stage("read"):
+        start = training.start_of(spec, place.start())
+        parts = training.read(spec, order.dataset, start)
+    run = Run(settings.train_threads, place.checkpoint, start.fitted if start else None)
+    with meter.stage("search"):
+        tuning = _searched(settings, spec, order, parts, run)
+    with meter.stage("fit"):
+        model = training.fit(spec, order.dataset, parts, tuning.parameters, run)
+    place.write_fit(
+        content := model.to_bytes(),
+        Fit(
+            artifact_hash=hashlib.sha256(content).hexdigest(),
+            parameters=tuning.parameters,
+            threads=run.threads,
+            tuning=tuning,
+            curve=[dict(step) for step in getattr(model.fitted, "curve", ())],
+            cost=meter.stages,
+            environment=environment(settings),
+        ),
+    )
+    return place.fit()[1]
+
+
+def search(settings: Settings, usecase: str, key: str, told: Callable[[TrialRecord], None]) -> None:
+    """One worker of the search of an order: trials of the shared study until its budget is used up."""
+    default_environment(FIT_ENVIRONMENT)
+    from include.development import training
+    from include.development.trainers.protocol import Run
+
+    spec, place = load_usecase(usecase), workspace(settings, usecase, key)
+    order = place.order()
+    start = training.start_of(spec, place.start())
+    parts = training.read(spec, order.dataset, start)
+    _work(settings, spec, order, parts, Run(settings.train_threads, None, start.fitted if start else None), told)
+
+
+def study_of(settings: Settings, spec: UseCase, order: Order) -> "Study":
+    """The study that the trials of an order are kept in."""
+    from include.development.trainers.registry import trainer
+    from include.development.training import parameters_of
+    from include.development.tuning import open_study
+
+    home = settings.training / spec.name / "studies" / search_key(spec, order)[:16]
+    algorithm = trainer(spec.trainer.name, spec.name)
+    return open_study(home, algorithm, policy(spec, order), parameters_of(spec, order.parameters), spec.metrics.primary)
+
+
+def policy(spec: UseCase, order: Order) -> Policy:
+    """How the order searches: the spec's way, with its budget."""
+    said = {"trials": order.trials, "minutes": order.minutes, "sampler": order.sampler}
+    return spec.trainer.tuning.model_copy(update=said)
+
+
+def _work(
+    settings: Settings, spec: UseCase, order: Order, parts: "Parts", run: Any, told: Callable[[TrialRecord], None]
+) -> "Study":
+    from include.development.trainers.registry import trainer
+    from include.development.tuning import work
+
+    study, algorithm = study_of(settings, spec, order), trainer(spec.trainer.name, spec.name)
+    work(study, algorithm, parts, policy(spec, order), spec.metrics.primary, run, told)
+    return study
+
+
+def _searched(settings: Settings, spec: UseCase, order: Order, parts: "Parts", run: Any) -> "Tuning":
+    from include.development.training import parameters_of
+    from include.development.tuning import Tuning, outcome
+
+    start = parameters_of(spec, order.parameters)
+    if not order.trials:
+        return Tuning(metric=spec.metrics.primary, parameters=start)
+    study = _work(settings, spec, order, parts, run, lambda _: None)
+    found = outcome(study, parts, policy(spec, order), spec.metrics.primary, start)
+    study.tidy()
+    return found
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What the fit ran on: code revision, hash of the lock file, Python, machine, and the libraries that fit."""
+    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else "unknown"
+    facts = {"revision": _revision(settings), "lock": lock, "python": platform.python_version()}
+    return {**facts, "machine": platform.machine(), **dict(zip(LIBRARIES, _versions(), strict=True))}
+
+
+def _start_hash(order: Order) -> str:
+    return order.start.artifact_hash if order.start else ""
+
+
+def _digest(facts: list[Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _versions() -> list[str]:
+    return [_version(name) for name in LIBRARIES]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _code(spec: UseCase) -> str:
     """SHA-256 of the sources that decide what the model is."""
     include = Path(__file__).resolve().parent
-    files = [*(include / "development").rglob("*.py"), include / "evaluation" / "metrics.py"]
+    files = [*(include / "development").rglob("*.py"), include / "evaluation" / "metrics.py", include / "encoding.py"]
     files += [p for p in spec.directory.iterdir() if p.suffix in (".py", ".yaml")]
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(str(path.relative_to(include)).encode() + b"\0" + path.read_bytes())
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -100,19 +198,15 @@ def _revision(settings: Settings) -> str:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m include.training_task", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("train", help="train on a dataset and register the model")
-    command.add_argument("dataset", type=json.loads, help="a DatasetRef as JSON")
-    command.add_argument("--trials", type=int, help="parameter sets to try (default: what the spec says)")
-    command.add_argument("--parameters", type=json.loads, default={}, help="overlay of the trainer's parameters, JSON")
-    command.add_argument("--run", default="", help="another key trains again with equal arguments")
+    parser.add_argument("usecase", help="name of the use case")
+    parser.add_argument("key", help="the order: a directory below <home>/training/<use case>")
     given = parser.parse_args(arguments)
     try:
-        model = train(given.dataset, given.trials, given.parameters, given.run)
+        done = fit(load_settings(), given.usecase, given.key)
     except MoebiusError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(model.json_dict()))
+    print(json.dumps({"key": given.key, "artifact_hash": done.artifact_hash}))
     return 0
 
 

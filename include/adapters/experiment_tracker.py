@@ -2,21 +2,25 @@
 
 import hashlib
 import json
+import math
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from include.contracts import DatasetRef, ModelRef
+from include.contracts import DatasetRef, ModelRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings, default_environment
 
 MODEL_FILE = "model/model.zip"
 DATASET_FILE = "dataset.json"
 KEY_TAG, HASH_TAG = "training_key", "artifact_hash"
+SEARCH_TAG, TRIAL_TAG, PARENT_TAG = "search", "trial", "mlflow.parentRunId"
+TRIAL_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+BATCH = 500  # metrics of one request; the server takes 1,000
 # MLflow's own defaults (7 retries of 120 s) hide a dead server for many minutes.
 CLIENT_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -53,28 +57,48 @@ class MlflowTracker:
         model: bytes,
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
-        documents: Mapping[str, str],
+        documents: Mapping[str, str | bytes],
         *,
         key: str = "",
         revision: str = "",
+        curve: Sequence[Mapping[str, float]] = (),
+        tags: Mapping[str, str] | None = None,
     ) -> ModelRef:
         """Log one run and register its model, once per ``key``: the same key again gives the same version.
 
         Without a key, dataset, parameters and model together are the key. A run that was cut short is completed.
+        ``curve`` is the fit step by step (``step``, ``train``, ``validation``); ``tags`` are of run and version, to
+        search by.
         """
         fingerprint = hashlib.sha256(model).hexdigest()
         key = key or _default_key(dataset, parameters, fingerprint)
         if known := self.find(usecase, key):
             return known
         files = {MODEL_FILE: model, DATASET_FILE: json.dumps(dataset.json_dict(), indent=1).encode()}
-        files |= {path: text.encode() for path, text in documents.items()}
-        tags = {KEY_TAG: key, HASH_TAG: fingerprint, "dataset": dataset.name, "revision": revision or "unknown"}
+        files |= {path: _bytes(content) for path, content in documents.items()}
+        own = {KEY_TAG: key, HASH_TAG: fingerprint, "dataset": dataset.name, "revision": revision or "unknown"}
+        tags = {**(tags or {}), **own}
         with self._asking(f"log a training of {usecase}"):
-            run_id = self._run(usecase, key, tags)
+            run_id = self._run(usecase, KEY_TAG, key, tags, name=dataset.name)
             self._log_figures(run_id, parameters, metrics)
+            self._log_steps(run_id, curve)
+            self._log_dataset(run_id, dataset)
             self._log_files(run_id, files)
             self._client.set_terminated(run_id)
             return self._register(usecase, run_id, tags)
+
+    def log_search(
+        self, usecase: str, search: str, about: Mapping[str, str], trials: Sequence[TrialRecord] = ()
+    ) -> str:
+        """The id of the run of a search, made once; every trial that ended becomes a run below it, once."""
+        with self._asking(f"log search {search[:12]} of {usecase}"):
+            tags = {SEARCH_TAG: search, **about}
+            parent = self._run(usecase, SEARCH_TAG, search, tags, name=f"search {about.get('dataset', search[:12])}")
+            known = self._logged_trials(usecase, parent) if trials else {}
+            for trial in trials:
+                if trial.state != "running" and known.get(str(trial.number)) not in TRIAL_STATUS.values():
+                    self._log_trial(usecase, parent, trial)
+        return parent
 
     def find(self, usecase: str, key: str) -> ModelRef | None:
         """The version that was registered under this training key, if any."""
@@ -106,12 +130,15 @@ class MlflowTracker:
         return content
 
     def document(self, model: ModelRef, path: str) -> str:
-        with self._asking(f"read {path} of {model.uri}"):
-            return self._read(model.run_id, path).decode()
+        return self.content(model, path).decode()
 
-    def add_document(self, model: ModelRef, path: str, text: str) -> None:
+    def content(self, model: ModelRef, path: str) -> bytes:
+        with self._asking(f"read {path} of {model.uri}"):
+            return self._read(model.run_id, path)
+
+    def add_document(self, model: ModelRef, path: str, text: str | bytes) -> None:
         with self._asking(f"write {path} of {model.uri}"):
-            self._log_files(model.run_id, {path: text.encode()})
+            self._log_files(model.run_id, {path: _bytes(text)})
 
     def set_alias(self, usecase: str, alias: str, version: int) -> None:
         with self._asking(f"set alias {alias} of {usecase} to version {version}"):
@@ -146,12 +173,12 @@ class MlflowTracker:
         return sorted(found)
 
     # -- parts of log_training
-    def _run(self, usecase: str, key: str, tags: Mapping[str, str]) -> str:
-        """The run of this key: the one that was cut short before it was registered, or a new one."""
+    def _run(self, usecase: str, tag: str, key: str, tags: Mapping[str, str], name: str) -> str:
+        """The run of this key: the one that was cut short before it was finished, or a new one."""
         experiment = self._experiment(usecase)
-        if begun := self._client.search_runs([experiment], f"tags.{KEY_TAG} = '{key}'", max_results=1):
+        if begun := self._client.search_runs([experiment], f"tags.{tag} = '{key}'", max_results=1):
             return begun[0].info.run_id
-        return self._client.create_run(experiment, tags=dict(tags), run_name=tags["dataset"]).info.run_id
+        return self._client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id
 
     def _experiment(self, usecase: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -173,6 +200,62 @@ class MlflowTracker:
             params=[Param(name, str(value)) for name, value in parameters.items()],
         )
 
+    def _log_steps(self, run_id: str, curve: Sequence[Mapping[str, float]]) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = [
+            Metric(f"{part}_loss", float(entry[part]), now, int(entry["step"]))
+            for entry in curve
+            for part in ("train", "validation")
+            if math.isfinite(entry.get(part, math.nan))
+        ]
+        for at in range(0, len(points), BATCH):
+            self._client.log_batch(run_id, metrics=points[at : at + BATCH])
+
+    def _log_dataset(self, run_id: str, dataset: DatasetRef) -> None:
+        """The parts as MLflow's dataset inputs; the manifest itself is the artifact ``dataset.json``."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        for context in ("train", "validation", "test"):
+            part = getattr(dataset, context)
+            profile = {"rows": part.rows, "periods": part.periods, "content_hash": part.content_hash}
+            one = Dataset(
+                name=f"{dataset.name}.{context}",
+                digest=part.content_hash[:36],
+                source_type="local",
+                source=json.dumps({"uri": part.path}),
+                profile=json.dumps(profile),
+            )
+            self._client.log_inputs(run_id, [DatasetInput(one, [InputTag("mlflow.data.context", context)])])
+
+    # -- parts of log_search
+    def _logged_trials(self, usecase: str, parent: str) -> dict[str, str]:
+        """Number of each trial below ``parent`` to the status of its run."""
+        found: dict[str, str] = {}
+        page = None
+        while page != "":
+            query = f"tags.`mlflow.parentRunId` = '{parent}'"
+            runs = self._client.search_runs([self._experiment(usecase)], query, page_token=page)
+            found |= {run.data.tags[TRIAL_TAG]: run.info.status for run in runs if TRIAL_TAG in run.data.tags}
+            page = runs.token or ""
+        return found
+
+    def _log_trial(self, usecase: str, parent: str, trial: TrialRecord) -> None:
+        from mlflow.entities import Metric
+
+        begun = int(trial.begun * 1000)
+        ended = begun + int(trial.seconds * 1000)
+        tags = {PARENT_TAG: parent, TRIAL_TAG: str(trial.number), "state": trial.state, "reason": trial.reason[:500]}
+        key, name = f"{parent}/{trial.number}", f"trial {trial.number}"
+        run_id = self._run(usecase, "trial_key", key, {**tags, "trial_key": key}, name)
+        value = {} if trial.value is None else {"value": trial.value}
+        self._log_figures(run_id, trial.parameters, {**value, "seconds": trial.seconds})
+        steps = [Metric("reported", figure, begun, step) for step, figure in trial.steps.items()]
+        self._client.log_batch(run_id, metrics=steps)
+        self._client.set_terminated(run_id, status=TRIAL_STATUS[trial.state], end_time=ended)
+
+    # -- files
     def _log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as directory:
             for path, content in files.items():
@@ -217,6 +300,10 @@ class MlflowTracker:
             ) from error
         except RequestException as error:
             raise ServiceError(f"MLflow at {client.tracking_uri} could not {what}: {error}; see make status") from error
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def _default_key(dataset: DatasetRef, parameters: Mapping[str, Any], fingerprint: str) -> str:

@@ -25,9 +25,13 @@ class Encoder:
     features: tuple[dict[str, Any], ...]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, features: Sequence[Feature]) -> Self:
-        """Learn the categories and words of ``frame`` (the training part only)."""
-        return cls(tuple(_entry(frame, feature) for feature in features))
+    def fit(cls, frame: pd.DataFrame, features: Sequence[Feature], after: Self | None = None) -> Self:
+        """Learn the categories and words of ``frame`` (the training part only).
+
+        Those that ``after`` knows come first, in its order: a model that goes on from its weights reads the same codes.
+        """
+        known = {entry["name"]: entry for entry in after.features} if after else {}
+        return cls(tuple(_entry(frame, feature, known.get(feature.name, {})) for feature in features))
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
@@ -68,17 +72,23 @@ def _raw(frame: pd.DataFrame, entry: dict[str, Any]) -> np.ndarray:
     return numbers.to_numpy()
 
 
-def _entry(frame: pd.DataFrame, feature: Feature) -> dict[str, Any]:
+def _entry(frame: pd.DataFrame, feature: Feature, known: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": feature.name, "kind": feature.kind, "origin": feature.origin, "categories": None}
     if feature.tensor:
         entry |= {"tensor": feature.tensor, "shape": list(feature.shape)}
     if feature.kind == "categorical":
-        entry["categories"] = sorted(as_text(frame[feature.name]).dropna().unique())
+        found = sorted(as_text(frame[feature.name]).dropna().unique())
+        entry["categories"] = _after(known.get("categories") or [], found)
     if feature.kind == "text":
         counted = Counter(word for text in as_text(frame[feature.name]).dropna() for word in words(text))
         ranked = sorted(counted, key=lambda word: (-counted[word], word))
-        entry |= {"vocabulary": ranked[:WORDS], "length": feature.length}
+        vocabulary = _after(known.get("vocabulary", []), ranked)[:WORDS]
+        entry |= {"vocabulary": vocabulary, "length": feature.length}
     return entry
+
+
+def _after(known: list[str], found: list[str]) -> list[str]:
+    return list(dict.fromkeys([*known, *found]))
 
 
 def _input(entry: dict[str, Any]) -> Input:

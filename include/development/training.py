@@ -12,13 +12,14 @@ from include.contracts import DatasetRef
 from include.development.baseline import Baseline, fit_baseline
 from include.development.encoding import Encoder
 from include.development.explanation import importance
+from include.development.imbalance import balanced
 from include.development.model_card import CardFacts, model_card
 from include.development.parts import read_part
 from include.development.slices import slice_metrics
-from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Trainer, merged
+from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
-from include.development.tuning import Tuning, tune
+from include.development.tuning import Tuning
 from include.errors import TrainingError
 from include.evaluation.answers import truth
 from include.evaluation.metrics import kind_of, score
@@ -27,13 +28,13 @@ from include.usecase import UseCase
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``documents`` map path to text."""
+    """``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``documents`` by file name."""
 
     model: bytes
     artifact_hash: str
     parameters: dict[str, int | float | str]
     metrics: dict[str, float]
-    documents: dict[str, str]
+    documents: dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,13 @@ class Parts:
     problem: Problem
 
 
-def train(
-    spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run, trials: int | None = None
-) -> TrainingResult:
-    """Tune (``trials`` > 0), fit, judge and document one model; the same arguments give the same bytes.
+def train(spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run) -> TrainingResult:
+    """Fit, judge and document one model without a search; the same arguments give the same bytes.
 
     Parameters
     ----------
     parameters
         overlay of ``trainer.parameters`` of the spec.
-    trials
-        parameter sets to try; None: what the spec says.
 
     Raises
     ------
@@ -67,21 +64,56 @@ def train(
         a part's content is not what the dataset says.
     """
     parts = read(spec, dataset)
-    algorithm = trainer(spec.trainer.name, spec.name)
-    tuning = _tuned(spec, algorithm, parts, parameters, run, trials)
-    model = fit(spec, dataset, parts, tuning.parameters, run)
-    return _result(spec, dataset, model, parts, tuning)
+    chosen = parameters_of(spec, parameters)
+    model = fit(spec, dataset, parts, chosen, run)
+    return result(spec, dataset, model, parts, Tuning(metric=spec.metrics.primary, parameters=chosen))
 
 
-def read(spec: UseCase, dataset: DatasetRef) -> Parts:
-    """The dataset's parts, checked, encoded for training."""
+def parameters_of(spec: UseCase, overlay: Parameters) -> dict[str, int | float | str]:
+    """All parameters of a fit: the trainer's own, over them the spec's, over them ``overlay``."""
+    return merged(trainer(spec.trainer.name, spec.name), spec.trainer.parameters, overlay)
+
+
+def start_of(spec: UseCase, content: bytes | None) -> TrainedModel | None:
+    """The model to go on from, in ``content``; None from scratch.
+
+    Raises
+    ------
+    TrainingError
+        it is of another trainer, or reads other features: its weights mean nothing here.
+    """
+    if content is None:
+        return None
+    model = TrainedModel.from_bytes(content)
+    same = [e["name"] for e in model.encoder.features] == spec.feature_names and model.task == spec.task
+    if model.trainer != trainer(spec.trainer.name, spec.name).name or not same:
+        raise TrainingError(
+            f"{spec.name}: the champion is a {model.trainer} for {model.task} on {len(model.encoder.names)} features, "
+            f"the spec says {spec.trainer.name} for {spec.task} on {len(spec.feature_names)}: nothing of it fits; "
+            "train with start_from: scratch"
+        )
+    return model
+
+
+def read(spec: UseCase, dataset: DatasetRef, start: TrainedModel | None = None) -> Parts:
+    """The dataset's parts, checked, encoded for training; codes keep the meaning they have for ``start``."""
+    frames = frames_of(spec, dataset)
+    encoder = Encoder.fit(frames["train"], spec.features, after=start.encoder if start else None)
+    return parts_of(spec, frames, encoder)
+
+
+def frames_of(spec: UseCase, dataset: DatasetRef) -> dict[str, pd.DataFrame]:
+    """The rows of each part, checked."""
     if dataset.usecase != spec.name:
         raise TrainingError(f"dataset {dataset.name} is of {dataset.usecase!r}, the use case is {spec.name!r}")
     refs = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    frames = {part: read_part(ref) for part, ref in refs.items()}
-    encoder = Encoder.fit(frames["train"], spec.features)
-    labels = {part: _labels(spec, frame) for part, frame in frames.items()}
-    matrices = {p: Matrix(encoder.transform(frames[p]), labels[p]) for p in ("train", "validation")}
+    return {part: read_part(ref) for part, ref in refs.items()}
+
+
+def parts_of(spec: UseCase, frames: Mapping[str, pd.DataFrame], encoder: Encoder) -> Parts:
+    """The parts as ``encoder`` encodes them, the training part balanced as the spec wants it."""
+    matrices = {p: Matrix(encoder.transform(frames[p]), _labels(spec, frames[p])) for p in ("train", "validation")}
+    matrices["train"] = balanced(spec, matrices["train"])
     problem = Problem(spec.task, encoder.inputs, _classes(spec))
     return Parts(frames, {p: truth(spec, frame) for p, frame in frames.items()}, encoder, matrices, problem)
 
@@ -103,24 +135,22 @@ def _labels(spec: UseCase, frame: pd.DataFrame) -> np.ndarray | None:
     return frame[spec.event.label].to_numpy() if spec.event.label else None
 
 
-def _tuned(
-    spec: UseCase, algorithm: Trainer, parts: Parts, parameters: Parameters, run: Run, trials: int | None
-) -> Tuning:
-    start = merged(algorithm, spec.trainer.parameters, parameters)
-    budget = spec.trainer.tuning.trials if trials is None else trials
-    return tune(algorithm, parts, start=start, metric=spec.metrics.primary, trials=budget, run=run)
+def judge(spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning) -> TrainingResult:
+    """Judge and document a fitted model that is in ``content``; errors as ``train`` says."""
+    model = TrainedModel.from_bytes(content)
+    return result(spec, dataset, model, parts_of(spec, frames_of(spec, dataset), model.encoder), tuning)
 
 
-def _result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, tuning: Tuning) -> TrainingResult:
+def result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, tuning: Tuning) -> TrainingResult:
+    """Judge and document a fitted model; raises TrainingError when its predictions say nothing."""
     scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
-    baseline = fit_baseline(spec, parts.problem, parts.matrices["train"])
-    metrics = _metrics(spec, parts, scores, baseline)
+    metrics = _metrics(spec, parts, scores, fit_baseline(spec, parts.problem, parts.matrices["train"]))
     content = model.to_bytes()
     slices = spec.comparison.slices
     facts = CardFacts(
         artifact_hash=artifact_hash(content),
         model=model.fitted.describe(),
-        parameters=dict(tuning.parameters),
+        parameters=tuning.parameters,
         tuning=tuning.describe(),
         metrics=metrics,
         positives={part: _positives(spec, y) for part, y in parts.truth.items()},
@@ -134,17 +164,17 @@ def _result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Part
         ),
         importance=importance(model, parts.frames["validation"]),
     )
-    documents = _documents(model, facts) | {"model_card.md": model_card(spec, dataset, facts)}
-    return TrainingResult(content, facts.artifact_hash, dict(tuning.parameters), metrics, documents)
+    documents = _documents(model, facts) | {"model_card.md": model_card(spec, dataset, facts).encode()}
+    return TrainingResult(content, facts.artifact_hash, tuning.parameters, metrics, documents)
 
 
 def _positives(spec: UseCase, y: np.ndarray) -> float:
     return float(y.mean()) if spec.task == "binary" else float("nan")
 
 
-def _documents(model: TrainedModel, facts: CardFacts) -> dict[str, str]:
+def _documents(model: TrainedModel, facts: CardFacts) -> dict[str, bytes]:
     documents = {"importance": facts.importance, "slices": facts.slices, "encoding": model.encoding()}
-    return {f"{name}.json": json.dumps(content, indent=1) for name, content in documents.items()}
+    return {f"{name}.json": json.dumps(content, indent=1).encode() for name, content in documents.items()}
 
 
 def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:

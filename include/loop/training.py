@@ -1,14 +1,21 @@
 """From published months to a registered candidate."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from include.contracts import DatasetRef, ModelRef
+from include import training_task
+from include.contracts import DatasetRef, ModelRef, TrialRecord
 from include.development import datasets
-from include.errors import DataError, TrainingError
+from include.development.order import Fit, Order, Workspace
+from include.errors import DataError
 from include.loop.champion import champion_model
 from include.services import Services
 from include.usecase import UseCase
+
+WINDOW = ("train_from", "train_to", "test_period")
+LOG_EVERY = 5.0  # seconds: a trial may take less time than telling of it
 
 
 def dataset_for(
@@ -47,15 +54,136 @@ def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
     return [champion.dataset] if champion else []
 
 
-def registered(results: Sequence[object]) -> ModelRef:
-    """The one model that the chosen runtime registered; a container's answer is the last line that it printed.
+def order(spec: UseCase, services: Services, wanted: Mapping[str, Any]) -> str:
+    """Build the dataset and write down what is to be trained; the key under which it lies.
+
+    ``wanted`` are the fields of the form and of the retrain plan: the window, ``trials``, ``minutes``, ``sampler``,
+    ``start_from``; what is missing or None is as the spec says.
+    """
+    tuning, given = spec.trainer.tuning, {k: v for k, v in wanted.items() if v is not None}
+    start = champion_model(spec, services) if _from_champion(spec, given) else None
+    asked = Order(
+        dataset=dataset_for(spec, services, **{k: given.get(k) for k in WINDOW}),
+        trials=given.get("trials", tuning.trials),
+        minutes=given.get("minutes", tuning.minutes),
+        sampler=given.get("sampler", tuning.sampler),
+        start=start,
+    )
+    return place(spec, services, asked)
+
+
+def _from_champion(spec: UseCase, given: Mapping[str, Any]) -> bool:
+    return given.get("start_from", spec.trainer.start_from) == "champion"
+
+
+def place(spec: UseCase, services: Services, asked: Order) -> str:
+    """Write an order down where every worker and a container find it; its key."""
+    key = training_task.training_key(spec, asked)
+    workspace = training_task.workspace(services.settings, spec.name, key)
+    workspace.write_order(asked, services.tracker.load(asked.start) if asked.start else None)
+    if asked.trials:
+        services.tracker.log_search(spec.name, *_search(spec, asked))
+    return key
+
+
+def ways(spec: UseCase, services: Services, key: str, runtime: str) -> list[str]:
+    """The tasks that an order needs before its registration; none when its model is registered already."""
+    if services.tracker.find(spec.name, key):
+        return ["register_candidate"]
+    asked = _workspace(spec, services, key).order()
+    return ["search", "train_local"] if runtime == "local" and asked.trials else [f"train_{runtime}"]
+
+
+def search(spec: UseCase, services: Services, key: str) -> None:
+    """One worker of the search; what it tried is in the experiment tracker some seconds later."""
+    asked = _workspace(spec, services, key).order()
+    waiting: list[TrialRecord] = []
+    tell = _teller(lambda trials: services.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting)
+    training_task.search(services.settings, spec.name, key, tell)
+    if waiting:
+        services.tracker.log_search(spec.name, *_search(spec, asked), waiting)
+
+
+def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord]) -> Callable[[TrialRecord], None]:
+    last = time.monotonic()
+
+    def tell(trial: TrialRecord) -> None:
+        nonlocal last
+        waiting.append(trial)
+        if time.monotonic() - last > LOG_EVERY:
+            log(waiting)
+            waiting.clear()
+            last = time.monotonic()
+
+    return tell
+
+
+def register(spec: UseCase, services: Services, key: str) -> ModelRef:
+    """Judge, document and register what was fitted under ``key``; the same key gives the same version.
 
     Raises
     ------
+    NotFoundError
+        nothing was fitted under ``key``.
     TrainingError
-        no runtime registered one.
+        the model says nothing, or fails a behaviour test.
     """
-    for result in results:
-        if result:
-            return ModelRef.model_validate(json.loads(result) if isinstance(result, str) else result)
-    raise TrainingError("no runtime registered a model; see the log of train_local or train_docker")
+    workspace = _workspace(spec, services, key)
+    model = services.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
+    workspace.delete()
+    return model
+
+
+def _registered(spec: UseCase, services: Services, key: str, workspace: Workspace) -> ModelRef:
+    from include.development import training
+    from include.development.cost import Meter, figures
+
+    asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
+    with meter.stage("documentation"):
+        result = training.judge(spec, asked.dataset, content, fit.tuning)
+    cost = {**fit.cost, **meter.stages}
+    trials = training_task.study_of(services.settings, spec, asked).records() if asked.trials else []
+    if trials:
+        services.tracker.log_search(spec.name, *_search(spec, asked), trials)
+    facts: dict[str, str | bytes] = {
+        "order.json": asked.model_dump_json(indent=1),
+        "fit.json": fit.model_copy(update={"cost": cost}).model_dump_json(indent=1),
+        "trials.json": json.dumps([trial.json_dict() for trial in trials], indent=1),
+        "constraints.txt": training_task.LOCK.read_bytes(),
+    }
+    return services.tracker.log_training(
+        spec.name,
+        asked.dataset,
+        content,
+        _parameters(spec, asked, fit),
+        {**result.metrics, **figures(cost)},
+        {**result.documents, **facts},
+        key=key,
+        revision=fit.environment["revision"],
+        curve=fit.curve,
+        tags=_tags(spec, asked, fit),
+    )
+
+
+def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
+    """The trainer's parameters, and what else decides the model."""
+    split = {f"split.{name}": value for name, value in spec.split.model_dump().items() if value is not None}
+    start = f"{spec.name}/{asked.start.version}" if asked.start else "scratch"
+    return {**fit.parameters, "threads": fit.threads, "start_from": start, "imbalance": spec.trainer.imbalance, **split}
+
+
+def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
+    about = {"trainer": spec.trainer.name, "task": spec.task, "test_period": asked.dataset.test.periods[-1]}
+    if asked.trials:
+        about |= {"search": training_task.search_key(spec, asked), "search_paid": str(fit.tuning.paid).lower()}
+    return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}
+
+
+def _search(spec: UseCase, asked: Order) -> tuple[str, dict[str, str]]:
+    """The search's key, and the tags of its run."""
+    about = {"dataset": asked.dataset.name, "sampler": asked.sampler, "trainer": spec.trainer.name}
+    return training_task.search_key(spec, asked), {**about, "metric": spec.metrics.primary, "trials": str(asked.trials)}
+
+
+def _workspace(spec: UseCase, services: Services, key: str) -> Workspace:
+    return training_task.workspace(services.settings, spec.name, key)

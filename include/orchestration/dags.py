@@ -48,8 +48,8 @@ def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str 
     )
 
 
-def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``@task`` whose deliberate errors are told apart: only a retryable MoebiusError is retried."""
+def step(decorator: Any = task, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``@task``, or ``task.branch``, whose deliberate errors are told apart: only a retryable one is retried."""
 
     def decorate(body: Callable[..., Any]) -> Any:
         @functools.wraps(body)
@@ -61,7 +61,7 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                     raise
                 raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
-        return task(**options)(guarded)
+        return decorator(**options)(guarded)
 
     return decorate
 
@@ -146,6 +146,17 @@ def text_param(default: str | None, title: str, description: str, pattern: str |
     if pattern:
         schema["pattern"] = pattern
     return Param(default, **schema)
+
+
+def number(default: float | None, title: str, description: str, least: int | None = None) -> Param:
+    """A whole number from ``least`` on, or without ``least`` any number above 0, or none."""
+    if least is not None:
+        return Param(default, type="integer", minimum=least, title=title, description=description)
+    return Param(default, type=["null", "number"], exclusiveMinimum=0, title=title, description=description)
+
+
+def choice(default: str, allowed: list[str], title: str, description: str) -> Param:
+    return Param(default, enum=allowed, title=title, description=description)
 
 
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"

@@ -64,8 +64,10 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
     },
     "training": {
         "build_dataset": (_training, _just("dataset")),
-        "train_local": (_just("dataset"), _just("model")),
-        "train_docker": (_just("dataset"), _just("model")),
+        "search": (_just("dataset"), _just()),
+        "train_local": (_just("dataset"), _just()),
+        "train_docker": (_just("dataset"), _just()),
+        "register_candidate": (_just("dataset"), _just("model")),
     },
     "retrain_evaluation": {"compare": (_just("model", "dataset"), _just("verdicts"))},
     "deployment": {"package": (_just("model"), _just("release"))},
@@ -83,7 +85,7 @@ class FlowExtractor(BaseExtractor):
 
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
-        return ["_PythonDecoratedOperator", "DockerOperator"]
+        return ["_PythonDecoratedOperator", "_BranchPythonDecoratedOperator", "DockerOperator"]
 
     def _execute_extraction(self) -> OperatorLineage | None:
         usecase, _, family = self.operator.dag_id.partition(".")

@@ -9,6 +9,7 @@ import pytest
 
 from include.contracts import DatasetRef
 from include.development.parts import read_part
+from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel, artifact_hash, load
 from include.development.training import TrainingResult, train
 from include.errors import TrainingError
@@ -24,7 +25,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
 
 @pytest.fixture(scope="module")
 def result(dataset: DatasetRef) -> TrainingResult:
-    return train(flight_spec(), dataset, QUICK, threads=1)
+    return train(flight_spec(), dataset, QUICK, Run(1))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_rows(dataset: DatasetRef) -> pd.DataFrame:
 
 
 def test_equal_arguments_give_equal_results(dataset: DatasetRef, result: TrainingResult) -> None:
-    assert train(flight_spec(), dataset, QUICK, threads=2) == result
+    assert train(flight_spec(), dataset, QUICK, Run(2)) == result
     assert result.artifact_hash == artifact_hash(result.model)
 
 
@@ -79,19 +80,11 @@ def test_the_documents(result: TrainingResult, dataset: DatasetRef, model: Train
 
 
 def test_the_card_says_what_it_must(result: TrainingResult, dataset: DatasetRef) -> None:
-    card = result.documents["model_card.md"]
+    card = result.documents["model_card.md"].decode()
     for said in (result.artifact_hash, dataset.train.content_hash, *dataset.snapshots.values(), dataset.name):
         assert said in card
     assert "No search (0 trials)" in card
     assert "| roc_auc |" in card
-
-
-def test_tuning_never_ends_below_its_start(dataset: DatasetRef) -> None:
-    tuned = train(flight_spec(), dataset, QUICK, threads=2, trials=4)
-    assert "4 trials (TPE) on the validation part" in tuned.documents["model_card.md"]
-    assert tuned.parameters["n_estimators"] == 15
-    start = train(flight_spec(), dataset, QUICK, threads=2).metrics["validation_roc_auc"]
-    assert tuned.metrics["validation_roc_auc"] >= start
 
 
 @pytest.mark.parametrize(
@@ -106,17 +99,12 @@ def test_tuning_never_ends_below_its_start(dataset: DatasetRef) -> None:
 )
 def test_unusable_parameters_are_named(dataset: DatasetRef, parameters: dict, complaint: str) -> None:
     with pytest.raises(TrainingError, match=complaint):
-        train(flight_spec(), dataset, parameters, threads=1)
-
-
-def test_a_negative_budget_is_refused(dataset: DatasetRef) -> None:
-    with pytest.raises(TrainingError, match="trials = -1"):
-        train(flight_spec(), dataset, QUICK, threads=1, trials=-1)
+        train(flight_spec(), dataset, parameters, Run(1))
 
 
 def test_a_dataset_of_another_use_case_is_refused(dataset: DatasetRef) -> None:
     with pytest.raises(TrainingError, match="is of 'other', the use case is 'flight_delay'"):
-        train(flight_spec(), dataset.model_copy(update={"usecase": "other"}), QUICK, threads=1)
+        train(flight_spec(), dataset.model_copy(update={"usecase": "other"}), QUICK, Run(1))
 
 
 def test_what_is_no_model_is_refused(model: TrainedModel, tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""The tasks that run in a container of our own image: the same code, without network, on the mounted state."""
+
+import os
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from docker.types import Mount
+
+from include.settings import Settings
+from include.usecase import UseCase
+
+
+def fit_in_container(task_id: str, spec: UseCase, settings: Settings, key: str) -> DockerOperator:
+    """``include.training_task`` on the order ``key`` (a template), in the image of ``docker/training``."""
+    datasets, training = str(settings.datasets), str(settings.training)
+    return DockerOperator(
+        task_id=task_id,
+        image=settings.image,
+        docker_url=settings.docker_url,
+        command=[spec.name, key],
+        environment={
+            "MOEBIUS_HOME": str(settings.home),
+            "MOEBIUS_ENVIRONMENT": settings.environment,
+            "MOEBIUS_TRAIN_THREADS": str(settings.train_threads),
+        },
+        mounts=[Mount(datasets, datasets, type="bind", read_only=True), Mount(training, training, type="bind")],
+        user=f"{os.getuid()}:{os.getgid()}",
+        network_mode="none",
+        mount_tmp_dir=False,
+        auto_remove="success",
+    )
