@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
-from include.contracts import DatasetRef, PartRef
+from include.contracts import DatasetRef, PartRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings
 from tests.integration.ml_fixtures import free_port, mlflow  # noqa: F401
@@ -73,6 +73,46 @@ def test_a_run_that_was_cut_short_is_completed(tracker: MlflowTracker, monkeypat
     runs = tracker._client.search_runs([tracker._experiment("cut")])
     assert [run.info.run_id for run in runs] == [model.run_id]
     assert tracker.load(model) == b"cut"
+
+
+def test_the_fit_step_by_step_the_dataset_and_tags(tracker: MlflowTracker) -> None:
+    curve = [{"step": n, "train": 1 / n, "validation": float("nan") if n == 1 else 2 / n} for n in range(1, 1500)]
+    model = log(tracker, b"curved", "curved", curve=curve, tags={"trainer": "xgboost"})
+    client = tracker._client
+    history = client.get_metric_history(model.run_id, "train_loss")
+    assert [(m.step, m.value) for m in history][:2] == [(1, 1.0), (2, 0.5)]
+    assert len(client.get_metric_history(model.run_id, "validation_loss")) == 1498
+    inputs = client.get_run(model.run_id).inputs.dataset_inputs
+    assert {(i.dataset.name, i.tags[0].value) for i in inputs} == {
+        (f"2013-01-abc.{part}", part) for part in ("train", "validation", "test")
+    }
+    found = client.search_runs([tracker._experiment("curved")], "tags.trainer = 'xgboost'")
+    assert [run.info.run_id for run in found] == [model.run_id]
+
+
+def test_trials_are_runs_below_their_search_and_logged_once(tracker: MlflowTracker) -> None:
+    trials = [
+        TrialRecord(
+            number=0, state="complete", parameters={"depth": 6}, value=0.7, steps={1: -0.6}, begun=1e9, seconds=2
+        ),
+        TrialRecord(number=1, state="pruned", parameters={"depth": 3}, begun=1e9, seconds=1),
+        TrialRecord(number=2, state="failed", parameters={"depth": -1}, begun=1e9, seconds=0, reason="no such depth"),
+        TrialRecord(number=3, state="running", parameters={"depth": 4}, begun=1e9, seconds=0),
+    ]
+    parent = tracker.log_search("searched", "s1", {"dataset": "d"})
+    for _ in range(2):
+        assert tracker.log_search("searched", "s1", {"dataset": "d"}, trials) == parent
+    assert tracker._logged_trials("searched", parent) == {"0": "FINISHED", "1": "KILLED", "2": "FAILED"}
+    query = f"tags.`mlflow.parentRunId` = '{parent}' and tags.trial = '0'"
+    (first,) = tracker._client.search_runs([tracker._experiment("searched")], query)
+    assert (first.data.params, first.data.metrics["value"]) == ({"depth": "6"}, 0.7)
+    assert first.info.end_time == 1_000_000_002_000
+
+
+def test_bytes_are_documents_too(tracker: MlflowTracker) -> None:
+    model = tracker.log_training("bytes", DATASET, b"m", {}, {}, {"plots/roc.png": b"\x89PNG"})
+    tracker.add_document(model, "plots/pr.png", b"\x89PNG2")
+    assert [tracker.content(model, f"plots/{n}.png") for n in ("roc", "pr")] == [b"\x89PNG", b"\x89PNG2"]
 
 
 def test_aliases_and_tags(tracker: MlflowTracker) -> None:

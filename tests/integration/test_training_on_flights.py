@@ -7,6 +7,7 @@ import pytest
 
 from include.contracts import DatasetRef, PartRef, SnapshotRef
 from include.development.parts import read_part
+from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import load
 from include.development.training import TrainingResult, train
 from include.settings import Settings
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def result(spec: UseCase, dataset: DatasetRef) -> TrainingResult:  # noqa: F811
-    return train(spec, dataset, {}, threads=2)
+    return train(spec, dataset, {}, Run(2))
 
 
 def test_every_labelled_flight_is_in_one_part(

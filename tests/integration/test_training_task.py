@@ -1,16 +1,22 @@
-"""The training task on real flights and a real MLflow, as a function, as a command and in a container."""
+"""An order on real flights and a real MLflow: as functions, as a command that is killed, and in a container."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from include import training_task
 from include.adapters.experiment_tracker import MlflowTracker
-from include.contracts import DatasetRef, ModelRef
+from include.contracts import DatasetRef
+from include.development.order import Order
+from include.loop import training
+from include.services import Services
 from include.settings import ROOT, Settings
+from include.usecase import UseCase
 from tests.integration.docker_fixtures import docker_url, training_image  # noqa: F401
 from tests.integration.ml_fixtures import build_dataset, dataset, flights, mlflow, spec  # noqa: F401
 
@@ -19,43 +25,124 @@ QUICK = {"n_estimators": 20}
 
 
 @pytest.fixture
-def settings(mlflow: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:  # noqa: F811
-    monkeypatch.setattr(training_task, "load_settings", lambda: mlflow)
-    return mlflow
+def services(mlflow: Settings) -> Services:  # noqa: F811
+    return Services(mlflow)
 
 
-def test_a_retried_task_finds_its_model(settings: Settings, dataset: DatasetRef) -> None:  # noqa: F811
-    first = training_task.train(dataset.json_dict(), 0, QUICK)
-    assert training_task.train(dataset.json_dict(), 0, QUICK) == first
-    again = training_task.train(dataset.json_dict(), 0, QUICK, run="another")
-    assert again.version != first.version
-    assert again.artifact_hash == first.artifact_hash
-    tracker = MlflowTracker(settings)
-    assert "## Lineage" in tracker.document(first, "model_card.md")
-    assert json.loads(tracker.document(first, "encoding.json"))["features"][0]["name"] == "carrier"
+def ordered(spec: UseCase, services: Services, dataset: DatasetRef, **changes: object) -> str:  # noqa: F811
+    asked = Order.model_validate({"dataset": dataset, "parameters": QUICK, **changes})
+    return training.place(spec, services, asked)
 
 
-def test_the_command_prints_the_model_last(settings: Settings, dataset: DatasetRef) -> None:  # noqa: F811
-    expected = training_task.train(dataset.json_dict(), 0, QUICK)
-    done = _command(settings, json.dumps(dataset.json_dict()), "--trials", "0", "--parameters", json.dumps(QUICK))
-    assert ModelRef.model_validate_json(done.stdout.splitlines()[-1]) == expected
+def test_what_was_ordered_is_fitted_registered_and_found_again(
+    spec: UseCase,  # noqa: F811
+    services: Services,
+    dataset: DatasetRef,  # noqa: F811
+) -> None:
+    key = ordered(spec, services, dataset)
+    assert training.ways(spec, services, key, "local") == ["train_local"]
+    assert training.ways(spec, services, key, "docker") == ["train_docker"]
+    fit = training_task.fit(services.settings, spec.name, key)
+    model = training.register(spec, services, key)
+    assert model.artifact_hash == fit.artifact_hash
+    assert not training_task.workspace(services.settings, spec.name, key).path.exists()
+    assert training.ways(spec, services, key, "local") == ["register_candidate"]
+    assert training.register(spec, services, key) == model
+
+    again = ordered(spec, services, dataset, run="another")
+    assert training_task.fit(services.settings, spec.name, again).artifact_hash == fit.artifact_hash
+    assert training.register(spec, services, again).version != model.version
 
 
-def test_the_command_fails_in_words(settings: Settings, dataset: DatasetRef) -> None:  # noqa: F811
-    done = _command(settings, json.dumps(dataset.json_dict()), "--parameters", '{"depth": 3}')
+def test_everything_that_the_model_came_from_is_tracked(
+    spec: UseCase,  # noqa: F811
+    services: Services,
+    dataset: DatasetRef,  # noqa: F811
+) -> None:
+    key = ordered(spec, services, dataset)
+    training_task.fit(services.settings, spec.name, key)
+    model = training.register(spec, services, key)
+    tracker = MlflowTracker(services.settings)
+    run = tracker._client.get_run(model.run_id)
+    assert run.data.params["n_estimators"] == "20"
+    assert (run.data.params["threads"], run.data.params["seed"]) == ("2", "0")
+    assert run.data.metrics["fit_cpu_seconds"] > 0
+    assert run.data.metrics["training_peak_mb"] >= run.data.metrics["fit_peak_mb"] > 50
+    assert {i.dataset.name for i in run.inputs.dataset_inputs} == {
+        f"{dataset.name}.{part}" for part in ("train", "validation", "test")
+    }
+    tags = tracker.tags(spec.name, model.version)
+    assert (tags["trainer"], tags["test_period"], len(tags["lock"])) == ("xgboost", "2013-04", 64)
+    assert tracker.content(model, "constraints.txt") == (ROOT / "constraints.txt").read_bytes()
+    assert Order.model_validate_json(tracker.document(model, "order.json")).parameters == QUICK
+    assert "## Lineage" in tracker.document(model, "model_card.md")
+    assert json.loads(tracker.document(model, "encoding.json"))["features"][0]["name"] == "carrier"
+
+
+def test_a_search_is_one_run_with_a_run_for_each_trial(
+    spec: UseCase,  # noqa: F811
+    services: Services,
+    dataset: DatasetRef,  # noqa: F811
+) -> None:
+    key = ordered(spec, services, dataset, trials=3, sampler="random", run="searched")
+    assert training.ways(spec, services, key, "local") == ["search", "train_local"]
+    training.search(spec, services, key)
+    training.search(spec, services, key)  # another worker: nothing is left to do
+    fit = training_task.fit(services.settings, spec.name, key)
+    model = training.register(spec, services, key)
+    tracker = MlflowTracker(services.settings)
+    tags = tracker.tags(spec.name, model.version)
+    assert tags["search_paid"] == str(fit.tuning.paid).lower()
+    parent = tracker.log_search(spec.name, tags["search"], {})
+    trials = json.loads(tracker.document(model, "trials.json"))
+    below = tracker._logged_trials(spec.name, parent)
+    assert set(below) == {"0", "1", "2"}
+    assert [trial["number"] for trial in trials] == [0, 1, 2]
+    assert trials[0]["parameters"]["max_depth"] == 6
+    assert f"3 trials (random; {fit.tuning.pruned} pruned" in tracker.document(model, "model_card.md")
+
+
+def test_a_killed_search_goes_on_within_its_budget(
+    spec: UseCase,  # noqa: F811
+    services: Services,
+    dataset: DatasetRef,  # noqa: F811
+) -> None:
+    parameters = {"n_estimators": 150, "max_depth": 8}
+    key = ordered(spec, services, dataset, trials=4, sampler="random", parameters=parameters)
+    asked = training_task.workspace(services.settings, spec.name, key).order()
+    study = training_task.study_of(services.settings, spec, asked)
+    with subprocess.Popen(_command(spec, key), env=_environment(services), cwd=ROOT) as task:
+        while not any(record.state == "complete" for record in study.records()):
+            assert task.poll() is None
+            time.sleep(0.05)
+        task.send_signal(signal.SIGKILL)
+    assert len(study.records()) < 4
+    subprocess.run(_command(spec, key), env=_environment(services), cwd=ROOT, check=True, capture_output=True)
+    assert len(study.records()) == 4
+    assert training.register(spec, services, key).artifact_hash
+
+
+def test_the_command_fails_in_words(spec: UseCase, services: Services, dataset: DatasetRef) -> None:  # noqa: F811
+    key = ordered(spec, services, dataset, parameters={"depth": 3})
+    done = subprocess.run(
+        _command(spec, key), env=_environment(services), cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("TrainingError: xgboost has no parameters ['depth'] here; allowed:")
 
 
-def _command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"MOEBIUS_HOME": str(settings.home), "MOEBIUS_MLFLOW_PORT": str(settings.mlflow_port)}
-    command = [sys.executable, "-m", "include.training_task", "train", *arguments]
-    return subprocess.run(command, env=os.environ | environment, cwd=ROOT, capture_output=True, text=True, check=False)
+def _command(spec: UseCase, key: str) -> list[str]:  # noqa: F811
+    return [sys.executable, "-m", "include.training_task", spec.name, key]
+
+
+def _environment(services: Services) -> dict[str, str]:
+    return os.environ | {"MOEBIUS_HOME": str(services.settings.home)}
 
 
 @pytest.mark.docker
-def test_a_container_trains_the_same_model(
-    settings: Settings,
+def test_a_container_fits_the_same_model(
+    spec: UseCase,  # noqa: F811
+    services: Services,
     dataset: DatasetRef,  # noqa: F811
     docker_url: str,  # noqa: F811
     training_image: str,  # noqa: F811
@@ -63,25 +150,16 @@ def test_a_container_trains_the_same_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-    from airflow.providers.docker.operators.docker import DockerOperator
     from docker.types import Mount
 
-    local = training_task.train(dataset.json_dict(), 0)
-    task = DockerOperator(
-        task_id="train_docker",
-        image=training_image,
-        docker_url=docker_url,
-        command=["train", json.dumps(dataset.json_dict()), "--trials", "0", "--run", "container"],
-        environment={"MOEBIUS_HOME": str(settings.home), "MOEBIUS_MLFLOW_PORT": str(settings.mlflow_port)},
-        mounts=[Mount(dataset.path, dataset.path, type="bind", read_only=True)],
-        network_mode="host",
-        mount_tmp_dir=False,
-        auto_remove="success",
-        user=f"{os.getuid()}:{os.getgid()}",
-    )
-    model = ModelRef.model_validate_json(task.execute({}))
-    tracker = MlflowTracker(settings)
-    assert tracker.load(model) == tracker.load(local)
-    assert model.artifact_hash == local.artifact_hash
-    assert model.version != local.version
-    assert tracker.tags("flight_delay", model.version)["revision"] == "tested"
+    from include.orchestration.containers import fit_in_container
+
+    key = ordered(spec, services, dataset, run="container")
+    settings = services.settings.model_copy(update={"docker_url": docker_url, "image": training_image})
+    task = fit_in_container("train_docker", spec, settings, key)
+    task.mounts.append(Mount(dataset.path, dataset.path, type="bind", read_only=True))  # of another state root
+    task.execute({})
+    model = training.register(spec, services, key)
+    local = ordered(spec, services, dataset, run="local")
+    assert training_task.fit(services.settings, spec.name, local).artifact_hash == model.artifact_hash
+    assert services.tracker.tags(spec.name, model.version)["revision"] == "tested"
