@@ -17,10 +17,10 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status lint bench clean read
+.PHONY: help demo test up down status lint bench clean read reproduce
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whole loop on the flights of 2013 (USECASE=<name>: on another use case; APPROVE=me: you approve in the UI)
 	@$(RUN) -m include.platform.requirements
@@ -56,6 +56,9 @@ clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual envi
 
 read: $(VENV)/.ready ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
 	@$(RUN) -m include.platform.table $(TABLE) $(ROLE) $(MONTH)
+
+reproduce: $(VENV)/.ready ## train a registered model again and compare its answers (MODEL=flight_delay/1; the platform is up)
+	@$(RUN) -m include.platform.reproduce $(MODEL)
 
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)

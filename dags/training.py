@@ -85,7 +85,7 @@ def build(spec: UseCase) -> None:
     def train_local(key: str) -> dict:
         from include.training_task import fit
 
-        return fit(settings, spec.name, key).json_dict()
+        return fit(settings, spec, key).json_dict()
 
     train_docker = fit_in_container("train_docker", spec, settings, KEY)
 

@@ -52,7 +52,7 @@ def workspace(settings: Settings, usecase: str, key: str) -> Workspace:
     return Workspace(settings.training / usecase / key)
 
 
-def fit(settings: Settings, usecase: str, key: str) -> Fit:
+def fit(settings: Settings, spec: UseCase, key: str) -> Fit:
     """Search to the end of the budget, and fit; once: a repeated call finds the model, a killed one goes on.
 
     Raises
@@ -66,7 +66,7 @@ def fit(settings: Settings, usecase: str, key: str) -> Fit:
     from include.development import training
     from include.development.trainers.protocol import Run
 
-    spec, place, meter = load_usecase(usecase), workspace(settings, usecase, key), Meter()
+    place, meter = workspace(settings, spec.name, key), Meter()
     if place.fitted():
         return place.fit()[1]
     order = place.order()
@@ -93,13 +93,13 @@ def fit(settings: Settings, usecase: str, key: str) -> Fit:
     return place.fit()[1]
 
 
-def search(settings: Settings, usecase: str, key: str, told: Callable[[TrialRecord], None]) -> None:
+def search(settings: Settings, spec: UseCase, key: str, told: Callable[[TrialRecord], None]) -> None:
     """One worker of the search of an order: trials of the shared study until its budget is used up."""
     default_environment(FIT_ENVIRONMENT)
     from include.development import training
     from include.development.trainers.protocol import Run
 
-    spec, place = load_usecase(usecase), workspace(settings, usecase, key)
+    place = workspace(settings, spec.name, key)
     order = place.order()
     start = training.start_of(spec, place.start())
     parts = training.read(spec, order.dataset, start)
@@ -202,7 +202,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("key", help="the order: a directory below <home>/training/<use case>")
     given = parser.parse_args(arguments)
     try:
-        done = fit(load_settings(), given.usecase, given.key)
+        done = fit(load_settings(), load_usecase(given.usecase), given.key)
     except MoebiusError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

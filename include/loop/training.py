@@ -99,7 +99,7 @@ def search(spec: UseCase, services: Services, key: str) -> None:
     asked = _workspace(spec, services, key).order()
     waiting: list[TrialRecord] = []
     tell = _teller(lambda trials: services.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting)
-    training_task.search(services.settings, spec.name, key, tell)
+    training_task.search(services.settings, spec, key, tell)
     if waiting:
         services.tracker.log_search(spec.name, *_search(spec, asked), waiting)
 

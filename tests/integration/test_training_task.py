@@ -42,7 +42,7 @@ def test_what_was_ordered_is_fitted_registered_and_found_again(
     key = ordered(spec, services, dataset)
     assert training.ways(spec, services, key, "local") == ["train_local"]
     assert training.ways(spec, services, key, "docker") == ["train_docker"]
-    fit = training_task.fit(services.settings, spec.name, key)
+    fit = training_task.fit(services.settings, spec, key)
     model = training.register(spec, services, key)
     assert model.artifact_hash == fit.artifact_hash
     assert not training_task.workspace(services.settings, spec.name, key).path.exists()
@@ -50,7 +50,7 @@ def test_what_was_ordered_is_fitted_registered_and_found_again(
     assert training.register(spec, services, key) == model
 
     again = ordered(spec, services, dataset, run="another")
-    assert training_task.fit(services.settings, spec.name, again).artifact_hash == fit.artifact_hash
+    assert training_task.fit(services.settings, spec, again).artifact_hash == fit.artifact_hash
     assert training.register(spec, services, again).version != model.version
 
 
@@ -60,7 +60,7 @@ def test_everything_that_the_model_came_from_is_tracked(
     dataset: DatasetRef,  # noqa: F811
 ) -> None:
     key = ordered(spec, services, dataset)
-    training_task.fit(services.settings, spec.name, key)
+    training_task.fit(services.settings, spec, key)
     model = training.register(spec, services, key)
     tracker = MlflowTracker(services.settings)
     run = tracker._client.get_run(model.run_id)
@@ -88,7 +88,7 @@ def test_a_search_is_one_run_with_a_run_for_each_trial(
     assert training.ways(spec, services, key, "local") == ["search", "train_local"]
     training.search(spec, services, key)
     training.search(spec, services, key)  # another worker: nothing is left to do
-    fit = training_task.fit(services.settings, spec.name, key)
+    fit = training_task.fit(services.settings, spec, key)
     model = training.register(spec, services, key)
     tracker = MlflowTracker(services.settings)
     tags = tracker.tags(spec.name, model.version)
@@ -161,5 +161,5 @@ def test_a_container_fits_the_same_model(
     task.execute({})
     model = training.register(spec, services, key)
     local = ordered(spec, services, dataset, run="local")
-    assert training_task.fit(services.settings, spec.name, local).artifact_hash == model.artifact_hash
+    assert training_task.fit(services.settings, spec, local).artifact_hash == model.artifact_hash
     assert services.tracker.tags(spec.name, model.version)["revision"] == "tested"

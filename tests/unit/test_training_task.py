@@ -67,7 +67,7 @@ class Ordered:
 
     def fit(self, **changes: object) -> tuple[bytes, Fit]:
         key, workspace = self.place(**changes)
-        training_task.fit(self.settings, "flight_delay", key)
+        training_task.fit(self.settings, flight_spec(), key)
         return workspace.fit()
 
 
@@ -89,17 +89,17 @@ def test_a_fit_leaves_a_model_and_what_belongs_to_it(ordered: Ordered) -> None:
 
 def test_a_repeated_fit_is_found_and_an_interrupted_one_made_again(ordered: Ordered) -> None:
     key, workspace = ordered.place()
-    first = training_task.fit(ordered.settings, "flight_delay", key)
-    assert training_task.fit(ordered.settings, "flight_delay", key) == first, "the same costs: it did not run again"
+    first = training_task.fit(ordered.settings, flight_spec(), key)
+    assert training_task.fit(ordered.settings, flight_spec(), key) == first, "the same costs: it did not run again"
     (workspace.path / "fit.json").unlink()
-    assert training_task.fit(ordered.settings, "flight_delay", key).artifact_hash == first.artifact_hash
+    assert training_task.fit(ordered.settings, flight_spec(), key).artifact_hash == first.artifact_hash
 
 
 def test_a_search_is_shared_and_ends_with_the_fit(ordered: Ordered) -> None:
     told: list = []
     key, _ = ordered.place(trials=3, sampler="random")
-    training_task.search(ordered.settings, "flight_delay", key, told.append)
-    fit = training_task.fit(ordered.settings, "flight_delay", key)
+    training_task.search(ordered.settings, flight_spec(), key, told.append)
+    fit = training_task.fit(ordered.settings, flight_spec(), key)
     assert len(told) == 3
     assert fit.tuning.complete + fit.tuning.pruned + fit.tuning.failed == 3
     assert told[0].parameters["max_depth"] == QUICK["max_depth"]
@@ -111,12 +111,12 @@ def test_a_champion_of_another_kind_cannot_be_started_from(ordered: Ordered) -> 
     object.__setattr__(foreign, "task", "regression")
     key, _ = ordered.place(foreign.to_bytes(), start=started_from(ordered.dataset, fit.artifact_hash))
     with pytest.raises(TrainingError, match=r"the champion is a xgboost for regression on .* start_from: scratch"):
-        training_task.fit(ordered.settings, "flight_delay", key)
+        training_task.fit(ordered.settings, flight_spec(), key)
 
 
 def test_what_was_not_ordered_is_not_found(ordered: Ordered) -> None:
     with pytest.raises(NotFoundError, match=r"order\.json does not exist: run the training from build_dataset on"):
-        training_task.fit(ordered.settings, "flight_delay", "nothing")
+        training_task.fit(ordered.settings, flight_spec(), "nothing")
 
 
 def test_a_default_never_overrides_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:

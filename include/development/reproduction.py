@@ -1,0 +1,60 @@
+"""Is a model that was trained again the same one? Judged by its answers to the test part."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from include.contracts import Record
+from include.development.trainers.trained_model import TrainedModel
+
+EXACT, FLOAT64, FLOAT32 = 0.0, 1e-9, 1e-5
+TOLERANCE = {"xgboost": EXACT, "sklearn": FLOAT64}
+"""Largest difference of an answer by trainer, on the CPU with the same number of threads; others: ``FLOAT32``.
+
+XGBoost's histograms do not depend on the order of threads. BLAS sums of scikit-learn (float64) and torch (float32) may
+be ordered differently on another kind of CPU.
+"""
+
+
+class Reproduction(Record):
+    """How far the answers of the second training are from those of the first.
+
+    ``difference`` is the largest one over all rows; of numbers in units of their standard deviation. ``changed`` names
+    what the two trainings ran on where it differs: (then, now).
+    """
+
+    rows: int
+    difference: float
+    tolerance: float
+    same_bytes: bool
+    changed: dict[str, tuple[str, str]]
+
+    @property
+    def reproduced(self) -> bool:
+        return self.difference <= self.tolerance
+
+    def describe(self) -> str:
+        """The verdict in words."""
+        lines = [f"{name} was {then}, is {now}" for name, (then, now) in self.changed.items()]
+        lines.append(
+            f"answers to the {self.rows} test rows: largest difference {self.difference:.3g}, "
+            f"allowed {self.tolerance:.3g}; the model's bytes are {'the same' if self.same_bytes else 'others'}"
+        )
+        return "\n".join([*lines, "REPRODUCED" if self.reproduced else "NOT REPRODUCED"])
+
+
+def compared(
+    first: TrainedModel, second: TrainedModel, rows: pd.DataFrame, then: Mapping[str, str], now: Mapping[str, str]
+) -> Reproduction:
+    """Compare the answers to ``rows``; ``then`` and ``now`` are what the trainings ran on."""
+    old, new = first.predict(rows), second.predict(rows)
+    unit = max(1.0, float(np.std(old))) if first.task in ("regression", "forecasting") else 1.0
+    difference = float(np.abs(old - new).max() / unit) if old.shape == new.shape else np.inf
+    return Reproduction(
+        rows=len(rows),
+        difference=difference,
+        tolerance=TOLERANCE.get(first.trainer, FLOAT32),
+        same_bytes=first.to_bytes() == second.to_bytes(),
+        changed={name: (then.get(name, "unknown"), now[name]) for name in now if then.get(name) != now[name]},
+    )
