@@ -18,7 +18,7 @@ from include.settings import Settings, default_environment
 MODEL_FILE = "model/model.zip"
 DATASET_FILE = "dataset.json"
 KEY_TAG, HASH_TAG = "training_key", "artifact_hash"
-SEARCH_TAG, TRIAL_TAG, PARENT_TAG = "search", "trial", "mlflow.parentRunId"
+SEARCH_TAG, TRIAL_TAG, PARENT_TAG = "search_key", "trial", "mlflow.parentRunId"
 TRIAL_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 BATCH = 500  # metrics of one request; the server takes 1,000
 # MLflow's own defaults (7 retries of 120 s) hide a dead server for many minutes.
