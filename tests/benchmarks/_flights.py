@@ -1,0 +1,29 @@
+"""The real flights of January to April 2013 as a dataset, tested on April."""
+
+from pathlib import Path
+
+from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.lake import DeltaLake
+from include.contracts import DatasetRef, Period
+from include.development import datasets
+from include.settings import Settings
+from include.usecase import UseCase
+from tests.integration.ml_fixtures import MONTHS, publish
+
+
+def flights_dataset(spec: UseCase, directory: Path) -> DatasetRef:
+    """Published by the real data steps below ``directory``."""
+    settings = Settings(home=directory)
+    lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
+    store.apply()
+    return datasets.build(
+        spec,
+        train_from=None,
+        train_to=None,
+        test_period=MONTHS[-1],
+        excluded=[],
+        lake=lake,
+        feature_store=store,
+        snapshots=[publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS],
+        directory=settings.datasets / spec.name,
+    )
