@@ -85,7 +85,7 @@ def fit(settings: Settings, spec: UseCase, key: str) -> Fit:
             parameters=tuning.parameters,
             threads=run.threads,
             tuning=tuning,
-            curve=[dict(step) for step in getattr(model.fitted, "curve", ())],
+            curve=[dict(step) for step in model.fitted.curve],
             cost=meter.stages,
             environment=environment(settings),
         ),

@@ -8,21 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef
+from include.contracts import DatasetRef, GateOutcome
 from include.development.baseline import Baseline, fit_baseline
+from include.development.behaviour import check
 from include.development.encoding import Encoder
-from include.development.explanation import importance
 from include.development.imbalance import balanced
-from include.development.model_card import CardFacts, model_card
 from include.development.parts import read_part
-from include.development.slices import slice_metrics
 from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.development.tuning import Tuning
 from include.errors import TrainingError
 from include.evaluation.answers import truth
-from include.evaluation.metrics import kind_of, score
+from include.evaluation.metrics import direction, kind_of, score
 from include.usecase import UseCase
 
 
@@ -135,46 +133,67 @@ def _labels(spec: UseCase, frame: pd.DataFrame) -> np.ndarray | None:
     return frame[spec.event.label].to_numpy() if spec.event.label else None
 
 
-def judge(spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning) -> TrainingResult:
-    """Judge and document a fitted model that is in ``content``; errors as ``train`` says."""
+def judge(
+    spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning, made: Mapping[str, Any] | None = None
+) -> TrainingResult:
+    """Judge, test and document a fitted model that is in ``content``; errors as ``train`` says.
+
+    ``made`` are further fields of ``documentation.Facts``: ``cost``, ``revision``, ``curve``.
+    """
     model = TrainedModel.from_bytes(content)
-    return result(spec, dataset, model, parts_of(spec, frames_of(spec, dataset), model.encoder), tuning)
+    parts = parts_of(spec, frames_of(spec, dataset), model.encoder)
+    return result(spec, dataset, model, parts, tuning, made)
 
 
-def result(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, tuning: Tuning) -> TrainingResult:
-    """Judge and document a fitted model; raises TrainingError when its predictions say nothing."""
+def result(
+    spec: UseCase,
+    dataset: DatasetRef,
+    model: TrainedModel,
+    parts: Parts,
+    tuning: Tuning,
+    made: Mapping[str, Any] | None = None,
+) -> TrainingResult:
+    """Judge, test and document a fitted model; errors as ``train`` says."""
+    from include.development.documentation import Facts, document  # draws and explains: heavy, and no part of a fit
+
     scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
-    metrics = _metrics(spec, parts, scores, fit_baseline(spec, parts.problem, parts.matrices["train"]))
+    baseline = fit_baseline(spec, parts.problem, _unbalanced(spec, parts))
+    metrics = _metrics(spec, parts, scores, baseline)
+    behaviour = _behaving(spec, model, parts, metrics)
     content = model.to_bytes()
-    slices = spec.comparison.slices
-    facts = CardFacts(
+    facts = Facts(
         artifact_hash=artifact_hash(content),
-        model=model.fitted.describe(),
         parameters=tuning.parameters,
-        tuning=tuning.describe(),
         metrics=metrics,
-        positives={part: _positives(spec, y) for part, y in parts.truth.items()},
-        slices=slice_metrics(
-            parts.frames["test"],
-            parts.truth["test"],
-            scores["test"],
-            columns=slices.columns,
-            metrics=_names(spec),
-            min_rows=slices.min_rows,
-        ),
-        importance=importance(model, parts.frames["validation"]),
+        tuning=tuning.describe(),
+        baseline=baseline.describe(),
+        behaviour=behaviour,
+        **(made or {}),
     )
-    documents = _documents(model, facts) | {"model_card.md": model_card(spec, dataset, facts).encode()}
+    documents = document(spec, dataset, model, parts, facts)
+    documents["encoding.json"] = json.dumps(model.encoding(), indent=1).encode()
     return TrainingResult(content, facts.artifact_hash, tuning.parameters, metrics, documents)
 
 
-def _positives(spec: UseCase, y: np.ndarray) -> float:
-    return float(y.mean()) if spec.task == "binary" else float("nan")
+def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping[str, float]) -> list[GateOutcome]:
+    primary = spec.metrics.primary
+    ahead = direction(primary) * (metrics[f"test_{primary}"] - metrics[f"baseline_test_{primary}"])
+    outcomes = check(spec, model, parts, ahead > 0)
+    if failed := [outcome for outcome in outcomes if not outcome.passed]:
+        said = "; ".join(f"{outcome.gate}: {outcome.detail}" for outcome in failed)
+        raise TrainingError(
+            f"{spec.name}: the model is not registered, it fails {len(failed)} of {len(outcomes)} behaviour tests: "
+            f"{said} (test {primary} {metrics[f'test_{primary}']:.4f}, baseline "
+            f"{metrics[f'baseline_test_{primary}']:.4f}); train on other data or parameters, or change `behaviour`"
+        )
+    return outcomes
 
 
-def _documents(model: TrainedModel, facts: CardFacts) -> dict[str, bytes]:
-    documents = {"importance": facts.importance, "slices": facts.slices, "encoding": model.encoding()}
-    return {f"{name}.json": json.dumps(content, indent=1).encode() for name, content in documents.items()}
+def _unbalanced(spec: UseCase, parts: Parts) -> Matrix:
+    """The training part as it is: what a baseline says must not depend on how the fit weighs."""
+    if spec.trainer.imbalance == "none":
+        return parts.matrices["train"]
+    return Matrix(parts.encoder.transform(parts.frames["train"]), _labels(spec, parts.frames["train"]))
 
 
 def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:

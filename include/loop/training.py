@@ -8,6 +8,7 @@ from typing import Any
 from include import training_task
 from include.contracts import DatasetRef, ModelRef, TrialRecord
 from include.development import datasets
+from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.order import Fit, Order, Workspace
 from include.errors import DataError
 from include.loop.champion import champion_model
@@ -136,11 +137,10 @@ def register(spec: UseCase, services: Services, key: str) -> ModelRef:
 
 def _registered(spec: UseCase, services: Services, key: str, workspace: Workspace) -> ModelRef:
     from include.development import training
-    from include.development.cost import Meter, figures
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
     with meter.stage("documentation"):
-        result = training.judge(spec, asked.dataset, content, fit.tuning)
+        result = training.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
     cost = {**fit.cost, **meter.stages}
     trials = training_task.study_of(services.settings, spec, asked).records() if asked.trials else []
     if trials:
@@ -163,6 +163,17 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         curve=fit.curve,
         tags=_tags(spec, asked, fit),
     )
+
+
+def _made(fit: Fit, content: bytes) -> dict[str, Any]:
+    """What the model card says of the making."""
+    spent = total(fit.cost)
+    cost = {"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds, "model_bytes": len(content)}
+    return {
+        "cost": {**cost, "peak_memory_bytes": spent.peak_mb * MEGABYTE},
+        "revision": fit.environment["revision"],
+        "curve": fit.curve,
+    }
 
 
 def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
