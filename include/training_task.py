@@ -36,7 +36,7 @@ LOCK = ROOT / "constraints.txt"
 
 def training_key(spec: UseCase, order: Order) -> str:
     """SHA-256 of everything that the model depends on, and of ``order.run``."""
-    asked = order.model_dump(mode="json", exclude={"dataset", "start"})
+    asked = order.model_dump(mode="json", exclude={"dataset", "start", "search"})
     return _digest([order.dataset.name, _start_hash(order), asked, _code(spec), _versions()])
 
 
@@ -112,7 +112,7 @@ def study_of(settings: Settings, spec: UseCase, order: Order) -> "Study":
     from include.development.training import parameters_of
     from include.development.tuning import open_study
 
-    home = settings.training / spec.name / "studies" / search_key(spec, order)[:16]
+    home = settings.training / spec.name / "studies" / order.search[:16]
     algorithm = trainer(spec.trainer.name, spec.name)
     return open_study(home, algorithm, policy(spec, order), parameters_of(spec, order.parameters), spec.metrics.primary)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from markdown_it import MarkdownIt
 
 from include.contracts import Verdict
-from include.evaluation.verdict import render
+from include.evaluation.report import render
 
 VERDICT = "## Verdict and approval"
 OPENS, CLOSES = '<section id="verdict">', "</section><!-- verdict -->"

@@ -34,7 +34,8 @@ class Facts:
     """What a training knows beyond the spec, the dataset and the model.
 
     ``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``cost`` is by name with its unit in it
-    (``cpu_seconds``, ``peak_memory_bytes``, ``model_bytes`` …); ``tuning`` and ``baseline`` are words.
+    (``cpu_seconds``, ``peak_memory_bytes``, ``model_bytes`` …); ``tuning`` and ``baseline`` are words,
+    ``curve`` is the fit step by step (a model that was loaded has none).
     """
 
     artifact_hash: str
@@ -45,6 +46,7 @@ class Facts:
     cost: Mapping[str, float] = field(default_factory=dict)
     revision: str = ""
     behaviour: Sequence[GateOutcome] = ()
+    curve: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True)

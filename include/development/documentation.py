@@ -190,7 +190,7 @@ def _pictures(
     with plots.styled():
         drawn = pictures.of_answers(spec, frame, y, scores)
         drawn |= pictures.of_explanation(moved, shuffled)
-        drawn |= pictures.of_training(model)
+        drawn |= pictures.of_training(facts.curve or model.fitted.curve)
         drawn |= pictures.of_slices(spec, slices, facts.metrics.get(f"test_{spec.metrics.primary}"))
         for name, (figure, caption) in drawn.items():
             yield name, (plots.svg(figure, name), caption)

@@ -17,7 +17,8 @@ from include.errors import NotFoundError
 class Order(Record):
     """One training: on what, how it searches, and the model it goes on from (None: from scratch).
 
-    ``parameters`` overlay those of the spec; ``run`` is a further key that makes two equal orders differ.
+    ``parameters`` overlay those of the spec; ``run`` is a further key that makes two equal orders differ,
+    ``search`` the key of its study.
     """
 
     dataset: DatasetRef
@@ -27,6 +28,7 @@ class Order(Record):
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     start: ModelRef | None = None
     run: str = ""
+    search: str = ""
 
 
 class Fit(Record):

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from include.development import plots
 from include.development.explanation import Attribution
-from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.answers import predicted
 from include.usecase import UseCase
 
@@ -101,8 +100,7 @@ def of_explanation(moved: Attribution, shuffled: Mapping[str, Any]) -> Pictures:
     return pictures
 
 
-def of_training(model: TrainedModel) -> Pictures:
-    curve = list(getattr(model.fitted, "curve", ()))
+def of_training(curve: Sequence[Mapping[str, float]]) -> Pictures:
     if len(curve) < 2:
         return {}
     return {"learning_curve": (plots.learning_curve(curve), "The fit, step by step.")}

@@ -80,6 +80,7 @@ def _from_champion(spec: UseCase, given: Mapping[str, Any]) -> bool:
 def place(spec: UseCase, services: Services, asked: Order) -> str:
     """Write an order down where every worker and a container find it; its key."""
     key = training_task.training_key(spec, asked)
+    asked = asked.model_copy(update={"search": training_task.search_key(spec, asked) if asked.trials else ""})
     workspace = training_task.workspace(services.settings, spec.name, key)
     workspace.write_order(asked, services.tracker.load(asked.start) if asked.start else None)
     if asked.trials:
@@ -186,14 +187,14 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
 def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
     about = {"trainer": spec.trainer.name, "task": spec.task, "test_period": asked.dataset.test.periods[-1]}
     if asked.trials:
-        about |= {"search": training_task.search_key(spec, asked), "search_paid": str(fit.tuning.paid).lower()}
+        about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}
 
 
 def _search(spec: UseCase, asked: Order) -> tuple[str, dict[str, str]]:
     """The search's key, and the tags of its run."""
     about = {"dataset": asked.dataset.name, "sampler": asked.sampler, "trainer": spec.trainer.name}
-    return training_task.search_key(spec, asked), {**about, "metric": spec.metrics.primary, "trials": str(asked.trials)}
+    return asked.search, {**about, "metric": spec.metrics.primary, "trials": str(asked.trials)}
 
 
 def _workspace(spec: UseCase, services: Services, key: str) -> Workspace:

@@ -61,6 +61,7 @@ class Ordered:
     def place(self, weights: bytes | None = None, **changes: object) -> tuple[str, Workspace]:
         order = Order.model_validate({"dataset": self.dataset, "parameters": QUICK, **changes})
         key = training_task.training_key(flight_spec(), order)
+        order = order.model_copy(update={"search": training_task.search_key(flight_spec(), order)})
         workspace = training_task.workspace(self.settings, "flight_delay", key)
         workspace.write_order(order, weights)
         return key, workspace

@@ -94,7 +94,7 @@ def test_a_model_that_fails_a_behaviour_test_is_refused_with_its_figures(dataset
 
 def test_a_model_that_is_no_better_than_the_baseline_is_refused(dataset: DatasetRef) -> None:
     spec = flight_spec(metrics=Metrics(primary="accuracy"), behaviour=Behaviour(stability=0))
-    with pytest.raises(TrainingError, match="is not registered, it fails 1 of .*baseline"):
+    with pytest.raises(TrainingError, match=r"is not registered, it fails 1 of .*baseline"):
         train(spec, dataset, {"n_estimators": 1, "max_depth": 1, "learning_rate": 0.001}, Run(1))
 
 
