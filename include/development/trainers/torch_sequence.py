@@ -1,6 +1,7 @@
-"""A GRU or LSTM over series of equal length, its last state beside the other inputs, then an MLP.
+"""A GRU or LSTM over series of equal length, its last state beside the other inputs, then an MLP; a linear part aside.
 
-Sources: Cho et al. 2014 (GRU); Hochreiter, Schmidhuber 1997 (LSTM).
+The linear part follows the level of a series, which a recurrent cell forgets when it leaves the range seen in training.
+Sources: Cho et al. 2014 (GRU); Hochreiter, Schmidhuber 1997 (LSTM); Lai et al. 2018, LSTNet (linear part).
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class SequenceNetwork(nn.Module):
             self.channels.width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
         self.body = mlp(hidden + self.inputs.width, hidden, 1, dropout, outputs(problem))
+        self.linear = nn.Linear(self.columns.shape[0] * self.channels.width, outputs(problem))
 
     def learn(self, x: Tensor) -> None:
         self.inputs.learn(x)
@@ -46,8 +48,9 @@ class SequenceNetwork(nn.Module):
         return x[:, self.columns.flatten()].unflatten(1, self.columns.shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        states, _ = self.cell(self.channels(self._series(x)))
-        return self.body(torch.cat([states[:, -1], self.inputs(x)], dim=1))
+        series = self.channels(self._series(x))
+        states, _ = self.cell(series)
+        return self.body(torch.cat([states[:, -1], self.inputs(x)], dim=1)) + self.linear(series.flatten(1))
 
 
 def _columns(series: Mapping[str, list[int]]) -> Tensor:
