@@ -72,7 +72,7 @@ def fit(settings: Settings, spec: UseCase, key: str) -> Fit:
     order = place.order()
     with meter.stage("read"):
         start = training.start_of(spec, place.start())
-        parts = training.read(spec, order.dataset, start)
+        parts = training.read(spec, order.dataset, start, training.LEARNING)
     run = Run(settings.train_threads, place.checkpoint, start.fitted if start else None)
     with meter.stage("search"):
         tuning = _searched(settings, spec, order, parts, run)
@@ -102,7 +102,7 @@ def search(settings: Settings, spec: UseCase, key: str, told: Callable[[TrialRec
     place = workspace(settings, spec.name, key)
     order = place.order()
     start = training.start_of(spec, place.start())
-    parts = training.read(spec, order.dataset, start)
+    parts = training.read(spec, order.dataset, start, training.LEARNING)
     _work(settings, spec, order, parts, Run(settings.train_threads, None, start.fitted if start else None), told)
 
 

@@ -23,6 +23,9 @@ from include.evaluation.answers import truth
 from include.evaluation.metrics import direction, kind_of, score
 from include.usecase import UseCase
 
+PARTS = ("train", "validation", "test")
+LEARNING = ("train", "validation")
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -93,24 +96,23 @@ def start_of(spec: UseCase, content: bytes | None) -> TrainedModel | None:
     return model
 
 
-def read(spec: UseCase, dataset: DatasetRef, start: TrainedModel | None = None) -> Parts:
+def read(spec: UseCase, dataset: DatasetRef, start: TrainedModel | None = None, only: Sequence[str] = PARTS) -> Parts:
     """The dataset's parts, checked, encoded for training; codes keep the meaning they have for ``start``."""
-    frames = frames_of(spec, dataset)
+    frames = frames_of(spec, dataset, only)
     encoder = Encoder.fit(frames["train"], spec.features, after=start.encoder if start else None)
     return parts_of(spec, frames, encoder)
 
 
-def frames_of(spec: UseCase, dataset: DatasetRef) -> dict[str, pd.DataFrame]:
-    """The rows of each part, checked."""
+def frames_of(spec: UseCase, dataset: DatasetRef, only: Sequence[str] = PARTS) -> dict[str, pd.DataFrame]:
+    """The rows of the parts, checked."""
     if dataset.usecase != spec.name:
         raise TrainingError(f"dataset {dataset.name} is of {dataset.usecase!r}, the use case is {spec.name!r}")
-    refs = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return {part: read_part(ref) for part, ref in refs.items()}
+    return {part: read_part(getattr(dataset, part)) for part in only}
 
 
 def parts_of(spec: UseCase, frames: Mapping[str, pd.DataFrame], encoder: Encoder) -> Parts:
     """The parts as ``encoder`` encodes them, the training part balanced as the spec wants it."""
-    matrices = {p: Matrix(encoder.transform(frames[p]), _labels(spec, frames[p])) for p in ("train", "validation")}
+    matrices = {p: Matrix(encoder.transform(frames[p]), _labels(spec, frames[p])) for p in LEARNING}
     matrices["train"] = balanced(spec, matrices["train"])
     problem = Problem(spec.task, encoder.inputs, _classes(spec))
     return Parts(frames, {p: truth(spec, frame) for p, frame in frames.items()}, encoder, matrices, problem)

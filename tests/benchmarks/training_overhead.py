@@ -102,7 +102,7 @@ def script(home: Path) -> None:
     )
     booster = xgboost.train(
         {k: v for k, v in parameters.items() if k not in ("n_estimators", "early_stopping_rounds", "device")}
-        | {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS},
+        | {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "eval_metric": "logloss"},
         train,
         num_boost_round=parameters["n_estimators"],
         evals=[(validation, "validation")],
