@@ -44,7 +44,6 @@ class Rounds:
         booster = self._resumed(start)
         while booster is None or (len(self.curve) < self.total and not self.stopped):
             booster = self._chunk(train, validation, booster)
-            self.checkpoint.write(json.dumps(self.curve).encode() + b"\n" + bytes(booster.save_raw("ubj")))
         return booster[: before + self._best + 1] if self.patience else booster
 
     def _resumed(self, start: Any) -> Any:
@@ -61,7 +60,7 @@ class Rounds:
 
         class Watch(xgboost.callback.TrainingCallback):
             def after_iteration(watch, model: Any, epoch: int, log: Any) -> bool:  # noqa: N805
-                return self._after(log)
+                return self._after(model, log)
 
         return xgboost.train(
             self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)},
@@ -75,14 +74,16 @@ class Rounds:
 
     @property
     def _next(self) -> int:
-        """Rounds until the booster is saved, or loaded anew."""
+        """Rounds until the booster begins anew, which costs its cached predictions."""
         sampled = any(float(self.parameters[name]) < 1 for name in SAMPLING)
         left = self.total - len(self.curve)
-        return min(left, CHUNK - len(self.curve) % CHUNK) if sampled or self.checkpoint.kept else left
+        return min(left, CHUNK - len(self.curve) % CHUNK) if sampled else left
 
-    def _after(self, log: Any) -> bool:
+    def _after(self, booster: Any, log: Any) -> bool:
         losses = {part: float(next(iter(metrics.values()))[-1]) for part, metrics in log.items()}
         self.curve.append({"step": len(self.curve) + 1, **losses})
+        if self.checkpoint.kept and len(self.curve) % CHUNK == 0:
+            self.checkpoint.write(json.dumps(self.curve).encode() + b"\n" + bytes(booster.save_raw("ubj")))
         if self.report:
             self.report(len(self.curve), losses["validation"])
         return self.stopped
