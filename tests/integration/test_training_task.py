@@ -119,7 +119,6 @@ def test_a_killed_search_goes_on_within_its_budget(
     assert len(study.records()) < 4
     subprocess.run(_command(spec, key), env=_environment(services), cwd=ROOT, check=True, capture_output=True)
     assert len(study.records()) == 4
-    assert training.register(spec, services, key).artifact_hash
 
 
 def test_the_command_fails_in_words(spec: UseCase, services: Services, dataset: DatasetRef) -> None:  # noqa: F811
