@@ -388,7 +388,8 @@ class Direction(Part):
 class MinimumFunctionality(Part):
     """Rows that anybody gets right: where the columns have these values, the mean answer lies within the limits.
 
-    For a multiclass task ``predicted`` is the class that at least ``share`` of these rows must get.
+    A value is a number, a text, or ``[low, high]``, both ends included. For a multiclass task ``predicted`` is the
+    class that at least ``share`` of these rows must get.
     """
 
     name: str
@@ -402,7 +403,8 @@ class MinimumFunctionality(Part):
 class Behaviour(Part):
     """Tests that every candidate must pass before it is registered.
 
-    ``stability``: largest change of an answer when every number changes in its last float32 digits (0: not tested).
+    ``stability``: largest change of an answer when every number is one float32 step larger (0: not tested).
+    ``max_row_ms``: one row in ONNX Runtime on one thread.
     """
 
     invariance: list[Invariance] = []

@@ -157,10 +157,11 @@ def _functionality(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, test:
     if scores.ndim == 2:
         raise SpecError(f"{spec.name}: {gate} needs 'predicted': {spec.task} answers several numbers per row")
     mean = float(scores.mean())
-    low = -np.inf if test.at_least is None else test.at_least
-    high = np.inf if test.at_most is None else test.at_most
-    detail = f"the mean answer of {len(such)} such rows is {mean:.4f}; it must be within [{low:g}, {high:g}]"
-    return GateOutcome(gate=gate, passed=low <= mean <= high, detail=detail)
+    limits = {"at least": test.at_least, "at most": test.at_most}
+    said = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
+    passed = (test.at_least is None or mean >= test.at_least) and (test.at_most is None or mean <= test.at_most)
+    detail = f"the mean answer of {len(such)} such rows is {mean:.4f}; it must be {said or 'any number'}"
+    return GateOutcome(gate=gate, passed=passed, detail=detail)
 
 
 def _said(spec: UseCase, gate: str, scores: np.ndarray, test: MinimumFunctionality) -> GateOutcome:

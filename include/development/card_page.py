@@ -46,14 +46,14 @@ def page(card: str, pictures: Mapping[str, bytes]) -> str:
     titles = re.findall(r"<h2>(.*?)</h2>", body)
     body = re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{_anchor(m[1])}">{m[1]}</h2>', body)
     body = PICTURE.sub(lambda m: "".join(_figure(name, said, pictures) for name, said in ONE.findall(m[0])), body)
-    links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in titles)
+    links = " ".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in titles)
     title = card.splitlines()[0].removeprefix("# ")
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)}</title><style>{STYLE}</style>"
     )
     return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<nav>{links}'
+        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<nav>{links} '
         f'<a href="#verdict">Verdict</a></nav>\n'
         f"<main>\n{body}{_verdict_section(PENDING)}\n</main></body></html>\n"
     )

@@ -124,7 +124,7 @@ def _data(spec: UseCase, dataset: DatasetRef, found: Evidence) -> str:
     rows = [[name, f"{part.rows:,}", found.labels.get(name, ""), _span(part.periods)] for name, part in parts]
     what = {"binary": f"{dataset.label} = 1", "multiclass": "largest class", "clustering": ""}
     head = ["part", "rows", what.get(spec.task, f"mean {dataset.label}"), "periods"]
-    features = [[f.name, f.kind, f.origin.replace("_", " "), _meaning(spec, f)] for f in _features(spec)]
+    features = [[f.name, f.kind, f.origin, _meaning(spec, f)] for f in _features(spec)]
     return "\n\n".join(
         [
             _table(head, rows),
@@ -210,7 +210,7 @@ def _groups(spec: UseCase, found: Evidence) -> str:
     for one in found.groups:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
         rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
-        told.append(_table([one.column, *figures], rows))
+        told.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
         told += [f"{measure}: {_shown(gap)} apart." for measure, gap in one.gaps.items()]
     limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in found.fairness]
     return "\n\n".join([*told, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])

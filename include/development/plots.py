@@ -108,7 +108,7 @@ def confusion(y: np.ndarray, said: np.ndarray, names: Sequence[str]) -> Figure:
     figure, (axes,) = canvas(1, size + 0.7, size)
     axes.imshow(share, cmap=MAP, vmin=0, vmax=1)
     axes.set(xlabel="the model says", ylabel="it was", xticks=range(len(names)), yticks=range(len(names)))
-    axes.set_xticklabels(names, rotation=45 if max(map(len, names)) > 3 else 0)
+    axes.set_xticklabels(names, rotation=45 if len(names) > 2 and max(map(len, names)) > 3 else 0)
     axes.set_yticklabels(names)
     if len(names) <= CELLS_WITH_TEXT:
         for i, j in np.ndindex(counts.shape):

@@ -9,6 +9,7 @@ fairlearn's (Weerts et al., JMLR 2023).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def _rate_gaps(
     cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, said == code) for code in classes}
     for code, one in cells.items():
         label = "" if spec.task == "binary" else f" of {spec.event.classes[code]}"
-        rates = one.rates()
+        rates = one.rates
         for name in groups:
             groups[name] |= {f"{rate}{label}": _known(rates[rate][name]) for rate in rates}
     for measure in RATES:
@@ -192,6 +193,7 @@ class Cells:
         at = member * 4 + truth.astype(int) * 2 + answer.astype(int)
         return cls([str(g) for g in groups], np.bincount(at, minlength=4 * len(groups)).reshape(-1, 2, 2))
 
+    @cached_property
     def rates(self) -> dict[str, dict[str, float]]:
         """Rate → group → value by fairlearn; NaN where a group has no row to take it of."""
         from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
@@ -223,7 +225,7 @@ class Cells:
 
     def gap(self, measure: str) -> float:
         """Largest less smallest rate, of the rate that is furthest apart; NaN when a rate is not known."""
-        rates = self.rates()
+        rates = self.rates
         values = np.array([[rates[rate][name] for name in self.names] for rate in RATES[measure]])
         return float(np.ptp(values, axis=1).max())
 
