@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef, Interval
+from include.contracts import DatasetRef
 from include.development import card_page
 from include.development.card_sections import Evidence, Facts, card_text
 from include.development.explanation import Attribution, attribution, permutation_importance
 from include.development.feature_groups import evenly
-from include.development.slices import by_slice, interval, metric_names
+from include.development.slices import by_slice, figures
 from include.development.surrogates import SurrogateTree, local_surrogate, surrogate_tree
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import EvaluationError
 from include.evaluation.answers import CLASSIFYING, predicted
 from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.metrics import brier_losses, calibration_error, silhouettes
@@ -48,12 +47,12 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: "Pa
     tree = surrogate_tree(spec, model, parts.frames["validation"])
     local = _local(spec, model, parts, y, scores)
     slices, groups = by_slice(spec, frame, y, scores), group_figures(spec, frame, y, scores)
-    found, undefined = _intervals(spec, y, scores)
+    whole = figures(spec, y, scores)
     pictures = dict(_pictures(spec, model, frame, y, scores, moved, shuffled, slices, facts))
     evidence = Evidence(
         model=model.fitted.describe(),
-        intervals=found,
-        undefined=undefined,
+        intervals=whole.intervals,
+        undefined=whole.undefined,
         labels={part: _label(spec, truth) for part, truth in parts.truth.items()},
         slices=slices,
         groups=groups,
@@ -115,16 +114,6 @@ def _name(spec: UseCase, code: int) -> str:
     if spec.task == "clustering":
         return f"cluster {code}"
     return spec.event.classes[code] if spec.event.classes else str(code)
-
-
-def _intervals(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> tuple[dict[str, Interval], dict[str, str]]:
-    found, undefined = {}, {}
-    for metric in metric_names(spec):
-        try:
-            found[metric] = interval(spec, metric, y, scores)
-        except EvaluationError as error:
-            undefined[metric] = str(error)
-    return found, undefined
 
 
 def _label(spec: UseCase, truth: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """Metrics per slice of the data, with intervals: who is served worse than the rest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from include.contracts import Interval
 from include.errors import DataError, EvaluationError
-from include.evaluation.bootstrap import WEIGHTED, paired
+from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import score
 from include.usecase import UseCase
 
@@ -16,23 +17,38 @@ MISSING = "(missing)"
 RESAMPLES = 300
 
 
+@dataclass(frozen=True)
+class Figures:
+    """Metrics of some rows by name, their intervals, and why one is undefined there."""
+
+    values: dict[str, float]
+    intervals: dict[str, Interval]
+    undefined: dict[str, str]
+
+
 def metric_names(spec: UseCase) -> list[str]:
     """The primary metric first, then the secondary ones."""
     return list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
 
 
-def interval(spec: UseCase, metric: str, y: np.ndarray, scores: np.ndarray, resamples: int = RESAMPLES) -> Interval:
-    """The metric with its bootstrap interval at ``comparison.confidence``.
-
-    Raises
-    ------
-    EvaluationError
-        the metric is undefined on these rows, or on too many resamples of them.
-    """
-    if metric not in WEIGHTED:
-        raise EvaluationError(f"{metric} has no bootstrap interval")
-    drawn = paired(y, {"model": scores}, [metric], resamples, spec.comparison.confidence)
-    return drawn.interval(metric, "model")
+def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, *, judged: bool = True) -> Figures:
+    """All metrics of the spec on these rows, with bootstrap intervals at ``comparison.confidence`` where ``judged``."""
+    values: dict[str, float] = {}
+    undefined: dict[str, str] = {}
+    for metric in metric_names(spec):
+        try:
+            values[metric] = score(metric, y, scores)
+        except EvaluationError as error:
+            undefined[metric] = str(error)
+    intervals: dict[str, Interval] = {}
+    if judged and values:
+        drawn = paired(y, {"model": scores}, list(values), RESAMPLES, spec.comparison.confidence)
+        for metric in values:
+            try:
+                intervals[metric] = drawn.interval(metric, "model")
+            except EvaluationError as error:
+                undefined[metric] = str(error)
+    return Figures(values, intervals, undefined)
 
 
 def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
@@ -64,25 +80,14 @@ def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     entry: dict[str, Any] = {"n": len(y), "enough_rows": len(y) >= spec.comparison.slices.min_rows}
     if spec.task == "binary":
         entry["positives"] = int(y.sum())
-    return entry | _figures(spec, metric_names(spec), y, scores, judged=entry["enough_rows"])
-
-
-def _figures(
-    spec: UseCase, metrics: Sequence[str], y: np.ndarray, scores: np.ndarray, *, judged: bool
-) -> dict[str, Any]:
-    values: dict[str, float | None] = {}
-    intervals: dict[str, list[float] | None] = {}
-    undefined: dict[str, str] = {}
-    for metric in metrics:
-        values[metric], intervals[metric] = None, None
-        try:
-            values[metric] = score(metric, y, scores)
-            if judged:
-                found = interval(spec, metric, y, scores)
-                intervals[metric] = [found.low, found.high]
-        except EvaluationError as error:
-            undefined[metric] = str(error)
-    return {"metrics": values, "intervals": intervals, "undefined": undefined}
+    found = figures(spec, y, scores, judged=entry["enough_rows"])
+    reach = {metric: [one.low, one.high] for metric, one in found.intervals.items()}
+    names = metric_names(spec)
+    return entry | {
+        "metrics": {name: found.values.get(name) for name in names},
+        "intervals": {name: reach.get(name) for name in names},
+        "undefined": found.undefined,
+    }
 
 
 def slice_metrics(
