@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts import Interval
-from include.errors import DataError, EvaluationError
+from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import score
 from include.usecase import UseCase
@@ -31,24 +31,32 @@ def metric_names(spec: UseCase) -> list[str]:
     return list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
 
 
-def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, *, judged: bool = True) -> Figures:
-    """All metrics of the spec on these rows, with bootstrap intervals at ``comparison.confidence`` where ``judged``."""
-    values: dict[str, float] = {}
-    undefined: dict[str, str] = {}
-    for metric in metric_names(spec):
+def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None = None) -> Figures:
+    """All metrics of the spec on these rows (default all), with bootstrap intervals at ``comparison.confidence``."""
+    names = metric_names(spec)
+    try:
+        return _drawn(spec, names, y, scores, rows)
+    except UndefinedMetricError:
+        return _one_by_one(spec, names, y, scores, rows)
+
+
+def _drawn(spec: UseCase, names: list[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
+    drawn = paired(y, {"model": scores}, names, RESAMPLES, spec.comparison.confidence, rows=rows)
+    intervals = {name: drawn.interval(name, "model") for name in names}
+    return Figures({name: one.value for name, one in intervals.items()}, intervals, {})
+
+
+def _one_by_one(spec: UseCase, names: list[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
+    found = Figures({}, {}, {})
+    for name in names:
         try:
-            values[metric] = score(metric, y, scores)
-        except EvaluationError as error:
-            undefined[metric] = str(error)
-    intervals: dict[str, Interval] = {}
-    if judged and values:
-        drawn = paired(y, {"model": scores}, list(values), RESAMPLES, spec.comparison.confidence)
-        for metric in values:
-            try:
-                intervals[metric] = drawn.interval(metric, "model")
-            except EvaluationError as error:
-                undefined[metric] = str(error)
-    return Figures(values, intervals, undefined)
+            one = _drawn(spec, [name], y, scores, rows)
+        except UndefinedMetricError as error:
+            found.undefined[name] = str(error)
+        else:
+            found.values.update(one.values)
+            found.intervals.update(one.intervals)
+    return found
 
 
 def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
@@ -71,18 +79,17 @@ def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarr
 def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
     names = values.astype(object).where(values.notna(), MISSING).astype(str).to_numpy()
     return [
-        {"column": str(values.name), "value": name, **_entry(spec, y[names == name], scores[names == name])}
+        {"column": str(values.name), "value": name, **_entry(spec, y, scores, np.flatnonzero(names == name))}
         for name in sorted(set(names))
     ]
 
 
-def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    entry: dict[str, Any] = {"n": len(y), "enough_rows": len(y) >= spec.comparison.slices.min_rows}
+def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    entry: dict[str, Any] = {"n": len(rows), "enough_rows": len(rows) >= spec.comparison.slices.min_rows}
     if spec.task == "binary":
-        entry["positives"] = int(y.sum())
-    found = figures(spec, y, scores, judged=entry["enough_rows"])
+        entry["positives"] = int(y[rows].sum())
+    found, names = figures(spec, y, scores, rows), metric_names(spec)
     reach = {metric: [one.low, one.high] for metric, one in found.intervals.items()}
-    names = metric_names(spec)
     return entry | {
         "metrics": {name: found.values.get(name) for name in names},
         "intervals": {name: reach.get(name) for name in names},

@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from include.contracts import GateOutcome, Interval
-from include.errors import DataError, EvaluationError
+from include.errors import DataError, UndefinedMetricError
 from include.evaluation.answers import CLASSIFYING, predicted
 from include.evaluation.bootstrap import paired
-from include.evaluation.metrics import score
 from include.usecase import UseCase
 
 MISSING = "(missing)"
@@ -112,11 +111,10 @@ def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarr
         reason = f"{values.name} has {len(judged)} groups of {spec.fairness.min_rows} rows or more, two are needed"
         undefined = dict.fromkeys([*RATES, "error_gap"], reason)
         return GroupFigures(str(values.name), groups, {}, small, undefined)
-    kept = np.isin(names, judged)
-    rows = _Rows(names[kept], y[kept], scores[kept])
-    gaps, undefined = _error_gap(spec, rows, groups, seed)
+    gaps, undefined = _error_gap(spec, _Rows(names, y, scores), groups, seed)
     if spec.task in CLASSIFYING:
-        _rate_gaps(spec, rows, groups, (gaps, undefined), seed)
+        kept = np.isin(names, judged)
+        _rate_gaps(spec, _Rows(names[kept], y[kept], scores[kept]), groups, (gaps, undefined), seed)
     return GroupFigures(str(values.name), groups, gaps, small, undefined)
 
 
@@ -131,22 +129,20 @@ def _error_gap(
     spec: UseCase, rows: _Rows, groups: dict[str, dict[str, Any]], seed: int
 ) -> tuple[dict[str, Interval], dict[str, str]]:
     """Of the primary metric, resampled within each group; also puts the metric into ``groups``."""
-    metric, draws, undefined = spec.metrics.primary, {}, {}
+    metric, level, draws, undefined = spec.metrics.primary, spec.comparison.confidence, [], {}
     for number, name in enumerate(groups):
-        mine = rows.names == name
+        mine = np.flatnonzero(rows.names == name)
         try:
-            groups[name][metric] = score(metric, rows.y[mine], rows.scores[mine])
-            model = {"model": rows.scores[mine]}
-            drawn = paired(rows.y[mine], model, [metric], RESAMPLES, spec.comparison.confidence, seed=seed + number)
-            draws[name] = drawn.draws[metric, "model"]
-        except EvaluationError as error:
+            drawn = paired(rows.y, {name: rows.scores}, [metric], RESAMPLES, level, seed=seed + number, rows=mine)
+            groups[name][metric] = drawn.interval(metric, name).value
+            draws.append(drawn.draws[metric, name])
+        except UndefinedMetricError as error:
             groups[name][metric] = None
             undefined["error_gap"] = f"group {name}: {error}"
     if undefined:
         return {}, undefined
-    values = [groups[name][metric] for name in groups]
-    together = np.stack(list(draws.values()))
-    return {"error_gap": _interval(spec, max(values) - min(values), np.ptp(together, axis=0), len(rows.names))}, {}
+    values, n = [group[metric] for group in groups.values()], sum(group["n"] for group in groups.values())
+    return {"error_gap": _interval(spec, max(values) - min(values), np.ptp(np.stack(draws), axis=0), n)}, {}
 
 
 def _rate_gaps(

@@ -17,7 +17,7 @@ from include.usecase import UseCase, load_usecase
 CLASSES = ["low", "middle", "high"]
 METRICS = {
     "binary": ("roc_auc", ["brier"]),
-    "multiclass": ("accuracy", ["f1_macro"]),
+    "multiclass": ("accuracy", ["f1_macro", "log_loss"]),
     "regression": ("mae", ["r2"]),
     "forecasting": ("mae", ["rmse"]),
     "clustering": ("silhouette", []),
