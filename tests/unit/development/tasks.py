@@ -38,7 +38,14 @@ def task_spec(task: str, **changes: Any) -> UseCase:
             {"name": "note", "kind": "text", "from": "request", "length": 3},
             {"name": "idle", "kind": "numeric", "from": "request"},
         ],
-        "request": {"id": "string", "strength": "float", "place": "string", "signal": "float", "note": "string"}
+        "request": {
+            "id": "string",
+            "at": "timestamp",
+            "strength": "float",
+            "place": "string",
+            "signal": "float",
+            "note": "string",
+        }
         | {"idle": "float"},
         "metrics": {"primary": primary, "secondary": secondary},
         "acceptance": [{"metric": primary, "at_least" if task != "regression" else "at_most": 0.5}],
