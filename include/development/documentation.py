@@ -9,7 +9,8 @@ import pandas as pd
 
 from include.contracts import DatasetRef
 from include.development import card_page
-from include.development.card_sections import Evidence, Facts, card_text
+from include.development.card_facts import Evidence, Facts
+from include.development.card_sections import card_text
 from include.development.explanation import Attribution, attribution, permutation_importance
 from include.development.feature_groups import evenly
 from include.development.slices import by_slice, figures

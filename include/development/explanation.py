@@ -171,8 +171,3 @@ def _row(group: FeatureGroup, losses: list[float]) -> dict[str, Any]:
     mean, error = float(np.mean(losses)), float(np.std(losses, ddof=1) / np.sqrt(len(losses)))
     reach = float(t.ppf(0.975, len(losses) - 1)) * error
     return {"feature": group.name, "loss": mean, "low": mean - reach, "high": mean + reach}
-
-
-def importance(model: TrainedModel, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Mean absolute SHAP value per feature, largest first, and its share of the sum (see ``attribution``)."""
-    return attribution(model, frame).table()
