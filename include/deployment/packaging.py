@@ -38,6 +38,7 @@ def package(
     *,
     model: Trained,
     model_version: int,
+    model_hash: str,
     dataset: DatasetRef,
     features: FeatureServiceRef,
     rows: pd.DataFrame,
@@ -46,7 +47,8 @@ def package(
 ) -> dict[str, Any]:
     """Write a complete release directory; returns its report (parity, size, latency).
 
-    ``rows`` are real raw rows of the test set: request fields and looked-up features.
+    ``rows`` are real raw rows of the test set: request fields and looked-up features; ``model_hash`` is that of the
+    registered artifact.
 
     Raises
     ------
@@ -65,9 +67,8 @@ def package(
     if (spec.directory / "request.py").is_file():
         shutil.copyfile(spec.directory / "request.py", staging / "request.py")
     _write(staging / "report.json", report)
-    release.seal(
-        staging, _manifest(spec, model_version, dataset, features, encoding) | {"scores_per_row": _width(expected)}
-    )
+    facts = {"model_hash": model_hash, "scores_per_row": _width(expected)}
+    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | facts)
     return report
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from include.contracts import Cell, Decision, GateOutcome, Interval
 from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.bootstrap import Resampled, paired
+from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.inputs import TestSet
 from include.evaluation.metrics import calibration_error
 from include.evaluation.slices import draw_slices, slice_figures
@@ -67,7 +68,12 @@ class Comparison:
             slices=slice_figures(self.spec, self.slices, who),
             unjudged_slices=self.unjudged,
             calibration=self._calibration(who),
+            fairness=self._fairness(who),
         )
+
+    def _fairness(self, who: str) -> list[GateOutcome]:
+        figures = group_figures(self.spec, self.new.frame, self.truth, self.scores["new"][who])
+        return fairness_gates(self.spec, figures)
 
     def _calibration(self, who: str) -> tuple[float, float | None] | None:
         if self.spec.task not in CLASSIFYING:

@@ -57,8 +57,14 @@ def compare(
 
 
 def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
-    """Whether the average of the two is a contender: not of clusters, whose numbers mean nothing to each other."""
-    return spec.trainer.ensemble and champion is not None and spec.task != "clustering" and not candidate.members
+    """Whether the average of the two is a contender.
+
+    Not of clusters, whose numbers mean nothing to each other; nor of models with different features; and a candidate
+    that is an average already is not averaged again.
+    """
+    if not spec.trainer.ensemble or champion is None or candidate.members:
+        return False
+    return spec.task != "clustering" and candidate.signature == champion.signature
 
 
 def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: TestSet) -> dict[str, np.ndarray]:

@@ -18,8 +18,8 @@ CLASS_ROWS = 10  # fewer rows of one class and the resamples often miss it
 class Side:
     """One model: how to ask it, and all that it was trained or validated on.
 
-    ``predict`` takes the raw feature columns (n rows) and returns scores (n,) or (n, K). An ensemble names the versions
-    that it is the average of.
+    ``predict`` takes the raw feature columns (n rows) and returns scores (n,) or (n, K). ``members`` are the versions
+    that an ensemble is the average of; ``signature`` is what two models must have equal to be averaged.
     """
 
     version: int
@@ -29,6 +29,7 @@ class Side:
     training_periods: frozenset[str] = frozenset()
     training_ids: frozenset[str] = frozenset()
     members: tuple[int, ...] = ()
+    signature: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from include.contracts import ModelRef
+from include.contracts import ModelRef, ReleaseRef
 from include.deployment import release
 from include.errors import EvaluationError
 from include.services import Services
@@ -17,7 +17,8 @@ def champion_model(spec: UseCase, services: Services) -> ModelRef | None:
     DeploymentError
         a file of the release was changed.
     EvaluationError
-        the server follows another rollout state than the one on disk.
+        the server follows another rollout state than the one on disk, or the release was packaged from another model
+        than the registered version.
     """
     state, serving = services.rollout_state(spec), services.champion(spec)
     if state is None or serving is None:
@@ -29,4 +30,18 @@ def champion_model(spec: UseCase, services: Services) -> ModelRef | None:
             f"alarm: the model server follows rollout generation {served}, the record says {state.generation} "
             f"({state.champion}); `make status`, then restart the server or run {spec.name}.rollback"
         )
-    return services.tracker.model(spec.name, serving.model_version)
+    model = services.tracker.model(spec.name, serving.model_version)
+    _require_same(spec, serving, model)
+    return model
+
+
+def _require_same(spec: UseCase, serving: ReleaseRef, model: ModelRef) -> None:
+    """The release's own manifest, which its files are sealed with, names the version and the hash of its artifact."""
+    packaged = release.manifest(Path(serving.path))
+    said = (packaged["usecase"], packaged["model_version"], packaged.get("model_hash"))
+    if said != (spec.name, model.version, model.artifact_hash):
+        raise EvaluationError(
+            f"alarm: release {serving.name}, which serves, was packaged from {said[0]} version {said[1]} (artifact "
+            f"{str(said[2])[:12]}), the registry has version {model.version} (artifact {model.artifact_hash[:12]}); "
+            f"find out who changed either, then package the version again or run {spec.name}.rollback"
+        )

@@ -65,6 +65,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
             spec,
             model=trained,
             model_version=model.version,
+            model_hash=model.artifact_hash,
             dataset=model.dataset,
             features=features,
             rows=rows,

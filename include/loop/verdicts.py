@@ -5,19 +5,39 @@ import json
 import pyarrow as pa
 
 from include.contracts import ModelRef, Verdict
+from include.development.card_page import page_with_verdict, with_verdict
+from include.errors import NotFoundError
 from include.services import Services
 from include.usecase import UseCase
 
 DOCUMENT = "evaluation/verdict.json"
+CARDS = {"model_card.md": with_verdict, "model_card.html": page_with_verdict}
 
 
 def store(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, report: str) -> None:
+    """With the model's documents, in its card, as a tag and in the lake."""
+    keep(spec, services, model, verdict, report)
+    period = model.dataset.test.periods[-1]
     text = json.dumps(verdict.json_dict(), indent=1)
-    services.tracker.add_document(model, DOCUMENT, text)
+    services.lake.append(spec.name, "verdicts", pa.Table.from_pylist([{"period": period, "record": text}]))
+
+
+def keep(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, report: str) -> None:
+    """With the model version only."""
+    services.tracker.add_document(model, DOCUMENT, json.dumps(verdict.json_dict(), indent=1))
     services.tracker.add_document(model, "evaluation/verdict.md", report)
     services.tracker.tag(spec.name, model.version, {"verdict": verdict.decision})
-    period = model.dataset.test.periods[-1]
-    services.lake.append(spec.name, "verdicts", pa.Table.from_pylist([{"period": period, "record": text}]))
+    on_card(services, model, verdict)
+
+
+def on_card(services: Services, model: ModelRef, verdict: Verdict, approval: str = "") -> None:
+    """The model card tells the verdict and who approved it; a version without a card stays without."""
+    for path, written in CARDS.items():
+        try:
+            card = services.tracker.document(model, path)
+        except NotFoundError:
+            continue
+        services.tracker.add_document(model, path, written(card, verdict, approval))
 
 
 def of(services: Services, model: ModelRef) -> Verdict:

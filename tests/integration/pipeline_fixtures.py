@@ -208,6 +208,7 @@ class Serving:
                 self.spec,
                 model=model,
                 model_version=version,
+                model_hash="hash of the model",
                 dataset=dataset_ref(),
                 features=FEATURES,
                 rows=rows,

@@ -184,6 +184,7 @@ def test_a_model_whose_onnx_answers_differently_is_not_packaged(tmp_path: Path) 
             SPEC,
             model=Twisted(),
             model_version=9,
+            model_hash="hash of the model",
             dataset=dataset_ref(),
             features=FEATURES,
             rows=rows,

@@ -12,6 +12,7 @@ TRAINERS = {
     "torch_image": "include.development.trainers.torch_image.TorchImageTrainer",
     "torch_sequence": "include.development.trainers.torch_sequence.TorchSequenceTrainer",
     "torch_text": "include.development.trainers.torch_text.TorchTextTrainer",
+    "ensemble": "include.development.trainers.ensemble.EnsembleTrainer",
 }
 OWN = "own"
 

@@ -113,7 +113,8 @@ def test_a_rate_without_rows_is_undefined_and_said() -> None:
     assert figures.groups["JFK"]["true_positive_rate"] is None
     gates = {gate.gate: gate.detail for gate in fairness_gates(spec(), [figures])}
     assert "a group has no row of some class" in gates["fairness:equal_opportunity:origin"]
-    assert "group JFK: roc_auc of JFK is undefined" in gates["fairness:error_gap:origin"]
+    assert "roc_auc of" in gates["fairness:error_gap:origin"]
+    assert "is undefined" in gates["fairness:error_gap:origin"]
 
 
 def test_a_spec_without_groups_has_no_figures() -> None:

@@ -194,3 +194,21 @@ def test_clusters_and_ensembles_are_not_averaged_again() -> None:
     assert verdict("clustering", 0.2, 3.0, **ENSEMBLE).ensemble_gain is None
     assert verdict("regression", 0.2, 3.0, members=(1, 2), **ENSEMBLE).ensemble_gain is None
     assert verdict("regression", 0.2, None, **ENSEMBLE).ensemble_gain is None
+
+
+def test_groups_that_are_too_far_apart_are_for_a_person_to_weigh() -> None:
+    new = part("regression", 6)
+    new.frame.loc[new.frame["origin"] == "JFK", "late"] += 2.0
+    side = Side(2, model("regression", 0.2, 1))
+    fairness = {"groups": ["origin"], "limits": {"error_gap": 0.5}}
+    spec = spec_of("regression", fairness=fairness)
+    found = compare(spec, candidate=side, champion=None, old=None, new=new)
+    assert (found.decision, found.rule) == ("ask_human", "fairness:error_gap:origin")
+    assert "apart in error_gap on 1200 rows; at most 0.5 is allowed" in found.reason
+
+
+def test_models_of_different_features_are_not_averaged() -> None:
+    sides = [Side(v, model("regression", 1.0, v), release="r0001", signature=f"features v{v}") for v in (1, 2)]
+    sets = {"old": part("regression", 3), "new": part("regression", 6)}
+    found = compare(spec_of("regression", **ENSEMBLE), candidate=sides[1], champion=sides[0], **sets)
+    assert found.ensemble_gain is None

@@ -1,0 +1,102 @@
+"""The average of trained models as one model: saved, packaged and served like any other.
+
+Its matrix is the members' matrices side by side, each by its own encoding, so a feature stands there once per member,
+with that member's categories. Its scores are the mean of theirs (Breiman, "Stacked regressions", 1996: equal weights
+need no data of their own to be fitted on).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from include.development.encoding import Encoder
+from include.development.trainers.archive import pack, unpack
+from include.development.trainers.onnx_average import averaged
+from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.trained_model import TrainedModel
+from include.errors import TrainingError
+
+NAME = "ensemble"
+TASKS = frozenset({"binary", "multiclass", "regression", "forecasting"})
+
+
+class EnsembleTrainer:
+    """Loads ensembles; ``average`` makes them."""
+
+    name = NAME
+    tasks = TASKS
+    defaults: Parameters = MappingProxyType({})
+    space: Space = MappingProxyType({})
+
+    def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
+        """Raises TrainingError: there is nothing to fit."""
+        raise TrainingError("an ensemble is made by the evaluation, not fitted: set trainer.ensemble, name a trainer")
+
+    def load(self, problem: Problem, content: bytes) -> "EnsembleModel":
+        """Raises TrainingError when the bytes are no ensemble of this problem."""
+        members = [TrainedModel.from_bytes(one) for one in unpack(content, "an ensemble").values()]
+        if sum(member.problem.width for member in members) != problem.width or not members:
+            widths = [member.problem.width for member in members]
+            raise TrainingError(f"the members read {widths} columns, the encoding has {problem.width}; average again")
+        return EnsembleModel(members)
+
+
+class EnsembleModel:
+    """Members with equal weights."""
+
+    curve: Sequence[Mapping[str, float]] = ()
+
+    def __init__(self, members: Sequence[TrainedModel]) -> None:
+        self.members = tuple(members)
+        self._ends = np.cumsum([member.problem.width for member in members])[:-1]
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        parts = np.split(X, self._ends, axis=1)
+        return np.mean([m.fitted.predict(part) for m, part in zip(self.members, parts, strict=True)], axis=0)
+
+    def save(self) -> bytes:
+        return pack({f"member_{i}.zip": member.to_bytes() for i, member in enumerate(self.members)})
+
+    def onnx(self) -> bytes:
+        first = self.members[0]
+        scores = first.classes if first.task == "multiclass" else 1
+        return averaged([(member.onnx(), member.problem.width) for member in self.members], scores)
+
+    def describe(self) -> dict[str, Any]:
+        told = [str(member.fitted.describe()["algorithm"]) for member in self.members]
+        return {
+            "algorithm": f"average of {len(told)} models: {'; '.join(told)}",
+            "members": len(told),
+            "bytes": len(self.save()),
+        }
+
+
+def average(members: Sequence[TrainedModel]) -> TrainedModel:
+    """One model that says the mean of what the members say.
+
+    Raises
+    ------
+    TrainingError
+        the members do not answer the same question from the same features, or are clusterings.
+    """
+    first = members[0]
+    if first.task not in TASKS:
+        raise TrainingError(f"{first.usecase}: models of the task {first.task} cannot be averaged")
+    if different := [m for m in members[1:] if signature(m) != signature(first)]:
+        raise TrainingError(
+            f"{first.usecase}: {len(different)} of {len(members)} models have other features or another task than the "
+            "first; average models of one feature service"
+        )
+    encoder = Encoder(tuple(entry for member in members for entry in member.encoder.features))
+    return TrainedModel(
+        first.usecase, first.feature_service, NAME, first.task, first.classes, encoder, EnsembleModel(members)
+    )
+
+
+def signature(model: TrainedModel) -> str:
+    """What must be equal for an average to make sense: task, classes, feature service, names and kinds of features."""
+    features = sorted({(entry["name"], entry["kind"]) for entry in model.encoder.features})
+    return json.dumps([model.usecase, model.feature_service, model.task, model.classes, features])
