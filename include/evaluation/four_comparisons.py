@@ -22,9 +22,16 @@ RELEASING = ("promote", "canary")
 
 
 def compare(
-    spec: UseCase, *, candidate: Side, champion: Side | None, old: TestSet | None, new: TestSet | None, seed: int = 0
+    spec: UseCase,
+    *,
+    candidate: Side,
+    champion: Side | None,
+    old: TestSet | None,
+    new: TestSet | None,
+    seed: int = 0,
+    average: bool = True,
 ) -> Verdict:
-    """Make the comparisons and decide.
+    """Make the comparisons and decide; ``average``: their average is a contender where the spec says so.
 
     Without a champion only the absolute limits apply. A test set that is missing, too small, unlabelled or
     of one class gives the decision ``data_problem``.
@@ -43,7 +50,7 @@ def compare(
     sets = {"new": new, **({"old": old} if champion and old else {})}
     scores = {name: _asked(spec, sides, name, test_set) for name, test_set in sets.items()}
     looks = 1
-    if averages(spec, candidate, champion):
+    if average and averages(spec, candidate, champion):
         looks = 2
         for answers in scores.values():
             answers["ensemble"] = (answers["champion"] + answers["candidate"]) / 2

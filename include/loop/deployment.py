@@ -12,7 +12,7 @@ import pandas as pd
 from include.contracts import FeatureServiceRef, Judgement, ModelRef, ReleaseRef, RolloutState
 from include.deployment import packaging, pipeline, predeployment, rollout
 from include.deployment.release import manifest
-from include.development.trainers.trained_model import load
+from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError
 from include.loop import verdicts
 from include.services import Services
@@ -54,7 +54,7 @@ def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> Non
 def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     from include.operations import drift
 
-    trained = load(spec.trainer.name, services.tracker.load(model))
+    trained = TrainedModel.from_bytes(services.tracker.load(model))
     rows = pd.read_parquet(model.dataset.test.path)
     features = services.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)

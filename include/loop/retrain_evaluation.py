@@ -1,15 +1,18 @@
 """The four comparisons on registered models, and the approval that is bound to their verdict."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from include.contracts import DatasetRef, ModelRef, Verdict
 from include.development.datasets import load_dataset
 from include.development.parts import read_part
-from include.errors import EvaluationError, NotFoundError
+from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.evaluation.report import render
-from include.loop import verdicts
+from include.loop import ensembles, verdicts
 from include.loop.champion import champion_model
 from include.services import Services
 from include.usecase import UseCase
@@ -17,6 +20,8 @@ from include.usecase import UseCase
 
 def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Verdict:
     """Compare a candidate with what really serves; the verdict is stored with the model version.
+
+    Where the average of both is chosen, it is registered, and the verdict is on that version.
 
     Raises
     ------
@@ -30,7 +35,8 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     candidate = services.tracker.model(spec.name, _version(spec, services, version))
     serving = services.champion(spec)
     champion = champion_model(spec, services)
-    verdict = compare(
+    made = partial(
+        compare,
         spec,
         candidate=_side(spec, services, candidate, None),
         champion=_side(spec, services, champion, serving.name) if champion and serving else None,
@@ -38,13 +44,38 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
         new=_test_set(candidate.dataset),
         seed=candidate.version,
     )
-    verdicts.store(spec, services, candidate, verdict, render(verdict))
+    verdict = made()
+    judged = candidate
+    if verdict.contender == "ensemble" and champion:
+        judged, verdict = _registered(spec, services, (champion, candidate), verdict, made)
+    verdicts.store(spec, services, judged, verdict, render(verdict))
+    if judged is not candidate:
+        verdicts.keep(spec, services, candidate, verdict, render(verdict))
     return verdict
+
+
+def _registered(
+    spec: UseCase,
+    services: Services,
+    members: tuple[ModelRef, ModelRef],
+    verdict: Verdict,
+    made: Callable[..., Verdict],
+) -> tuple[ModelRef, Verdict]:
+    """The average as a version with its verdict; the candidate with its own when the average cannot be registered."""
+    try:
+        ensemble = ensembles.register(spec, services, *members)
+    except TrainingError as error:
+        alone = made(average=False)
+        words = f"{alone.reason} Their average would have been taken, but cannot be registered: {error}."
+        return members[1], alone.model_copy(update={"reason": words})
+    on = {"candidate": ensemble.version, "members": [one.version for one in members]}
+    return ensemble, verdict.model_copy(update=on)
 
 
 def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer: dict | None) -> str:
     """Give the candidate the alias ``challenger``; the approval names the verdict's hash. Returns the hash."""
-    stored = verdicts.of(services, services.tracker.model(spec.name, verdict.candidate))
+    model = services.tracker.model(spec.name, verdict.candidate)
+    stored = verdicts.of(services, model)
     if stored.digest != verdict.digest:
         raise EvaluationError(
             f"the verdict on version {verdict.candidate} changed after it was shown for approval "
@@ -53,32 +84,45 @@ def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer:
     who = (answer or {}).get("responded_by_user") or {"name": "policy"}
     tags = {"approved_verdict": verdict.digest, "approved_by": str(who.get("name", who)), "decision": verdict.decision}
     services.tracker.tag(spec.name, verdict.candidate, tags)
+    verdicts.on_card(services, model, stored, f"approved by {tags['approved_by']}, {_today()}")
     services.tracker.set_alias(spec.name, "challenger", verdict.candidate)
     return verdict.digest
 
 
 def _version(spec: UseCase, services: Services, version: int | str | None) -> int:
+    """The version asked for; without one the newest that was trained, not averaged."""
     known = services.tracker.versions(spec.name)
-    wanted = int(version) if version else max(known, default=0)
+    if version:
+        wanted = int(version)
+    else:
+        wanted = next((v for v in reversed(known) if not ensembles.members_of(spec, services, v)), 0)
     if wanted not in known:
         raise NotFoundError(f"{spec.name} has no model version {wanted or '(none registered)'}; there are {known}")
     return wanted
 
 
 def _side(spec: UseCase, services: Services, model: ModelRef, release: str | None) -> Side:
+    from include.development.trainers.ensemble import signature
     from include.development.trainers.trained_model import TrainedModel
 
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
     trained = TrainedModel.from_bytes(services.tracker.load(model))
-    seen = _as_it_lies(model.dataset)
-    parts = (seen.train, seen.validation)
+    members = ensembles.members_of(spec, services, model.version)
+    datasets = {one.dataset.name: _as_it_lies(one.dataset) for one in (model, *members)}
+    parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]
     return Side(
         version=model.version,
         release=release,
         predict=trained.predict,
         training_hashes=frozenset(p.content_hash for p in parts),
         training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
+        members=tuple(one.version for one in members),
+        signature=signature(trained),
     )
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _test_set(dataset: DatasetRef) -> TestSet:

@@ -1,0 +1,51 @@
+"""The average of the serving model and a candidate as a registered version of its own."""
+
+from include.contracts import ModelRef
+from include.development import training
+from include.development.trainers.trained_model import TrainedModel
+from include.development.tuning import Tuning
+from include.services import Services
+from include.usecase import UseCase
+
+MEMBERS_TAG = "ensemble_of"
+
+
+class Averaging(Tuning):
+    """What stands in the model card in the place of a search."""
+
+    def describe(self) -> str:
+        return f"Average of the versions {self.parameters['members']} with equal weights: nothing was fitted for it."
+
+
+def register(spec: UseCase, services: Services, champion: ModelRef, candidate: ModelRef) -> ModelRef:
+    """Average, judge, test, document and register; the same two give the same version.
+
+    Its dataset is the candidate's: on that test set it was compared.
+
+    Raises
+    ------
+    TrainingError
+        it fails a behaviour test of the spec, or the two cannot be averaged.
+    """
+    from include.development.trainers.ensemble import average
+
+    members = [TrainedModel.from_bytes(services.tracker.load(one)) for one in (champion, candidate)]
+    versions = f"{champion.version}, {candidate.version}"
+    made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
+    result = training.judge(spec, candidate.dataset, average(members).to_bytes(), made)
+    return services.tracker.log_training(
+        spec.name,
+        candidate.dataset,
+        result.model,
+        result.parameters,
+        result.metrics,
+        result.documents,
+        tags={MEMBERS_TAG: versions},
+    )
+
+
+def members_of(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
+    """The versions that a version is the average of, those of its members included; [] for a trained model."""
+    told = services.tracker.tags(spec.name, version).get(MEMBERS_TAG, "")
+    direct = [services.tracker.model(spec.name, int(member)) for member in told.split(",") if member.strip()]
+    return [one for member in direct for one in (member, *members_of(spec, services, member.version))]
