@@ -199,7 +199,12 @@ class Serving:
         return self.package(trained(seed), seed, requests_frame(500, 99), on_request)
 
     def package(
-        self, model: packaging.Trained, version: int, rows: pd.DataFrame, on_request: str | None = None
+        self,
+        model: packaging.Trained,
+        version: int,
+        rows: pd.DataFrame,
+        on_request: str | None = None,
+        model_hash: str = "hash of the model",
     ) -> ReleaseRef:
         self.settings.staging.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
@@ -208,7 +213,7 @@ class Serving:
                 self.spec,
                 model=model,
                 model_version=version,
-                model_hash="hash of the model",
+                model_hash=model_hash,
                 dataset=dataset_ref(),
                 features=FEATURES,
                 rows=rows,
