@@ -54,6 +54,7 @@ def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> Non
 def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     from include.operations import drift
 
+    # by what the artifact says, not by the spec, which may name another trainer by now
     trained = TrainedModel.from_bytes(services.tracker.load(model))
     rows = pd.read_parquet(model.dataset.test.path)
     features = services.feature_store.keep(spec.feature_service)

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from onnx import TensorProto, helper
-from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from include.adapters.prediction_log import PredictionSpool
 from include.contracts import ReleaseRef
 from include.deployment import predeployment, scoring
 from include.deployment.requests import answered, request
 from include.development.encoding import Encoder
+from include.development.trainers.protocol import Matrix, Problem, Run
+from include.development.trainers.registry import trainer
+from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, DeploymentError, ServiceError
 from include.settings import ROOT
 from include.usecase import UseCase
@@ -55,70 +55,39 @@ PRICE = spec(
 GROUP = spec("group", "clustering", "silhouette", {"a": "float", "b": "float"}, [{"name": "a"}, {"name": "b"}])
 
 
-@dataclass
-class Linear:
-    """Scores are X·W + b, or the softmax of it; real weights of a fitted scikit-learn model."""
-
-    encoder: Encoder
-    weights: np.ndarray
-    bias: np.ndarray
-    classes: bool = False
-
-    def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        z = self.encoder.transform(frame).astype(np.float64) @ self.weights + self.bias
-        if self.classes:
-            e = np.exp(z - z.max(axis=1, keepdims=True))
-            return e / e.sum(axis=1, keepdims=True)
-        return z if z.shape[1] > 1 else z[:, 0]
-
-    def encoding(self) -> dict[str, Any]:
-        return self.encoder.to_json()
-
-    def onnx(self) -> bytes:
-        W, b = self.weights.astype(np.float32), self.bias.astype(np.float32)
-        constants = [
-            helper.make_tensor(name, TensorProto.FLOAT, values.shape, values.ravel())
-            for name, values in {"W": W, "b": b}.items()
-        ]
-        nodes = [helper.make_node("Gemm", ["input", "W", "b"], ["z"])]
-        if self.classes:
-            nodes.append(helper.make_node("Softmax", ["z"], ["scores"], axis=1))
-        ends = [("input", W.shape[0]), ("scores" if self.classes else "z", W.shape[1])]
-        given, said = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, n]) for name, n in ends)
-        graph = helper.make_graph(nodes, "linear", [given], [said], constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8).SerializeToString()
-
-
 def rows_of(columns: dict[str, Any], count: int = ROWS) -> pd.DataFrame:
     ids = [f"row{i}" for i in range(count)]
     return pd.DataFrame({"row_id": ids, "at": AT + pd.to_timedelta(range(count), unit="s"), **columns})
 
 
-def image() -> tuple[Linear, pd.DataFrame]:
+def trained(
+    spec: UseCase, name: str, frame: pd.DataFrame, y: np.ndarray | None, parameters: dict[str, Any]
+) -> TrainedModel:
+    encoder = Encoder.fit(frame, spec.features)
+    X, problem = encoder.transform(frame), Problem(spec.task, encoder.inputs, len(spec.event.classes))
+    parts = [Matrix(X[rows], None if y is None else y[rows]) for rows in (slice(0, 240), slice(240, ROWS))]
+    fitted = trainer(name).fit(problem, *parts, parameters, Run())
+    return TrainedModel(spec.name, spec.feature_service, name, spec.task, problem.classes, encoder, fitted)
+
+
+def image() -> tuple[TrainedModel, pd.DataFrame]:
     X, y = load_digits(return_X_y=True)
     frame = rows_of(dict(zip(IMAGE.feature_names, X[:ROWS].T, strict=True)))
-    encoder = Encoder.fit(frame, IMAGE.features)
-    fitted = LogisticRegression(max_iter=200).fit(X[:ROWS] / 16, y[:ROWS])
-    return Linear(encoder, fitted.coef_.T / 16, fitted.intercept_, classes=True), frame
+    return trained(IMAGE, "torch_image", frame, y[:ROWS], {"epochs": 3}), frame
 
 
-def price() -> tuple[Linear, pd.DataFrame]:
+def price() -> tuple[TrainedModel, pd.DataFrame]:
     random = np.random.default_rng(0)
     size, words = random.uniform(-5, 5, ROWS), random.choice(["quiet street", "loud", "New: quiet, bright"], ROWS)
     frame = rows_of({"size": size, "words": words})
-    encoder = Encoder.fit(frame, PRICE.features)
-    X = encoder.transform(frame)
-    fitted = Ridge().fit(X, -3 * size + 10 * (words == "loud") - 5)
-    return Linear(encoder, fitted.coef_.reshape(-1, 1), np.atleast_1d(fitted.intercept_)), frame
+    return trained(PRICE, "xgboost", frame, -3 * size + 10 * (words == "loud") - 5, {"n_estimators": 20}), frame
 
 
-def group() -> tuple[Linear, pd.DataFrame]:
-    """Nearness to a centre c is 2x·c - |c|²: the squared distance, turned round, without its |x|²."""
+def group() -> tuple[TrainedModel, pd.DataFrame]:
     random = np.random.default_rng(1)
     X = random.normal(random.choice([-4, 0, 4], (ROWS, 1)), 1, (ROWS, 2))
     frame = rows_of({"a": X[:, 0], "b": X[:, 1]})
-    centres = KMeans(3, n_init=1, random_state=0).fit(X).cluster_centers_
-    return Linear(Encoder.fit(frame, GROUP.features), 2 * centres.T, -(centres**2).sum(axis=1)), frame
+    return trained(GROUP, "sklearn", frame, None, {"estimator": "kmeans", "clusters": 3}), frame
 
 
 MADE = {"image": (IMAGE, image), "price": (PRICE, price), "group": (GROUP, group)}
@@ -127,7 +96,7 @@ MADE = {"image": (IMAGE, image), "price": (PRICE, price), "group": (GROUP, group
 @dataclass
 class Served:
     serving: Serving
-    model: Linear
+    model: TrainedModel
     frame: pd.DataFrame
     release: ReleaseRef
 
@@ -230,10 +199,13 @@ def test_a_tensor_of_another_size_is_refused_here_and_by_the_server(served: dict
 def test_a_model_whose_last_output_has_other_columns_is_not_packaged(served: dict[str, Served]) -> None:
     one = served["group"]
 
-    class Narrow(Linear):
-        def onnx(self) -> bytes:
-            return Linear(self.encoder, self.weights[:, :2], self.bias[:2]).onnx()
+    class Wide:
+        """Says more than its ONNX does."""
 
-    narrow = Narrow(one.model.encoder, one.model.weights, one.model.bias)
-    with pytest.raises(DeploymentError, match=r"gives scores of shape \(300, 2\), the trained one \(300, 3\)"):
-        one.serving.package(narrow, 2, one.frame)
+        onnx, encoding = staticmethod(one.model.onnx), staticmethod(one.model.encoding)
+
+        def predict(self, frame: pd.DataFrame) -> np.ndarray:
+            return np.column_stack([np.zeros(len(frame)), one.model.predict(frame)])
+
+    with pytest.raises(DeploymentError, match=r"gives scores of shape \(300, 3\), the trained one \(300, 4\)"):
+        one.serving.package(Wide(), 2, one.frame)
