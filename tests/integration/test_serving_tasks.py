@@ -73,7 +73,7 @@ def trained(
 def image() -> tuple[TrainedModel, pd.DataFrame]:
     X, y = load_digits(return_X_y=True)
     frame = rows_of(dict(zip(IMAGE.feature_names, X[:ROWS].T, strict=True)))
-    return trained(IMAGE, "torch_image", frame, y[:ROWS], {"epochs": 3}), frame
+    return trained(IMAGE, "sklearn", frame, y[:ROWS], {}), frame
 
 
 def price() -> tuple[TrainedModel, pd.DataFrame]:
