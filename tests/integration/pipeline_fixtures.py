@@ -127,7 +127,7 @@ class Serving:
         http, grpc, metrics = free_ports(3)
         ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
         self.settings = Settings.model_validate(
-            {"home": home, "serving_timeout": 20, "pseudonym_keys": keys, **ports, **other}
+            {"home": home, "serving_timeout": 60, "pseudonym_keys": keys, **ports, **other}
         )
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
