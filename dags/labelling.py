@@ -15,7 +15,7 @@ does a form that nobody answers for 14 days; its rows are offered again.
 | task | means | do |
 |---|---|---|
 | `select_rows` | the month is not published, or no release serves | publish the month, deploy a release, run again |
-| `ask` | an answer is no label (the message names the fields); nothing was kept | clear it: the form comes again |
+| `ask` | an answer is no label (the message names the fields); nothing was kept | the form comes again twice by itself, then when you clear it |
 | `keep_labels` | the lake could not be written | clear it; nothing is kept twice |
 """
 

@@ -16,12 +16,12 @@ OPEN_FOR = timedelta(days=14)
 class LabelForm(HITLOperator):
     """Waits for a person, or ``OPEN_FOR`` and then for nobody; the rows are the XCom of the task ``rows_of``.
 
-    An answer that is no label fails the task: cleared, it asks again.
+    An answer that is no label fails the task: retried or cleared, it asks again.
     """
 
     def __init__(self, *, spec: UseCase, rows_of: str, **options: Any) -> None:
         subject = f"{spec.title}: which labels are right?"
-        timeout = {"defaults": NOT_NOW, "response_timeout": OPEN_FOR, "retries": 0}
+        timeout = {"defaults": NOT_NOW, "response_timeout": OPEN_FOR}
         super().__init__(subject=subject, options=[KEEP, NOT_NOW], **timeout, **options)
         self.spec, self.rows_of = spec, rows_of
 

@@ -49,8 +49,12 @@ def _tables(spec: UseCase) -> list[str]:
     return [*spec.tables, *spec.views]
 
 
-def _training(spec: UseCase) -> list[str]:
+def _served(spec: UseCase) -> list[str]:
     return ["events", *spec.views]
+
+
+def _training(spec: UseCase) -> list[str]:
+    return [*_served(spec), *(["given_labels"] if spec.labelling else [])]
 
 
 FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
@@ -73,7 +77,11 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
     "deployment": {"package": (_just("model"), _just("release"))},
     "monitoring": {
         "ship_predictions": (_just("release"), _just("predictions")),
-        "measure": (lambda spec: ["predictions", *_training(spec)], _just("figures")),
+        "measure": (lambda spec: ["predictions", *_served(spec)], _just("figures")),
+    },
+    "labelling": {
+        "select_rows": (lambda spec: ["predictions", *_served(spec)], _just()),
+        "keep_labels": (_just(), _just("given_labels")),
     },
     "retrain_trigger": {"decide": (_just("figures"), _just("decisions"))},
 }

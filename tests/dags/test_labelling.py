@@ -45,7 +45,7 @@ def test_the_rows_are_chosen_then_asked_about_then_kept() -> None:
     assert after["select_rows"] == {"anything_to_label", "keep_labels"}
     assert after["anything_to_label"] == {"ask"}
     assert after["ask"] == {"keep_labels"}
-    assert dag.get_task("ask").retries == 0
+    assert dag.get_task("ask").retries > 0, "a wrong answer brings the form back"
 
 
 def test_the_form_has_a_field_for_every_row_and_waits(monkeypatch: pytest.MonkeyPatch) -> None:

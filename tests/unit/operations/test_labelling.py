@@ -58,7 +58,7 @@ def test_a_field_of_another_form_is_refused() -> None:
         labels(BINARY, selection(), {"row_004": "1"})
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["row_001", "row_002", "row_003"]),

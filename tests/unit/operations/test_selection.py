@@ -34,7 +34,7 @@ sure = st.floats(0, 1)
 pools = st.lists(st.tuples(st.integers(-3, 3), st.sampled_from(["EWR", "JFK", None]), sure), min_size=1, max_size=60)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(pools, st.integers(1, 6), st.randoms(use_true_random=False))
 def test_the_choice_is_small_different_uncertain_and_the_same_in_any_order(pool: list, count: int, random: Any) -> None:
     x, origin, p = map(list, zip(*pool, strict=True))
@@ -65,7 +65,7 @@ def test_among_the_equally_unsure_the_choice_is_spread() -> None:
     assert [*rows["x"].iloc[chosen].round()] == [0, 5, 10]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 100), min_size=4, max_size=9, unique=True), st.integers(2, 3))
 def test_the_spread_is_at_most_twice_as_coarse_as_the_best(x: list[int], count: int) -> None:
     """Gonzalez's bound, for the largest distance of a row from the nearest chosen one."""
@@ -78,7 +78,7 @@ def test_the_spread_is_at_most_twice_as_coarse_as_the_best(x: list[int], count: 
     assert reach(chosen) <= 2 * min(map(reach, combinations(range(len(x)), count)))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(arrays(float, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(0.01, 1)))
 def test_uncertainty_of_classes_is_a_share_largest_when_all_are_equal(raw: np.ndarray) -> None:
     spec, p = multiclass().spec, raw / raw.sum(axis=1, keepdims=True)

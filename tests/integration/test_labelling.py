@@ -1,0 +1,176 @@
+"""Unread scans of December are offered to a person, come back as labels and train; the month is monitored."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from include.contracts import DatasetRef, PartRef, Period, ReleaseRef
+from include.deployment import packaging, rollout, scoring
+from include.development.datasets import build
+from include.development.encoding import Encoder
+from include.errors import NotFoundError
+from include.loop import labelling, monitoring
+from include.operations import drift
+from include.operations.labelling import CANNOT_TELL, LATER, Selection, answered, given_labels
+from include.services import Services
+from include.settings import Settings
+from include.usecase import load_usecase
+from tests.integration.ml_fixtures import publish
+from tests.integration.test_serving_tasks import Linear
+
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("digit_image")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+DECEMBER = Period(key="2013-12")
+
+
+def events(services: Services, month: str) -> pd.DataFrame:
+    return services.lake.read(SPEC.name, "events", [month]).to_pandas()
+
+
+def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
+    """A logistic regression on these scans, packaged as a release."""
+    X, y = rows[SPEC.feature_names].to_numpy(float), rows["digit"].to_numpy(int)
+    fitted = LogisticRegression(max_iter=300).fit(X / 16, y)
+    model = Linear(Encoder.fit(rows, SPEC.features), fitted.coef_.T / 16, fitted.intercept_, classes=True)
+    part = PartRef(path="", rows=len(rows), content_hash="a", periods=["2013-11"])
+    dataset = DatasetRef(
+        usecase=SPEC.name, name="d", path="", feature_service=SPEC.feature_service, label="digit", train=part,
+        validation=part, test=part, snapshots={},
+    )  # fmt: skip
+    accuracy = {"accuracy": {"value": 0.99, "low": 0.98, "high": 1.0, "n": len(rows)}}
+    staging = services.settings.releases / "aside"
+    packaging.package(
+        SPEC, model=model, model_version=1, dataset=dataset, staging=staging, rows=rows,
+        features=services.feature_store.keep(SPEC.feature_service),
+        baseline=drift.baseline(SPEC, rows, model.predict(rows), accuracy),
+    )  # fmt: skip
+    return services.releases.add(SPEC.name, staging, 1)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """October, November and December (half of it unread), and a release of November that serves."""
+    settings = Settings(home=tmp_path_factory.mktemp("labelling"))
+    services = Services(settings)
+    services.feature_store.apply()
+    for month in ("2013-10", "2013-11", "2013-12"):
+        publish(SPEC, settings, services.lake, services.feature_store, Period(key=month))
+    champion = release(services, events(services, "2013-11"))
+    rollout.write(services.rollout_file(SPEC), rollout.first(SPEC, champion.name))
+    return services
+
+
+def truth(services: Services) -> dict[str, str]:
+    """Scan → its digit, as scikit-learn's file says, also of those that nobody is said to have read."""
+    pixels = {tuple(x): str(y) for x, y in zip(*load_digits(return_X_y=True), strict=True)}
+    rows = events(services, "2013-12")
+    return dict(zip(rows["scan"], (pixels[tuple(x)] for x in rows[SPEC.feature_names].to_numpy(float)), strict=True))
+
+
+def test_the_least_sure_unread_scans_are_offered_with_their_pictures(services: Services) -> None:
+    chosen = labelling.select_rows(SPEC, services, DECEMBER)
+    rows = events(services, "2013-12")
+    unread = rows[rows["digit"].isna()].reset_index(drop=True)
+    offered = [row.event for row in chosen.rows]
+    assert len(offered) == len(set(offered)) == SPEC.labelling.rows
+    assert set(offered) <= set(unread["scan"])
+    p = scoring.scores(Path(services.champion(SPEC).path), unread)
+    doubt = pd.Series(-(p * np.log(p)).sum(axis=1) / np.log(10), index=unread["scan"])
+    assert chosen.rows[0].event == doubt.idxmax()
+    assert [row.uncertainty for row in chosen.rows] == pytest.approx(doubt[offered].to_list(), abs=1e-6)
+    assert doubt[offered].min() >= doubt.quantile(0.7)
+    assert all(row.shown.count("\n|") >= 8 and "██" in row.shown for row in chosen.rows)
+    assert labelling.select_rows(SPEC, services, DECEMBER) == chosen
+
+
+@pytest.fixture(scope="module")
+def kept(services: Services) -> tuple[Selection, dict[str, str]]:
+    """The offered scans, read by a person; the last two were not: one for later, one that nobody can tell."""
+    chosen = labelling.select_rows(SPEC, services, DECEMBER)
+    digits = truth(services)
+    filled = {field: digits[row.event] for field, row in chosen.fields.items()}
+    filled |= dict(zip([*filled][-2:], (LATER, CANNOT_TELL), strict=True))
+    told = labelling.keep_labels(SPEC, services, chosen, filled, "ada", NOON)
+    assert told == {"labels": len(filled) - 2, "cannot_tell": 1, "later": 1}
+    assert labelling.keep_labels(SPEC, services, chosen, filled, "ada", NOON) == told
+    return chosen, filled
+
+
+def test_what_was_said_is_kept_once_with_who_and_when(services: Services, kept: tuple) -> None:
+    chosen, filled = kept
+    words = answered(SPEC, services.lake)
+    assert len(words) == len(filled) - 1
+    assert set(words["given_by"]) == {"ada"}
+    assert set(words["selection"]) == {chosen.name}
+    known = given_labels(SPEC, services.lake)
+    assert [*known] == ["scan", "digit", "label_timestamp"]
+    assert dict(zip(known["scan"], known["digit"], strict=True)) == {
+        row.event: filled[field] for field, row in chosen.fields.items() if filled[field] not in (LATER, CANNOT_TELL)
+    }
+
+
+def test_what_was_answered_is_not_offered_again(services: Services, kept: tuple) -> None:
+    chosen, filled = kept
+    again = {row.event for row in labelling.select_rows(SPEC, services, DECEMBER).rows}
+    later = {row.event for field, row in chosen.fields.items() if filled[field] == LATER}
+    assert len(again) == SPEC.labelling.rows
+    assert again & {row.event for row in chosen.rows} <= later
+
+
+def test_the_labels_are_in_the_next_dataset(services: Services, kept: tuple) -> None:
+    dataset = build(
+        SPEC, train_from=None, train_to=None, test_period="2013-12", excluded=[], lake=services.lake,
+        feature_store=services.feature_store, snapshots=services.snapshot_refs(SPEC),
+        directory=services.settings.datasets / SPEC.name,
+    )  # fmt: skip
+    parts = [pd.read_parquet(part.path) for part in (dataset.train, dataset.validation, dataset.test)]
+    codes = pd.concat(parts).set_index("scan")["digit"]
+    known = given_labels(SPEC, services.lake)
+    assert codes[known["scan"]].to_list() == [int(digit) for digit in known["digit"]]
+    assert dataset.facts.given == len(known)
+
+
+def test_a_month_of_classes_is_shipped_and_monitored(services: Services) -> None:
+    rows = events(services, "2013-12")
+    champion = services.champion(SPEC)
+    scores = scoring.scores(Path(champion.path), rows)
+    lines = [
+        {
+            "request_id": f"q{i}", "logged_at": time.time(), "release": champion.name, "latency_ms": 1.0, "missing": [],
+            "prediction": int(p.argmax()), "probability": float(p.max()), "scores": p.tolist(), "features": {},
+            "inputs": {
+                "scan": row["scan"], "event_timestamp": row["event_timestamp"].timestamp(),
+                "pixels": row[SPEC.feature_names].to_list(),
+            },
+        }
+        for i, (p, (_, row)) in enumerate(zip(scores, rows.iterrows(), strict=True))
+    ]  # fmt: skip
+    spool = services.settings.prediction_spool / SPEC.name
+    spool.mkdir(parents=True)
+    (spool / "1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert monitoring.ship_predictions(SPEC, services) == len(rows)
+    found = {name.partition(".")[2]: value for name, value in monitoring.monitor(SPEC, services, DECEMBER).items()}
+    read = rows["digit"].notna().to_numpy()
+    right = scores[read].argmax(axis=1) == rows["digit"][read].astype(int)
+    assert found["accuracy"] == pytest.approx(right.mean())
+    assert found["performance_loss"] == pytest.approx(0.99 - right.mean())
+    assert (found["labelled"], found["unmatched"]) == (read.sum(), (~read).sum())
+    subjects = {f.subject for f in services.figures(SPEC) if f.name == "psi"}
+    assert subjects == {"pixels"}
+    assert len(labelling.select_rows(SPEC, services, DECEMBER).rows) == SPEC.labelling.rows
+
+
+def test_a_month_that_is_read_has_nothing_to_ask_and_an_unpublished_one_is_named(services: Services) -> None:
+    assert labelling.select_rows(SPEC, services, Period(key="2013-11")).rows == []
+    with pytest.raises(NotFoundError, match="2013-05"):
+        labelling.select_rows(SPEC, services, Period(key="2013-05"))
+    with pytest.raises(NotFoundError, match="nobody is asked for labels"):
+        labelling.select_rows(load_usecase("flight_delay"), services, DECEMBER)
