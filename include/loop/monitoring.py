@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Figure, Period
+from include.contracts import Figure, Period, ReleaseRef
 from include.data import versioning
 from include.deployment import release, scoring
 from include.operations import monitoring
@@ -81,6 +81,12 @@ def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, per
     return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
 
+def _can_answer(earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
+    """Whether the rows have every feature of the release; another feature service may have had more."""
+    entries = release.manifest(Path(earlier.path))["encoding"]["features"]
+    return all(entry["name"] in rows for entry in entries)
+
+
 def _measure(
     spec: UseCase,
     services: Services,
@@ -92,7 +98,7 @@ def _measure(
     history: list[Figure],
 ) -> list[Figure]:
     directory = Path(services.releases.get(spec.name, name).path)
-    earlier = [r for r in services.releases.all(spec.name) if r.name < name][-1:]
+    earlier = [r for r in services.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)][-1:]
     return monitoring.measure(
         spec,
         name,
