@@ -5,20 +5,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from include.contracts import DatasetRef, Period, SnapshotRef
 from include.data import cataloguing, versioning
 from include.data.catalog_facts import Facts
+from include.deployment import predeployment
+from include.deployment.requests import answered, request
+from include.development import behaviour, datasets, training
 from include.development.parts import read_part
+from include.development.trainers.protocol import Run
+from include.development.trainers.trained_model import TrainedModel
+from include.evaluation.four_comparisons import Side, TestSet, compare
 from include.loop import catalog, data_pipeline
-from include.loop.training import dataset_for
 from include.services import Services
 from include.settings import Settings
 from include.usecase import load_usecase
+from tests.integration.ml_fixtures import publish as quickly
+from tests.integration.pipeline_fixtures import Serving
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("digit_image")
+MONTHS = ("2013-01", "2013-02", "2013-03")
+MONTHS_ROWS = 450  # of three months
+RING = SPEC.behaviour.minimum_functionality[0].name
 PIXELS = [f.name for f in SPEC.features]
 
 
@@ -36,43 +47,51 @@ def publish(services: Services, month: str) -> SnapshotRef:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    """January and February of the scans, published, and the empty feature service registered."""
+    """January to March and December of the scans, published, and the empty feature service registered."""
     services = Services(Settings(home=tmp_path_factory.mktemp("digits")))
     services.feature_store.apply()
-    for month in ("2013-01", "2013-02"):
-        publish(services, month)
+    for month in MONTHS:  # without the gates: they take long
+        quickly(SPEC, services.settings, services.lake, services.feature_store, Period(key=month))
+    publish(services, "2013-12")
     return services
 
 
 def test_a_month_holds_its_twelfth_of_the_file(services: Services) -> None:
-    events = services.lake.read(SPEC.name, "events").to_pandas().sort_values("scan")
+    events = services.lake.read(SPEC.name, "events", MONTHS).to_pandas().sort_values("scan")
     digits = load_digits()
-    assert len(events) == round(2 * 1797 / 12)
+    assert len(events) == MONTHS_ROWS
     np.testing.assert_array_equal(events[PIXELS].to_numpy(), digits.data[: len(events)])
     np.testing.assert_array_equal(events["digit"], digits.target[: len(events)])
-    assert {s.period: list(s.tables) for s in services.snapshot_refs(SPEC)} == {
-        "2013-01": ["events"],
-        "2013-02": ["events"],
-    }
+    assert [(s.period, list(s.tables)) for s in services.snapshot_refs(SPEC)] == [
+        (month, ["events"]) for month in (*MONTHS, "2013-12")
+    ]
 
 
-def test_half_of_the_last_month_is_not_read_yet(tmp_path: Path) -> None:
-    services = Services(Settings(home=tmp_path))
-    rows = versioning.read(publish(services, "2013-12"), "events", services.lake).to_pandas()
+def test_half_of_the_last_month_is_not_read_yet_and_passes_the_gates(services: Services) -> None:
+    rows = versioning.read(services.snapshot_refs(SPEC)[-1], "events", services.lake).to_pandas()
     assert abs(rows["digit"].isna().mean() - 0.5) < 0.01
     assert rows["label_timestamp"].isna().equals(rows["digit"].isna())
+    assert [g.passed for g in services.gate_results(SPEC)] == [True, True]
+
+
+def build(services: Services, test_period: str, *excluded: DatasetRef) -> DatasetRef:
+    return datasets.build(
+        SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.lake,
+        feature_store=services.feature_store, snapshots=services.snapshot_refs(SPEC),
+        directory=services.settings.datasets / SPEC.name,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def dataset(services: Services) -> DatasetRef:
-    return dataset_for(SPEC, services, test_period="2013-02")
+    return build(services, "2013-03")
 
 
 def test_a_dataset_without_feature_views_has_every_digit_in_every_part(dataset: DatasetRef) -> None:
     parts = {name: read_part(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    assert sum(map(len, parts.values())) == round(2 * 1797 / 12)
+    assert sum(map(len, parts.values())) == MONTHS_ROWS
     assert {name: part["digit"].nunique() for name, part in parts.items()} == dict.fromkeys(parts, 10)
-    assert abs(len(parts["test"]) - 0.3 * 300) <= 10
+    assert abs(len(parts["test"]) - 0.3 * MONTHS_ROWS) <= 30
     assert dataset.facts.classes["test"] == {str(d): int(n) for d, n in parts["test"]["digit"].value_counts().items()}
     assert dataset.facts.repeated == {"validation": 0, "test": 0}
 
@@ -99,3 +118,56 @@ def test_the_catalog_describes_every_column_of_it(services: Services) -> None:
     made = cataloguing.make(SPEC, facts, "2013-03-01T00:00:00+00:00")
     assert made.gaps() == []
     assert {"source/scans", "table/events"} <= {entry.id for entry in made.entries}
+
+
+def fitted(dataset: DatasetRef) -> tuple[TrainedModel, training.Parts]:
+    parts = training.read(SPEC, dataset)
+    return training.fit(SPEC, dataset, parts, SPEC.trainer.parameters, Run()), parts
+
+
+@pytest.fixture(scope="module")
+def model(dataset: DatasetRef) -> tuple[TrainedModel, training.Parts]:
+    torch.set_num_threads(1)
+    return fitted(dataset)
+
+
+def side(version: int, model: TrainedModel, dataset: DatasetRef) -> Side:
+    learned = [read_part(part) for part in (dataset.train, dataset.validation)]
+    ids = frozenset(i for part in learned for i in part["scan"])
+    hashes = frozenset({dataset.train.content_hash, dataset.validation.content_hash})
+    return Side(version, model.predict, training_hashes=hashes, training_ids=ids)
+
+
+def test_the_model_passes_its_behaviour_tests_and_a_first_release_is_accepted(
+    model: tuple[TrainedModel, training.Parts], dataset: DatasetRef
+) -> None:
+    trained, parts = model
+    outcomes = behaviour.check(SPEC, trained, parts, baseline_beaten=True)
+    assert {"invariance:pixels", f"minimum_functionality:{RING}"} <= {o.gate for o in outcomes}
+    assert [o for o in outcomes if not o.passed] == []
+    new = TestSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
+    verdict = compare(SPEC, candidate=side(1, trained, dataset), champion=None, old=None, new=new)
+    assert verdict.decision == "promote", verdict.reason
+
+
+def test_the_real_server_says_which_digit_a_scan_shows(
+    model: tuple[TrainedModel, training.Parts], tmp_path: Path
+) -> None:
+    trained, parts = model
+    rows = parts.frames["test"].head(40)
+    serving = Serving(tmp_path, SPEC)
+    release = serving.package(trained, 1, parts.frames["test"])
+    serving.start()
+    try:
+        serving.install()
+        serving.serve(release.name)
+        figures = predeployment.test(SPEC, release, serving.server, serving.write_model, tmp_path / "private")
+        assert figures["max_difference"] <= SPEC.rollout.parity_bound
+        asked = [request(SPEC.inputs, row) for row in rows.to_dict("records")]
+        answers = serving.server.infer(SPEC.name, asked)
+    finally:
+        serving.server.close()
+        serving.stop()
+    np.testing.assert_allclose(answered(answers), trained.predict(rows), atol=1e-4)
+    right = [int(a["prediction"]) == digit for a, digit in zip(answers, rows["digit"], strict=True)]
+    assert np.mean(right) > 0.9
