@@ -47,7 +47,7 @@ class FeastFeatureStore:
         Raises
         ------
         SpecError
-            what a release was built with is defined differently now.
+            what a release was built with is defined differently now, or two files define one name differently.
         """
         with self._alone():
             defined = self._defined()
@@ -218,12 +218,15 @@ class FeastFeatureStore:
         from feast import Entity, FeatureService, FeatureView, Project
 
         kinds = (Project, Entity, FeatureView, FeatureService)
-        modules = [runpy.run_path(str(path)) for path in sorted(self._definitions.glob("*.py"))]
-        objects = [value for module in modules for value in module.values() if isinstance(value, kinds)]
-        for project in (o for o in objects if isinstance(o, Project)):
-            project.name = self._project
-        unique = {(type(o).__name__, o.name): o for o in objects}
-        return list(unique.values())
+        found: dict[tuple[str, str], tuple[str, Any]] = {}
+        for path in sorted(self._definitions.glob("*.py")):
+            for one in (o for o in runpy.run_path(str(path)).values() if isinstance(o, kinds)):
+                if isinstance(one, Project):
+                    one.name = self._project
+                place, first = found.setdefault((type(one).__name__, one.name), (path.name, one))
+                if place != path.name and not isinstance(one, Project) and first != one:
+                    raise _twice(place, path.name, one)
+        return [one for _, one in found.values()]
 
     def _refuse_changes(self, defined: list[Any]) -> None:
         """Raises SpecError when the definitions would change what a kept service reads."""
@@ -344,6 +347,13 @@ def _definition(projection: Any, view: "feast.FeatureView") -> dict[str, Any]:
         "ttl": view.ttl.total_seconds() if view.ttl else 0,
         "source": [source.path, source.timestamp_field, source.created_timestamp_column, dict(source.field_mapping)],
     }
+
+
+def _twice(first: str, second: str, one: Any) -> SpecError:
+    return SpecError(
+        f"feature_repo/{first} and feature_repo/{second} both define the {type(one).__name__} {one.name!r}, and "
+        "differently; all use cases share one registry, so give one of the two another name"
+    )
 
 
 def _info(view: "feast.FeatureView", field: "feast.Field", services: "Sequence[feast.FeatureService]") -> FeatureInfo:

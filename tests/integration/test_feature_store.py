@@ -232,6 +232,19 @@ def redefined(home: Path, directory: Path, change: tuple[str, str]) -> FeastFeat
     return FeastFeatureStore(Settings(home=home), directory)
 
 
+def test_two_use_cases_that_define_one_name_differently_are_refused(tmp_path: Path) -> None:
+    text = (DEFINITIONS / "flight_delay.py").read_text()
+    directory = tmp_path / "definitions"
+    directory.mkdir()
+    (directory / "flight_delay.py").write_text(text)
+    (directory / "other.py").write_text(text.replace("timedelta(hours=12)", "timedelta(hours=6)"))
+    store = FeastFeatureStore(Settings(home=tmp_path), directory)
+    with pytest.raises(SpecError, match=r"flight_delay.py and feature_repo/other.py both define the FeatureView 'airp"):
+        store.apply()
+    (directory / "other.py").write_text(text)
+    store.apply()  # the same words twice are one definition
+
+
 def test_what_a_release_was_built_with_stays(store: FeastFeatureStore, tmp_path: Path) -> None:
     kept = store.keep(SERVICE)
     assert store.keep(SERVICE) == kept
