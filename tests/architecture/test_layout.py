@@ -119,3 +119,22 @@ def test_every_ignored_warning_has_a_reason() -> None:
     ignored = [i for i, line in enumerate(block) if '"ignore' in line]
     assert filters[0] == "error"
     assert all("#" in block[i] or block[i - 1].strip().startswith("#") for i in ignored)
+
+
+USECASES = sorted(path.parent.name for path in (ROOT / "include/usecases").glob("*/usecase.yaml"))
+
+
+@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
+def test_no_code_names_a_use_case(path: Path) -> None:
+    """Adding one must need no change outside its own places, so nothing else may know one by name."""
+    place = path.relative_to(ROOT)
+    own = place.parts[2] if place.parts[:2] == ("include", "usecases") and len(place.parts) > 3 else None
+    names = [name for name in USECASES if name != own and place.parts[1] != "demo"]
+    assert not [name for name in names for text in _literals(ast.parse(path.read_text())) if name in text]
+
+
+def _literals(tree: ast.AST) -> set[str]:
+    """Texts in the code; a text that stands by itself is a docstring, which may give examples."""
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    alone = [n.value for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    return texts - {constant.value for constant in alone}

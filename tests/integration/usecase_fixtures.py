@@ -1,13 +1,26 @@
 """One use case in a state root of its own, driven by the loop's functions as its DAGs drive them."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from include.contracts import Period, SnapshotRef
+import pandas as pd
+
+from include import training_task
+from include.adapters import model_server
+from include.contracts import ModelRef, Period, ReleaseRef, SnapshotRef, Verdict
 from include.data import staging as stage
-from include.loop import data_pipeline
+from include.data import versioning
+from include.deployment.requests import request
+from include.development.order import Order
+from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training
+from include.platform.processes import Service, Supervisor
 from include.services import Services
 from include.settings import Settings
 from include.usecase import UseCase, load_usecase
+from tests.integration.ml_fixtures import mlflow_running
+from tests.integration.pipeline_fixtures import free_ports
 
 KEYS = "k01:first-secret-of-the-tests"
 
@@ -20,7 +33,7 @@ class Loop:
         self.services = Services(Settings.model_validate({"home": home, "pseudonym_keys": KEYS, **settings}))
         self.services.feature_store.apply()
 
-    def publish(self, month: str, gated: bool = False) -> SnapshotRef:
+    def publish(self, month: str, gated: bool = False, online: bool = True) -> SnapshotRef:
         """The month by the data pipeline's steps; the quality gates take long, so only where they are asked for."""
         spec, services, period = self.spec, self.services, Period(key=month)
         data_pipeline.collect(spec, services, period, month)
@@ -32,5 +45,69 @@ class Loop:
         else:
             stage.mark_passed(services.staging(spec, month))
         snapshot = data_pipeline.publish(spec, services, period, month)
-        data_pipeline.materialize(spec, services, period, month)
+        if online:
+            data_pipeline.materialize(spec, services, period, month)
         return snapshot
+
+    def read(self, snapshot: SnapshotRef, table: str) -> pd.DataFrame:
+        return versioning.read(snapshot, table, self.services.lake).to_pandas()
+
+    def train(self, **parameters: int | float | str) -> ModelRef:
+        """A registered candidate, tested on the newest published month."""
+        asked = Order(dataset=training.dataset_for(self.spec, self.services), parameters=parameters)
+        key = training.place(self.spec, self.services, asked)
+        training_task.fit(self.services.settings, self.spec, key)
+        return training.register(self.spec, self.services, key)
+
+    def evaluate(self, model: ModelRef) -> Verdict:
+        return retrain_evaluation.evaluate(self.spec, self.services, model.version)
+
+    def deploy(self, verdict: Verdict) -> ReleaseRef:
+        """Approve, package, test on the real server, and give it all traffic."""
+        retrain_evaluation.record_approval(self.spec, self.services, verdict, None)
+        release = deployment.package_release(self.spec, self.services, verdict.candidate)
+        deployment.test_release(self.spec, self.services, release)
+        deployment.promote_release(self.spec, self.services, release.name)
+        return release
+
+    def ask(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
+        """One request per call of the server for 50 rows of the events table, whose keys are in clear."""
+        server, asked = self.services.model_server(self.spec), self.requests(rows)
+        try:
+            batches = [asked[i : i + 50] for i in range(0, len(asked), 50)]
+            return [answer for batch in batches for answer in server.infer(self.spec.name, batch)]
+        finally:
+            server.close()
+
+    def requests(self, rows: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
+        return [request(self.spec.inputs, row) for row in rows.to_dict("records")]
+
+    def monitor(self, month: str) -> dict[str, float]:
+        monitoring.ship_predictions(self.spec, self.services)
+        return monitoring.monitor(self.spec, self.services, Period(key=month))
+
+
+@contextmanager
+def live(home: Path, usecase: str) -> Iterator[Loop]:
+    """The same with a real MLflow and a real Triton."""
+    http, grpc, metrics = free_ports(3)
+    ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
+    with ExitStack() as stack:
+        tracking = stack.enter_context(mlflow_running(home))
+        loop = Loop(home, usecase, mlflow_port=tracking.mlflow_port, serving_timeout=30, **ports)
+        supervisor = Supervisor(home / "platform", loop.services.settings.host)
+        stack.callback(model_server.clear_shared_memory, loop.services.settings)
+        stack.callback(supervisor.stop, "triton")
+        supervisor.start(_triton(loop))
+        yield loop
+
+
+def _triton(loop: Loop) -> Service:
+    settings = loop.services.settings
+    argv, env = model_server.command(settings)
+    server = loop.services.model_server(loop.spec)
+    return Service(
+        name="triton", argv=argv, env=env, ports={"triton_grpc_port": settings.triton_grpc_port}, ready=server.ready,
+        address=f"http://{settings.triton_http}/v2/health/ready",
+        prepare=lambda: model_server.clear_shared_memory(settings),
+    )  # fmt: skip
