@@ -2,22 +2,40 @@
 
 from pathlib import Path
 
+import ibis
+import numpy as np
 import pandas as pd
 import pytest
 
-from include.data import versioning
+from include.contracts import ModelRef, Period, SnapshotRef, Verdict
+from include.data import ingestion
 from include.data.pseudonyms import is_token
-from tests.integration.usecase_fixtures import Loop
+from include.development import datasets
+from include.development.trainers.trained_model import TrainedModel
+from include.evaluation.answers import predicted
+from include.usecases.aircraft_segment import features
+from tests.integration.usecase_fixtures import Loop, live
 
 pytestmark = pytest.mark.integration
+LEARNED = ("2013-01", "2013-02", "2013-03")  # the last of them is the first release's test set
+LATER = "2013-04"
 
 
-def features_of(loop: Loop, snapshot: versioning.SnapshotRef) -> pd.DataFrame:
-    """The month's events with what the offline store gives for them."""
-    events = versioning.read(snapshot, "events", loop.services.lake).to_pandas()
-    asked = events.drop(columns=[c for c in (loop.spec.event.label, loop.spec.event.label_time) if c])
-    store = loop.services.feature_store
-    return store.historical(loop.spec.feature_service, asked, loop.services.snapshot_refs(loop.spec))
+def with_features(loop: Loop, snapshot: SnapshotRef) -> pd.DataFrame:
+    """The month's events with all features, as a dataset of that month has them."""
+    snapshots = loop.services.snapshot_refs(loop.spec)
+    events = loop.read(snapshot, "events")
+    return datasets.with_features(loop.spec, events, loop.services.feature_store, snapshots)
+
+
+def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:
+    """What the registered model predicts for the rows, by event id."""
+    trained = TrainedModel.from_bytes(loop.services.tracker.load(model))
+    return pd.Series(predicted(loop.spec.task, trained.predict(rows)), index=rows[loop.spec.event.id])
+
+
+def compared_with_the_champion(verdict: Verdict) -> bool:
+    return {cell.name for cell in verdict.cells} == set("ABCD") and verdict.decision != "data_problem"
 
 
 def test_the_months_of_weather_forecast_pass_their_gates_and_join_across_the_month(tmp_path: Path) -> None:
@@ -27,14 +45,12 @@ def test_the_months_of_weather_forecast_pass_their_gates_and_join_across_the_mon
     assert {t: r.rows for t, r in february.tables.items()} == dict.fromkeys(
         ["events", "recent_weather", "weather"], 2010
     )
-    rows = features_of(loop, february)
+    rows = with_features(loop, february)
     first = rows[rows["event_timestamp"] == pd.Timestamp("2013-02-01T00:00Z")]
     assert set(first["origin"]) == {"EWR", "JFK", "LGA"}
-    assert first.filter(like="temp_").notna().all(axis=None), "readings of January are in the series"
+    assert first.filter(regex=r"^temp_\d\d$").notna().all(axis=None), "readings of January are in the series"
     assert rows["temp_06"].notna().mean() > 0.99
-    events = versioning.read(february, "events", loop.services.lake).to_pandas().set_index("forecast_id")
-    day_before = rows.assign(truth=events.loc[rows["forecast_id"], "temp_ahead"].to_numpy())
-    assert 5 < (day_before["truth"] - day_before["temp_06"]).abs().mean() < 6.5, "the seasonal baseline of February"
+    assert 5 < (rows["temp_ahead"] - rows["temp_06"]).abs().mean() < 6.5, "the seasonal baseline of February"
 
 
 def test_the_months_of_aircraft_segment_pass_their_gates_and_show_no_tail_number(tmp_path: Path) -> None:
@@ -42,10 +58,58 @@ def test_the_months_of_aircraft_segment_pass_their_gates_and_show_no_tail_number
     loop.publish("2013-01", gated=True)
     february = loop.publish("2013-02", gated=True)
     assert february.tables["events"].rows == 1710
-    rows = features_of(loop, february)
+    rows = with_features(loop, february)
     assert all(map(is_token, rows["tailnum"]))
-    assert (rows["flights"] >= 5).all()
+    assert (rows["flights"] >= features.FEWEST_FLIGHTS).all()
     assert (rows["plane_usage__event_timestamp"] == pd.Timestamp("2013-03-01T06:00Z")).all()
     assert 0.75 < rows["seats"].notna().mean() < 0.95
     online = loop.services.feature_store.online(loop.spec.feature_service, rows[["tailnum"]].head(5).to_dict("records"))
     assert [one["flights"] for one in online] == rows["flights"].head(5).tolist()
+
+
+def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_candidate(tmp_path: Path) -> None:
+    with live(tmp_path, "weather_forecast") as loop:
+        for month in LEARNED:
+            loop.publish(month)
+        first = loop.train(epochs=3)
+        release = loop.deploy(loop.evaluate(first))
+        april = loop.publish(LATER, online=False)
+        events, series = loop.read(april, "events"), loop.read(april, "recent_weather")
+        answers = {}
+        for hour in sorted(events["event_timestamp"].unique())[240:252]:  # each as if it were now
+            loop.services.feature_store.push("recent_weather", series[series["event_timestamp"] == hour])
+            asked = events[events["event_timestamp"] == hour]
+            answers |= dict(zip(asked["forecast_id"], loop.ask(asked), strict=True))
+        assert {answer["release"] for answer in answers.values()} == {release.name}
+        expected = said_by(loop, first, with_features(loop, april))[list(answers)]
+        bound = loop.spec.rollout.parity_bound
+        np.testing.assert_allclose([answer["prediction"] for answer in answers.values()], expected, atol=bound)
+        figures = loop.monitor(LATER)
+        assert figures[f"{release.name}.rows"] == len(answers) == 36
+        assert 0 < figures[f"{release.name}.mae"] < 10
+        assert compared_with_the_champion(loop.evaluate(loop.train(epochs=3)))
+
+
+def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_candidate(tmp_path: Path) -> None:
+    with live(tmp_path, "aircraft_segment") as loop:
+        for month in LEARNED:
+            loop.publish(month)
+        first = loop.train()
+        release = loop.deploy(loop.evaluate(first))
+        april = loop.publish(LATER)
+        asked = in_clear(loop, LATER).head(100)
+        answers = dict(zip(asked["usage_id"], loop.ask(asked), strict=True))
+        assert {answer["release"] for answer in answers.values()} == {release.name}
+        assert all(len(answer["scores"]) == 5 for answer in answers.values())
+        expected = said_by(loop, first, with_features(loop, april))[list(answers)]
+        assert [answer["prediction"] for answer in answers.values()] == expected.tolist()
+        figures = loop.monitor(LATER)
+        assert figures[f"{release.name}.rows"] == len(answers)
+        assert compared_with_the_champion(loop.evaluate(loop.train()))
+
+
+def in_clear(loop: Loop, month: str) -> pd.DataFrame:
+    """The month's events as a client knows them: with clear tail numbers."""
+    period, landing = Period(key=month), loop.services.landing(loop.spec)
+    raw = ingestion.tables(loop.spec, period, landing, loop.services.connector)
+    return features.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()

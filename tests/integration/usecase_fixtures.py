@@ -98,14 +98,14 @@ def live(home: Path, usecase: str) -> Iterator[Loop]:
         supervisor = Supervisor(home / "platform", loop.services.settings.host)
         stack.callback(model_server.clear_shared_memory, loop.services.settings)
         stack.callback(supervisor.stop, "triton")
-        supervisor.start(_triton(loop))
+        server = loop.services.model_server(loop.spec)
+        stack.callback(server.close)
+        supervisor.start(_triton(loop.services.settings, server))
         yield loop
 
 
-def _triton(loop: Loop) -> Service:
-    settings = loop.services.settings
+def _triton(settings: Settings, server: model_server.TritonServer) -> Service:
     argv, env = model_server.command(settings)
-    server = loop.services.model_server(loop.spec)
     return Service(
         name="triton", argv=argv, env=env, ports={"triton_grpc_port": settings.triton_grpc_port}, ready=server.ready,
         address=f"http://{settings.triton_http}/v2/health/ready",
