@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 
 from include.contracts import DatasetRef, PartRef, Period, ReleaseRef
 from include.deployment import packaging, rollout, scoring
 from include.development.datasets import build
 from include.development.encoding import Encoder
+from include.development.trainers.protocol import Matrix, Problem, Run
+from include.development.trainers.registry import trainer
+from include.development.trainers.trained_model import TrainedModel
 from include.errors import NotFoundError
 from include.loop import labelling, monitoring
 from include.operations import drift
@@ -23,7 +25,6 @@ from include.services import Services
 from include.settings import Settings
 from include.usecase import load_usecase
 from tests.integration.ml_fixtures import publish
-from tests.integration.test_serving_tasks import Linear
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("digit_image")
@@ -36,10 +37,12 @@ def events(services: Services, month: str) -> pd.DataFrame:
 
 
 def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
-    """A logistic regression on these scans, packaged as a release."""
-    X, y = rows[SPEC.feature_names].to_numpy(float), rows["digit"].to_numpy(int)
-    fitted = LogisticRegression(max_iter=300).fit(X / 16, y)
-    model = Linear(Encoder.fit(rows, SPEC.features), fitted.coef_.T / 16, fitted.intercept_, classes=True)
+    """scikit-learn's own estimator for classes on these scans, packaged as a release."""
+    encoder = Encoder.fit(rows, SPEC.features)
+    X, y = encoder.transform(rows), rows["digit"].to_numpy(int)
+    problem, cut = Problem(SPEC.task, encoder.inputs, len(SPEC.event.classes)), len(rows) * 4 // 5
+    fitted = trainer("sklearn").fit(problem, Matrix(X[:cut], y[:cut]), Matrix(X[cut:], y[cut:]), {}, Run())
+    model = TrainedModel(SPEC.name, SPEC.feature_service, "sklearn", SPEC.task, problem.classes, encoder, fitted)
     part = PartRef(path="", rows=len(rows), content_hash="a", periods=["2013-11"])
     dataset = DatasetRef(
         usecase=SPEC.name, name="d", path="", feature_service=SPEC.feature_service, label="digit", train=part,
@@ -48,7 +51,7 @@ def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
     accuracy = {"accuracy": {"value": 0.99, "low": 0.98, "high": 1.0, "n": len(rows)}}
     staging = services.settings.releases / "aside"
     packaging.package(
-        SPEC, model=model, model_version=1, dataset=dataset, staging=staging, rows=rows,
+        SPEC, model=model, model_version=1, model_hash="a", dataset=dataset, staging=staging, rows=rows,
         features=services.feature_store.keep(SPEC.feature_service),
         baseline=drift.baseline(SPEC, rows, model.predict(rows), accuracy),
     )  # fmt: skip
