@@ -29,7 +29,8 @@ from include.contracts import (
     ViewDefinition,
     Window,
 )
-from include.usecase import Source, UseCase
+from include.spec.data import Source
+from include.usecase import UseCase
 
 Batch: TypeAlias = "pa.RecordBatch | Mapping[str, Sequence[Any]]"
 """Rows as a connector gives them: a record batch, or columns of Python values."""

@@ -20,7 +20,7 @@ from include.development.cost import Meter
 from include.development.order import Fit, Order, Workspace
 from include.errors import MoebiusError
 from include.settings import ROOT, Settings, default_environment, load_settings
-from include.usecase import Tuning as Policy
+from include.spec.learning import Tuning as Policy
 from include.usecase import UseCase, load_usecase
 
 if TYPE_CHECKING:

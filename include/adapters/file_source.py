@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.contracts import Window
 from include.errors import ServiceError, SourceError
-from include.usecase import Source
+from include.spec.data import Source
 
 BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 50_000

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.contracts import Window
 from include.errors import ServiceError, SourceError
-from include.usecase import Source
+from include.spec.data import Source
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}

@@ -16,7 +16,7 @@ from sqlalchemy import exc
 
 from include.contracts import Window
 from include.errors import ServiceError, SourceError
-from include.usecase import Source
+from include.spec.data import Source
 
 SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from include.contracts import Period
 from include.data import ingestion
 from include.errors import AccessError, MissingPeriodError, SettingsError
-from include.usecase import Source, UseCase
+from include.spec.data import Source
+from include.usecase import UseCase
 
 Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]
 HASHES = 2**64

@@ -14,7 +14,8 @@ from include.data import source_contract
 from include.data import staging as stage
 from include.errors import MissingPeriodError, SourceError
 from include.ports import Connect, Treat
-from include.usecase import Source, UseCase
+from include.spec.data import Source
+from include.usecase import UseCase
 
 DELIVERED = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
 

@@ -17,7 +17,8 @@ from include.contracts import Period, Window
 from include.data import ingestion
 from include.data import staging as stage
 from include.ports import Connect, Lake, Treat
-from include.usecase import Source, UseCase
+from include.spec.data import Source
+from include.usecase import UseCase
 
 COLLECTIONS = "collections"
 LATE = "late"

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from include.data.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
-from include.usecase import ColumnPrivacy, UseCase
+from include.spec.data import ColumnPrivacy
+from include.usecase import UseCase
 
 if TYPE_CHECKING:
     Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]

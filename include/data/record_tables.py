@@ -1,6 +1,6 @@
 """What the tables mean that Moebius itself writes: its records, the same for every use case."""
 
-from include.usecase import TableSpec
+from include.spec.data import TableSpec
 
 COLUMNS = {"period": "calendar month: the partition"}
 VIEW_COLUMNS = {"event_timestamp": "moment from which the values may be used, UTC"}

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from include.contracts import Window
 from include.errors import SourceError
-from include.usecase import Source
+from include.spec.data import Source
 
 UTC = pa.timestamp("us", tz="UTC")
 TYPES = {

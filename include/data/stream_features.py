@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts import Period
-from include.usecase import Source, UseCase, load_usecase
+from include.spec.data import Source
+from include.usecase import UseCase, load_usecase
 
 EARLIER = "_earlier"
 IBIS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "boolean"}

@@ -20,7 +20,8 @@ from include.contracts import KeptEvent, Period, StreamChange, StreamEntry, Stre
 from include.data.stream_features import StreamFeatures
 from include.errors import DataError
 from include.ports import EventStream, FeatureStore
-from include.usecase import Source, UseCase
+from include.spec.data import Source
+from include.usecase import UseCase
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from include.development.datasets import request_features
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, SpecError
 from include.evaluation.answers import predicted
-from include.usecase import Direction, Invariance, MinimumFunctionality, UseCase
+from include.spec.learning import Direction, Invariance, MinimumFunctionality
+from include.usecase import UseCase
 
 if TYPE_CHECKING:
     from include.development.training import Parts

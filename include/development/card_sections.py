@@ -8,7 +8,8 @@ from typing import Any
 
 from include.contracts import DatasetRef, GateOutcome, Interval
 from include.development.card_facts import MEANING, Evidence, Facts
-from include.usecase import Criterion, UseCase
+from include.spec.learning import Criterion
+from include.usecase import UseCase
 
 TOP_FEATURES = 10
 

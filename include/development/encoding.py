@@ -13,7 +13,7 @@ from include.development.parts import as_number, as_text
 from include.development.trainers.protocol import Input
 from include.encoding import FIRST_WORD, Encoding, width, words
 from include.errors import DataError
-from include.usecase import Feature
+from include.spec.data import Feature
 
 WORDS = 5000  # the most frequent ones; the rest is one unknown word
 

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from include.evaluation.answers import CLASSIFYING, label_codes
-from include.usecase import Feature, UseCase
+from include.spec.data import Feature
+from include.usecase import UseCase
 
 ALARM = 0.995
 SAMPLE = 20_000

@@ -20,7 +20,7 @@ import optuna
 from include.contracts import TrialRecord
 from include.development.trainers.protocol import Parameters, Space
 from include.errors import TrainingError
-from include.usecase import Range
+from include.spec.learning import Range
 
 RUNNING, WAITING = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING
 COMPLETE, PRUNED, FAIL = (getattr(optuna.trial.TrialState, name) for name in ("COMPLETE", "PRUNED", "FAIL"))

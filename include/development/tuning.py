@@ -9,7 +9,7 @@ from include.development.trainers.protocol import Parameters, Run, Space, Traine
 from include.errors import MoebiusError, TrainingError
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import direction, score
-from include.usecase import Tuning as Policy
+from include.spec.learning import Tuning as Policy
 
 if TYPE_CHECKING:
     from include.development.study import Claim, Study

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from include.contracts import Decision, GateOutcome, Interval
 from include.evaluation.metrics import direction
-from include.usecase import Criterion, UseCase
+from include.spec.learning import Criterion
+from include.usecase import UseCase
 
 
 @dataclass(frozen=True)

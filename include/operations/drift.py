@@ -11,7 +11,8 @@ from include.errors import DataError
 from include.evaluation import answers
 from include.evaluation.metrics import calibration_error
 from include.operations import histograms
-from include.usecase import Feature, UseCase
+from include.spec.data import Feature
+from include.usecase import UseCase
 
 PREDICTION_EDGES = [round(0.05 * i, 2) for i in range(1, 20)]
 

@@ -12,7 +12,8 @@ from include.contracts import Period
 from include.loop import data_pipeline
 from include.services import Services
 from include.settings import Settings
-from include.usecase import ColumnPrivacy, UseCase, load_usecase
+from include.spec.data import ColumnPrivacy
+from include.usecase import UseCase, load_usecase
 from tests.integration.metrics_server_fixtures import free_port
 
 KEYS = "k01:first-secret-of-the-tests"

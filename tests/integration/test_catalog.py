@@ -20,7 +20,8 @@ from include.errors import NotFoundError, SpecError
 from include.loop import catalog
 from include.services import Services
 from include.settings import ROOT, Settings, inherited_environment
-from include.usecase import ColumnPrivacy, Privacy, load_usecase
+from include.spec.data import ColumnPrivacy, Privacy
+from include.usecase import load_usecase
 from tests.integration.data_fixtures import DataRooms, validator
 from tests.integration.ml_fixtures import free_port, mlflow
 

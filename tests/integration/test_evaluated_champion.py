@@ -18,7 +18,8 @@ from include.errors import DataError, EvaluationError
 from include.loop import deployment, retrain_evaluation
 from include.services import Services
 from include.settings import Settings
-from include.usecase import Behaviour, UseCase
+from include.spec.learning import Behaviour
+from include.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Serving, bare_serving, requests_frame
 

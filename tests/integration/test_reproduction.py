@@ -12,7 +12,7 @@ from include.errors import DataError, NotFoundError
 from include.loop import training
 from include.loop.reproduction import reproduce
 from include.services import Services
-from include.usecase import Trainer
+from include.spec.learning import Trainer
 from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.test_rebuild import SPEC, World
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from include.usecase import Choices, Range, Task
+from include.spec.data import Task
+from include.spec.learning import Choices, Range
 
 Parameters = Mapping[str, int | float | str]
 Space = Mapping[str, Range | Choices]

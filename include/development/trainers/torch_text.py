@@ -16,7 +16,7 @@ from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.encoding import NO_WORD
 from include.errors import TrainingError
-from include.usecase import Range
+from include.spec.learning import Range
 
 PARAMETERS: Parameters = {**DEFAULTS, "width": 32, "heads": 2, "layers": 2}
 TRIED: Space = {**SPACE, "layers": Range(low=1, high=3, integer=True), "width": [16, 32, 64]}

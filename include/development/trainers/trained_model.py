@@ -13,7 +13,7 @@ from include.development.trainers.archive import pack, unpack
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
-from include.usecase import Task
+from include.spec.data import Task
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from include.contracts import Period, Window
 from include.errors import SourceError
-from include.usecase import Source, load_usecase
+from include.spec.data import Source
+from include.usecase import load_usecase
 
 PACKAGE, FILE = "scikit-learn", "sklearn/datasets/data/digits.csv.gz"
 PIXELS = 64

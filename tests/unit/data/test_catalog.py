@@ -6,7 +6,7 @@ from include.data import cataloguing
 from include.data.catalog import Catalog, Edge, Entry
 from include.data.catalog_facts import Facts
 from include.errors import NotFoundError
-from include.usecase import ColumnPrivacy, Privacy
+from include.spec.data import ColumnPrivacy, Privacy
 from tests.unit.data.catalog_records import SPEC, catalog, facts
 
 

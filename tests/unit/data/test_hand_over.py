@@ -7,7 +7,8 @@ import pytest
 
 from include.data import hand_over
 from include.errors import AccessError, MissingPeriodError, SettingsError
-from include.usecase import ColumnPrivacy, UseCase, load_usecase
+from include.spec.data import ColumnPrivacy
+from include.usecase import UseCase, load_usecase
 
 PERSONAL = {"class": "personal", "treatment": "pseudonymise"}
 

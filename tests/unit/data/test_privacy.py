@@ -9,7 +9,8 @@ from include.data import privacy
 from include.data.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
 from include.settings import Settings
-from include.usecase import ColumnPrivacy, UseCase, load_usecase
+from include.spec.data import ColumnPrivacy
+from include.usecase import UseCase, load_usecase
 
 FIRST = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa")
 BOTH = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa,k02:bbbbbbbbbbbbbbbbbbbb")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.contracts import Period, Window
 from include.data import source_contract
 from include.errors import SourceError
-from include.usecase import Source
+from include.spec.data import Source
 
 AT = datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from include.deployment import pipeline
-from include.usecase import Event, Feature, UseCase, load_usecase
+from include.spec.data import Event, Feature
+from include.usecase import UseCase, load_usecase
 
 FLIGHTS = load_usecase("flight_delay")
 

@@ -7,7 +7,8 @@ from include.development.baseline import fit_baseline
 from include.development.trainers.protocol import Matrix
 from include.errors import TrainingError
 from include.evaluation.metrics import score
-from include.usecase import Baseline, UseCase
+from include.spec.learning import Baseline
+from include.usecase import UseCase
 from tests.unit.development.frames import flight_spec
 from tests.unit.development.trainer_cases import CASES, PLAIN, SERIES, TABLE, TEXT, Case, rows
 

@@ -11,7 +11,7 @@ from include.contracts import PartRef
 from include.development import datasets
 from include.development.parts import read_part
 from include.errors import DataError, LeakageError, NotFoundError
-from include.usecase import Retrain
+from include.spec.running import Retrain
 from tests.unit.development.frames import PERIODS, MemoryFeatureStore, build, events, flight_spec, snapshots
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from include.development.encoding import Encoder
 from include.errors import DataError
-from include.usecase import Feature
+from include.spec.data import Feature
 
 FEATURES = [
     Feature.model_validate({"name": "carrier", "kind": "categorical", "from": "request"}),

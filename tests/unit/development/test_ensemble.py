@@ -11,7 +11,7 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import TrainingError
-from include.usecase import Feature, Task
+from include.spec.data import Feature, Task
 
 FEATURES = [
     Feature.model_validate({"name": "x", "kind": "numeric", "from": "request"}),

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from include.development.label_alarm import Alarm, alarms
-from include.usecase import Event, Feature, UseCase
+from include.spec.data import Event, Feature
+from include.usecase import UseCase
 from tests.unit.development.frames import flight_spec
 
 ROWS = 2000

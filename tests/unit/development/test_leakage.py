@@ -5,7 +5,8 @@ import pytest
 
 from include.development.leakage import check_parts
 from include.errors import DataError, LeakageError, SpecError
-from include.usecase import Feature, Split
+from include.spec.data import Feature
+from include.spec.learning import Split
 from tests.unit.development.frames import PERIODS, events, flight_spec
 
 

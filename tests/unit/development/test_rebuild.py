@@ -10,7 +10,8 @@ import pytest
 from include.contracts import DatasetRef
 from include.development.parts import read_part
 from include.development.rebuild import rebuild
-from include.usecase import Split, UseCase
+from include.spec.learning import Split
+from include.usecase import UseCase
 from tests.unit.development.frames import LATER, PERIODS, MemoryFeatureStore, MemoryLake, build, events, flight_spec
 from tests.unit.development.frames import snapshots as build_snapshots
 

@@ -8,7 +8,7 @@ from include.development import training
 from include.development.reproduction import compared
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
-from include.usecase import Trainer
+from include.spec.learning import Trainer
 from tests.unit.development.frames import build, flight_spec
 
 THEN = {"revision": "abc", "xgboost": "3.2.0"}

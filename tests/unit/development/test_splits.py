@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 from include.development.splits import TEST, TRAIN, VALIDATION, Frozen, cut, sides
 from include.errors import DataError
-from include.usecase import Split, UseCase, load_usecase
+from include.spec.learning import Split
+from include.usecase import UseCase, load_usecase
 from tests.unit.development.frames import flight_spec
 
 STRATIFIED = Split(by="stratified", test_share=0.2, validation_share=0.15)

@@ -15,7 +15,7 @@ from include.development.trainers.parameters import checked
 from include.development.trainers.protocol import Input, Matrix, Problem, Run
 from include.encoding import FIRST_WORD
 from include.errors import TrainingError
-from include.usecase import Feature
+from include.spec.data import Feature
 
 DEFAULTS = {"depth": 6, "rate": 0.1, "cell": "gru"}
 LEAST, ALLOWED = {"depth": 1, "rate": 0}, {"cell": ("gru", "lstm")}

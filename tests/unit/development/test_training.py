@@ -13,7 +13,7 @@ from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel, artifact_hash, load
 from include.development.training import TrainingResult, fit, parameters_of, read, start_of, train
 from include.errors import TrainingError
-from include.usecase import Behaviour, Metrics
+from include.spec.learning import Behaviour, Metrics
 from tests.unit.development.frames import build, flight_spec
 
 QUICK = {"n_estimators": 15, "max_depth": 3}

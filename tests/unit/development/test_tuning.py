@@ -19,8 +19,8 @@ from include.development.study import Aim, Budget, Study
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.tuning import Tuning, open_study, outcome, work
 from include.errors import TrainingError
-from include.usecase import Range
-from include.usecase import Tuning as Policy
+from include.spec.learning import Range
+from include.spec.learning import Tuning as Policy
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(400, 1)).astype(np.float32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from include.usecase import TASK_METRICS
+from include.spec.learning import TASK_METRICS
 
 
 def metrics_of(task: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""The parts of a use-case spec; ``include.usecase`` puts them together and loads them."""
