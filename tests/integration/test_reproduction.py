@@ -12,11 +12,13 @@ from include.errors import DataError, NotFoundError
 from include.loop import training
 from include.loop.reproduction import reproduce
 from include.services import Services
-from include.spec.learning import Trainer
+from include.spec.learning import Behaviour, Trainer
 from tests.integration.ml_fixtures import mlflow_running
-from tests.integration.test_rebuild import SPEC, World
+from tests.integration.test_rebuild import SPEC as FLIGHTS
+from tests.integration.test_rebuild import World
 
 pytestmark = pytest.mark.integration
+SPEC = FLIGHTS.model_copy(update={"behaviour": Behaviour()})  # made-up rows: rain means nothing in them
 PERIODS = ("2013-01", "2013-02", "2013-03")
 TREES = {"n_estimators": 20, "subsample": 0.7, "seed": 3}
 NET = {"epochs": 2}
