@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     console = Console(highlight=False)
     usecase, _, version = arguments[0].partition("/") if len(arguments) == 1 else ("", "", "")
     if not version.isdigit():
-        console.print("usage: make reproduce MODEL=<use case>/<version>, like flight_delay/3")
+        console.print("usage: make reproduce MODEL=<use case>/<version>, like my_case/3")
         return 2
     try:
         found = reproduce(load_usecase(usecase), services(), int(version))

@@ -205,6 +205,7 @@ class Serving:
         rows: pd.DataFrame,
         on_request: str | None = None,
         model_hash: str = "hash of the model",
+        features: FeatureServiceRef = FEATURES,
     ) -> ReleaseRef:
         self.settings.staging.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.settings.staging) as aside:
@@ -215,7 +216,7 @@ class Serving:
                 model_version=version,
                 model_hash=model_hash,
                 dataset=dataset_ref(),
-                features=FEATURES,
+                features=features,
                 rows=rows,
                 baseline={},
                 staging=staging,

@@ -24,9 +24,10 @@ from include.settings import Settings
 from include.usecase import load_usecase
 from tests.integration.ml_fixtures import publish as quickly
 from tests.integration.pipeline_fixtures import Serving
+from tests.integration.usecase_fixtures import patient
 
 pytestmark = pytest.mark.integration
-SPEC = load_usecase("digit_image")
+SPEC = patient(load_usecase("digit_image"))
 MONTHS = ("2013-01", "2013-02", "2013-03")
 MONTHS_ROWS = 450  # of three months
 RING = SPEC.behaviour.minimum_functionality[0].name

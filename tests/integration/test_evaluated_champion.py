@@ -93,7 +93,8 @@ class Loop:
     def serve(self, model: ModelRef, model_hash: str) -> str:
         trained = TrainedModel.from_bytes(self.services.tracker.load(model))
         frame = read_frame(model.dataset.test.path)
-        release = self.serving.package(trained, model.version, frame, model_hash=model_hash)
+        features = self.services.feature_store.keep(SPEC.feature_service)
+        release = self.serving.package(trained, model.version, frame, model_hash=model_hash, features=features)
         state = rollout.read(self.serving.rollout_file)
         if state is None:
             deployment.promote_release(self.spec, self.services, release.name)
