@@ -1,4 +1,4 @@
-"""The paired bootstrap of two models' AUC against the plain one: draw rows, sort, rank, repeat."""
+"""Bootstrap and metrics against plain NumPy; and the bootstrap at the size of a real evaluation."""
 
 import statistics
 import time
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from include.evaluation.bootstrap import paired
+from include.evaluation.metrics import score
 
 ROWS, RESAMPLES = 28_000, 300
+LARGE_ROWS, LARGE_RESAMPLES, MODELS = 30_000, 2_000, 4
 
 
 def _area(y: np.ndarray, p: np.ndarray) -> float:
@@ -37,10 +39,63 @@ def _seconds(work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
     return time.perf_counter() - begun, answer
 
 
-def bench(repeats: int = 3) -> dict[str, Any]:
+def bench() -> list[dict[str, Any]]:
+    return [_bootstrap(), _metrics(), _large()]
+
+
+def _models(rows: int, count: int) -> tuple[np.ndarray, list[np.ndarray]]:
     random = np.random.default_rng(0)
-    y = random.random(ROWS) < 0.25
-    first, second = (1 / (1 + np.exp(-(skill * y + random.normal(size=ROWS)))) for skill in (0.8, 0.9))
+    y = random.random(rows) < 0.25
+    skills = 0.8 + 0.1 * np.arange(count)
+    return y, [1 / (1 + np.exp(-(skill * y + random.normal(size=rows)))) for skill in skills]
+
+
+def _metrics(repeats: int = 9) -> dict[str, Any]:
+    """Each metric once, as the cells of an evaluation have them, by scikit-learn with our checks."""
+    y, (p,) = _models(ROWS, 1)
+    plain: dict[str, Callable[[], float]] = {
+        "roc_auc": lambda: _area(y, p),
+        "brier": lambda: float(np.mean((p - y) ** 2)),
+        "log_loss": lambda: float(-np.mean(np.log(np.where(y, p, 1 - p)))),
+        "accuracy": lambda: float(np.mean((p >= 0.5) == y)),
+    }
+    for metric, own in plain.items():
+        np.testing.assert_allclose(score(metric, y, p), own(), rtol=1e-6)
+    samples = [
+        (
+            _seconds(lambda: np.array([score(metric, y, p) for metric in plain]))[0],
+            _seconds(lambda: np.array([own() for own in plain.values()]))[0],
+        )
+        for _ in range(repeats)
+    ]
+    return {
+        "name": "metrics",
+        "what": f"{', '.join(plain)} of one model, once",
+        "ours": statistics.median(s[0] for s in samples),
+        "against": {"numpy": statistics.median(s[1] for s in samples)},
+        "unit": "s",
+        "n": ROWS,
+        "samples": samples,
+    }
+
+
+def _large() -> dict[str, Any]:
+    y, models = _models(LARGE_ROWS, MODELS)
+    named = {str(number): p for number, p in enumerate(models)}
+    seconds, _ = _seconds(lambda: paired(y, named, ["roc_auc", "brier"], LARGE_RESAMPLES).draws["roc_auc", "0"])
+    return {
+        "name": "bootstrap_large",
+        "what": f"AUC and Brier score of {MODELS} models, {LARGE_RESAMPLES} paired resamples",
+        "ours": seconds,
+        "against": {},
+        "unit": "s",
+        "n": LARGE_ROWS,
+        "samples": [seconds],
+    }
+
+
+def _bootstrap(repeats: int = 3) -> dict[str, Any]:
+    y, (first, second) = _models(ROWS, 2)
     samples = []
     for seed in range(repeats):
         ours, found = _seconds(lambda seed=seed: _ours(y, first, second, seed))
