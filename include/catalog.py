@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m include.catalog", description="Search and read the catalog.")
     parser.add_argument("verb", choices=["search", "show", "lineage", "sheet", "write"])
     parser.add_argument("what", nargs="*", help="words to search, an id like table/events/tailnum, or a table")
-    parser.add_argument("--usecase", choices=usecase_names(), default=usecase_names()[0])
+    parser.add_argument("--usecase", choices=usecase_names(), required=True)
     asked = parser.parse_args(arguments)
     try:
         print(answer(load_usecase(asked.usecase), services(), asked.verb, " ".join(asked.what)))

@@ -192,7 +192,7 @@ def test_the_command_searches_and_shows(written: Catalog, services: Services) ->
 
 def test_the_command_fails_in_words(services: Services, written: Catalog) -> None:
     environment = inherited_environment() | {"MOEBIUS_HOME": str(services.settings.home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "include.catalog", "show", "table/evnts"]
+    command = [sys.executable, "-m", "include.catalog", "--usecase", "flight_delay", "show", "table/evnts"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(
