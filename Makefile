@@ -28,7 +28,7 @@ demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whol
 
 test: lint ## set up and run every test (WORKERS=2: so many processes at once)
 	@$(RUN) -m include.platform.requirements
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 up: $(VENV)/.ready $(TRITON_VENV)/.ready ## start the platform without the demo
 	@$(RUN) -m include.platform.requirements

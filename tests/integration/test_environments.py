@@ -15,7 +15,7 @@ from include.errors import MissingPeriodError, ServiceError, SettingsError
 from include.platform.airflow import environment
 from include.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.usecase import load_usecase, usecase_names
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.redis_fixtures import redis_settings
@@ -63,7 +63,7 @@ def test_the_feature_store_has_a_project_per_environment(tmp_path: Path, name: s
     FeastFeatureStore(settings).apply()
     with closing(sqlite3.connect(settings.feature_store / "online.db")) as online:
         tables = {row[0] for row in online.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert tables == {f"{project}_{view}" for view in SPEC.views}
+    assert tables == {f"{project}_{view}" for usecase in usecase_names() for view in load_usecase(usecase).views}
     with closing(sqlite3.connect(settings.feature_store / "registry.db")) as registry:
         assert {row[0] for row in registry.execute("SELECT project_id FROM projects")} == {project}
 
