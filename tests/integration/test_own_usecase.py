@@ -58,8 +58,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(project: Path, *command: str, seconds: int = 300) -> str:
     """Run a command in the copy, where nothing of this checkout is on the path; its output."""
     own = {"PYTHONPATH": str(project), "MOEBIUS_HOME": str(project / "var"), "AIRFLOW_HOME": str(project / "airflow")}
+    around = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run(
-        command, cwd=project, env=os.environ | own, capture_output=True, text=True, timeout=seconds, check=False
+        command, cwd=project, env=around | own, capture_output=True, text=True, timeout=seconds, check=False
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
