@@ -156,6 +156,7 @@ def test_a_container_fits_the_same_model(
     key = ordered(spec, services, dataset, run="container")
     settings = services.settings.model_copy(update={"docker_url": docker_url, "image": training_image})
     task = fit_in_container("train_docker", spec, settings, key)
+    settings.datasets.mkdir(parents=True, exist_ok=True)
     task.mounts.append(Mount(dataset.path, dataset.path, type="bind", read_only=True))  # of another state root
     task.execute({})
     model = training.register(spec, services, key)
