@@ -119,7 +119,7 @@ class UseCase(Part):
             raise ValueError(f"event.label = {self.event.label!r}: clustering has none, another task needs one")
         if (self.task == "multiclass") != (len(self.event.classes) > 2):
             raise ValueError(f"event.classes = {self.event.classes}: three or more are for multiclass, and only for it")
-        used = [self.metrics.primary, *self.metrics.secondary, *(c.metric for c in self.acceptance)]
+        used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
         if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
             raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
         self._check_labelling()

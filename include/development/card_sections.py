@@ -107,7 +107,6 @@ def _training(facts: Facts, found: Evidence) -> str:
 
 
 def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
-    names = list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
     rows = [
         [
             name,
@@ -116,7 +115,7 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) 
             _figure(facts.metrics.get(f"baseline_test_{name}")),
             MEANING[name],
         ]
-        for name in names
+        for name in spec.metrics.names
     ]
     level = f"{spec.comparison.confidence:.0%}"
     told = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "what it is"], rows)]

@@ -17,7 +17,7 @@ from include.contracts import DatasetRef, FrozenRef, PartRef, Period, SnapshotRe
 from include.development.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.leakage import STAMP_SUFFIX, check_parts
 from include.development.parts import as_number, as_text, content_hash, read_part, write_part
-from include.development.splits import cut
+from include.development.splits import PERSON, cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.evaluation.answers import label_codes
 from include.ports import FeatureStore, Lake
@@ -152,7 +152,7 @@ def with_features(
 
     The label stays out of the feature store's sight.
     """
-    hidden = [column for column in (spec.event.label, spec.event.label_time) if column]
+    hidden = [column for column in (spec.event.label, spec.event.label_time, PERSON) if column in events]
     found = feature_store.historical(spec.feature_service, events.drop(columns=hidden), snapshots)
     found = found.set_index(spec.event.id)
     if len(found) != len(events) or not found.index.is_unique or not events[spec.event.id].isin(found.index).all():

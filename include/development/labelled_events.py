@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from include.contracts import FrozenRef, SnapshotRef
-from include.development.splits import TEST, Frozen, sides
+from include.development.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
 from include.ports import Lake
 from include.usecase import UseCase
@@ -19,7 +19,7 @@ MOST_IMMATURE = 0.5  # of a month's labels; beyond, what is left of it says litt
 
 @dataclass(frozen=True)
 class Labelled:
-    """Events in order of time, and how many were left out or got their label from a person.
+    """Events in order of time with the column ``PERSON``, and how many were left out or got their label from a person.
 
     ``counts``: ``unlabelled`` (nobody knows), ``immature`` (known only after the moment), ``given``; ``immature`` has
     the second of these by period.
@@ -54,7 +54,7 @@ def labelled(
         )
     events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
     if spec.event.label is None or spec.event.label_time is None:
-        return Labelled(events, {}, {})
+        return Labelled(events.assign(**{PERSON: False}), {}, {})
     events, filled = _with_given(spec, events, lake, as_of, given)
     known = events[spec.event.label].notna()
     late = known & ~_mature(events[spec.event.label_time], as_of)
@@ -107,13 +107,13 @@ def _with_given(
     """The events with the labels that people gave them by ``as_of``, and how many that were; the last word counts."""
     label, time = str(spec.event.label), str(spec.event.label_time)
     if version is None:
-        return events, 0
+        return events.assign(**{PERSON: False}), 0
     given = lake.read(spec.name, GIVEN, version=version).to_pandas()
     given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
     last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
     lacks = events[label].isna() & events[spec.event.id].isin(last.index)
     answers = last.loc[events.loc[lacks, spec.event.id]]
-    filled = events.astype({label: object})
+    filled = events.astype({label: object}).assign(**{PERSON: lacks})
     filled.loc[lacks, label] = answers[label].to_numpy(dtype=object)
     filled[time] = pd.to_datetime(filled[time], utc=True).mask(lacks)
     filled.loc[lacks, time] = pd.to_datetime(answers[time], utc=True).to_numpy()

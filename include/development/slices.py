@@ -24,14 +24,9 @@ class Figures:
     undefined: dict[str, str]
 
 
-def metric_names(spec: UseCase) -> list[str]:
-    """The primary metric first, then the secondary ones."""
-    return list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
-
-
 def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None = None) -> Figures:
     """All metrics of the spec on these rows (default all), with bootstrap intervals at ``comparison.confidence``."""
-    names = metric_names(spec)
+    names = spec.metrics.names
     try:
         return _drawn(spec, names, y, scores, rows)
     except UndefinedMetricError:
@@ -86,7 +81,7 @@ def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray) -
     entry: dict[str, Any] = {"n": len(rows), "enough_rows": len(rows) >= spec.comparison.slices.min_rows}
     if spec.task == "binary":
         entry["positives"] = int(y[rows].sum())
-    found, names = figures(spec, y, scores, rows), metric_names(spec)
+    found, names = figures(spec, y, scores, rows), spec.metrics.names
     reach = {metric: [one.low, one.high] for metric, one in found.intervals.items()}
     return entry | {
         "metrics": {name: found.values.get(name) for name in names},

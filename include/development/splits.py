@@ -16,6 +16,8 @@ from include.errors import DataError
 from include.evaluation.answers import CLASSIFYING, label_codes
 from include.usecase import UseCase
 
+PERSON = "labelled_by_person"
+"""Column: the label came from a person, who was asked because the row is hard: it may teach, but measures nothing."""
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PERIOD = "period"
 
@@ -35,8 +37,9 @@ def cut(
     """``train``, ``validation`` and ``test`` rows of ``frame`` (events with label and ``period``), in its order.
 
     ``test`` are the periods that may test; by time these test and the others learn, else the split's rule decides and
-    only the periods ``learn`` may learn. A row (or group) that an earlier champion was tested on never learns, and in a
-    split by a rule one that it learned from never tests: such rows are left out.
+    only the periods ``learn`` may learn. A row that a person was asked to label (``PERSON``) may only train: such rows
+    were chosen because they are hard, and would measure another task. A row (or group) that an earlier champion was
+    tested on never learns, and in a split by a rule one that it learned from never tests: such rows are left out.
 
     Raises
     ------
@@ -45,23 +48,26 @@ def cut(
     """
     if spec.split.by == "time":
         return _by_time(spec, frame, test, frozen)
-    side = sides(spec, frame)
+    side, asked = sides(spec, frame), _asked(frame)
     ids = frame[spec.event.id].astype(str)
     may_learn = frame[PERIOD].isin(learn) & ~ids.isin(frozen.tested)
     if spec.split.group:
         may_learn &= ~_groups(spec, frame).isin(frozen.groups)
     may_test = frame[PERIOD].isin(test) & ~ids.isin(frozen.learned)
     _require_rows(spec, may_learn & (side != TEST))
-    allowed = {TRAIN: may_learn, VALIDATION: may_learn, TEST: may_test}
+    allowed = {TRAIN: may_learn, VALIDATION: may_learn & ~asked, TEST: may_test & ~asked}
     return {name: frame[(side == name) & may] for name, may in allowed.items()}
 
 
 def sides(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
     """``train``, ``validation`` or ``test`` per row of a group or stratified split; a pure function of the rows.
 
-    A group's side hangs on its value alone; an event's on the rows of its class and month.
+    A group's side hangs on its value alone; an event's on the rows of its class and month, those apart that a person
+    was asked to label, which train.
     """
     grouped = spec.split.by == "group"
+    if not grouped and (asked := _asked(frame)).any():
+        return sides(spec, frame[~asked]).reindex(frame.index, fill_value=TRAIN)
     place = _shares(spec, _groups(spec, frame)) if grouped else _ranked(spec, frame)
     below = [place < spec.split.test_share, place < spec.split.test_share + spec.split.validation_share]
     return pd.Series(np.select(below, [TEST, VALIDATION], TRAIN), index=frame.index)
@@ -76,7 +82,16 @@ def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: 
     # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
     times = learning[spec.event.time]
     validating = times > times.max() - pd.Timedelta(days=spec.split.validation_days)
-    return {TRAIN: learning[~validating], VALIDATION: learning[validating], TEST: frame[testing]}
+    asked = _asked(frame)
+    return {
+        TRAIN: learning[~validating],
+        VALIDATION: learning[validating & ~asked[learning.index]],
+        TEST: frame[testing & ~asked],
+    }
+
+
+def _asked(frame: pd.DataFrame) -> pd.Series:
+    return frame[PERSON].astype(bool) if PERSON in frame else pd.Series(False, index=frame.index)
 
 
 def _require_rows(spec: UseCase, learning: pd.Series) -> None:

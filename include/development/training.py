@@ -217,11 +217,7 @@ def _metrics(spec: UseCase, parts: Parts, scores: Mapping[str, np.ndarray], base
     figures: dict[str, float] = {}
     for part, p in scores.items():
         X, y = parts.encoder.transform(parts.frames[part]), parts.truth[part]
-        for name in _names(spec):
+        for name in spec.metrics.names:
             figures[f"{part}_{name}"] = score(name, y, p)
             figures[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(X))
     return figures
-
-
-def _names(spec: UseCase) -> Sequence[Any]:
-    return list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))

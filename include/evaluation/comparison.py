@@ -107,5 +107,4 @@ class Comparison:
 
 def metrics_of(spec: UseCase) -> list[str]:
     """Primary first, then secondary and those of the acceptance criteria, each once."""
-    wanted = [spec.metrics.primary, *spec.metrics.secondary, *(c.metric for c in spec.acceptance)]
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys([*spec.metrics.names, *(c.metric for c in spec.acceptance)]))

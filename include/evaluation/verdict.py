@@ -90,9 +90,10 @@ def gains_enough(gain: Interval, min_gain: float) -> bool:
 
 
 def _gain(spec: UseCase, gain: Interval) -> GateOutcome:
+    wanted = f"reach {spec.comparison.min_gain:+.4f}" if spec.comparison.min_gain else "be above 0"
     detail = (
         f"on the new test set the candidate gains {shown(gain, '+')} in {spec.metrics.primary} on {gain.n} rows; "
-        f"the lower bound must reach {spec.comparison.min_gain:+.4f}"
+        f"the lower bound must {wanted}"
     )
     return GateOutcome(gate="gain", passed=gains_enough(gain, spec.comparison.min_gain), detail=detail)
 

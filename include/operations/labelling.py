@@ -129,13 +129,3 @@ def answered(spec: UseCase, lake: Lake) -> pd.DataFrame:
     if not lake.exists(spec.name, TABLE):
         return _schema(spec).empty_table().to_pandas()
     return lake.read(spec.name, TABLE).to_pandas()
-
-
-def given_labels(spec: UseCase, lake: Lake, version: int | None = None) -> pd.DataFrame:
-    """The labels that people gave: event id, label and when it was given, one row each; the last word counts."""
-    if not lake.exists(spec.name, TABLE):
-        return _schema(spec).empty_table().to_pandas()[[spec.event.id, spec.event.label, spec.event.label_time]]
-    words = lake.read(spec.name, TABLE, version=version).to_pandas()
-    known = words.dropna(subset=[spec.event.label]).sort_values(spec.event.label_time, kind="stable")
-    columns = [spec.event.id, spec.event.label, spec.event.label_time]
-    return known.drop_duplicates(spec.event.id, keep="last")[columns].reset_index(drop=True)

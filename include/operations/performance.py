@@ -10,12 +10,12 @@ from include.contracts import Figure, Interval
 from include.errors import DataError, EvaluationError
 from include.evaluation import answers
 from include.evaluation.bootstrap import Resampled, paired
+from include.evaluation.inputs import CLASS_ROWS
 from include.evaluation.metrics import RANKING, calibration_error, direction
 from include.operations.scope import Scope, logged_scores
 from include.usecase import UseCase
 
-CLASS_ROWS = 10  # fewer labelled rows of one class and no ranking metric is measured
-ROWS = 2 * CLASS_ROWS  # fewer, and nothing is
+ROWS = 2 * CLASS_ROWS  # fewer labelled rows, and nothing is measured; of one class alone, no ranking metric
 
 
 def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed: int) -> list[Figure]:
@@ -59,7 +59,7 @@ def _drawn(scope: Scope, y: np.ndarray, models: Mapping[str, np.ndarray], metric
 
 def _measurable(spec: UseCase, known: pd.DataFrame) -> list[str]:
     """Metrics that these rows are enough for, primary first; of two classes, both must be there for any."""
-    wanted: list[str] = list(dict.fromkeys([spec.metrics.primary, *spec.metrics.secondary]))
+    wanted: list[str] = [*spec.metrics.names]
     if len(known) < ROWS:
         return []
     if spec.task == "clustering":

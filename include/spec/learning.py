@@ -122,6 +122,11 @@ class Metrics(Part):
     primary: MetricName
     secondary: list[MetricName] = []
 
+    @property
+    def names(self) -> list[MetricName]:
+        """Primary first, each once."""
+        return list(dict.fromkeys([self.primary, *self.secondary]))
+
 
 class Criterion(Part):
     """An absolute limit; ``bound`` says whether the value or a confidence bound must meet it."""

@@ -20,6 +20,11 @@ Parameters = Mapping[str, int | float | str]
 Space = Mapping[str, Range | Choices]
 
 
+def best_step(curve: Sequence[Mapping[str, float]]) -> int:
+    """Index of the step with the lowest validation loss, the first of equal ones."""
+    return min(range(len(curve)), key=lambda i: curve[i]["validation"])
+
+
 class Input(NamedTuple):
     """One feature of the model: ``width`` columns of X; ``size`` is the number of codes (0: numbers).
 

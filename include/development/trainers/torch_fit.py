@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from include.development.trainers.checkpoint import Checkpoint
-from include.development.trainers.protocol import Matrix
+from include.development.trainers.protocol import Matrix, best_step
 from include.development.trainers.torch_model import BATCH, Scoring, threads
 from include.errors import TrainingError
 
@@ -53,14 +53,9 @@ class Progress:
     curve: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
 
-    @property
-    def best_epoch(self) -> int:
-        """Index of the epoch with the lowest validation loss, the first of equal ones."""
-        return min(range(len(self.curve)), key=lambda i: self.curve[i]["validation"])
-
     def over(self, options: Options) -> bool:
         done = len(self.curve)
-        tired = options.patience > 0 and done > 0 and done - 1 - self.best_epoch >= options.patience
+        tired = options.patience > 0 and done > 0 and done - 1 - best_step(self.curve) >= options.patience
         return tired or done >= options.epochs
 
 
@@ -83,7 +78,7 @@ def fit(
         held = _loss(scoring, held_out)
         _require_finite(len(progress.curve) + 1, loss, held, options)
         progress.curve.append({"step": len(progress.curve) + 1, "train": loss, "validation": held})
-        if progress.best_epoch == len(progress.curve) - 1:
+        if best_step(progress.curve) == len(progress.curve) - 1:
             progress.best = copy.deepcopy(scoring.state_dict())
         _write(kept, progress, scoring, adam)
         if report:

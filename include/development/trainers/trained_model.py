@@ -74,13 +74,3 @@ class TrainedModel:
 def artifact_hash(content: bytes) -> str:
     """SHA-256 that a ``ModelRef`` carries."""
     return hashlib.sha256(content).hexdigest()
-
-
-def load(trainer_name: str, content: bytes) -> TrainedModel:
-    """The model in ``content``; raises TrainingError when it is none, or of another trainer than ``trainer_name``."""
-    model = TrainedModel.from_bytes(content)
-    if model.trainer != trainer_name:
-        raise TrainingError(
-            f"the model is of trainer {model.trainer!r}, the spec says {trainer_name!r}; train it again"
-        )
-    return model

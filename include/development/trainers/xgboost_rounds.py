@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.development.trainers.checkpoint import Checkpoint
+from include.development.trainers.protocol import best_step
 from include.errors import TrainingError
 
 CHUNK = 50
@@ -44,7 +45,7 @@ class Rounds:
         booster = self._resumed(start)
         while booster is None or (len(self.curve) < self.total and not self.stopped):
             booster = self._chunk(train, validation, booster)
-        return booster[: before + self._best + 1] if self.patience else booster
+        return booster[: before + best_step(self.curve) + 1] if self.patience else booster
 
     def _resumed(self, start: Any) -> Any:
         import xgboost
@@ -90,9 +91,4 @@ class Rounds:
 
     @property
     def stopped(self) -> bool:
-        return self.patience > 0 and bool(self.curve) and len(self.curve) - 1 - self._best >= self.patience
-
-    @property
-    def _best(self) -> int:
-        """Index of the round with the lowest validation loss, the first of equal ones."""
-        return min(range(len(self.curve)), key=lambda i: self.curve[i]["validation"])
+        return self.patience > 0 and bool(self.curve) and len(self.curve) - 1 - best_step(self.curve) >= self.patience

@@ -11,7 +11,6 @@ import pytest
 from include.contracts import GateOutcome, Verdict
 from include.development.card_page import page, page_with_verdict, with_verdict
 from include.development.documentation import Facts, document, row_losses
-from include.development.slices import metric_names
 from include.evaluation.metrics import score
 from include.usecase import UseCase
 from tests.unit.development.tasks import METRICS, task_dataset, task_parts, task_spec
@@ -30,7 +29,7 @@ EVERY = {"importance", "permutation", "learning_curve"}
 def facts(spec: UseCase) -> Facts:
     model, parts = task_parts(spec)
     scores = model.predict(parts.frames["test"])
-    metrics = {f"test_{name}": score(name, parts.truth["test"], scores) for name in metric_names(spec)}
+    metrics = {f"test_{name}": score(name, parts.truth["test"], scores) for name in spec.metrics.names}
     behaviour = [GateOutcome(gate="size", passed=False, detail="9 bytes; at most 8 | are allowed")]
     cost = {"cpu_seconds": 1.5, "peak_memory_bytes": 2.0**21}
     return Facts("f" * 64, {"depth": 3}, metrics, tuning="No search.", cost=cost, revision="abc", behaviour=behaviour)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from include.development.splits import TEST, TRAIN, VALIDATION, Frozen, cut, sides
+from include.development.splits import PERSON, TEST, TRAIN, VALIDATION, Frozen, cut, sides
 from include.errors import DataError
 from include.spec.learning import Split
 from include.usecase import UseCase, load_usecase
@@ -53,6 +53,22 @@ def test_a_row_keeps_its_side_when_months_are_added_and_rows_come_in_another_ord
     before = sides(spec, frame[frame["period"] < "2013-04"])
     after = sides(spec, frame.sample(frac=1, random_state=seed))
     assert after[before.index].equals(before)
+
+
+@settings(max_examples=25, deadline=None)
+@given(split=st.sampled_from([STRATIFIED, GROUPED, flight_spec().split]), seed=st.integers(0, 1000))
+def test_a_row_that_a_person_was_asked_about_only_trains(split: Split, seed: int) -> None:
+    spec, frame = flight_spec(split=split), rows(300, seed=seed)
+    frame["event_timestamp"] = pd.to_datetime(frame["period"] + "-01", utc=True) + pd.to_timedelta(frame.index, "h")
+    asked = frame.index % 10 == 3
+    learn, test = ["2013-01", "2013-02"], ["2013-03"] if split.by == "time" else ["2013-01", "2013-02"]
+    parts = cut(spec, frame.assign(**{PERSON: asked}), learn=learn, test=test, frozen=Frozen())
+    assert parts[TRAIN][PERSON].any()
+    assert not parts[VALIDATION][PERSON].any()
+    assert not parts[TEST][PERSON].any()
+    if split.by == "stratified":  # and moves no other row to another side
+        others = frame[~asked]
+        assert sides(spec, frame.assign(**{PERSON: asked}))[others.index].equals(sides(spec, others))
 
 
 @settings(max_examples=25, deadline=None)

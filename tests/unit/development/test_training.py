@@ -1,7 +1,6 @@
 """Training: deterministic, honest about the baseline, clear about what cannot be."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from include.contracts import DatasetRef
 from include.development.parts import read_part
 from include.development.trainers.protocol import Run
-from include.development.trainers.trained_model import TrainedModel, artifact_hash, load
+from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.development.training import TrainingResult, fit, parameters_of, read, start_of, train
 from include.errors import TrainingError
 from include.spec.learning import Behaviour, Metrics
@@ -31,7 +30,7 @@ def result(dataset: DatasetRef) -> TrainingResult:
 
 @pytest.fixture(scope="module")
 def model(result: TrainingResult) -> TrainedModel:
-    return load("xgboost", result.model)
+    return TrainedModel.from_bytes(result.model)
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +133,6 @@ def test_a_dataset_of_another_use_case_is_refused(dataset: DatasetRef) -> None:
         train(flight_spec(), dataset.model_copy(update={"usecase": "other"}), QUICK, Run(1))
 
 
-def test_what_is_no_model_is_refused(model: TrainedModel, tmp_path: Path) -> None:
+def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(TrainingError, match="5 bytes are not a trained model"):
         TrainedModel.from_bytes(b"hello")
-    with pytest.raises(TrainingError, match="of trainer 'xgboost', the spec says 'torch'"):
-        load("torch", model.to_bytes())
