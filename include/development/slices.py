@@ -1,5 +1,6 @@
 """Metrics per slice of the data, with intervals: who is served worse than the rest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +34,13 @@ def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray |
         return _one_by_one(spec, names, y, scores, rows)
 
 
-def _drawn(spec: UseCase, names: list[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
+def _drawn(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
     drawn = paired(y, {"model": scores}, names, RESAMPLES, spec.comparison.confidence, rows=rows)
     intervals = {name: drawn.interval(name, "model") for name in names}
     return Figures({name: one.value for name, one in intervals.items()}, intervals, {})
 
 
-def _one_by_one(spec: UseCase, names: list[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
+def _one_by_one(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
     found = Figures({}, {}, {})
     for name in names:
         try:
