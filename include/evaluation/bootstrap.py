@@ -1,9 +1,11 @@
 """Paired bootstrap of several models on one test set.
 
 Rows are drawn with replacement, the same rows for every model, so that the interval of a difference
-does not contain the luck of the draw that both share. Intervals are percentile intervals.
+does not contain the luck of the draw that both share. Intervals are expanded percentile intervals: as wide as a
+t interval where a plain percentile interval would be as one of the normal distribution with a variance too small.
 
-Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 (percentile interval) and 16.
+Sources: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 (percentile interval) and 16;
+Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 4.4.
 A resample is held as the multiplicity of each row (see ``weighted``).
 """
 
@@ -11,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from include.contracts import Interval
 from include.errors import UndefinedMetricError
@@ -53,9 +57,15 @@ class Resampled:
                 f"{what}: only {len(defined)} of {len(draws)} resamples define it; the test set of {n} rows has too "
                 "few rows of a class, or too few different labels"
             )
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(defined, [tail, 1 - tail])
+        tail = _expanded((1 - self.confidence) / 2, n)
+        # of B draws and the truth, each of the B + 1 places is as likely: the tail is counted in those
+        low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
         return Interval(value=point, low=float(low), high=float(high), n=n)
+
+
+def _expanded(tail: float, n: int) -> float:
+    """The smaller tail that makes a percentile interval of ``n`` rows as wide as a t interval."""
+    return float(norm.cdf(np.sqrt(n / (n - 1)) * student.ppf(tail, n - 1))) if n > 1 else tail
 
 
 def paired(
