@@ -40,7 +40,9 @@ def _drawn(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarra
     return Figures({name: one.value for name, one in intervals.items()}, intervals, {})
 
 
-def _one_by_one(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
+def _one_by_one(
+    spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None
+) -> Figures:
     found = Figures({}, {}, {})
     for name in names:
         try:
