@@ -4,7 +4,7 @@ Asks people for the labels that would teach most. Of a month's rows without a la
 least sure (`labelling.strategy` in `usecase.yaml`: entropy, margin, or how far releases disagree) are offered, no two
 alike. The answers become labels of the next dataset, from the moment they were given.
 
-**Runs** when a month was monitored, or by hand with a month.
+**Runs** when a month was monitored, or by hand with a month. Before the first release nobody is asked.
 
 **When it waits**: `ask` is a *required action* (the bell in the navigation, or the task's tab). Each row has a picture
 or a table, what the model says, and a field: its label, `(later)`, or `(cannot tell)`. *Not now* keeps nothing, and so
@@ -14,7 +14,7 @@ does a form that nobody answers for 14 days; its rows are offered again.
 
 | task | means | do |
 |---|---|---|
-| `select_rows` | the month is not published, or no release serves | publish the month, deploy a release, run again |
+| `select_rows` | the month is not published | publish the month, run again |
 | `ask` | an answer is no label (the message names the fields); nothing was kept | the form comes again twice by itself, then when you clear it |
 | `keep_labels` | the lake could not be written | clear it; nothing is kept twice |
 """

@@ -22,23 +22,24 @@ READER = "user"  # the least role that answers a form: what it may not read is n
 
 
 def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
-    """The unlabelled rows of the month that the champion is least sure of; none when every label is known.
+    """The unlabelled rows of the month that the champion is least sure of.
+
+    None when every label is known, and before the first release: nothing is known to be unsure then.
 
     Raises
     ------
     NotFoundError
-        the month is not published, no release serves, or the use case asks for no labels.
+        the month is not published, or the use case asks for no labels.
     """
     if spec.labelling is None:
         raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: nobody is asked for labels")
     champion = services.champion(spec)
     if champion is None:
-        raise NotFoundError(
-            f"{spec.name} has no release that serves, so nothing is known to be unsure: deploy one first"
-        )
+        print(f"{spec.name} has no release that serves, so nothing is known to be unsure: nobody is asked")
+        return _named(spec, period, "", [])
     rows = _unlabelled(spec, services, period)
     if rows.empty:
-        return _named(spec, period, champion, [])
+        return _named(spec, period, champion.name, [])
     members = [scoring.scores(Path(r.path), rows) for r in _committee(spec, services, champion)]
     chosen, doubt = selection.select(spec, rows, members, spec.labelling.rows)
     visible = services.access.visible_columns(READER, spec, "events", rows.columns)
@@ -46,7 +47,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
         labelling_form.offered(spec, number, rows.iloc[at], members[0][at], float(doubt[at]), visible)
         for number, at in enumerate(chosen, start=1)
     ]
-    return _named(spec, period, champion, shown)
+    return _named(spec, period, champion.name, shown)
 
 
 def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
@@ -86,10 +87,10 @@ def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[
     return [champion, *others[: COMMITTEE - 1]]
 
 
-def _named(spec: UseCase, period: Period, champion: ReleaseRef, rows: list[labelling.OfferedRow]) -> Selection:
+def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.OfferedRow]) -> Selection:
     digest = hashlib.sha256("\n".join(row.event for row in rows).encode()).hexdigest()[:8]
     return Selection(
-        usecase=spec.name, name=f"{period.key}-{champion.name}-{digest}", period=period.key, release=champion.name,
+        usecase=spec.name, name=f"{period.key}-{release}-{digest}", period=period.key, release=release,
         strategy=spec.labelling.strategy if spec.labelling else "", rows=rows,
     )  # fmt: skip
 

@@ -66,6 +66,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     services.feature_store.apply()
     for month in ("2013-10", "2013-11", "2013-12"):
         publish(SPEC, settings, services.lake, services.feature_store, Period(key=month))
+    assert labelling.select_rows(SPEC, services, DECEMBER).rows == []  # before the first release nobody is asked
     champion = release(services, events(services, "2013-11"))
     rollout.write(services.rollout_file(SPEC), rollout.first(SPEC, champion.name))
     return services
