@@ -11,7 +11,7 @@ from include.operations.drift import columns_by_input, names
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices
 from include.usecase import UseCase
 
-SHADES, STEPS = " ░▒▓█", "▁▂▃▄▅▆▇█"
+SHADES, STEPS = "\N{NO-BREAK SPACE}░▒▓█", "▁▂▃▄▅▆▇█"
 TOP = 3  # classes of an answer that are worth telling
 
 
@@ -66,17 +66,20 @@ def _shown(spec: UseCase, row: pd.Series, visible: Collection[str]) -> str:
 
 
 def drawn(values: np.ndarray) -> str:
-    """Numbers as a Markdown code block: (h, w) as a picture in shades, (n,) as a curve, more axes in words."""
+    """Numbers as Markdown: (h, w) as a picture in shades, (n,) as a curve, more axes in words.
+
+    Every line is code of its own: Airflow's page joins the lines of a code block, and plain spaces, into one.
+    """
     known = values[np.isfinite(values)]
     if not len(known):
         return "(nothing is known)"
     low, high = float(known.min()), float(known.max())
     if values.ndim == 1:
-        return f"```\n{_signs(values, low, high, STEPS)}\n```\n\n{low:.4g} to {high:.4g}, {len(values)} steps"
+        return f"`{_signs(values, low, high, STEPS)}`\n\n{low:.4g} to {high:.4g}, {len(values)} steps"
     if values.ndim != 2:
         return f"{values.size} numbers, {low:.4g} to {high:.4g}"
     lines = ("".join(2 * sign for sign in _signs(line, low, high, SHADES)) for line in values)
-    return "```\n" + "\n".join(f"|{line}|" for line in lines) + "\n```"
+    return "  \n".join(f"`|{line}|`" for line in lines)
 
 
 def _signs(values: np.ndarray, low: float, high: float, signs: str) -> str:

@@ -91,11 +91,11 @@ def test_a_clustering_has_no_table_of_labels() -> None:
 
 def test_a_picture_is_drawn_in_shades_with_its_missing_points() -> None:
     lines = drawn(np.array([[0.0, 8.0], [16.0, np.nan]])).splitlines()
-    assert lines == ["```", "|  ▒▒|", "|██??|", "```"]
+    assert lines == ["`|\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}▒▒|`  ", "`|██??|`"]
     assert drawn(np.full((1, 2), np.nan)) == "(nothing is known)"
-    assert drawn(np.array([1.0, 2.0, 3.0])).splitlines()[1] == "▁▅█"
+    assert drawn(np.array([1.0, 2.0, 3.0])).splitlines()[0] == "`▁▅█`"
     assert "8 numbers" in drawn(np.arange(8.0).reshape(2, 2, 2))
-    assert drawn(np.full((1, 2), 5.0)).splitlines()[1] == "|    |"
+    assert drawn(np.full((1, 2), 5.0)) == "`|" + 4 * "\N{NO-BREAK SPACE}" + "|`"
 
 
 def test_an_answer_is_said_in_words() -> None:
@@ -110,7 +110,7 @@ def test_a_row_is_shown_by_what_may_be_seen() -> None:
     )
     one = offered(CLASSES, 1, row, np.array([0.2, 0.7, 0.1]), 0.5, ["flight_id", "x", "carrier", *PIXELS])
     assert one.title == "1. f7"
-    assert "|  ██|\n|████|" in one.shown
+    assert "`|\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}██|`  \n`|████|`" in one.shown
     assert "| x | 1.23457 |" in one.shown
     assert "| carrier | U\\|A |" in one.shown
     hidden = offered(CLASSES, 1, row, np.array([0.2, 0.7, 0.1]), 0.5, ["carrier"])
