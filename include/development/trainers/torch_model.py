@@ -97,7 +97,6 @@ class TorchModel:
         return {
             "algorithm": f"neural network ({self._trainer}, PyTorch)",
             "weights": sum(p.numel() for p in self.scoring.parameters()),
-            "epochs": len(self.curve),
             "features": len(self.problem.inputs),
             "bytes": len(self.save()),
         }
