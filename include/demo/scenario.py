@@ -90,9 +90,12 @@ class Scenario:
     def live_month(self, month: Period) -> None:
         if self.memory.done(month.key, "closed"):
             return
+        asked_afterwards = self._asked_afterwards(month)
+        if asked_afterwards:
+            self.publish(month, then="live traffic about the whole month")
         self._send(month)
         self.publish(month, then="monitoring, when the truth has come")
-        self._monitor(month)
+        self._monitor(month, by_hand=asked_afterwards)
         self._respond(month)
         self.memory.mark(month.key, "closed")
 
@@ -105,9 +108,16 @@ class Scenario:
             self._show(traffic)
         self._close_traffic(month, traffic)
 
-    def _monitor(self, month: Period) -> None:
+    def _monitor(self, month: Period, by_hand: bool) -> None:
+        """By the publication of the month, or once more by hand when its requests came only after that."""
+        monitoring = self._dag("monitoring")
         with self.progress.stage("monitoring", f"{month.key}: monitoring", "Prometheus scrapes, its rules decide"):
-            self.airflow.wait(self.airflow.wait_for(self._dag("monitoring"), partition=month.key))
+            run = (
+                self.airflow.trigger(monitoring, partition_key=month.key)
+                if by_hand
+                else self.airflow.wait_for(monitoring, partition=month.key)
+            )
+            self.airflow.wait(run)
 
     def _respond(self, month: Period) -> None:
         with self.progress.stage("alerting", f"{month.key}: alerts"):
@@ -128,7 +138,8 @@ class Scenario:
         with self.progress.stage("training", f"{month.key}: retraining by plan", "the four comparisons"):
             self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=decided))
         following = month.shift(1)
-        self._evaluate_and_deploy(decided, following if following in self.months else None)
+        ahead = following in self.months and not self._asked_afterwards(following)
+        self._evaluate_and_deploy(decided, following if ahead else None)
 
     def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
@@ -175,6 +186,10 @@ class Scenario:
         for run in self.airflow.unfinished([self._dag(family) for family in FAMILIES]):
             with self.progress.stage("resume", f"an earlier run of {run['dag_id']} is still under way"):
                 self.airflow.wait(run, on_question=self._approve)
+
+    def _asked_afterwards(self, month: Period) -> bool:
+        """Whether the month's requests are about the whole month, so that clients send them after its publication."""
+        return self._take_traffic(month).begins >= month.end
 
     def _take_traffic(self, month: Period) -> Traffic:
         return Traffic(self.spec, self.services, month, self.script.sample)

@@ -84,6 +84,12 @@ class Traffic:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _due: float = 0.0
 
+    @property
+    def begins(self) -> datetime:
+        """Event time of the first request."""
+        first: datetime = self._events()[self.spec.event.time].min()
+        return first
+
     def run(self) -> None:
         """Send the month."""
         begun = time.monotonic()
