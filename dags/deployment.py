@@ -1,10 +1,14 @@
 """# Deployment
 
 Packages an approved model as a *release* (ONNX, parity proof, hashes), tests it on a private model of the real
-server, gives it traffic step by step while Prometheus is watched, and promotes it. On any failure `roll_back`
-returns all traffic to the champion.
+server, and rolls it out as `rollout.strategy` in `usecase.yaml` says, while Prometheus is watched: `canary` (in
+steps), `blue_green` (all at once), `ab_test` (arms compared on labels), `shadow` (copies that never answer). With all
+of the traffic it is watched once more before it is promoted. Whatever fails, all traffic goes back to the champion.
+`docs/rollouts.md` has the rules.
 
-**Runs** on an approval, or by hand with a model version that has one.
+**Runs** on an approval, or by hand with a model version that has one. One rollout at a time.
+
+**To end it by hand**: `rollback` with the operation `abort`; the judging task notices within a second.
 
 **When it fails**
 
@@ -12,16 +16,18 @@ returns all traffic to the champion.
 |---|---|---|
 | `package` | the ONNX model answers differently from the trained one, or the model has no approval | nothing was deployed; see the parity report |
 | `pre_deployment_test` | the release does not load, answers differently, or is too slow | nothing got traffic |
-| `judge_*` | an abort criterion was breached, or too little traffic came to judge | `roll_back` has put the champion back; read the figures in the log |
+| `shift_*`, `start_*` | another rollout is under way, or the server cannot load the release | the message names the way out |
+| `judge_*`, `watch_ab_test` | an abort criterion was breached, too little traffic came, or somebody aborted | the champion has everything back; read the figures in the log |
 
-A killed run leaves what served before; clearing the failed task continues from there.
+A killed run leaves what served before; a killed task is repeated, and goes on where the rollout stands. Clear the
+failed task to go on after that; a rollout that was aborted is over: start a new one.
 """
 
 from airflow.sdk import chain, task
-from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.orchestration.dags import emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.orchestration.rollout import RolloutTasks
 from include.usecase import UseCase
 
 
@@ -45,58 +51,29 @@ def build(spec: UseCase) -> None:
         return test_release(spec, services(), ReleaseRef(**release))
 
     @task.branch
-    def first_or_canary() -> str:
+    def roll_out() -> str:
+        from include.loop.rollout import begins_with
         from include.services import services
 
-        state = services().rollout_state(spec)
-        return "promote" if state is None or spec.rollout.strategy == "blue_green" else shifts[0].operator.task_id
-
-    def shift(share: float):
-        @step(task_id=f"shift_{share:.0%}".replace("%", ""))
-        def shift_traffic(release: dict) -> int:
-            from include.loop.deployment import shift_traffic
-            from include.services import services
-
-            return shift_traffic(spec, services(), release["name"], share)
-
-        return shift_traffic
-
-    def judge(share: float):
-        @step(task_id=f"judge_{share:.0%}".replace("%", ""), **NO_RETRY)
-        def judge_step(release: dict) -> dict:
-            from include.loop.deployment import judge_rollout
-            from include.services import services
-
-            return judge_rollout(spec, services(), release["name"]).json_dict()
-
-        return judge_step
-
-    @step(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def promote(release: dict) -> None:
-        from include.loop.deployment import promote_release
-        from include.services import services
-
-        promote_release(spec, services(), release["name"])
+        return begins_with(spec, services())
 
     @step(outlets=[serving])
     def announce(release: dict) -> None:
         emit(serving, release=release["name"])
 
-    @step(trigger_rule=TriggerRule.ONE_FAILED)
-    def roll_back() -> str:
-        from include.loop.deployment import abort_rollout
-        from include.services import services
-
-        return abort_rollout(spec, services())
-
     release = package()
-    tested = pre_deployment_test(release)
-    shifts = [shift(share)(release) for share in spec.rollout.steps]
-    judges = [judge(share)(release) for share in spec.rollout.steps]
-    promoted, branch = promote(release), first_or_canary()
-    chain(tested, branch, promoted)
-    chain(branch, *[one for pair in zip(shifts, judges, strict=True) for one in pair], promoted)
-    chain([*shifts, *judges, promoted], roll_back())
+    tasks = RolloutTasks(spec, release)
+    branch, promoted = roll_out(), tasks.promote()
+    looked, kept = tasks.look_before_traffic()
+    steps = tasks.shifts_and_judges(opens=not looked)
+    way = [*looked, *steps]
+    chain(pre_deployment_test(release), branch, promoted)
+    chain(branch, *way)
+    if steps:
+        chain(way[-1], promoted)
+    if steps and kept:
+        chain(looked[-1], promoted)  # a direct follower of the decision, so that *keep* skips it
+    chain([*way, promoted], tasks.roll_back())
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 

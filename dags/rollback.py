@@ -1,41 +1,78 @@
 """# Rollback
 
 Puts an earlier release back under the stable name: model, features and monitoring baseline together. Takes
-about a second; no request fails.
+about a second; no request fails. Or ends a rollout that is under way, a canary say, at once.
 
-**Runs** by hand only. `release` is a name like `r0001`; empty means the release that served before. The log of
-`choose` lists all releases.
+**Runs** by hand only.
 
-**When it fails**: `restore` refuses a release whose files were changed; choose another.
+| operation | release | does |
+|---|---|---|
+| `roll_back` | empty | asks: `ask` is a *required action* (the bell in the navigation, or the task's tab) with every release, its figure on its test set, by month as it served, and when it was champion. Nobody answers for a day: nothing changes |
+| `roll_back` | `r0001`, or `previous` | puts it back without a question |
+| `abort` | | all traffic back to the champion; the deployment's run ends red and says who ended it |
+
+**When it fails**
+
+| task | means | do |
+|---|---|---|
+| `ask` | nothing serves, or there is only one release | deploy first |
+| `restore` | the release's files were changed after packaging, or it has all the traffic already | choose another |
+| `abort` | no rollout is under way | `roll_back`, if an earlier release should serve |
 """
 
-from airflow.sdk import Param
+from airflow.sdk import Param, chain, task
+from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import emit, moebius_dag, step, text_param, usecases
+from include.orchestration.dags import choice, emit, moebius_dag, step, text_param, triggered_by, usecases
+from include.orchestration.rollback_form import RollbackForm
 from include.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     serving = assets.serving(spec.name)
 
+    @task.branch
+    def what_to_do(params: dict | None = None) -> str:
+        form = params or {}
+        return "abort" if form["operation"] == "abort" else "restore" if form["release"] else "ask"
+
     @step()
-    def choose(params: dict | None = None) -> str:
-        from include.loop.rollback import rollback_target
+    def abort(params: dict | None = None) -> str:
+        from include.loop import rollback
         from include.services import services
 
-        return rollback_target(spec, services(), (params or {})["release"])
+        return rollback.abort(spec, services(), (params or {})["reason"], triggered_by())
 
-    @step(outlets=[serving])
-    def restore(release: str, params: dict | None = None) -> None:
-        from include.loop.rollback import restore_release
+    @step(outlets=[serving], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def restore(params: dict | None = None, ti: object = None) -> None:
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from include.loop.rollback import restore_release, rollback_target
         from include.services import services
 
-        restore_release(spec, services(), release, reason=(params or {})["reason"])
+        form = params or {}
+        wanted = form["release"] or ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
+        if not wanted:
+            raise AirflowSkipException("what serves was kept")
+        release = rollback_target(spec, services(), wanted)
+        restore_release(spec, services(), release, reason=form["reason"], by=triggered_by())
         emit(serving, release=release)
 
-    restore(choose())
+    asked, restored = RollbackForm(task_id="ask", spec=spec), restore()
+    chain(what_to_do(), [asked, restored, abort()])
+    chain(asked, restored)
 
+
+FORM = {
+    "operation": choice(
+        "roll_back", ["roll_back", "abort"], "Operation", "Put a release back, or end the rollout under way."
+    ),
+    "release": text_param(
+        None, "Release", "Like r0001, or `previous`; empty: a form asks, with figures.", r"^(r\d{4,}|previous)$"
+    ),
+    "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
+}
 
 for usecase in usecases():
     with moebius_dag(
@@ -44,11 +81,7 @@ for usecase in usecases():
         arc="ops",
         component="model-deployment",
         doc=__doc__,
-        params={
-            "release": text_param(
-                None, "Release", "Release to put back, like r0001; empty: the one before.", r"^r\d{4}$"
-            ),
-            "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
-        },
+        max_active_runs=8,  # an abort must not wait behind a form that nobody answers
+        params=FORM,
     ):
         build(usecase)

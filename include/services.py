@@ -15,6 +15,7 @@ from include.contracts import (
     Reconciliation,
     ReleaseRef,
     RetrainPlan,
+    RolloutEvent,
     RolloutState,
     SnapshotRef,
     Verdict,
@@ -216,6 +217,12 @@ class Services:
     def decisions(self, spec: UseCase) -> list[RetrainPlan]:
         records = [RetrainPlan.model_validate_json(row["record"]) for row in self._rows(spec, "decisions")]
         return sorted(records, key=lambda d: d.decided_at)
+
+    def rollout_events(self, spec: UseCase) -> list[RolloutEvent]:
+        """Every change of what serves, every judgement of a rollout, every drill."""
+        from include.deployment import events
+
+        return events.events(spec, self.lake)
 
     def verdicts(self, spec: UseCase) -> list[Verdict]:
         records = [Verdict.model_validate_json(row["record"]) for row in self._rows(spec, "verdicts")]

@@ -111,7 +111,18 @@ class UseCase(Part):
             )
         self._check_hand_over()
         self._check_task()
+        self._check_rollout()
         return self
+
+    def _check_rollout(self) -> None:
+        sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
+        if sticky not in (None, *self.request):
+            raise ValueError(f"rollout.sticky_by {sticky!r} is none of the request's fields {sorted(self.request)}")
+        if self.rollout.strategy == "ab_test" and self.event.label is None:
+            raise ValueError("rollout.strategy: an A/B test compares labelled rows, and a clustering has none")
+        classes = self.task in ("binary", "multiclass")
+        if measure and classes != (measure in ("error_rate", "brier_score")):
+            raise ValueError(f"rollout.ab_test.measure {measure!r} is not for {self.task}")
 
     def _check_task(self) -> None:
         """What the task needs: a label or none, its classes, metrics that it has."""

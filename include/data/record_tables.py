@@ -112,6 +112,22 @@ RECORD_TABLES = {
             "n": "rows behind it",
         },
     ),
+    "rollout_events": TableSpec(
+        description="Every change of what serves, every judgement of a rollout, every rollback drill",
+        columns={
+            "usecase": "use case",
+            "at": "when, UTC",
+            "rollout": "run of the deployment that it belongs to",
+            "generation": "of the rollout state",
+            "event": "shifted, shadowed, judged, promoted, kept, aborted, interrupted, rolled_back or drilled",
+            "champion": "release that has what is not given to another, afterwards",
+            "release": "release that it is about",
+            "share": "of the traffic that this release has, or of the requests copied to it",
+            "by": "login or asset that started the run",
+            "reason": "why",
+            "figures": "judgement, read-out or drill, JSON",
+        },
+    ),
     "given_labels": TableSpec(
         description="Labels that people gave to rows they were asked about, one row per answer; the last word counts",
         columns={

@@ -2,12 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from string import Template
+from typing import Literal
 
 from include.contracts import Judgement
 from include.ports import MetricsServer
+from include.spec.running import AbortQuery
 from include.usecase import UseCase
 
 MIN_WINDOW_SECONDS = 3  # increase() needs two scrapes in its window
+MAX_WINDOW_SECONDS = 3600  # an A/B test of days is watched by its last hour
+MIN_COMPARED = 30  # rows that an arm must have answered before its mean answer says anything
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,52 @@ class Arm:
 
 def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float) -> Judgement:
     """Both arms over the last ``seconds``; raises ServiceError when Prometheus does not answer."""
-    return decide(spec, champion, challenger, observe(spec, metrics, (champion, challenger), seconds))
+    arms = observe(spec, metrics, (champion, challenger), seconds)
+    return decide(spec, champion, challenger, arms, asked(spec, metrics, champion, challenger, seconds))
+
+
+def asked(
+    spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float
+) -> dict[str, float | None]:
+    """Abort query → its worst sample over the last ``seconds``; None without one."""
+    names = {"usecase": spec.name, "champion": champion, "challenger": challenger, "window": window_of(seconds)}
+    found = {}
+    for one in spec.rollout.abort.queries:
+        samples = metrics.query(Template(one.query).substitute(names))
+        values = [value for _, value in samples if not math.isnan(value)]
+        found[one.name] = (max(values) if one.above is not None else min(values)) if values else None
+    return found
+
+
+def window_of(seconds: float) -> str:
+    """A PromQL window."""
+    return f"{min(max(math.ceil(seconds), MIN_WINDOW_SECONDS), MAX_WINDOW_SECONDS)}s"
+
+
+def standing(
+    spec: UseCase, judgement: Judgement, watched: float, full: bool = False
+) -> Literal["go", "wait", "breached", "not_judged"]:
+    """Where a step stands after ``watched`` seconds.
+
+    With all the traffic (``full``) there is nothing to choose between any more, so silence is no reason to go back:
+    after the bake time the step passes unless a criterion is broken.
+    """
+    limits = spec.rollout
+    if judgement.enough and judgement.breaches:
+        return "breached"
+    if watched >= limits.bake_seconds and (judgement.enough or (full and not judgement.breaches)):
+        return "go"
+    if watched > limits.max_wait_seconds:
+        return "breached" if judgement.breaches else "not_judged"
+    return "wait"
 
 
 def observe(spec: UseCase, metrics: MetricsServer, releases: tuple[str, ...], seconds: float) -> dict[str, Arm]:
     """Each release's figures over the last ``seconds``; zeros for a release that answered nothing."""
-    window = f"{max(math.ceil(seconds), MIN_WINDOW_SECONDS)}s"
+    window = window_of(seconds)
 
     def grown(metric: str, by: str = "release", **labels: str) -> str:
-        wanted = ",".join(f'{name}="{value}"' for name, value in {"usecase": spec.name, **labels}.items())
-        return _growth(f"{metric}{{{wanted}}}", window, by)
+        return growth(metric, window, by, usecase=spec.name, **labels)
 
     p99 = f"histogram_quantile(0.99, {grown('moebius_latency_seconds_bucket', by='release, le')})"
     figures = {
@@ -60,11 +101,13 @@ def observe(spec: UseCase, metrics: MetricsServer, releases: tuple[str, ...], se
     return {name: Arm(**{figure: values.get(name, 0.0) for figure, values in figures.items()}) for name in releases}
 
 
-def _growth(series: str, window: str, by: str) -> str:
+def growth(metric: str, window: str, by: str = "release", **labels: str) -> str:
     """PromQL: growth of counters in the window, the first value of a series that began in it included.
 
     ``increase`` alone begins at the first scrape, and would not see a new release's first second.
     """
+    wanted = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    series = f"{metric}{{{wanted}}}"
     since = f"sum by ({by}) (increase({series}[{window}]))"
     begun = f"sum by ({by}) (min_over_time({series}[{window}]) unless {series} offset {window})"
     return f"({since} + ({begun} or 0 * {since}))"
@@ -76,26 +119,33 @@ def _by_release(metrics: MetricsServer, promql: str) -> dict[str, float]:
     return {release: value for release, value in samples if not math.isnan(value)}
 
 
-def decide(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> Judgement:
+def decide(
+    spec: UseCase,
+    champion: str,
+    challenger: str,
+    arms: dict[str, Arm],
+    queries: dict[str, float | None] | None = None,
+) -> Judgement:
     """Passed only with enough requests and without a breach; the reason names every breach with its figures."""
     wanted, arm = spec.rollout.min_requests, arms[challenger]
-    faults = _faults(spec, champion, challenger, arms)
+    breaches = [*_breaches(spec, champion, challenger, arms), *_broken_limits(spec, queries or {})]
     enough = arm.requests >= wanted
     words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {arm.p99_ms:.1f} ms"
-    if not enough:
-        faults = [f"{challenger} had {arm.requests:.0f} requests, {wanted} are needed to judge", *faults]
+    few = [] if enough else [f"{challenger} had {arm.requests:.0f} requests, {wanted} are needed to judge"]
     return Judgement(
         enough=enough,
-        passed=not faults,
-        reason="; ".join(faults) or words,
+        passed=enough and not breaches,
+        reason="; ".join([*few, *breaches]) or words,
         requests={name: one.requests for name, one in arms.items()},
         error_rate={name: one.error_rate for name, one in arms.items()},
         p99_ms={name: one.p99_ms for name, one in arms.items()},
         mean_answer={name: one.mean_answer for name, one in arms.items()},
+        breaches=breaches,
+        queries=queries or {},
     )
 
 
-def _faults(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> list[str]:
+def _breaches(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> list[str]:
     limits, new, old = spec.rollout.abort, arms[challenger], arms[champion]
     faults = []
     if new.error_rate > limits.max_error_rate:
@@ -105,9 +155,22 @@ def _faults(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm])
     if new.p99_ms > limits.max_p99_ms:
         faults.append(f"p99 of {challenger} is {new.p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
     shift = abs(new.mean_answer - old.mean_answer)
-    if new.answered and old.answered and shift > limits.max_prediction_shift:
+    if min(new.answered, old.answered) >= MIN_COMPARED and shift > limits.max_prediction_shift:
         faults.append(
             f"the mean answer of {challenger} is {new.mean_answer:.3f}, of {champion} "
             f"{old.mean_answer:.3f}: {shift:.3f} apart, {limits.max_prediction_shift:g} is allowed"
         )
     return faults
+
+
+def _broken_limits(spec: UseCase, values: dict[str, float | None]) -> list[str]:
+    faults = [_broken(one, values.get(one.name)) for one in spec.rollout.abort.queries]
+    return [fault for fault in faults if fault]
+
+
+def _broken(one: AbortQuery, value: float | None) -> str:
+    if value is not None and one.above is not None and value > one.above:
+        return f"{one.name} is {value:.4g}, at most {one.above:g} is allowed"
+    if value is not None and one.below is not None and value < one.below:
+        return f"{one.name} is {value:.4g}, at least {one.below:g} is needed"
+    return ""

@@ -4,18 +4,22 @@ import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from include.contracts import RolloutState, write_atomically
+from include.contracts import RolloutState, Shadowing, Strategy, write_atomically
 from include.deployment.judgement import judge
-from include.errors import ConflictError, DeploymentError, ServiceError
+from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
 from include.usecase import UseCase
 
-__all__ = ["abort", "confirm", "first", "judge", "promote", "read", "roll_back", "shift", "write"]
+__all__ = [
+    "abort", "confirm", "first", "going_on", "judge", "mirror", "promote", "read", "renew", "roll_back", "shift",
+    "write",
+]  # fmt: skip
 
 LEASE_MARGIN_SECONDS = 120.0
 
 
-def first(spec: UseCase, release: str) -> RolloutState:
+def first(spec: UseCase, release: str, rollout: str = "") -> RolloutState:
     """Nothing served before: everything to the release."""
     return RolloutState(
         usecase=spec.name,
@@ -24,54 +28,140 @@ def first(spec: UseCase, release: str) -> RolloutState:
         weights={release: 1.0},
         strategy=spec.rollout.strategy,
         reason="first release",
+        rollout=rollout,
+        outcome="promoted",
+        since=time.time(),
     )
 
 
-def shift(state: RolloutState, release: str, share: float, lease_until: float) -> RolloutState:
+def shift(
+    state: RolloutState,
+    release: str,
+    share: float,
+    lease_until: float,
+    *,
+    rollout: str = "",
+    strategy: Strategy = "canary",
+    sticky_by: str | None = None,
+    opens: bool = True,
+) -> RolloutState:
     """Give ``release`` a share of the traffic, the champion the rest, until the lease ends.
+
+    At a share of 1 the champion has none, but stays the champion: what is unclear goes back to it. ``rollout`` names
+    the rollout; only its first step ``opens`` it. With ``sticky_by`` a growing share keeps whom it had.
 
     Raises
     ------
     DeploymentError
-        another release is being rolled out, it serves already, or the share is no share.
+        another rollout is under way or came in between, the release serves already, or the share is no share.
+    RolloutAbortedError
+        this rollout is over.
     """
-    if not 0 < share < 1:
-        raise DeploymentError(
-            f"{state.usecase}: a share of {share:g} for {release} is not between 0 and 1; promote instead"
-        )
-    if others := set(state.weights) - {state.champion, release}:
-        raise DeploymentError(
-            f"{state.usecase}: a rollout of {sorted(others)} is under way; wait for it, or run the rollback DAG"
-        )
-    if release == state.champion:
-        raise DeploymentError(f"{state.usecase}: {release} serves already")
-    weights = {state.champion: 1 - share, release: share}
-    return _next(state, weights=weights, reason=f"{share:.0%} canary of {release}", lease_until=lease_until)
-
-
-def promote(state: RolloutState, release: str, reason: str = "") -> RolloutState:
-    """All traffic to ``release``; it is the champion now."""
+    if not 0 < share <= 1:
+        raise DeploymentError(f"{state.usecase}: a share of {share:g} for {release} is not above 0 and at most 1")
+    _require_free(state, release, rollout, opens)
+    about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {_word(strategy)} of {release}"
     return _next(
-        state, champion=release, weights={release: 1.0}, reason=reason or f"{release} promoted", lease_until=None
-    )
+        state, weights={state.champion: 1 - share, release: share}, reason=about, lease_until=lease_until,
+        strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", shadow=None,
+        rollout=rollout, outcome="running", since=time.time(),
+    )  # fmt: skip
 
 
-def abort(state: RolloutState, reason: str) -> RolloutState:
+def mirror(state: RolloutState, release: str, share: float, lease_until: float, rollout: str = "") -> RolloutState:
+    """Copy a share of the requests to ``release``, which never answers; raises what ``shift`` raises."""
+    _require_free(state, release, rollout, opens=True)
+    return _next(
+        state, weights={state.champion: 1.0}, reason=f"{share:.0%} of the requests copied to {release}",
+        lease_until=lease_until, strategy="shadow", sticky_by=None, salt="",
+        shadow=Shadowing(release=release, share=share), rollout=rollout, outcome="running", since=time.time(),
+    )  # fmt: skip
+
+
+def renew(state: RolloutState, lease_until: float) -> RolloutState:
+    """The watcher lives: the same split, for longer."""
+    return _next(state, lease_until=lease_until)
+
+
+def promote(state: RolloutState, release: str, reason: str = "", rollout: str = "") -> RolloutState:
+    """All traffic to ``release``; it is the champion now.
+
+    Raises
+    ------
+    RolloutAbortedError
+        the rollout that is named is over, or another came after it.
+    """
+    if rollout:
+        going_on(state, rollout)
+    return _ended(
+        state, release, reason or f"{release} promoted", "promoted", rollout=rollout or state.rollout
+    )  # fmt: skip
+
+
+def abort(
+    state: RolloutState, reason: str, outcome: Literal["aborted", "kept", "interrupted"] = "aborted"
+) -> RolloutState:
     """All traffic back to the champion."""
-    return _next(state, weights={state.champion: 1.0}, reason=reason, lease_until=None)
+    return _ended(state, state.champion, reason, outcome)
 
 
 def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
-    """All traffic to an earlier ``release``; it is the champion again.
+    """All traffic to an earlier ``release``; it is the champion again, and a rollout under way is over.
 
     Raises
     ------
     DeploymentError
         it has all the traffic already.
     """
-    if state.weights == {release: 1.0}:
+    if state.weights == {release: 1.0} and state.shadow is None:
         raise DeploymentError(f"{state.usecase}: {release} has all the traffic already; name an earlier release")
-    return promote(state, release, f"rolled back to {release}: {reason}")
+    return _ended(state, release, f"rolled back to {release}: {reason}", "aborted")
+
+
+def going_on(state: RolloutState, rollout: str) -> RolloutState:
+    """The state, when it is this rollout's and not over.
+
+    Raises
+    ------
+    RolloutAbortedError
+        somebody ended it, or another rollout came after it.
+    """
+    if state.rollout != rollout:
+        raise RolloutAbortedError(
+            f"{state.usecase}: the state is of rollout {state.rollout or 'unknown'} ({state.reason}), not of "
+            f"{rollout}; nothing is shifted: start a new deployment"
+        )
+    if state.outcome in ("aborted", "kept"):
+        raise RolloutAbortedError(
+            f"{state.usecase}: rollout {rollout} is over: {state.reason}. Nothing shifts traffic again; to try once "
+            "more, start a new deployment"
+        )
+    return state
+
+
+def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) -> None:
+    other = state.challenger not in (None, release) or (state.challenger and state.rollout != rollout)
+    alive = state.lease_until is None or state.lease_until > time.time()
+    if other and alive:
+        raise DeploymentError(
+            f"{state.usecase}: a rollout of {state.challenger} is under way ({state.rollout or 'by hand'}: "
+            f"{state.reason}); wait for it, or run the rollback DAG with the operation `abort`"
+        )
+    if rollout and (state.rollout == rollout or not opens):
+        going_on(state, rollout)
+    if release == state.champion:
+        raise DeploymentError(f"{state.usecase}: {release} serves already")
+
+
+def _word(strategy: Strategy) -> str:
+    return {"ab_test": "A/B test", "blue_green": "blue/green", "shadow": "rollout"}.get(strategy, strategy)
+
+
+def _ended(state: RolloutState, champion: str, reason: str, outcome: str, **more: object) -> RolloutState:
+    return _next(
+        state, champion=champion, weights={champion: 1.0}, reason=reason, outcome=outcome, lease_until=None,
+        sticky_by=None, salt="", shadow=None, since=time.time(), **more,
+    )  # fmt: skip
 
 
 def _next(state: RolloutState, **changes: object) -> RolloutState:

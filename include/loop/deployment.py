@@ -1,19 +1,19 @@
 """From an approved model to the release that serves; each function may be repeated."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
-from include.contracts import FeatureServiceRef, Judgement, ModelRef, ReleaseRef, RolloutState
-from include.deployment import packaging, pipeline, predeployment, rollout
+from include.contracts import FeatureServiceRef, ModelRef, ReleaseRef, RolloutState
+from include.deployment import events, packaging, pipeline, predeployment, rollout
 from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import DeploymentError, NotFoundError, RolloutAbortedError
+from include.errors import DeploymentError, NotFoundError
 from include.loop import verdicts
 from include.services import Services
 from include.settings import ROOT
@@ -61,7 +61,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
-    with _aside(services) as aside:
+    with aside_on_disk(services) as aside:
         packaging.package(
             spec,
             model=trained,
@@ -91,42 +91,10 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
     """Load the release privately on the real server, replay real rows, compare, unload."""
 
     def write(directory: Path, name: str) -> None:
-        pipeline.write(spec, PIPELINE, directory, _pipeline_parameters(spec, services), pinned=name)
+        pipeline.write(spec, PIPELINE, directory, pipeline_parameters(spec, services), pinned=name)
 
-    with _aside(services) as aside:
+    with aside_on_disk(services) as aside:
         return predeployment.test(spec, release, services.model_server(spec), write, aside / "model")
-
-
-def shift_traffic(spec: UseCase, services: Services, release: str, share: float) -> int:
-    """Give the release a share of the traffic; returns the generation that the server confirmed.
-
-    The share is a lease: should nobody judge it in time, the router itself gives everything back.
-    """
-    lease = time.time() + spec.rollout.max_wait_seconds + rollout.LEASE_MARGIN_SECONDS
-    return _switch(spec, services, rollout.shift(services.require_rollout_state(spec), release, share, lease))
-
-
-def judge_rollout(spec: UseCase, services: Services, release: str) -> Judgement:
-    """Watch both arms until there is enough to judge.
-
-    Raises
-    ------
-    RolloutAbortedError
-        an abort criterion is breached, or too little traffic came within the spec's time.
-    """
-    state, limits, begun = services.require_rollout_state(spec), spec.rollout, time.monotonic()
-    while True:
-        time.sleep(1.0)
-        watched = time.monotonic() - begun
-        judgement = rollout.judge(
-            spec, services.metrics_server, champion=state.champion, challenger=release, seconds=watched
-        )
-        if judgement.enough and not judgement.passed:
-            raise RolloutAbortedError(judgement.reason)
-        if judgement.enough and watched >= limits.bake_seconds:
-            return judgement
-        if watched > limits.max_wait_seconds:
-            raise RolloutAbortedError(f"not judged: {judgement.reason}. The champion keeps serving")
 
 
 def promote_release(
@@ -134,6 +102,10 @@ def promote_release(
     services: Services,
     release: str,
     transition: Callable[[RolloutState, str], RolloutState] = rollout.promote,
+    *,
+    rollout_id: str = "",
+    by: str = "",
+    what: Literal["promoted", "rolled_back"] = "promoted",
 ) -> None:
     """All traffic to the release; its model gets the alias ``champion``.
 
@@ -141,45 +113,46 @@ def promote_release(
     """
     state = services.rollout_state(spec)
     if state is None:
-        _switch(spec, services, rollout.first(spec, release))
-    elif state.weights != {release: 1.0}:
-        _switch(spec, services, transition(state, release))
+        state = switch(spec, services, rollout.first(spec, release, rollout_id))
+    elif state.weights != {release: 1.0} or state.shadow:
+        state = switch(spec, services, transition(state, release))
     else:
-        _follow(spec, services, state)
+        follow(spec, services, state)
     model_version = services.releases.get(spec.name, release).model_version
     services.tracker.set_alias(spec.name, "champion", model_version)
     stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
     services.tracker.tag(spec.name, model_version, stamp)
+    events.record(spec, services.lake, events.event(state, what, by))
 
 
-def abort_rollout(spec: UseCase, services: Services) -> str:
-    """All traffic back to the champion."""
-    state = services.rollout_state(spec)
-    if state is None or state.weights == {state.champion: 1.0}:
-        return "the failed release had no traffic; nothing to take back"
-    _switch(spec, services, rollout.abort(state, "rolled back: a deployment task failed"))
-    return f"all traffic is back on {state.champion}"
+def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutState:
+    """Write the state and wait until the server follows it.
 
-
-def _switch(spec: UseCase, services: Services, state: RolloutState) -> int:
+    Raises
+    ------
+    ConflictError
+        somebody else changed the state since it was read.
+    ServiceError
+        the server does not follow it in time: a release does not load, or the server is down.
+    """
     rollout.write(services.rollout_file(spec), state)
-    return _follow(spec, services, state)
+    follow(spec, services, state)
+    return state
 
 
-def _follow(spec: UseCase, services: Services, state: RolloutState) -> int:
+def follow(spec: UseCase, services: Services, state: RolloutState) -> None:
     """Wait until the server follows the written state, installing the stable name when it is not there."""
     _ensure_pipeline(spec, services)
     rollout.confirm(lambda: services.served_generation(spec), state.generation, services.settings.serving_timeout)
-    return state.generation
 
 
 def _ensure_pipeline(spec: UseCase, services: Services) -> None:
-    server, parameters = services.model_server(spec), _pipeline_parameters(spec, services)
+    server, parameters = services.model_server(spec), pipeline_parameters(spec, services)
     installed = services.settings.triton_repository / spec.name / pipeline.CONFIG
     # other settings (another online store, say) reach the server with the next deployment
     if _says(installed, pipeline.config(spec, parameters)) and server.model_ready(spec.name):
         return
-    with _aside(services) as aside:
+    with aside_on_disk(services) as aside:
         pipeline.write(spec, PIPELINE, aside / "model", parameters)
         server.install(spec.name, aside / "model")
     server.load(spec.name)
@@ -189,7 +162,7 @@ def _says(file: Path, text: str) -> bool:
     return file.is_file() and file.read_text() == text
 
 
-def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
+def pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
     settings = services.settings
     return {
         "releases": str(settings.releases / spec.name),
@@ -202,7 +175,7 @@ def _pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
 
 
 @contextmanager
-def _aside(services: Services) -> Iterator[Path]:
+def aside_on_disk(services: Services) -> Iterator[Path]:
     """A directory on the state root's disk, so that what is complete can be renamed into place."""
     services.settings.staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=services.settings.staging) as directory:

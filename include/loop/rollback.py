@@ -1,16 +1,60 @@
-"""Put an earlier release back: model, features and baseline together."""
+"""Put an earlier release back: model, features and baseline together; or end the rollout that is under way."""
 
 from pathlib import Path
 
-from include.deployment import release, rollout
-from include.errors import NotFoundError
+from include.contracts import Interval, ReleaseRef
+from include.deployment import release, rollback_form, rollout
+from include.deployment.rollback_form import Choice
+from include.errors import DeploymentError, NotFoundError
 from include.loop.deployment import promote_release
+from include.loop.rollout import end_rollout
 from include.services import Services
 from include.usecase import UseCase
 
+PREVIOUS = "previous"
+
+
+def choices(spec: UseCase, services: Services) -> list[Choice]:
+    """Every release with its figures, oldest first; raises NotFoundError when nothing serves."""
+    state, events = services.require_rollout_state(spec), services.rollout_events(spec)
+    figures, metric = services.figures(spec), spec.metrics.primary
+    return [
+        Choice(
+            name=one.name, model_version=one.model_version, serves=one.name == state.champion,
+            test=_test_figure(one, metric), months=rollback_form.served(figures, one.name, metric),
+            spans=rollback_form.spans(events, one.name),
+        )
+        for one in services.releases.all(spec.name)
+    ]  # fmt: skip
+
+
+def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:
+    """What the model reached on the new test set of its evaluation: cell D, as it is in the release's baseline."""
+    try:
+        known = release.document(Path(one.path), "baseline.json").get("metrics", {}).get(metric)
+    except DeploymentError:  # its files were changed: `restore` says so when it is chosen
+        return None
+    return Interval.model_validate(known) if known else None
+
+
+def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
+    """Names to choose from, newest first, and the form's text.
+
+    Raises
+    ------
+    NotFoundError
+        nothing serves, or there is no other release.
+    """
+    known = choices(spec, services)
+    others = [one.name for one in reversed(known) if not one.serves]
+    champion = services.require_rollout_state(spec).champion
+    if not others:
+        raise NotFoundError(f"{spec.name}: {champion} is the only release, there is nothing to roll back to")
+    return others, rollback_form.body(spec.metrics.primary, champion, known)
+
 
 def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> str:
-    """The release to put back: the one named, or the newest before the champion.
+    """The release to put back: the one named, or (None, ``previous``) the newest before the champion.
 
     Raises
     ------
@@ -21,17 +65,37 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
     """
     state = services.require_rollout_state(spec)
     names = [r.name for r in services.releases.all(spec.name)]
-    for one in services.releases.all(spec.name):
-        print(f"{one.name}: model version {one.model_version}{' (serves)' if one.name == state.champion else ''}")
+    named = wanted if wanted != PREVIOUS else None
     earlier = [name for name in names if name < state.champion]
-    if not wanted and not earlier:
+    if not named and not earlier:
         raise NotFoundError(
             f"{spec.name}: {state.champion} is the first release, there is none before it; there are {names}"
         )
-    target = services.releases.get(spec.name, wanted or earlier[-1])
+    target = services.releases.get(spec.name, named or earlier[-1])
     release.verify(Path(target.path))
     return target.name
 
 
-def restore_release(spec: UseCase, services: Services, name: str, reason: str) -> None:
-    promote_release(spec, services, name, lambda state, release: rollout.roll_back(state, release, reason))
+def restore_release(spec: UseCase, services: Services, name: str, reason: str, by: str = "") -> None:
+    """All traffic to the release; a rollout under way is over. Raises DeploymentError when it has it already."""
+    promote_release(
+        spec, services, name, lambda state, release: rollout.roll_back(state, release, reason), by=by,
+        what="rolled_back",
+    )  # fmt: skip
+
+
+def abort(spec: UseCase, services: Services, reason: str, by: str = "") -> str:
+    """End the rollout that is under way; its tasks notice at once and shift nothing again.
+
+    Raises
+    ------
+    NotFoundError
+        none is under way.
+    """
+    state = services.require_rollout_state(spec)
+    if state.challenger is None:
+        raise NotFoundError(
+            f"{spec.name}: no rollout is under way, {state.champion} has all the traffic; to go back to an earlier "
+            "release choose the operation `roll_back`"
+        )
+    return end_rollout(spec, services, f"aborted by {by or 'an operator'}: {reason}", by)

@@ -52,18 +52,24 @@ def step(decorator: Any = task, **options: Any) -> Callable[[Callable[..., Any]]
     """``@task``, or ``task.branch``, whose deliberate errors are told apart: only a retryable one is retried."""
 
     def decorate(body: Callable[..., Any]) -> Any:
-        @functools.wraps(body)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return body(*args, **kwargs)
-            except MoebiusError as error:
-                if error.retryable:
-                    raise
-                raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-
-        return decorator(**options)(guarded)
+        return decorator(**options)(deliberate(body))
 
     return decorate
+
+
+def deliberate(body: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but an error that Moebius raises on purpose ends the task at once unless a retry may help."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except MoebiusError as error:
+            if error.retryable:
+                raise
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+    return guarded
 
 
 def run_period() -> Period:

@@ -25,7 +25,11 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
         ("drift_features: 3", "drift_feature: 3", r"unknown key 'monitoring.drift_feature'; allowed here: drift_thr"),
         ("min_gain: 0.01", "min_gain: -1", r"'comparison.min_gain' = -1: .*greater than or equal to 0"),
         ("bins: [0.001, 0.01", "bims: [0.001, 0.01", r"unknown key 'features.12.bims'; allowed here: name, kind, from"),
-        ("strategy: canary", "strategy: yolo", r"'rollout.strategy' = 'yolo': .*'blue_green' or 'canary'"),
+        (
+            "strategy: canary",
+            "strategy: yolo",
+            r"'rollout.strategy' = 'yolo': .*'canary', 'ab_test' or 'shadow'",
+        ),
         ("steps: [0.2, 0.5]", "steps: [0.5, 0.2]", r"rollout steps .* must rise"),
         ("first: 2013-01", "first: January", r"period 'January' is not a month"),
         ("from: aircraft}", "from: plane}", r"features come from \['plane'\], which feature_views does not have"),

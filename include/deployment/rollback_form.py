@@ -1,0 +1,53 @@
+"""What an operator sees before a rollback: every release with its figures, and when it served."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from include.contracts import Figure, Interval, Record, RolloutEvent
+
+MONTHS = 6  # of served figures that are shown, the newest ones
+SERVING = ("promoted", "rolled_back")
+
+
+class Choice(Record):
+    """A release: its figure on its own new test set, by month as it served, and the spans of time it was champion."""
+
+    name: str
+    model_version: int
+    serves: bool
+    test: Interval | None
+    months: dict[str, float]
+    spans: list[str]
+
+
+def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
+    """When the release was the champion, in words; [] when nothing is recorded."""
+    changes = [one for one in events if one.event in SERVING]
+    ends = [
+        *(f"{a.at[:16]} to {b.at[:16]}" for a, b in pairwise(changes)),
+        *(f"since {c.at[:16]}" for c in changes[-1:]),
+    ]
+    return [words for one, words in zip(changes, ends, strict=True) if one.release == release]
+
+
+def served(figures: Sequence[Figure], release: str, metric: str) -> dict[str, float]:
+    """Month → figure of what the release answered there, oldest first; of a month measured again the last."""
+    mine = {f.period: f.value for f in figures if (f.release, f.name, f.subject) == (release, metric, "")}
+    return dict(sorted(mine.items()))
+
+
+def body(metric: str, champion: str, choices: Sequence[Choice]) -> str:
+    """The form's text, Markdown."""
+    rows = "\n".join(_row(one) for one in reversed(choices))
+    return (
+        f"{champion} serves. Which release shall take all of the traffic? Model, features and monitoring baseline go "
+        f"back together; no request fails.\n\n| release | model | {metric} on its new test set | {metric} as it served "
+        f"| was champion |\n|---|---|---|---|---|\n{rows}"
+    )
+
+
+def _row(one: Choice) -> str:
+    test = f"{one.test.value:.4f} [{one.test.low:.4f}, {one.test.high:.4f}]" if one.test else "not recorded"
+    months = ", ".join(f"{month}: {value:.4f}" for month, value in [*one.months.items()][-MONTHS:]) or "not monitored"
+    name = f"**{one.name}** (serves)" if one.serves else one.name
+    return f"| {name} | {one.model_version} | {test} | {months} | {'; '.join(one.spans) or 'not recorded'} |"

@@ -1,0 +1,85 @@
+"""The judgement of a shadow: what the copies said, from Prometheus, against the spec's limits."""
+
+import math
+
+from include.contracts import Judgement
+from include.deployment.judgement import growth, window_of
+from include.ports import MetricsServer
+from include.usecase import UseCase
+
+
+def judge(spec: UseCase, metrics: MetricsServer, champion: str, shadow: str, seconds: float) -> Judgement:
+    """The copies of the last ``seconds``: errors, p99, changed predictions and mean difference to the answers.
+
+    A dropped copy (the shadow's queue was full) says nothing about the release and is only counted. Raises
+    ServiceError when Prometheus does not answer.
+    """
+    window = window_of(seconds)
+
+    def grown(metric: str, by: str = "release", **labels: str) -> str:
+        return growth(metric, window, by, usecase=spec.name, release=shadow, **labels)
+
+    def one(promql: str) -> float:
+        values = [value for _, value in metrics.query(promql) if not math.isnan(value)]
+        return values[0] if values else 0.0
+
+    counted = {outcome: one(grown("moebius_shadow_total", outcome=outcome)) for outcome in ("ok", "error", "dropped")}
+    return decide(
+        spec, champion, shadow, counted,
+        p99_ms=one(f"1000 * histogram_quantile(0.99, {grown('moebius_shadow_seconds_bucket', by='release, le')})"),
+        changed=one(grown("moebius_shadow_changed_total")),
+        difference=one(grown("moebius_shadow_difference_sum_total")),
+    )  # fmt: skip
+
+
+def decide(
+    spec: UseCase,
+    champion: str,
+    shadow: str,
+    counted: dict[str, float],
+    *,
+    p99_ms: float,
+    changed: float,
+    difference: float,
+) -> Judgement:
+    """Passed only with enough copies and without a breach.
+
+    ``counted``: rows by outcome (ok, error, dropped); ``changed`` rows with another prediction; ``difference`` is the
+    sum of |shadow - champion| over the rows that were answered.
+    """
+    answered, failed = counted["ok"], counted["error"]
+    requests = answered + failed
+    figures = {
+        "changed": changed / answered if answered else 0.0,
+        "difference": difference / answered if answered else 0.0,
+        "dropped": counted["dropped"],
+    }
+    error_rate = failed / requests if requests else 0.0
+    breaches = _breaches(spec, shadow, error_rate, p99_ms, figures)
+    wanted = spec.rollout.min_requests
+    few = [] if requests >= wanted else [f"{shadow} had {requests:.0f} copies, {wanted} are needed to judge"]
+    words = (
+        f"{shadow} answered {answered:.0f} copies: {figures['changed']:.2%} of the predictions differ from {champion}, "
+        f"the answers by {figures['difference']:.4g} on average, p99 {p99_ms:.1f} ms, {counted['dropped']:.0f} dropped"
+    )
+    return Judgement(
+        enough=not few, passed=not few and not breaches, reason="; ".join([*few, *breaches]) or words,
+        requests={shadow: requests}, error_rate={shadow: error_rate}, p99_ms={shadow: p99_ms}, mean_answer={},
+        breaches=breaches, shadow=figures,
+    )  # fmt: skip
+
+
+def _breaches(
+    spec: UseCase, shadow: str, error_rate: float, p99_ms: float, figures: dict[str, float]
+) -> list[str]:  # fmt: skip
+    abort, limits = spec.rollout.abort, spec.rollout.shadow
+    rules = [
+        (error_rate > abort.max_error_rate, f"{shadow} fails {error_rate:.2%} of its copies, "
+         f"{abort.max_error_rate:.2%} are allowed"),
+        (p99_ms > abort.max_p99_ms, f"p99 of {shadow} is {p99_ms:.1f} ms, {abort.max_p99_ms:g} ms are allowed"),
+        (figures["changed"] > limits.max_changed, f"{figures['changed']:.2%} of the predictions of {shadow} differ, "
+         f"{limits.max_changed:.2%} may"),
+        (figures["difference"] > limits.max_difference, f"the answers of {shadow} are {figures['difference']:.4g} away "
+         f"on average, {limits.max_difference:g} is allowed"),
+    ]  # fmt: skip
+    return [words for broken, words in rules if broken]

@@ -1,0 +1,207 @@
+"""From a tested release to all of the traffic, watched; each function may be repeated, also after a kill.
+
+What a rollout is doing stands in the rollout state alone: a task that is run again reads it and goes on.
+"""
+
+import time
+from typing import Any
+
+from include.contracts import Judgement, ReadOut, RolloutState
+from include.deployment import events, judgement, rollout, shadow
+from include.errors import ConflictError, RolloutAbortedError, ServiceError
+from include.loop.ab_test import read_out
+from include.loop.deployment import follow, promote_release, switch
+from include.services import Services
+from include.usecase import UseCase
+
+LOOK_SECONDS = 1.0
+CONFLICTS = 5
+
+
+def begins_with(spec: UseCase, services: Services) -> str:
+    """The first task of a rollout: ``promote`` when nothing serves yet, there is nothing to compare with."""
+    if services.rollout_state(spec) is None:
+        return "promote"
+    if spec.rollout.strategy in ("shadow", "ab_test"):
+        return f"start_{spec.rollout.strategy}"
+    return f"shift_{spec.rollout.shares[0]:.0%}".removesuffix("%")
+
+
+def shift_traffic(
+    spec: UseCase,
+    services: Services,
+    release: str,
+    share: float,
+    rollout_id: str = "",
+    by: str = "",
+    opens: bool = True,
+) -> int:
+    """Give the release a share of the traffic; returns the generation that the server confirmed.
+
+    The share is a lease: should nobody judge it in time, the router itself gives everything back. A release that the
+    server cannot load gets nothing: the state is put back before the error is raised.
+    """
+    before = services.require_rollout_state(spec)
+    sticky = spec.rollout.sticky_by
+    wanted = rollout.shift(
+        before, release, share, _lease(spec), rollout=rollout_id, strategy=spec.rollout.strategy, sticky_by=sticky,
+        opens=opens,
+    )  # fmt: skip
+    return _give(spec, services, wanted, by)
+
+
+def mirror_traffic(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> int:
+    """Copy requests to the release, which never answers; returns the generation that the server confirmed."""
+    state = services.require_rollout_state(spec)
+    wanted = rollout.mirror(state, release, spec.rollout.shadow.share, _lease(spec), rollout_id)
+    return _give(spec, services, wanted, by, "shadowed")
+
+
+def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what: str = "shifted") -> int:
+    try:
+        switch(spec, services, wanted)
+    except ServiceError as error:
+        reason = f"the server did not follow: {error}"
+        rollout.write(services.rollout_file(spec), rollout.abort(wanted, reason, "interrupted"))
+        raise
+    events.record(spec, services.lake, events.event(wanted, what, by))
+    return wanted.generation
+
+
+def _lease(spec: UseCase, seconds: float = 0.0) -> float:
+    return time.time() + max(spec.rollout.max_wait_seconds, seconds) + rollout.LEASE_MARGIN_SECONDS
+
+
+def judge_rollout(
+    spec: UseCase, services: Services, release: str, share: float = 0.0, rollout_id: str = "", by: str = ""
+) -> Judgement:
+    """Watch the release with its share (0: as a shadow) from the moment it began until there is enough to judge.
+
+    Raises
+    ------
+    RolloutAbortedError
+        an abort criterion is breached, too little traffic came within the spec's time (the champion has everything
+        again by then), or somebody ended the rollout meanwhile.
+    """
+    _resume(spec, services, release, share, rollout_id, by)
+    said = ""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+        found, stands = _look(spec, services, state, release)
+        if found.reason != said:
+            print(said := found.reason, flush=True)
+        if stands == "go":
+            events.record(spec, services.lake, _judged(state, found, release, by))
+            return found
+        if stands != "wait":
+            _break_off(spec, services, found, stands, by)
+
+
+def _look(spec: UseCase, services: Services, state: RolloutState, release: str) -> tuple[Judgement, str]:
+    watched = time.time() - (state.since or time.time())
+    judge = shadow.judge if state.shadow else judgement.judge
+    found = judge(spec, services.metrics_server, state.champion, release, watched)
+    return found, judgement.standing(spec, found, watched, full=state.weights.get(release) == 1)
+
+
+def _judged(state: RolloutState, found: Judgement, release: str, by: str) -> Any:
+    return events.event(state, "judged", by, found.reason, release, found.json_dict())
+
+
+def _resume(spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str) -> None:
+    """Give the share again when a task died meanwhile, or nobody watched for longer than the lease."""
+    state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+    lapsed = state.lease_until is not None and state.lease_until < time.time()
+    if state.outcome != "interrupted" and not lapsed:
+        return
+    if share:
+        shift_traffic(spec, services, release, share, rollout_id, by, opens=False)
+    else:
+        mirror_traffic(spec, services, release, rollout_id, by)
+
+
+def _break_off(spec: UseCase, services: Services, found: Judgement, stands: str, by: str) -> None:
+    """All traffic back at once, not when the next task comes."""
+    words = found.reason if stands == "breached" else f"not judged: {found.reason}"
+    end_rollout(spec, services, f"aborted: {words}", by, figures=found.json_dict())
+    raise RolloutAbortedError(f"{words}. The champion keeps serving")
+
+
+def look_at_ab_test(
+    spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = ""
+) -> ReadOut | None:
+    """One look: the abort criteria, a new lease, and the read-out; None while the test goes on.
+
+    Raises
+    ------
+    RolloutAbortedError
+        an abort criterion is breached, or somebody ended the test.
+    """
+    _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by)
+    state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+    found, _ = _look(spec, services, state, release)
+    if found.enough and found.breaches:
+        _break_off(spec, services, found, "breached", by)
+    told = read_out(spec, services, state, release)
+    print(told.reason, flush=True)
+    if told.decision != "wait":
+        events.record(spec, services.lake, events.event(state, "judged", by, told.reason, release, told.json_dict()))
+        return told
+    lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
+    rollout.write(services.rollout_file(spec), rollout.renew(state, lease))
+    return None
+
+
+def promote(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> None:
+    """The watched release becomes the champion; raises RolloutAbortedError when somebody ended its rollout."""
+
+    def transition(state: RolloutState, name: str) -> RolloutState:
+        return rollout.promote(state, name, rollout=rollout_id)
+
+    promote_release(spec, services, release, transition, rollout_id=rollout_id, by=by)
+
+
+def end_rollout(
+    spec: UseCase,
+    services: Services,
+    reason: str,
+    by: str = "",
+    outcome: Any = "aborted",
+    figures: dict[str, Any] | None = None,
+    rollout_id: str = "",
+) -> str:
+    """All traffic back to the champion; with ``rollout_id`` only when that rollout is the one under way."""
+    for _ in range(CONFLICTS):
+        state = services.rollout_state(spec)
+        if state is None or state.challenger is None or (rollout_id and state.rollout != rollout_id):
+            return "no rollout is under way; nothing to take back"
+        ended = rollout.abort(state, reason, outcome)
+        try:
+            rollout.write(services.rollout_file(spec), ended)
+        except ConflictError:  # a watcher renewed its lease in this moment
+            continue
+        told = events.event(ended, outcome, by, reason, state.challenger, figures)
+        events.record(spec, services.lake, told)
+        follow(spec, services, ended)
+        return f"all traffic is back on {ended.champion}: {reason}"
+    raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times while it was ended; try again")
+
+
+def keep_champion(spec: UseCase, services: Services, reason: str, rollout_id: str = "", by: str = "") -> str:
+    """The read-out says that the champion stays: the rollout ends well, without a promotion."""
+    return end_rollout(spec, services, reason, by, "kept", rollout_id=rollout_id)
+
+
+def watch(spec: UseCase, services: Services) -> dict[str, Any]:
+    """What an operator sees of a rollout under way: ``state``, seconds ``watched``, ``judgement``, ``read_out``.
+
+    {} when none is. Raises ServiceError when Prometheus does not answer.
+    """
+    state = services.rollout_state(spec)
+    if state is None or state.challenger is None:
+        return {}
+    found, stands = _look(spec, services, state, state.challenger)
+    told = read_out(spec, services, state, state.challenger) if state.strategy == "ab_test" else None
+    watched = time.time() - (state.since or time.time())
+    return {"state": state, "watched": watched, "stands": stands, "judgement": found, "read_out": told}

@@ -1,0 +1,46 @@
+"""The required action that asks which release to put back; its options are the releases that there are."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.usecase import UseCase
+
+KEEP = "Keep what serves"
+OPEN_FOR = timedelta(days=1)
+
+
+class RollbackForm(HITLOperator):
+    """Waits for a person, or ``OPEN_FOR`` and then keeps what serves; its result is the release's name.
+
+    *Keep what serves* skips the task, and with it what would put a release back.
+    """
+
+    def __init__(self, *, spec: UseCase, **options: Any) -> None:
+        super().__init__(
+            subject=f"{spec.title}: which release shall serve?", options=[KEEP], defaults=KEEP,
+            response_timeout=OPEN_FOR, **options,
+        )  # fmt: skip
+        self.spec = spec
+
+    def execute(self, context: Context) -> None:
+        self._ask()
+        super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        self._ask()
+        (chosen,) = super().execute_complete(context, event)["chosen_options"]
+        if chosen == KEEP:
+            raise AirflowSkipException("what serves was kept")
+        return str(chosen)
+
+    def _ask(self) -> None:
+        """The form as it is now: made anew whenever the task wakes up."""
+        from include.loop.rollback import question
+        from include.services import services
+
+        names, self.body = question(self.spec, services())
+        self.options = [*names, KEEP]
