@@ -1,0 +1,190 @@
+"""Rollouts by the deployment's own steps on the real server, Prometheus, MLflow and lake: watched, killed, ended."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from include.deployment import release
+from include.errors import NotFoundError, RolloutAbortedError, ServiceError
+from include.loop import rollback
+from include.loop import rollout as steps
+from include.services import Services
+from include.settings import ROOT, Settings
+from include.usecase import UseCase
+from tests.integration.ml_fixtures import mlflow
+from tests.integration.pipeline_fixtures import (
+    Load,
+    Serving,
+    dataset_ref,
+    prometheus,
+    request_rows,
+    requests_frame,
+    serving,
+    wait_until,
+)
+
+pytestmark = pytest.mark.integration
+__all__ = ["mlflow", "prometheus", "serving"]
+FIRST, SECOND = "r0001", "r0002"
+
+
+def spec_of(serving: Serving, **rollout: object) -> UseCase:
+    """The use case with a rollout that needs seconds only; its two models learn opposite rules."""
+    abort = serving.spec.rollout.abort.model_copy(update={"max_prediction_shift": 1.0, "max_p99_ms": 2000.0})
+    quick = {"bake_seconds": 2, "max_wait_seconds": 60, "min_requests": 30, "abort": abort, **rollout}
+    return serving.spec.model_copy(update={"rollout": serving.spec.rollout.model_copy(update=quick)})
+
+
+@pytest.fixture(scope="module")
+def services(serving: Serving, prometheus: str, mlflow: Settings) -> Services:
+    ports = {"mlflow_port": mlflow.mlflow_port, "prometheus_port": int(prometheus.rsplit(":", 1)[1])}
+    found = Services(serving.settings.model_copy(update=ports | {"serving_timeout": 5}))
+    for version in (1, 2):
+        found.tracker.log_training(serving.spec.name, dataset_ref(), f"model {version}".encode(), {}, {}, {})
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _from_the_first(serving: Serving) -> None:
+    serving.serve(FIRST)
+
+
+def test_a_canary_is_watched_to_the_end_and_no_request_fails(serving: Serving, services: Services) -> None:
+    spec, run = spec_of(serving), "canary-run"
+    with Load(serving, clients=3) as load:
+        for at, share in enumerate([0.3, 1.0]):
+            steps.shift_traffic(spec, services, SECOND, share, run, "ada", opens=at == 0)
+            seen = steps.watch(spec, services)
+            assert (seen["state"].challenger, seen["state"].champion) == (SECOND, FIRST)
+            assert steps.judge_rollout(spec, services, SECOND, share, run, "ada").passed
+        steps.promote(spec, services, SECOND, run, "ada")
+        rollback.restore_release(spec, services, FIRST, "the test is over", "ada")
+    assert len(load.answers) > 300
+    assert load.failures == []
+    assert load.wrong() == 0
+    told = [one for one in services.rollout_events(spec) if one.rollout == run]
+    assert [one.event for one in told] == ["shifted", "judged", "shifted", "judged", "promoted", "rolled_back"]
+    assert [one.share for one in told] == [0.3, 0.3, 1, 1, 1, 1]
+    assert {one.by for one in told} == {"ada"}
+    assert told[1].figures["requests"][SECOND] >= 30
+    assert (told[-1].release, services.champion(spec).name) == (FIRST, FIRST)
+    shown = {one.name: one for one in rollback.choices(spec, services)}
+    assert shown[SECOND].spans == [f"{told[4].at[:16]} to {told[5].at[:16]}"]
+
+
+def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Serving, services: Services) -> None:
+    spec, run, ended = spec_of(serving, min_requests=10**6), "aborted-run", {}
+
+    def watch() -> None:
+        with pytest.raises(RolloutAbortedError, match="aborted by ada: it looks odd"):
+            steps.judge_rollout(spec, services, SECOND, 0.5, run)
+        ended["at"] = time.monotonic()
+
+    steps.shift_traffic(spec, services, SECOND, 0.5, run)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with Load(serving, clients=2) as load:
+        wait_until(lambda: any(a["release"] == SECOND for _, a in load.answers), what="canary traffic")
+        begun = time.monotonic()
+        rollback.abort(spec, services, "it looks odd", "ada")
+        followed, so_far = time.monotonic() - begun, len(load.answers)
+        wait_until(lambda: len(load.answers) > so_far + 50, what="traffic afterwards")
+        late = [a for _, a in load.answers[so_far + 2 :] if a["release"] == SECOND]  # two were on their way
+    watcher.join(20)
+    assert followed < 1.5, "the router follows within a second, and the record is kept"
+    assert ended["at"] - begun < 5
+    assert late == []
+    assert load.failures == []
+    for again in (steps.shift_traffic, steps.judge_rollout):
+        with pytest.raises(RolloutAbortedError, match="start a new deployment"):
+            again(spec, services, SECOND, 0.5, run)
+    with pytest.raises(NotFoundError, match="no rollout is under way"):
+        rollback.abort(spec, services, "again", "ada")
+
+
+KILLED = """
+import sys
+from include.loop import rollout
+from include.services import Services
+from include.settings import Settings
+from include.usecase import UseCase
+spec, settings = (kind.model_validate_json(text) for kind, text in zip((UseCase, Settings), sys.argv[1:3]))
+services = Services(settings)
+rollout.shift_traffic(spec, services, "r0002", 0.5, "killed-run")
+print("shifted", flush=True)
+rollout.judge_rollout(spec, services, "r0002", 0.5, "killed-run")
+"""
+
+
+def test_a_killed_watcher_is_replaced_and_the_rollout_goes_on(serving: Serving, services: Services) -> None:
+    spec, run = spec_of(serving), "killed-run"
+    patient = spec_of(serving, min_requests=10**6)
+    argv = [sys.executable, "-W", "ignore", "-c", KILLED]
+    given = [patient.model_dump_json(by_alias=True), services.settings.model_dump_json()]
+    with subprocess.Popen([*argv, *given], cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout.readline().strip() == "shifted"
+        killed.send_signal(signal.SIGKILL)
+    with Load(serving, clients=3) as load:
+        assert steps.judge_rollout(spec, services, SECOND, 0.5, run).passed  # the repeated task
+        steps.end_rollout(spec, services, "a deployment task failed", outcome="interrupted", rollout_id=run)
+        assert services.rollout_state(spec).weights == {FIRST: 1.0}
+        assert steps.judge_rollout(spec, services, SECOND, 0.5, run).passed  # cleared by an operator
+    assert load.failures == []
+    assert services.rollout_state(spec).weights == {FIRST: 0.5, SECOND: 0.5}
+    steps.promote(spec, services, SECOND, run)
+    steps.promote(spec, services, SECOND, run)  # killed before its end, and repeated
+    assert services.tracker.alias(spec.name, "champion") == 2
+    assert [one.event for one in services.rollout_events(spec) if one.rollout == run].count("promoted") == 1
+
+
+def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, services: Services) -> None:
+    query = {"name": "any answer", "query": 'sum(moebius_requests_total{release="$challenger"})', "above": 5}
+    abort = serving.spec.rollout.abort.model_dump() | {
+        "max_p99_ms": 2000,
+        "max_prediction_shift": 1,
+        "queries": [query],
+    }
+    content = serving.spec.model_dump(by_alias=True)
+    content["rollout"] |= {"abort": abort, "min_requests": 5, "bake_seconds": 0}
+    spec = UseCase.model_validate(content)
+    steps.shift_traffic(spec, services, SECOND, 0.5, "breached-run")
+    with Load(serving, clients=2), pytest.raises(RolloutAbortedError, match=r"any answer is .* at most 5 is allowed"):
+        steps.judge_rollout(spec, services, SECOND, 0.5, "breached-run")
+    assert services.rollout_state(spec).weights == {FIRST: 1.0}
+    last = services.rollout_events(spec)[-1]
+    assert (last.event, last.release) == ("aborted", SECOND)
+    assert last.figures["queries"]["any answer"] > 5
+
+
+def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
+    serving: Serving, services: Services
+) -> None:
+    bad = serving.release(2)
+    serving.models.pop(bad.name)
+    directory = Path(bad.path)
+    (directory / "model.onnx").write_bytes(b"no model")
+    release.seal(directory, {k: v for k, v in release.manifest(directory).items() if k != "files"})
+    spec = spec_of(serving)
+    with pytest.raises(ServiceError, match="follows rollout generation"):
+        steps.shift_traffic(spec, services, bad.name, 0.5, "bad-run")
+    state = services.rollout_state(spec)
+    assert (state.weights, state.outcome) == ({FIRST: 1.0}, "interrupted")
+    wait_until(lambda: serving.generation() == state.generation, what="the server is in step again")
+    rows = request_rows(requests_frame(3))
+    assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
+
+
+def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serving, services: Services) -> None:
+    spec = spec_of(serving)
+    steps.shift_traffic(spec, services, SECOND, 1.0, "dead-run")
+    rows = request_rows(requests_frame(3))
+    assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {SECOND}
+    state = services.rollout_state(spec)
+    lapsed = state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1})
+    serving.switch(lapsed)
+    assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
