@@ -321,6 +321,19 @@ class ModelServer(Protocol):
         """One request with these rows; an answer per row: prediction, release, request_id, probability, scores."""
 
 
+class InferenceProtocol(Protocol):
+    """The model server as a client system of any make sees it: KServe v2 over ``grpc`` or ``rest``."""
+
+    def metadata(self, model: str, protocol: str) -> dict[str, Any]:
+        """``{"inputs", "outputs"}``: tensors with name, datatype, shape."""
+
+    def ask(self, model: str, payload: Mapping[str, Any], protocol: str) -> dict[str, Any]:
+        """One request as KServe v2's JSON has it; raises ServiceError with the server's words when it is refused."""
+
+    def memory_mb(self, model: str) -> float | None:
+        """What the process that serves the model holds; None where it cannot be seen."""
+
+
 class MetricsServer(Protocol):
     """The real Prometheus."""
 

@@ -28,6 +28,7 @@ from include.usecase import UseCase, load_usecase, usecase_names
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.event_stream import RedisEventStream
     from include.adapters.export_files import ExportFiles
+    from include.adapters.kserve import KServe
     from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
     from include.data.access import Access
@@ -136,6 +137,13 @@ class Services:
         from include.adapters.model_server import TritonServer
 
         return TritonServer(self.settings, spec.request, spec.inputs)
+
+    @cached_property
+    def kserve(self) -> "KServe":
+        """The model server as client systems see it."""
+        from include.adapters.kserve import KServe
+
+        return KServe(self.settings)
 
     def prediction_log(self, spec: UseCase) -> "PredictionSpool":
         from include.adapters.prediction_log import PredictionSpool

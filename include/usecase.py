@@ -37,6 +37,7 @@ from include.spec.learning import (
     Split,
     Trainer,
 )
+from include.spec.packaging import AcceptanceTest, Packaging, check_user_acceptance
 from include.spec.part import Name, Part
 from include.spec.running import Approval, Monitoring, Retrain, Rollout
 
@@ -70,6 +71,8 @@ class UseCase(Part):
     card: Card = Card()
     approval: Approval
     rollout: Rollout
+    packaging: Packaging = Packaging()
+    user_acceptance: list[AcceptanceTest] = []
     monitoring: Monitoring
     retrain: Retrain
     tables: dict[Name, TableSpec] = {}
@@ -112,6 +115,8 @@ class UseCase(Part):
         self._check_hand_over()
         self._check_task()
         self._check_rollout()
+        looked_up = [f.name for f in self.features if f.origin in self.views]
+        check_user_acceptance(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
         return self
 
     def _check_rollout(self) -> None:

@@ -1,9 +1,10 @@
 """Packaging: everything that answers a request together, proved equal to the trained model, in one directory."""
 
+import hashlib
 import json
 import shutil
-import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from include.contracts import DatasetRef, FeatureServiceRef
-from include.deployment import release
+from include.deployment import interface, native, optimisation, release, schema
+from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import request
-from include.deployment.scoring import OnnxModel
+from include.deployment.scoring import encoded
 from include.errors import DeploymentError
-from include.evaluation.answers import THRESHOLD, predicted
+from include.evaluation.answers import THRESHOLD
 from include.usecase import UseCase
 
 PARITY_ROWS = 2000
@@ -45,7 +47,7 @@ def package(
     baseline: dict[str, Any],
     staging: Path,
 ) -> dict[str, Any]:
-    """Write a complete release directory; returns its report (parity, size, latency).
+    """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``model_hash`` is that of the
     registered artifact.
@@ -58,16 +60,34 @@ def package(
     """
     some = _complete_requests(spec, rows)
     staging.mkdir(parents=True)
-    onnx, encoding = model.onnx(), model.encoding()
-    expected = model.predict(some)
-    report = _prove(spec, onnx, encoding, some, expected)
-    (staging / "model.onnx").write_bytes(onnx)
-    _write(staging / "baseline.json", baseline)
-    _write(staging / "samples.json", _samples(spec, some.head(SAMPLES), expected[:SAMPLES]))
+    onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(some)
+    proof = Proof(spec.task, encoding, encoded(encoding, some), expected)
+    chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
+    samples = _samples(spec, some.head(SAMPLES), expected[:SAMPLES])
+    report = _report(chosen, tried, proof)
+    (staging / "model.onnx").write_bytes(chosen.content)
+    documents = {
+        "baseline.json": baseline,
+        "samples.json": samples,
+        "schema.json": schema.schema(spec, encoding, some),
+        interface.DOCUMENT: interface.document(spec, _examples(spec, samples)),
+        "report.json": report,
+    }
+    for name, content in documents.items():
+        _write(staging / name, content)
     if (spec.directory / "request.py").is_file():
         shutil.copyfile(spec.directory / "request.py", staging / "request.py")
-    _write(staging / "report.json", report)
-    facts = {"model_hash": model_hash, "scores_per_row": _width(expected)}
+    if spec.packaging.target == "container":
+        native.write(staging / native.DIRECTORY, chosen.content, proof.matrix[0])
+    facts = {
+        "model_hash": model_hash,
+        "scores_per_row": proof.width,
+        "parity_bound": chosen.bound,
+        "fallback_scores": np.atleast_1d(expected.mean(axis=0)).tolist(),
+        "warmup": {"file": "samples.json", "requests": len(samples)},
+        "code_hash": release.code_hash(staging),
+        "hashes": _hashes(dataset, features, encoding),
+    }
     release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | facts)
     return report
 
@@ -83,49 +103,43 @@ def _complete_requests(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     return complete.sample(min(PARITY_ROWS, len(complete)), random_state=0)
 
 
-def _prove(spec: UseCase, onnx: bytes, encoding: dict, rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:
-    model = OnnxModel(onnx, encoding, spec.task, _width(expected))
-    matrix = model.encode(rows)
-    answer = model.scores(matrix)
+def _proved(spec: UseCase, onnx: bytes, proof: Proof) -> Variant:
+    """The graph as exported; raises DeploymentError when it does not answer as the trained model does."""
+    answer, expected = proof.model(onnx).scores(proof.matrix), proof.expected
     if answer.shape != expected.shape:
         raise DeploymentError(
             f"{spec.name}: the ONNX model gives scores of shape {answer.shape}, the trained one {expected.shape}; "
             "the scores must be the last columns of its last output"
         )
-    difference = np.abs(answer - expected)
-    worst = float(difference.max())
+    facts = proof.differences(onnx)
+    worst = facts["max_difference"]
     if not worst <= spec.rollout.parity_bound:
         raise DeploymentError(
-            f"{spec.name}: the ONNX model differs from the trained one by {worst:.2g} on {len(rows)} real rows; "
+            f"{spec.name}: the ONNX model differs from the trained one by {worst:.2g} on {len(expected)} real rows; "
             f"rollout.parity_bound is {spec.rollout.parity_bound:g}. Nothing was deployed"
         )
+    return Variant("as trained", onnx, facts, spec.rollout.parity_bound)
+
+
+def _report(chosen: Variant, tried: list[dict[str, Any]], proof: Proof) -> dict[str, Any]:
+    """Parity, size and latency of the form that is packaged, and what became of each one that was tried."""
     return {
-        "rows": len(rows),
-        "max_difference": worst,
-        "p99_difference": float(np.quantile(difference, 0.99)),
-        "changed_predictions": _changed(spec, answer, expected),
-        "onnx_bytes": len(onnx),
-        "one_row_microseconds": _latency(model, matrix[:1]),
+        "form": chosen.name,
+        "rows": len(proof.expected),
+        **chosen.facts,
+        "onnx_bytes": len(chosen.content),
+        **optimisation.latency(proof.model(chosen.content), proof.matrix),
+        "tried": tried,
     }
 
 
-def _width(scores: np.ndarray) -> int:
-    """Scores per row."""
-    return scores.shape[1] if scores.ndim == 2 else 1
-
-
-def _changed(spec: UseCase, answer: np.ndarray, expected: np.ndarray) -> int:
-    """Rows that get another class or cluster: within the parity bound only ties do."""
-    if spec.task in ("regression", "forecasting"):
-        return 0
-    return int((predicted(spec.task, answer) != predicted(spec.task, expected)).sum())
-
-
-def _latency(model: OnnxModel, row: np.ndarray, repeats: int = 200) -> float:
-    begun = time.perf_counter()
-    for _ in range(repeats):
-        model.scores(row)
-    return (time.perf_counter() - begun) / repeats * 1e6
+def _hashes(dataset: DatasetRef, features: FeatureServiceRef, encoding: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of what the release was made of; those of its files, the baseline's among them, are in ``files``."""
+    return {
+        "dataset": dataset.digest,
+        "feature_service": features.definitions,
+        "encoding": hashlib.sha256(json.dumps(encoding, sort_keys=True).encode()).hexdigest(),
+    }
 
 
 def _samples(spec: UseCase, rows: pd.DataFrame, scores: np.ndarray) -> list[dict[str, Any]]:
@@ -147,6 +161,14 @@ def _samples(spec: UseCase, rows: pd.DataFrame, scores: np.ndarray) -> list[dict
     ]
 
 
+def _examples(spec: UseCase, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Requests for the interface's document: those of the users' tests, then samples, none with a real event's id."""
+    known = samples[0]["request"]
+    agreed = [{spec.event.time: known[spec.event.time], **test.request} for test in spec.user_acceptance]
+    sampled = [sample["request"] for sample in samples[: interface.EXAMPLES]]
+    return [{**row, spec.event.id: f"example-{i + 1}"} for i, row in enumerate([*agreed, *sampled])]
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.timestamp()
@@ -162,7 +184,6 @@ def _manifest(
         "classes": spec.event.classes,
         "model_version": model_version,
         "threshold": THRESHOLD,
-        "parity_bound": spec.rollout.parity_bound,
         "encoding": encoding,
         "request": spec.request,
         "inputs": spec.inputs,
@@ -172,13 +193,15 @@ def _manifest(
         "views": {name: _view(spec, name) for name in spec.views},
         "dataset": dataset.name,
         "snapshots": dataset.snapshots,
+        "target": spec.packaging.target,
+        "onnxruntime": version("onnxruntime"),
         "packaged_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def _view(spec: UseCase, name: str) -> dict[str, Any]:
     view = spec.feature_views[name]
-    return {"key": spec.entities[view.entity].key, "freshness_hours": view.freshness_hours}
+    return {"key": spec.entities[view.entity].key, **view.model_dump(exclude={"entity"})}
 
 
 def _write(path: Path, content: Any) -> None:

@@ -1,36 +1,49 @@
-"""The test before traffic: the release alone, under a private name, on the real server."""
+"""The test before traffic: the release alone, under a private name, on the real server.
+
+What it found is ``tested.json`` in the release's directory, whether it passed or not.
+"""
 
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from include.contracts import ReleaseRef
-from include.deployment import pipeline, release
+from include.contracts import GateOutcome, ReleaseRef, write_atomically
+from include.deployment import acceptance, bad_requests, interface, pipeline, release
 from include.deployment.requests import answered
-from include.errors import DeploymentError, ServiceError
-from include.evaluation.answers import CLASSIFYING
-from include.ports import ModelServer
+from include.errors import DeploymentError
+from include.ports import InferenceProtocol, ModelServer
 from include.usecase import UseCase
 
 REPEATS = 4
+REPORT = "tested.json"
 
 
 def test(
-    spec: UseCase, ref: ReleaseRef, server: ModelServer, write: Callable[[Path, str], None], aside: Path
+    spec: UseCase,
+    ref: ReleaseRef,
+    server: ModelServer,
+    wire: InferenceProtocol,
+    write: Callable[[Path, str], None],
+    aside: Path,
 ) -> dict[str, Any]:
-    """Load, replay real requests, compare with the trained model, try bad requests, unload; returns figures.
+    """Load, replay, compare, measure, try bad requests, the interface and the users' tests, unload; the report.
 
-    ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk.
+    ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk. The
+    report has ``requests``, ``max_difference``, ``p50_ms``, ``p99_ms``, ``memory_mb`` (``loaded``, ``after``: None
+    where it cannot be seen) and ``checks``, each with its gate, whether it passed, and what was found.
 
     Raises
     ------
     DeploymentError
-        it does not load, answers differently than ``rollout.parity_bound`` allows, is slower than
-        ``rollout.abort.max_p99_ms``, or a bad request is not refused. The private model is gone in any case.
+        it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
+        ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
+        ``packaging.max_memory_mb``, a bad request that is not refused, a broken interface, a failed user acceptance
+        test. The private model is gone in any case.
     """
     directory = Path(ref.path)
     release.verify(directory)
@@ -38,51 +51,83 @@ def test(
     server.remove(name)
     write(aside, ref.name)
     server.install(name, aside)
+    (directory / REPORT).unlink(missing_ok=True)
     try:
         server.load(name)
-        return _exercise(spec, name, release.document(directory, "samples.json"), server)
+        report = _exercise(spec, name, directory, server, wire)
+    except DeploymentError as error:
+        _keep(directory, {"passed": False, "checks": [_outcome("load", False, str(error)).json_dict()]})
+        raise
     finally:
         server.remove(name)
+    _keep(directory, report)
+    if failed := [f"{check['gate']}: {check['detail']}" for check in report["checks"] if not check["passed"]]:
+        raise DeploymentError(
+            f"release {ref.name} of {spec.name} gets no traffic: {'; '.join(failed)}. "
+            f"All {len(report['checks'])} checks are in {directory / REPORT}"
+        )
+    return report
 
 
-def _exercise(spec: UseCase, name: str, samples: list[dict], server: ModelServer) -> dict[str, Any]:
+def _keep(directory: Path, report: dict[str, Any]) -> None:
+    stamp = {"tested_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_atomically(directory / REPORT, json.dumps(stamp | report, indent=1))
+
+
+def _exercise(
+    spec: UseCase, name: str, directory: Path, server: ModelServer, wire: InferenceProtocol
+) -> dict[str, Any]:
+    samples, facts = release.document(directory, "samples.json"), release.manifest(directory)
+    loaded = wire.memory_mb(name)
+    figures = _replay(name, samples, server)
+    contract = release.document(directory, interface.DOCUMENT)
+    checks = [
+        _same_answers(figures["max_difference"], facts["parity_bound"]),
+        _fast_enough(figures["p99_ms"], spec.rollout.abort.max_p99_ms),
+        *interface.check(contract, name, wire, json.dumps(samples[0]["given_features"])),
+        *bad_requests.check(spec, name, samples[0], wire, server, facts["views"]),
+        *acceptance.check(spec, name, server),
+    ]
+    after = wire.memory_mb(name)
+    checks.append(_small_enough(after, spec.packaging.max_memory_mb))
+    return {
+        "passed": all(check.passed for check in checks),
+        **figures,
+        "memory_mb": {"loaded": loaded, "after": after},
+        "checks": [check.json_dict() for check in checks],
+    }
+
+
+def _replay(name: str, samples: list[dict], server: ModelServer) -> dict[str, Any]:
+    """Real requests one by one: how far the answers are from the trained model's, and how long they took."""
     answers, seconds = [], []
     for sample in samples * REPEATS:
         begun = time.perf_counter()
         answers += server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])
         seconds.append(time.perf_counter() - begun)
     found, expected = answered(answers), np.array([s["scores"] for s in samples] * REPEATS)
-    worst = float(np.abs(found.reshape(expected.shape) - expected).max())
-    p99 = float(np.quantile(seconds, 0.99) * 1000)
-    limits = spec.rollout
-    if not worst <= limits.parity_bound:
-        raise DeploymentError(
-            f"{name} answers differently from the trained model by {worst:.2g} (bound {limits.parity_bound:g})"
-        )
-    if p99 > limits.abort.max_p99_ms:
-        raise DeploymentError(f"{name} is too slow: p99 {p99:.1f} ms, allowed {limits.abort.max_p99_ms:g} ms")
-    _refuse_bad_requests(name, samples[0]["request"], spec, server)
     return {
         "requests": len(answers),
-        "max_difference": worst,
+        "max_difference": float(np.abs(found.reshape(expected.shape) - expected).max()),
         "p50_ms": float(np.median(seconds) * 1000),
-        "p99_ms": p99,
+        "p99_ms": float(np.quantile(seconds, 0.99) * 1000),
     }
 
 
-def _refuse_bad_requests(name: str, good: dict[str, Any], spec: UseCase, server: ModelServer) -> None:
-    """NaN must be an error, an unknown entity an answer without its features, and the next request be served."""
-    for field in (field for field, kind in spec.request.items() if kind != "string"):
-        nothing = [float("nan")] * len(good[field]) if isinstance(good[field], list) else float("nan")
-        try:
-            server.infer(name, [good | {field: nothing}])
-        except ServiceError:
-            continue
-        raise DeploymentError(f"{name} answered a request whose {field} is NaN instead of refusing it")
-    unknown = good | {entity.key: "no-such-entity" for entity in spec.entities.values()}
-    scores = answered(server.infer(name, [unknown]))
-    classes = spec.task in CLASSIFYING
-    if not np.isfinite(scores).all() or (classes and (scores.min() < 0 or scores.max() > 1)):
-        raise DeploymentError(
-            f"{name} answered an unknown entity with scores from {scores.min()} to {scores.max()}: no {spec.task}"
-        )
+def _same_answers(worst: float, bound: float) -> GateOutcome:
+    words = f"answers differ from the trained model's by {worst:.2g} (bound {bound:g})"
+    return _outcome("parity", worst <= bound, words)
+
+
+def _fast_enough(p99: float, limit: float) -> GateOutcome:
+    return _outcome("p99", p99 <= limit, f"p99 {p99:.1f} ms, allowed {limit:g} ms")
+
+
+def _small_enough(memory: float | None, limit: float) -> GateOutcome:
+    if memory is None:
+        return _outcome("memory", True, "not seen: the server runs on another machine")
+    return _outcome("memory", memory <= limit, f"its process holds {memory:.0f} MB, allowed {limit:g} MB")
+
+
+def _outcome(gate: str, passed: bool, detail: str) -> GateOutcome:
+    return GateOutcome(gate=gate, passed=passed, detail=detail)

@@ -5,15 +5,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+from include.deployment import pipeline
 from include.errors import DeploymentError
 
 MANIFEST = "release.json"
+SERVING = Path(__file__).resolve().parents[2] / "triton_models" / "pipeline" / "1"
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the SHA-256 of every file that is there."""
-    files = {p.name: _sha256(p) for p in sorted(directory.iterdir()) if p.name != MANIFEST}
+    inside = (p for p in sorted(directory.rglob("*")) if p.is_file() and p.name != MANIFEST)
+    files = {p.relative_to(directory).as_posix(): _sha256(p) for p in inside}
     (directory / MANIFEST).write_text(json.dumps({**manifest, "files": files}, indent=1))
+
+
+def code_hash(directory: Path) -> str:
+    """SHA-256 of the code that answers: the serving code of this installation and the release's ``request.py``."""
+    own = directory / "request.py"
+    files = [*sorted(SERVING.glob("*.py")), *pipeline.SHARED, *([own] if own.is_file() else [])]
+    return hashlib.sha256("".join(f"{p.name}:{_sha256(p)}\n" for p in files).encode()).hexdigest()
 
 
 def manifest(directory: Path) -> dict[str, Any]:
@@ -38,6 +48,8 @@ def verify(directory: Path) -> None:
 def document(directory: Path, name: str) -> Any:
     """The content of one JSON file of the release, after its hash was checked."""
     path = directory / name
+    if not path.is_file():
+        raise DeploymentError(f"release {directory} lacks {name}: it was packaged by an earlier version; train again")
     if _sha256(path) != manifest(directory)["files"].get(name):
         raise DeploymentError(f"{path} was changed after packaging; it is not used")
     return json.loads(path.read_text())

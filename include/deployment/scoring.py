@@ -16,22 +16,22 @@ TABLES = ("multiclass", "clustering")  # tasks whose scores are (n, K)
 class OnnxModel:
     """An ONNX model with the encoding it was trained with.
 
-    ``width`` is the number of scores per row: the last columns of the model's last output.
+    ``width`` is the number of scores per row: the last columns of the model's last output. ``threads``: 0 is one per
+    core.
     """
 
-    def __init__(self, content: bytes, encoding: dict[str, Any], task: str, width: int) -> None:
+    def __init__(self, content: bytes, encoding: dict[str, Any], task: str, width: int, threads: int = 0) -> None:
         import onnxruntime
 
-        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input, self._output = self._session.get_inputs()[0].name, self._session.get_outputs()[-1].name
         self._encoding, self._task, self._width = Encoding(encoding["features"]), task, width
 
     def encode(self, rows: pd.DataFrame) -> np.ndarray:
         """Float32 of shape (rows, columns); raises DataError when a feature is missing."""
-        entries = self._encoding.features
-        if lacking := [entry["name"] for entry in entries if entry["name"] not in rows]:
-            raise DataError(f"the rows to score lack the features {lacking}; they have {list(rows.columns)}")
-        return self._encoding.encode({entry["name"]: _raw(rows[entry["name"]], entry["kind"]) for entry in entries})
+        return _matrix(self._encoding, rows)
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Float64 of shape (rows,), or (rows, K) for classes and clusters."""
@@ -56,6 +56,18 @@ def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
         (directory / "model.onnx").read_bytes(), facts["encoding"], facts["task"], facts["scores_per_row"]
     )
     return model.scores(model.encode(rows))
+
+
+def encoded(encoding: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:
+    """Raw feature rows as the model reads them; raises DataError when a feature is missing."""
+    return _matrix(Encoding(encoding["features"]), rows)
+
+
+def _matrix(encoding: Encoding, rows: pd.DataFrame) -> np.ndarray:
+    entries = encoding.features
+    if lacking := [entry["name"] for entry in entries if entry["name"] not in rows]:
+        raise DataError(f"the rows to score lack the features {lacking}; they have {list(rows.columns)}")
+    return encoding.encode({entry["name"]: _raw(rows[entry["name"]], entry["kind"]) for entry in entries})
 
 
 def _raw(values: pd.Series, kind: str) -> np.ndarray:

@@ -88,13 +88,31 @@ def _require_same_features(services: Services, spec: UseCase, features: FeatureS
 
 
 def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
-    """Load the release privately on the real server, replay real rows, compare, unload."""
+    """Load the release privately on the real server, try it, unload; the report is kept with release and version.
+
+    Raises
+    ------
+    DeploymentError
+        it failed a check; see ``predeployment.test``.
+    """
 
     def write(directory: Path, name: str) -> None:
         pipeline.write(spec, PIPELINE, directory, pipeline_parameters(spec, services), pinned=name)
 
-    with aside_on_disk(services) as aside:
-        return predeployment.test(spec, release, services.model_server(spec), write, aside / "model")
+    server, wire = services.model_server(spec), services.kserve
+    try:
+        with aside_on_disk(services) as aside:
+            return predeployment.test(spec, release, server, wire, write, aside / "model")
+    finally:
+        _keep_report(spec, services, release)
+
+
+def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
+    """Beside the model version, where people look for it; there is none when the release did not load."""
+    report = Path(release.path) / predeployment.REPORT
+    if report.is_file():
+        model = services.tracker.model(spec.name, release.model_version)
+        services.tracker.add_document(model, f"releases/{release.name}/{report.name}", report.read_text())
 
 
 def promote_release(

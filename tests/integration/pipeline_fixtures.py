@@ -17,6 +17,7 @@ import pytest
 
 from include.adapters import model_server
 from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.kserve import KServe
 from include.adapters.model_server import TritonServer
 from include.adapters.release_store import DirectoryReleases
 from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef, RolloutState
@@ -133,6 +134,7 @@ class Serving:
         self.supervisor = Supervisor(home / "platform", self.settings.host)
         self.releases = DirectoryReleases(self.settings.releases)
         self.server = TritonServer(self.settings, spec.request, spec.inputs)
+        self.kserve = KServe(self.settings)
         self.store = FeastFeatureStore(self.settings)
         self.models: dict[str, packaging.Trained] = {}
 
@@ -158,6 +160,7 @@ class Serving:
         self.supervisor.start(service)
 
     def stop(self) -> None:
+        self.kserve.close()
         self.supervisor.stop("triton")
         model_server.clear_shared_memory(self.settings)
 

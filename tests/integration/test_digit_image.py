@@ -162,7 +162,9 @@ def test_the_real_server_says_which_digit_a_scan_shows(
     try:
         serving.install()
         serving.serve(release.name)
-        figures = predeployment.test(SPEC, release, serving.server, serving.write_model, tmp_path / "private")
+        figures = predeployment.test(
+            SPEC, release, serving.server, serving.kserve, serving.write_model, tmp_path / "private"
+        )
         assert figures["max_difference"] <= SPEC.rollout.parity_bound
         asked = [request(SPEC.inputs, row) for row in rows.to_dict("records")]
         answers = serving.server.infer(SPEC.name, asked)

@@ -180,7 +180,12 @@ def test_a_release_of_each_task_passes_the_test_before_traffic(served: dict[str,
     one = served[name]
     serving = one.serving
     figures = predeployment.test(
-        serving.spec, one.release, serving.server, serving.write_model, serving.settings.staging / "private"
+        serving.spec,
+        one.release,
+        serving.server,
+        serving.kserve,
+        serving.write_model,
+        serving.settings.staging / "private",
     )
     assert figures["max_difference"] <= serving.spec.rollout.parity_bound
 

@@ -1,0 +1,118 @@
+"""What must happen to requests that are wrong: each is refused, nothing is hurt, the next good one is answered.
+
+All go over gRPC as raw KServe tensors, past every check of a client library of ours.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from include.contracts import GateOutcome
+from include.deployment import interface, schema
+from include.deployment.requests import answered
+from include.errors import ServiceError
+from include.evaluation.answers import CLASSIFYING
+from include.ports import InferenceProtocol, ModelServer
+from include.usecase import UseCase
+
+Payload = dict[str, Any]
+ONE_MORE = {"BYTES": "more", "FP32": 0.0, "FP64": 0.0}
+
+
+def check(
+    spec: UseCase, name: str, sample: Mapping[str, Any], wire: InferenceProtocol, server: ModelServer, views: Mapping
+) -> list[GateOutcome]:
+    """Send each kind of bad request to the private model, and the good ``sample`` after it.
+
+    ``views`` is the release's manifest entry: one with ``when_missing: reject`` refuses an unknown entity.
+    """
+    row, given = sample["request"], json.dumps(sample["given_features"])
+    good = interface.with_features(interface.payload(spec, [row]), given)
+    outcomes = [_refused(name, what, interface.with_features(bad, given), good, wire) for what, bad in cases(spec, row)]
+    refusing = any(view.get("when_missing") == "reject" for view in views.values())
+    return [*outcomes, *_unknown_entity(spec, name, row, server, refusing)]
+
+
+def cases(spec: UseCase, row: Mapping[str, Any]) -> Iterator[tuple[str, Payload]]:
+    """What is wrong, and a payload of one good ``row`` that has it."""
+    payload = interface.payload(spec, [row])
+    names = [tensor["name"] for tensor in payload["inputs"]]
+    for field in (name for name, kind in spec.request.items() if kind != "string"):
+        yield f"NaN in {field}", _changed(payload, field, _not_numbers)
+    for field in names:
+        yield f"{field} missing", {"inputs": [t for t in payload["inputs"] if t["name"] != field]}
+    yield f"{names[0]} of another type", _changed(payload, names[0], _other_type)
+    yield f"{names[0]} of another shape", _changed(payload, names[0], _wider)
+    if len(names) > 1:
+        yield f"{names[0]} with a row more", _changed(payload, names[0], _longer)
+    yield "an unknown input", {"inputs": [*payload["inputs"], {**payload["inputs"][0], "name": "no_such_input"}]}
+    yield f"{schema.MAX_ROWS + 1} rows", interface.payload(spec, [row] * (schema.MAX_ROWS + 1))
+
+
+def _changed(payload: Payload, field: str, change: Callable[[dict[str, Any]], None]) -> Payload:
+    other = copy.deepcopy(payload)
+    change(next(tensor for tensor in other["inputs"] if tensor["name"] == field))
+    return other
+
+
+def _not_numbers(tensor: dict[str, Any]) -> None:
+    tensor["data"] = [float("nan")] * len(tensor["data"])
+
+
+def _other_type(tensor: dict[str, Any]) -> None:
+    tensor.update(datatype="INT64", data=[0] * len(tensor["data"]))
+
+
+def _wider(tensor: dict[str, Any]) -> None:
+    tensor["data"] = [*tensor["data"], ONE_MORE[tensor["datatype"]]]
+    tensor["shape"] = [1, len(tensor["data"])]
+
+
+def _longer(tensor: dict[str, Any]) -> None:
+    tensor["shape"], tensor["data"] = [2, tensor["shape"][1]], tensor["data"] * 2
+
+
+def _refused(name: str, what: str, bad: Payload, good: Payload, wire: InferenceProtocol) -> GateOutcome:
+    gate = f"bad_request:{what}"
+    before = wire.ask(name, good, "grpc")
+    try:
+        wire.ask(name, bad, "grpc")
+    except ServiceError as error:
+        said = str(error)
+    else:
+        return GateOutcome(gate=gate, passed=False, detail="it was answered instead of refused")
+    try:
+        after = wire.ask(name, good, "grpc")
+    except ServiceError as error:
+        return GateOutcome(gate=gate, passed=False, detail=f"the good request after it failed: {error}")
+    if _said(after) != _said(before):
+        return GateOutcome(gate=gate, passed=False, detail="the good request after it was answered differently")
+    return GateOutcome(gate=gate, passed=True, detail=f"refused: {said[:300]}")
+
+
+def _said(answer: Payload) -> list[Any]:
+    """Everything but the request's id, which is always new."""
+    return sorted((o["name"], repr(o["data"])) for o in answer["outputs"] if o["name"] != "request_id")
+
+
+def _unknown_entity(
+    spec: UseCase, name: str, row: Mapping[str, Any], server: ModelServer, refusing: bool
+) -> list[GateOutcome]:
+    """An answer without its features, or a refusal where the spec says so."""
+    if not spec.entities:
+        return []
+    gate = "bad_request:unknown entity"
+    unknown = {**row, **{entity.key: "no-such-entity" for entity in spec.entities.values()}}
+    try:
+        scores = answered(server.infer(name, [unknown]))
+    except ServiceError as error:
+        return [GateOutcome(gate=gate, passed=refusing, detail=f"refused: {str(error)[:300]}")]
+    classes = spec.task in CLASSIFYING
+    sound = bool(np.isfinite(scores).all() and not (classes and (scores.min() < 0 or scores.max() > 1)))
+    said = f"answered with scores from {scores.min():.4g} to {scores.max():.4g}"
+    if refusing:
+        said += "; a feature view says when_missing: reject"
+    return [GateOutcome(gate=gate, passed=sound and not refusing, detail=said)]

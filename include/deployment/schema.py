@@ -1,0 +1,78 @@
+"""What goes into a release and what comes out, for people and programs: ``schema.json``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from include.deployment import pipeline
+from include.usecase import UseCase
+
+MAX_ROWS = 64  # of one request: max_batch_size of the pipeline's configuration
+PROTOCOL = {"TYPE_STRING": "BYTES", "TYPE_FP32": "FP32", "TYPE_FP64": "FP64", "TYPE_INT64": "INT64"}
+
+
+def schema(spec: UseCase, encoding: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+    """Inputs, looked-up and computed features, outputs: names, types, shapes, categories, ranges.
+
+    Ranges are those of ``rows``: what was seen, no limit. A personal column has none.
+    """
+    learned = {entry["name"]: entry for entry in encoding["features"]}
+    return {
+        "usecase": spec.name,
+        "task": spec.task,
+        "max_rows": MAX_ROWS,
+        "inputs": [_input(spec, learned, rows, name) for name in spec.request],
+        "features": [
+            {"name": f.name, "origin": f.origin, "kind": f.kind, **_values(spec, learned, rows, [f.name])}
+            for f in spec.features
+            if f.origin != "request"
+        ],
+        "outputs": outputs(spec),
+    }
+
+
+def inputs(spec: UseCase) -> list[dict[str, Any]]:
+    """The request's tensors as KServe v2 names them; the first dimension is the number of rows."""
+    return [
+        {"name": name, "datatype": PROTOCOL[pipeline.TYPES[kind]], "shape": [-1, len(spec.inputs[name])]}
+        for name, kind in spec.request.items()
+    ]
+
+
+def outputs(spec: UseCase) -> list[dict[str, Any]]:
+    """The answer's tensors."""
+    widths = {"scores": len(spec.event.classes) or pipeline.ANY}
+    tensors = pipeline.OUTPUTS[spec.task] | pipeline.ALWAYS
+    return [
+        {"name": name, "datatype": PROTOCOL[kind], "shape": [-1, widths.get(name, 1)]} for name, kind in tensors.items()
+    ]
+
+
+def _input(spec: UseCase, learned: Mapping[str, Any], rows: pd.DataFrame, name: str) -> dict[str, Any]:
+    tensor = next(one for one in inputs(spec) if one["name"] == name)
+    return {**tensor, "role": _role(spec, name), **_values(spec, learned, rows, spec.inputs[name])}
+
+
+def _role(spec: UseCase, name: str) -> str:
+    roles = {entity.key: "entity key" for entity in spec.entities.values()}
+    return {spec.event.id: "event id", spec.event.time: "event time, seconds since 1970-01-01 UTC", **roles}.get(
+        name, "feature"
+    )
+
+
+def _values(spec: UseCase, learned: Mapping[str, Any], rows: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    """Known categories of a text, or the range that was seen of numbers."""
+    personal = {name for name, rule in spec.privacy.columns.items() if rule.level == "personal"}
+    if personal & set(columns) or not learned.keys() >= set(columns):
+        return {}
+    if learned[columns[0]]["kind"] != "numeric":
+        return {"categories": learned[columns[0]].get("categories")} if "categories" in learned[columns[0]] else {}
+    seen = rows[columns].astype(float)
+    if seen.isna().all(axis=None):
+        return {"missing_share": 1.0}
+    return {
+        "minimum": float(seen.min(axis=None)),
+        "maximum": float(seen.max(axis=None)),
+        "missing_share": float(seen.isna().mean(axis=None)),
+    }
