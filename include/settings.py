@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="where online features are")
     online_timeout: float = Field(default=0.1, gt=0, description="time-out of a feature lookup while serving, s")
     memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; beyond it spills to disk")
+    batch_rows: int = Field(default=16_384, ge=1, description="rows that batch inference has in memory at once")
     scan_rows: int = Field(
         default=1_000_000, ge=0, description="from how many rows on a gate scans a table with DuckDB instead of pandas"
     )

@@ -11,8 +11,8 @@ from include.usecase import UseCase
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 RECORDS = (
-    "collections", "decisions", "exports", "figures", "gate_results", "given_labels", "predictions",
-    "privacy_audits", "privacy_records", "quarantine", "reconciliation", "rollout_events", "verdicts",
+    "batch_predictions", "collections", "decisions", "exports", "figures", "gate_results", "given_labels",
+    "predictions", "privacy_audits", "privacy_records", "quarantine", "reconciliation", "rollout_events", "verdicts",
     "version_operations",
 )  # fmt: skip
 """Tables that the platform itself writes, beside those of the spec: internal at least."""

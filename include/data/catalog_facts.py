@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from include.contracts import GateResult, ModelRef, Record, ReleaseRef, SnapshotRef, TableState, ViewDefinition
 from include.data.access import LEVELS, column_level
-from include.data.record_tables import COLUMNS, RECORD_TABLES, VIEW_COLUMNS
+from include.data.record_tables import COLUMNS, PREDICTIONS, RECORD_TABLES, VIEW_COLUMNS
 from include.usecase import UseCase
 
 
@@ -19,7 +19,7 @@ class ModelRecord(Record):
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a catalog is made from; ``predictions`` counts logged answers per release."""
+    """Everything a catalog is made from; per release the logged answers and those of batch inference (``scored``)."""
 
     tables: Sequence[TableState] = ()
     snapshots: Sequence[SnapshotRef] = ()
@@ -29,6 +29,7 @@ class Facts:
     releases: Sequence[ReleaseRef] = ()
     serving: str | None = None
     predictions: Mapping[str, int] = field(default_factory=dict)
+    scored: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
@@ -47,7 +48,7 @@ def column_meaning(spec: UseCase, facts: Facts, table: str, column: str) -> str:
     """What a column is, from where its table is described; '' when nobody says."""
     told = spec.tables.get(table) or RECORD_TABLES.get(table)
     known = {**COLUMNS, **(told.columns if told else _view_columns(spec, facts, table))}
-    if column not in known and table == "predictions":  # requests and features keep their meaning
+    if column not in known and table in PREDICTIONS:  # requests and features keep their meaning
         known |= _request_columns(spec, facts)
     return known.get(column, "")
 

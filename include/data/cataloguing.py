@@ -14,6 +14,7 @@ from include.data.catalog_facts import (
     table_meaning,
 )
 from include.data.lineage import edges
+from include.data.record_tables import PREDICTIONS
 from include.usecase import UseCase
 
 
@@ -59,7 +60,7 @@ def _table(spec: UseCase, facts: Facts, state: TableState) -> Iterator[Entry]:
     columns = [c for c in state.columns if c != "period"]
     yield Entry(
         id=f"table/{state.table}",
-        kind="predictions" if state.table == "predictions" else "table",
+        kind="predictions" if state.table in PREDICTIONS else "table",
         name=state.table,
         meaning=table_meaning(spec, facts, state.table),
         owner=owner,

@@ -25,6 +25,10 @@ def edges(spec: UseCase, facts: Facts) -> Iterator[Edge]:
         yield Edge(source=f"model/{release.model_version}", target=f"release/{release.name}", how="release directory")
     for release_name in facts.predictions:
         yield Edge(source=f"release/{release_name}", target="table/predictions", how="prediction log")
+    for release_name in facts.scored:
+        yield Edge(source=f"release/{release_name}", target="table/batch_predictions", how="batch inference")
+    for table in ("events", *spec.views):
+        yield Edge(source=f"table/{table}", target="table/batch_predictions", how="batch inference")
 
 
 def _column_edges(spec: UseCase) -> Iterator[Edge]:

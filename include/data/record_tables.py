@@ -3,6 +3,9 @@
 from include.spec.data import TableSpec
 
 COLUMNS = {"period": "calendar month: the partition"}
+PREDICTIONS = ("predictions", "batch_predictions")
+"""Answers of releases: they go by ``retention.predictions_periods``, and keep the columns of what was asked."""
+
 VIEW_COLUMNS = {"event_timestamp": "moment from which the values may be used, UTC"}
 
 RECORD_TABLES = {
@@ -97,6 +100,20 @@ RECORD_TABLES = {
             "scores": "everything the model said: probability or value, or one score for each class or cluster",
             "latency_ms": "time inside the model server, milliseconds",
             "missing": "features that had no usable value",
+        },
+    ),
+    "batch_predictions": TableSpec(
+        description="Answers of batch inference, one row per event of a month and release",
+        columns={
+            "release": "release that answered",
+            "snapshot": "snapshot whose events were scored",
+            "outcome": "answered; fell_back: features were missing, the release's constant answer; refused: no answer",
+            "reason": "why there is no answer; empty when there is one",
+            "prediction": "what is predicted: code of the class, cluster, or value",
+            "predicted_class": "name of the class that is predicted; empty for other tasks than multiclass",
+            "probability": "of the positive class, or of the class that is predicted; empty for values and clusters",
+            "scores": "everything the model said: probability or value, or one score for each class or cluster",
+            "missing": "feature views that had no usable values",
         },
     ),
     "figures": TableSpec(

@@ -33,6 +33,10 @@ class OnnxModel:
         """Float32 of shape (rows, columns); raises DataError when a feature is missing."""
         return _matrix(self._encoding, rows)
 
+    def encode_columns(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        """The same of arrays, one per feature, where null is NaN in a number and None in a text."""
+        return self._encoding.encode(columns)
+
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Float64 of shape (rows,), or (rows, K) for classes and clusters."""
         answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0], dtype=np.float64)

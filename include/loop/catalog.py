@@ -33,7 +33,8 @@ def gather(spec: UseCase, services: Services) -> Catalog:
         models=models,
         releases=services.releases.all(spec.name),
         serving=state.champion if state else None,
-        predictions=_predictions(spec, services),
+        predictions=_predictions(spec, services, "predictions"),
+        scored=_predictions(spec, services, "batch_predictions"),
         notes=notes,
     )
     return cataloguing.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -103,11 +104,11 @@ def _model(spec: UseCase, services: Services, version: int) -> ModelRecord:
     return ModelRecord(model=model, features=features, tags=services.tracker.tags(spec.name, version))
 
 
-def _predictions(spec: UseCase, services: Services) -> dict[str, int]:
-    """Logged answers per release."""
-    if not services.lake.exists(spec.name, "predictions"):
+def _predictions(spec: UseCase, services: Services, table: str) -> dict[str, int]:
+    """Answers in the table per release."""
+    if not services.lake.exists(spec.name, table):
         return {}
-    if not (files := services.lake.describe(spec.name, "predictions").files):
+    if not (files := services.lake.describe(spec.name, table).files):
         return {}
     with duckdb.connect() as connection:
         query = "SELECT release, count(*) FROM read_parquet(?, union_by_name = true) GROUP BY release"

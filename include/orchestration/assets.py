@@ -18,6 +18,11 @@ def features(usecase: str) -> Asset:
     return _asset(usecase, "features")
 
 
+def predictions(usecase: str) -> Asset:
+    """A scored period: answers in ``batch_predictions`` (partitioned by month)."""
+    return _asset(usecase, "predictions")
+
+
 def health(usecase: str) -> Asset:
     """Monitored figures of one period (partitioned by month)."""
     return _asset(usecase, "health")

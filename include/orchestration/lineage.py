@@ -75,6 +75,9 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
     },
     "retrain_evaluation": {"compare": (_just("model", "dataset"), _just("verdicts"))},
     "deployment": {"package": (_just("model"), _just("release"))},
+    "batch_inference": {
+        "score_partition": (lambda spec: ["release", *_served(spec)], _just("batch_predictions")),
+    },
     "monitoring": {
         "ship_predictions": (_just("release"), _just("predictions")),
         "measure": (lambda spec: ["predictions", *_served(spec)], _just("figures")),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from sklearn.datasets import load_digits
@@ -14,6 +15,7 @@ from sklearn.datasets import load_digits
 from include.adapters.prediction_log import PredictionSpool
 from include.contracts import ReleaseRef
 from include.deployment import predeployment, scoring
+from include.deployment.batch_scoring import BatchScorer
 from include.deployment.requests import answered, request
 from include.development.encoding import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
@@ -214,3 +216,20 @@ def test_a_model_whose_last_output_has_other_columns_is_not_packaged(served: dic
 
     with pytest.raises(DeploymentError, match=r"gives scores of shape \(300, 3\), the trained one \(300, 4\)"):
         one.serving.package(Wide(), 2, one.frame)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_batch_gets_the_answers_of_the_server(served: dict[str, Served], name: str) -> None:
+    one = served[name]
+    spec, rows = one.serving.spec, one.frame.tail(60)
+    (batch,) = pa.Table.from_pandas(rows, preserve_index=False).to_batches()
+    scored, answers = BatchScorer(spec, Path(one.release.path)).score(batch).to_pandas(), one.ask(rows)
+    assert set(scored["outcome"]) == {"answered"}
+    assert scored["row_id"].tolist() == rows["row_id"].tolist()
+    said = scored["predicted_class" if name == "image" else "prediction"]
+    np.testing.assert_allclose(np.stack(scored["scores"]).squeeze(), answered(answers), atol=1e-5)
+    if name == "price":
+        np.testing.assert_allclose(said, answered(answers), atol=1e-5)
+    else:
+        assert said.tolist() == [answer["prediction"] for answer in answers]
+    assert scored["probability"].isna().all() == ("probability" not in answers[0])

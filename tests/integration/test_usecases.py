@@ -13,6 +13,7 @@ from include.data.pseudonyms import is_token
 from include.development import datasets
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.answers import predicted
+from include.loop.batch_inference import score_partition
 from include.usecases.aircraft_segment import features
 from tests.integration.usecase_fixtures import Loop, live
 
@@ -32,6 +33,16 @@ def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:
     """What the registered model predicts for the rows, by event id."""
     trained = TrainedModel.from_bytes(loop.services.tracker.load(model))
     return pd.Series(predicted(loop.spec.task, trained.predict(rows)), index=rows[loop.spec.event.id])
+
+
+def scored_in_bulk(loop: Loop, model: ModelRef, month: SnapshotRef) -> None:
+    """The month's batch predictions are those of the registered model on the features known at each event's time."""
+    counts = score_partition(loop.spec, loop.services, Period(key=month.period))
+    found = loop.services.lake.read(loop.spec.name, "batch_predictions").to_pandas().set_index(loop.spec.event.id)
+    assert counts
+    assert counts["answered"] == len(found) == month.tables["events"].rows
+    expected = said_by(loop, model, with_features(loop, month))[found.index]
+    np.testing.assert_allclose(found["prediction"], expected, atol=loop.spec.rollout.parity_bound)
 
 
 def compared_with_the_champion(verdict: Verdict) -> bool:
@@ -84,6 +95,7 @@ def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_cand
         expected = said_by(loop, first, with_features(loop, april))[list(answers)]
         bound = loop.spec.rollout.parity_bound
         np.testing.assert_allclose([answer["prediction"] for answer in answers.values()], expected, atol=bound)
+        scored_in_bulk(loop, first, april)
         figures = loop.monitor(LATER)
         assert figures[f"{release.name}.rows"] == len(answers) == 36
         assert 0 < figures[f"{release.name}.mae"] < 10
@@ -103,6 +115,7 @@ def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_cand
         assert all(len(answer["scores"]) == 5 for answer in answers.values())
         expected = said_by(loop, first, with_features(loop, april))[list(answers)]
         assert [answer["prediction"] for answer in answers.values()] == expected.tolist()
+        scored_in_bulk(loop, first, april)
         figures = loop.monitor(LATER)
         assert figures[f"{release.name}.rows"] == len(answers)
         assert compared_with_the_champion(loop.evaluate(loop.train()))

@@ -1,0 +1,224 @@
+"""A release scores record batches as the model server scores requests, in memory that does not grow with the rows.
+
+The rows come from the offline store: request fields, looked-up features, and per feature view when its values were
+known (``<view>__event_timestamp``).
+"""
+
+import importlib.util
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.deployment import release
+from include.deployment.scoring import OnnxModel
+from include.errors import DataError
+from include.evaluation.answers import headline, predicted
+from include.usecase import UseCase
+
+TABLE = "batch_predictions"
+ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"
+KNOWN_AT = "__event_timestamp"
+NOT_FINITE = "the model gave scores that are not finite numbers"
+
+
+class BatchScorer:
+    """One release; what it needs of a row is ``columns``.
+
+    Raises
+    ------
+    DeploymentError
+        a file of the release lacks or was changed.
+    DataError
+        the release belongs to another use case.
+    """
+
+    def __init__(self, spec: UseCase, directory: Path) -> None:
+        release.verify(directory)
+        self.spec, self.name, self.manifest = spec, directory.name, release.manifest(directory)
+        if self.manifest["usecase"] != spec.name:
+            raise DataError(f"release {directory} belongs to {self.manifest['usecase']!r}, not to {spec.name!r}")
+        self.features, self.views = self.manifest["encoding"]["features"], self.manifest["views"]
+        self.task, self.width = self.manifest["task"], self.manifest["scores_per_row"]
+        model = (directory / "model.onnx").read_bytes()
+        self._model = OnnxModel(model, self.manifest["encoding"], self.task, self.width)
+        self._on_request = _load_on_request(directory / "request.py")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Column → kind of what a request holds."""
+        kinds = self.manifest["request"]
+        return {column: kinds[name] for name, columns in self.manifest["inputs"].items() for column in columns}
+
+    @property
+    def columns(self) -> list[str]:
+        looked_up = [entry["name"] for entry in self.features if entry["origin"] in self.views]
+        return [*self.fields, *looked_up, *(f"{view}{KNOWN_AT}" for view in self.views)]
+
+    def score(self, rows: pa.RecordBatch) -> pa.Table:
+        """One row per row of ``rows``, in their order, as the table ``batch_predictions`` has them."""
+        fields = {name: self._field(rows, name, kind) for name, kind in self.fields.items()}
+        lacking = {view: self._lacking(rows, fields, view) for view in self.views}
+        reasons = self._refusals(fields, lacking)
+        falls_back = (reasons == "") & _any(self._views_with("fall_back"), lacking, rows.num_rows)
+        scores = np.full((rows.num_rows, self.width), np.nan)
+        if falls_back.any():
+            scores[falls_back] = self.manifest["fallback_scores"]
+        if (modelled := (reasons == "") & ~falls_back).any():
+            scores[modelled] = self._scores(rows, fields, lacking, modelled)
+        reasons[(reasons == "") & ~np.isfinite(scores).all(axis=1)] = NOT_FINITE
+        outcome = np.where(reasons != "", REFUSED, np.where(falls_back, FELL_BACK, ANSWERED))
+        missing = np.sum([np.zeros(len(reasons), np.int64), *lacking.values()], axis=0)
+        return self._table(rows, scores, {"outcome": outcome, "reason": reasons, "missing": missing})
+
+    def _field(self, rows: pa.RecordBatch, name: str, kind: str) -> np.ndarray:
+        """As the server gets it: text, float32 numbers, timestamps in seconds since 1970; what lacks is None or NaN."""
+        values = rows.column(name)
+        if kind == "timestamp":
+            return _seconds(values)
+        if kind == "float":
+            return _plain(values).astype(np.float32).astype(np.float64)
+        return _plain(values)
+
+    def _lacking(self, rows: pa.RecordBatch, fields: dict[str, np.ndarray], view: str) -> np.ndarray:
+        """Where the view has no values for the entity, or older ones than ``freshness_hours``."""
+        known_at = _seconds(rows.column(f"{view}{KNOWN_AT}"))
+        limit = self.views[view]["freshness_hours"] * 3600
+        stale = (fields[self.manifest["event_time"]] - known_at > limit) if limit else np.zeros(len(known_at), bool)
+        return np.isnan(known_at) | stale
+
+    def _refusals(self, fields: dict[str, np.ndarray], lacking: dict[str, np.ndarray]) -> np.ndarray:
+        """Why the server would not answer, per row; '' when it would."""
+        reasons = np.full(len(next(iter(fields.values()))), "", dtype=object)
+        for name, values in fields.items():
+            bad = pd.isna(values) if values.dtype == object else ~np.isfinite(values)
+            reasons[bad & (reasons == "")] = f"request field {name} is missing or no finite number"
+        for view in self._views_with("reject"):
+            reasons[lacking[view] & (reasons == "")] = f"feature view {view} has no fresh values"
+        return reasons
+
+    def _views_with(self, policy: str) -> list[str]:
+        return [view for view, declared in self.views.items() if declared.get("when_missing", "default") == policy]
+
+    def _scores(
+        self, rows: pa.RecordBatch, fields: dict[str, np.ndarray], lacking: dict[str, np.ndarray], which: np.ndarray
+    ) -> np.ndarray:
+        asked = {name: values[which] for name, values in fields.items()}
+        computed = self._on_request(asked) if self._on_request else {}
+        columns = {}
+        for entry in self.features:
+            name, origin = entry["name"], entry["origin"]
+            if origin in self.views:
+                nothing: Any = np.nan if entry["kind"] == "numeric" else None
+                columns[name] = np.where(lacking[origin], nothing, _plain(rows.column(name)))[which]
+            else:
+                columns[name] = np.asarray((asked if origin == "request" else computed)[name])
+        return self._model.scores(self._model.encode_columns(columns)).reshape(int(which.sum()), -1)
+
+    def _table(self, rows: pa.RecordBatch, scores: np.ndarray, facts: dict[str, np.ndarray]) -> pa.Table:
+        refused = facts["outcome"] == REFUSED
+        safe = np.where(refused[:, None], 0.0, scores)
+        codes = predicted(self.task, safe if self.width > 1 else safe[:, 0])
+        best = headline(safe if self.width > 1 else safe[:, 0])
+        unlikely = refused if self.task in ("binary", "multiclass") else np.ones(len(refused), bool)
+        named = np.array(self.manifest["classes"] or [None], dtype=object)[codes.astype(int)] if self._named else None
+        return pa.table(
+            {
+                **self._identity(rows),
+                "release": pa.array([self.name] * len(refused), pa.string()),
+                "outcome": pa.array(facts["outcome"].tolist(), pa.string()),
+                "reason": pa.array(facts["reason"].tolist(), pa.string()),
+                "prediction": pa.array(codes.astype(np.float64), mask=refused),
+                "predicted_class": pa.nulls(len(refused), pa.string()) if named is None
+                else pa.array(named, pa.string(), mask=refused),
+                "probability": pa.array(best.astype(np.float64), mask=unlikely),
+                "scores": _lists(safe, refused),
+                "missing": pa.array(facts["missing"], pa.int64()),
+            }
+        )  # fmt: skip
+
+    @property
+    def _named(self) -> bool:
+        return self.task == "multiclass"
+
+    def _identity(self, rows: pa.RecordBatch) -> dict[str, pa.Array]:
+        """Whose prediction it is: event id and time, entity keys (a subject's rows must be found to be erased)."""
+        keys = [entity.key for entity in self.spec.entities.values()]
+        found = {name: rows.column(name) for name in (self.spec.event.id, *keys)}
+        time = rows.column(self.spec.event.time).cast(pa.timestamp("us", tz="UTC"))
+        return {**found, self.spec.event.time: time}
+
+
+def score_file(
+    scorer: BatchScorer, files: Sequence[str | Path], target: Path, batch_rows: int, **constants: str
+) -> dict[str, int]:
+    """Score Parquet files into one, ``batch_rows`` at a time; rows by outcome. ``constants`` are columns of every row.
+
+    Raises
+    ------
+    DataError
+        the files lack columns that the release needs.
+    """
+    counts: Counter[str] = Counter({ANSWERED: 0, FELL_BACK: 0, REFUSED: 0})
+    writer: pq.ParquetWriter | None = None
+    try:
+        for batch in read(files, scorer.columns, batch_rows):
+            scored = scorer.score(batch)
+            for name, value in constants.items():
+                scored = scored.append_column(name, pa.array([value] * scored.num_rows, pa.string()))
+            writer = writer or pq.ParquetWriter(target, scored.schema, compression="zstd")
+            writer.write_table(scored)
+            counts.update(scored["outcome"].to_pylist())
+    finally:
+        if writer:
+            writer.close()
+    return dict(counts)
+
+
+def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """These columns of Parquet files, so many rows at a time; raises DataError when one is in none of them."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        found = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)
+        if lacking := sorted(set(columns) - set(found.columns)):
+            raise DataError(f"the rows to score lack {lacking}; they have {found.columns}. Publish the month again")
+        yield from found.select(*columns).to_arrow_reader(rows)
+
+
+def _any(views: Iterable[str], lacking: dict[str, np.ndarray], rows: int) -> np.ndarray:
+    return np.any([lacking[view] for view in views] or [np.zeros(rows, bool)], axis=0)
+
+
+def _plain(values: pa.Array) -> np.ndarray:
+    """Null is NaN in a number, None in a text."""
+    return values.to_numpy(zero_copy_only=False)
+
+
+def _seconds(times: pa.Array) -> np.ndarray:
+    """Seconds since 1970-01-01 UTC, float64; NaN where none."""
+    microseconds = times.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    return _plain(microseconds.cast(pa.float64())) / 1e6
+
+
+def _lists(scores: np.ndarray, refused: np.ndarray) -> pa.Array:
+    """A list of all scores per row, none where it was refused."""
+    offsets = pa.array(np.arange(len(scores) + 1, dtype=np.int32) * scores.shape[1], mask=np.append(refused, False))
+    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(scores).reshape(-1)))
+
+
+def _load_on_request(path: Path) -> Callable[[dict[str, np.ndarray]], Any] | None:
+    """``on_request`` of the release's own ``request.py``; None when it has none."""
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location(f"on_request_of_{path.parent.name}", path)
+    if spec is None or spec.loader is None:
+        raise DataError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.on_request

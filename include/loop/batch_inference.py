@@ -1,0 +1,107 @@
+"""A published month, scored with the champion straight through ONNX Runtime."""
+
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from include.content import quoted
+from include.contracts import Period, ReleaseRef, SnapshotRef
+from include.data import manifests, versioning
+from include.deployment import batch_scoring
+from include.deployment.batch_scoring import TABLE, BatchScorer
+from include.errors import DataError
+from include.services import Services
+from include.usecase import UseCase
+
+
+def score_partition(
+    spec: UseCase, services: Services, period: Period, wanted: str | None = None
+) -> dict[str, int | str] | None:
+    """Score the month's events and put the answers into ``batch_predictions``; None when nothing serves yet.
+
+    Answers of the same release for the month are replaced, in one commit; those of others stay. No snapshot is
+    expired and nobody erased meanwhile.
+
+    Raises
+    ------
+    NotFoundError
+        the month is not published, or there is no release ``wanted``.
+    DataError
+        the month is older than ``retention.predictions_periods``, or lacks what the release needs.
+    DeploymentError
+        a file of the release was changed.
+    """
+    release = services.releases.get(spec.name, wanted) if wanted else services.champion(spec)
+    if release is None:
+        return None
+    oldest = _oldest_kept(spec, services, period)
+    services.settings.staging.mkdir(parents=True, exist_ok=True)
+    with (
+        manifests.publishing(services.snapshots(spec)),
+        tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
+    ):
+        snapshot = versioning.snapshot(period.key, services.snapshots(spec))
+        scored, complete = Path(aside) / "scored.parquet", Path(aside) / "complete.parquet"
+        counts = _score(spec, services, snapshot, release, scored)
+        if scored.is_file():  # a month without events has no file
+            _add_other_releases(services, release, period, scored, complete)
+            services.lake.publish(spec.name, TABLE, complete, period.key)
+    _forget(spec, services, oldest)
+    return {"release": release.name, "snapshot": snapshot.name, **counts}
+
+
+def _score(
+    spec: UseCase, services: Services, snapshot: SnapshotRef, release: ReleaseRef, target: Path
+) -> dict[str, int]:
+    scorer = BatchScorer(spec, Path(release.path))
+    version = snapshot.tables["events"].version
+    files = services.lake.files(spec.name, "events", [snapshot.period], version)
+    if scorer.views:
+        joined = target.with_name("features.parquet")
+        service = scorer.manifest["features"]["kept_as"]  # as the release was built with it
+        services.feature_store.historical_file(service, _events(files, list(scorer.fields)), joined)
+        files = [str(joined)]
+    return batch_scoring.score_file(scorer, files, target, services.settings.batch_rows, snapshot=snapshot.name)
+
+
+def _events(files: list[str], columns: list[str]) -> str:
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    wanted = ", ".join(map(quoted, columns))
+    return f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608 - our own files and columns
+
+
+def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
+    """The month's answers of every release: publishing replaces the month as a whole."""
+    there = services.lake.files(release.usecase, TABLE, [period.key]) if _exists(services, release.usecase) else []
+    with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        rows = connection.read_parquet(str(scored))
+        if there:
+            others = connection.read_parquet(there, union_by_name=True, hive_partitioning=False)
+            others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
+            rows = rows.union(others.select(*rows.columns))
+        rows.write_parquet(str(target), compression="zstd")
+
+
+def _exists(services: Services, usecase: str) -> bool:
+    return services.lake.exists(usecase, TABLE)
+
+
+def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
+    """The first month that is kept; raises DataError when the one to score is before it."""
+    newest = max([period.key, *services.published(spec)])
+    oldest = Period(key=newest).shift(1 - spec.retention.predictions_periods)
+    if period.key < oldest.key:
+        raise DataError(
+            f"{spec.name}: predictions are kept from {oldest.key} on (retention.predictions_periods = "
+            f"{spec.retention.predictions_periods}), {period.key} would be deleted at once; name a later month"
+        )
+    return oldest
+
+
+def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
+    """Months whose retention is over go, files and all."""
+    if any(period < oldest.key for period in services.lake.periods(spec.name, TABLE)):
+        services.lake.delete(spec.name, TABLE, f"period < '{oldest.key}'")
+        services.lake.vacuum(spec.name, TABLE, [])

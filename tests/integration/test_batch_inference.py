@@ -1,0 +1,189 @@
+"""A month scored in bulk answers as the real server does, in bounded memory, and a repetition changes nothing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pydantic import SecretStr
+
+from include.contracts import Period, SnapshotRef, write_atomically
+from include.deployment import release
+from include.deployment.batch_scoring import TABLE
+from include.deployment.requests import answered, request
+from include.errors import DataError, DeploymentError, NotFoundError
+from include.loop.batch_inference import score_partition
+from include.services import Services
+from include.settings import ROOT
+from tests.integration.pipeline_fixtures import (
+    AT,
+    KEYS,
+    SPEC,
+    Serving,
+    entity_features,
+    requests_frame,
+    stored,
+    trained,
+)  # fmt: skip
+
+pytestmark = pytest.mark.integration
+MONTH = Period(key="2013-02")
+ROWS = 300
+
+
+def in_the_lake() -> dict[str, pa.Table]:
+    """What the online store of ``Serving`` knows, as published tables; the last events' planes are unknown."""
+    weather, planes = entity_features()
+    events = requests_frame(ROWS, seed=5)[list(SPEC.request)]
+    events.loc[events.index[-5:], "tailnum"] = "N-unknown"
+    tables = {"events": events, "airport_weather": weather, "aircraft": planes}
+    hidden = {n: t.assign(tailnum=t["tailnum"].map(stored)) if "tailnum" in t else t for n, t in tables.items()}
+    return {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in hidden.items()}
+
+
+def publish(services: Services, tables: dict[str, pa.Table], name: str = "2013-02-aaaa") -> None:
+    refs = {table: services.lake.publish(SPEC.name, table, rows, MONTH.key) for table, rows in tables.items()}
+    snapshot = SnapshotRef(usecase=SPEC.name, period=MONTH.key, name=name, tables=refs)
+    write_atomically(services.snapshots(SPEC) / f"{MONTH.key}.json", snapshot.model_dump_json())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, Services]]:
+    """A real server, its online store and a lake that hold the same; two releases, the first serves."""
+    serving = Serving(tmp_path_factory.mktemp("batch"))
+    services = Services(serving.settings.model_copy(update={"pseudonym_keys": SecretStr(KEYS), "batch_rows": 64}))
+    serving.fill_online_store()
+    publish(services, in_the_lake())
+    features = services.feature_store.keep(SPEC.feature_service)
+    names = [serving.package(trained(n), n, requests_frame(500, 99), features=features).name for n in (1, 2)]
+    serving.start()
+    try:
+        serving.install()
+        serving.serve(names[0])
+        yield serving, services
+    finally:
+        serving.server.close()
+        serving.stop()
+
+
+def scored(services: Services, name: str) -> pd.DataFrame:
+    rows = services.lake.read(SPEC.name, TABLE, [MONTH.key]).to_pandas()
+    return rows[rows["release"] == name].sort_values("flight_id").reset_index(drop=True)
+
+
+def in_clear() -> pd.DataFrame:
+    events = requests_frame(ROWS, seed=5)[list(SPEC.request)]
+    events.loc[events.index[-5:], "tailnum"] = "N-unknown"
+    return events.sort_values("flight_id").reset_index(drop=True)
+
+
+def test_batch_and_online_give_the_same_answers(world: tuple[Serving, Services]) -> None:
+    serving, services = world
+    counts = score_partition(SPEC, services, MONTH)
+    assert counts == {
+        "release": "r0001", "snapshot": "2013-02-aaaa", "answered": ROWS, "fell_back": 0, "refused": 0,
+    }  # fmt: skip
+    asked = [request(SPEC.inputs, row) for row in in_clear().to_dict("records")]
+    online = [a for i in range(0, ROWS, 50) for a in serving.server.infer(SPEC.name, asked[i : i + 50])]
+    batch = scored(services, "r0001")
+    assert {answer["release"] for answer in online} == {"r0001"}
+    assert batch["probability"].nunique() > 5
+    np.testing.assert_allclose(batch["probability"], answered(online), atol=SPEC.rollout.parity_bound)
+    near = np.abs(batch["probability"] - 0.5) <= SPEC.rollout.parity_bound
+    assert (batch["prediction"] == [a["prediction"] for a in online])[~near].all()
+    assert batch["missing"].tolist() == [int(row["tailnum"] == "N-unknown") for row in asked]
+
+
+def test_a_repetition_writes_nothing_and_another_release_stands_beside(world: tuple[Serving, Services]) -> None:
+    _, services = world
+    score_partition(SPEC, services, MONTH)
+    version, first = services.lake.version(SPEC.name, TABLE), scored(services, "r0001")
+    score_partition(SPEC, services, MONTH)
+    assert services.lake.version(SPEC.name, TABLE) == version
+    counts = score_partition(SPEC, services, MONTH, "r0002")
+    assert counts
+    assert counts["release"] == "r0002"
+    pd.testing.assert_frame_equal(scored(services, "r0001"), first)
+    assert (scored(services, "r0002")["prediction"] != first["prediction"]).mean() > 0.5, "it learned the opposite"
+    with pytest.raises(NotFoundError, match="no release 'r0009'"):
+        score_partition(SPEC, services, MONTH, "r0009")
+
+
+def test_what_the_server_would_refuse_has_no_answer(world: tuple[Serving, Services]) -> None:
+    _, services = world
+    events = in_the_lake()["events"].to_pandas().drop_duplicates("tailnum").reset_index(drop=True)
+    events.loc[0, "distance"] = np.nan
+    events.loc[1, "dest"] = None
+    publish(services, {**in_the_lake(), "events": pa.Table.from_pandas(events)}, "2013-02-bbbb")
+    try:
+        counts = score_partition(SPEC, services, MONTH)
+        assert counts
+        assert (counts["refused"], counts["answered"]) == (2, len(events) - 2)
+        rows = scored(services, "r0001").set_index("flight_id").loc[events.loc[[0, 1], "flight_id"]]
+        assert rows["reason"].str.extract(r"field (\w+) ")[0].tolist() == ["distance", "dest"]
+        assert rows[["prediction", "probability", "scores"]].isna().all(axis=None)
+    finally:
+        publish(services, in_the_lake())
+
+
+@pytest.mark.parametrize(("policy", "outcome"), [("reject", "refused"), ("fall_back", "fell_back")])
+def test_the_release_says_what_missing_features_mean(
+    world: tuple[Serving, Services], policy: str, outcome: str
+) -> None:
+    serving, services = world
+    made = serving.package(
+        trained(1), 3, requests_frame(500, 99), features=services.feature_store.keep(SPEC.feature_service)
+    )
+    manifest = {k: v for k, v in release.manifest(Path(made.path)).items() if k != "files"}
+    manifest["views"]["aircraft"]["when_missing"] = policy
+    (Path(made.path) / "model_version").unlink()
+    release.seal(Path(made.path), manifest | {"fallback_scores": [0.25]})
+    (Path(made.path) / "model_version").write_text("3")
+    score_partition(SPEC, services, MONTH, made.name)
+    rows = scored(services, made.name)
+    lacking = rows[rows["missing"] > 0]
+    assert len(lacking) == 5
+    assert set(lacking["outcome"]) == {outcome}
+    assert set(rows.drop(lacking.index)["outcome"]) == {"answered"}
+    if policy == "reject":
+        assert set(lacking["reason"]) == {"feature view aircraft has no fresh values"}
+        assert lacking["prediction"].isna().all()
+    else:
+        assert lacking["probability"].tolist() == [0.25] * 5
+
+
+def test_a_changed_release_and_a_month_too_old_score_nothing(world: tuple[Serving, Services]) -> None:
+    serving, services = world
+    added = serving.release(2)
+    (Path(added.path) / "model.onnx").write_bytes(b"other")
+    with pytest.raises(DeploymentError, match=r"model\.onnx was changed"):
+        score_partition(SPEC, services, MONTH, added.name)
+    with pytest.raises(DataError, match="kept from 2011-03 on"):
+        score_partition(SPEC, services, Period(key="2011-02"))
+
+
+def test_memory_does_not_grow_with_the_rows(world: tuple[Serving, Services], tmp_path: Path) -> None:
+    serving, _ = world
+    frame = requests_frame(50_000, seed=2)
+    frame = frame.assign(airport_weather__event_timestamp=AT, aircraft__event_timestamp=AT)
+    frame.to_parquet(tmp_path / "part.parquet")
+    directory = serving.settings.releases / SPEC.name / "r0001"
+    program = f"""
+import json, resource
+from pathlib import Path
+from include.deployment.batch_scoring import BatchScorer, score_file
+from include.usecase import load_usecase
+scorer, peaks = BatchScorer(load_usecase("{SPEC.name}"), Path("{directory}")), []
+for parts in (1, 10):
+    score_file(scorer, ["{tmp_path}/part.parquet"] * parts, Path("{tmp_path}/scored.parquet"), 5000)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(json.dumps(peaks))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    once, ten_times = json.loads(done.stdout)
+    assert ten_times - once < 60, f"500,000 rows took {ten_times} MiB, 50,000 rows {once} MiB"
