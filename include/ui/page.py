@@ -14,7 +14,7 @@ from include.demo.summary import months
 from include.errors import SpecError
 from include.services import Services
 from include.settings import load_settings
-from include.ui import catalog_pages, model_pages
+from include.ui import catalog_pages, model_pages, rollout_pages
 from include.usecase import UseCase, load_usecase, usecase_names
 
 TEMPLATES = Environment(
@@ -44,6 +44,7 @@ def create_app() -> FastAPI:
 
     app.include_router(catalog_pages.router(TEMPLATES))
     app.include_router(model_pages.router())
+    app.include_router(rollout_pages.router(TEMPLATES))
     return app
 
 

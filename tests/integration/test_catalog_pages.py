@@ -18,6 +18,7 @@ PAGES = [
     "/",
     "/loops/flight_delay",
     "/models/flight_delay/1",
+    "/rollouts/flight_delay",
     "/catalog/",
     "/catalog/flight_delay/table/events",
     "/catalog/flight_delay/sheet/events",

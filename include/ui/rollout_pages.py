@@ -1,0 +1,52 @@
+"""Rollouts in the Airflow UI: what is rolled out, how both arms do, every release, every change of what serves."""
+
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from include.errors import ServiceError, SpecError
+from include.loop import rollback, rollout
+from include.services import Services
+from include.settings import load_settings
+from include.usecase import UseCase, load_usecase
+
+REFRESH_SECONDS = 5
+EVENTS = 50
+
+
+def router(templates: Environment) -> APIRouter:
+    """``/rollouts/<usecase>``; asks who is looking."""
+    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
+    pages = APIRouter(prefix="/rollouts", dependencies=signed_in, default_response_class=HTMLResponse)
+
+    @pages.get("/{usecase}")
+    def page(usecase: str) -> str:
+        try:
+            spec = load_usecase(usecase)
+        except SpecError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
+        return templates.get_template("rollout.html").render(shown(spec, Services(load_settings())))
+
+    return pages
+
+
+def shown(spec: UseCase, services: Services) -> dict[str, Any]:
+    """What the template needs; without Prometheus it says so in ``unwatched``."""
+    state, watched, unwatched = services.rollout_state(spec), {}, ""
+    try:
+        watched = rollout.watch(spec, services)
+    except ServiceError as error:
+        unwatched = str(error)
+    return {
+        "spec": spec,
+        "state": state,
+        "watch": watched,
+        "unwatched": unwatched,
+        "releases": rollback.choices(spec, services) if state else [],
+        "events": services.rollout_events(spec)[-EVENTS:],
+        "refresh": REFRESH_SECONDS if state and state.challenger else None,
+    }
