@@ -21,6 +21,8 @@ OUTPUTS: dict[str, dict[str, str]] = {
 }
 ALWAYS = {"release": "TYPE_STRING", "request_id": "TYPE_STRING"}
 
+FALLBACK = {"fallback": "TYPE_BOOL"}  # one output more costs every request, so only where a view asks for it
+
 
 def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, str], pinned: str = "") -> None:
     """A complete model directory: ``config.pbtxt`` and ``1/`` with the serving code of ``source``.
@@ -44,7 +46,8 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
     if pinned:
         inputs.append(_tensor("given_features", "TYPE_STRING", 1, ", optional: true"))
     widths = {"scores": len(spec.event.classes) or ANY}
-    outputs = [_tensor(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS).items()]
+    told = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
+    outputs = [_tensor(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS | told).items()]
     settings = {
         **parameters,
         "usecase": spec.name,

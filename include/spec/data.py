@@ -109,10 +109,15 @@ class EntitySpec(Part):
 
 
 class ViewSpec(Part):
-    """A feature view: whose features it has, and after how many hours a value is stale (0: never)."""
+    """A feature view: whose features it has, and after how many hours a value is stale (0: never).
+
+    ``when_missing``: what a request gets whose features of this view are missing or stale: the model's own treatment
+    of missing values (``default``), an error (``reject``), or the release's constant scores (``fall_back``).
+    """
 
     entity: Name
     freshness_hours: float = Field(ge=0)
+    when_missing: Literal["default", "reject", "fall_back"] = "default"
 
 
 class Feature(Part):

@@ -54,8 +54,8 @@ def seats(services: Services, *tokens: str) -> list[float | None]:
     """As the model server reads them."""
     settings = services.settings
     reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, AIRCRAFT, 5.0)
-    reader.fetch({("aircraft", token) for token in tokens})
-    return [reader.lookup("aircraft", token, NOON.timestamp())[0].get("seats") for token in tokens]
+    rows, _ = reader.look_up({"aircraft": list(tokens)}, [NOON.timestamp()] * len(tokens))["aircraft"]
+    return [row[AIRCRAFT["aircraft"]["features"].index("seats")] for row in rows]
 
 
 @pytest.mark.parametrize("services", ["sqlite", "redis"], indirect=True)

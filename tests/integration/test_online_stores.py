@@ -69,15 +69,19 @@ class Online:
 
     def served(self, thing: str, at: float = 0) -> tuple[dict, list]:
         """What the model server would look up, and why something lacks."""
-        reader = self.reader()
-        reader.fetch({(view, thing) for view in VIEWS})
-        found = [reader.lookup(view, thing, (NOON + pd.Timedelta(hours=at)).timestamp()) for view in VIEWS]
+        found = [looked_up(self.reader(), view, thing, NOON + pd.Timedelta(hours=at)) for view in VIEWS]
         return {k: v for features, _ in found for k, v in features.items()}, [reason for _, reason in found]
 
     def known(self, thing: str, at: float | None = None) -> dict:
         """The same by Feast's SDK."""
         when = {} if at is None else {"event_timestamp": NOON + pd.Timedelta(hours=at)}
         return self.store.online("all", [{"thing": thing, **when}])[0]
+
+
+def looked_up(reader: Any, view: str, thing: str, at: pd.Timestamp = NOON) -> tuple[dict, str | None]:
+    """The features of one row, none when they lack, and why they do."""
+    rows, reasons = reader.look_up({view: [thing]}, [at.timestamp()])[view]
+    return {} if reasons else dict(zip(FEATURES[view], rows[0], strict=True)), reasons[0] if reasons else None
 
 
 def row(thing: str = "t1", hour: float = 0, **other: Any) -> dict:
@@ -190,8 +194,7 @@ def test_a_reader_sees_what_is_written_later(online: Online) -> None:
     reader = online.reader()
     for hour in (1, 2):
         online.push(row("live", hour, count=hour))
-        reader.fetch({("things", "live")})
-        assert reader.lookup("things", "live", NOON.timestamp())[0]["count"] == hour
+        assert looked_up(reader, "things", "live")[0]["count"] == hour
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
@@ -208,20 +211,17 @@ def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path
         online = Online(settings, written(tmp_path))
         online.push(row("away"))
         reader = online.reader(seconds=0.2)
-        reader.fetch({("things", "away")})
-        assert reader.lookup("things", "away", NOON.timestamp())[1] is None
+        assert looked_up(reader, "things", "away")[1] is None
     asked: list[set] = []
     read = reader._store.read
     reader._store.read = lambda wanted: asked.append(wanted) or read(wanted)
     for _ in range(50):
-        reader.fetch({("things", "away")})
-        assert reader.lookup("things", "away", NOON.timestamp()) == ({}, "unavailable")
+        assert looked_up(reader, "things", "away") == ({}, "unavailable")
     assert len(asked) < 50
 
     def back() -> bool:
-        reader.fetch({("things", "away")})
-        return reader.lookup("things", "away", NOON.timestamp())[1] is None
+        return looked_up(reader, "things", "away")[1] is None
 
     with running_redis(tmp_path, settings.redis_port):
         wait_until(back, "the reader finding Redis again")
-        assert reader.lookup("things", "away", NOON.timestamp())[0]["count"] == 7
+        assert looked_up(reader, "things", "away")[0]["count"] == 7

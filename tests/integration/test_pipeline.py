@@ -4,16 +4,19 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 from include.contracts import write_atomically
-from include.deployment import rollout
+from include.deployment import release, rollout
 from include.errors import DataError, DeploymentError, ServiceError
 from tests.integration.pipeline_fixtures import (
+    SPEC,
     Load,
     Serving,
     bare_serving,
@@ -283,3 +286,151 @@ def test_features_are_served_from_redis_and_its_absence_is_counted(redis_serving
     counted = {"moebius_feature_lookups_total": {}, "moebius_feature_missing_total": {"reason": "unavailable"}}
     expected = [16 * len(serving.spec.views), 8 * len(serving.spec.views)]
     wait_until(lambda: [serving.figure(name, **labels) for name, labels in counted.items()] == expected)
+
+
+def _with_policy(home: Path, **policies: str) -> Serving:
+    views = {n: v.model_copy(update={"when_missing": policies[n]}) for n, v in SPEC.feature_views.items()}
+    return Serving(home, SPEC.model_copy(update={"feature_views": views}))
+
+
+@pytest.fixture(scope="module")
+def strict_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A server that refuses without the weather, and falls back without the plane."""
+    serving = _with_policy(tmp_path_factory.mktemp("strict"), airport_weather="reject", aircraft="fall_back")
+    serving.fill_online_store()
+    first = serving.release(1)
+    serving.start()
+    try:
+        serving.install()
+        serving.serve(first.name)
+        yield serving
+    finally:
+        serving.server.close()
+        serving.stop()
+
+
+def test_without_features_a_row_is_refused_or_gets_the_constant_as_its_view_says(strict_serving: Serving) -> None:
+    serving, frame = strict_serving, requests_frame(3, seed=3)
+    name = sorted(serving.models)[0]
+    rows = request_rows(frame)
+    unknown = rows[1] | {"tailnum": "N-unknown"}
+    answers = serving.server.infer(serving.spec.name, [rows[0], unknown, rows[2]])
+    expected = serving.models[name].predict(frame)
+    constant = release.manifest(serving.settings.releases / serving.spec.name / name)["fallback_scores"][0]
+    assert [a["fallback"] for a in answers] == [False, True, False]
+    assert [a["probability"] for a in answers] == pytest.approx([expected[0], constant, expected[2]], abs=1e-5)
+    assert [r.get("fallback", False) for r in _logged(serving)[-3:]] == [False, True, False]
+    stale = rows[0] | {"event_timestamp": rows[0]["event_timestamp"] + np.timedelta64(20, "h")}
+    with pytest.raises(ServiceError, match=f"features that release {name} needs .*'airport_weather': {{'stale': 1}}"):
+        serving.server.infer(serving.spec.name, [stale])
+    told = {
+        policy: serving.settled("moebius_missing_policy_total", policy=policy) for policy in ("reject", "fall_back")
+    }
+    assert told == {"reject": 1, "fall_back": 1}
+    assert serving.figure("moebius_requests_total", release=name, outcome="error") == 1
+    assert serving.figure("moebius_feature_missing_total", view="airport_weather", reason="stale") == 1
+    assert serving.figure("moebius_feature_lookups_total", view="aircraft") == 4
+
+
+def test_a_refused_row_does_not_take_its_neighbours_down(strict_serving: Serving) -> None:
+    rows = request_rows(requests_frame(40, seed=4))
+    later = {"event_timestamp": rows[0]["event_timestamp"] + np.timedelta64(20, "h")}
+
+    def ask(i: int) -> str:
+        try:
+            return strict_serving.server.infer(strict_serving.spec.name, [rows[i] | (later if i % 4 == 0 else {})])[0][
+                "release"
+            ]
+        except ServiceError:
+            return "refused"
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert [a == "refused" for a in answers] == [i % 4 == 0 for i in range(40)]
+
+
+def _state(serving: Serving, **changes: object) -> None:
+    """The next rollout state, with keys that the router knows."""
+    state = json.loads(serving.rollout_file.read_text())
+    generation = state["generation"] + 1
+    write_atomically(serving.rollout_file, json.dumps(state | {"generation": generation} | changes))
+    rollout.confirm(serving.generation, generation, 20)
+
+
+@pytest.fixture
+def two_releases(serving: Serving) -> Iterator[tuple[str, str]]:
+    """The champion and a challenger; afterwards the champion has everything again."""
+    before = serving.rollout_file.read_text()
+    champion = json.loads(before)["champion"]
+    yield champion, next(name for name in serving.models if name != champion)
+    generation = json.loads(serving.rollout_file.read_text())["generation"] + 1
+    write_atomically(serving.rollout_file, json.dumps(json.loads(before) | {"generation": generation}))
+    rollout.confirm(serving.generation, generation, 20)
+
+
+def test_rows_of_one_request_meet_the_release_of_their_value(serving: Serving, two_releases: tuple[str, str]) -> None:
+    champion, other = two_releases
+    weights = {champion: 0.6, other: 0.4}
+    _state(serving, weights=weights, sticky_by="tailnum", salt=other)
+    frame = requests_frame(60, seed=9)
+    rows = request_rows(frame)
+    together = serving.server.infer(serving.spec.name, rows)
+    alone = [serving.server.infer(serving.spec.name, [row])[0] for row in rows]
+    by_tail = dict(zip(frame["tailnum"], (a["release"] for a in together), strict=True))
+    assert set(by_tail.values()) == {champion, other}
+    for answers in (together, alone):
+        assert [a["release"] for a in answers] == frame["tailnum"].map(by_tail).tolist()
+        for i, answer in enumerate(answers):
+            expected = serving.models[answer["release"]].predict(frame.iloc[[i]])[0]
+            assert answer["probability"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_shadow_is_compared_and_counted_and_never_answers(serving: Serving, two_releases: tuple[str, str]) -> None:
+    champion, other = two_releases
+    _state(serving, weights={champion: 1.0}, strategy="shadow", shadow={"release": other, "share": 1.0})
+    frame = requests_frame(50, seed=10)
+    answers = serving.server.infer(serving.spec.name, request_rows(frame))
+    assert {a["release"] for a in answers} == {champion}
+    wait_until(lambda: serving.figure("moebius_shadow_total", release=other, outcome="ok") == 50, what="50 copies")
+    ours, theirs = (serving.models[name].predict(frame) for name in (champion, other))
+    difference = serving.figure("moebius_shadow_difference_sum_total", release=other)
+    assert difference == pytest.approx(np.abs(ours - theirs).sum(), rel=1e-4)
+    assert serving.figure("moebius_shadow_changed_total", release=other) == ((ours >= 0.5) != (theirs >= 0.5)).sum()
+    assert serving.figure("moebius_shadow_seconds_bucket", release=other, le="+Inf") == 50
+    assert serving.figure("moebius_shadow_total", release=other, outcome="dropped") == 0
+
+
+def test_rest_answers_as_grpc_does(serving: Serving) -> None:
+    frame = requests_frame(2, seed=12)
+    kinds = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
+    rows = [{n: v.timestamp() if n == "event_timestamp" else v for n, v in row.items()} for row in request_rows(frame)]
+    inputs = [
+        {"name": name, "shape": [2, 1], "datatype": kinds[kind], "data": [row[name] for row in rows]}
+        for name, kind in serving.spec.request.items()
+    ]
+    url = f"http://{serving.settings.triton_http}/v2/models/{serving.spec.name}/infer"
+    answered = httpx.post(url, json={"inputs": inputs}, trust_env=False).raise_for_status().json()
+    outputs = {output["name"]: output["data"] for output in answered["outputs"]}
+    expected = serving.models[outputs["release"][0]].predict(frame)
+    assert set(outputs) == {"prediction", "probability", "release", "request_id"}
+    assert outputs["probability"] == pytest.approx(expected, abs=1e-5)
+    assert outputs["prediction"] == [int(p >= 0.5) for p in expected]
+    assert [r["request_id"] for r in _logged(serving)[-2:]] == outputs["request_id"]
+    refused = httpx.post(url, json={"inputs": inputs[1:]}, trust_env=False)
+    assert refused.status_code == 400
+    assert "flight_id" in refused.text or "expected" in refused.text
+
+
+def test_a_server_killed_under_load_has_logged_every_answer_it_gave(bare_serving: Serving) -> None:
+    bare_serving.fill_online_store()
+    champion = bare_serving.release(1)
+    bare_serving.start()
+    bare_serving.install()
+    bare_serving.serve(champion.name)
+    with Load(bare_serving, clients=8, pause=0.0) as load:
+        wait_until(lambda: len(load.answers) > 500, what="500 answers")
+        bare_serving.kill()
+    answered, logged = {a["request_id"] for _, a in load.answers}, {r["request_id"] for r in _logged(bare_serving)}
+    assert load.failures, "the server was killed while clients were asking"
+    assert answered - logged == set()
+    assert len(logged - answered) <= 8, "only what each client was waiting for may be logged and not answered"

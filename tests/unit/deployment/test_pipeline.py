@@ -46,3 +46,9 @@ def test_each_task_declares_its_outputs(task: str, declared: list[str]) -> None:
 def test_only_a_pinned_model_takes_features_with_the_request() -> None:
     assert "given_features" not in config(FLIGHTS)
     assert "given_features" in config(FLIGHTS, pinned="r0001")
+
+
+@pytest.mark.parametrize(("policy", "told"), [("default", False), ("reject", False), ("fall_back", True)])
+def test_an_answer_tells_a_fallback_where_a_view_may_fall_back(policy: str, told: bool) -> None:
+    views = {name: view.model_copy(update={"when_missing": policy}) for name, view in FLIGHTS.feature_views.items()}
+    assert ('{ name: "fallback", data_type: TYPE_BOOL' in config(spec("binary", feature_views=views))) == told

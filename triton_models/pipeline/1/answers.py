@@ -39,9 +39,9 @@ def _all(scores) -> dict:
 
 def records(facts: dict, scores) -> list:
     """What the log keeps per row: ``prediction``, ``probability`` (None where there is none) and ``scores``."""
-    probable = facts["task"] in ("binary", "multiclass")
-    said, best = codes(facts, scores).tolist(), headline(scores).tolist()
+    said, best = codes(facts, scores).astype(float).tolist(), headline(scores).tolist()
+    probable = best if facts["task"] in ("binary", "multiclass") else [None] * len(best)
     return [
-        {"prediction": float(said[i]), "probability": best[i] if probable else None, "scores": row}
-        for i, row in enumerate(scores.tolist())
+        {"prediction": prediction, "probability": probability, "scores": row}
+        for prediction, probability, row in zip(said, probable, scores.tolist(), strict=True)
     ]

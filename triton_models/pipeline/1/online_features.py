@@ -6,6 +6,7 @@ seconds). Redis: one hash per entity key (the serialized key, then the project);
 ``<view>:<feature>``) and ``_ts:<view>`` (a serialized ``Timestamp``).
 """
 
+import math
 import sqlite3
 import struct
 import time
@@ -19,8 +20,10 @@ STRING = 2  # feast.types.ValueType.STRING
 TEXT, BOOL, NULL = 2, 7, 19  # field numbers of feast.types.Value
 INTEGERS = (3, 4, 8)  # int32, int64, unix_timestamp
 FLOATS = {5: "<d", 6: "<f"}
+DOUBLE, DOUBLE_VALUE = 5 << 3 | 1, struct.Struct("<d")  # the tag of field 5 with 8 bytes
 KEPT = 100_000  # entities kept in memory at most, unknown ones included
 MISSING, STALE, UNAVAILABLE = "missing", "stale", "unavailable"
+AWAY = (UNAVAILABLE, None)
 RETRY_SECONDS = 1.0  # after a failure, so that a store that is away costs one time-out and not one per request
 
 
@@ -44,6 +47,8 @@ def decode(value: bytes):
     """A scalar ``ValueProto``: one set field, whose number says the type; None when it is null or not set."""
     if not value:
         return None
+    if value[0] == DOUBLE:  # most features are
+        return DOUBLE_VALUE.unpack_from(value, 1)[0]
     tag, offset = _varint(value, 0)
     field = tag >> 3
     if field in FLOATS:
@@ -81,41 +86,46 @@ def _varint(value: bytes, offset: int):
 class OnlineFeatures:
     """``url``: ``sqlite:///<path>`` or ``redis://…``; ``seconds``: how long a lookup may take.
 
-    ``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}.
+    ``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}. May be
+    asked from several threads.
     """
 
     def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
-        self.views = views
         kind = RedisFeatures if url.startswith(("redis://", "rediss://", "unix://")) else SqliteFeatures
         self._store = kind(url, project, views, seconds)
-        self._found: dict = {}
+        self._limits = {view: declared["freshness_hours"] * 3600 or math.inf for view, declared in views.items()}
+        self._nothing = {view: (None,) * len(declared["features"]) for view, declared in views.items()}
         self._away_until = 0.0
 
-    def fetch(self, wanted: set) -> None:
-        """Read all (view, key) pairs of a batch at once; when the store is away they count as unavailable."""
-        self._found = {}
+    def look_up(self, keys: dict, times: list) -> dict:
+        """``keys``: {view: a key per row}; ``times``: of each row, the epoch second at which its features are asked.
+
+        Returns {view: (values per row, in the order of the view's features; why they lack per row, or None when none
+        does)}. The reasons are missing, stale and unavailable; what lacks is None.
+        """
+        found = self._read({(view, key) for view, column in keys.items() for key in column})
+        return {view: self._of_view(found, view, column, times) for view, column in keys.items()}
+
+    def _read(self, wanted: set) -> dict:
+        """All (view, key) pairs of a batch at once; nothing when the store is away."""
         if time.monotonic() < self._away_until:
-            return
+            return {}
         try:
-            self._found = self._store.read(wanted)
+            return self._store.read(wanted)
         except (redis.RedisError, sqlite3.Error, OSError) as error:
             self._away_until = time.monotonic() + RETRY_SECONDS
             print(f"moebius: the online store does not answer: {type(error).__name__}: {error}", flush=True)
+            return {}
 
-    def lookup(self, view: str, key: str, at: float):
-        """Fetched features of one entity as known at epoch second ``at``, and why they lack.
-
-        The reason is None, missing, stale or unavailable.
-        """
-        if (view, key) not in self._found:
-            return {}, UNAVAILABLE
-        features, event_time = self._found[view, key]
-        if event_time is None:
-            return {}, MISSING
-        limit = self.views[view]["freshness_hours"] * 3600
-        if limit and at - event_time > limit:
-            return {}, STALE
-        return features, None
+    def _of_view(self, found: dict, view: str, column: list, times: list) -> tuple:
+        limit, nothing = self._limits[view], self._nothing[view]
+        rows, reasons = [], []
+        for key, at in zip(column, times):  # noqa: B905 - of one length, and this is the hot path
+            values, event_time = found.get((view, key), AWAY)
+            reason = values if event_time is None else STALE if at - event_time > limit else None
+            rows.append(nothing if reason else values)
+            reasons.append(reason)
+        return rows, reasons if any(reasons) else None
 
 
 class SqliteFeatures:
@@ -124,29 +134,32 @@ class SqliteFeatures:
     def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
         path = url.removeprefix("sqlite:///")
         self._keys = {view: declared["key"] for view, declared in views.items()}
+        self._names = {view: declared["features"] for view, declared in views.items()}
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=seconds)
         self._select = {
             view: f'SELECT feature_name, value, event_ts FROM "{project}_{view}" WHERE entity_key = ?'  # noqa: S608 - names of our own release
             for view in views
         }
-        self._kept: dict = {}
-        self._version = None
+        self._kept: tuple = (None, {})
 
     def read(self, wanted: set) -> dict:
-        """{(view, key): (features, event time)}; no event time for an entity that is not there."""
+        """{(view, key): (values, event time)}; (missing, None) for an entity that is not there."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version or len(self._kept) > KEPT:
-            self._kept, self._version = {}, version
+        known, kept = self._kept
+        if version != known or len(kept) > KEPT:
+            kept = {}
+            self._kept = version, kept
         for pair in wanted:
-            if pair not in self._kept:
-                self._kept[pair] = self._one(*pair)
-        return self._kept
+            if pair not in kept:
+                kept[pair] = self._one(*pair)
+        return kept
 
     def _one(self, view: str, key: str) -> tuple:
         rows = self._connection.execute(self._select[view], (entity_key(self._keys[view], key),)).fetchall()
         if not rows:
-            return {}, None
-        return {name: decode(value) for name, value, _ in rows}, rows[0][2]
+            return MISSING, None
+        found = {name: decode(value) for name, value, _ in rows}
+        return tuple(found.get(name) for name in self._names[view]), rows[0][2]
 
 
 class RedisFeatures:
@@ -158,24 +171,26 @@ class RedisFeatures:
         )
         self._project = project.encode()
         self._keys = {view: declared["key"] for view, declared in views.items()}
-        self._names = {view: declared["features"] for view, declared in views.items()}
-        self._fields = {view: [*(_hashed(view, n) for n in self._names[view]), f"_ts:{view}"] for view in views}
+        self._fields = {
+            view: [*(_hashed(view, name) for name in declared["features"]), f"_ts:{view}"]
+            for view, declared in views.items()
+        }
 
     def read(self, wanted: set) -> dict:
-        """{(view, key): (features, event time)}; no event time for an entity that is not there."""
+        """{(view, key): (values, event time)}; (missing, None) for an entity that is not there."""
         pairs = list(wanted)
         with self._client.pipeline(transaction=False) as pipe:
             for view, key in pairs:
                 pipe.hmget(entity_key(self._keys[view], key) + self._project, self._fields[view])
             answers = pipe.execute()
-        return {pair: self._decoded(pair[0], values) for pair, values in zip(pairs, answers, strict=True)}
+        return dict(zip(pairs, map(_decoded, answers), strict=True))
 
-    def _decoded(self, view: str, values: list) -> tuple:
-        if values[-1] is None:
-            return {}, None
-        return {n: decode(v) for n, v in zip(self._names[view], values[:-1], strict=True) if v is not None}, timestamp(
-            values[-1]
-        )
+
+def _decoded(values: list) -> tuple:
+    *features, stamp = values
+    if stamp is None:
+        return MISSING, None
+    return tuple(None if value is None else decode(value) for value in features), timestamp(stamp)
 
 
 def _hashed(view: str, feature: str) -> bytes:

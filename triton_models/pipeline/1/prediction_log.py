@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
 
 class PredictionLog:
     """JSON lines at ``<directory>/<day>-<pid>.jsonl``; ``O_APPEND`` makes each write whole."""
@@ -18,7 +20,7 @@ class PredictionLog:
         """One write for all records. Raises OSError when the disk takes less than all of it."""
         if not records:
             return
-        lines = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records).encode()
+        lines = "".join([ENCODE(record) + "\n" for record in records]).encode()
         if self._torn:  # a full disk cut the last line: end it, so that only that one is lost
             lines = b"\n" + lines
         written = os.write(self._descriptor(), lines)

@@ -3,14 +3,19 @@
 import hashlib
 import importlib.util
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from encoding import Encoding
+from missing import MissingPolicy
 from online_features import OnlineFeatures
 
 ON_REQUEST, REQUEST = "on_request", "request"
+# scores [N, m]; features {name: N values} that the request does not hold; lacking {view: N reasons, None where it does
+# not lack}; fallback: which rows [N] got the constant scores, None for no row
+Prediction = namedtuple("Prediction", "scores features lacking fallback")
 
 
 class Release:
@@ -33,6 +38,7 @@ class Release:
         self._asked = [f["name"] for f in self.features if f["origin"] == REQUEST]
         self._computed = [f["name"] for f in self.features if f["origin"] == ON_REQUEST]
         self._looked_up = [f["name"] for f in self.features if f["origin"] in self.views]
+        self._missing = MissingPolicy(self.name, self.manifest)
         self._encoding = Encoding(self.features)
         self._on_request = _load_on_request(directory / "request.py")
         self._online = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
@@ -51,31 +57,32 @@ class Release:
             name: _column([s["request"][name] for s in samples], kind)
             for name, kind in self.manifest["request"].items()
         }
-        answered, _, _ = self.predict(fields, [s["given_features"] for s in samples])
-        worst = float(np.abs(answered - [s["scores"] for s in samples]).max())
+        answered = self.predict(fields, [s["given_features"] for s in samples])
+        worst = float(np.abs(answered.scores - [s["scores"] for s in samples]).max())
         if not worst <= self.manifest["parity_bound"]:
             raise ValueError(
                 f"release {self.name} answers its samples differently from the trained model by {worst:.2g}; "
                 f"the bound is {self.manifest['parity_bound']:g}"
             )
 
-    def predict(self, fields: dict, given: list | None = None):
+    def predict(self, fields: dict, given: list | None = None) -> Prediction:
         """``fields``: {request field: array [N], or [N, n] for a tensor of n numbers}. ``given``: looked-up features
         per row instead of the online store.
 
-        Returns scores [N, m], the features that the request does not hold ({name: N values}) and per row the lacking
-        views (list of (view, reason)).
+        LackingFeaturesError when a row must not be answered without a view that lacks.
         """
         count = len(next(iter(fields.values())))
         if given is not None and len(given) != count:
             raise ValueError(f"given_features has {len(given)} rows, the request {count}")
         flat = self._flat(fields)
         computed = self._on_request(flat) if self._on_request else {}
-        lacking = [[] for _ in range(count)]
-        looked_up = given if given is not None else self._look_up(flat, lacking)
-        columns = self._columns(flat, computed, looked_up)
-        scores = self._scores(self._encoding.encode(columns))
-        return scores, {name: columns[name] for name in (*self._computed, *self._looked_up)}, lacking
+        looked_up, lacking = (self._given(given), {}) if given is not None else self._look_up(flat)
+        columns = {name: flat[name] for name in self._asked}
+        columns.update((name, np.asarray(computed[name], dtype=np.float64)) for name in self._computed)
+        columns.update(looked_up)
+        scores, fallback = self._missing.apply(self._scores(self._encoding.encode(columns)), lacking)
+        features = {name: columns[name] for name in (*self._computed, *self._looked_up)}
+        return Prediction(scores, features, lacking, fallback)
 
     def _flat(self, fields: dict) -> dict:
         """Column → values; a tensor is one column per number, as the features are."""
@@ -84,31 +91,21 @@ class Release:
             flat.update(zip(columns, np.ascontiguousarray(fields[name].T), strict=True))
         return flat
 
-    def _look_up(self, flat: dict, lacking: list) -> list:
-        """The features of each row from the online store; what lacks is appended to ``lacking``."""
+    def _given(self, given: list) -> dict:
+        return {name: [row.get(name) for row in given] for name in self._looked_up}
+
+    def _look_up(self, flat: dict) -> tuple:
+        """The looked-up features {name: N values} from the online store, and {view: N reasons} where some lack."""
         if not self.views:
-            return [{}] * len(lacking)
-        keys = {view: flat[declared["key"]] for view, declared in self.views.items()}
-        self._online.fetch({(view, key) for view, column in keys.items() for key in column})
-        return [self._lookup(flat, i, lacking[i]) for i in range(len(lacking))]
-
-    def _lookup(self, fields: dict, i: int, lacking: list) -> dict:
-        found: dict = {}
-        for view, declared in self.views.items():
-            values, reason = self._online.lookup(
-                view, fields[declared["key"]][i], float(fields[self.manifest["event_time"]][i])
-            )
-            found.update(values)
-            if reason:
-                lacking.append((view, reason))
-        return found
-
-    def _columns(self, flat: dict, computed: dict, looked_up: list) -> dict:
-        """Every feature's values, one per row."""
-        columns = {name: flat[name] for name in self._asked}
-        columns.update((name, np.asarray(computed[name], dtype=np.float64)) for name in self._computed)
-        columns.update((name, [row.get(name) for row in looked_up]) for name in self._looked_up)
-        return columns
+            return {}, {}
+        keys = {view: flat[declared["key"]].tolist() for view, declared in self.views.items()}
+        found = self._online.look_up(keys, flat[self.manifest["event_time"]].tolist())
+        columns: dict = {}
+        for view, (rows, _) in found.items():
+            columns.update(zip(self.views[view]["features"], zip(*rows, strict=True), strict=True))
+        lacking = {view: reasons for view, (_, reasons) in found.items() if reasons}
+        self._missing.refuse(lacking)
+        return columns, lacking
 
     def _scores(self, matrix):
         answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0])

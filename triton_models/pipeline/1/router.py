@@ -1,14 +1,18 @@
 """Which release answers: follows the rollout state, one small file that is replaced atomically."""
 
 import json
-import random
 import time
 from collections import namedtuple
 from pathlib import Path
 
+import mmh3
+import numpy as np
+
 RETRY_SECONDS = 2.0
 
-Split = namedtuple("Split", "generation champion shares lease_until")
+# arms: the challengers, then the champion; bounds: where in [0, 1) each challenger's share ends
+Split = namedtuple("Split", "generation champion arms bounds sticky_by salt shadow lease_until")
+Shadowed = namedtuple("Shadowed", "champion release share")
 
 
 class Pinned:
@@ -17,30 +21,37 @@ class Pinned:
     def __init__(self, load, name: str) -> None:
         self._release = load(name)
 
-    def choose(self):
-        return self._release
+    def split(self, fields: dict, sizes: list) -> list:
+        return [(self._release, None)]
 
 
 class Router:
-    """Splits requests by the state's weights; a state that cannot be used is counted and the last good one kept.
+    """Splits rows by the state's weights; a state that cannot be used is counted and the last good one kept.
 
-    ``load(name)`` gives a ready release or raises. ``refresh`` may run in another thread than ``choose``:
-    the switch is one assignment, after everything new was loaded.
+    ``load(name)`` gives a ready release or raises; ``fields`` names what a state may be sticky by. ``refresh`` may run
+    in another thread than ``split``: the switch is one assignment, after everything new was loaded.
     """
 
-    def __init__(self, path: Path, load) -> None:
-        self.path, self._load = path, load
+    def __init__(self, path: Path, load, fields: list) -> None:
+        self.path, self._load, self._fields = path, load, fields
         self.errors = 0
         self._split = None
         self._releases: dict = {}
         self._seen = None
         self._retry_at = 0.0
+        self._random = np.random.default_rng()
         self._failure = f"no rollout state at {path}: nothing is deployed yet"
         self.refresh()
 
     @property
     def generation(self) -> int:
         return self._split.generation if self._split else 0
+
+    @property
+    def shadow(self):
+        """(champion, release, share of the champion's rows that is copied to it) or None, as without a watcher."""
+        split = self._split
+        return None if split is None or _over(split) else split.shadow
 
     def refresh(self) -> None:
         """Look at the file again; a state that failed is tried again after a while, what it lacked may come."""
@@ -66,29 +77,60 @@ class Router:
 
     def _loaded(self) -> tuple:
         state = json.loads(self.path.read_text())
-        shares = state["weights"]
-        if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
-            raise ValueError(f"weights {shares} must be shares that add up to 1")
-        names = {*shares, state["champion"]}
+        shares, champion, copied = state["weights"], state["champion"], state.get("shadow")
+        self._check(shares, state.get("sticky_by"), copied)
+        names = {*shares, champion, *([copied["release"]] if copied else [])}
         releases = {name: self._releases.get(name) or self._load(name) for name in sorted(names)}
+        challengers = [name for name in shares if name != champion]
         split = Split(
             int(state["generation"]),
-            releases[state["champion"]],
-            [(releases[name], share) for name, share in shares.items()],
+            releases[champion],
+            [releases[name] for name in (*challengers, champion)],
+            np.cumsum([shares[name] for name in challengers]),
+            state.get("sticky_by"),
+            state.get("salt") or "",
+            Shadowed(releases[champion], releases[copied["release"]], copied["share"]) if copied else None,
             state.get("lease_until"),
         )
         return split, releases
 
-    def choose(self):
-        """The release for one request; RuntimeError when nothing is deployed."""
+    def _check(self, shares: dict, sticky_by, copied) -> None:
+        if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"weights {shares} must be shares that add up to 1")
+        if sticky_by is not None and sticky_by not in self._fields:
+            raise ValueError(f"sticky_by {sticky_by!r} is no field of a request; there are {self._fields}")
+        if copied and not 0 < copied["share"] <= 1:
+            raise ValueError(f"the shadow's share {copied['share']} must be above 0 and at most 1")
+
+    def split(self, fields: dict, sizes: list) -> list:
+        """Who answers the rows of requests of these sizes: (release, its rows in rising order, or None for all).
+
+        Rows of one request may go to different releases, unless those give different numbers of scores.
+        RuntimeError when nothing is deployed.
+        """
         split = self._split
         if split is None:
             raise RuntimeError(self._failure)
-        if len(split.shares) == 1 or (split.lease_until is not None and time.time() > split.lease_until):
-            return split.champion
-        drawn = random.random()
-        for release, share in split.shares:
-            drawn -= share
-            if drawn < 0:
-                return release
-        return split.champion
+        if len(split.arms) == 1 or _over(split):
+            return [(split.champion, None)]
+        count, at = sum(sizes), self._positions(split, fields, sum(sizes))
+        if len({release.width for release in split.arms}) > 1:
+            at = np.repeat(at[np.cumsum([0, *sizes[:-1]])], sizes)
+        arms = np.searchsorted(split.bounds, at, side="right")
+        parts = [(release, np.flatnonzero(arms == i)) for i, release in enumerate(split.arms)]
+        return [(release, None if len(rows) == count else rows) for release, rows in parts if len(rows)]
+
+    def _positions(self, split, fields: dict, count: int):
+        """Where in [0, 1) each row stands; the same for the same value as long as the salt stays."""
+        if split.sticky_by is None:
+            return self._random.random(count)
+        return np.array([position(split.salt, value) for value in fields[split.sticky_by].tolist()])
+
+
+def position(salt: str, value) -> float:
+    """In [0, 1): the 32-bit murmur3 hash of salt and value."""
+    return mmh3.hash(f"{salt}:{value}", signed=False) / 2**32
+
+
+def _over(split) -> bool:
+    return split.lease_until is not None and time.time() > split.lease_until

@@ -5,7 +5,8 @@ An update of one series costs the server 60 µs, so rows are counted here and ha
 
 import threading
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import accumulate
 
 import triton_python_backend_utils as pb_utils
 
@@ -20,6 +21,11 @@ COUNTERS = {
     "moebius_answer_negative_total": "sum of the answers below 0, without their sign",
     "moebius_feature_lookups_total": "lookups by feature view",
     "moebius_feature_missing_total": "lookups without features: missing, stale, or the online store unavailable",
+    "moebius_missing_policy_total": "rows refused, or answered by the constant scores, as features were missing",
+    "moebius_shadow_total": "copied rows by the shadow that was asked and the outcome",
+    "moebius_shadow_seconds_bucket": "copied rows answered by the shadow within le seconds",
+    "moebius_shadow_difference_sum_total": "sum of |shadow - champion| of the answers that moebius_answer_* sum",
+    "moebius_shadow_changed_total": "copied rows for which the shadow predicts something else",
     "moebius_rollout_errors_total": "rollout states that could not be used",
     "moebius_log_errors_total": "rows that could not be written to the prediction log",
 }
@@ -45,6 +51,7 @@ class ServingMetrics:
         self._series: dict = {}
         self._views: dict = {}
         self._pending: Counter = Counter()
+        self._buckets: defaultdict = defaultdict(lambda: [0] * len(BOUNDS))  # rows of each bucket alone
         self._lock = threading.Lock()
         self._errors = 0
         self._add("moebius_rollout_errors_total", 0)
@@ -54,39 +61,67 @@ class ServingMetrics:
         """Begin every series of a release at 0: Prometheus does not see the growth up to a first value."""
         for outcome in ("ok", "error"):
             self._add("moebius_requests_total", 0, release=release, outcome=outcome)
-        for bound in BOUNDS:
-            self._add("moebius_latency_seconds_bucket", 0, release=release, le=bound)
+        for policy in ("reject", "fall_back"):
+            self._add("moebius_missing_policy_total", 0, release=release, policy=policy)
         for name in SUMS:
             self._add(name, 0, release=release)
+        self._late(release, "moebius_latency_seconds_bucket", 0, 0)
         self._views[release] = views
         for view in views:
             self._add("moebius_feature_lookups_total", 0, view=view)
             for reason in ("missing", "stale", "unavailable"):
                 self._add("moebius_feature_missing_total", 0, view=view, reason=reason)
 
-    def answered(self, release: str, values, lacking: list, seconds: float) -> None:
-        """One request: of each of its rows the number that is the answer, and the lacking (view, reason) pairs."""
-        rows = len(lacking)
-        late = bisect_left(BUCKETS, seconds)
-        counted = {
-            ("moebius_requests_total", ("release", release), ("outcome", "ok")): rows,
-            ("moebius_latency_seconds_count", ("release", release)): rows,
-            ("moebius_latency_seconds_sum", ("release", release)): seconds * rows,
-            ("moebius_answer_positive_total", ("release", release)): sum(value for value in values if value > 0),
-            ("moebius_answer_negative_total", ("release", release)): -sum(value for value in values if value < 0),
-        }
+    def declare_shadow(self, release: str) -> None:
+        """Begin the series of a release that is a shadow."""
+        for outcome in ("ok", "error", "dropped"):
+            self._add("moebius_shadow_total", 0, release=release, outcome=outcome)
+        for name in ("moebius_shadow_difference_sum_total", "moebius_shadow_changed_total"):
+            self._add(name, 0, release=release)
+        self._late(release, "moebius_shadow_seconds_bucket", 0, 0)
+
+    def answered(self, release: str, values, lacking: dict, fallback, seconds: float) -> None:
+        """Rows of one batch, all answered by the release: the number [N] that is each row's answer, the reasons
+        {view: [N]} where features lack, and which rows [N] got the constant scores (or None)."""
+        rows = len(values)
+        self._add("moebius_requests_total", rows, release=release, outcome="ok")
+        self._add("moebius_latency_seconds_count", rows, release=release)
+        self._add("moebius_latency_seconds_sum", seconds * rows, release=release)
+        self._add("moebius_answer_positive_total", float(values[values > 0].sum(dtype=float)), release=release)
+        self._add("moebius_answer_negative_total", -float(values[values < 0].sum(dtype=float)), release=release)
+        self._late(release, "moebius_latency_seconds_bucket", rows, seconds)
+        self.looked_up(release, rows, lacking)
+        if fallback is not None:
+            self._add("moebius_missing_policy_total", int(fallback.sum()), release=release, policy="fall_back")
+
+    def looked_up(self, release: str, rows: int, lacking: dict) -> None:
         for view in self._views[release]:
-            counted["moebius_feature_lookups_total", ("view", view)] = rows
-        for bound in BOUNDS[late:]:
-            counted["moebius_latency_seconds_bucket", ("release", release), ("le", bound)] = rows
-        with self._lock:
-            for key, value in counted.items():
-                self._pending[key] += value
-            for view, reason in (pair for pairs in lacking for pair in pairs):
-                self._pending["moebius_feature_missing_total", ("view", view), ("reason", reason)] += 1
+            self._add("moebius_feature_lookups_total", rows, view=view)
+        for view, reasons in lacking.items():
+            for reason, count in Counter(filter(None, reasons)).items():
+                self._add("moebius_feature_missing_total", count, view=view, reason=reason)
 
     def failed(self, release: str, rows: int) -> None:
         self._add("moebius_requests_total", rows, release=release, outcome="error")
+
+    def rejected(self, release: str, rows: int, lacking: dict) -> None:
+        """Rows that must not be answered without features that they lack."""
+        self._add("moebius_missing_policy_total", rows, release=release, policy="reject")
+        self.looked_up(release, rows, lacking)
+
+    def shadowed(
+        self, release: str, seconds: float = 0.0, difference: float = 0.0, changed: int = 0, **rows: int
+    ) -> None:
+        """Copied rows by outcome (``ok``, ``error``, ``dropped``), and how the ok ones compare."""
+        for outcome, count in rows.items():
+            self._add("moebius_shadow_total", count, release=release, outcome=outcome)
+        self._add("moebius_shadow_difference_sum_total", difference, release=release)
+        self._add("moebius_shadow_changed_total", changed, release=release)
+        self._late(release, "moebius_shadow_seconds_bucket", rows.get("ok", 0), seconds)
+
+    def _late(self, release: str, name: str, rows: int, seconds: float) -> None:
+        with self._lock:
+            self._buckets[name, release][bisect_left(BUCKETS, seconds)] += rows
 
     def not_logged(self, rows: int) -> None:
         self._add("moebius_log_errors_total", rows)
@@ -96,6 +131,10 @@ class ServingMetrics:
         self._add("moebius_rollout_errors_total", errors - self._errors)
         self._errors = errors
         with self._lock:
+            for (name, release), rows in self._buckets.items():
+                for bound, count in zip(BOUNDS, accumulate(rows), strict=True):
+                    self._pending[name, ("release", release), ("le", bound)] += count
+            self._buckets.clear()
             pending, self._pending = self._pending, Counter()
         for key, value in pending.items():
             if key not in self._series:

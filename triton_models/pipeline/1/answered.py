@@ -1,0 +1,132 @@
+"""A batch of requests with its answers: what of it goes into the figures, the log and each response."""
+
+import binascii
+import math
+import os
+import time
+
+import answers
+import numpy as np
+from missing import LackingFeaturesError
+
+
+class Arm:
+    """Rows of a batch that one release answered; ``rows`` [n] are their places in the batch, None for all of it."""
+
+    def __init__(self, release, rows, fields: dict, prediction) -> None:
+        self.release, self.rows, self.fields, self.prediction = release, rows, fields, prediction
+        self.ids = request_ids(len(prediction.scores))
+
+    def outputs(self) -> dict:
+        """Output name → array, a row per row."""
+        scores, fallback = self.prediction.scores, self.prediction.fallback
+        return {
+            **answers.tensors(self.release.manifest, scores),
+            "release": np.full((len(scores), 1), self.release.name.encode(), dtype=object),
+            "request_id": np.array([one.encode() for one in self.ids], dtype=object).reshape(-1, 1),
+            "fallback": np.zeros((len(scores), 1), dtype=bool) if fallback is None else fallback.reshape(-1, 1),
+        }
+
+    def records(self, seconds: float) -> list:
+        """One per row, as the log keeps it."""
+        now, found, name = time.time(), self.prediction, self.release.name
+        said = answers.records(self.release.manifest, found.scores)
+        inputs, features = _row_by_row(self.fields, len(said)), _row_by_row(found.features, len(said))
+        records = [
+            {
+                "request_id": self.ids[i],
+                "logged_at": now,
+                "release": name,
+                **said[i],
+                "latency_ms": seconds * 1000,
+                "missing": [view for view, reasons in found.lacking.items() if reasons[i]],
+                "inputs": inputs[i],
+                "features": features[i],
+            }
+            for i in range(len(said))
+        ]
+        for i in () if found.fallback is None else np.flatnonzero(found.fallback):
+            records[i]["fallback"] = True
+        return records
+
+    def count(self, metrics, seconds: float) -> None:
+        found = self.prediction
+        metrics.answered(self.release.name, answers.headline(found.scores), found.lacking, found.fallback, seconds)
+
+
+class Answered:
+    """Requests with ``sizes`` rows each, one after another, and the arms that answered those rows."""
+
+    def __init__(self, sizes: list, arms: list) -> None:
+        self.sizes, self.arms = sizes, arms
+
+    def count(self, metrics, seconds: float) -> None:
+        for arm in self.arms:
+            arm.count(metrics, seconds)
+
+    def records(self, seconds: float) -> list:
+        return [record for arm in self.arms for record in arm.records(seconds)]
+
+    def responses(self) -> list:
+        """Per request {output name: array}."""
+        parts = [(arm.rows, arm.outputs()) for arm in self.arms]
+        ends = np.cumsum(self.sizes).tolist()
+        return [_cut(parts, end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
+
+
+class Failed:
+    """One request that gets an error."""
+
+    arms = ()
+
+    def __init__(self, error: Exception, rows: int) -> None:
+        self.error, self.rows = error, rows
+
+    def count(self, metrics, seconds: float) -> None:
+        metrics.failed(getattr(self.error, "release", ""), self.rows)
+        if isinstance(self.error, LackingFeaturesError):
+            metrics.rejected(self.error.release, self.rows, self.error.lacking)
+
+    def records(self, seconds: float) -> list:
+        return []
+
+
+def request_ids(count: int) -> list:
+    """Random UUIDs (version 4, RFC 9562); one call of the system for all of them."""
+    digits = binascii.hexlify(os.urandom(16 * count)).decode()
+    return [_uuid(digits[at : at + 32]) for at in range(0, 32 * count, 32)]
+
+
+def _uuid(digits: str) -> str:
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _cut(parts: list, begin: int, end: int) -> dict:
+    """The outputs of the batch's rows from ``begin`` to ``end``, from one arm or put together from several."""
+    if len(parts) == 1:
+        return {name: values[begin:end] for name, values in parts[0][1].items()}
+    found: dict = {}
+    for rows, outputs in parts:
+        first, last = np.searchsorted(rows, (begin, end))
+        if last - first == end - begin:
+            return {name: values[first:last] for name, values in outputs.items()}
+        for name, values in outputs.items():
+            whole = found.setdefault(name, np.empty((end - begin, *values.shape[1:]), values.dtype))
+            whole[rows[first:last] - begin] = values[first:last]
+    return found
+
+
+def _row_by_row(columns: dict, count: int) -> list:
+    """{name: values} per row; JSON has no NaN."""
+    if not columns:
+        return [{}] * count
+    plain = [_plain(values) for values in columns.values()]
+    return [dict(zip(columns, row)) for row in zip(*plain)]  # noqa: B905 - of one length, and this is the hot path
+
+
+def _plain(values):
+    if isinstance(values, np.ndarray):
+        sound = values.dtype == object or np.isfinite(values).all()
+        return values.tolist() if sound else [one if np.isfinite(one) else None for one in values.tolist()]
+    return [None if isinstance(one, float) and not math.isfinite(one) else one for one in values]

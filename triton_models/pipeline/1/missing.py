@@ -1,0 +1,46 @@
+"""What happens to a row whose features lack: by view, the model's own treatment, an error, or a constant answer."""
+
+from collections import Counter
+
+import numpy as np
+
+REJECT, FALL_BACK = "reject", "fall_back"  # what a view may declare besides "default"
+
+
+class LackingFeaturesError(ValueError):
+    """Rows lack features that they must not be answered without; ``lacking`` {view: reason or None per row}."""
+
+    def __init__(self, release: str, lacking: dict) -> None:
+        self.release, self.lacking = release, lacking
+        counts = {view: dict(Counter(filter(None, reasons))) for view, reasons in lacking.items()}
+        super().__init__(f"features that release {release} needs are not in the online store, rows by view: {counts}")
+
+
+class MissingPolicy:
+    """``manifest``: a release's; ``when_missing`` of its views, ``fallback_scores`` [m].
+
+    Raises ValueError when a view falls back and the release has no such scores.
+    """
+
+    def __init__(self, release: str, manifest: dict) -> None:
+        self._release = release
+        declared = {view: facts.get("when_missing", "default") for view, facts in manifest["views"].items()}
+        self._rejecting = {view for view, policy in declared.items() if policy == REJECT}
+        self._falling_back = {view for view, policy in declared.items() if policy == FALL_BACK}
+        scores = manifest.get("fallback_scores")
+        if self._falling_back and (scores is None or len(scores) != manifest["scores_per_row"]):
+            raise ValueError(f"release {release} falls back without {manifest['scores_per_row']} fallback_scores")
+        self._scores = None if scores is None else np.array(scores, dtype=np.float32)
+
+    def refuse(self, lacking: dict) -> None:
+        """Raises LackingFeaturesError when a row lacks a view that it must have."""
+        if self._rejecting.intersection(lacking):
+            raise LackingFeaturesError(self._release, lacking)
+
+    def apply(self, scores, lacking: dict) -> tuple:
+        """Scores [N, m] with the constant where a view lacks that falls back, and which rows [N] those are, or None."""
+        reasons = [lacking[view] for view in self._falling_back.intersection(lacking)]
+        if not reasons:
+            return scores, None
+        rows = np.array([any(row) for row in zip(*reasons, strict=True)])
+        return np.where(rows[:, None], self._scores, scores), rows
