@@ -20,6 +20,7 @@ MoebiusError
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
+    └── AnswerError            the model server refused one request, or none answered it (code inside)
 
 Each message names the thing, the value and the way out.
 """
@@ -109,3 +110,11 @@ class ServiceError(MoebiusError):
     """An outside system did not answer as it must."""
 
     retryable = True
+
+
+class AnswerError(ServiceError):
+    """One request got no answer; ``code`` is gRPC's name of the status, ``details`` the server's words."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(f"{code}: {details}")
+        self.code, self.details = code, details

@@ -33,6 +33,17 @@ class Recipient(BaseModel):
     key: str = ""
 
 
+class GatewayServer(BaseModel):
+    """A Triton server behind the gateway; its ports are reached from there and from nowhere else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    host: str = Field(pattern=r"^[\w.:-]+$")
+    grpc_port: int
+    http_port: int
+
+
 class Settings(BaseSettings):
     """Where state lives, where services listen. Paths are absolute after loading."""
 
@@ -69,6 +80,28 @@ class Settings(BaseSettings):
     scan_rows: int = Field(
         default=1_000_000, ge=0, description="from how many rows on a gate scans a table with DuckDB instead of pandas"
     )
+    gateway_host: str = Field(default="127.0.0.1", description="address that the gateway alone binds to")
+    gateway_port: int = Field(default=8443, description="gateway: REST and gRPC over TLS")
+    gateway_metrics_port: int = Field(default=8405, description="gateway metrics")
+    gateway_inner_port: int = Field(default=8406, description="gateway, gRPC on loopback: where the facade asks")
+    facade_port: int = Field(default=8407, description="REST facade, on loopback behind the gateway")
+    gateway_servers: tuple[GatewayServer, ...] = Field(
+        default=(),
+        description="more servers than the embedded Triton, as JSON: [{name, host, grpc_port, http_port}]",
+    )
+    gateway_certificate: Path = Field(
+        default=Path(), description="PEM file of certificate and key; default: a self-signed one below <home>/gateway"
+    )
+    gateway_audience: str = Field(
+        default="moebius", pattern=r"^[\w.:/-]+$", description="what a client's token must name as its audience"
+    )
+    gateway_body_limit: int = Field(
+        default=262_144, ge=1024, le=16_777_216, description="largest body of a request, bytes"
+    )
+    gateway_patience: int = Field(default=5, ge=1, description="how long a client may take to send a request, s")
+    gateway_connections: int = Field(default=512, ge=1, description="clients' connections at once")
+    gateway_connections_per_source: int = Field(default=64, ge=1, description="of these, from one address")
+    haproxy_binary: str = Field(default="haproxy", description="the HAProxy executable")
     triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
     airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
@@ -269,6 +302,16 @@ class Settings(BaseSettings):
         return self.home / "triton"
 
     @property
+    def gateway(self) -> Path:
+        """Clients, certificate and generated configuration of the gateway."""
+        return self.home / "gateway"
+
+    @property
+    def gateway_clients(self) -> Path:
+        """Who may ask through the gateway; hashes of keys only."""
+        return self.gateway / "clients.yaml"
+
+    @property
     def prediction_spool(self) -> Path:
         """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
         return self.home / "spool"
@@ -289,7 +332,7 @@ class Settings(BaseSettings):
 
 
 def _as_variable(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json.dumps(value) if isinstance(value, dict | list | tuple) else str(value)
 
 
 @lru_cache

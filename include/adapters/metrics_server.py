@@ -1,5 +1,6 @@
 """Prometheus: its HTTP API, its configuration and how it is started."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,14 +99,23 @@ def configure(settings: Settings, rules: str) -> Path:
     from string import Template
 
     rule_file = directory(settings) / "moebius.rules.yml"
-    values = settings.model_dump() | {"rule_file": rule_file}
+    targets = directory(settings) / "gateway.json"
+    values = settings.model_dump() | {"rule_file": rule_file, "gateway_targets": targets}
     try:
         text = Template(TEMPLATE.read_text()).substitute(values)
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{TEMPLATE}: {error}; settings that it may name: {', '.join(sorted(values))}") from error
     write_atomically(rule_file, rules)
+    write_atomically(targets, json.dumps(_gateway(settings)))
     write_atomically(directory(settings) / "prometheus.yml", text)
     return directory(settings) / "prometheus.yml"
+
+
+def _gateway(settings: Settings) -> list[dict[str, list[str]]]:
+    """Where the gateway tells its figures; nothing as long as it has no client, for then it does not run."""
+    if not settings.gateway_clients.is_file():
+        return []
+    return [{"targets": [f"{settings.host}:{settings.gateway_metrics_port}"]}]
 
 
 def command(settings: Settings) -> list[str]:

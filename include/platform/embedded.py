@@ -13,6 +13,8 @@ from include.platform.processes import Service, Supervisor
 from include.platform.servers import (
     consumer_service,
     exporter_service,
+    facade_service,
+    gateway_service,
     mlflow_service,
     prometheus_service,
     redis_service,
@@ -25,6 +27,8 @@ MIB = 1024 * 1024
 
 class Platform:
     """Redis, MLflow, Triton, the metrics exporter, the stream consumer, Prometheus and Airflow on one machine.
+
+    The gateway and its REST facade are among them as soon as it has a client.
 
     ``up`` is idempotent: what runs already is left alone.
     """
@@ -43,6 +47,7 @@ class Platform:
             triton_service(settings),
             exporter_service(settings),
             consumer_service(settings),
+            *([facade_service(settings), gateway_service(settings)] if settings.gateway_clients.is_file() else []),
             prometheus_service(settings),
             airflow_service(settings),
         ]

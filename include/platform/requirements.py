@@ -1,10 +1,14 @@
-"""Before anything starts: what pip cannot install. Prometheus and Redis come from the system's packages."""
+"""Before anything starts: what pip cannot install. Prometheus and Redis come from the system's packages.
+
+HAProxy too, once the gateway has a client.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
 
+from include.adapters.haproxy import ADMIN_PATHS
 from include.errors import MoebiusError, SettingsError
 from include.settings import Settings, inherited_environment, load_settings
 
@@ -14,6 +18,7 @@ INSTALLERS = {
     "apk": "apk add",
 }
 PACKAGES = {"prometheus_binary": "prometheus", "redis_binary": "redis-server"}
+GATEWAY_PACKAGES = {"haproxy_binary": "haproxy"}
 OTHER_NAMES = {"dnf": {"redis-server": "redis"}, "apk": {"redis-server": "redis"}}
 
 
@@ -25,7 +30,8 @@ def ensure(settings: Settings) -> None:
     SettingsError
         one is missing and cannot be installed here; says what to type.
     """
-    missing = {s: p for s, p in PACKAGES.items() if not shutil.which(getattr(settings, s))}
+    needed = PACKAGES | (GATEWAY_PACKAGES if settings.gateway_clients.is_file() else {})
+    missing = {s: p for s, p in needed.items() if not _found(settings, s)}
     if not missing:
         return
     packages, advice = list(missing.values()), _advice(missing)
@@ -39,8 +45,13 @@ def ensure(settings: Settings) -> None:
             raise SettingsError(f"`{command}` failed: {done.stderr.strip()[-500:]}. {advice}")
     if shutil.which("systemctl"):  # the packages start servers of their own on our ports
         subprocess.run(["systemctl", "disable", "--now", *packages], capture_output=True, check=False)
-    if still := [s for s in missing if not shutil.which(getattr(settings, s))]:
+    if still := [s for s in missing if not _found(settings, s)]:
         raise SettingsError(f"{still} are not on PATH after the installation. {advice}")
+
+
+def _found(settings: Settings, setting: str) -> bool:
+    program = getattr(settings, setting)
+    return bool(shutil.which(program) or shutil.which(program, path=ADMIN_PATHS))
 
 
 def _advice(missing: dict[str, str]) -> str:

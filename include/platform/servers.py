@@ -4,9 +4,10 @@ import sys
 
 import httpx
 
-from include.adapters import metrics_server, model_server, redis_server
+from include.adapters import haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
 from include.operations import alerts
+from include.platform import gateway
 from include.platform.processes import Service
 from include.settings import ROOT, Settings, inherited_environment
 from include.usecase import load_usecase, usecase_names
@@ -76,6 +77,35 @@ def consumer_service(settings: Settings) -> Service:
         ready=lambda: _answers(address),
         address=address,
         cwd=ROOT,
+    )
+
+
+def facade_service(settings: Settings) -> Service:
+    address = f"http://127.0.0.1:{settings.facade_port}"
+    return Service(
+        name="facade",
+        argv=[sys.executable, "-m", "include.platform.facade"],
+        env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
+        ports={"facade_port": settings.facade_port},
+        ready=lambda: _answers(f"{address}/healthz"),
+        address=address,
+        cwd=ROOT,
+    )
+
+
+def gateway_service(settings: Settings) -> Service:
+    return Service(
+        name="gateway",
+        argv=haproxy.command(settings),
+        env=inherited_environment(),
+        ports={
+            "gateway_port": settings.gateway_port,
+            "gateway_metrics_port": settings.gateway_metrics_port,
+            "gateway_inner_port": settings.gateway_inner_port,
+        },
+        ready=lambda: haproxy.ready(settings),
+        address=f"https://{settings.gateway_host}:{settings.gateway_port}",
+        prepare=lambda: gateway.configure(settings),
     )
 
 

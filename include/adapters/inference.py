@@ -1,0 +1,92 @@
+"""Triton's inference methods over asynchronous gRPC, for the REST facade; nothing here changes a server."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from include.contracts import InferenceTensor
+from include.errors import AnswerError
+
+AGAIN = "UNAVAILABLE"
+"""The connection was refused or broke: then, and only then, the request is asked a second time."""
+
+
+class AsyncInference:
+    """One channel to ``address``; made and closed inside the event loop that uses it.
+
+    ``seconds``: time-out of one call. The metadata ``x-model`` tells the gateway whose servers are meant.
+    """
+
+    def __init__(self, address: str, seconds: float, limit: int) -> None:
+        import grpc.aio
+        from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+        options = [("grpc.max_receive_message_length", 64 * limit), ("grpc.initial_reconnect_backoff_ms", 100)]
+        options.append(("grpc.max_reconnect_backoff_ms", 500))
+        self._channel = grpc.aio.insecure_channel(address, options=options)
+        self._stub, self._messages = service_pb2_grpc.GRPCInferenceServiceStub(self._channel), service_pb2
+        self._failure, self.seconds = grpc.aio.AioRpcError, seconds
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def live(self) -> bool:
+        return bool((await self._ask(self._stub.ServerLive, self._messages.ServerLiveRequest(), "")).live)
+
+    async def ready(self) -> bool:
+        return bool((await self._ask(self._stub.ServerReady, self._messages.ServerReadyRequest(), "")).ready)
+
+    async def model_ready(self, model: str) -> bool:
+        asked = self._messages.ModelReadyRequest(name=model)
+        return bool((await self._ask(self._stub.ModelReady, asked, model)).ready)
+
+    async def server_metadata(self) -> dict[str, Any]:
+        found = await self._ask(self._stub.ServerMetadata, self._messages.ServerMetadataRequest(), "")
+        return {"name": found.name, "version": found.version, "extensions": list(found.extensions)}
+
+    async def model_metadata(self, model: str) -> dict[str, Any]:
+        found = await self._ask(self._stub.ModelMetadata, self._messages.ModelMetadataRequest(name=model), model)
+        return {
+            "name": found.name,
+            "versions": list(found.versions),
+            "platform": found.platform,
+            "inputs": [_described(one) for one in found.inputs],
+            "outputs": [_described(one) for one in found.outputs],
+        }
+
+    async def infer(
+        self, model: str, inputs: Sequence[InferenceTensor], outputs: Sequence[str]
+    ) -> list[InferenceTensor]:
+        """The answer's tensors.
+
+        Raises
+        ------
+        AnswerError
+            the server refused the request, or none answered it.
+        """
+        asked = self._messages.ModelInferRequest(model_name=model)
+        for tensor in inputs:
+            asked.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+            asked.raw_input_contents.append(tensor.content)
+        for name in outputs:
+            asked.outputs.add(name=name)
+        found = await self._ask(self._stub.ModelInfer, asked, model)
+        return [
+            InferenceTensor(one.name, one.datatype, tuple(one.shape), content)
+            for one, content in zip(found.outputs, found.raw_output_contents, strict=True)
+        ]
+
+    async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str) -> Any:
+        metadata = (("x-model", model),) if model else ()
+        try:
+            return await method(asked, timeout=self.seconds, metadata=metadata)
+        except self._failure as error:
+            if error.code().name != AGAIN:
+                raise AnswerError(error.code().name, error.details() or "") from None
+        try:
+            return await method(asked, timeout=self.seconds, metadata=metadata)
+        except self._failure as error:
+            raise AnswerError(error.code().name, error.details() or "") from None
+
+
+def _described(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}

@@ -1,0 +1,1 @@
+"""The REST edge: strict JSON in, gRPC behind; and who may ask."""

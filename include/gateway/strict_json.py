@@ -1,0 +1,64 @@
+"""JSON as a request may hold it: one meaning only, and nothing that is large by being short."""
+
+import json
+from typing import Any
+
+DIGITS = 40
+"""Of a number: no 64-bit number needs more, and a longer one would cost time by the square of its length."""
+
+
+class BadRequestError(ValueError):
+    """What a client sent cannot be used; the words may go back to it, for they hold none of its values."""
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object that ``body`` holds.
+
+    Raises
+    ------
+    BadRequestError
+        no UTF-8, no JSON, no object; a key twice; NaN or Infinity; a number of more than 40 characters; nested too
+        deeply.
+    """
+    try:
+        found = json.loads(
+            body.decode(),
+            object_pairs_hook=_once,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except UnicodeDecodeError:
+        raise BadRequestError("the body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BadRequestError(f"the body is no JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise BadRequestError("the body is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadRequestError("the body has the same key twice in one object")
+    return found
+
+
+def _no_constant(_: str) -> Any:
+    raise BadRequestError("NaN and Infinity are no JSON; every number must be finite")
+
+
+def _integer(text: str) -> int:
+    return int(_short(text))
+
+
+def _float(text: str) -> float:
+    return float(_short(text))
+
+
+def _short(text: str) -> str:
+    if len(text) > DIGITS:
+        raise BadRequestError(f"the body has a number of more than {DIGITS} characters")
+    return text

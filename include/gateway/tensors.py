@@ -1,0 +1,177 @@
+"""KServe v2 JSON to tensors and back: each tensor is built anew, so nothing of a client's text is passed on.
+
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol (inference request and response)
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from include.contracts import InferenceTensor as Tensor
+from include.gateway.strict_json import BadRequestError
+
+NUMBERS = {
+    "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
+    "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32, "UINT64": np.uint64,
+    "FP32": np.float32, "FP64": np.float64,
+}  # fmt: skip
+KINDS = (*NUMBERS, "BOOL", "BYTES")
+DIMENSIONS, ELEMENTS, TENSORS, NAME_LENGTH = 4, 65_536, 64, 128
+REQUEST_KEYS = {"id", "inputs", "outputs", "parameters"}
+INPUT_KEYS = {"name", "shape", "datatype", "data", "parameters"}
+
+
+@dataclass(frozen=True)
+class Request:
+    id: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[str, ...]
+
+
+def request(body: dict[str, Any]) -> Request:
+    """The inference request that a parsed body holds; no ``outputs`` asks for all.
+
+    Raises
+    ------
+    BadRequestError
+        what is wrong, by tensor; never with a value of the client's.
+    """
+    _known(body, REQUEST_KEYS, "the request")
+    inputs = body.get("inputs")
+    if not isinstance(inputs, list) or not 0 < len(inputs) <= TENSORS:
+        raise BadRequestError(f"inputs must be a list of 1 to {TENSORS} tensors")
+    tensors = tuple(_input(one, i) for i, one in enumerate(inputs))
+    if len({one.name for one in tensors}) != len(tensors):
+        raise BadRequestError("two inputs have the same name")
+    return Request(_text(body.get("id", ""), "id"), tensors, tuple(_outputs(body.get("outputs", []))))
+
+
+def response(model: str, tensors: Sequence[Tensor], id_: str = "") -> dict[str, Any]:
+    """The answer as JSON holds it."""
+    outputs = [
+        {"name": one.name, "datatype": one.datatype, "shape": list(one.shape), "data": _values(one)} for one in tensors
+    ]
+    return {"model_name": model, **({"id": id_} if id_ else {}), "outputs": outputs}
+
+
+def _known(found: dict[str, Any], keys: set[str], where: str) -> None:
+    if unknown := len(set(found) - keys):
+        raise BadRequestError(f"{where} has {unknown} unknown keys; known are {sorted(keys)}")
+    if found.get("parameters"):
+        raise BadRequestError(f"{where}: parameters are not accepted")
+
+
+def _input(found: Any, index: int) -> Tensor:
+    where = f"input {index}"
+    if not isinstance(found, dict):
+        raise BadRequestError(f"{where} must be an object")
+    _known(found, INPUT_KEYS, where)
+    name, kind = _text(found.get("name"), f"{where}: name"), found.get("datatype")
+    if not name or not name.isprintable():
+        raise BadRequestError(f"{where}: name must be given, in printable characters")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadRequestError(f"{where}: datatype must be one of {', '.join(KINDS)}")
+    shape = _shape(found.get("shape"), where)
+    values = list(_flat(found.get("data"), len(shape), where))
+    if len(values) != (wanted := int(np.prod(shape))):
+        raise BadRequestError(f"{where}: shape asks for {wanted} elements, data has {len(values)}")
+    return Tensor(name, kind, shape, _content(kind, values, where))
+
+
+def _shape(found: Any, where: str) -> tuple[int, ...]:
+    sizes = found if isinstance(found, list) and 0 < len(found) <= DIMENSIONS else []
+    if not sizes or not all(type(size) is int and 0 < size <= ELEMENTS for size in sizes):
+        raise BadRequestError(f"{where}: shape must be 1 to {DIMENSIONS} numbers from 1 to {ELEMENTS}")
+    if int(np.prod(sizes)) > ELEMENTS:
+        raise BadRequestError(f"{where}: shape asks for more than {ELEMENTS} elements")
+    return tuple(sizes)
+
+
+def _flat(found: Any, dimensions: int, where: str) -> Iterator[Any]:
+    """Elements of ``data``, which may be flat or nested as deep as the shape."""
+    if not isinstance(found, list):
+        raise BadRequestError(f"{where}: data must be a list")
+    for one in found:
+        if not isinstance(one, list):
+            yield one
+        elif dimensions > 1:
+            yield from _flat(one, dimensions - 1, where)
+        else:
+            raise BadRequestError(f"{where}: data is nested deeper than its shape")
+
+
+def _content(kind: str, values: list[Any], where: str) -> bytes:
+    if kind == "BYTES":
+        if not all(type(value) is str for value in values):
+            raise BadRequestError(f"{where}: data must be texts")
+        return b"".join(struct.pack("<I", len(text)) + text for text in (_encoded(v, where) for v in values))
+    if kind == "BOOL":
+        if not all(type(value) is bool for value in values):
+            raise BadRequestError(f"{where}: data must be true or false")
+        return bytes(values)
+    return _numbers(NUMBERS[kind], values, f"{where}: data must be {kind} numbers")
+
+
+def _numbers(kind: Any, values: list[Any], words: str) -> bytes:
+    whole = np.issubdtype(kind, np.integer)
+    if not all(type(value) is int or (type(value) is float and not whole) for value in values):
+        raise BadRequestError(words)
+    if whole:
+        limits = np.iinfo(kind)
+        if not all(limits.min <= value <= limits.max for value in values):
+            raise BadRequestError(f"{words} in its range")
+        return np.array(values, dtype=kind).tobytes()
+    try:
+        with np.errstate(over="ignore"):
+            table = np.array([float(value) for value in values]).astype(kind)
+    except OverflowError:
+        raise BadRequestError(f"{words} in its range") from None
+    if not np.isfinite(table).all():
+        raise BadRequestError(f"{words} in its range")
+    return table.tobytes()
+
+
+def _encoded(text: str, where: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and UTF-8 cannot
+        raise BadRequestError(f"{where}: a text is not Unicode") from None
+
+
+def _text(found: Any, where: str) -> str:
+    if not isinstance(found, str) or len(found) > NAME_LENGTH:
+        raise BadRequestError(f"{where} must be a text of at most {NAME_LENGTH} characters")
+    _encoded(found, where)
+    return found
+
+
+def _outputs(found: Any) -> Iterator[str]:
+    if not isinstance(found, list) or len(found) > TENSORS:
+        raise BadRequestError(f"outputs must be a list of at most {TENSORS}")
+    for index, one in enumerate(found):
+        where = f"output {index}"
+        if not isinstance(one, dict):
+            raise BadRequestError(f"{where} must be an object")
+        _known(one, {"name", "parameters"}, where)
+        yield _text(one.get("name"), f"{where}: name")
+
+
+def _values(tensor: Tensor) -> list[Any]:
+    if tensor.datatype == "BYTES":
+        return list(_texts(tensor.content))
+    kind = np.bool_ if tensor.datatype == "BOOL" else NUMBERS[tensor.datatype]
+    values: np.ndarray = np.frombuffer(tensor.content, dtype=kind)
+    if values.dtype.kind == "f":  # JSON has no NaN
+        return [value if np.isfinite(value) else None for value in values.tolist()]
+    return values.tolist()
+
+
+def _texts(content: bytes) -> Iterator[str]:
+    at = 0
+    while at < len(content):
+        (length,) = struct.unpack_from("<I", content, at)
+        yield content[at + 4 : at + 4 + length].decode(errors="replace")
+        at += 4 + length
