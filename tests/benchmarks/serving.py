@@ -1,202 +1,164 @@
-"""Serving one row per request: the whole pipeline with online lookup and prediction log, against what is below it.
+"""Serving one row per request: our pipeline with online lookup and prediction log, against what else serves the model.
 
-``bare_triton`` is the same ONNX model on the same server, given finished features; ``onnxruntime_floor`` is the
-model in this process, without any server. Runs are paired: each round measures all of them.
+- ``onnxruntime_floor``: the model in this process, one caller, no server, at any number of clients.
+- ``bare_triton``: the same ONNX file on the same server, given finished features.
+- ``mlflow_serve``: the same trees by ``mlflow models serve``, given finished features.
+- ``fastapi_same_lookup``: a plain service that looks the same features up in the same store.
+- ``ours_on_sqlite``: ours with the online store that is the default; ``ours`` and FastAPI read Redis.
+
+All speak HTTP and JSON, because that is what all of them have, and are asked by ``wrk``, which takes a few per cent
+of a core; a Python client for gRPC takes more than the server does. Everybody's answers are first compared with the
+model's. Runs are paired: each round measures all of them, and each figure is the median of the rounds.
+``serving_p99_calm`` is by gRPC, as the platform's own clients ask.
 """
 
-import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame
+from include.deployment import pipeline
+from include.development.encoding import Encoder
+from include.development.trainers.protocol import Matrix, Problem, Run
+from include.development.trainers.trained_model import TrainedModel
+from include.development.trainers.xgboost import XGBoostTrainer
+from include.settings import ROOT
+from tests.benchmarks import _serving_peers as peers
+from tests.benchmarks._serving_load import Measured, Target, measure, same_work
+from tests.integration.pipeline_fixtures import SPEC, Serving, request_rows, requests_frame
+from tests.integration.redis_fixtures import running_redis
 
-CLIENTS, ROUNDS, SECONDS, CALM_RATE, CALM_SECONDS = 16, 3, 4.0, 20, 10.0
-BARE = "bare"
-BARE_MODEL = """
-import numpy as np
-import onnxruntime
-import triton_python_backend_utils as pb_utils
+CLIENTS, ROUNDS, SECONDS, WARM_SECONDS = (1, 4, 16), 5, 1.5, 1.0
+CALM_RATE, CALM_SECONDS = 20, 10.0
+ROWS, ON_SQLITE, FLOOR = 200, "ours_on_sqlite", "onnxruntime_floor"
+Round = dict[str, Measured]
 
 
-class TritonPythonModel:
-    def initialize(self, args):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession({onnx!r}, options, providers=["CPUExecutionProvider"])
-        self.output = self.session.get_outputs()[-1].name
+@dataclass(frozen=True)
+class Contest:
+    """All that are measured, and the files and rows they answer from."""
 
-    def execute(self, requests):
-        rows = [pb_utils.get_input_tensor_by_name(r, "input").as_numpy() for r in requests]
-        answers = self.session.run([self.output], {{"input": np.concatenate(rows)}})[0]
-        responses, begin = [], 0
-        for one in rows:
-            part = answers[begin : begin + len(one), 1:].astype(np.float32)
-            responses.append(pb_utils.InferenceResponse([pb_utils.Tensor("probability", part)]))
-            begin += len(one)
-        return responses
-"""
-BARE_CONFIG = """backend: "python"
-max_batch_size: 64
-input [ {{ name: "input", data_type: TYPE_FP32, dims: [ {features} ] }} ]
-output [ {{ name: "probability", data_type: TYPE_FP32, dims: [ 1 ] }} ]
-instance_group [ {{ kind: KIND_CPU, count: 1 }} ]
-dynamic_batching {{ preferred_batch_size: [ 4, 8 ] }}
-"""
+    serving: Serving
+    targets: list[Target]
+    onnx: Path
+    matrix: np.ndarray
+    home: Path
 
 
 def bench() -> list[dict[str, Any]]:
-    """Throughput and p99 at 16 clients, and p99 at a calm 20 requests per second."""
-    with _served() as (serving, onnx, matrix):
-        ours_sent, bare_sent = _pipeline_requests(serving), _bare_requests(matrix)
-        runs: dict[str, list[list[float]]] = {"ours": [], "bare_triton": [], "onnxruntime_floor": []}
-        for _ in range(ROUNDS):
-            runs["ours"].append(asyncio.run(_crowd(serving, ours_sent)))
-            runs["bare_triton"].append(asyncio.run(_crowd(serving, bare_sent)))
-            runs["onnxruntime_floor"].append(_floor(onnx, matrix))
-        calm = asyncio.run(_calm(serving, ours_sent))
-    rates = {name: statistics.median(len(r) / SECONDS for r in some) for name, some in runs.items()}
-    p99s = {name: statistics.median(_p99(r) for r in some) for name, some in runs.items()}
-    n = sum(map(len, runs["ours"]))
+    """Throughput, p50 and p99 at 16 clients, the same at 1 and 4, and p99 at a calm 20 requests per second."""
+    with _contest() as contest:
+        for target in contest.targets:
+            measure(target, max(CLIENTS), WARM_SECONDS, contest.home)
+        rounds = [{clients: _round(contest, clients) for clients in CLIENTS} for _ in range(ROUNDS)]
+        calm = _calm(contest.serving)
+    found = [one for clients in CLIENTS for one in _results(clients, [r[clients] for r in rounds])]
+    return [*found, _result("serving_p99_calm", f"p99 at {CALM_RATE} requests per second, gRPC", "ms", [calm])]
+
+
+def _round(contest: Contest, clients: int) -> Round:
+    floor = {FLOOR: _floor(contest.onnx, contest.matrix)}
+    return {t.name: measure(t, clients, SECONDS, contest.home) for t in contest.targets} | floor
+
+
+def _results(clients: int, rounds: list[Round]) -> list[dict[str, Any]]:
+    of, end = f"{clients} client{'s' if clients > 1 else ''}, one row each", "" if clients == 16 else f"_{clients}"
+    figures = {
+        f"serving_throughput{end}": (f"rows answered per second, {of}", "1/s", "rate"),
+        f"serving_p50{end}": (f"median of a request, {of}", "ms", "p50"),
+        f"serving_p99{end}": (f"p99 of a request, {of}", "ms", "p99"),
+    }
     return [
-        _result("serving_throughput", f"rows answered per second, {CLIENTS} clients, one row each", rates, "1/s", n),
-        _result("serving_p99", f"p99 of a request, {CLIENTS} clients, one row each", p99s, "ms", n),
-        _result("serving_p99_calm", f"p99 at {CALM_RATE} requests per second", {"ours": _p99(calm)}, "ms", len(calm)),
+        _result(name, what, unit, [{who: getattr(one, part) for who, one in r.items()} for r in rounds])
+        for name, (what, unit, part) in figures.items()
     ]
 
 
-def _result(name: str, what: str, figures: dict[str, float], unit: str, n: int) -> dict[str, Any]:
-    against = {peer: figure for peer, figure in figures.items() if peer != "ours"}
-    return {
-        "name": name,
-        "what": what,
-        "ours": figures["ours"],
-        "against": against,
-        "unit": unit,
-        "n": n,
-        "samples": ROUNDS,
-    }
-
-
-def _p99(seconds: Sequence[float]) -> float:
-    return float(np.quantile(seconds, 0.99) * 1000)
+def _result(name: str, what: str, unit: str, samples: list[dict[str, float]]) -> dict[str, Any]:
+    medians = {who: statistics.median(sample[who] for sample in samples) for who in samples[0]}
+    against = {who: figure for who, figure in medians.items() if who != "ours"}
+    return {"name": name, "what": what, "ours": medians["ours"], "against": against, "unit": unit, "n": len(samples),
+            "samples": samples}  # fmt: skip
 
 
 @contextmanager
-def _served() -> Iterator[tuple[Serving, Path, np.ndarray]]:
-    """A server with the pipeline and the bare model; the ONNX file and encoded rows for it."""
-    with tempfile.TemporaryDirectory() as home:
-        serving = Serving(Path(home))
+def _contest() -> Iterator[Contest]:
+    """Everybody started, on one model, and shown to answer what it says."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        redis = stack.enter_context(running_redis(home / "redis"))
+        serving = Serving(home / "ours", online_store="redis", redis_port=redis.redis_port)
         serving.fill_online_store()
-        release = serving.release(1)
-        onnx = Path(release.path) / "model.onnx"
-        matrix = serving.models[release.name].encoder.transform(requests_frame(200))
+        model, frame = _trained(), requests_frame(ROWS).dropna()
+        release = Path(serving.package(model, 1, requests_frame(500, 99)).path)
         serving.start()
-        try:
-            serving.install()
-            serving.serve(release.name)
-            _install_bare(serving, onnx, matrix.shape[1])
-            yield serving, onnx, matrix
-        finally:
-            serving.server.close()
-            serving.stop()
+        stack.callback(serving.stop)
+        stack.callback(serving.server.close)
+        serving.install()
+        serving.serve(release.name)
+        _install_on_sqlite(serving, home / "sqlite")
+        rows, matrix = request_rows(frame), model.encoder.transform(frame)
+        targets = [
+            peers.pipeline(serving, rows, "ours", serving.spec.name),
+            peers.pipeline(serving, rows, ON_SQLITE, ON_SQLITE),
+            peers.bare(serving, release / "model.onnx", matrix),
+            stack.enter_context(peers.fastapi(serving, release, rows, home)),
+            stack.enter_context(peers.mlflow(model.fitted.booster, matrix, home)),
+        ]
+        for target in targets:
+            same_work(target, model.predict(frame))
+        yield Contest(serving, targets, release / "model.onnx", matrix, home)
 
 
-def _install_bare(serving: Serving, onnx: Path, features: int) -> None:
-    directory = serving.settings.staging / BARE
-    (directory / "1").mkdir(parents=True)
-    (directory / "1" / "model.py").write_text(BARE_MODEL.format(onnx=str(onnx)))
-    (directory / "config.pbtxt").write_text(BARE_CONFIG.format(features=features))
-    serving.server.install(BARE, directory)
-    serving.server.load(BARE)
+def _trained(rows: int = 4000) -> TrainedModel:
+    """The use case's own model, by size: its trainer's parameters on rows like the flights."""
+    frame = requests_frame(rows, seed=1)
+    noise = np.random.default_rng(1).normal(0, 200, rows)
+    late = (frame["sched_dep_minute"] + 10 * frame["temp"] + noise > 1300).to_numpy().astype(np.int8)
+    encoder = Encoder.fit(frame, SPEC.features)
+    problem, matrix = Problem(SPEC.task, encoder.inputs, 2), Matrix(encoder.transform(frame), late)
+    fitted = XGBoostTrainer().fit(problem, matrix, matrix, SPEC.trainer.parameters, Run())
+    return TrainedModel(SPEC.name, SPEC.feature_service, "xgboost", SPEC.task, 2, encoder, fitted)
 
 
-def _pipeline_requests(serving: Serving) -> list[Any]:
-    rows = request_rows(requests_frame(200))
-    return [_wire(serving.spec.name, serving.server.inputs([row])) for row in rows]
+def _install_on_sqlite(serving: Serving, home: Path) -> None:
+    """The same pipeline and release once more, which reads another store."""
+    other = Serving(home)
+    other.fill_online_store()
+    parameters = {**serving.parameters(), "online_store": other.settings.online_store_url, "spool": str(home / "spool")}
+    directory = serving.settings.staging / ON_SQLITE
+    pipeline.write(serving.spec, ROOT / "triton_models" / "pipeline", directory, parameters)
+    serving.server.install(ON_SQLITE, directory)
+    serving.server.load(ON_SQLITE)
 
 
-def _bare_requests(matrix: np.ndarray) -> list[Any]:
-    from tritonclient.grpc import InferInput
-
-    sent = []
-    for row in matrix:
-        tensor = InferInput("input", [1, len(row)], "FP32")
-        tensor.set_data_from_numpy(row.reshape(1, -1))
-        sent.append(_wire(BARE, [tensor]))
-    return sent
-
-
-def _wire(model: str, inputs: list[Any]) -> Any:
-    """The request as the protocol has it, built once: the client should cost as little as it can."""
-    from tritonclient.grpc import service_pb2
-
-    request = service_pb2.ModelInferRequest(model_name=model)
-    for tensor in inputs:
-        request.inputs.extend([tensor._get_tensor()])
-        request.raw_input_contents.extend([tensor._get_content()])
-    return request
-
-
-async def _crowd(serving: Serving, sent: list[Any]) -> list[float]:
-    """Seconds of every request of ``CLIENTS`` clients that ask one after another."""
-    async with _channel(serving) as infer:
-        end, seconds = time.perf_counter() + SECONDS, []
-
-        async def client(first: int) -> None:
-            turn = first
-            while (begun := time.perf_counter()) < end:
-                await infer(sent[turn % len(sent)], timeout=30)
-                seconds.append(time.perf_counter() - begun)
-                turn += CLIENTS
-
-        await asyncio.gather(*(client(i) for i in range(CLIENTS)))
-        return seconds
-
-
-async def _calm(serving: Serving, sent: list[Any]) -> list[float]:
-    async with _channel(serving) as infer:
-        seconds, due = [], time.perf_counter()
-        for turn in range(int(CALM_RATE * CALM_SECONDS)):
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            begun = time.perf_counter()
-            await infer(sent[turn % len(sent)], timeout=30)
-            seconds.append(time.perf_counter() - begun)
-            due += 1 / CALM_RATE
-        return seconds
-
-
-class _channel:  # noqa: N801 - reads as a function
-    """``async with _channel(serving) as infer``."""
-
-    def __init__(self, serving: Serving) -> None:
-        import grpc.aio
-
-        self._opened = grpc.aio.insecure_channel(serving.settings.triton_grpc)
-
-    async def __aenter__(self) -> Any:
-        from tritonclient.grpc import service_pb2_grpc
-
-        return service_pb2_grpc.GRPCInferenceServiceStub(self._opened).ModelInfer
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._opened.close()
-
-
-def _floor(onnx: Path, matrix: np.ndarray) -> list[float]:
+def _floor(onnx: Path, matrix: np.ndarray) -> Measured:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
-    output, rows = session.get_outputs()[-1].name, [row.reshape(1, -1) for row in matrix]
-    end, seconds = time.perf_counter() + SECONDS, []
+    output, rows, taken = session.get_outputs()[-1].name, [row.reshape(1, -1) for row in matrix], []
+    end = time.perf_counter() + SECONDS / 3
     while (begun := time.perf_counter()) < end:
-        session.run([output], {"input": rows[len(seconds) % len(rows)]})
-        seconds.append(time.perf_counter() - begun)
-    return seconds
+        session.run([output], {"input": rows[len(taken) % len(rows)]})
+        taken.append(time.perf_counter() - begun)
+    p50, p99 = np.quantile(taken, [0.5, 0.99]) * 1000
+    return Measured(len(taken) / sum(taken), float(p50), float(p99))
+
+
+def _calm(serving: Serving) -> dict[str, float]:
+    """p99 in ms of requests that come one by one at ``CALM_RATE``."""
+    rows, taken, due = request_rows(requests_frame(ROWS)), [], time.perf_counter()
+    for turn in range(int(CALM_RATE * CALM_SECONDS)):
+        time.sleep(max(0.0, due - time.perf_counter()))
+        begun = time.perf_counter()
+        serving.server.infer(serving.spec.name, [rows[turn % ROWS]])
+        taken.append(time.perf_counter() - begun)
+        due += 1 / CALM_RATE
+    return {"ours": float(np.quantile(taken, 0.99) * 1000)}
