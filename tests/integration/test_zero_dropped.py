@@ -1,0 +1,166 @@
+"""No request fails and no answer is wrong, at 50 requests per second and more, whatever a deployment does meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pytest
+
+from include.deployment import scoring
+from include.loop import deployment, rollback
+from include.services import Services
+from include.settings import ROOT, Settings
+from include.usecase import UseCase
+from tests.integration.ml_fixtures import mlflow
+from tests.integration.pipeline_fixtures import SPEC, Load, Serving, dataset_ref, prometheus, serving, wait_until
+
+pytestmark = pytest.mark.integration
+__all__ = ["mlflow", "prometheus", "serving"]
+
+FIRST, SECOND = "r0001", "r0002"
+RATE = 50
+# the two models say the opposite of each other, so their mean answers differ as those of two good models would not
+ABORT = SPEC.rollout.abort.model_copy(update={"max_prediction_shift": 1.0, "max_p99_ms": 5000.0})
+ROLLOUT = SPEC.rollout.model_copy(update={"bake_seconds": 2, "min_requests": 50, "abort": ABORT})
+QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
+
+# like Airflow's executor, one process forks one for each task; what is slow to import is imported once
+TASKS = """
+import os, signal, sys
+from include.loop import deployment
+from include.services import services
+from include.spec.running import Rollout
+from include.usecase import load_usecase
+usecase, rollout, release = sys.argv[1:]
+spec = load_usecase(usecase)
+spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(rollout)})
+services().tracker.versions(usecase)
+steps = {
+    "shift": lambda: deployment.shift_traffic(spec, services(), release, 0.5),
+    "judge": lambda: deployment.judge_rollout(spec, services(), release),
+    "promote": lambda: deployment.promote_release(spec, services(), release),
+}
+print("ready", flush=True)
+for step in map(str.strip, sys.stdin):
+    task = os.fork()
+    if not task:
+        steps[step]()
+        signal.pause()  # killed by now
+    print(task, flush=True)
+    print(os.waitpid(task, 0)[1], flush=True)
+"""
+
+
+class Executor:
+    """Runs steps of the deployment, and kills them."""
+
+    def __init__(self, settings: Settings) -> None:
+        variables = os.environ | settings.variables() | settings.secrets()
+        argv = [sys.executable, "-W", "ignore", "-c", TASKS, QUICK.name, ROLLOUT.model_dump_json(), SECOND]
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> "Executor":
+        assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def kill(self, step: str, when: Callable[[float], bool]) -> None:
+        """SIGKILL in the middle of the step: as soon as ``when`` is true, which gets the seconds since it began."""
+        self._process.stdin.write(f"{step}\n")
+        task, begun = int(self._process.stdout.readline()), time.monotonic()
+        while not when(seconds := time.monotonic() - begun):
+            assert seconds < 20
+        os.kill(task, signal.SIGKILL)
+        assert int(self._process.stdout.readline()) == signal.SIGKILL
+
+
+@dataclass
+class Platform:
+    """The server, Prometheus and MLflow of one deployment, and their settings as a task of Airflow gets them."""
+
+    serving: Serving
+    services: Services
+
+    def generation(self) -> int:
+        return self.services.require_rollout_state(QUICK).generation
+
+    def logged(self) -> pd.DataFrame:
+        """What was logged since the last time, by request id."""
+        log, rows = self.services.prediction_log(SPEC), []
+        for batch in log.unshipped():
+            rows.append(batch.rows)
+            log.acknowledge(batch)
+        return pd.concat(rows).set_index("request_id")
+
+
+@pytest.fixture
+def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Platform]:
+    ports = {"prometheus_port": urlsplit(prometheus).port, "mlflow_port": mlflow.mlflow_port}
+    platform = Platform(serving, Services(serving.settings.model_copy(update=ports)))
+    for name in (FIRST, SECOND):
+        platform.services.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
+    deployment.promote_release(QUICK, platform.services, FIRST)
+    yield platform
+    serving.serve(FIRST)
+
+
+def require_right(platform: Platform, load: Load, seconds: float) -> None:
+    """Every request was answered, and as the release that the answer names says; the log has the same."""
+    assert load.failures == []
+    assert len(load.answers) > RATE * seconds
+    assert load.wrong() == 0
+    assert {a["release"] for _, a in load.answers} == {FIRST, SECOND}
+    logged, asked = platform.logged(), [a["request_id"] for _, a in load.answers]
+    assert set(asked) - set(logged.index) == set()
+    logged = logged.loc[asked]
+    for name, rows in logged.groupby("release"):
+        directory = Path(platform.services.releases.get(SPEC.name, name).path)
+        assert scoring.scores(directory, rows) == pytest.approx(rows["probability"].to_numpy(), abs=1e-5)
+    assert logged["probability"].tolist() == pytest.approx([a["probability"] for _, a in load.answers], abs=1e-6)
+    assert logged["release"].tolist() == [a["release"] for _, a in load.answers]
+
+
+def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finished(platform: Platform) -> None:
+    services, before = platform.services, platform.generation()
+    with Executor(services.settings) as executor, Load(platform.serving, clients=6, pause=0.04) as load:
+        begun = time.monotonic()
+        executor.kill("shift", lambda _: platform.generation() > before)
+        deployment.shift_traffic(QUICK, services, SECOND, 0.2)
+        executor.kill("judge", lambda seconds: seconds > 1.5)
+        assert deployment.judge_rollout(QUICK, services, SECOND).passed
+        executor.kill("promote", lambda _: services.rollout_state(QUICK).champion == SECOND)
+        deployment.promote_release(QUICK, services, SECOND)
+        seconds = time.monotonic() - begun
+    assert services.tracker.alias(QUICK.name, "champion") == 2
+    assert load.answers[-1][1]["release"] == SECOND
+    require_right(platform, load, seconds)
+
+
+def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_settings(platform: Platform) -> None:
+    """The last exchanges the pipeline itself: the model of the stable name is loaded anew under load."""
+    services, begun = platform.services, time.monotonic()
+    patient = Services(services.settings.model_copy(update={"online_timeout": 0.2}))
+    with Load(platform.serving, clients=6, pause=0.04) as load:
+        deployment.test_release(QUICK, services, services.releases.get(QUICK.name, SECOND))
+        deployment.shift_traffic(QUICK, services, SECOND, 0.5)
+        wait_until(lambda: load.answers[-1][1]["release"] == SECOND, what="the challenger's answer")
+        deployment.abort_rollout(QUICK, services)
+        deployment.promote_release(QUICK, services, SECOND)
+        rollback.restore_release(QUICK, services, rollback.rollback_target(QUICK, services, None), "a test")
+        deployment.promote_release(QUICK, patient, SECOND)
+        seconds = time.monotonic() - begun
+    assert '"0.2"' in (services.settings.triton_repository / QUICK.name / "config.pbtxt").read_text()
+    require_right(platform, load, seconds)
