@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 from wsgiref.simple_server import WSGIServer
 
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.contracts import CheckOutcome, Figure, GateResult
+from include.contracts import CheckOutcome, Figure, GateResult, RolloutEvent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -120,6 +121,25 @@ class GateCollector(Polled[GateResult]):
         return list({(r.usecase, r.gate): r for r in records}.values())
 
 
+class DrillCollector(Polled[RolloutEvent]):
+    """The newest rollback drill of every use case: its seconds, and when it was (seconds since 1970)."""
+
+    what = "rollback drills"
+
+    def collect(self) -> Iterator[Metric]:
+        took = GaugeMetricFamily("moebius_recovery_seconds", "A roll back in the newest drill", labels=["usecase"])
+        when = GaugeMetricFamily("moebius_drill_time_seconds", "When the newest drill was", labels=["usecase"])
+        for one in self.current() or []:
+            took.add_metric([one.usecase], float(one.figures["recovery_seconds"]))
+            when.add_metric([one.usecase], datetime.fromisoformat(one.at).timestamp())
+        yield took
+        yield when
+
+    def select(self, records: Sequence[RolloutEvent]) -> list[RolloutEvent]:
+        """``records`` are oldest first."""
+        return list({r.usecase: r for r in records if r.event == "drilled"}.values())
+
+
 def _gate_labels(result: GateResult, check: CheckOutcome) -> tuple[str, ...]:
     return result.usecase, result.gate, check.table, check.dimension, check.severity
 
@@ -156,17 +176,24 @@ def start(
     port: int,
     cache_seconds: float = 1.0,
     gates: Callable[[], Sequence[GateResult]] | None = None,
+    rollouts: Callable[[], Sequence[RolloutEvent]] | None = None,
 ) -> Exporter:
     """Serve ``/metrics`` in a thread of this process; raises OSError when the port is taken."""
     registry = CollectorRegistry()
     registry.register(FigureCollector(read, cache_seconds))
     if gates is not None:
         registry.register(GateCollector(gates, GATE_SECONDS))
+    if rollouts is not None:
+        registry.register(DrillCollector(rollouts, GATE_SECONDS))
     return Exporter(*start_http_server(port, addr=host, registry=registry))
 
 
 def serve(
-    read: Callable[[], Sequence[Figure]], host: str, port: int, gates: Callable[[], Sequence[GateResult]] | None = None
+    read: Callable[[], Sequence[Figure]],
+    host: str,
+    port: int,
+    gates: Callable[[], Sequence[GateResult]] | None = None,
+    rollouts: Callable[[], Sequence[RolloutEvent]] | None = None,
 ) -> None:
     """Serve ``/metrics`` until the process is stopped."""
-    start(read, host, port, gates=gates).thread.join()
+    start(read, host, port, gates=gates, rollouts=rollouts).thread.join()

@@ -23,11 +23,8 @@ class Choice(Record):
 def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
     """When the release was the champion, in words; [] when nothing is recorded."""
     changes = [one for one in events if one.event in SERVING]
-    ends = [
-        *(f"{a.at[:16]} to {b.at[:16]}" for a, b in pairwise(changes)),
-        *(f"since {c.at[:16]}" for c in changes[-1:]),
-    ]
-    return [words for one, words in zip(changes, ends, strict=True) if one.release == release]
+    until = [*(f" to {later.at[:16]}" for _, later in pairwise(changes)), ", serves"]
+    return [f"{one.at[:16]}{end}" for one, end in zip(changes, until, strict=False) if one.release == release]
 
 
 def served(figures: Sequence[Figure], release: str, metric: str) -> dict[str, float]:

@@ -74,7 +74,10 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
         "register_candidate": (_just("dataset"), _just("model")),
     },
     "retrain_evaluation": {"compare": (_just("model", "dataset"), _just("verdicts"))},
-    "deployment": {"package": (_just("model"), _just("release"))},
+    "deployment": {
+        "package": (_just("model"), _just("release")),
+        "promote": (_just("release"), _just("rollout_events")),
+    },
     "batch_inference": {
         "score_partition": (lambda spec: ["release", *_served(spec)], _just("batch_predictions")),
     },

@@ -1,7 +1,7 @@
 """The exporter process: monitored figures and gate results from the lake, exposed for Prometheus to scrape."""
 
 from include.adapters.metrics_exporter import serve
-from include.contracts import Figure, GateResult
+from include.contracts import Figure, GateResult, RolloutEvent
 from include.services import Services
 from include.settings import load_settings
 from include.usecase import load_usecase, usecase_names
@@ -17,6 +17,11 @@ def gates(services: Services) -> list[GateResult]:
     return [result for name in usecase_names() for result in services.gate_results(load_usecase(name))]
 
 
+def rollouts(services: Services) -> list[RolloutEvent]:
+    """Every rollout event of every use case, oldest first."""
+    return [event for name in usecase_names() for event in services.rollout_events(load_usecase(name))]
+
+
 if __name__ == "__main__":
     settings = load_settings()
     serve(
@@ -24,4 +29,5 @@ if __name__ == "__main__":
         settings.host,
         settings.exporter_port,
         lambda: gates(Services(settings)),
+        lambda: rollouts(Services(settings)),
     )

@@ -31,7 +31,8 @@ class AbortQuery(Part):
         if (self.above is None) == (self.below is None):
             raise ValueError(f"abort query {self.name!r} needs one limit: above or below")
         text = Template(self.query)
-        if not text.is_valid() or (unknown := set(text.get_identifiers()) - set(PLACEHOLDERS)):
+        unknown = set(text.get_identifiers()) - set(PLACEHOLDERS) if text.is_valid() else set()
+        if unknown or not text.is_valid():
             named = ", ".join(f"${name}" for name in PLACEHOLDERS)
             raise ValueError(f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}")
         return self

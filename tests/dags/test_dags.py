@@ -19,6 +19,7 @@ WHERE = {
     "stream_reconciliation": lambda spec: spec.streams,
     "dead_letters": lambda spec: spec.streams,
     "labelling": lambda spec: spec.labelling,
+    "rollback_drill": lambda spec: spec.rollout.drill,
 }
 
 

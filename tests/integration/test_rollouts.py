@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from include.deployment import release
-from include.errors import NotFoundError, RolloutAbortedError, ServiceError
-from include.loop import rollback
+from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, ServiceError
+from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
 from include.services import Services
 from include.settings import ROOT, Settings
@@ -188,3 +188,35 @@ def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serv
     lapsed = state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1})
     serving.switch(lapsed)
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
+
+
+def test_the_drill_measures_a_roll_back_that_clients_do_not_notice(serving: Serving, services: Services) -> None:
+    spec = serving.spec
+    assert rollback_drill.drill_rollback(spec, services) is None, "the first release has none before it"
+    serving.serve(SECOND)
+    before = services.rollout_state(spec)
+    with Load(serving, clients=2) as load:
+        drills = [rollback_drill.drill_rollback(spec, services, "ada") for _ in range(2)]
+    assert load.failures == []
+    assert {a["release"] for _, a in load.answers} == {SECOND}
+    assert services.rollout_state(spec) == before
+    for one in drills:
+        assert (one.champion, one.back_to) == (SECOND, FIRST)
+        assert 0 < one.recovery_seconds < 10
+        assert one.requests > one.refused
+    told = [one for one in services.rollout_events(spec) if one.event == "drilled"]
+    assert [one.figures["recovery_seconds"] for one in told] == [one.recovery_seconds for one in drills]
+    assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [spec.name]
+
+
+def test_the_drill_fails_when_the_earlier_release_would(serving: Serving, services: Services) -> None:
+    spec = serving.spec
+    serving.serve(SECOND)
+    file = Path(services.releases.get(spec.name, FIRST).path) / "baseline.json"
+    good = file.read_text()
+    try:
+        file.write_text("{}\n")
+        with pytest.raises(DeploymentError, match=r"baseline\.json was changed after packaging"):
+            rollback_drill.drill_rollback(spec, services)
+    finally:
+        file.write_text(good)

@@ -1,7 +1,7 @@
 import threading
 
-from include.adapters.metrics_exporter import FigureCollector, GateCollector, newest
-from include.contracts import CheckOutcome, Figure, GateResult
+from include.adapters.metrics_exporter import DrillCollector, FigureCollector, GateCollector, newest
+from include.contracts import CheckOutcome, Figure, GateResult, RolloutEvent
 
 
 def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:
@@ -83,3 +83,20 @@ def test_gate_results_that_cannot_be_read_are_said() -> None:
 
     found = samples(GateCollector(read, cache_seconds=0, patience=5))
     assert found == {"moebius_gates_up": [0], "moebius_gate_failures": [], "moebius_gate_broken": []}
+
+
+def drilled(at: str, seconds: float, event: str = "drilled") -> RolloutEvent:
+    return RolloutEvent(
+        usecase="a", at=at, rollout="", generation=1, event=event, champion="r2", release="r1", share=0, by="",
+        reason="", figures={"recovery_seconds": seconds} if event == "drilled" else {},
+    )  # fmt: skip
+
+
+def test_the_newest_drill_is_exposed() -> None:
+    events = [
+        drilled("2026-01-01T00:00:00+00:00", 0.5),
+        drilled("2026-01-08T00:00:00+00:00", 0.2),
+        drilled("2026-01-09T00:00:00+00:00", 0, "promoted"),
+    ]
+    found = samples(DrillCollector(lambda: events, cache_seconds=0, patience=5))
+    assert found == {"moebius_recovery_seconds": [0.2], "moebius_drill_time_seconds": [1767830400]}

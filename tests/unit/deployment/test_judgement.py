@@ -1,7 +1,11 @@
 """What counts as passed, and in what words a breach is told."""
 
-from include.deployment.judgement import Arm, decide
+import pytest
+
+from include.deployment.judgement import Arm, asked, decide, standing
+from include.spec.running import AbortQuery
 from include.usecase import load_usecase
+from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = load_usecase("flight_delay")
 OLD = Arm(answered=600, p99_ms=3.0, positive=150)
@@ -39,3 +43,67 @@ def test_answers_below_zero_have_a_mean_too() -> None:
     assert cold.mean_answer == -5
     found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": cold})
     assert "mean answer of r0002 is -5.000, of r0001 0.250: 5.250 apart" in found.reason
+
+
+QUERY = {"name": "slower", "query": 'a{release="$challenger"} / a{release="$champion"}[$window]', "above": 2.0}
+ASKING = small_spec(rollout={"min_requests": 100, "bake_seconds": 10, "max_wait_seconds": 60})
+ASKING = small_spec(
+    rollout=ASKING.rollout.model_dump() | {"abort": ASKING.rollout.abort.model_dump() | {"queries": [QUERY]}}
+)
+ARMS = {"r0001": OLD, "r0002": Arm(answered=200, p99_ms=4.0, positive=60)}
+
+
+class Metrics:
+    """Answers every query with the same samples and remembers it."""
+
+    def __init__(self, *values: float) -> None:
+        self.values, self.queries = values, []
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+        self.queries.append(promql)
+        return [({}, value) for value in self.values]
+
+
+def test_abort_queries_are_filled_in_and_their_worst_sample_counts() -> None:
+    metrics = Metrics(1.0, float("nan"), 3.0)
+    assert asked(ASKING, metrics, "r0001", "r0002", 12.2) == {"slower": 3.0}
+    assert metrics.queries == ['a{release="r0002"} / a{release="r0001"}[13s]']
+    found = decide(ASKING, "r0001", "r0002", ARMS, {"slower": 3.0})
+    assert found.reason == "slower is 3, at most 2 is allowed"
+    assert not found.passed
+
+
+def test_a_query_without_a_sample_is_no_breach() -> None:
+    assert asked(ASKING, Metrics(), "r0001", "r0002", 12) == {"slower": None}
+    assert asked(ASKING, Metrics(float("nan")), "r0001", "r0002", 12) == {"slower": None}
+    assert decide(ASKING, "r0001", "r0002", ARMS, {"slower": None}).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"below": 1.0}, "needs one limit: above or below"),
+        ({"above": None}, "needs one limit: above or below"),
+        ({"query": "up{x='$release'}"}, r"may name \$usecase, \$champion, \$challenger, \$window, not \['release'\]"),
+        ({"query": "up{x=~'a$'}"}, "not a bare"),
+    ],
+)
+def test_an_abort_query_that_cannot_be_is_refused(change: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        AbortQuery.model_validate(QUERY | change)
+
+
+def standings(requests: float, *breaches: str, full: bool = False) -> list[str]:
+    judged = decide(ASKING, "r0001", "r0002", ARMS).model_copy(
+        update={"enough": requests >= 100, "breaches": list(breaches)}
+    )
+    return [standing(ASKING, judged, watched, full) for watched in (5, 20, 70)]
+
+
+def test_where_a_step_stands_after_5_20_and_70_seconds() -> None:
+    assert standings(200) == ["wait", "go", "go"]
+    assert standings(200, "slow") == ["breached", "breached", "breached"]
+    assert standings(50) == ["wait", "wait", "not_judged"]
+    assert standings(50, "slow") == ["wait", "wait", "breached"]
+    assert standings(0, full=True) == ["wait", "go", "go"]
+    assert standings(50, "slow", full=True) == ["wait", "wait", "breached"]

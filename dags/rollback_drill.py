@@ -1,0 +1,48 @@
+"""# Rollback drill
+
+Measures, while nothing is wrong, how long it would take to put the release before the champion back: that release is
+verified and tested alone, then a private copy of the serving model rolls back to it and forward again under real
+requests. Clients never notice: the drill has a model name and a rollout state of its own on the same server. The
+figure is kept with the rollout's events and exposed as `moebius_recovery_seconds`.
+
+**Runs** by the cron line `rollout.drill` of the use case (Mondays at 4:00 UTC), or by hand. Skipped while there is no
+earlier release.
+
+**When it fails**: a real roll back would fail too.
+
+| says | do |
+|---|---|
+| files were changed after packaging, or differ from the trained model | package the earlier version again; until then roll back to another release |
+| the server does not follow | `make status`; the model server's log names the release that does not load |
+"""
+
+from include.orchestration.dags import moebius_dag, step, triggered_by, usecases
+from include.usecase import UseCase
+
+
+def build(spec: UseCase) -> None:
+    @step()
+    def drill() -> dict:
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from include.loop.rollback_drill import drill_rollback
+        from include.services import services
+
+        found = drill_rollback(spec, services(), triggered_by())
+        if found is None:
+            raise AirflowSkipException("there is no earlier release to roll back to")
+        return found.json_dict()
+
+    drill()
+
+
+for usecase in usecases(lambda spec: spec.rollout.drill):
+    with moebius_dag(
+        usecase,
+        __file__,
+        arc="ops",
+        component="model-deployment",
+        doc=__doc__,
+        schedule=usecase.rollout.drill,
+    ):
+        build(usecase)

@@ -1,0 +1,105 @@
+"""The rollback drill: how long a roll back takes, measured on a private copy of the serving model.
+
+Clients are never touched: the drill has its own rollout state, that only its own model of the same server follows.
+What it proves is what a real roll back needs: the earlier release is whole, loads, answers as its model did, and the
+router switches to it and back.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from include.contracts import Record, ReleaseRef
+from include.deployment import release, rollout
+from include.errors import DeploymentError, ServiceError
+from include.ports import ModelServer
+from include.usecase import UseCase
+
+SAMPLES = 20
+
+
+class Drill(Record):
+    """Seconds until the earlier release answered, and until the present one did again; requests sent and refused.
+
+    ``refusal`` is the last reason.
+    """
+
+    champion: str
+    back_to: str
+    recovery_seconds: float
+    forward_seconds: float
+    requests: int
+    refused: int
+    refusal: str = ""
+
+
+def private(spec: UseCase) -> UseCase:
+    """The use case under the drill's name; what it is asked with is stored, and so pseudonymised already."""
+    return spec.model_copy(
+        update={"name": f"{spec.name}--drill", "privacy": spec.privacy.model_copy(update={"columns": {}})}
+    )
+
+
+@contextmanager
+def releases_aside(directory: Path, *known: ReleaseRef) -> Iterator[Path]:
+    """A directory of releases with a rollout state of its own: links to the real releases."""
+    directory.mkdir(parents=True)
+    for one in known:
+        (directory / one.name).symlink_to(Path(one.path).resolve(), target_is_directory=True)
+    yield directory / "rollout.json"
+
+
+def run(
+    spec: UseCase,
+    state_file: Path,
+    champion: ReleaseRef,
+    earlier: ReleaseRef,
+    server: ModelServer,
+    served_generation: Callable[[], int | None],
+    seconds: float,
+) -> Drill:
+    """Roll back and forward again under requests; the private model is loaded and follows ``state_file``.
+
+    Raises
+    ------
+    ServiceError
+        the server does not follow within ``seconds``.
+    DeploymentError
+        after the switch another release answers.
+    """
+    requests = [s["request"] for s in release.document(Path(earlier.path), "samples.json")[:SAMPLES]]
+    counted: dict[str, Any] = {"requests": 0, "refused": 0}
+
+    def switch(state: Any, expected: str) -> float:
+        begun = time.perf_counter()
+        rollout.write(state_file, state)
+        rollout.confirm(served_generation, state.generation, seconds)
+        took = time.perf_counter() - begun
+        for name in _answering(spec, server, requests, counted):
+            if name != expected:
+                raise DeploymentError(f"{spec.name}: {name} answers after the switch to {expected}; see `make status`")
+        return took
+
+    begin = rollout.first(spec, champion.name)
+    switch(begin, champion.name)
+    back = rollout.roll_back(begin, earlier.name, "drill")
+    recovery = switch(back, earlier.name)
+    forward = switch(rollout.promote(back, champion.name, "drill over"), champion.name)
+    return Drill(
+        champion=champion.name, back_to=earlier.name, recovery_seconds=recovery, forward_seconds=forward, **counted
+    )
+
+
+def _answering(
+    spec: UseCase, server: ModelServer, requests: list[dict[str, Any]], counted: dict[str, Any]
+) -> Iterator[str]:
+    """Who answers each request; one that is refused (its features are too old by now, say) is counted."""
+    for one in requests:
+        counted["requests"] += 1
+        try:
+            yield server.infer(spec.name, [one])[0]["release"]
+        except ServiceError as error:
+            counted["refused"] += 1
+            counted["refusal"] = str(error)

@@ -1,0 +1,72 @@
+"""Measure, while nothing is wrong, how long a roll back would take."""
+
+from include.contracts import ReleaseRef
+from include.deployment import drill, events, pipeline
+from include.deployment.drill import Drill
+from include.errors import DeploymentError
+from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, test_release
+from include.services import Services
+from include.usecase import UseCase
+
+
+def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | None:
+    """The champion and the release that a roll back would put back; None without one."""
+    champion = services.champion(spec)
+    if champion is None:
+        return None
+    earlier = [one for one in services.releases.all(spec.name) if one.name < champion.name]
+    return (champion, earlier[-1]) if earlier else None
+
+
+def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | None:
+    """Roll back and forward on a private copy of the serving model; None when there is no earlier release.
+
+    The drill fails when the roll back would: the earlier release was changed, does not load, answers differently
+    than its model, or the router does not switch. Its figures are kept as a rollout event.
+
+    Raises
+    ------
+    DeploymentError, ServiceError
+        see above.
+    """
+    known = pair(spec, services)
+    if known is None:
+        return None
+    champion, earlier = known
+    test_release(spec, services, earlier)
+    found = _measure(spec, services, champion, earlier)
+    _require_answers(found)
+    state = services.require_rollout_state(spec)
+    words = f"a roll back to {earlier.name} takes {found.recovery_seconds:.2f} s"
+    told = events.event(state, "drilled", by, words, earlier.name, found.json_dict())
+    events.record(spec, services.lake, told.model_copy(update={"rollout": ""}))
+    return found
+
+
+def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: ReleaseRef) -> Drill:
+    private, server = drill.private(spec), services.model_server(spec)
+    with (
+        aside_on_disk(services) as aside,
+        drill.releases_aside(aside / "releases", champion, earlier) as state_file,
+    ):
+        own = {"releases": str(state_file.parent), "spool": str(aside / "spool")}
+        pipeline.write(private, PIPELINE, aside / "model", pipeline_parameters(spec, services) | own)
+        server.remove(private.name)
+        server.install(private.name, aside / "model")
+        try:
+            server.load(private.name)
+            return drill.run(
+                private, state_file, champion, earlier, server,
+                lambda: services.served_generation(private), services.settings.serving_timeout,
+            )  # fmt: skip
+        finally:
+            server.remove(private.name)
+
+
+def _require_answers(found: Drill) -> None:
+    """Raises DeploymentError when no request was answered, so that nothing was proved."""
+    if found.requests == found.refused:
+        raise DeploymentError(
+            f"all {found.requests} requests of the drill were refused ({found.refusal}): nothing was proved of "
+            f"{found.back_to}; see the model server's log"
+        )

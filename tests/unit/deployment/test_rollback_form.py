@@ -1,0 +1,50 @@
+"""What an operator is shown before a rollback."""
+
+from include.contracts import Figure, Interval, RolloutEvent
+from include.deployment import rollback_form
+from include.deployment.rollback_form import Choice
+
+
+def event(at: str, what: str, release: str) -> RolloutEvent:
+    return RolloutEvent(
+        usecase="u", at=at, rollout="run", generation=1, event=what, champion=release, release=release, share=1,
+        by="ada", reason="",
+    )  # fmt: skip
+
+
+EVENTS = [
+    event("2026-01-01T08:00:00", "promoted", "r0001"),
+    event("2026-02-01T08:00:00", "shifted", "r0002"),
+    event("2026-02-01T09:00:00", "promoted", "r0002"),
+    event("2026-02-02T10:00:00", "rolled_back", "r0001"),
+]
+
+
+def test_a_release_served_until_the_next_took_over() -> None:
+    assert rollback_form.spans(EVENTS, "r0001") == [
+        "2026-01-01T08:00 to 2026-02-01T09:00",
+        "2026-02-02T10:00, serves",
+    ]
+    assert rollback_form.spans(EVENTS, "r0002") == ["2026-02-01T09:00 to 2026-02-02T10:00"]
+    assert rollback_form.spans(EVENTS, "r0003") == []
+
+
+def test_the_form_has_every_release_with_its_figures() -> None:
+    measured = [("2013-05", "", 0.7), ("2013-04", "", 0.6), ("2013-04", "JFK", 0.1), ("2013-05", "", 0.71)]
+    figures = [
+        Figure(usecase="u", release="r0002", period=month, name="roc_auc", subject=subject, value=value)
+        for month, subject, value in measured
+    ]
+    months = rollback_form.served(figures, "r0002", "roc_auc")
+    assert months == {"2013-04": 0.6, "2013-05": 0.71}
+    test = Interval(value=0.72, low=0.7, high=0.74, n=100)
+    text = rollback_form.body(
+        "roc_auc",
+        "r0002",
+        [
+            Choice(name="r0001", model_version=1, serves=False, test=None, months={}, spans=[]),
+            Choice(name="r0002", model_version=2, serves=True, test=test, months=months, spans=["since May"]),
+        ],
+    )
+    assert "| **r0002** (serves) | 2 | 0.7200 [0.7000, 0.7400] | 2013-04: 0.6000, 2013-05: 0.7100 | since May |" in text
+    assert text.splitlines()[-1] == "| r0001 | 1 | not recorded | not monitored | not recorded |"
