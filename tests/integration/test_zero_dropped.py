@@ -53,6 +53,7 @@ print("ready", flush=True)
 for step in map(str.strip, sys.stdin):
     task = os.fork()
     if not task:
+        os.dup2(2, 1)  # what a task says is its log
         steps[step]()
         signal.pause()  # killed by now
     print(task, flush=True)
