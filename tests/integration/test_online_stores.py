@@ -1,6 +1,5 @@
 """One behaviour for both online stores, seen by Feast's SDK and by the model server's own reader."""
 
-import importlib.util
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
+import redis
 
 from include.adapters.feature_store import FeastFeatureStore
-from include.settings import ROOT, Settings
+from include.settings import Settings
 from tests.integration.metrics_server_fixtures import wait_until
 from tests.integration.redis_fixtures import running_redis
+from tests.unit.deployment.serving_code import served
 
 pytestmark = pytest.mark.integration
 NOON = pd.Timestamp("2013-05-01T12:00Z")
@@ -39,15 +41,7 @@ VIEWS = {
 }
 
 
-def serving_code() -> Any:
-    path = ROOT / "triton_models" / "pipeline" / "1" / "online_features.py"
-    spec = importlib.util.spec_from_file_location("online_features_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-READER = serving_code()
+READER = served("online_features")
 
 
 class Online:
@@ -225,3 +219,56 @@ def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path
     with running_redis(tmp_path, settings.redis_port):
         wait_until(back, "the reader finding Redis again")
         assert looked_up(reader, "things", "away")[0]["count"] == 7
+
+
+def _lookups(settings: Settings) -> int:
+    """Lookups that Redis was asked for so far."""
+    with closing(redis.Redis(port=settings.redis_port)) as client:
+        return client.info("commandstats").get("cmdstat_hmget", {}).get("calls", 0)
+
+
+def test_redis_is_asked_only_for_what_is_new_or_was_written(tmp_path: Path) -> None:
+    with running("redis", tmp_path) as settings:
+        online = Online(settings, written(tmp_path))
+        online.push(row("a", count=1), row("b", count=1))
+        reader = online.reader()
+
+        def counts() -> list[Any]:
+            return [looked_up(reader, "things", thing)[0].get("count") for thing in ("a", "b", "never seen")]
+
+        assert counts() == [1, 1, None]
+        before = _lookups(settings)
+        assert [counts() for _ in range(20)] == [[1, 1, None]] * 20
+        assert _lookups(settings) == before
+        online.push(row("a", count=2), row("never seen", count=3))
+        before = _lookups(settings)
+        assert counts() == [2, 1, 3]
+        assert _lookups(settings) == before + 2
+
+
+def test_a_reader_whose_connection_ended_keeps_nothing(tmp_path: Path) -> None:
+    with running("redis", tmp_path) as settings, closing(redis.Redis(port=settings.redis_port)) as client:
+        online = Online(settings, written(tmp_path))
+        online.push(row("k", count=1))
+        reader = online.reader()
+        assert looked_up(reader, "things", "k")[0]["count"] == 1
+        client.client_kill_filter(_type="normal", skipme=True)
+        online.push(row("k", count=2))
+        assert looked_up(reader, "things", "k")[0]["count"] == 2
+        client.flushall()
+        assert looked_up(reader, "things", "k") == ({}, "missing")
+
+
+def test_a_redis_that_only_falls_silent_is_noticed_though_all_is_known(tmp_path: Path) -> None:
+    with running("redis", tmp_path) as settings, closing(redis.Redis(port=settings.redis_port)) as client:
+        online = Online(settings, written(tmp_path))
+        online.push(row("s"))
+        reader = online.reader(seconds=0.2)
+        assert looked_up(reader, "things", "s")[1] is None
+        process = psutil.Process(client.info("server")["process_id"])
+        process.suspend()
+        try:
+            wait_until(lambda: looked_up(reader, "things", "s") == ({}, "unavailable"), "the silence being noticed")
+        finally:
+            process.resume()
+        wait_until(lambda: looked_up(reader, "things", "s")[1] is None, "the reader finding Redis again")
