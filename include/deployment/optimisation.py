@@ -135,11 +135,12 @@ def _quantised(content: bytes) -> bytes | str:
     operators = {node.op_type for node in model.graph.node}
     if not operators & QUANTISABLE:
         return f"nothing to quantise: its operators are {', '.join(sorted(operators))}"
+    del model.graph.value_info[:]  # torch names inner shapes that the quantiser, which changes them, trips over
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "model.onnx"
         try:
             quantize_dynamic(model, file, weight_type=QuantType.QInt8)
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, onnx.shape_inference.InferenceError) as error:
             return f"ONNX Runtime cannot quantise it: {error}"
         return file.read_bytes()
 

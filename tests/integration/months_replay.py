@@ -24,6 +24,7 @@ def spec(*secondary: str) -> UseCase:
         for f in FEATURES
     ]
     content["feature_views"] = content["streams"] = content["behaviour"] = {}
+    content["user_acceptance"] = []
     content["metrics"]["secondary"] = list(secondary)
     return UseCase.model_validate(content)
 

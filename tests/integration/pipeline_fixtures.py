@@ -34,7 +34,8 @@ from include.settings import ROOT, Settings
 from include.usecase import UseCase, load_usecase
 from include.usecases.flight_delay.request import on_request
 
-SPEC = load_usecase("flight_delay")
+FLIGHTS = load_usecase("flight_delay")
+SPEC = FLIGHTS.model_copy(update={"user_acceptance": []})  # made-up flights: a storm means nothing in them
 KEYS = "k01:first-secret-of-the-tests"
 AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
 AIRPORTS, TAILS = ("EWR", "JFK", "LGA"), tuple(f"N{i:03d}" for i in range(20))

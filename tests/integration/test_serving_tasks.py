@@ -41,7 +41,7 @@ def spec(name: str, task: str, metric: str, request: dict[str, str], features: l
             "name": name, "task": task, "event": {"id": "row_id", "time": "at", **label, **event},
             "request": {"row_id": "string", "at": "timestamp", **request},
             "features": [{"from": "request", "kind": "numeric", **feature} for feature in features],
-            "entities": {}, "feature_views": {}, "streams": {}, "privacy": {}, "hand_over": {},
+            "entities": {}, "feature_views": {}, "streams": {}, "user_acceptance": [], "privacy": {}, "hand_over": {},
             "metrics": {"primary": metric}, "acceptance": [{"metric": metric, "at_least": 0}],
         }
     )  # fmt: skip

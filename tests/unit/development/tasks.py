@@ -57,7 +57,14 @@ def task_spec(task: str, **changes: Any) -> UseCase:
         content["event"] |= {"label": "label", "label_time": "label_at"}
     if task == "multiclass":
         content["event"]["classes"] = CLASSES
-    content |= {"entities": {}, "feature_views": {}, "streams": {}, "privacy": {}, "hand_over": {}}
+    content |= {
+        "entities": {},
+        "feature_views": {},
+        "streams": {},
+        "privacy": {},
+        "hand_over": {},
+        "user_acceptance": [],
+    }
     content["comparison"] |= {"slices": {"columns": ["place"], "margin": 0.02, "min_rows": 20}}
     for name, value in changes.items():
         content[name] = content[name] | value if isinstance(value, dict) else value
