@@ -298,6 +298,11 @@ class Settings(BaseSettings):
         return self.home / "releases"
 
     @property
+    def edge_bundles(self) -> Path:
+        """Releases for machines without a server: ``edge/<usecase>/<release>.zip``."""
+        return self.home / "edge"
+
+    @property
     def triton_repository(self) -> Path:
         return self.home / "triton"
 

@@ -100,11 +100,9 @@ def _try(
 
 def refusal(difference: float, bound: float, ratio: float, limit: float) -> str:
     """Why a form is not kept; '' when it is: as exact as ``bound`` says, and its time at most ``limit`` of the old."""
-    if not difference <= bound:
-        return f"its scores differ by {difference:.2g} from the trained model's; the bound is {bound:g}"
-    if not ratio <= limit:
-        return f"it takes {ratio:.2f} times as long as the form before it; at most {limit:g} is worth it"
-    return ""
+    inexact = f"its scores differ by {difference:.2g} from the trained model's; the bound is {bound:g}"
+    slow = f"it takes {ratio:.2f} times as long as the form before it; at most {limit:g} is worth it"
+    return "; ".join([inexact] * (not difference <= bound) + [slow] * (not ratio <= limit))
 
 
 def _session(content: bytes, **options: Any) -> Any:

@@ -1,0 +1,30 @@
+"""A release for machines without a server."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from include.deployment import edge
+from include.errors import NotFoundError
+from include.services import Services
+from include.usecase import UseCase
+
+
+def make(spec: UseCase, services: Services, release: str | None) -> dict[str, Any]:
+    """The edge bundle of a release, by default of the one that serves, as ``edge/<usecase>/<release>.zip``.
+
+    Raises
+    ------
+    NotFoundError
+        there is no such release, or none was named and none serves.
+    DeploymentError
+        the bundle does not answer as the release does.
+    """
+    state = services.rollout_state(spec)
+    if not release and state is None:
+        raise NotFoundError(f"{spec.name} has no release that serves: name one, or deploy a model first")
+    ref = services.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
+    target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
+    services.settings.staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=services.settings.staging) as work:
+        return edge.bundle(Path(ref.path), ref.name, Path(work) / "bundle", target)

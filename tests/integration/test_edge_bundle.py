@@ -1,0 +1,94 @@
+"""The edge bundle: one zip file that answers as its release does, where nothing but onnxruntime is installed."""
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from include.contracts import ReleaseRef
+from include.deployment import edge, rollout, scoring
+from include.deployment.requests import answered, request
+from include.errors import DeploymentError, NotFoundError
+from include.loop import edge_bundle
+from include.services import Services
+from include.settings import Settings
+from tests.integration.pipeline_fixtures import SPEC, Serving, requests_frame
+from tests.integration.test_serving_tasks import MADE
+
+pytestmark = pytest.mark.integration
+PYTHON = str(Settings().triton_venv / "bin" / "python")  # NumPy and onnxruntime; no pandas, nothing of this project
+
+
+def run(work: Path, rows: Any) -> subprocess.CompletedProcess[str]:
+    argv = [PYTHON, "-E", "-s", str(work / "run.py"), str(work / "rows.json")]
+    (work / "rows.json").write_text(json.dumps(rows))
+    return subprocess.run(argv, capture_output=True, text=True, cwd="/", timeout=60, check=False)
+
+
+def unpacked(bundle: Path, into: Path) -> Path:
+    with zipfile.ZipFile(bundle) as whole:
+        whole.extractall(into)
+    (work,) = into.iterdir()
+    return work
+
+
+def test_it_answers_every_row_as_the_release_does(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+    ref = serving.release(1)
+    rollout.write(serving.rollout_file, rollout.first(SPEC, ref.name))
+    made = edge_bundle.make(SPEC, Services(serving.settings), None)
+    assert made["max_difference"] <= SPEC.rollout.parity_bound
+    assert made["samples"] == 48
+    frame = requests_frame(300, seed=5)
+    rows = [row | {"event_timestamp": 0.0} for row in frame.to_dict("records")]
+    ran = run(unpacked(Path(made["bundle"]), tmp_path / "unpacked"), rows)
+    assert ran.returncode == 0, ran.stderr
+    answers = json.loads(ran.stdout)
+    np.testing.assert_allclose(answered(answers), scoring.scores(Path(ref.path), frame), atol=1e-6)
+    assert {a["release"] for a in answers} == {ref.name}
+    assert [a["prediction"] for a in answers] == [int(a["probability"] >= 0.5) for a in answers]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_images_texts_and_clusters_too(name: str, tmp_path: Path) -> None:
+    spec, make = MADE[name]
+    model, frame = make()
+    ref = Serving(tmp_path, spec).package(model, 1, frame)
+    edge.bundle(Path(ref.path), ref.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
+    rows = [request(spec.inputs, row | {"at": 0.0}) for row in frame.head(40).to_dict("records")]
+    ran = run(unpacked(tmp_path / "edge.zip", tmp_path / "unpacked"), rows)
+    np.testing.assert_allclose(answered(json.loads(ran.stdout)), model.predict(frame.head(40)), atol=1e-4)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> ReleaseRef:
+    return Serving(tmp_path).release(1)
+
+
+def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: Path) -> None:
+    edge.bundle(Path(release.path), release.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
+    rows = requests_frame(2).drop(columns="event_timestamp").to_dict("records")
+    for change, said in (
+        ({"distance": None}, "row 1: distance must be given; it is"),
+        ({"carrier": None}, "row 1: carrier must be given; it is None"),
+        ({"distance": [1.0, 2.0]}, "row 1: distance must be 1 numbers, it is 2"),
+    ):
+        ran = run(tmp_path / "work", [rows[0], rows[1] | change])
+        assert ran.returncode == 1
+        assert said in ran.stderr
+
+
+def test_a_release_that_was_changed_or_is_not_there_gives_none(release: ReleaseRef, tmp_path: Path) -> None:
+    services = Services(Settings(home=tmp_path))
+    with pytest.raises(NotFoundError, match="has no release that serves: name one"):
+        edge_bundle.make(SPEC, services, None)
+    with pytest.raises(NotFoundError, match="has no release 'r0009'"):
+        edge_bundle.make(SPEC, services, "r0009")
+    (Path(release.path) / "model.onnx").write_bytes(b"another model")
+    with pytest.raises(DeploymentError, match="was changed after packaging"):
+        edge_bundle.make(SPEC, services, release.name)
+    assert not (services.settings.edge_bundles / SPEC.name / f"{release.name}.zip").exists()
