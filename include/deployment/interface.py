@@ -17,7 +17,7 @@ DOCUMENT = "interface.json"
 EXAMPLES = 2
 PROTOCOLS = ("grpc", "rest")
 GIVEN = "given_features"
-JSON_TYPES = {"BYTES": "string", "FP32": "number", "FP64": "number", "INT64": "integer"}
+JSON_TYPES = {"BYTES": "string", "FP32": "number", "FP64": "number", "INT64": "integer", "BOOL": "boolean"}
 
 
 def document(spec: UseCase, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -45,9 +45,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
     inputs = [_tensor(name, TYPES[kind], len(spec.inputs[name])) for name, kind in spec.request.items()]
     if pinned:
         inputs.append(_tensor("given_features", "TYPE_STRING", 1, ", optional: true"))
-    widths = {"scores": len(spec.event.classes) or ANY}
-    told = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
-    outputs = [_tensor(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS | told).items()]
+    answers = [_tensor(*output) for output in outputs(spec)]
     settings = {
         **parameters,
         "usecase": spec.name,
@@ -63,7 +61,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             'backend: "python"',
             "max_batch_size: 64",
             f"input [\n{_joined(inputs)}\n]",
-            f"output [\n{_joined(outputs)}\n]",
+            f"output [\n{_joined(answers)}\n]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
             "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
             *(
@@ -73,6 +71,13 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             "",
         ]
     )
+
+
+def outputs(spec: UseCase) -> list[tuple[str, str, int]]:
+    """Name, type and width of every tensor of an answer."""
+    widths = {"scores": len(spec.event.classes) or ANY}
+    told = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
+    return [(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS | told).items()]
 
 
 def _tensor(name: str, kind: str, width: int, more: str = "") -> str:

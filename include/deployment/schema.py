@@ -9,7 +9,13 @@ from include.deployment import pipeline
 from include.usecase import UseCase
 
 MAX_ROWS = 64  # of one request: max_batch_size of the pipeline's configuration
-PROTOCOL = {"TYPE_STRING": "BYTES", "TYPE_FP32": "FP32", "TYPE_FP64": "FP64", "TYPE_INT64": "INT64"}
+PROTOCOL = {
+    "TYPE_STRING": "BYTES",
+    "TYPE_FP32": "FP32",
+    "TYPE_FP64": "FP64",
+    "TYPE_INT64": "INT64",
+    "TYPE_BOOL": "BOOL",
+}
 
 
 def schema(spec: UseCase, encoding: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
@@ -42,10 +48,8 @@ def inputs(spec: UseCase) -> list[dict[str, Any]]:
 
 def outputs(spec: UseCase) -> list[dict[str, Any]]:
     """The answer's tensors."""
-    widths = {"scores": len(spec.event.classes) or pipeline.ANY}
-    tensors = pipeline.OUTPUTS[spec.task] | pipeline.ALWAYS
     return [
-        {"name": name, "datatype": PROTOCOL[kind], "shape": [-1, widths.get(name, 1)]} for name, kind in tensors.items()
+        {"name": name, "datatype": PROTOCOL[kind], "shape": [-1, width]} for name, kind, width in pipeline.outputs(spec)
     ]
 
 

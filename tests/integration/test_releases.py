@@ -86,6 +86,15 @@ def test_every_check_is_made_and_kept_beside_the_release(running: Serving) -> No
     assert not [p for p in serving.settings.triton_repository.iterdir() if "--" in p.name]
 
 
+@pytest.mark.parametrize(("policy", "said"), [("reject", "refused: "), ("fall_back", "answered with scores")])
+def test_an_unknown_entity_is_treated_as_the_views_say(running: Serving, policy: str, said: str) -> None:
+    views = {n: v.model_copy(update={"when_missing": policy}) for n, v in SPEC.feature_views.items()}
+    serving = with_spec(running, feature_views=views)
+    report = tried(serving, serving.release(2))
+    (found,) = (check for check in report["checks"] if check["gate"] == "bad_request:unknown entity")
+    assert found["detail"].startswith(said)
+
+
 def test_what_users_did_not_agree_to_gets_no_traffic_and_is_told_with_its_figures(running: Serving) -> None:
     serving = with_spec(running, user_acceptance=[ANY_ANSWER, NEVER], packaging=Packaging(max_memory_mb=1))
     ref = serving.release(2)
