@@ -1,7 +1,8 @@
 """# Dead letters
 
-Events that the stream consumer could not use lie on the dead-letter stream of their feature view, with the reason:
-they break the source's contract, their features cannot be computed, or consumers ended while they worked on them.
+Events that the stream consumer could not use lie on the dead-letter stream of their feature view (or of the requests
+to score), with the reason: they break the contract, their features cannot be computed, the model server refuses them,
+or consumers ended while they worked on them.
 
 **Runs** by hand: *replay* puts all of them back onto the stream, when what was wrong is mended; *drop* deletes
 them. What is still unusable comes back here.
@@ -32,8 +33,8 @@ def build(spec: UseCase) -> None:
     settle()
 
 
-for usecase in usecases(lambda spec: spec.streams):
-    views = sorted(usecase.streams)
+for usecase in usecases(lambda spec: spec.event_streams):
+    views = sorted(usecase.event_streams)
     with moebius_dag(
         usecase,
         __file__,
@@ -42,7 +43,11 @@ for usecase in usecases(lambda spec: spec.streams):
         doc=__doc__,
         params={
             "view": Param(
-                views[0], type="string", enum=views, title="Stream", description="The feature view it feeds."
+                views[0],
+                type="string",
+                enum=views,
+                title="Stream",
+                description="The feature view it feeds, or the requests.",
             ),
             "choice": Param(
                 "replay",

@@ -20,7 +20,8 @@ MoebiusError
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
-    └── AnswerError            the model server refused one request, or none answered it (code inside)
+    ├── AnswerError            the model server refused one request, or none answered it (code inside)
+    └── RequestFailedError     the model server is there, and answered this request with an error
 
 Each message names the thing, the value and the way out.
 """
@@ -118,3 +119,7 @@ class AnswerError(ServiceError):
     def __init__(self, code: str, details: str) -> None:
         super().__init__(f"{code}: {details}")
         self.code, self.details = code, details
+
+
+class RequestFailedError(ServiceError):
+    """The model server answered this request with an error."""

@@ -248,6 +248,13 @@ class EventStream(Protocol):
         """Delete every dead letter; how many."""
 
 
+class RequestStream(Protocol):
+    """Requests that come as events, and the stream that their answers go to."""
+
+    def answer(self, entries: Sequence[StreamEntry], dead: Mapping[str, str], results: Mapping[str, str]) -> None:
+        """Finish these entries in one step: ``results`` (JSON by entry) written, ``dead`` (reasons) put aside."""
+
+
 class ExperimentTracker(Protocol):
     """Runs, registered versions and their aliases."""
 

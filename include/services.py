@@ -157,6 +157,15 @@ class Services:
 
         return RedisEventStream(self.settings.redis_address, spec.name, view, self.settings.stream_backlog)
 
+    def scoring_stream(self, spec: UseCase) -> "RedisEventStream":
+        """The stream of requests; raises SpecError when the use case has none."""
+        from include.adapters.event_stream import RedisEventStream
+
+        if (of := spec.scoring) is None:
+            raise SpecError(f"{spec.name} scores no stream: its usecase.yaml has no `scoring: {{stream: <name>}}`")
+        address, limit = self.settings.redis_address, self.settings.stream_backlog
+        return RedisEventStream(address, spec.name, of.stream, limit, group="scoring", keep=of.keep_results)
+
     # -- privacy
     @cached_property
     def pseudonym_keys(self) -> "KeyRing | None":

@@ -18,6 +18,7 @@ from include.spec.data import (
     Periods,
     Privacy,
     Retention,
+    ScoringSpec,
     Source,
     StreamSpec,
     TableSpec,
@@ -77,6 +78,7 @@ class UseCase(Part):
     retrain: Retrain
     tables: dict[Name, TableSpec] = {}
     streams: dict[Name, StreamSpec] = {}
+    scoring: ScoringSpec | None = None
     privacy: Privacy = Privacy()
     hand_over: HandOver = HandOver()
     retention: Retention
@@ -107,6 +109,7 @@ class UseCase(Part):
             raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
         for view, stream in self.streams.items():
             self._streamable(view, stream, self.sources[stream.source])
+        self._check_scoring()
         self._treatable()
         if self.privacy.subject not in (None, *self.entities):
             raise ValueError(
@@ -190,13 +193,33 @@ class UseCase(Part):
             raise ValueError(
                 f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
             )
-        subject = self.entities[self.privacy.subject].key if self.privacy.subject in self.entities else None
-        private = {name for name, rule in self.privacy.columns.items() if rule.treatment != "keep"} | {subject}
-        if hidden := sorted(column for column in source.columns if column in private):
+        if hidden := sorted(self._private & set(source.columns)):
             raise ValueError(
                 f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; events "
                 "lie on the stream in clear, so such a source cannot be streamed"
             )
+
+    def _check_scoring(self) -> None:
+        if self.scoring is None:
+            return
+        if self.scoring.stream in self.feature_views:
+            raise ValueError(f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another")
+        if hidden := sorted(self._private & set(self.request)):
+            raise ValueError(
+                f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; events lie on "
+                "the stream in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
+            )
+
+    @property
+    def _private(self) -> set[str]:
+        """Columns that privacy treats, and the one that names a subject."""
+        subject = {self.entities[self.privacy.subject].key} if self.privacy.subject in self.entities else set()
+        return {name for name, rule in self.privacy.columns.items() if rule.treatment != "keep"} | subject
+
+    @property
+    def event_streams(self) -> list[str]:
+        """Names of everything that comes as events: streams of feature views, and the one of requests."""
+        return [*self.streams, *([self.scoring.stream] if self.scoring else [])]
 
     @property
     def views(self) -> list[str]:

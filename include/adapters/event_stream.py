@@ -6,6 +6,7 @@ Below ``moebius:<usecase>:<view>:``
 |---|---|
 | ``events`` | the stream; an entry that is done is deleted, so its length is the consumers' backlog |
 | ``dead`` | the dead-letter stream: the event, the reason, the place it had |
+| ``results`` | where events are scored: the answer of each, and the place that it had |
 | ``windows`` | hash: key of the events → StreamWindow |
 | ``pushed:<month>`` | hash: row id → the feature row last pushed; a hash, so that a repetition doubles nothing |
 
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 import redis
@@ -36,16 +38,18 @@ SHRINK = 4
 """A batch that outlived its consumer comes back in pieces so many times smaller, until one event stands alone."""
 
 FINISH = """
-for i = 1, #ARGV, 3 do
-  if redis.call('XACK', KEYS[1], KEYS[3], ARGV[i]) == 1 then
+for i = 2, #ARGV, 4 do
+  if redis.call('XACK', KEYS[1], KEYS[4], ARGV[i]) == 1 then
     if ARGV[i + 1] ~= '' then
       redis.call('XADD', KEYS[2], '*', 'event', ARGV[i + 2], 'reason', ARGV[i + 1], 'entry', ARGV[i])
+    elseif ARGV[i + 3] ~= '' then
+      redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'result', ARGV[i + 3], 'entry', ARGV[i])
     end
     redis.call('XDEL', KEYS[1], ARGV[i])
   end
 end
 """
-"""Acknowledge, and bury what is dead: only what nobody has finished before."""
+"""Acknowledge, bury what is dead, write what is answered: only what nobody has finished before."""
 
 REPLAY = """
 if redis.call('XDEL', KEYS[2], ARGV[1]) == 1 then
@@ -57,12 +61,15 @@ return 0
 
 
 class RedisEventStream:
-    """One stream; ``limit`` is the backlog at which producers wait."""
+    """One stream; ``limit`` is the backlog at which producers wait, ``keep`` about how many results stay."""
 
-    def __init__(self, url: str, usecase: str, view: str, limit: int = 10_000) -> None:
-        self._url, self._limit = url, limit
+    def __init__(
+        self, url: str, usecase: str, view: str, limit: int = 10_000, *, group: str = GROUP, keep: int = 1
+    ) -> None:
+        self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
         self._events, self._dead = f"{self._prefix}:events", f"{self._prefix}:dead"
+        self._results = f"{self._prefix}:results"
         self._windows, self._turn = f"{self._prefix}:windows", f"{self._prefix}:turn"
         self._client = redis.Redis.from_url(
             url,
@@ -79,7 +86,7 @@ class RedisEventStream:
         """Make the stream and its consumer group unless they are there; raises ServiceError."""
         with self._answering():
             try:
-                self._client.xgroup_create(self._events, GROUP, id="0", mkstream=True)
+                self._client.xgroup_create(self._events, self._group, id="0", mkstream=True)
             except redis.ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
@@ -135,7 +142,7 @@ class RedisEventStream:
         """New events, for this consumer alone; [] when none came in time."""
         with self._answering():
             found: Any = self._client.xreadgroup(
-                GROUP, consumer, {self._events: ">"}, count=count, block=max(1, round(wait_seconds * 1000))
+                self._group, consumer, {self._events: ">"}, count=count, block=max(1, round(wait_seconds * 1000))
             )
         return [StreamEntry(id=i, text=fields["event"]) for _, entries in found or [] for i, fields in entries]
 
@@ -143,27 +150,28 @@ class RedisEventStream:
         """Events whose consumer was silent for so long; fewer at once the more consumers died of them."""
         idle = round(idle_seconds * 1000)
         with self._answering():
-            pending: Any = self._client.xpending_range(self._events, GROUP, "-", "+", count, idle=idle)
+            pending: Any = self._client.xpending_range(self._events, self._group, "-", "+", count, idle=idle)
             if not pending:
                 return []
             handed_out = {p["message_id"]: p["times_delivered"] for p in pending}
-            pieces = SHRINK ** (max(handed_out.values()) - 1)
+            least = max(1, count // SHRINK ** (max(handed_out.values()) - 1))
+            first = next(iter(handed_out))
             claimed: Any = self._client.xautoclaim(
-                self._events, GROUP, consumer, idle, start_id=next(iter(handed_out)), count=max(1, count // pieces)
+                self._events, self._group, consumer, idle, start_id=first, count=least
             )
         return [StreamEntry(id=i, text=f["event"], deliveries=handed_out.get(i, 1) + 1) for i, f in claimed[1]]
 
     def hold(self, consumer: str, entries: Sequence[StreamEntry]) -> None:
         """Say that these are still being worked on: the time of silence starts anew."""
         with self._answering():
-            self._client.xclaim(self._events, GROUP, consumer, 0, [e.id for e in entries], justid=True)
+            self._client.xclaim(self._events, self._group, consumer, 0, [e.id for e in entries], justid=True)
 
     def leave(self, consumer: str) -> None:
         """Take a consumer that has finished everything off the group's list."""
         with self._answering():
-            known: Any = self._client.xinfo_consumers(self._events, GROUP)
+            known: Any = self._client.xinfo_consumers(self._events, self._group)
             if any(c["name"] == consumer and not c["pending"] for c in known):
-                self._client.xgroup_delconsumer(self._events, GROUP, consumer)
+                self._client.xgroup_delconsumer(self._events, self._group, consumer)
 
     def commit(
         self,
@@ -186,6 +194,21 @@ class RedisEventStream:
                 except redis.WatchError:
                     pipe.reset()
 
+    def answer(self, entries: Sequence[StreamEntry], dead: Mapping[str, str], results: Mapping[str, str]) -> None:
+        """Finish these entries in one step: results on their stream, the dead buried, all acknowledged.
+
+        Of two consumers that answer one entry only the first to finish it leaves a result.
+        """
+        with self._answering(), self._client.pipeline() as pipe:
+            self._finish(pipe, entries, dead, results)
+            pipe.execute()
+
+    def results(self, after: str = "-") -> list[dict[str, Any]]:
+        """Results, oldest first, each with the ``entry`` that it answers; ``after`` a place on the results' stream."""
+        with self._answering():
+            found: Any = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
+        return [json.loads(fields["result"]) | {"entry": fields["entry"], "place": i} for i, fields in found]
+
     def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
         found = pipe.hmget(self._windows, list(keys)) if keys else []
         return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, found, strict=True) if text}
@@ -202,9 +225,19 @@ class RedisEventStream:
         for month, rows in change.rows.items():
             pipe.hset(f"{self._prefix}:pushed:{month}", mapping=rows)
 
-    def _finish(self, pipe: Any, entries: Sequence[StreamEntry], dead: Mapping[str, str]) -> None:
-        words = [word for e in entries for word in (e.id, dead.get(e.id, ""), e.text if e.id in dead else "")]
-        pipe.eval(FINISH, 3, self._events, self._dead, GROUP, *words)
+    def _finish(
+        self,
+        pipe: Any,
+        entries: Sequence[StreamEntry],
+        dead: Mapping[str, str],
+        results: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        words = [
+            word
+            for e in entries
+            for word in (e.id, dead.get(e.id, ""), e.text if e.id in dead else "", results.get(e.id, ""))
+        ]
+        pipe.eval(FINISH, 4, self._events, self._dead, self._results, self._group, self._keep, *words)
 
     def pushed(self, months: Sequence[str]) -> list[str]:
         """JSON of every feature row that was pushed for these months (UTC)."""

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from include.errors import DataError, DeploymentError, ServiceError
+from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
 from include.settings import Settings, inherited_environment
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
+AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED", "StatusCode.NOT_FOUND")
+"""How gRPC says that the server, or the model, is not there (now)."""
+
 NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
 
 
@@ -201,8 +204,10 @@ class TritonServer:
         ------
         DataError
             a row lacks a field, or has a value of another type.
+        RequestFailedError
+            the server answers this request with an error.
         ServiceError
-            the server does not answer, or answers with an error.
+            the server does not answer.
         """
         from tritonclient.utils import InferenceServerException
 
@@ -212,7 +217,8 @@ class TritonServer:
         try:
             answer = self._client.infer(model, inputs, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
-            raise ServiceError(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
+            kind = ServiceError if error.status() in AWAY else RequestFailedError
+            raise kind(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
         return _rows(answer)
 
     def inputs(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

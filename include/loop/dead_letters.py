@@ -16,8 +16,8 @@ def settle(spec: UseCase, services: Services, view: str, choice: streaming.Choic
 
     Raises NotFoundError when the use case streams no such view.
     """
-    if view not in spec.streams:
-        raise NotFoundError(f"{spec.name} has no stream {view!r}; it has {sorted(spec.streams)}")
+    if view not in spec.event_streams:
+        raise NotFoundError(f"{spec.name} has no stream {view!r}; it has {sorted(spec.event_streams)}")
     stream = services.event_stream(spec, view)
     for reason, count in Counter(letter.reason for letter in stream.dead_letters()).most_common():
         log.info("%d events: %s", count, reason)

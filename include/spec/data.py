@@ -103,6 +103,17 @@ class StreamSpec(Part):
     published_after_hours: float = Field(default=0, ge=0)
 
 
+class ScoringSpec(Part):
+    """Requests that come as events of a stream: each is asked of the stable name, its answer goes to a stream.
+
+    ``batch`` events are asked at once; about ``keep_results`` answers stay on the stream of results.
+    """
+
+    stream: Name
+    batch: int = Field(default=64, ge=1, le=64)
+    keep_results: int = Field(default=100_000, ge=1)
+
+
 class EntitySpec(Part):
     key: Name
     description: str

@@ -17,7 +17,7 @@ WHERE = {
     "hand_over": lambda spec: spec.hand_over.allowed,
     "take_in": lambda spec: spec.hand_over.allowed,
     "stream_reconciliation": lambda spec: spec.streams,
-    "dead_letters": lambda spec: spec.streams,
+    "dead_letters": lambda spec: spec.event_streams,
     "labelling": lambda spec: spec.labelling,
     "rollback_drill": lambda spec: spec.rollout.drill,
 }
