@@ -13,7 +13,6 @@ import pytest
 from include.adapters import haproxy
 from include.adapters.model_server import TritonServer
 from include.gateway import clients
-from include.platform import gateway
 from include.platform.servers import facade_service, gateway_service
 from include.settings import GatewayServer, Settings
 from include.usecase import usecase_names
@@ -60,13 +59,14 @@ class Gateway:
         self.keys[name] = clients.add(self.settings.gateway_clients, name, facts, usecase_names())
         return self.keys[name]
 
-    def start(self) -> None:
+    def start(self, servers: int = 2) -> None:
         self.first.fill_online_store()
         first = self.first.release(1)
         self.first.start()
         self.first.install()
         self.first.serve(first.name)
-        self.second.start()
+        if servers > 1:
+            self.second.start()
         self.start_edge()
 
     def start_edge(self) -> None:
@@ -126,11 +126,15 @@ def _plain(value: Any) -> Any:
     return value.timestamp() if hasattr(value, "timestamp") else value
 
 
+def require_haproxy() -> None:
+    if not (shutil.which("haproxy") or shutil.which("haproxy", path=haproxy.ADMIN_PATHS)):
+        pytest.skip("HAProxy is not installed: apt-get install haproxy")
+
+
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with the clients shop (may infer), watcher (may see), slow (one request a second), signer (tokens)."""
-    if not (shutil.which("haproxy") or shutil.which("haproxy", path=haproxy.ADMIN_PATHS)):
-        pytest.skip("HAProxy is not installed: apt-get install haproxy")
+    require_haproxy()
     one = Gateway(tmp_path_factory.mktemp("gw"))
     try:
         one.client("shop", rate=100_000)
@@ -141,6 +145,3 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield one
     finally:
         one.stop()
-
-
-__all__ = ["Gateway", "as_json", "edge", "gateway"]
