@@ -43,14 +43,14 @@ def same_work(target: Target, expected: np.ndarray) -> None:
                 raise RuntimeError(f"{target.name} answers {answer.text[:300]}, the model says {probability:.6f}")
 
 
-def measure(target: Target, clients: int, seconds: float, scratch: Path) -> Measured:
+def measure(target: Target, clients: int, seconds: int, scratch: Path) -> Measured:
     """``clients`` connections that ask one request after another; raises RuntimeError when a request failed."""
     if not shutil.which("wrk"):
         raise RuntimeError("this bench needs wrk: apt-get install wrk")
     sent = scratch / f"{target.name}.jsonl"
     if not sent.is_file():
         sent.write_text("".join(f"{json.dumps(body)}\n" for body in target.bodies))
-    argv = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT), target.url, "--"]
+    argv = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), target.url, "--"]
     done = subprocess.run([*argv, str(sent)], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     if found["failed"] or not found["answered"]:

@@ -35,7 +35,7 @@ from tests.benchmarks._serving_load import Measured, Target, measure, same_work
 from tests.integration.pipeline_fixtures import SPEC, Serving, request_rows, requests_frame
 from tests.integration.redis_fixtures import running_redis
 
-CLIENTS, ROUNDS, SECONDS, WARM_SECONDS = (1, 4, 16), 5, 1.5, 1.0
+CLIENTS, ROUNDS, SECONDS, WARM_SECONDS = (1, 4, 16), 3, 2, 1
 CALM_RATE, CALM_SECONDS = 20, 10.0
 ROWS, ON_SQLITE, FLOOR = 200, "ours_on_sqlite", "onnxruntime_floor"
 Round = dict[str, Measured]
@@ -144,7 +144,7 @@ def _floor(onnx: Path, matrix: np.ndarray) -> Measured:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
     output, rows, taken = session.get_outputs()[-1].name, [row.reshape(1, -1) for row in matrix], []
-    end = time.perf_counter() + SECONDS / 3
+    end = time.perf_counter() + SECONDS / 4
     while (begun := time.perf_counter()) < end:
         session.run([output], {"input": rows[len(taken) % len(rows)]})
         taken.append(time.perf_counter() - begun)
