@@ -15,7 +15,6 @@ import pytest
 
 from include.deployment import scoring
 from include.loop import deployment, rollback
-from include.loop import rollout as steps
 from include.services import Services
 from include.settings import ROOT, Settings
 from include.usecase import UseCase
@@ -36,7 +35,6 @@ QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
 TASKS = """
 import os, signal, sys
 from include.loop import deployment
-from include.loop.rollout import judge_rollout, shift_traffic
 from include.services import services
 from include.spec.running import Rollout
 from include.usecase import load_usecase
@@ -45,15 +43,15 @@ spec = load_usecase(usecase)
 spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(rollout)})
 services().tracker.versions(usecase)
 steps = {
-    "shift": lambda: shift_traffic(spec, services(), release, 0.5),
-    "judge": lambda: judge_rollout(spec, services(), release),
+    "shift": lambda: deployment.shift_traffic(spec, services(), release, 0.5),
+    "judge": lambda: deployment.judge_rollout(spec, services(), release),
     "promote": lambda: deployment.promote_release(spec, services(), release),
 }
 print("ready", flush=True)
 for step in map(str.strip, sys.stdin):
     task = os.fork()
     if not task:
-        os.dup2(2, 1)  # what a task says is its log
+        os.dup2(2, 1)  # what a task prints is no word of the executor
         steps[step]()
         signal.pause()  # killed by now
     print(task, flush=True)
@@ -141,9 +139,9 @@ def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finis
     with Executor(services.settings) as executor, Load(platform.serving, clients=6, pause=0.04) as load:
         begun = time.monotonic()
         executor.kill("shift", lambda _: platform.generation() > before)
-        steps.shift_traffic(QUICK, services, SECOND, 0.2)
+        deployment.shift_traffic(QUICK, services, SECOND, 0.2)
         executor.kill("judge", lambda seconds: seconds > 1.5)
-        assert steps.judge_rollout(QUICK, services, SECOND).passed
+        assert deployment.judge_rollout(QUICK, services, SECOND).passed
         executor.kill("promote", lambda _: services.rollout_state(QUICK).champion == SECOND)
         deployment.promote_release(QUICK, services, SECOND)
         seconds = time.monotonic() - begun
@@ -158,9 +156,9 @@ def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_setti
     patient = Services(services.settings.model_copy(update={"online_timeout": 0.2}))
     with Load(platform.serving, clients=6, pause=0.04) as load:
         deployment.test_release(QUICK, services, services.releases.get(QUICK.name, SECOND))
-        steps.shift_traffic(QUICK, services, SECOND, 0.5)
+        deployment.shift_traffic(QUICK, services, SECOND, 0.5)
         wait_until(lambda: load.answers[-1][1]["release"] == SECOND, what="the challenger's answer")
-        steps.end_rollout(QUICK, services, "a test")
+        deployment.abort_rollout(QUICK, services)
         deployment.promote_release(QUICK, services, SECOND)
         rollback.restore_release(QUICK, services, rollback.rollback_target(QUICK, services, None), "a test")
         deployment.promote_release(QUICK, patient, SECOND)
