@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from include.deployment import scoring
-from include.loop import deployment, rollback
+from include.loop import deployment, rollback, rollout
 from include.services import Services
 from include.settings import ROOT, Settings
 from include.usecase import UseCase
@@ -34,18 +34,18 @@ QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
 # like Airflow's executor, one process forks one for each task; what is slow to import is imported once
 TASKS = """
 import os, signal, sys
-from include.loop import deployment
+from include.loop import rollout
 from include.services import services
 from include.spec.running import Rollout
 from include.usecase import load_usecase
-usecase, rollout, release = sys.argv[1:]
+usecase, policy, release = sys.argv[1:]
 spec = load_usecase(usecase)
-spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(rollout)})
+spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(policy)})
 services().tracker.versions(usecase)
 steps = {
-    "shift": lambda: deployment.shift_traffic(spec, services(), release, 0.5),
-    "judge": lambda: deployment.judge_rollout(spec, services(), release),
-    "promote": lambda: deployment.promote_release(spec, services(), release),
+    "shift": lambda: rollout.shift_traffic(spec, services(), release, 0.2, "killed"),
+    "judge": lambda: rollout.judge_rollout(spec, services(), release, 0.2, "killed"),
+    "promote": lambda: rollout.promote(spec, services(), release, "killed"),
 }
 print("ready", flush=True)
 for step in map(str.strip, sys.stdin):
@@ -139,15 +139,40 @@ def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finis
     with Executor(services.settings) as executor, Load(platform.serving, clients=6, pause=0.04) as load:
         begun = time.monotonic()
         executor.kill("shift", lambda _: platform.generation() > before)
-        deployment.shift_traffic(QUICK, services, SECOND, 0.2)
+        rollout.shift_traffic(QUICK, services, SECOND, 0.2, "killed")
         executor.kill("judge", lambda seconds: seconds > 1.5)
-        assert deployment.judge_rollout(QUICK, services, SECOND).passed
+        assert rollout.judge_rollout(QUICK, services, SECOND, 0.2, "killed").passed
+        rollout.shift_traffic(QUICK, services, SECOND, 1.0, "killed", opens=False)
+        assert rollout.judge_rollout(QUICK, services, SECOND, 1.0, "killed").passed
         executor.kill("promote", lambda _: services.rollout_state(QUICK).champion == SECOND)
-        deployment.promote_release(QUICK, services, SECOND)
+        rollout.promote(QUICK, services, SECOND, "killed")
         seconds = time.monotonic() - begun
     assert services.tracker.alias(QUICK.name, "champion") == 2
     assert load.answers[-1][1]["release"] == SECOND
     require_right(platform, load, seconds)
+
+
+def test_nothing_is_dropped_by_a_shadow_or_by_arms_that_clients_stay_in(platform: Platform) -> None:
+    services, aircraft = platform.services, "tailnum"
+    policy = ROLLOUT.model_copy(update={"strategy": "ab_test", "sticky_by": aircraft})
+    sticky = QUICK.model_copy(update={"rollout": policy})
+    with Load(platform.serving, clients=6, pause=0.04) as load:
+        begun = time.monotonic()
+        rollout.mirror_traffic(QUICK, services, SECOND, "shadowed")
+        wait_until(lambda: platform.serving.figure("moebius_shadow_total", outcome="ok") > RATE, what="copies")
+        assert {a["release"] for _, a in load.answers} == {FIRST}
+        rollout.end_rollout(QUICK, services, "a test", rollout_id="shadowed")
+        rollout.shift_traffic(sticky, services, SECOND, 0.5, "sticky")
+        time.sleep(0.2)  # answers that were on their way
+        first = len(load.answers)
+        wait_until(lambda: len(load.answers) > first + 5 * RATE, what="answers of both arms")
+        last = len(load.answers)
+        rollout.end_rollout(QUICK, services, "a test", rollout_id="sticky")
+        seconds = time.monotonic() - begun
+    require_right(platform, load, seconds)
+    met = {(load.frame[aircraft][i], a["release"]) for i, a in load.answers[first:last]}
+    assert {release for _, release in met} == {FIRST, SECOND}
+    assert len(met) == load.frame[aircraft].nunique()
 
 
 def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_settings(platform: Platform) -> None:
@@ -156,9 +181,9 @@ def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_setti
     patient = Services(services.settings.model_copy(update={"online_timeout": 0.2}))
     with Load(platform.serving, clients=6, pause=0.04) as load:
         deployment.test_release(QUICK, services, services.releases.get(QUICK.name, SECOND))
-        deployment.shift_traffic(QUICK, services, SECOND, 0.5)
+        rollout.shift_traffic(QUICK, services, SECOND, 0.5, "aborted")
         wait_until(lambda: load.answers[-1][1]["release"] == SECOND, what="the challenger's answer")
-        deployment.abort_rollout(QUICK, services)
+        rollout.end_rollout(QUICK, services, "a test", rollout_id="aborted")
         deployment.promote_release(QUICK, services, SECOND)
         rollback.restore_release(QUICK, services, rollback.rollback_target(QUICK, services, None), "a test")
         deployment.promote_release(QUICK, patient, SECOND)
