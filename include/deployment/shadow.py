@@ -50,7 +50,7 @@ def decide(
     answered, failed = counted["ok"], counted["error"]
     requests = answered + failed
     figures = {
-        "changed": changed / answered if answered else 0.0,
+        "changed": min(changed / answered, 1.0) if answered else 0.0,  # growth of two counters is extrapolated
         "difference": difference / answered if answered else 0.0,
         "dropped": counted["dropped"],
     }

@@ -161,6 +161,28 @@ def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, servi
     assert last.figures["queries"]["any answer"] > 5
 
 
+@pytest.mark.parametrize(("most", "passes"), [(1.0, True), (0.01, False)])
+def test_a_shadow_is_judged_by_its_copies_and_answers_nobody(
+    serving: Serving, services: Services, most: float, passes: bool
+) -> None:
+    limits = serving.spec.rollout.shadow.model_copy(update={"max_changed": most, "max_difference": 1.0})
+    spec, run = spec_of(serving, strategy="shadow", shadow=limits), f"shadow-run-{most}"
+    with Load(serving, clients=2) as load:
+        steps.mirror_traffic(spec, services, SECOND, run)
+        if passes:
+            found = steps.judge_rollout(spec, services, SECOND, rollout_id=run)
+            assert found.shadow["changed"] > 0.01, "the two models learned opposite rules"
+            assert found.shadow["difference"] > 0
+            assert "all traffic is back on r0001" in steps.keep_champion(spec, services, found.reason, run)
+        else:
+            with pytest.raises(RolloutAbortedError, match=r"of the predictions of r0002 differ, 1\.00% may"):
+                steps.judge_rollout(spec, services, SECOND, rollout_id=run)
+    state = services.rollout_state(spec)
+    assert (state.shadow, state.outcome) == (None, "kept" if passes else "aborted")
+    assert {a["release"] for _, a in load.answers} == {FIRST}
+    assert load.failures == []
+
+
 def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
     serving: Serving, services: Services
 ) -> None:

@@ -1,0 +1,93 @@
+"""An A/B test read out of the lake: logged answers of both arms meet the labels of published months."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.contracts import RolloutState, SnapshotRef, write_atomically
+from include.deployment import rollout
+from include.loop.ab_test import read_out
+from include.services import Services
+from include.settings import Settings
+from include.usecase import UseCase, load_usecase
+
+pytestmark = pytest.mark.integration
+FLIGHTS = load_usecase("flight_delay")
+SPEC: UseCase = FLIGHTS.model_copy(
+    update={
+        "rollout": FLIGHTS.rollout.model_copy(
+            update={
+                "strategy": "ab_test",
+                "sticky_by": "tailnum",
+                "ab_test": FLIGHTS.rollout.ab_test.model_copy(update={"min_labelled": 200}),
+            }
+        )
+    }
+)
+ROWS = 600
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    """Flights of April: planes with an even number meet the better release; half of the labels are known."""
+    services, random = Services(Settings(home=tmp_path)), np.random.default_rng(0)
+    late = random.random(ROWS) < 0.3
+    events = pd.DataFrame(
+        {
+            "flight_id": [f"f{i}" for i in range(ROWS)],
+            "event_timestamp": pd.Timestamp("2013-04-10", tz="UTC") + pd.to_timedelta(range(ROWS), unit="min"),
+            "late": pd.array(np.where(np.arange(ROWS) < 500, late, None), dtype="boolean"),
+        }
+    )
+    ref = services.lake.publish(SPEC.name, "events", pa.Table.from_pandas(events, preserve_index=False), "2013-04")
+    snapshot = SnapshotRef(usecase=SPEC.name, period="2013-04", name="2013-04-a", tables={"events": ref})
+    write_atomically(services.snapshots(SPEC) / "2013-04.json", snapshot.model_dump_json())
+    plane = random.integers(0, 60, ROWS)
+    better = plane % 2 == 0
+    p = np.where(better, np.where(late, 0.8, 0.1), np.where(late, 0.4, 0.4))
+    log = pd.DataFrame(
+        {
+            "request_id": [f"q{i}" for i in range(ROWS)],
+            "logged_at": pd.Series([datetime.now(UTC)] * ROWS).astype("datetime64[us, UTC]"),
+            "release": np.where(better, "r0002", "r0001"),
+            "probability": p,
+            "flight_id": events["flight_id"],
+            "event_timestamp": events["event_timestamp"].astype("datetime64[us, UTC]"),
+            "tailnum": [f"N{i:02d}" for i in plane],
+            "period": "2013-04",
+        }
+    )
+    before = log.head(50).assign(logged_at=pd.Timestamp("2013-04-10", tz="UTC").as_unit("us"), release="r0001")
+    again = log.head(20).assign(request_id="q-again")  # asked twice: one row
+    for part in (before, log, again):
+        services.lake.append(SPEC.name, "predictions", pa.Table.from_pandas(part, preserve_index=False))
+    return services
+
+
+def state() -> RolloutState:
+    begun = rollout.shift(
+        rollout.first(SPEC, "r0001"), "r0002", 0.5, time.time() + 60, strategy="ab_test", sticky_by="tailnum"
+    )
+    return begun.model_copy(update={"since": time.time() - 60})
+
+
+def test_labelled_answers_of_both_arms_decide(services: Services) -> None:
+    found = read_out(SPEC, services, state(), "r0002")
+    assert sum(found.rows.values()) == 500, "answers of before the test, repeated ones and unlabelled ones do not count"
+    assert found.entities == {"r0001": 30, "r0002": 30}
+    assert found.loss["r0002"] < found.loss["r0001"]
+    assert found.decision == "promote"
+    assert found.difference.high < 0
+
+
+def test_without_labels_it_waits_and_says_how_many_lack(services: Services) -> None:
+    (services.snapshots(SPEC) / "2013-04.json").unlink()
+    found = read_out(SPEC, services, state(), "r0002")
+    assert (found.decision, found.missing, found.rows) == ("wait", 200, {"r0001": 0, "r0002": 0})
+    nothing = read_out(SPEC, Services(Settings(home=services.settings.home / "empty")), state(), "r0002")
+    assert nothing.missing == 200
