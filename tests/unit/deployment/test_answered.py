@@ -33,7 +33,7 @@ def test_each_request_gets_its_own_rows_in_order_whichever_release_answered(size
     parts = [("old", np.flatnonzero(~new)), ("new", np.flatnonzero(new))]
     arms = [arm(name, None if len(rows) == count else rows, scores[rows]) for name, rows in parts if len(rows)]
     batch = ANSWERED.Answered(sizes, arms)
-    responses = batch.responses()
+    responses = batch.responses(tells_fallback=False)
     assert [len(one["probability"]) for one in responses] == sizes
     joined = {name: np.concatenate([one[name] for one in responses])[:, 0].tolist() for name in responses[0]}
     assert joined["probability"] == scores[:, 0].tolist()
@@ -57,7 +57,7 @@ def test_a_record_is_json_and_says_what_lacks_and_which_answer_is_the_constant()
     assert (second["missing"], second["features"], "fallback" in second) == ([], {"t": 2.0, "n": 1}, False)
     assert second["inputs"] == {"id": "e1", "x": 1.0}
     assert second["latency_ms"] == 2.0
-    assert one.outputs()["fallback"].tolist() == [[True], [False]]
+    assert one.outputs(tells_fallback=True)["fallback"].tolist() == [[True], [False]]
 
 
 @given(st.integers(1, 200))

@@ -17,15 +17,16 @@ class Arm:
         self.release, self.rows, self.fields, self.prediction = release, rows, fields, prediction
         self.ids = request_ids(len(prediction.scores))
 
-    def outputs(self) -> dict:
+    def outputs(self, tells_fallback: bool) -> dict:
         """Output name → array, a row per row."""
         scores, fallback = self.prediction.scores, self.prediction.fallback
-        return {
-            **answers.tensors(self.release.manifest, scores),
-            "release": np.full((len(scores), 1), self.release.name.encode(), dtype=object),
-            "request_id": np.array([one.encode() for one in self.ids], dtype=object).reshape(-1, 1),
-            "fallback": np.zeros((len(scores), 1), dtype=bool) if fallback is None else fallback.reshape(-1, 1),
-        }
+        outputs = answers.tensors(self.release.manifest, scores)
+        outputs["release"] = np.full((len(scores), 1), self.release.name.encode(), dtype=object)
+        outputs["request_id"] = np.array([one.encode() for one in self.ids], dtype=object).reshape(-1, 1)
+        if tells_fallback:
+            fell_back = np.zeros(len(scores), dtype=bool) if fallback is None else fallback
+            outputs["fallback"] = fell_back.reshape(-1, 1)
+        return outputs
 
     def records(self, seconds: float) -> list:
         """One per row, as the log keeps it."""
@@ -67,9 +68,9 @@ class Answered:
     def records(self, seconds: float) -> list:
         return [record for arm in self.arms for record in arm.records(seconds)]
 
-    def responses(self) -> list:
+    def responses(self, tells_fallback: bool) -> list:
         """Per request {output name: array}."""
-        parts = [(arm.rows, arm.outputs()) for arm in self.arms]
+        parts = [(arm.rows, arm.outputs(tells_fallback)) for arm in self.arms]
         ends = np.cumsum(self.sizes).tolist()
         return [_cut(parts, end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
 

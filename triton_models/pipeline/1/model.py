@@ -118,10 +118,10 @@ class TritonPythonModel:
         if isinstance(batch, Failed):
             words = f"{type(batch.error).__name__}: {batch.error}"
             return [pb_utils.InferenceResponse(error=pb_utils.TritonError(words))]
-        return [pb_utils.InferenceResponse(self._tensors(outputs)) for outputs in batch.responses()]
-
-    def _tensors(self, outputs: dict) -> list:
-        return [pb_utils.Tensor(n, v) for n, v in outputs.items() if self.tells_fallback or n != FALLBACK]
+        return [
+            pb_utils.InferenceResponse([pb_utils.Tensor(name, values) for name, values in outputs.items()])
+            for outputs in batch.responses(self.tells_fallback)
+        ]
 
 
 class _Request:

@@ -1,11 +1,12 @@
 """The prediction log: one append per batch to a spool file; what was written survives a kill -9 of the server."""
 
-import json
 import os
 import time
 from pathlib import Path
 
-ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+import rapidjson
+
+ENCODE = rapidjson.Encoder(number_mode=rapidjson.NM_NATIVE)  # half the time of json; NaN is refused
 
 
 class PredictionLog:

@@ -19,11 +19,10 @@ class RequestFields:
         are str, numbers float64. Raises ValueError when a field is missing, empty, longer than another, not finite or
         not UTF-8.
         """
-        sizes = None
-        fields = {}
+        fields, sizes = {}, None
         for name, kind in self.kinds.items():
             parts = self._parts(requests, name)
-            lengths = [len(part) for part in parts]
+            lengths = list(map(len, parts))
             if sizes is None:
                 sizes = lengths
             if lengths != sizes or 0 in lengths:

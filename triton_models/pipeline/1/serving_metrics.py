@@ -50,6 +50,7 @@ class ServingMetrics:
         self._generation_family, self._generation = generation, generation.Metric(labels={"usecase": usecase})
         self._series: dict = {}
         self._views: dict = {}
+        self._per_batch: dict = {}  # release → the series that every batch adds to: built once, it is the hot path
         self._pending: Counter = Counter()
         self._buckets: defaultdict = defaultdict(lambda: [0] * len(BOUNDS))  # rows of each bucket alone
         self._lock = threading.Lock()
@@ -66,6 +67,8 @@ class ServingMetrics:
         for name in SUMS:
             self._add(name, 0, release=release)
         self._late(release, "moebius_latency_seconds_bucket", 0, 0)
+        of = ("release", release)
+        self._per_batch[release] = [("moebius_requests_total", of, ("outcome", "ok")), *((name, of) for name in SUMS)]
         self._views[release] = views
         for view in views:
             self._add("moebius_feature_lookups_total", 0, view=view)
@@ -83,20 +86,21 @@ class ServingMetrics:
     def answered(self, release: str, values, lacking: dict, fallback, seconds: float) -> None:
         """Rows of one batch, all answered by the release: the number [N] that is each row's answer, the reasons
         {view: [N]} where features lack, and which rows [N] got the constant scores (or None)."""
-        rows = len(values)
-        self._add("moebius_requests_total", rows, release=release, outcome="ok")
-        self._add("moebius_latency_seconds_count", rows, release=release)
-        self._add("moebius_latency_seconds_sum", seconds * rows, release=release)
-        self._add("moebius_answer_positive_total", float(values[values > 0].sum(dtype=float)), release=release)
-        self._add("moebius_answer_negative_total", -float(values[values < 0].sum(dtype=float)), release=release)
-        self._late(release, "moebius_latency_seconds_bucket", rows, seconds)
-        self.looked_up(release, rows, lacking)
+        rows, numbers = len(values), values.tolist()
+        positive, negative = (sum(n for n in numbers if n > 0), -sum(n for n in numbers if n < 0))
+        counted = (rows, rows, seconds * rows, positive, negative)
+        with self._lock:
+            for key, value in zip(self._per_batch[release], counted, strict=True):
+                self._pending[key] += value
+            for view in self._views[release]:
+                self._pending["moebius_feature_lookups_total", ("view", view)] += rows
+            self._buckets["moebius_latency_seconds_bucket", release][bisect_left(BUCKETS, seconds)] += rows
+        if lacking:
+            self._lack(lacking)
         if fallback is not None:
             self._add("moebius_missing_policy_total", int(fallback.sum()), release=release, policy="fall_back")
 
-    def looked_up(self, release: str, rows: int, lacking: dict) -> None:
-        for view in self._views[release]:
-            self._add("moebius_feature_lookups_total", rows, view=view)
+    def _lack(self, lacking: dict) -> None:
         for view, reasons in lacking.items():
             for reason, count in Counter(filter(None, reasons)).items():
                 self._add("moebius_feature_missing_total", count, view=view, reason=reason)
@@ -107,7 +111,9 @@ class ServingMetrics:
     def rejected(self, release: str, rows: int, lacking: dict) -> None:
         """Rows that must not be answered without features that they lack."""
         self._add("moebius_missing_policy_total", rows, release=release, policy="reject")
-        self.looked_up(release, rows, lacking)
+        for view in self._views[release]:
+            self._add("moebius_feature_lookups_total", rows, view=view)
+        self._lack(lacking)
 
     def shadowed(
         self, release: str, seconds: float = 0.0, difference: float = 0.0, changed: int = 0, **rows: int
