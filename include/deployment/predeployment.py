@@ -92,6 +92,7 @@ def _exercise(
     checks.append(_small_enough(after, spec.packaging.max_memory_mb))
     return {
         "passed": all(check.passed for check in checks),
+        "code_since_packaging": "same" if release.code_hash(directory) == facts["code_hash"] else "changed",
         **figures,
         "memory_mb": {"loaded": loaded, "after": after},
         "checks": [check.json_dict() for check in checks],

@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from include.contracts import FeatureServiceRef, ModelRef, ReleaseRef, RolloutState
-from include.deployment import events, packaging, pipeline, predeployment, rollout
+from include.deployment import events, interface, packaging, pipeline, predeployment, rollout
 from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
@@ -108,11 +108,11 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
 
 
 def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
-    """Beside the model version, where people look for it; there is none when the release did not load."""
-    report = Path(release.path) / predeployment.REPORT
-    if report.is_file():
-        model = services.tracker.model(spec.name, release.model_version)
-        services.tracker.add_document(model, f"releases/{release.name}/{report.name}", report.read_text())
+    """What was packaged, agreed and tried, beside the model version, where people look for it."""
+    model = services.tracker.model(spec.name, release.model_version)
+    for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
+        if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
+            services.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())
 
 
 def promote_release(

@@ -126,7 +126,9 @@ def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop
     assert "approved by ada" in card
     packaged = deployment.package_release(loop.spec, loop.services, verdict.candidate)
     proved = deployment.test_release(loop.spec, loop.services, packaged)
-    assert json.dumps(proved)
+    kept = json.loads(tracker.document(model, f"releases/{packaged.name}/tested.json"))
+    assert {name: kept[name] for name in proved} == json.loads(json.dumps(proved))
+    assert kept["code_since_packaging"] == "same"
     assert tracker.document(loop.candidate, "model_card.md").startswith(CARD)
     loop.serving.serve(packaged.name)
     again = retrain_evaluation.evaluate(loop.spec, loop.services, None)  # the candidate is the newest that was trained

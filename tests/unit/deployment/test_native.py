@@ -37,9 +37,12 @@ def test_a_graph_with_several_columns_keeps_its_names() -> None:
     assert (config.input[0].name, config.output[0].name, config.max_batch_size) == ("input", "scores", 64)
 
 
+@pytest.mark.parametrize("policy", ["default", "fall_back"])
 @pytest.mark.parametrize("name", usecase_names())
-def test_the_pipelines_configuration_is_tritons_and_the_contracts(name: str) -> None:
+def test_the_pipelines_configuration_is_tritons_and_the_contracts(name: str, policy: str) -> None:
     spec = load_usecase(name)
+    views = {n: view.model_copy(update={"when_missing": policy}) for n, view in spec.feature_views.items()}
+    spec = spec.model_copy(update={"feature_views": views})
     config = parsed(pipeline.config(spec, {"releases": "/r"}))
     assert config.backend == "python"
     assert config.max_batch_size == schema.MAX_ROWS
