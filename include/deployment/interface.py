@@ -33,13 +33,18 @@ def document(spec: UseCase, samples: Sequence[Mapping[str, Any]]) -> dict[str, A
             f"/v2/models/{spec.name}": {"get": _get("metadata", "Metadata", "#/components/schemas/Metadata")},
             f"/v2/models/{spec.name}/ready": {"get": _get("ready", "It answers requests", "")},
         },
+        "security": [{"key": []}, {"token": []}, {}],  # the last: on the server's own machine nobody is asked
         "components": {
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
             "schemas": {
                 "Request": _message("inputs", schema.inputs(spec)),
                 "Answer": _message("outputs", schema.outputs(spec)),
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
                 "Metadata": _metadata(spec),
-            }
+            },
         },
     }
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from include.errors import DeploymentError
+
 DIRECTORY = "native"
 TYPES = {"tensor(float)": "TYPE_FP32", "tensor(double)": "TYPE_FP64", "tensor(int64)": "TYPE_INT64"}
 
@@ -23,7 +25,10 @@ def write(directory: Path, content: bytes, row: np.ndarray) -> None:
 
 
 def config(content: bytes, width: int) -> str:
-    """Triton's configuration of the graph, whose first input is [N, ``width``]."""
+    """Triton's configuration of the graph, whose first input is [N, ``width``].
+
+    Raises DeploymentError for a tensor that is no number.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -46,6 +51,8 @@ def config(content: bytes, width: int) -> str:
 
 def _tensor(tensor: Any, dims: list[int]) -> str:
     """A tensor of one number per row is [1] for Triton, which knows no empty shape."""
+    if tensor.type not in TYPES:
+        raise DeploymentError(f"the graph's {tensor.name!r} is a {tensor.type}; a native model may have {list(TYPES)}")
     shape = f"dims: [ {', '.join(map(str, dims))} ]" if dims else "dims: [ 1 ], reshape { shape: [ ] }"
     return f'{{ name: "{tensor.name}", data_type: {TYPES[tensor.type]}, {shape} }}'
 

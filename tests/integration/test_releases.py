@@ -15,6 +15,7 @@ from include.deployment import predeployment, release, scoring
 from include.errors import DeploymentError, ServiceError
 from include.spec.packaging import AcceptanceTest, Packaging
 from tests.integration.pipeline_fixtures import FLIGHTS, SPEC, Serving, requests_frame, trained
+from tests.integration.usecase_fixtures import patient
 
 pytestmark = pytest.mark.integration
 CALM, STORM = FLIGHTS.user_acceptance
@@ -28,7 +29,7 @@ NEVER = CALM.model_copy(
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    serving = Serving(tmp_path_factory.mktemp("releases"))
+    serving = Serving(tmp_path_factory.mktemp("releases"), patient(SPEC))
     serving.fill_online_store()
     serving.start()
     yield serving

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from include.deployment import bad_requests, interface
+from include.gateway import tensors
 from include.usecase import UseCase, load_usecase, usecase_names
 
 
@@ -34,6 +35,11 @@ def test_the_document_holds_together(spec: UseCase) -> None:
     examples = post["requestBody"]["content"]["application/json"]["examples"]
     assert len(examples) == 3
     assert [interface.violations(document, "Request", one["value"]) for one in examples.values()] == [[]] * 3
+    for one in examples.values():  # the way in from outside reads them as they are meant
+        read = tensors.request(one["value"]).inputs
+        assert [(t.name, t.datatype, list(t.shape)) for t in read] == [
+            (t["name"], t["datatype"], t["shape"]) for t in one["value"]["inputs"]
+        ]
 
 
 def test_the_schema_refuses_what_the_server_refuses() -> None:

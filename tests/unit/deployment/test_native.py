@@ -6,9 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 from google.protobuf import text_format
+from onnx import TensorProto, helper
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from include.deployment import native, pipeline, schema
+from include.errors import DeploymentError
 from include.usecase import load_usecase, usecase_names
 from tests.unit.deployment.test_optimisation import WIDTH, dense
 from tests.unit.deployment.test_scoring import identity
@@ -35,6 +37,15 @@ def test_the_configuration_is_tritons_and_names_the_graphs_tensors(tmp_path: Pat
 def test_a_graph_with_several_columns_keeps_its_names() -> None:
     config = parsed(native.config(identity(), 2))
     assert (config.input[0].name, config.output[0].name, config.max_batch_size) == ("input", "scores", 64)
+
+
+def test_a_graph_that_answers_in_words_is_refused() -> None:
+    ends = [helper.make_tensor_value_info(*end, [None, 1]) for end in (("input", 1), ("said", TensorProto.STRING))]
+    node = helper.make_node("Cast", ["input"], ["said"], to=TensorProto.STRING)
+    graph = helper.make_graph([node], "words", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(DeploymentError, match=r"'said' is a tensor\(string\)"):
+        native.config(model.SerializeToString(), 1)
 
 
 @pytest.mark.parametrize("policy", ["default", "fall_back"])
