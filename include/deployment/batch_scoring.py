@@ -84,7 +84,7 @@ class BatchScorer:
             return _seconds(values)
         if kind == "float":
             return _plain(values).astype(np.float32).astype(np.float64)
-        return _plain(values)
+        return _plain(values.cast(pa.string()))
 
     def _lacking(self, rows: pa.RecordBatch, fields: dict[str, np.ndarray], view: str) -> np.ndarray:
         """Where the view has no values for the entity, or older ones than ``freshness_hours``."""

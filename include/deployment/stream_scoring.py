@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from include.contracts import StreamEntry
-from include.errors import RequestFailedError
+from include.errors import DataError, RequestFailedError
 from include.ports import ModelServer, RequestStream
 from include.usecase import UseCase
 
@@ -27,6 +27,9 @@ MAX_DELIVERIES = 8
 MAX_TRIES = 5
 """A request that the server failed so often, with nothing else to compare with, is put aside."""
 
+
+FAULTS = (RequestFailedError, DataError)
+"""What may be the request's own fault; a server that is away is another matter."""
 
 LARGEST = float(np.finfo(np.float32).max)
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
@@ -98,23 +101,24 @@ class StreamScorer:
             found = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
             self._answered = next(iter(part.values()))
             return found, {}
-        except RequestFailedError as error:
+        except FAULTS as error:
             if len(part) == 1:
                 return {}, self._refused(part, {next(iter(part)): error})
         return self._each(part)
 
     def _each(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        found, failed = {}, {}
+        found: dict[str, dict[str, Any]] = {}
+        failed: dict[str, Exception] = {}
         for entry, request in part.items():
             try:
                 (found[entry],) = self.server.infer(self.spec.name, [request])
                 self._answered = request
-            except RequestFailedError as error:
+            except FAULTS as error:
                 failed[entry] = error
         return found, self._refused(part, failed) if failed else {}
 
-    def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, RequestFailedError]) -> dict[str, str]:
-        """Why each is put aside; raises RequestFailedError while it may be the server that is at fault."""
+    def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, Exception]) -> dict[str, str]:
+        """Why each is put aside; raises their error while it may be the server that is at fault."""
         for entry in failed:
             self._tries[entry] = self._tries.get(entry, 0) + 1
         if len(failed) == len(part) and not self._answers() and min(self._tries[e] for e in failed) < MAX_TRIES:
@@ -127,7 +131,7 @@ class StreamScorer:
             return False
         try:
             return bool(self.server.infer(self.spec.name, [self._answered]))
-        except RequestFailedError:
+        except FAULTS:
             return False
 
     def _result(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.contracts import StreamEntry
 from include.deployment.stream_scoring import MAX_DELIVERIES, MAX_TRIES, Outcome, StreamScorer
-from include.errors import RequestFailedError, ServiceError, SpecError
+from include.errors import DataError, RequestFailedError, ServiceError, SpecError
 from include.usecase import UseCase, load_usecase
 
 SPEC = load_usecase("weather_forecast")
@@ -131,6 +131,18 @@ def test_a_time_may_be_text_and_a_tensor_has_all_its_numbers() -> None:
     asked = {"scan": "s", "event_timestamp": 1.4e9, "pixels": [0.0] * 63}
     assert digits.handle([StreamEntry(id="1-1", text=json.dumps(asked))]).dead == 1
     assert "pixels: too_short" in stream.dead["1-1"]
+
+
+def test_what_cannot_be_sent_is_put_aside_alone() -> None:
+    class Strict(Server):
+        def infer(self, model: str, rows: Sequence[Mapping[str, Any]], given: object = None) -> list[dict[str, Any]]:
+            if any(not row["origin"] for row in rows):
+                raise DataError("request field 'origin' must be a string")
+            return super().infer(model, rows)
+
+    work, stream = scorer(Strict())
+    assert work.handle([entry(1), entry(2, ""), entry(3)]) == Outcome(3, 2, 1)
+    assert "must be a string" in stream.dead["1700000000000-2"]
 
 
 def test_a_request_that_kills_its_consumers_is_put_aside() -> None:
