@@ -12,6 +12,7 @@ from include.errors import ServiceError, SettingsError
 from include.settings import ROOT, Settings
 
 TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"
+GATEWAY_TARGETS = "gateway.json"
 RETENTION = "400d"  # a year of monthly figures and a little more
 
 
@@ -99,23 +100,22 @@ def configure(settings: Settings, rules: str) -> Path:
     from string import Template
 
     rule_file = directory(settings) / "moebius.rules.yml"
-    targets = directory(settings) / "gateway.json"
-    values = settings.model_dump() | {"rule_file": rule_file, "gateway_targets": targets}
+    values = settings.model_dump() | {"rule_file": rule_file, "gateway_targets": directory(settings) / GATEWAY_TARGETS}
     try:
         text = Template(TEMPLATE.read_text()).substitute(values)
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{TEMPLATE}: {error}; settings that it may name: {', '.join(sorted(values))}") from error
     write_atomically(rule_file, rules)
-    write_atomically(targets, json.dumps(_gateway(settings)))
+    scrape_gateway(settings)
     write_atomically(directory(settings) / "prometheus.yml", text)
     return directory(settings) / "prometheus.yml"
 
 
-def _gateway(settings: Settings) -> list[dict[str, list[str]]]:
-    """Where the gateway tells its figures; nothing as long as it has no client, for then it does not run."""
-    if not settings.gateway_clients.is_file():
-        return []
-    return [{"targets": [f"{settings.host}:{settings.gateway_metrics_port}"]}]
+def scrape_gateway(settings: Settings) -> None:
+    """Say where the gateway tells its figures; Prometheus sees it at once. Without a client there is no gateway."""
+    address = f"{settings.host}:{settings.gateway_metrics_port}"
+    found = [{"targets": [address]}] if settings.gateway_clients.is_file() else []
+    write_atomically(directory(settings) / GATEWAY_TARGETS, json.dumps(found))
 
 
 def command(settings: Settings) -> list[str]:

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from include.adapters import haproxy
+from include.adapters import haproxy, metrics_server
 from include.errors import MoebiusError, ServiceError
 from include.gateway import clients
 from include.platform.processes import Supervisor
@@ -16,8 +16,9 @@ DRAIN_SECONDS = 60.0
 
 
 def configure(settings: Settings) -> None:
-    """Check the client file and write HAProxy's files; raises SettingsError by client."""
+    """Check the client file, write HAProxy's files and tell Prometheus; raises SettingsError by client."""
     haproxy.configure(settings, usecase_names(), clients.load(settings.gateway_clients, usecase_names()))
+    metrics_server.scrape_gateway(settings)
 
 
 def reload(settings: Settings) -> str:

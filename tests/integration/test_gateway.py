@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,8 @@ from include.adapters import haproxy
 from include.errors import SettingsError
 from include.gateway import clients
 from include.platform import gateway
+from include.platform.embedded import Platform
+from include.settings import Settings
 from include.usecase import usecase_names
 from tests.integration.gateway_fixtures import Gateway, edge
 from tests.integration.pipeline_fixtures import request_rows, requests_frame, wait_until
@@ -285,26 +288,70 @@ def up(edge: Gateway, server: str) -> bool:
     return line in httpx.get(url, trust_env=False).text
 
 
-def test_a_server_that_is_drained_and_one_that_dies_cost_no_answer(edge: Gateway) -> None:
+def serves_again(edge: Gateway) -> None:
+    edge.second.start()
+    wait_until(lambda: up(edge, "second"), what="it serves again")
+
+
+def test_a_server_that_is_drained_dies_or_hangs_costs_no_answer(edge: Gateway) -> None:
     wait_until(lambda: up(edge, "second") and up(edge, "embedded"), what="both servers serve")
     with Crowd(edge) as crowd:
         crowd.more()
         assert "may be stopped" in gateway.drain(edge.settings, "second")
         edge.second.supervisor.stop("triton")
         crowd.more()
-        edge.second.start()
         haproxy.set_state(edge.settings, "second", "ready")
-        wait_until(lambda: up(edge, "second"), what="it serves again")
+        serves_again(edge)
         wait_until(lambda: edge.second.figure("moebius_requests_total", outcome="ok") > 20, what="it gets its share")
         edge.second.kill()
         crowd.more(100)
-        wait_until(lambda: not up(edge, "second"), what="its death is seen")
+        serves_again(edge)
         crowd.more()
-    edge.second.start()
-    wait_until(lambda: up(edge, "second"), what="it serves again")
+        edge.second.supervisor.process("triton").suspend()
+        wait_until(lambda: not up(edge, "second"), what="its silence is seen")
+        crowd.more()
+        edge.second.kill()
+    serves_again(edge)
     assert crowd.failures == []
     assert crowd.wrong() == 0
     assert crowd.rate >= 50
+
+
+KEY = "0" * 64
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- shop", "must map names of clients"),
+        ("shop: {", "is no YAML"),
+        ("Shop!: {key_sha256: x}", "client 'Shop!': a name has lower-case letters"),
+        ("shop: {}", "client 'shop': .*needs key_sha256 or public_key"),
+        ("shop: {key_sha256: secret}", "client 'shop': key_sha256: String should match"),
+        (f"shop: {{key_sha256: '{KEY}', rate: 0}}", "client 'shop': rate: .*greater than or equal to 1"),
+        (f"shop: {{key_sha256: '{KEY}', admin: true}}", "client 'shop': admin: Extra inputs are not permitted"),
+        (f"shop: {{key_sha256: '{KEY}', models: [nothing]}}", r"client 'shop': no use case \['nothing'\]; there are"),
+        (f"a: {{key_sha256: '{KEY}'}}\nb: {{key_sha256: '{KEY}'}}", r"\['a', 'b'\] have the same key"),
+        ("shop: {public_key: none.pem}", "client 'shop': there is no file .*none.pem"),
+        ("shop: {public_key: bad.pem}", "client 'shop': .*bad.pem is no public key in PEM"),
+    ],
+)
+def test_a_client_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "clients.yaml"
+    path.write_text(text)
+    (tmp_path / "bad.pem").write_text(PUBLIC)
+    with pytest.raises(SettingsError, match=words) as raised:
+        clients.load(path, usecase_names())
+    assert "clients.yaml" in str(raised.value)
+
+
+def test_the_platform_has_a_gateway_as_soon_as_there_is_a_client(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert not {"gateway", "facade"} & {service.name for service in Platform(settings).services}
+    clients.add(settings.gateway_clients, "shop", {}, usecase_names())
+    names = [service.name for service in Platform(settings).services]
+    assert names.index("triton") < names.index("facade") < names.index("gateway")
 
 
 def test_clients_come_and_go_without_a_failed_request_and_a_bad_file_changes_nothing(edge: Gateway) -> None:
