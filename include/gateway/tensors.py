@@ -3,6 +3,7 @@
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol (inference request and response)
 """
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def _input(found: Any, index: int) -> Tensor:
         raise BadRequestError(f"{where}: datatype must be one of {', '.join(KINDS)}")
     shape = _shape(found.get("shape"), where)
     values = list(_flat(found.get("data"), len(shape), where))
-    if len(values) != (wanted := int(np.prod(shape))):
+    if len(values) != (wanted := math.prod(shape)):
         raise BadRequestError(f"{where}: shape asks for {wanted} elements, data has {len(values)}")
     return Tensor(name, kind, shape, _content(kind, values, where))
 
@@ -85,7 +86,7 @@ def _shape(found: Any, where: str) -> tuple[int, ...]:
     sizes = found if isinstance(found, list) and 0 < len(found) <= DIMENSIONS else []
     if not sizes or not all(type(size) is int and 0 < size <= ELEMENTS for size in sizes):
         raise BadRequestError(f"{where}: shape must be 1 to {DIMENSIONS} numbers from 1 to {ELEMENTS}")
-    if int(np.prod(sizes)) > ELEMENTS:
+    if math.prod(sizes) > ELEMENTS:
         raise BadRequestError(f"{where}: shape asks for more than {ELEMENTS} elements")
     return tuple(sizes)
 
