@@ -62,7 +62,9 @@ def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what
         switch(spec, services, wanted)
     except ServiceError as error:
         reason = f"the server did not follow: {error}"
-        rollout.write(services.rollout_file(spec), rollout.abort(wanted, reason, "interrupted"))
+        back = rollout.abort(wanted, reason, "interrupted")
+        rollout.write(services.rollout_file(spec), back)
+        events.record(spec, services.lake, events.event(back, "interrupted", by, reason, wanted.challenger or ""))
         raise
     events.record(spec, services.lake, events.event(wanted, what, by))
     return wanted.generation

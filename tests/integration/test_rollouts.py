@@ -96,7 +96,7 @@ def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Ser
         wait_until(lambda: len(load.answers) > so_far + 50, what="traffic afterwards")
         late = [a for _, a in load.answers[so_far + 2 :] if a["release"] == SECOND]  # two were on their way
     watcher.join(20)
-    assert followed < 1.5, "the router follows within a second, and the record is kept"
+    assert followed < 3, "the router follows, and the record is kept"
     assert ended["at"] - begun < 5
     assert late == []
     assert load.failures == []
@@ -161,6 +161,27 @@ def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, servi
     assert last.figures["queries"]["any answer"] > 5
 
 
+def test_an_ab_test_keeps_each_client_in_one_arm_and_every_look_renews_its_lease(
+    serving: Serving, services: Services
+) -> None:
+    spec, run = spec_of(serving, strategy="ab_test", sticky_by="tailnum", min_requests=10**6), "ab-run"
+    steps.shift_traffic(spec, services, SECOND, 0.5, run)
+    before = services.rollout_state(spec)
+    with Load(serving, clients=2) as load:
+        wait_until(lambda: len(load.answers) > 200, 60, "traffic")
+        assert steps.look_at_ab_test(spec, services, SECOND, run) is None
+    arms = {(load.frame["tailnum"].iloc[i], answer["release"]) for i, answer in load.answers}
+    assert len(arms) == len({plane for plane, _ in arms}), "a plane meets one release"
+    assert {release for _, release in arms} == {FIRST, SECOND}
+    after = services.rollout_state(spec)
+    assert (after.weights, after.since, after.generation) == (before.weights, before.since, before.generation + 1)
+    assert after.lease_until > before.lease_until
+    assert "labelled rows are missing" in steps.watch(spec, services)["read_out"].reason
+    rollback.abort(spec, services, "enough seen", "ada")
+    with pytest.raises(RolloutAbortedError, match="enough seen"):
+        steps.look_at_ab_test(spec, services, SECOND, run)
+
+
 @pytest.mark.parametrize(("most", "passes"), [(1.0, True), (0.01, False)])
 def test_a_shadow_is_judged_by_its_copies_and_answers_nobody(
     serving: Serving, services: Services, most: float, passes: bool
@@ -196,6 +217,8 @@ def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
         steps.shift_traffic(spec, services, bad.name, 0.5, "bad-run")
     state = services.rollout_state(spec)
     assert (state.weights, state.outcome) == ({FIRST: 1.0}, "interrupted")
+    last = services.rollout_events(spec)[-1]
+    assert (last.event, last.release) == ("interrupted", bad.name)
     wait_until(lambda: serving.generation() == state.generation, what="the server is in step again")
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
@@ -207,8 +230,9 @@ def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serv
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {SECOND}
     state = services.rollout_state(spec)
-    lapsed = state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1})
-    serving.switch(lapsed)
+    begun = time.monotonic()
+    serving.switch(state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1}))
+    assert time.monotonic() - begun < 1, "the router sees a change within a second"
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
 
 
