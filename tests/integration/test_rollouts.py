@@ -61,7 +61,9 @@ def test_a_canary_is_watched_to_the_end_and_no_request_fails(serving: Serving, s
             steps.shift_traffic(spec, services, SECOND, share, run, "ada", opens=at == 0)
             seen = steps.watch(spec, services)
             assert (seen["state"].challenger, seen["state"].champion) == (SECOND, FIRST)
-            assert steps.judge_rollout(spec, services, SECOND, share, run, "ada").passed
+            found = steps.judge_rollout(spec, services, SECOND, share, run, "ada")
+            assert found.passed
+            assert found.queries.keys() == {one.name for one in spec.rollout.abort.queries} != set()
         steps.promote(spec, services, SECOND, run, "ada")
         rollback.restore_release(spec, services, FIRST, "the test is over", "ada")
     assert len(load.answers) > 300
