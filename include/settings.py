@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,7 +34,7 @@ class Recipient(BaseModel):
 
 
 class GatewayServer(BaseModel):
-    """A Triton server behind the gateway; its ports are reached from there and from nowhere else."""
+    """One more Triton server behind the gateway; `make up` starts those on the embedded one's host."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +42,7 @@ class GatewayServer(BaseModel):
     host: str = Field(pattern=r"^[\w.:-]+$")
     grpc_port: int
     http_port: int
+    metrics_port: int
 
 
 class Settings(BaseSettings):
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
     facade_port: int = Field(default=8407, description="REST facade, on loopback behind the gateway")
     gateway_servers: tuple[GatewayServer, ...] = Field(
         default=(),
-        description="more servers than the embedded Triton, as JSON: [{name, host, grpc_port, http_port}]",
+        description="other servers than the embedded Triton, JSON: [{name, host, grpc_port, http_port, metrics_port}]",
     )
     gateway_certificate: Path = Field(
         default=Path(), description="PEM file of certificate and key; default: a self-signed one below <home>/gateway"
@@ -247,6 +248,15 @@ class Settings(BaseSettings):
     @property
     def triton_grpc(self) -> str:
         return f"{self.host}:{self.triton_grpc_port}"
+
+    def replica(self, server: GatewayServer) -> Self:
+        """These settings, with this server's Triton in the place of the embedded one."""
+        ports = {
+            "triton_grpc_port": server.grpc_port,
+            "triton_http_port": server.http_port,
+            "triton_metrics_port": server.metrics_port,
+        }
+        return self.model_copy(update={"host": server.host, **ports})
 
     @property
     def triton_http(self) -> str:

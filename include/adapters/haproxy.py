@@ -57,6 +57,7 @@ def servers(settings: Settings) -> tuple[GatewayServer, ...]:
         host=settings.host,
         grpc_port=settings.triton_grpc_port,
         http_port=settings.triton_http_port,
+        metrics_port=settings.triton_metrics_port,
     )
     return (embedded, *settings.gateway_servers)
 

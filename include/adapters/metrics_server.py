@@ -100,7 +100,11 @@ def configure(settings: Settings, rules: str) -> Path:
     from string import Template
 
     rule_file = directory(settings) / "moebius.rules.yml"
-    values = settings.model_dump() | {"rule_file": rule_file, "gateway_targets": directory(settings) / GATEWAY_TARGETS}
+    values = settings.model_dump() | {
+        "rule_file": rule_file,
+        "gateway_targets": directory(settings) / GATEWAY_TARGETS,
+        "triton_replicas": json.dumps([f"{one.host}:{one.metrics_port}" for one in settings.gateway_servers]),
+    }
     try:
         text = Template(TEMPLATE.read_text()).substitute(values)
     except (KeyError, ValueError) as error:

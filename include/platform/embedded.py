@@ -18,6 +18,7 @@ from include.platform.servers import (
     mlflow_service,
     prometheus_service,
     redis_service,
+    replica_services,
     triton_service,
 )
 from include.settings import Settings
@@ -45,6 +46,7 @@ class Platform:
             *([] if settings.redis_url else [redis_service(settings)]),
             mlflow_service(settings),
             triton_service(settings),
+            *replica_services(settings),
             exporter_service(settings),
             consumer_service(settings),
             *([facade_service(settings), gateway_service(settings)] if settings.gateway_clients.is_file() else []),

@@ -49,6 +49,19 @@ def drain(settings: Settings, server: str) -> str:
     return f"{server} answers nothing any more and may be stopped; `ready {server}` puts it back"
 
 
+def stop(settings: Settings, server: str) -> str:
+    """Drain the server and stop it; `make up` and ``ready`` bring it back. Raises ServiceError as ``drain`` does."""
+    drain(settings, server)
+    if not Supervisor(settings.home / "platform", settings.host).stop(service_of(server)):
+        return f"{server} answers nothing any more; it does not run on this host, or not as ours"
+    return f"{server} is stopped; `make up`, then `ready {server}`, bring it back"
+
+
+def service_of(server: str) -> str:
+    """The name of a server's process, as `make status` shows it."""
+    return "triton" if server == "embedded" else f"triton-{server}"
+
+
 def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     try:
@@ -60,6 +73,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _done(settings: Settings, asked: argparse.Namespace) -> str:
+    for_server = {"drain": drain, "stop": stop, "ready": _ready}
+    if asked.verb in for_server:
+        return for_server[asked.verb](settings, asked.server)
     match asked.verb:
         case "add":
             return f"{_add(settings, asked)}; {reload(settings)}"
@@ -68,14 +84,13 @@ def _done(settings: Settings, asked: argparse.Namespace) -> str:
             return f"{asked.client} is no client any more; {reload(settings)}"
         case "reload":
             return reload(settings)
-        case "drain":
-            return drain(settings, asked.server)
-        case "ready":
-            haproxy.set_state(settings, asked.server, "ready")
-            return f"{asked.server} gets requests as soon as its checks pass"
-        case _:
-            found = clients.load(settings.gateway_clients, usecase_names())
-            return "\n".join(f"{name}: {_described(one.model_dump())}" for name, one in found.items()) or "no clients"
+    found = clients.load(settings.gateway_clients, usecase_names())
+    return "\n".join(f"{name}: {_described(one.model_dump())}" for name, one in found.items()) or "no clients"
+
+
+def _ready(settings: Settings, server: str) -> str:
+    haproxy.set_state(settings, server, "ready")
+    return f"{server} gets requests as soon as its checks pass"
 
 
 def _add(settings: Settings, asked: argparse.Namespace) -> str:
@@ -105,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("clients", help="who may ask")
     verbs.add_parser("reload", help="after clients.yaml was edited by hand")
     verbs.add_parser("drain", help="before a server is stopped").add_argument("server")
+    verbs.add_parser("stop", help="drain a server of this host, then stop it").add_argument("server")
     verbs.add_parser("ready", help="after it was started again").add_argument("server")
     return parser
 

@@ -26,10 +26,16 @@ def mlflow_service(settings: Settings) -> Service:
     )
 
 
-def triton_service(settings: Settings) -> Service:
+def replica_services(settings: Settings) -> list[Service]:
+    """The other Triton servers of this host, on the same releases; they load what is deployed when they start."""
+    here = [one for one in settings.gateway_servers if one.host == settings.host]
+    return [triton_service(settings.replica(one), gateway.service_of(one.name)) for one in here]
+
+
+def triton_service(settings: Settings, name: str = "triton") -> Service:
     argv, env = model_server.command(settings)
     return Service(
-        name="triton",
+        name=name,
         argv=argv,
         env=env,
         ports={

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
-from include.adapters import haproxy
+from include.adapters import haproxy, model_server
 from include.adapters.model_server import TritonServer
 from include.gateway import clients
-from include.platform.servers import facade_service, gateway_service
+from include.platform.servers import facade_service, gateway_service, replica_services
 from include.settings import GatewayServer, Settings
 from include.usecase import usecase_names
 from tests.integration.pipeline_fixtures import Serving, free_ports, request_rows, requests_frame
@@ -44,13 +45,10 @@ class Gateway:
         names = ("gateway_port", "gateway_metrics_port", "gateway_inner_port", "facade_port")
         ports = dict(zip(names, free_ports(4), strict=True))
         http, grpc, metrics = free_ports(3)
-        second = GatewayServer(name="second", host="127.0.0.1", grpc_port=grpc, http_port=http)
+        second = GatewayServer(name="second", host="127.0.0.1", grpc_port=grpc, http_port=http, metrics_port=metrics)
         self.first = Serving(home, **{**ports, "gateway_servers": (second,), **other})
         self.settings: Settings = self.first.settings
-        self.second = Serving(
-            home, triton_http_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics
-        )  # fmt: skip
-        self.second.supervisor = type(self.first.supervisor)(home / "second", self.settings.host)
+        self.second = Serving(home, triton_http_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics)
         self.model = self.first.spec.name
         self.keys: dict[str, str] = {}
         self.supervisor = self.first.supervisor
@@ -66,19 +64,34 @@ class Gateway:
         self.first.install()
         self.first.serve(first.name)
         if servers > 1:
-            self.second.start()
+            self.start_second()
         self.start_edge()
+
+    def start_second(self) -> None:
+        for service in replica_services(self.settings):
+            self.supervisor.start(service)
+
+    def second_process(self) -> psutil.Process:
+        found = self.supervisor.process("triton-second")
+        assert found
+        return found
+
+    def kill_second(self) -> None:
+        """SIGKILL to the server alone."""
+        leader = self.second_process()
+        leader.kill()
+        leader.wait(10)
 
     def start_edge(self) -> None:
         for service in (facade_service(self.settings), gateway_service(self.settings)):
             self.supervisor.start(service)
 
     def stop(self) -> None:
-        for name in ("gateway", "facade"):
+        for name in ("gateway", "facade", "triton-second"):
             self.supervisor.stop(name)
-        for server in (self.second, self.first):
-            server.server.close()
-            server.stop()
+        model_server.clear_shared_memory(self.second.settings)
+        self.first.server.close()
+        self.first.stop()
 
     @property
     def url(self) -> str:

@@ -289,7 +289,7 @@ def up(edge: Gateway, server: str) -> bool:
 
 
 def serves_again(edge: Gateway) -> None:
-    edge.second.start()
+    edge.start_second()
     wait_until(lambda: up(edge, "second"), what="it serves again")
 
 
@@ -297,20 +297,19 @@ def test_a_server_that_is_drained_dies_or_hangs_costs_no_answer(edge: Gateway) -
     wait_until(lambda: up(edge, "second") and up(edge, "embedded"), what="both servers serve")
     with Crowd(edge) as crowd:
         crowd.more()
-        assert "may be stopped" in gateway.drain(edge.settings, "second")
-        edge.second.supervisor.stop("triton")
+        assert "second is stopped" in gateway.stop(edge.settings, "second")
         crowd.more()
         haproxy.set_state(edge.settings, "second", "ready")
         serves_again(edge)
         wait_until(lambda: edge.second.figure("moebius_requests_total", outcome="ok") > 20, what="it gets its share")
-        edge.second.kill()
+        edge.kill_second()
         crowd.more(100)
         serves_again(edge)
         crowd.more()
-        edge.second.supervisor.process("triton").suspend()
+        edge.second_process().suspend()
         wait_until(lambda: not up(edge, "second"), what="its silence is seen")
         crowd.more()
-        edge.second.kill()
+        edge.kill_second()
     serves_again(edge)
     assert crowd.failures == []
     assert crowd.wrong() == 0

@@ -37,8 +37,13 @@ def test_a_browser_keeps_a_login_for_each_environment() -> None:
 
 def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     users = {"ada": "viewer"}
+    second = {"name": "second", "host": "127.0.0.1", "grpc_port": 1, "http_port": 2, "metrics_port": 3}
     settings = Settings(
-        environment="dev", airflow_users=users, private_key="c2VjcmV0", recipients={"x": {"role": "op"}}
+        environment="dev",
+        airflow_users=users,
+        private_key="c2VjcmV0",
+        recipients={"x": {"role": "op"}},
+        gateway_servers=[second],
     )
     variables = settings.variables()
     assert json.loads(variables["MOEBIUS_AIRFLOW_USERS"]) == users
