@@ -23,6 +23,7 @@ LUA = ROOT / "docker" / "gateway" / "models.lua"
 ADMIN_PATHS = "/usr/sbin:/usr/local/sbin"  # where packages put it, and what not every user has on PATH
 AROUND_A_BODY = 32_768  # headers, and what HAProxy keeps about each part of a message
 RATE_SECONDS = 10
+STATES = "servers.state"
 CERTIFICATE_DAYS = 365
 REFUSALS = {
     401: (16, "no valid API key or token"),
@@ -73,6 +74,7 @@ def configure(settings: Settings, models: Sequence[str], clients: Mapping[str, G
         the template names a setting that does not exist, or HAProxy refuses what it became.
     """
     certificate = _certificate(settings)
+    write_atomically(settings.gateway / STATES, "", private=True)
     for name, lines in _lists(models, clients).items():
         write_atomically(settings.gateway / name, "".join(f"{line}\n" for line in lines), private=True)
     aside = settings.gateway / "haproxy.cfg.new"
@@ -117,6 +119,11 @@ def set_state(settings: Settings, server: str, state: str) -> None:
     for backend in sorted({row[0] for row in rows if len(row) > 1 and row[1] == server}):
         if answer := _runtime(settings, f"set server {backend}/{server} state {state}"):
             raise ServiceError(f"HAProxy did not set {backend}/{server} to {state}: {answer}")
+
+
+def keep_states(settings: Settings) -> None:
+    """For a reload: a server that is drained stays so. Raises ServiceError when the gateway does not run."""
+    write_atomically(settings.gateway / STATES, _runtime(settings, "show servers state") + "\n", private=True)
 
 
 def busy(settings: Settings, server: str) -> int:

@@ -22,12 +22,21 @@ def configure(settings: Settings) -> None:
 
 
 def reload(settings: Settings) -> str:
-    """Put the client file into use; a gateway that runs drops no request over it. Raises SettingsError by client."""
+    """Put the client file into use; a gateway that runs drops no request over it.
+
+    Raises
+    ------
+    SettingsError
+        the file cannot be used; names the client.
+    ServiceError
+        the gateway does not answer.
+    """
     clients.load(settings.gateway_clients, usecase_names())
     master = Supervisor(settings.home / "platform", settings.host).process("gateway")
     if master is None:
         return "the gateway does not run; `make up` starts it"
     configure(settings)
+    haproxy.keep_states(settings)
     master.send_signal(signal.SIGUSR2)
     return "the gateway uses it from now on"
 

@@ -371,6 +371,19 @@ def test_clients_come_and_go_without_a_failed_request_and_a_bad_file_changes_not
     assert crowd.failures == []
 
 
+def test_a_reload_does_not_give_a_drained_server_requests(edge: Gateway) -> None:
+    wait_until(lambda: up(edge, "second"), what="both servers serve")
+    gateway.drain(edge.settings, "second")
+    edge.client("late", rate=1000)
+    gateway.reload(edge.settings)
+    wait_until(lambda: asked(edge, "late").status_code == 200, what="the reload is done")
+    before = edge.second.settled("moebius_requests_total", outcome="ok")
+    assert {asked(edge, "late").status_code for _ in range(10)} == {200}
+    assert edge.second.settled("moebius_requests_total", outcome="ok") == before
+    haproxy.set_state(edge.settings, "second", "ready")
+    wait_until(lambda: up(edge, "second"), what="it serves again")
+
+
 def test_the_metrics_count_by_backend_and_the_log_has_neither_payload_nor_key(edge: Gateway) -> None:
     body = {**edge.body(), "id": SECRET_ROW}
     body["inputs"][0]["data"] = [SECRET_ROW]
