@@ -83,6 +83,11 @@ class Failed:
     def __init__(self, error: Exception, rows: int) -> None:
         self.error, self.rows = error, rows
 
+    @property
+    def request_is_at_fault(self) -> bool:
+        """Whether it was refused for what it holds, before a release had it."""
+        return isinstance(self.error, ValueError) and not hasattr(self.error, "release")
+
     def count(self, metrics, seconds: float) -> None:
         metrics.failed(getattr(self.error, "release", ""), self.rows)
         if isinstance(self.error, LackingFeaturesError):

@@ -117,7 +117,8 @@ class TritonPythonModel:
     def _responses(self, batch) -> list:
         if isinstance(batch, Failed):
             words = f"{type(batch.error).__name__}: {batch.error}"
-            return [pb_utils.InferenceResponse(error=pb_utils.TritonError(words))]
+            code = pb_utils.TritonError.INVALID_ARG if batch.request_is_at_fault else pb_utils.TritonError.INTERNAL
+            return [pb_utils.InferenceResponse(error=pb_utils.TritonError(words, code))]
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor(name, values) for name, values in outputs.items()])
             for outputs in batch.responses(self.tells_fallback)
