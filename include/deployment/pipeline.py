@@ -11,6 +11,9 @@ from include.usecase import UseCase
 SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
+# A batch costs as much as eight rows more do: requests that wait for each other, half a millisecond at most, take a
+# third less per row at 16 clients; a client that asks alone waits those 0.5 ms.
+BATCHING = "dynamic_batching { preferred_batch_size: [ 16 ] max_queue_delay_microseconds: 500 }"
 ANY = -1  # how many clusters a model has is its own matter
 OUTPUTS: dict[str, dict[str, str]] = {
     "binary": {"prediction": "TYPE_INT64", "probability": "TYPE_FP32"},
@@ -63,7 +66,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             f"input [\n{_joined(inputs)}\n]",
             f"output [\n{_joined(answers)}\n]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
-            "dynamic_batching { }",  # all that waits at once: preferred sizes of 4 and 8 cost a third more CPU per row
+            BATCHING,
             *(
                 f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}"
                 for k, v in settings.items()
