@@ -246,7 +246,7 @@ def test_a_killed_server_leaves_no_process_and_no_record_behind(bare_serving: Se
     assert stubs
     bare_serving.kill()
     assert asked == {r["request_id"] for r in _logged(bare_serving)}
-    wait_until(lambda: not any(p.is_running() for p in stubs), what="the stubs end by themselves")
+    wait_until(lambda: not any(p.is_running() for p in stubs), 40, "the stubs end by themselves")
     bare_serving.start()
     wait_until(lambda: bare_serving.server.model_ready(bare_serving.spec.name), what="the stable name is back")
     assert bare_serving.server.infer(bare_serving.spec.name, rows[:1])[0]["release"] == release.name

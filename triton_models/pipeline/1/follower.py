@@ -1,10 +1,13 @@
 """The background thread of a model: follows the rollout state and hands figures on, with or without traffic."""
 
+import faulthandler
 import os
 import threading
 import traceback
+from contextlib import contextmanager
 
 SECONDS = 0.2
+STUCK_SECONDS = 15
 
 
 class Follower:
@@ -12,6 +15,17 @@ class Follower:
 
     When the server was killed it ends the process: this stub would ignore SIGTERM and stay for ever.
     """
+
+    @staticmethod
+    @contextmanager
+    def to_server():
+        """Around calls that the server answers: one to a dead server never returns and holds the interpreter's lock,
+        so that no thread could notice. After 15 s the process ends by a timer that needs no lock."""
+        faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def __init__(self, step) -> None:
         self._step, self._server = step, os.getppid()

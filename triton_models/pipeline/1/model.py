@@ -56,7 +56,8 @@ class TritonPythonModel:
             self.router.refresh()
             if self.router.shadow:
                 self.metrics.declare_shadow(self.router.shadow.release.name)
-            self.metrics.flush(self.router.generation, self.router.errors)
+            with Follower.to_server():
+                self.metrics.flush(self.router.generation, self.router.errors)
 
     def finalize(self):
         if self.shadow:
