@@ -41,10 +41,15 @@ class Arm:
         return (self.positive - self.negative) / self.answered if self.answered else 0.0
 
 
-def judge(spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float) -> Judgement:
-    """Both arms over the last ``seconds``; raises ServiceError when Prometheus does not answer."""
+def judge(
+    spec: UseCase, metrics: MetricsServer, champion: str, challenger: str, seconds: float, full: bool = False
+) -> Judgement:
+    """Both arms over the last ``seconds``; with all the traffic (``full``) the challenger's answers stand alone.
+
+    Raises ServiceError when Prometheus does not answer.
+    """
     arms = observe(spec, metrics, (champion, challenger), seconds)
-    return decide(spec, champion, challenger, arms, asked(spec, metrics, champion, challenger, seconds))
+    return decide(spec, champion, challenger, arms, asked(spec, metrics, champion, challenger, seconds), full)
 
 
 def asked(
@@ -125,10 +130,15 @@ def decide(
     challenger: str,
     arms: dict[str, Arm],
     queries: dict[str, float | None] | None = None,
+    full: bool = False,
 ) -> Judgement:
-    """Passed only with enough requests and without a breach; the reason names every breach with its figures."""
+    """Passed only with enough requests and without a breach; the reason names every breach with its figures.
+
+    Mean answers are compared while both arms answer: what the champion said before (``full``) was about other requests.
+    """
     wanted, arm = spec.rollout.min_requests, arms[challenger]
-    breaches = [*_breaches(spec, champion, challenger, arms), *_broken_limits(spec, queries or {})]
+    shifted = [] if full else _shifted(spec, champion, challenger, arms)
+    breaches = [*_breaches(spec, challenger, arm), *shifted, *_broken_limits(spec, queries or {})]
     enough = arm.requests >= wanted
     words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {arm.p99_ms:.1f} ms"
     few = [] if enough else [f"{challenger} had {arm.requests:.0f} requests, {wanted} are needed to judge"]
@@ -145,22 +155,26 @@ def decide(
     )
 
 
-def _breaches(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> list[str]:
-    limits, new, old = spec.rollout.abort, arms[challenger], arms[champion]
-    faults = []
+def _breaches(spec: UseCase, challenger: str, new: Arm) -> list[str]:
+    limits, faults = spec.rollout.abort, []
     if new.error_rate > limits.max_error_rate:
         faults.append(
             f"{challenger} fails {new.error_rate:.2%} of its requests, {limits.max_error_rate:.2%} are allowed"
         )
     if new.p99_ms > limits.max_p99_ms:
         faults.append(f"p99 of {challenger} is {new.p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
-    shift = abs(new.mean_answer - old.mean_answer)
-    if min(new.answered, old.answered) >= MIN_COMPARED and shift > limits.max_prediction_shift:
-        faults.append(
-            f"the mean answer of {challenger} is {new.mean_answer:.3f}, of {champion} "
-            f"{old.mean_answer:.3f}: {shift:.3f} apart, {limits.max_prediction_shift:g} is allowed"
-        )
     return faults
+
+
+def _shifted(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> list[str]:
+    allowed, new, old = spec.rollout.abort.max_prediction_shift, arms[challenger], arms[champion]
+    shift = abs(new.mean_answer - old.mean_answer)
+    if min(new.answered, old.answered) < MIN_COMPARED or shift <= allowed:
+        return []
+    return [
+        f"the mean answer of {challenger} is {new.mean_answer:.3f}, of {champion} "
+        f"{old.mean_answer:.3f}: {shift:.3f} apart, {allowed:g} is allowed"
+    ]
 
 
 def _broken_limits(spec: UseCase, values: dict[str, float | None]) -> list[str]:

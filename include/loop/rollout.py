@@ -102,9 +102,13 @@ def judge_rollout(
 
 def _look(spec: UseCase, services: Services, state: RolloutState, release: str) -> tuple[Judgement, str]:
     watched = time.time() - (state.since or time.time())
-    judge = shadow.judge if state.shadow else judgement.judge
-    found = judge(spec, services.metrics_server, state.champion, release, watched)
-    return found, judgement.standing(spec, found, watched, full=state.weights.get(release) == 1)
+    metrics, full = services.metrics_server, state.weights.get(release) == 1
+    found = (
+        shadow.judge(spec, metrics, state.champion, release, watched)
+        if state.shadow
+        else judgement.judge(spec, metrics, state.champion, release, watched, full)
+    )
+    return found, judgement.standing(spec, found, watched, full)
 
 
 def _judged(state: RolloutState, found: Judgement, release: str, by: str) -> Any:

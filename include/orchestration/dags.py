@@ -134,7 +134,7 @@ def triggering_extra(asset_name: str) -> dict[str, Any]:
 def triggered_by() -> str:
     """Who started this run, as Airflow recorded it."""
     run = get_current_context()["dag_run"]
-    return getattr(run, "triggering_user_name", None) or str(run.run_type)
+    return str(getattr(run, "triggering_user_name", None) or getattr(run.run_type, "value", run.run_type))
 
 
 def emit(asset: Any, **extra: Any) -> None:

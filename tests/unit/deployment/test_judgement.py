@@ -11,6 +11,12 @@ SPEC = load_usecase("flight_delay")
 OLD = Arm(answered=600, p99_ms=3.0, positive=150)
 
 
+def test_with_all_the_traffic_what_the_champion_said_before_is_not_compared() -> None:
+    arms = {"r0001": OLD, "r0002": Arm(answered=200, p99_ms=4.0, positive=190)}
+    assert "apart" in decide(SPEC, "r0001", "r0002", arms).reason
+    assert decide(SPEC, "r0001", "r0002", arms, full=True).passed
+
+
 def test_enough_requests_without_a_breach_pass() -> None:
     found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": Arm(answered=200, p99_ms=4.0, positive=60)})
     assert (found.enough, found.passed) == (True, True)
