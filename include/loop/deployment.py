@@ -104,6 +104,7 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
         with aside_on_disk(services) as aside:
             return predeployment.test(spec, release, server, wire, write, aside / "model")
     finally:
+        wire.close()
         _keep_report(spec, services, release)
 
 

@@ -8,7 +8,7 @@ import pytest
 from include.contracts import DatasetRef, PartRef, SnapshotRef
 from include.development.parts import read_part
 from include.development.trainers.protocol import Run
-from include.development.trainers.trained_model import load
+from include.development.trainers.trained_model import TrainedModel
 from include.development.training import TrainingResult, train
 from include.settings import Settings
 from include.usecase import UseCase
@@ -76,7 +76,7 @@ def test_the_saved_model_gives_the_metrics_again(result: TrainingResult, dataset
     from include.evaluation.metrics import score
 
     rows = read_part(dataset.test)
-    p = load("xgboost", result.model).predict(rows)
+    p = TrainedModel.from_bytes(result.model).predict(rows)
     assert score("roc_auc", rows["late"].to_numpy(), p) == result.metrics["test_roc_auc"]
 
 
@@ -84,7 +84,7 @@ def test_onnx_parity_on_real_rows(result: TrainingResult, dataset: DatasetRef) -
     import onnxruntime
 
     rows = read_part(dataset.test)
-    model = load("xgboost", result.model)
+    model = TrainedModel.from_bytes(result.model)
     session = onnxruntime.InferenceSession(model.onnx(), providers=["CPUExecutionProvider"])
     _, probabilities = session.run(None, {"input": model.encoder.transform(rows)})
     difference = abs(probabilities[:, 1] - model.predict(rows))

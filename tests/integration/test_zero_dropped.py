@@ -115,7 +115,6 @@ def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Pl
         platform.services.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
     deployment.promote_release(QUICK, platform.services, FIRST)
     yield platform
-    platform.services.kserve.close()
     serving.serve(FIRST)
 
 
