@@ -17,7 +17,7 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status lint bench clean read reproduce
+.PHONY: help demo test up down status lint bench clean read gateway reproduce
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual envi
 
 read: $(VENV)/.ready ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
 	@$(RUN) -m include.platform.table $(TABLE) $(ROLE) $(MONTH)
+
+gateway: $(VENV)/.ready ## clients and servers of the gateway (DO="add shop --role infer --model flight_delay --rate 50"; DO=--help)
+	@$(RUN) -m include.platform.gateway $(or $(DO),clients)
 
 reproduce: $(VENV)/.ready ## train a registered model again and compare its answers (MODEL=flight_delay/1; the platform is up)
 	@$(RUN) -m include.platform.reproduce $(MODEL)

@@ -117,7 +117,7 @@ def _described(facts: dict) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m include.platform.gateway", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make gateway DO=", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     add = verbs.add_parser("add", help="a new client, or a new key for one; prints the key")
     add.add_argument("client")
