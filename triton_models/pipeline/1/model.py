@@ -9,7 +9,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from answered import Answered, Arm, Failed
 from door import Door
-from follower import Follower
+from follower import LOADING_SECONDS, STUCK_SECONDS, Follower
 from prediction_log import PredictionLog
 from release import Release
 from request_fields import RequestFields
@@ -53,11 +53,12 @@ class TritonPythonModel:
         if self.door:
             self.door.refresh()
         if self.metrics:
+            Follower.expect_within(LOADING_SECONDS)
             self.router.refresh()
+            Follower.expect_within(STUCK_SECONDS)
             if self.router.shadow:
                 self.metrics.declare_shadow(self.router.shadow.release.name)
-            with Follower.to_server():
-                self.metrics.flush(self.router.generation, self.router.errors)
+            self.metrics.flush(self.router.generation, self.router.errors)
 
     def finalize(self):
         if self.shadow:
