@@ -11,9 +11,7 @@ from include.usecase import UseCase
 SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
-# A batch costs as much as eight rows more do: requests that wait for each other, half a millisecond at most, take a
-# third less per row at 16 clients; a client that asks alone waits those 0.5 ms.
-BATCHING = "dynamic_batching { preferred_batch_size: [ 16 ] max_queue_delay_microseconds: 500 }"
+BATCHING = "dynamic_batching { }"  # whatever waits together; preferred sizes and delays gained nothing when measured
 ANY = -1  # how many clusters a model has is its own matter
 OUTPUTS: dict[str, dict[str, str]] = {
     "binary": {"prediction": "TYPE_INT64", "probability": "TYPE_FP32"},
