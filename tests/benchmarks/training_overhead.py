@@ -2,7 +2,7 @@
 
 import json
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -151,5 +151,6 @@ def _dataset(home: Path) -> DatasetRef:
 
 if __name__ == "__main__":
     {"ours": task, "bare_script": script}[sys.argv[1]](Path(sys.argv[2]))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(peak[1]) / 1024, flush=True)  # ru_maxrss would begin at that of the process that started this one
     os._exit(0)
