@@ -16,6 +16,7 @@ from include.errors import TrainingError
 
 CHUNK = 50
 SAMPLING = ("subsample", "colsample_bytree")
+SHOWN = 5000  # rows whose training loss is in the curve
 
 
 def device(wanted: int | float | str) -> str:
@@ -26,6 +27,12 @@ def device(wanted: int | float | str) -> str:
     if wanted == "cuda" and not usable:
         raise TrainingError("xgboost parameter device = 'cuda': no GPU, or XGBoost was built without it; say auto")
     return "cuda" if usable and wanted != "cpu" else "cpu"
+
+
+def _some(train: Any) -> Any:
+    """At most ``SHOWN`` rows, evenly spread: the curve of all would cost a fifth of a short fit."""
+    rows = train.num_row()
+    return train.slice(list(range(0, rows, -(-rows // SHOWN)))) if rows > SHOWN else train
 
 
 @dataclass
@@ -67,7 +74,7 @@ class Rounds:
             self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)},
             train,
             num_boost_round=self._next,
-            evals=[(train, "train"), (validation, "validation")],
+            evals=[(_some(train), "train"), (validation, "validation")],
             xgb_model=booster,
             callbacks=[Watch()],
             verbose_eval=False,
