@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
@@ -90,12 +91,11 @@ class Scenario:
     def live_month(self, month: Period) -> None:
         if self.memory.done(month.key, "closed"):
             return
-        asked_afterwards = self._asked_afterwards(month)
-        if asked_afterwards:
+        if self._asked_afterwards:
             self.publish(month, then="live traffic about the whole month")
         self._send(month)
         self.publish(month, then="monitoring, when the truth has come")
-        self._monitor(month, by_hand=asked_afterwards)
+        self._monitor(month, by_hand=self._asked_afterwards)
         self._respond(month)
         self.memory.mark(month.key, "closed")
 
@@ -138,7 +138,7 @@ class Scenario:
         with self.progress.stage("training", f"{month.key}: retraining by plan", "the four comparisons"):
             self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=decided))
         following = month.shift(1)
-        ahead = following in self.months and not self._asked_afterwards(following)
+        ahead = following in self.months and not self._asked_afterwards
         self._evaluate_and_deploy(decided, following if ahead else None)
 
     def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
@@ -187,9 +187,10 @@ class Scenario:
             with self.progress.stage("resume", f"an earlier run of {run['dag_id']} is still under way"):
                 self.airflow.wait(run, on_question=self._approve)
 
-    def _asked_afterwards(self, month: Period) -> bool:
-        """Whether the month's requests are about the whole month, so that clients send them after its publication."""
-        return self._take_traffic(month).begins >= month.end
+    @cached_property
+    def _asked_afterwards(self) -> bool:
+        """Whether requests are about a whole month, so that clients send them after its publication."""
+        return self._take_traffic(self.months[0]).begins >= self.months[0].end
 
     def _take_traffic(self, month: Period) -> Traffic:
         return Traffic(self.spec, self.services, month, self.script.sample)

@@ -49,9 +49,9 @@ class Rounds:
     def boost(self, train: Any, validation: Any, start: Any) -> Any:
         """The booster with the trees up to the best round only, so that every runtime scores with the same ones."""
         before = start.num_boosted_rounds() if start is not None else 0
-        booster = self._resumed(start)
+        booster, shown = self._resumed(start), _some(train)
         while booster is None or (len(self.curve) < self.total and not self.stopped):
-            booster = self._chunk(train, validation, booster)
+            booster = self._chunk(train, shown, validation, booster)
         return booster[: before + best_step(self.curve) + 1] if self.patience else booster
 
     def _resumed(self, start: Any) -> Any:
@@ -63,7 +63,7 @@ class Rounds:
         self.curve[:] = json.loads(curve)
         return xgboost.Booster(model_file=bytearray(trees))
 
-    def _chunk(self, train: Any, validation: Any, booster: Any) -> Any:
+    def _chunk(self, train: Any, shown: Any, validation: Any, booster: Any) -> Any:
         import xgboost
 
         class Watch(xgboost.callback.TrainingCallback):
@@ -74,7 +74,7 @@ class Rounds:
             self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)},
             train,
             num_boost_round=self._next,
-            evals=[(_some(train), "train"), (validation, "validation")],
+            evals=[(shown, "train"), (validation, "validation")],
             xgb_model=booster,
             callbacks=[Watch()],
             verbose_eval=False,
