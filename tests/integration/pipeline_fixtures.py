@@ -8,7 +8,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 import numpy as np
@@ -258,6 +260,18 @@ class Serving:
         rollout.write(self.rollout_file, state)
         rollout.confirm(self.generation, state.generation, 20)
 
+    @contextmanager
+    def answering(self, release: str) -> Iterator[Self]:
+        """The server runs and the release has all traffic; stopped at the end."""
+        self.start()
+        try:
+            self.install()
+            self.serve(release)
+            yield self
+        finally:
+            self.server.close()
+            self.stop()
+
     def serve(self, release: str) -> RolloutState:
         """All traffic to the release, from whatever state there is."""
         current = rollout.read(self.rollout_file)
@@ -329,14 +343,8 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     serving = Serving(tmp_path_factory.mktemp("serving"))
     serving.fill_online_store()
     first, _ = serving.release(1), serving.release(2)
-    serving.start()
-    try:
-        serving.install()
-        serving.serve(first.name)
+    with serving.answering(first.name):
         yield serving
-    finally:
-        serving.server.close()
-        serving.stop()
 
 
 @pytest.fixture(scope="module")

@@ -259,15 +259,8 @@ def redis_serving(tmp_path: Path) -> Iterator[tuple[Serving, ExitStack]]:
         settings = redis.enter_context(running_redis(tmp_path))
         serving = Serving(tmp_path, online_store="redis", redis_port=settings.redis_port)
         serving.fill_online_store()
-        first = serving.release(1)
-        serving.start()
-        try:
-            serving.install()
-            serving.serve(first.name)
+        with serving.answering(serving.release(1).name):
             yield serving, redis
-        finally:
-            serving.server.close()
-            serving.stop()
 
 
 def test_features_are_served_from_redis_and_its_absence_is_counted(redis_serving: tuple[Serving, ExitStack]) -> None:
@@ -298,15 +291,8 @@ def strict_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving
     """A server that refuses without the weather, and falls back without the plane."""
     serving = _with_policy(tmp_path_factory.mktemp("strict"), airport_weather="reject", aircraft="fall_back")
     serving.fill_online_store()
-    first = serving.release(1)
-    serving.start()
-    try:
-        serving.install()
-        serving.serve(first.name)
+    with serving.answering(serving.release(1).name):
         yield serving
-    finally:
-        serving.server.close()
-        serving.stop()
 
 
 def test_without_features_a_row_is_refused_or_gets_the_constant_as_its_view_says(strict_serving: Serving) -> None:

@@ -32,15 +32,8 @@ def private_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servin
     """A running server that has two keys, the first of which is in use; planes are stored under their tokens."""
     serving = Serving(tmp_path_factory.mktemp("private"), private_spec(), BOTH)
     _store(serving, "k01")
-    release = serving.release(1)
-    serving.start()
-    try:
-        serving.install()
-        serving.serve(release.name)
+    with serving.answering(serving.release(1).name):
         yield serving
-    finally:
-        serving.server.close()
-        serving.stop()
 
 
 def _store(serving: Serving, key: str) -> None:
