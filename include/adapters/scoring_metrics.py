@@ -35,9 +35,9 @@ class ScoringMetrics:
         )
 
     def watch(self, usecase: str, read: Gauges) -> None:
-        """Expose the gauges of one use case; ``read`` is asked at every scrape."""
-        for counter in (self._scored, self._buried, self._failures):
-            counter.labels(usecase)
+        """Expose the gauges of one use case; ``read`` is asked at every scrape. Its other series begin at 0 here."""
+        for series in (self._scored, self._buried, self._failures, self._delay):
+            series.labels(usecase)
         self.registry.register(_Gauges(usecase, read))
 
     def done(self, usecase: str, scored: int, dead: int, published: Sequence[float]) -> None:
