@@ -70,12 +70,14 @@ def test_unknown_entities_and_stale_features_are_missing_and_counted(serving: Se
     row = request_rows(requests_frame(1))[0]
     before = {r: serving.settled("moebius_feature_missing_total", reason=r) for r in ("missing", "stale")}
     later = row | {"event_timestamp": row["event_timestamp"] + np.timedelta64(20, "h"), "tailnum": "N-unknown"}
+    later["sched_arr_minute"] = row["sched_dep_minute"]  # no duration, so no speed
     answer = serving.server.infer(serving.spec.name, [later])[0]
     assert 0 <= answer["probability"] <= 1
     record = _logged(serving)[-1]
     assert record["missing"] == ["airport_weather", "aircraft"]
     assert record["features"]["temp"] is None
     assert record["features"]["seats"] is None
+    assert record["features"]["scheduled_speed"] is None, "JSON has no NaN"
     wait_until(
         lambda: (
             {r: serving.figure("moebius_feature_missing_total", reason=r) for r in before}

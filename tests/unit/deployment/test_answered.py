@@ -1,6 +1,5 @@
 """A batch cut into responses, log records and figures, whichever releases answered its rows."""
 
-import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -33,7 +32,8 @@ def test_each_request_gets_its_own_rows_in_order_whichever_release_answered(size
     parts = [("old", np.flatnonzero(~new)), ("new", np.flatnonzero(new))]
     arms = [arm(name, None if len(rows) == count else rows, scores[rows]) for name, rows in parts if len(rows)]
     batch = ANSWERED.Answered(sizes, arms)
-    responses = batch.responses(tells_fallback=False)
+    groups = batch.groups(tells_fallback=False)
+    responses = [{n: v[begin:end] for n, v in outputs.items()} for outputs, bounds in groups for begin, end in bounds]
     assert [len(one["probability"]) for one in responses] == sizes
     joined = {name: np.concatenate([one[name] for one in responses])[:, 0].tolist() for name in responses[0]}
     assert joined["probability"] == scores[:, 0].tolist()
@@ -44,16 +44,15 @@ def test_each_request_gets_its_own_rows_in_order_whichever_release_answered(size
     assert [logged[one]["probability"] for one in joined["request_id"]] == joined["probability"]
 
 
-def test_a_record_is_json_and_says_what_lacks_and_which_answer_is_the_constant() -> None:
+def test_a_record_says_what_lacks_and_which_answer_is_the_constant() -> None:
     scores = np.array([[0.25], [0.5]], dtype=np.float32)
     lacking, fallback = {"weather": ["stale", None]}, np.array([True, False])
-    one = arm(
-        "r1", None, scores, lacking=lacking, fallback=fallback, features={"t": [float("nan"), 2.0], "n": [None, 1]}
-    )
-    first, second = json.loads(json.dumps(one.records(0.002), allow_nan=False))
+    features = {"t": (1.0, 2.0), "n": (None, 1)}
+    one = arm("r1", None, scores, lacking=lacking, fallback=fallback, features=features)
+    first, second = one.records(0.002)
     assert first["missing"] == ["weather"]
     assert first["fallback"] is True
-    assert first["features"] == {"t": None, "n": None}
+    assert first["features"] == {"t": 1.0, "n": None}
     assert (second["missing"], second["features"], "fallback" in second) == ([], {"t": 2.0, "n": 1}, False)
     assert second["inputs"] == {"id": "e1", "x": 1.0}
     assert second["latency_ms"] == 2.0

@@ -1,9 +1,9 @@
 """A batch of requests with its answers: what of it goes into the figures, the log and each response."""
 
 import binascii
-import math
 import os
 import time
+from itertools import accumulate, pairwise
 
 import answers
 import numpy as np
@@ -68,11 +68,14 @@ class Answered:
     def records(self, seconds: float) -> list:
         return [record for arm in self.arms for record in arm.records(seconds)]
 
-    def responses(self, tells_fallback: bool) -> list:
-        """Per request {output name: array}."""
+    def groups(self, tells_fallback: bool) -> list:
+        """Requests in order, together where one release answered all: their ({output name: array [N, m]}, the rows
+        [begin, end) of each request)."""
+        bounds = list(pairwise(accumulate(self.sizes, initial=0)))
+        if len(self.arms) == 1:
+            return [(self.arms[0].outputs(tells_fallback), bounds)]
         parts = [(arm.rows, arm.outputs(tells_fallback)) for arm in self.arms]
-        ends = np.cumsum(self.sizes).tolist()
-        return [_cut(parts, end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
+        return [(_cut(parts, begin, end), [(0, end - begin)]) for begin, end in bounds]
 
 
 class Failed:
@@ -110,8 +113,6 @@ def _uuid(digits: str) -> str:
 
 def _cut(parts: list, begin: int, end: int) -> dict:
     """The outputs of the batch's rows from ``begin`` to ``end``, from one arm or put together from several."""
-    if len(parts) == 1:
-        return {name: values[begin:end] for name, values in parts[0][1].items()}
     found: dict = {}
     for rows, outputs in parts:
         first, last = np.searchsorted(rows, (begin, end))
@@ -124,15 +125,8 @@ def _cut(parts: list, begin: int, end: int) -> dict:
 
 
 def _row_by_row(columns: dict, count: int) -> list:
-    """{name: values} per row; JSON has no NaN."""
+    """{name: values} per row."""
     if not columns:
         return [{}] * count
-    plain = [_plain(values) for values in columns.values()]
+    plain = [values.tolist() if isinstance(values, np.ndarray) else values for values in columns.values()]
     return [dict(zip(columns, row)) for row in zip(*plain)]  # noqa: B905 - of one length, and this is the hot path
-
-
-def _plain(values):
-    if isinstance(values, np.ndarray):
-        sound = values.dtype == object or np.isfinite(values).all()
-        return values.tolist() if sound else [one if np.isfinite(one) else None for one in values.tolist()]
-    return [None if isinstance(one, float) and not math.isfinite(one) else one for one in values]

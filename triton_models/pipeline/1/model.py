@@ -16,6 +16,7 @@ from request_fields import RequestFields
 from router import Pinned, Router
 from serving_metrics import ServingMetrics
 from shadow import Shadow
+from tensors import Tensors
 
 GIVEN, FALLBACK = "given_features", "fallback"
 
@@ -38,6 +39,7 @@ class TritonPythonModel:
         self.log = None if pinned else PredictionLog(settings["spool"])
         self.metrics = None if pinned else ServingMetrics(settings["usecase"])
         self.shadow = None if pinned else Shadow(self.metrics.shadowed)
+        self.tensors = Tensors()
         self.router = (
             Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load, list(self.fields.kinds))
         )
@@ -64,6 +66,7 @@ class TritonPythonModel:
         if self.shadow:
             self.shadow.stop()
         self.follower.stop()
+        self.tensors.forget()
 
     def execute(self, requests):
         begun = time.perf_counter()
@@ -122,8 +125,9 @@ class TritonPythonModel:
             code = pb_utils.TritonError.INVALID_ARG if batch.request_is_at_fault else pb_utils.TritonError.INTERNAL
             return [pb_utils.InferenceResponse(error=pb_utils.TritonError(words, code))]
         return [
-            pb_utils.InferenceResponse([pb_utils.Tensor(name, values) for name, values in outputs.items()])
-            for outputs in batch.responses(self.tells_fallback)
+            pb_utils.InferenceResponse(list(tensors))
+            for outputs, bounds in batch.groups(self.tells_fallback)
+            for tensors in zip(*[self.tensors.cut(n, values, bounds) for n, values in outputs.items()], strict=True)
         ]
 
 

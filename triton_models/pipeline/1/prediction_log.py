@@ -16,7 +16,10 @@ class PredictionLog:
         self._day, self._file, self._torn = "", -1, False
 
     def write(self, records: list) -> None:
-        """One write for all records. Raises OSError when the disk takes less than all of it."""
+        """One write for all records; a number that is not finite becomes null.
+
+        Raises OSError when the disk takes less than all of it.
+        """
         if not records:
             return
         lines = b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])

@@ -50,7 +50,7 @@ class RequestFields:
 
 def _texts(name: str, parts: list):
     try:
-        return np.array([value.decode() for part in parts for value in part.reshape(-1).tolist()], dtype=object)
+        return np.array([value.decode() for value in np.concatenate(parts).reshape(-1).tolist()], dtype=object)
     except UnicodeDecodeError:  # its words hold the value
         raise ValueError(f"input {name!r} cannot be decoded as UTF-8") from None
 
