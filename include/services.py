@@ -1,5 +1,6 @@
 """Composition root: settings → adapters, and where each use case keeps its state; nothing opens before first use."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
@@ -266,15 +267,15 @@ class Services:
         return self.releases.get(spec.name, state.champion) if state else None
 
     def served_generation(self, spec: UseCase) -> int | None:
-        """The rollout generation that the model server says it follows; None when it does not say."""
+        """The rollout generation that every process of the model server follows at least; None when none says so."""
         url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
         try:
             text = httpx.get(url, timeout=5, trust_env=False).text
         except httpx.HTTPError:
             return None
-        wanted = f'moebius_rollout_generation{{usecase="{spec.name}"}}'
-        values = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(wanted)]
-        return int(float(values[0])) if values else None
+        told = (line for line in text.splitlines() if line.startswith("moebius_rollout_generation{"))
+        values = [float(line.rsplit(" ", 1)[1]) for line in told if f'usecase="{spec.name}"' in line]
+        return int(min(values)) if values and math.isfinite(min(values)) else None
 
 
 def _connector(place: str, name: str, options: Mapping[str, Any], resolve: Callable[[str], str]) -> SourceConnector:

@@ -38,7 +38,7 @@ from include.spec.learning import (
     Split,
     Trainer,
 )
-from include.spec.packaging import AcceptanceTest, Packaging, check_user_acceptance
+from include.spec.packaging import AcceptanceTest, Packaging, Serving, check_user_acceptance
 from include.spec.part import Name, Part
 from include.spec.running import Approval, Monitoring, Retrain, Rollout
 
@@ -73,6 +73,7 @@ class UseCase(Part):
     approval: Approval
     rollout: Rollout
     packaging: Packaging = Packaging()
+    serving: Serving = Serving()
     user_acceptance: list[AcceptanceTest] = []
     monitoring: Monitoring
     retrain: Retrain

@@ -63,7 +63,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             "max_batch_size: 64",
             f"input [\n{_joined(inputs)}\n]",
             f"output [\n{_joined(answers)}\n]",
-            "instance_group [ { kind: KIND_CPU, count: 1 } ]",
+            f"instance_group [ {{ kind: KIND_CPU, count: {1 if pinned else spec.serving.instances} }} ]",
             BATCHING,
             *(
                 f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}"

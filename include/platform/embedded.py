@@ -15,6 +15,7 @@ from include.platform.servers import (
     exporter_service,
     facade_service,
     gateway_service,
+    keeper_service,
     mlflow_service,
     prometheus_service,
     redis_service,
@@ -27,7 +28,8 @@ MIB = 1024 * 1024
 
 
 class Platform:
-    """Redis, MLflow, Triton, the metrics exporter, the stream consumer, Prometheus and Airflow on one machine.
+    """Redis, MLflow, Triton and its keeper, the metrics exporter, the stream consumer, Prometheus and Airflow on one
+    machine.
 
     The gateway and its REST facade are among them as soon as it has a client.
 
@@ -52,6 +54,7 @@ class Platform:
             *([facade_service(settings), gateway_service(settings)] if settings.gateway_clients.is_file() else []),
             prometheus_service(settings),
             airflow_service(settings),
+            keeper_service(settings),
         ]
 
     def up(self, say: Callable[[str], None]) -> None:

@@ -1,12 +1,14 @@
 """Start, find and stop the platform's own processes: one process group and one pid file each."""
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,13 +54,36 @@ class Supervisor:
         ServiceError
             it ended or was not ready in time; names the log and shows its last lines.
         """
-        if self.process(service.name) is None:
-            if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
-                ended.poll()
-            self._spawn(service)
+        with self._alone(service.name):
+            if self.process(service.name) is None:
+                self._spawn(service)
         self._await(service)
 
+    def died(self, name: str) -> bool:
+        """Whether it was started, was not stopped since, and does not run."""
+        return self._identity(name) is not None and self.process(name) is None
+
+    def revive(self, service: Service) -> bool:
+        """Start again what died; False when it runs, or was never started, or was stopped. Raises as ``start`` does."""
+        with self._alone(service.name):
+            if not self.died(service.name):
+                return False
+            self._spawn(service)
+        self._await(service)
+        return True
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """While others start or stop it, wait."""
+        file = self.directory / "run" / f"{name}.lock"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _spawn(self, service: Service) -> None:
+        if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
+            ended.poll()
         for setting, port in service.ports.items():
             self._require_free(service.name, setting, port)
         service.prepare()
@@ -90,6 +115,10 @@ class Supervisor:
 
     def stop(self, name: str) -> bool:
         """Stop the whole session that ``start`` made; True when something ran."""
+        with self._alone(name):
+            return self._stop(name)
+
+    def _stop(self, name: str) -> bool:
         leader = self.process(name)
         members = self._members(name)
         _signal(members, signal.SIGTERM)

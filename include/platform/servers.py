@@ -1,6 +1,7 @@
 """How each service of the platform but Airflow is started; an adapter knows its own server."""
 
 import sys
+from pathlib import Path
 
 import httpx
 
@@ -9,7 +10,7 @@ from include.adapters.experiment_server import mlflow_server
 from include.operations import alerts
 from include.platform import gateway
 from include.platform.processes import Service
-from include.settings import ROOT, Settings, inherited_environment
+from include.settings import ROOT, GatewayServer, Settings, inherited_environment
 from include.usecase import load_usecase, usecase_names
 
 
@@ -28,8 +29,12 @@ def mlflow_service(settings: Settings) -> Service:
 
 def replica_services(settings: Settings) -> list[Service]:
     """The other Triton servers of this host, on the same releases; they load what is deployed when they start."""
-    here = [one for one in settings.gateway_servers if one.host == settings.host]
-    return [triton_service(settings.replica(one), gateway.service_of(one.name)) for one in here]
+    return [triton_service(settings.replica(one), gateway.service_of(one.name)) for one in here(settings)]
+
+
+def here(settings: Settings) -> list[GatewayServer]:
+    """The servers of the gateway, besides the embedded one, that run on this host."""
+    return [one for one in settings.gateway_servers if one.host == settings.host]
 
 
 def triton_service(settings: Settings, name: str = "triton") -> Service:
@@ -83,6 +88,25 @@ def consumer_service(settings: Settings) -> Service:
         ready=lambda: _answers(address),
         address=address,
         cwd=ROOT,
+    )
+
+
+def keeper_file(settings: Settings) -> Path:
+    """What the keeper writes after every round."""
+    return settings.home / "platform" / "keeper"
+
+
+def keeper_service(settings: Settings) -> Service:
+    alive = keeper_file(settings)
+    return Service(
+        name="keeper",
+        argv=[sys.executable, "-m", "include.platform.keeper"],
+        env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables(), **settings.secrets()},
+        ports={},
+        ready=alive.is_file,
+        address="looks after triton",
+        cwd=ROOT,
+        prepare=lambda: alive.unlink(missing_ok=True),
     )
 
 

@@ -1,4 +1,4 @@
-"""How a release is packaged, and what its users want to see before it gets traffic."""
+"""How a release is packaged and served, and what its users want to see before it gets traffic."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, Self
@@ -22,6 +22,16 @@ class Packaging(Part):
     quantise: Literal["never", "auto"] = "never"
     quantised_bound: float | None = Field(default=None, gt=0)
     max_memory_mb: float = Field(default=1024, gt=0)
+
+
+class Serving(Part):
+    """What answers under the stable name.
+
+    ``instances``: processes that share the requests, each with every serving release in its memory. One keeps a core
+    busy; more use more cores, and one that dies leaves the others answering.
+    """
+
+    instances: int = Field(default=1, ge=1, le=64)
 
 
 class Expectation(Part):

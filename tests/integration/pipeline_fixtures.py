@@ -1,6 +1,7 @@
 """A real Triton server, a real Feast online store, and small trained models packaged as releases."""
 
 import copy
+import math
 import signal
 import socket
 import subprocess
@@ -254,7 +255,9 @@ class Serving:
         return now
 
     def generation(self) -> int:
-        return int(self.figure("moebius_rollout_generation", usecase=self.spec.name))
+        of = f'usecase="{self.spec.name}"'
+        told = [v for k, v in self.metrics().items() if k.startswith("moebius_rollout_generation{") and of in k]
+        return int(min(told)) if told and math.isfinite(min(told)) else 0
 
     def switch(self, state: RolloutState) -> None:
         rollout.write(self.rollout_file, state)

@@ -10,6 +10,7 @@ import pytest
 
 from include.errors import ServiceError, SettingsError
 from include.platform.processes import Service, Supervisor
+from tests.integration.pipeline_fixtures import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +62,22 @@ def test_up_twice_starts_once_and_another_supervisor_finds_it(supervisor: Superv
     assert supervisor.process("family") == first
     assert Supervisor(supervisor.directory, "127.0.0.1").process("family") == first
     assert supervisor.memory("family") > 0
+
+
+def test_what_died_is_revived_and_what_was_stopped_or_never_started_is_not(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    service = family(tmp_path)
+    assert not supervisor.revive(service)
+    supervisor.start(service)
+    first = supervisor.process("family")
+    assert not supervisor.revive(service), "it lives"
+    first.kill()
+    wait_until(lambda: supervisor.died("family"), what="its end")
+    assert supervisor.revive(service)
+    assert supervisor.process("family") not in (None, first)
+    assert supervisor.stop("family")
+    assert not supervisor.revive(service)
 
 
 def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp_path: Path) -> None:

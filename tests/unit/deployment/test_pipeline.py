@@ -4,6 +4,7 @@ import pytest
 
 from include.deployment import pipeline
 from include.spec.data import Event, Feature
+from include.spec.packaging import Serving
 from include.usecase import UseCase, load_usecase
 
 FLIGHTS = load_usecase("flight_delay")
@@ -41,6 +42,13 @@ def test_each_task_declares_its_outputs(task: str, declared: list[str]) -> None:
     assert all(part in written for part in declared)
     assert ("probability" in written.split("output", 1)[1]) == (task in ("binary", "multiclass"))
     assert '"release", data_type: TYPE_STRING' in written
+
+
+def test_the_spec_says_how_many_processes_answer_and_a_pinned_model_has_one() -> None:
+    three = spec("binary", serving=Serving(instances=3))
+    assert "kind: KIND_CPU, count: 3 }" in config(three)
+    assert "kind: KIND_CPU, count: 1 }" in config(three, pinned="r0001")
+    assert "kind: KIND_CPU, count: 1 }" in config(FLIGHTS)
 
 
 def test_only_a_pinned_model_takes_features_with_the_request() -> None:

@@ -14,7 +14,7 @@ from prediction_log import PredictionLog
 from release import Release
 from request_fields import RequestFields
 from router import Pinned, Router
-from serving_metrics import ServingMetrics
+from serving_metrics import Heartbeat, ServingMetrics
 from shadow import Shadow
 from tensors import Tensors
 
@@ -37,13 +37,14 @@ class TritonPythonModel:
         online = (settings["online_store"], settings["project"], float(settings["online_timeout"]))
         load = functools.partial(self._load, releases, online)
         self.log = None if pinned else PredictionLog(settings["spool"])
-        self.metrics = None if pinned else ServingMetrics(settings["usecase"])
+        self.metrics = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])
         self.shadow = None if pinned else Shadow(self.metrics.shadowed)
         self.tensors = Tensors()
         self.router = (
             Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load, list(self.fields.kinds))
         )
         self.follower = Follower(self._follow)
+        self.heartbeat = None if pinned else Heartbeat(args["model_name"], args["model_instance_name"])
 
     def _load(self, releases: Path, online: tuple, name: str) -> Release:
         release = Release(releases / name, *online)
@@ -63,9 +64,13 @@ class TritonPythonModel:
             self.metrics.flush(self.router.generation, self.router.errors)
 
     def finalize(self):
+        if self.heartbeat:
+            self.heartbeat.stop()
         if self.shadow:
             self.shadow.stop()
         self.follower.stop()
+        if self.metrics:
+            self.metrics.leave()
         self.tensors.forget()
 
     def execute(self, requests):

@@ -4,6 +4,7 @@ An update of one series costs the server 60 µs, so rows are counted here and ha
 """
 
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from itertools import accumulate
@@ -37,17 +38,50 @@ SUMS = (
 )
 
 
-class ServingMetrics:
-    """Counters by release; ``le`` buckets are cumulative, so ``histogram_quantile`` works on them."""
+class Heartbeat:
+    """Tells every second that this process lives: the server would go on to call its model ready when it is dead.
 
-    def __init__(self, usecase: str) -> None:
+    A thread of its own, because a release may load for longer than anybody would wait for a sign of life.
+    """
+
+    def __init__(self, model: str, process: str) -> None:
+        self._family = pb_utils.MetricFamily(
+            name="moebius_alive_timestamp_seconds",
+            description="when a process of a model last gave a sign of life",
+            kind=pb_utils.MetricFamily.GAUGE,
+        )
+        self._moment = self._family.Metric(labels={"model": model, "process": process})
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._moment.set(time.time())
+        while not self._stopped.wait(1.0):
+            self._moment.set(time.time())
+
+
+class ServingMetrics:
+    """Counters by release; ``le`` buckets are cumulative, so ``histogram_quantile`` works on them.
+
+    Processes that serve the same use case add to the same series; only the generation is told by each ``process``.
+    """
+
+    def __init__(self, usecase: str, process: str) -> None:
         self.usecase = usecase
         kinds = pb_utils.MetricFamily
         self._families = {n: kinds(name=n, description=d, kind=kinds.COUNTER) for n, d in COUNTERS.items()}
         generation = kinds(
             name="moebius_rollout_generation", description="rollout state that is followed", kind=kinds.GAUGE
         )
-        self._generation_family, self._generation = generation, generation.Metric(labels={"usecase": usecase})
+        self._generation_family, self._generation = (
+            generation,
+            generation.Metric(labels={"usecase": usecase, "process": process}),
+        )
         self._series: dict = {}
         self._views: dict = {}
         self._per_batch: dict = {}  # release → the series that every batch adds to: built once, it is the hot path
@@ -149,6 +183,10 @@ class ServingMetrics:
             if value:
                 self._series[key].increment(float(value))
         self._generation.set(float(generation))
+
+    def leave(self) -> None:
+        """This process ends: its series stays, and must hold up no state that is to be followed from now on."""
+        self._generation.set(float("inf"))
 
     def _add(self, name: str, value: float, **labels: str) -> None:
         with self._lock:

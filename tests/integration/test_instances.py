@@ -1,0 +1,71 @@
+"""Several processes under one stable name: one rollout, one set of figures, and one that dies leaves the others."""
+
+import json
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from include.deployment import rollout
+from include.spec.packaging import Serving as Instances
+from tests.integration.pipeline_fixtures import SPEC, Load, Serving, wait_until
+
+pytestmark = pytest.mark.integration
+TWO = SPEC.model_copy(update={"serving": Instances(instances=2)})
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    serving = Serving(tmp_path_factory.mktemp("instances"), TWO)
+    serving.fill_online_store()
+    first, _ = serving.release(1), serving.release(2)
+    with serving.answering(first.name):
+        yield serving
+
+
+def processes(serving: Serving) -> list[psutil.Process]:
+    file = str(serving.settings.triton_repository / serving.spec.name / "1" / "model.py")
+    children = psutil.Process(serving.supervisor.process("triton").pid).children(recursive=True)
+    return [p for p in children if p.status() != psutil.STATUS_ZOMBIE and file in p.cmdline()]
+
+
+def logged(serving: Serving) -> dict[str, set[str]]:
+    """The request ids that each process logged, by the file that it writes."""
+    files = (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl")
+    return {f.name: {json.loads(line)["request_id"] for line in f.read_text().splitlines()} for f in files}
+
+
+def test_all_processes_answer_and_their_figures_are_one(serving: Serving) -> None:
+    assert len(processes(serving)) == 2
+    before = serving.settled("moebius_requests_total", outcome="ok")
+    with Load(serving, clients=8, pause=0.0) as load:
+        wait_until(lambda: len(load.answers) > 400, what="400 answers")
+    assert load.failures == []
+    assert load.wrong() == 0
+    assert serving.settled("moebius_requests_total", outcome="ok") - before == len(load.answers)
+    files = logged(serving)
+    assert len(files) == 2
+    assert all(files.values())
+    assert set.union(*files.values()) >= {a["request_id"] for _, a in load.answers}
+
+
+def test_a_new_state_is_confirmed_only_when_every_process_follows_it(serving: Serving) -> None:
+    one, two = sorted(serving.models)
+    with Load(serving, clients=8, pause=0.0) as load:
+        for release in (two, one) * 5:
+            serving.serve(release)
+            confirmed = len(load.answers)
+            wait_until(lambda begin=confirmed: len(load.answers) > begin + 60, what="60 answers after it")
+            # what was asked before the state was confirmed may still come in: one answer per client
+            assert {a["release"] for _, a in load.answers[confirmed + 8 : confirmed + 60]} == {release}
+    assert load.failures == []
+    assert load.wrong() == 0
+
+
+def test_fewer_processes_follow_the_rollout_alone(serving: Serving) -> None:
+    fewer = serving.of(SPEC)
+    fewer.models = serving.models
+    fewer.install()
+    wait_until(lambda: len(processes(fewer)) == 1, what="one process is left")
+    state = rollout.read(fewer.rollout_file)
+    assert fewer.serve(sorted(fewer.models)[0]).generation > state.generation
