@@ -19,7 +19,6 @@ from include.adapters.model_server import PROTOCOL
 from tests.benchmarks._serving_load import Target
 from tests.integration.pipeline_fixtures import KEYS, Serving, free_ports
 
-BARE = "bare"
 BARE_MODEL = """
 import numpy as np
 import onnxruntime
@@ -47,8 +46,8 @@ BARE_CONFIG = """backend: "python"
 max_batch_size: 64
 input [ {{ name: "input", data_type: TYPE_FP32, dims: [ {features} ] }} ]
 output [ {{ name: "probability", data_type: TYPE_FP32, dims: [ 1 ] }} ]
-instance_group [ {{ kind: KIND_CPU, count: 1 }} ]
-dynamic_batching {{ preferred_batch_size: [ 4, 8 ] }}
+instance_group [ {{ kind: KIND_CPU, count: {instances} }} ]
+dynamic_batching {{ }}
 """
 
 
@@ -59,18 +58,18 @@ def pipeline(serving: Serving, rows: Sequence[Mapping[str, Any]], name: str, mod
     return Target(name, _infer_url(serving, model), bodies, _from_triton)
 
 
-def bare(serving: Serving, onnx: Path, matrix: np.ndarray) -> Target:
+def bare(serving: Serving, onnx: Path, matrix: np.ndarray, name: str, instances: int) -> Target:
     """The ONNX file in a Triton model that does nothing else; finished features come with the request."""
-    directory = serving.settings.staging / BARE
+    directory = serving.settings.staging / name
     (directory / "1").mkdir(parents=True)
     (directory / "1" / "model.py").write_text(BARE_MODEL.format(onnx=str(onnx)))
-    (directory / "config.pbtxt").write_text(BARE_CONFIG.format(features=matrix.shape[1]))
-    serving.server.install(BARE, directory)
-    serving.server.load(BARE)
+    (directory / "config.pbtxt").write_text(BARE_CONFIG.format(features=matrix.shape[1], instances=instances))
+    serving.server.install(name, directory)
+    serving.server.load(name)
     shape = [1, matrix.shape[1]]
     bodies = [{"inputs": [{"name": "input", "shape": shape, "datatype": "FP32", "data": row.tolist()}]}
               for row in matrix]  # fmt: skip
-    return Target("bare_triton", _infer_url(serving, BARE), bodies, _from_triton)
+    return Target(name, _infer_url(serving, name), bodies, _from_triton)
 
 
 @contextmanager

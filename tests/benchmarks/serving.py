@@ -1,7 +1,8 @@
 """Serving one row per request: our pipeline with online lookup and prediction log, against what else serves the model.
 
 - ``onnxruntime_floor``: the model in this process, one caller, no server, at any number of clients.
-- ``bare_triton``: the same ONNX file on the same server, given finished features.
+- ``bare_triton``: the same ONNX file on the same server, given finished features; one process, batches as ours.
+- ``ours_two_processes``, ``bare_triton_two``: both with two processes instead of one.
 - ``mlflow_serve``: the same trees by ``mlflow models serve``, given finished features.
 - ``fastapi_same_lookup``: a plain service that looks the same features up in the same store.
 - ``ours_on_sqlite``: ours with the online store that is the default; ``ours`` and FastAPI read Redis.
@@ -30,6 +31,8 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.settings import ROOT
+from include.spec.packaging import Serving as Instances
+from include.usecase import UseCase
 from tests.benchmarks import _serving_peers as peers
 from tests.benchmarks._serving_load import Measured, Target, measure, same_work
 from tests.integration.pipeline_fixtures import SPEC, Serving, request_rows, requests_frame
@@ -37,7 +40,7 @@ from tests.integration.redis_fixtures import running_redis
 
 CLIENTS, ROUNDS, SECONDS, WARM_SECONDS = (1, 4, 16), 3, 2, 1
 CALM_RATE, CALM_SECONDS = 20, 10.0
-ROWS, ON_SQLITE, FLOOR = 200, "ours_on_sqlite", "onnxruntime_floor"
+ROWS, ON_SQLITE, TWO, FLOOR = 200, "ours_on_sqlite", "ours_two_processes", "onnxruntime_floor"
 Round = dict[str, Measured]
 
 
@@ -103,12 +106,17 @@ def _contest() -> Iterator[Contest]:
         stack.callback(serving.server.close)
         serving.install()
         serving.serve(release.name)
-        _install_on_sqlite(serving, home / "sqlite")
+        other = Serving(home / "sqlite")
+        other.fill_online_store()
+        _install_beside(serving, ON_SQLITE, serving.spec, online_store=other.settings.online_store_url)
+        _install_beside(serving, TWO, serving.spec.model_copy(update={"serving": Instances(instances=2)}))
         rows, matrix = request_rows(frame), model.encoder.transform(frame)
         targets = [
             peers.pipeline(serving, rows, "ours", serving.spec.name),
             peers.pipeline(serving, rows, ON_SQLITE, ON_SQLITE),
-            peers.bare(serving, release / "model.onnx", matrix),
+            peers.pipeline(serving, rows, TWO, TWO),
+            peers.bare(serving, release / "model.onnx", matrix, "bare_triton", 1),
+            peers.bare(serving, release / "model.onnx", matrix, "bare_triton_two", 2),
             stack.enter_context(peers.fastapi(serving, release, rows, home)),
             stack.enter_context(peers.mlflow(model.fitted.booster, matrix, home)),
         ]
@@ -128,15 +136,15 @@ def _trained(rows: int = 4000) -> TrainedModel:
     return TrainedModel(SPEC.name, SPEC.feature_service, "xgboost", SPEC.task, 2, encoder, fitted)
 
 
-def _install_on_sqlite(serving: Serving, home: Path) -> None:
-    """The same pipeline and release once more, which reads another store."""
-    other = Serving(home)
-    other.fill_online_store()
-    parameters = {**serving.parameters(), "online_store": other.settings.online_store_url, "spool": str(home / "spool")}
-    directory = serving.settings.staging / ON_SQLITE
-    pipeline.write(serving.spec, ROOT / "triton_models" / "pipeline", directory, parameters)
-    serving.server.install(ON_SQLITE, directory)
-    serving.server.load(ON_SQLITE)
+def _install_beside(serving: Serving, name: str, spec: UseCase, **other: str) -> None:
+    """The same pipeline and release once more under another name, with other parameters."""
+    spool = str(serving.settings.prediction_spool / name)
+    directory = serving.settings.staging / name
+    pipeline.write(
+        spec, ROOT / "triton_models" / "pipeline", directory, serving.parameters() | other | {"spool": spool}
+    )
+    serving.server.install(name, directory)
+    serving.server.load(name)
 
 
 def _floor(onnx: Path, matrix: np.ndarray) -> Measured:
