@@ -29,6 +29,10 @@ REST_SECONDS = 30.0  # after a server that does not start
 LEAVE_SECONDS = 10.0  # for the processes of before, once a model is loaded again
 
 
+Process = tuple[str, str]
+"""A model, and the name of one of its processes."""
+
+
 class Beat(NamedTuple):
     """The last sign of life of one process of a model, and since when it is the last (monotonic seconds)."""
 
@@ -43,33 +47,30 @@ class Server:
         self.name, self.service = name, service
         self._metrics = f"http://{settings.host}:{settings.triton_metrics_port}/metrics"
         self._repository = f"http://{settings.triton_http}/v2/repository"
-        self._beats: dict[tuple[str, str], Beat] = {}
-        self._answered: set[tuple[str, str, float]] = set()  # silences that were answered by loading the model again
+        self._beats: dict[Process, Beat] = {}
+        self._answered: set[tuple[Process, Beat]] = set()  # what was the last when the model was loaded again
 
     def silent_models(self) -> list[str]:
-        """Models with a process that was alive and has given no sign of it for 8 s.
+        """Models with a process that has given no sign of life for 8 s.
 
-        A silence counts once: what a model leaves behind that has fewer processes now is no reason to load it for ever.
+        A silence counts until the model was loaded again: the series of a process that it has no more stays for ever.
         Raises httpx.HTTPError when the server does not answer.
         """
         now = time.monotonic()
         for process, value in self._told().items():
             if process not in self._beats or self._beats[process].value != value:
                 self._beats[process] = Beat(value, now)
-        silent = {
-            (*process, beat.value) for process, beat in self._beats.items() if now - beat.since > SILENT_SECONDS
-        } - self._answered
-        if not silent:
-            return []
-        self._answered |= silent
-        return sorted({model for model, *_ in silent} & self._loaded())
+        silent = {process for process, beat in self._beats.items() if now - beat.since > SILENT_SECONDS}
+        models = {process[0] for process in silent if (process, self._beats[process]) not in self._answered}
+        return sorted(models & self._loaded()) if models else []
 
     def load(self, model: str) -> None:
         """Load it again: new processes take over, what still answers is not interrupted. Raises httpx.HTTPError."""
         url = f"{self._repository}/models/{model}/load"
         httpx.post(url, json={}, timeout=LOAD_SECONDS, trust_env=False).raise_for_status()
+        self._answered |= {(process, beat) for process, beat in self._beats.items() if process[0] == model}
 
-    def _told(self) -> dict[tuple[str, str], float]:
+    def _told(self) -> dict[Process, float]:
         text = httpx.get(self._metrics, timeout=5, trust_env=False).raise_for_status().text
         samples = (s for family in text_string_to_metric_families(text) for s in family.samples if s.name == ALIVE)
         return {(s.labels["model"], s.labels["process"]): s.value for s in samples}
