@@ -150,7 +150,10 @@ class Supervisor:
         return self.directory / "log" / f"{name}.log"
 
     def _members(self, name: str) -> list[psutil.Process]:
-        """Everything in the session of the leader and below it: children may have made groups of their own."""
+        """Everything in the session of the leader and below it: children may have made groups of their own.
+
+        Not another service, which this one may have started when it died.
+        """
         identity = self._identity(name)
         if identity is None:
             return []
@@ -159,7 +162,9 @@ class Supervisor:
             found |= {p.pid: p for p in [leader, *leader.children(recursive=True)]}
         for member in list(found.values()):
             found |= {p.pid: p for p in _children(member)}
-        return list(found.values())
+        known = [self._identity(file.stem) for file in self._pid_file(name).parent.glob("*.json")]
+        others = {one["pid"] for one in known if one} - {identity["pid"]}
+        return [p for p in found.values() if _session(p) not in others]
 
     def _identity(self, name: str) -> dict | None:
         path = self._pid_file(name)

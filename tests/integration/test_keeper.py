@@ -58,6 +58,10 @@ def test_a_dead_process_and_a_dead_server_are_there_again_without_anybody(kept: 
     said = kept.supervisor.log("keeper").read_text()
     assert f"triton: a process of model {kept.spec.name} was gone, and the model is loaded again" in said
     assert "triton was gone, and is started again" in said
+    server = kept.supervisor.process("triton")
+    assert kept.supervisor.stop("keeper")
+    assert server.is_running(), "who started a service does not take it along"
+    assert answers(kept)
 
 
 def test_what_is_stopped_stays_stopped(kept: Serving) -> None:
