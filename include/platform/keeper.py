@@ -17,9 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from include.contracts import write_atomically
 from include.errors import MoebiusError
-from include.platform.gateway import service_of
 from include.platform.processes import Service, Supervisor
-from include.platform.servers import here, keeper_file, triton_service
+from include.platform.servers import keeper_file, replicas, triton_service
 from include.settings import Settings, load_settings
 
 log = logging.getLogger("keeper")
@@ -136,7 +135,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 def servers(settings: Settings) -> list[Server]:
     """All that the platform starts on this host: the embedded one, and the gateway's others."""
-    named = [("triton", settings), *((service_of(one.name), settings.replica(one)) for one in here(settings))]
+    named = [("triton", settings), *replicas(settings)]
     return [Server(name, functools.partial(triton_service, own, name), own) for name, own in named]
 
 

@@ -10,7 +10,7 @@ from include.adapters.experiment_server import mlflow_server
 from include.operations import alerts
 from include.platform import gateway
 from include.platform.processes import Service
-from include.settings import ROOT, GatewayServer, Settings, inherited_environment
+from include.settings import ROOT, Settings, inherited_environment
 from include.usecase import load_usecase, usecase_names
 
 
@@ -29,12 +29,13 @@ def mlflow_service(settings: Settings) -> Service:
 
 def replica_services(settings: Settings) -> list[Service]:
     """The other Triton servers of this host, on the same releases; they load what is deployed when they start."""
-    return [triton_service(settings.replica(one), gateway.service_of(one.name)) for one in here(settings)]
+    return [triton_service(own, name) for name, own in replicas(settings)]
 
 
-def here(settings: Settings) -> list[GatewayServer]:
-    """The servers of the gateway, besides the embedded one, that run on this host."""
-    return [one for one in settings.gateway_servers if one.host == settings.host]
+def replicas(settings: Settings) -> list[tuple[str, Settings]]:
+    """Service name and settings of each server of the gateway, besides the embedded one, that runs on this host."""
+    here = [one for one in settings.gateway_servers if one.host == settings.host]
+    return [(gateway.service_of(one.name), settings.replica(one)) for one in here]
 
 
 def triton_service(settings: Settings, name: str = "triton") -> Service:

@@ -1,7 +1,6 @@
 """A real Triton server, a real Feast online store, and small trained models packaged as releases."""
 
 import copy
-import math
 import signal
 import socket
 import subprocess
@@ -33,6 +32,7 @@ from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
 from include.platform.processes import Service, Supervisor
+from include.services import Services
 from include.settings import ROOT, Settings
 from include.usecase import UseCase, load_usecase
 from include.usecases.flight_delay.request import on_request
@@ -255,9 +255,7 @@ class Serving:
         return now
 
     def generation(self) -> int:
-        of = f'usecase="{self.spec.name}"'
-        told = [v for k, v in self.metrics().items() if k.startswith("moebius_rollout_generation{") and of in k]
-        return int(min(told)) if told and math.isfinite(min(told)) else 0
+        return Services(self.settings).served_generation(self.spec) or 0
 
     def switch(self, state: RolloutState) -> None:
         rollout.write(self.rollout_file, state)
