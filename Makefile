@@ -32,13 +32,13 @@ test: lint ## set up and run every test (WORKERS=2: so many processes at once)
 
 up: $(VENV)/.ready $(TRITON_VENV)/.ready ## start the platform without the demo
 	@$(RUN) -m include.platform.requirements
-	@$(RUN) -m include.platform up
+	@$(RUN) -m include.commands.platform up
 
 down: ## stop every process that up or demo started
-	@if [ -x $(BIN)/python ]; then $(RUN) -m include.platform down; fi
+	@if [ -x $(BIN)/python ]; then $(RUN) -m include.commands.platform down; fi
 
 status: $(VENV)/.ready ## what runs, where, and how much memory it takes
-	@$(RUN) -m include.platform status
+	@$(RUN) -m include.commands.platform status
 
 lint: $(VENV)/.ready $(TRITON_VENV)/.ready ## style, types, import contracts, DAG rules
 	$(BIN)/ruff check .
@@ -55,13 +55,13 @@ clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual envi
 	rm -rf $(STATE)
 
 read: $(VENV)/.ready ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
-	@$(RUN) -m include.platform.table $(TABLE) $(ROLE) $(MONTH)
+	@$(RUN) -m include.commands.read $(TABLE) $(ROLE) $(MONTH)
 
 gateway: $(VENV)/.ready ## clients and servers of the gateway (DO="add shop --role infer --model flight_delay --rate 50"; DO=--help)
-	@$(RUN) -m include.platform.gateway $(or $(DO),clients)
+	@$(RUN) -m include.commands.gateway $(or $(DO),clients)
 
 reproduce: $(VENV)/.ready ## train a registered model again and compare its answers (MODEL=flight_delay/1; the platform is up)
-	@$(RUN) -m include.platform.reproduce $(MODEL)
+	@$(RUN) -m include.commands.reproduce $(MODEL)
 
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)

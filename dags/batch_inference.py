@@ -21,7 +21,7 @@ from airflow.sdk import PartitionedAssetTimetable, get_current_context
 
 from include.orchestration import assets
 from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -32,7 +32,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.batch_inference import score_partition
-        from include.services import services
+        from include.services.services import services
 
         counts = score_partition(spec, services(), run_period(), get_current_context()["params"]["release"])
         if counts is None:

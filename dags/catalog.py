@@ -11,7 +11,7 @@ They are on the page **Moebius → Catalog**, and below `var/catalog/<use case>/
 | task | means | do |
 |---|---|---|
 | `write_catalog` | the lake or the feature registry could not be read | `make status`; clear it; the catalog before stays readable |
-| `check_meanings` | a table, column or feature has no meaning, owner or privacy class; the log lists them | describe it: `tables:` and `privacy:` in `usecase.yaml`, the view in `feature_repo/`, or `include/data/record_tables.py` |
+| `check_meanings` | a table, column or feature has no meaning, owner or privacy class; the log lists them | describe it: `tables:` and `privacy:` in `usecase.yaml`, the view in `feature_repo/`, or `include/records.py` |
 
 An MLflow that does not answer fails nothing: the catalog says that its models are missing.
 """
@@ -20,21 +20,21 @@ from airflow.sdk import PartitionedAssetTimetable, chain
 
 from include.orchestration import assets
 from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step()
     def write_catalog() -> dict[str, int]:
         from include.loop.catalog import counts, write
-        from include.services import services
+        from include.services.services import services
 
         return counts(write(spec, services()))
 
     @step(**NO_RETRY)
     def check_meanings() -> None:
         from include.loop.catalog import require_meanings
-        from include.services import services
+        from include.services.services import services
 
         require_meanings(spec, services())
 

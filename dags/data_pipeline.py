@@ -39,7 +39,7 @@ from include.orchestration.dags import (
     text_param,
     usecases,
 )
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def loop() -> Any:

@@ -18,14 +18,14 @@ them. What is still unusable comes back here.
 from airflow.sdk import Param, get_current_context
 
 from include.orchestration.dags import moebius_dag, step, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step()
     def settle() -> int:
         from include.loop.dead_letters import settle
-        from include.services import services
+        from include.services.services import services
 
         asked = get_current_context()["params"]
         return settle(spec, services(), asked["view"], asked["choice"])

@@ -28,7 +28,7 @@ from airflow.sdk import chain, task
 from include.orchestration import assets
 from include.orchestration.dags import emit, moebius_dag, step, text_param, triggering_extra, usecases
 from include.orchestration.rollout import RolloutTasks
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -37,23 +37,23 @@ def build(spec: UseCase) -> None:
     @step()
     def package(params: dict | None = None) -> dict:
         from include.loop.deployment import package_release
-        from include.services import services
+        from include.services.services import services
 
         version = triggering_extra(approved.name).get("version") or (params or {}).get("version")
         return package_release(spec, services(), version).json_dict()
 
     @step()
     def pre_deployment_test(release: dict) -> dict:
-        from include.contracts import ReleaseRef
+        from include.contracts.deployment import ReleaseRef
         from include.loop.deployment import test_release
-        from include.services import services
+        from include.services.services import services
 
         return test_release(spec, services(), ReleaseRef(**release))
 
     @task.branch
     def roll_out() -> str:
         from include.loop.rollout import begins_with
-        from include.services import services
+        from include.services.services import services
 
         return begins_with(spec, services())
 

@@ -14,14 +14,14 @@ schema and a runner that needs onnxruntime only. It is proved on the release's s
 """
 
 from include.orchestration.dags import moebius_dag, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step(multiple_outputs=False)
     def make_bundle(params: dict | None = None) -> dict:
         from include.loop.edge_bundle import make
-        from include.services import services
+        from include.services.services import services
 
         return make(spec, services(), (params or {}).get("release"))
 

@@ -15,15 +15,15 @@ hash are recorded in the table `exports`.
 """
 
 from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step(**NO_RETRY, multiple_outputs=False)
     def export(params: dict | None = None) -> dict:
-        from include.contracts import Period
+        from include.contracts.period import Period
         from include.loop.export import export
-        from include.services import services
+        from include.services.services import services
 
         form = params or {}
         months = Period.between(form["from"], form["to"])

@@ -22,7 +22,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain
 
 from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -30,7 +30,7 @@ def build(spec: UseCase) -> None:
     def ask(params: dict | None = None) -> dict:
         from include.loop import hand_over
         from include.orchestration.secrets import secret
-        from include.services import services
+        from include.services.services import services
 
         form, keys = params or {}, secret("hand_over_keys")
         return hand_over.ask(spec, services(), form["from"], form["to"], form["reason"], triggered_by(), keys)
@@ -45,7 +45,7 @@ def build(spec: UseCase) -> None:
     def export(ti: object = None) -> dict:
         from include.loop import hand_over
         from include.orchestration.secrets import secret
-        from include.services import services
+        from include.services.services import services
 
         asked, answer = (ti.xcom_pull(task_ids=one) for one in ("ask", "approve"))  # type: ignore[attr-defined]
         return hand_over.export(spec, services(), asked, answer, run_key(), secret("hand_over_keys")).json_dict()

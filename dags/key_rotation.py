@@ -22,7 +22,7 @@ through all of them.
 from airflow.sdk import Param
 
 from include.orchestration.dags import connected_services, moebius_dag, step, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:

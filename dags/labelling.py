@@ -24,14 +24,14 @@ from airflow.sdk import PartitionedAssetTimetable, task
 from include.orchestration import assets
 from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
 from include.orchestration.label_form import KEEP, LabelForm
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step()
     def select_rows() -> dict:
         from include.loop import labelling
-        from include.services import services
+        from include.services.services import services
 
         return labelling.select_rows(spec, services(), run_period()).json_dict()
 
@@ -47,7 +47,7 @@ def build(spec: UseCase) -> None:
 
         from include.loop import labelling
         from include.operations.labelling import Selection
-        from include.services import services
+        from include.services.services import services
 
         answer = ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
         if KEEP not in answer["chosen_options"]:

@@ -18,7 +18,7 @@ from airflow.sdk import PartitionedAssetTimetable, chain
 
 from include.orchestration import assets
 from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -27,14 +27,14 @@ def build(spec: UseCase) -> None:
     @step(inlets=[assets.serving(spec.name)])
     def ship_predictions() -> int:
         from include.loop.monitoring import ship_predictions
-        from include.services import services
+        from include.services.services import services
 
         return ship_predictions(spec, services())
 
     @step(outlets=[health])
     def measure() -> dict[str, float]:
         from include.loop.monitoring import monitor
-        from include.services import services
+        from include.services.services import services
 
         figures = monitor(spec, services(), run_period())
         emit_period(health)

@@ -29,7 +29,7 @@ from include.orchestration.dags import (
     text_param,
     usecases,
 )
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:

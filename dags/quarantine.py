@@ -24,14 +24,14 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param
 
 from include.orchestration.dags import MONTH, moebius_dag, step, text_param, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step()
     def decide(params: dict | None = None) -> dict[str, int]:
         from include.loop import quarantine
-        from include.services import services
+        from include.services.services import services
 
         p = params or {}
         who = triggered_by()

@@ -23,7 +23,7 @@ from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
 from include.orchestration.dags import NO_RETRY, emit, moebius_dag, step, text_param, triggering_extra, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -32,14 +32,14 @@ def build(spec: UseCase) -> None:
     @step(**NO_RETRY)
     def compare(params: dict | None = None) -> dict:
         from include.loop.retrain_evaluation import evaluate
-        from include.services import services
+        from include.services.services import services
 
         version = triggering_extra(candidate.name).get("version") or (params or {}).get("version")
         return evaluate(spec, services(), version).json_dict()
 
     @step(multiple_outputs=False)
     def explain(verdict: dict) -> str:
-        from include.contracts import Verdict
+        from include.contracts.evaluation import Verdict
         from include.evaluation.report import render
 
         return render(Verdict(**verdict))
@@ -68,9 +68,9 @@ def build(spec: UseCase) -> None:
 
     @step(outlets=[approved], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def hand_over(ti: object = None) -> None:
-        from include.contracts import Verdict
+        from include.contracts.evaluation import Verdict
         from include.loop.retrain_evaluation import record_approval
-        from include.services import services
+        from include.services.services import services
 
         answer, verdict = ti.xcom_pull(task_ids="approve"), Verdict(**ti.xcom_pull(task_ids="compare"))  # type: ignore[attr-defined]
         emit(approved, version=verdict.candidate, verdict=record_approval(spec, services(), verdict, answer))

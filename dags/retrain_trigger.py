@@ -15,7 +15,7 @@ from airflow.sdk import Param, chain, task
 
 from include.orchestration import assets
 from include.orchestration.dags import emit, moebius_dag, step, triggered_by, triggering_extra, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -24,7 +24,7 @@ def build(spec: UseCase) -> None:
     @step(inlets=[assets.health(spec.name)])
     def decide(params: dict | None = None) -> dict:
         from include.loop.retrain_trigger import decide_retrain
-        from include.services import services
+        from include.services.services import services
 
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])

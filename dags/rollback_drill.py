@@ -17,7 +17,7 @@ earlier release.
 """
 
 from include.orchestration.dags import moebius_dag, step, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -26,7 +26,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.rollback_drill import drill_rollback
-        from include.services import services
+        from include.services.services import services
 
         found = drill_rollback(spec, services(), triggered_by())
         if found is None:

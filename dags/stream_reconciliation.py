@@ -22,14 +22,14 @@ from airflow.sdk import PartitionedAssetTimetable
 
 from include.orchestration import assets
 from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step(inlets=[assets.features(spec.name)])
     def reconcile() -> list[dict]:
         from include.loop.stream_reconciliation import reconcile
-        from include.services import services
+        from include.services.services import services
 
         return [one.json_dict() for one in reconcile(spec, services(), run_period())]
 

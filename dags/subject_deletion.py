@@ -5,7 +5,7 @@ snapshot pins, with new versions, re-pinned manifests and a vacuum; datasets, st
 online store. Then it searches everything below the state root and fails if anything is left. Later months, and a
 month that is run again, come without the subject.
 
-**Runs** by hand only. The form takes the subject's *reference*, which tells nothing: `python -m include.subject
+**Runs** by hand only. The form takes the subject's *reference*, which tells nothing: `python -m include.commands.subject
 <use case>` makes it from the clear value on standard input. Reference, reason and who asked stay in Airflow's
 database and in the lake table `privacy_records`, with the rows before and after per place; values stay nowhere.
 
@@ -24,7 +24,7 @@ Train again to be rid of that too.
 from airflow.sdk import Param
 
 from include.orchestration.dags import connected_services, moebius_dag, step, triggered_by, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:

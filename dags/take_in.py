@@ -13,7 +13,7 @@ where `data_pipeline` collects it. In dev no source is ever called.
 """
 
 from include.orchestration.dags import NO_RETRY, moebius_dag, step, text_param, usecases
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
@@ -21,7 +21,7 @@ def build(spec: UseCase) -> None:
     def take_in(params: dict | None = None) -> dict[str, int]:
         from include.loop.take_in import take_in
         from include.orchestration.secrets import secret
-        from include.services import services
+        from include.services.services import services
 
         return take_in(spec, services(), (params or {}).get("name"), secret("private_key"))
 

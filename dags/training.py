@@ -34,7 +34,7 @@ from include.orchestration.dags import (
     usecases,
 )
 from include.settings import load_settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 KEY = "{{ ti.xcom_pull(task_ids='build_dataset', key='key') }}"
 
@@ -67,7 +67,7 @@ def build(spec: UseCase) -> None:
     @step(task.branch)
     def build_dataset(params: dict | None = None, ti: object = None) -> list[str]:
         from include.loop.training import order, ways
-        from include.services import services
+        from include.services.services import services
 
         wanted = {**(params or {}), **triggering_extra(plan.name)}
         key = order(spec, services(), wanted)
@@ -77,13 +77,13 @@ def build(spec: UseCase) -> None:
     @step()
     def search(worker: int, key: str) -> None:
         from include.loop.training import search
-        from include.services import services
+        from include.services.services import services
 
         search(spec, services(), key)
 
     @step(trigger_rule=TriggerRule.NONE_FAILED)
     def train_local(key: str) -> dict:
-        from include.training_task import fit
+        from include.loop.training_task import fit
 
         return fit(settings, spec, key).json_dict()
 
@@ -92,7 +92,7 @@ def build(spec: UseCase) -> None:
     @step(outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
     def register_candidate(key: str) -> dict:
         from include.loop.training import register
-        from include.services import services
+        from include.services.services import services
 
         model = register(spec, services(), key)
         emit(candidate, version=model.version)

@@ -8,29 +8,16 @@ from typing import Any, Literal, Protocol, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import (
-    Alert,
-    Check,
-    CheckOutcome,
-    DatasetRef,
-    DeadLetter,
-    FeatureInfo,
-    FeatureServiceRef,
-    GateResult,
-    ModelRef,
-    ReleaseRef,
-    SnapshotRef,
-    StreamChange,
-    StreamEntry,
-    StreamWindow,
-    TableRef,
-    TableState,
-    TrialRecord,
-    ViewDefinition,
-    Window,
-)
-from include.spec.data import Source
-from include.usecase import UseCase
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
+from include.contracts.operations import Alert
+from include.contracts.period import Window
+from include.contracts.quality import Check, CheckOutcome, GateResult
+from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
+from include.contracts.tables import SnapshotRef, TableRef, TableState
+from include.specification.data import Source
+from include.specification.usecase import UseCase
 
 Batch: TypeAlias = "pa.RecordBatch | Mapping[str, Sequence[Any]]"
 """Rows as a connector gives them: a record batch, or columns of Python values."""

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from include.contracts import Level, Role
+from include.contracts.governance import Level, Role
 from include.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent

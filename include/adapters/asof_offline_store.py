@@ -33,8 +33,8 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
-from include.content import quoted
-from include.contracts import SnapshotRef
+from include.contracts.content import quoted
+from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError
 
 STAMP = "event_timestamp"

@@ -26,7 +26,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from include.contracts import DeadLetter, StreamChange, StreamEntry, StreamWindow
+from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
 from include.errors import ServiceError
 
 GROUP = "speed-layer"

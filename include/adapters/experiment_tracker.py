@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from include.contracts import DatasetRef, ModelRef, TrialRecord
+from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings, default_environment
 

@@ -22,7 +22,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from include.contracts import ExportedFile, ExportManifest, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.governance import ExportedFile, ExportManifest
 from include.errors import ExportFileError, NotFoundError, SettingsError
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)

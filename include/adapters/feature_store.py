@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from include.contracts import FeatureInfo, FeatureServiceRef, SnapshotRef, ViewDefinition
+from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
+from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
 

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 from pydantic import BaseModel, ConfigDict, Field
 
-from include.contracts import Window
+from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
-from include.spec.data import Source
+from include.specification.data import Source
 
 BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 50_000

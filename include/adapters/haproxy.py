@@ -14,7 +14,8 @@ from string import Template
 
 import httpx
 
-from include.contracts import GatewayClient, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.gateway import GatewayClient
 from include.errors import NotFoundError, ServiceError, SettingsError
 from include.settings import ROOT, GatewayServer, Settings
 

@@ -16,9 +16,9 @@ import httpx
 import tenacity
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from include.contracts import Window
+from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
-from include.spec.data import Source
+from include.specification.data import Source
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from include.contracts import InferenceTensor
+from include.contracts.gateway import InferenceTensor
 from include.errors import AnswerError
 
 AGAIN = "UNAVAILABLE"

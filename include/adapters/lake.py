@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from include.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
-from include.contracts import TableCommit, TableRef, TableState
+from include.contracts.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
+from include.contracts.tables import TableCommit, TableRef, TableState
 from include.errors import ConflictError, DataError, NotFoundError
 
 log = logging.getLogger(__name__)

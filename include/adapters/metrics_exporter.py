@@ -14,7 +14,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.contracts import CheckOutcome, Figure, GateResult, RolloutEvent
+from include.contracts.deployment import RolloutEvent
+from include.contracts.operations import Figure
+from include.contracts.quality import CheckOutcome, GateResult
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

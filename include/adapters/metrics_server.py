@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from include.contracts import Alert, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.operations import Alert
 from include.errors import ServiceError, SettingsError
 from include.settings import ROOT, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.contracts import write_atomically
+from include.contracts.atomic_file import write_atomically
 from include.errors import ConflictError
 
 ACKNOWLEDGED, IN_FLIGHT, LOCK = ".acknowledged.json", ".in_flight.json", ".lock"

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 from pathlib import Path
 
-from include.contracts import ReleaseRef
+from include.contracts.deployment import ReleaseRef
 from include.errors import NotFoundError
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.content import quoted
-from include.contracts import Check, CheckOutcome
+from include.contracts.content import quoted
+from include.contracts.quality import Check, CheckOutcome
 
 RENAMED = (
     "CREATE VIEW t AS SELECT {columns}, file_row_number AS __row FROM read_parquet({file}, file_row_number = true)"

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import exc
 
-from include.contracts import Window
+from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
-from include.spec.data import Source
+from include.specification.data import Source
 
 SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}

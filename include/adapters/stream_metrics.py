@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.contracts import Reconciliation
+from include.contracts.streaming import Reconciliation
 from include.errors import MoebiusError
 
 log = logging.getLogger(__name__)

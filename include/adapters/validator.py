@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from include.contracts import Check, CheckOutcome
+from include.contracts.quality import Check, CheckOutcome
 from include.errors import BrokenCheckError
 
 if TYPE_CHECKING:

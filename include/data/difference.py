@@ -8,11 +8,12 @@ import duckdb
 import numpy as np
 from pydantic import Field
 
-from include.content import PERIOD, in_utc, quoted
-from include.contracts import Record, SnapshotRef
-from include.operations.histograms import psi
+from include.contracts.content import PERIOD, in_utc, quoted
+from include.contracts.record import Record
+from include.contracts.tables import SnapshotRef
+from include.evaluation.histograms import psi
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 SHARES = [round(0.1 * i, 1) for i in range(1, 10)]
 CATEGORIES = 50  # the most frequent values of a text column; the rest is one bin

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from include.contracts import Period, Window
+from include.contracts.period import Period, Window
 from include.data import source_contract
 from include.data import staging as stage
 from include.errors import MissingPeriodError, SourceError
 from include.ports import Connect, Treat
-from include.spec.data import Source
-from include.usecase import UseCase
+from include.specification.data import Source
+from include.specification.usecase import UseCase
 
 DELIVERED = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
 

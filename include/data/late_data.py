@@ -12,13 +12,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from include.content import quoted
-from include.contracts import Period, Window
+from include.contracts.content import quoted
+from include.contracts.period import Period, Window
 from include.data import ingestion
 from include.data import staging as stage
 from include.ports import Connect, Lake, Treat
-from include.spec.data import Source
-from include.usecase import UseCase
+from include.specification.data import Source
+from include.specification.usecase import UseCase
 
 COLLECTIONS = "collections"
 LATE = "late"

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from include.contracts import Record, SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.record import Record
+from include.contracts.tables import SnapshotRef
 
 
 class Turn(Record):

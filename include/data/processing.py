@@ -12,12 +12,12 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.errors import DataError
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend

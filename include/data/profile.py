@@ -5,8 +5,9 @@ from typing import Any
 
 import duckdb
 
-from include.content import quoted
-from include.contracts import Record, TableState
+from include.contracts.content import quoted
+from include.contracts.record import Record
+from include.contracts.tables import TableState
 
 TOP_VALUES = 5
 FEW = 100

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from include.contracts import CheckOutcome, GateResult, Period, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.period import Period
+from include.contracts.quality import CheckOutcome, GateResult
 from include.data import quarantine
 from include.data import staging as stage
 from include.errors import BrokenCheckError, GateRefusedError
 from include.ports import Lake, Validator
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 

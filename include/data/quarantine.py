@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.errors import NotFoundError
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 TABLE = "quarantine"
 ALL = "all"

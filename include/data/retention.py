@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from include.contracts import DatasetRef, Record, SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.development import DatasetRef
+from include.contracts.record import Record
+from include.contracts.tables import SnapshotRef
 from include.data import manifests, versioning
 from include.data.manifests import Expiry, Turn
 from include.errors import NotFoundError
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 Uses = Mapping[str, DatasetRef]
 """Who was built on snapshots (``model 3``, ``release r0001``, ``dataset 2013-03-…``) and its dataset."""

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts import Window
+from include.contracts.period import Window
 from include.errors import SourceError
-from include.spec.data import Source
+from include.specification.data import Source
 
 UTC = pa.timestamp("us", tz="UTC")
 TYPES = {

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts import write_atomically
+from include.contracts.atomic_file import write_atomically
 from include.errors import GateRefusedError, NotFoundError
 
 RAW = "raw"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from include.contracts import Check
+from include.contracts.quality import Check
 from include.errors import BrokenCheckError, NotFoundError
 
 DIMENSIONS = ("completeness", "consistency", "accuracy", "freshness", "volume", "schema")

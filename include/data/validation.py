@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts import Check, CheckOutcome, GateResult
+from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.data import suites
 from include.ports import CheckEngine, RowScan
 

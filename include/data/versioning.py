@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from include.contracts import Period, SnapshotRef, TableRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef, TableRef
 from include.data import manifests
 from include.data import staging as stage
 from include.errors import NotFoundError
 from include.ports import FeatureStore, Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 # a month by the local calendar starts and ends up to half a day away from the month in UTC
 LOCAL_CALENDAR = timedelta(days=1)

@@ -9,14 +9,16 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
-from include.contracts import Alert, Period, RetrainPlan, write_atomically
-from include.data import hand_over
+from include.contracts.atomic_file import write_atomically
+from include.contracts.operations import Alert, RetrainPlan
+from include.contracts.period import Period
 from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
-from include.services import Services
-from include.usecase import UseCase
+from include.governance import hand_over
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 FAMILIES = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
 

@@ -7,10 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from include.contracts import Cell, Figure, Verdict, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.evaluation import Cell, Verdict
+from include.contracts.operations import Figure
 from include.demo.progress import Progress
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 MIB = 1024 * 1024
 

@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
 from include.adapters.model_server import TritonServer
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion
-from include.data.streaming import as_events
 from include.deployment.requests import request
 from include.errors import MoebiusError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
+from include.streaming.speed_layer import as_events
 
 CLIENTS = 2
 

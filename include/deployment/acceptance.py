@@ -5,11 +5,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from include.contracts import GateOutcome
+from include.contracts.evaluation import GateOutcome
 from include.errors import DataError, ServiceError
 from include.ports import ModelServer
-from include.spec.packaging import AcceptanceTest, Expectation
-from include.usecase import UseCase
+from include.specification.packaging import AcceptanceTest, Expectation
+from include.specification.usecase import UseCase
 
 
 def check(spec: UseCase, name: str, server: ModelServer) -> list[GateOutcome]:

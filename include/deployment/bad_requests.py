@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts import GateOutcome
+from include.contracts.evaluation import GateOutcome
 from include.deployment import interface, schema
 from include.deployment.requests import answered
 from include.errors import ServiceError
 from include.evaluation.answers import CLASSIFYING
 from include.ports import InferenceProtocol, ModelServer
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 Payload = dict[str, Any]
 ONE_MORE = {"BYTES": "more", "FP32": 0.0, "FP64": 0.0}

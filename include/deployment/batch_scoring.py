@@ -20,7 +20,7 @@ from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
 from include.evaluation.answers import headline, predicted
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 TABLE = "batch_predictions"
 ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"

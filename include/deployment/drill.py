@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from include.contracts import Record, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.record import Record
 from include.deployment import release, rollout
 from include.errors import DeploymentError, ServiceError
 from include.ports import ModelServer
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 SAMPLES = 20
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from include import encoding
+from include.contracts import encoding
 from include.deployment import release
 from include.deployment.requests import answered
 from include.errors import DeploymentError

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts import RolloutEvent, RolloutState
+from include.contracts.deployment import RolloutEvent, RolloutState
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 TABLE = "rollout_events"
 SCHEMA = pa.schema(

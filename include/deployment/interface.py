@@ -7,11 +7,11 @@ server is held to it: its metadata must be the contract's, and each example be a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.contracts import GateOutcome
+from include.contracts.evaluation import GateOutcome
 from include.deployment import schema
 from include.errors import ServiceError
 from include.ports import InferenceProtocol
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 DOCUMENT = "interface.json"
 EXAMPLES = 2

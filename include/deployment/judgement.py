@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from string import Template
 from typing import Literal
 
-from include.contracts import Judgement
+from include.contracts.deployment import Judgement
 from include.ports import MetricsServer
-from include.spec.running import AbortQuery
-from include.usecase import UseCase
+from include.specification.running import AbortQuery
+from include.specification.usecase import UseCase
 
 MIN_WINDOW_SECONDS = 3  # increase() needs two scrapes in its window
 MAX_WINDOW_SECONDS = 3600  # an A/B test of days is watched by its last hour

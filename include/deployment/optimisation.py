@@ -16,7 +16,7 @@ import numpy as np
 
 from include.deployment.scoring import OnnxModel
 from include.evaluation.answers import predicted
-from include.spec.packaging import Packaging
+from include.specification.packaging import Packaging
 
 NOISE = 1.02  # two runs of one graph differ by as much
 WORTHWHILE = 0.9  # what a loss of precision must pay

@@ -11,14 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef, FeatureServiceRef
+from include.contracts.development import DatasetRef
+from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, native, optimisation, release, schema
 from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import request
 from include.deployment.scoring import encoded
 from include.errors import DeploymentError
 from include.evaluation.answers import THRESHOLD
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 PARITY_ROWS = 2000
 SAMPLES = 48

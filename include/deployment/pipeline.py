@@ -4,9 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from include import encoding
-from include.data import pseudonyms
-from include.usecase import UseCase
+from include.contracts import encoding
+from include.governance import pseudonyms
+from include.specification.usecase import UseCase
 
 SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
 CONFIG = "config.pbtxt"

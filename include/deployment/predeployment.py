@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts import GateOutcome, ReleaseRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.deployment import ReleaseRef
+from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, pipeline, release
 from include.deployment.requests import answered
 from include.errors import DeploymentError
 from include.ports import InferenceProtocol, ModelServer
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 REPEATS = 4
 REPORT = "tested.json"

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from include.contracts import Figure, Interval, Record, RolloutEvent
+from include.contracts.deployment import RolloutEvent
+from include.contracts.evaluation import Interval
+from include.contracts.operations import Figure
+from include.contracts.record import Record
 
 MONTHS = 6  # of served figures that are shown, the newest ones
 SERVING = ("promoted", "rolled_back")

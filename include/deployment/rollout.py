@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from include.contracts import RolloutState, Shadowing, Strategy, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.deployment import RolloutState, Shadowing, Strategy
 from include.deployment.judgement import judge
 from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 __all__ = [
     "abort", "confirm", "first", "going_on", "judge", "mirror", "promote", "read", "renew", "roll_back", "shift",

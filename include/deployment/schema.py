@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from include.deployment import pipeline
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 MAX_ROWS = 64  # of one request: max_batch_size of the pipeline's configuration
 PROTOCOL = {

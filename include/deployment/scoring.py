@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.encoding import Encoding
 from include.deployment import release
-from include.encoding import Encoding
 from include.errors import DataError
 
 TABLES = ("multiclass", "clustering")  # tasks whose scores are (n, K)

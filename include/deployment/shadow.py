@@ -2,10 +2,10 @@
 
 import math
 
-from include.contracts import Judgement
+from include.contracts.deployment import Judgement
 from include.deployment.judgement import growth, window_of
 from include.ports import MetricsServer
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def judge(spec: UseCase, metrics: MetricsServer, champion: str, shadow: str, seconds: float) -> Judgement:

@@ -6,7 +6,7 @@ import numpy as np
 
 from include.development.trainers.protocol import Input, Matrix, Problem
 from include.errors import TrainingError
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 CLUSTERS = 4  # where the spec names no number
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import GateOutcome
-from include.development.datasets import request_features
+from include.contracts.evaluation import GateOutcome
+from include.development.datasets.building import request_features
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, SpecError
 from include.evaluation.answers import predicted
-from include.spec.learning import Direction, Invariance, MinimumFunctionality
-from include.usecase import UseCase
+from include.specification.learning import Direction, Invariance, MinimumFunctionality
+from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
     from include.development.training import Parts

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from include.contracts import Record
+from include.contracts.record import Record
 
 KILOBYTE, MEGABYTE = 1 << 10, 1 << 20
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")

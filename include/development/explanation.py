@@ -17,7 +17,7 @@ from include.development.trainers.trained_model import TrainedModel
 from include.errors import EvaluationError
 from include.evaluation.answers import predicted, truth
 from include.evaluation.metrics import direction, score
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 # SHAP values of trees cost as much as the fit at 2,000 rows; a mean over 500 is good enough for a ranking.
 TREE_ROWS = 500

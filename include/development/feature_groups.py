@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.development.trainers.trained_model import TrainedModel
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 SHOWN_TEXT = 40
 

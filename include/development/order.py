@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from include.contracts import DatasetRef, ModelRef, Record, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.record import Record
 from include.development.cost import Cost
-from include.development.tuning import Tuning
+from include.development.search.tuning import Tuning
 from include.errors import NotFoundError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from include.contracts import Record
+from include.contracts.record import Record
 from include.development.trainers.trained_model import TrainedModel
 
 EXACT, FLOAT64, FLOAT32 = 0.0, 1e-9, 1e-5

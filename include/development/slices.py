@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import Interval
+from include.contracts.evaluation import Interval
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 MISSING = "(missing)"
 RESAMPLES = 300

@@ -13,7 +13,7 @@ import pandas as pd
 from include.development.feature_groups import FeatureGroup, evenly, feature_groups, shown
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.answers import predicted
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 DEPTH, TREE_ROWS = 3, 4000
 CATEGORIES, WORDS = 10, 30  # the most frequent ones that a rule may ask for

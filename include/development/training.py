@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import DatasetRef, GateOutcome
+from include.contracts.development import DatasetRef
+from include.contracts.evaluation import GateOutcome
 from include.development.baseline import Baseline, fit_baseline
 from include.development.behaviour import check
-from include.development.encoding import Encoder
-from include.development.imbalance import balanced
-from include.development.parts import read_part
+from include.development.datasets.encoder import Encoder
+from include.development.datasets.imbalance import balanced
+from include.development.datasets.parts import read_part
+from include.development.search.tuning import Tuning
 from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
-from include.development.tuning import Tuning
 from include.errors import TrainingError
 from include.evaluation.answers import truth
 from include.evaluation.metrics import direction, kind_of, score
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 PARTS = ("train", "validation", "test")
 LEARNING = ("train", "validation")
@@ -156,7 +157,10 @@ def result(
     made: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Judge, test and document a fitted model; errors as ``train`` says."""
-    from include.development.documentation import Facts, document  # draws and explains: heavy, and no part of a fit
+    from include.development.card.documentation import (  # draws and explains: heavy, and no part of a fit
+        Facts,
+        document,
+    )
 
     scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
     baseline = fit_baseline(spec, parts.problem, _unbalanced(spec, parts))

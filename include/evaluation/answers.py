@@ -7,7 +7,7 @@ multiclass (probabilities) and clustering (nearness; the largest is the cluster)
 import numpy as np
 import pandas as pd
 
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 THRESHOLD = 0.5
 CLASSIFYING = ("binary", "multiclass")

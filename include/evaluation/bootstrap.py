@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from include.contracts import Interval
+from include.contracts.evaluation import Interval
 from include.errors import UndefinedMetricError
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
 from include.evaluation.weighted import WEIGHTED, Sums, Weighted, mean

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from include.contracts import Cell, Decision, GateOutcome, Interval
+from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval
 from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.fairness import fairness_gates, group_figures
@@ -14,7 +14,7 @@ from include.evaluation.inputs import TestSet
 from include.evaluation.metrics import calibration_error
 from include.evaluation.slices import draw_slices, slice_figures
 from include.evaluation.verdict import Evidence, decide
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 Scores = Mapping[str, Mapping[str, np.ndarray]]
 """Test set (``new``, ``old``) → contender → scores of its rows."""

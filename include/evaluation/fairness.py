@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import GateOutcome, Interval
+from include.contracts.evaluation import GateOutcome, Interval
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.answers import CLASSIFYING, predicted
 from include.evaluation.bootstrap import paired
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 MISSING = "(missing)"
 RATES: Mapping[str, tuple[str, ...]] = {

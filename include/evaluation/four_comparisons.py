@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from include.contracts import Interval, Look, Verdict
+from include.contracts.evaluation import Interval, Look, Verdict
 from include.errors import EvaluationError
 from include.evaluation.comparison import Comparison
 from include.evaluation.inputs import Side, TestSet, ask, problems, refuse_leak
 from include.evaluation.verdict import ACTIONS, ensemble_words, reason
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 RELEASING = ("promote", "canary")
 

@@ -9,7 +9,7 @@ import pandas as pd
 from include.errors import LeakageError
 from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.metrics import checked, kind_of
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 CLASS_ROWS = 10  # fewer rows of one class and the resamples often miss it
 

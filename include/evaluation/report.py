@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from include.contracts import Cell, GateOutcome, Interval, Verdict
+from include.contracts.evaluation import Cell, GateOutcome, Interval, Verdict
 from include.evaluation.verdict import shown
 
 WORDS = {

@@ -14,7 +14,7 @@ from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
 from include.evaluation.metrics import RANKING
 from include.evaluation.verdict import SliceFigure
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def draw_slices(

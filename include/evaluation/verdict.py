@@ -5,10 +5,10 @@ Pure rules on intervals; nothing is predicted or resampled here.
 
 from dataclasses import dataclass, field
 
-from include.contracts import Decision, GateOutcome, Interval
+from include.contracts.evaluation import Decision, GateOutcome, Interval
 from include.evaluation.metrics import direction
-from include.spec.learning import Criterion
-from include.usecase import UseCase
+from include.specification.learning import Criterion
+from include.specification.usecase import UseCase
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from include.contracts import GatewayClient, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.gateway import GatewayClient
 from include.errors import NotFoundError, SettingsError
 
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from include.contracts import InferenceTensor
+from include.contracts.gateway import InferenceTensor
 from include.errors import AnswerError
 from include.gateway import tensors
 from include.gateway.strict_json import BadRequestError, parse

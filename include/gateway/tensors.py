@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts import InferenceTensor as Tensor
+from include.contracts.gateway import InferenceTensor as Tensor
 from include.gateway.strict_json import BadRequestError
 
 NUMBERS = {

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import duckdb
 
-from include.content import quoted
-from include.contracts import Period, ReleaseRef, SnapshotRef
+from include.contracts.content import quoted
+from include.contracts.deployment import ReleaseRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import manifests, versioning
 from include.deployment import batch_scoring
 from include.deployment.batch_scoring import TABLE, BatchScorer
 from include.errors import DataError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def score_partition(

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts import TableState, write_atomically
-from include.data import catalog_files, cataloguing, datasheet
-from include.data.access import RECORDS, column_level
-from include.data.catalog import Catalog
-from include.data.catalog_facts import Facts, ModelRecord
+from include.catalog import data_sheet, making
+from include.catalog import files as catalog_files
+from include.catalog.entries import Catalog
+from include.catalog.facts import Facts, ModelRecord
+from include.contracts.atomic_file import write_atomically
+from include.contracts.tables import TableState
 from include.data.profile import profile
 from include.errors import MoebiusError, SpecError
-from include.services import Services
-from include.usecase import UseCase
+from include.governance.access import RECORDS, column_level
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def gather(spec: UseCase, services: Services) -> Catalog:
@@ -37,7 +39,7 @@ def gather(spec: UseCase, services: Services) -> Catalog:
         scored=_predictions(spec, services, "batch_predictions"),
         notes=notes,
     )
-    return cataloguing.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
+    return making.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def write(spec: UseCase, services: Services) -> Catalog:
@@ -68,7 +70,7 @@ def require_meanings(spec: UseCase, services: Services) -> None:
     if gaps := read(spec, services).gaps():
         raise SpecError(
             f"the catalog of {spec.name} has {len(gaps)} gaps; describe them in usecase.yaml, feature_repo/ or "
-            "include/data/record_tables.py:\n- " + "\n- ".join(gaps)
+            "include/records.py:\n- " + "\n- ".join(gaps)
         )
 
 
@@ -84,10 +86,10 @@ def states(spec: UseCase, services: Services) -> list[TableState]:
 def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: TableState) -> None:
     # the sheet is one file for every role: it shows values that all of them may read
     hidden = {c for c in state.columns if state.table in RECORDS or column_level(spec, state.table, c) != "public"}
-    text = datasheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
+    text = data_sheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
     home = directory(spec, services)
     write_atomically(home / f"{state.table}.md", text)
-    write_atomically(home / f"{state.table}.html", datasheet.page(f"{spec.name}.{state.table}", text))
+    write_atomically(home / f"{state.table}.html", data_sheet.page(f"{spec.name}.{state.table}", text))
 
 
 def _models(spec: UseCase, services: Services) -> tuple[list[ModelRecord], list[str]]:

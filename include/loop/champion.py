@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from include.contracts import ModelRef, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import ModelRef
 from include.deployment import release
 from include.errors import EvaluationError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def champion_model(spec: UseCase, services: Services) -> ModelRef | None:

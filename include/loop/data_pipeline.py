@@ -4,11 +4,14 @@ import logging
 import shutil
 from typing import Any, Literal
 
-from include.contracts import GateResult, Period, SnapshotRef
-from include.data import hand_over, ingestion, late_data, processing, quality, versioning
+from include.contracts.period import Period
+from include.contracts.quality import GateResult
+from include.contracts.tables import SnapshotRef
+from include.data import ingestion, late_data, processing, quality, versioning
+from include.governance import hand_over
 from include.loop import privacy
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 

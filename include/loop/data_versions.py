@@ -8,14 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts import DatasetRef, Period, SnapshotRef
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import difference, manifests, retention, versioning
-from include.development.datasets import MANIFEST
-from include.development.rebuild import rebuild
+from include.development.datasets.building import MANIFEST
+from include.development.datasets.rebuild import rebuild
 from include.errors import NotFoundError
 from include.loop import data_pipeline
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 RECORD = "version_operations"
 RECORD_SCHEMA = pa.schema(
@@ -172,7 +174,7 @@ def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
 
 
 def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> DatasetRef:
-    """The dataset, at its place below ``settings.datasets``; errors as ``include.development.rebuild`` says."""
+    """The dataset, at its place below ``settings.datasets``; errors as ``datasets.rebuild`` says."""
     return rebuild(
         spec,
         dataset,

@@ -3,15 +3,15 @@
 import logging
 from collections import Counter
 
-from include.data import streaming
 from include.errors import NotFoundError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
+from include.streaming import speed_layer
 
 log = logging.getLogger(__name__)
 
 
-def settle(spec: UseCase, services: Services, view: str, choice: streaming.Choice) -> int:
+def settle(spec: UseCase, services: Services, view: str, choice: speed_layer.Choice) -> int:
     """Replay or drop the dead letters of one stream; how many. The log says why they were there.
 
     Raises NotFoundError when the use case streams no such view.
@@ -21,4 +21,4 @@ def settle(spec: UseCase, services: Services, view: str, choice: streaming.Choic
     stream = services.event_stream(spec, view)
     for reason, count in Counter(letter.reason for letter in stream.dead_letters()).most_common():
         log.info("%d events: %s", count, reason)
-    return streaming.settle_dead_letters(stream, choice)
+    return speed_layer.settle_dead_letters(stream, choice)

@@ -9,15 +9,17 @@ from typing import Literal
 
 import pandas as pd
 
-from include.contracts import FeatureServiceRef, ModelRef, ReleaseRef, RolloutState
+from include.contracts.deployment import ReleaseRef, RolloutState
+from include.contracts.development import ModelRef
+from include.contracts.features import FeatureServiceRef
 from include.deployment import events, interface, packaging, pipeline, predeployment, rollout
 from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.loop import verdicts
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 PIPELINE = ROOT / "triton_models" / "pipeline"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from include.deployment import edge
 from include.errors import NotFoundError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def make(spec: UseCase, services: Services, release: str | None) -> dict[str, Any]:

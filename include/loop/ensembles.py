@@ -1,11 +1,11 @@
 """The average of the serving model and a candidate as a registered version of its own."""
 
-from include.contracts import ModelRef
+from include.contracts.development import ModelRef
 from include.development import training
+from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
-from include.development.tuning import Tuning
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 MEMBERS_TAG = "ensemble_of"
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from include.adapters.export_files import ExportTable, fingerprint, recipient_key
-from include.contracts import ExportManifest, Period
+from include.contracts.governance import ExportManifest
+from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError
 from include.loop import export_log
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def export(

@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from include.contracts import ExportManifest
-from include.services import Services
-from include.usecase import UseCase
+from include.contracts.governance import ExportManifest
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 TABLE = "exports"
 

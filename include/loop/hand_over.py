@@ -8,15 +8,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from include.adapters.export_files import ExportTable, fingerprint, recipient_key
-from include.contracts import ExportManifest, Period
-from include.data import hand_over, ingestion, privacy
+from include.contracts.governance import ExportManifest
+from include.contracts.period import Period
+from include.data import ingestion
 from include.data import staging as stage
-from include.data.pseudonyms import KeyRing
 from include.errors import AccessError, SettingsError
+from include.governance import hand_over, privacy
+from include.governance.pseudonyms import KeyRing
 from include.loop import export_log
 from include.loop import privacy as own_privacy
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 RECIPIENT = "dev"
 

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from include.contracts import write_atomically
-from include.data import erasure
-from include.data.pseudonyms import TOKEN, KeyRing
-from include.data.traces import Finding, search
+from include.contracts.atomic_file import write_atomically
 from include.errors import PrivacyError, SettingsError
+from include.governance import erasure
+from include.governance.pseudonyms import TOKEN, KeyRing
+from include.governance.traces import Finding, search
 from include.loop import online_copies, rewriting
 from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys, in_redis
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 class OtherTokens:
-    """Matches every token of another key than the current one; for ``include.data.traces``."""
+    """Matches every token of another key than the current one; for ``include.governance.traces``."""
 
     whole: frozenset[str] = frozenset()
 

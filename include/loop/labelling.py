@@ -7,15 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from include.contracts import Period, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
-from include.development.datasets import with_features
+from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.operations import labelling, labelling_form, selection
 from include.operations.labelling import Selection
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
 READER = "user"  # the least role that answers a form: what it may not read is not shown

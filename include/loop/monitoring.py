@@ -5,12 +5,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Figure, Period, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.operations import monitoring
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def ship_predictions(spec: UseCase, services: Services) -> int:

@@ -7,10 +7,10 @@ from include.adapters import redis_server
 from include.adapters.redis_keys import RedisKeys
 from include.adapters.sqlite_keys import SqliteKeys
 from include.adapters.stream_contents import StreamContents
-from include.data.erasure import Changed
+from include.governance.erasure import Changed
 from include.loop.privacy import redis_runs
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 Line = Callable[[bytes], bytes]
 

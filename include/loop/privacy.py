@@ -10,14 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts import Period, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.period import Period
 from include.data import ingestion
-from include.data import privacy as treatments
-from include.data.pseudonyms import KeyRing
-from include.data.traces import Finding, Matcher, Search, search
 from include.errors import PrivacyError, ServiceError, SettingsError
-from include.services import Services
-from include.usecase import UseCase
+from include.governance import privacy as treatments
+from include.governance.pseudonyms import KeyRing
+from include.governance.traces import Finding, Matcher, Search, search
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ SOURCES = ("landing",)
 
 
 def treatment(spec: UseCase, services: Services) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
-    """What the pipeline does to each raw batch before it is staged; see ``include.data.privacy.treatment``."""
+    """What the pipeline does to each raw batch before it is staged; see ``include.governance.privacy.treatment``."""
     return treatments.treatment(spec, active_keys(spec, services), erased(spec, services))
 
 

@@ -2,10 +2,10 @@
 
 import logging
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import quarantine
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 

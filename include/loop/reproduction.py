@@ -1,14 +1,14 @@
 """A registered model, trained again from its own record: same data, parameters, seed, threads and start."""
 
-from include import training_task
-from include.contracts import ModelRef
+from include.contracts.development import ModelRef
 from include.development.order import Fit, Order
 from include.development.reproduction import Reproduction, compared
 from include.errors import NotFoundError
+from include.loop import training_task
 from include.loop.data_versions import rebuild_dataset
-from include.services import Services
+from include.services.services import Services
 from include.settings import default_environment
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def reproduce(spec: UseCase, services: Services, version: int) -> Reproduction:

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from include.contracts import DatasetRef, ModelRef, Verdict
-from include.development.datasets import load_dataset
-from include.development.parts import read_part
+from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.evaluation import Verdict
+from include.development.datasets.building import load_dataset
+from include.development.datasets.parts import read_part
 from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.evaluation.report import render
 from include.loop import ensembles, verdicts
 from include.loop.champion import champion_model
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Verdict:

@@ -4,11 +4,11 @@ import json
 
 import pyarrow as pa
 
-from include.contracts import Alert, RetrainPlan
+from include.contracts.operations import Alert, RetrainPlan
 from include.errors import NotFoundError
 from include.operations import retraining
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced: str | None) -> RetrainPlan:

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from include.contracts import DatasetRef, write_atomically
-from include.data import erasure
-from include.data.erasure import Change, Changed, LakeRewrite
-from include.data.traces import files
-from include.development.parts import content_hash, read_frame
+from include.contracts.atomic_file import write_atomically
+from include.contracts.development import DatasetRef
+from include.development.datasets.parts import content_hash, read_frame
 from include.errors import ConflictError
-from include.services import Services
-from include.usecase import UseCase
+from include.governance import erasure
+from include.governance.erasure import Change, Changed, LakeRewrite
+from include.governance.traces import files
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 RECORDS = "privacy_records"
 SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")

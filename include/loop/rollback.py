@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from include.contracts import Interval, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.evaluation import Interval
 from include.deployment import release, rollback_form, rollout
 from include.deployment.rollback_form import Choice
 from include.errors import DeploymentError, NotFoundError
 from include.loop.deployment import promote_release
 from include.loop.rollout import end_rollout
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 PREVIOUS = "previous"
 

@@ -1,12 +1,12 @@
 """Measure, while nothing is wrong, how long a roll back would take."""
 
-from include.contracts import ReleaseRef
+from include.contracts.deployment import ReleaseRef
 from include.deployment import drill, events, pipeline
 from include.deployment.drill import Drill
 from include.errors import DeploymentError
 from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, test_release
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | None:

@@ -6,13 +6,13 @@ What a rollout is doing stands in the rollout state alone: a task that is run ag
 import time
 from typing import Any
 
-from include.contracts import Judgement, ReadOut, RolloutState
+from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import events, judgement, rollout, shadow
 from include.errors import ConflictError, RolloutAbortedError, ServiceError
-from include.loop.ab_test import read_out
+from include.loop.ab_labels import read_out
 from include.loop.deployment import follow, promote_release, switch
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 LOOK_SECONDS = 1.0
 CONFLICTS = 5

@@ -1,9 +1,10 @@
 """What the speed layer pushed in a month, against the batch that corrects it."""
 
-from include.contracts import Period, Reconciliation
-from include.data import reconciliation
-from include.services import Services
-from include.usecase import UseCase
+from include.contracts.period import Period
+from include.contracts.streaming import Reconciliation
+from include.services.services import Services
+from include.specification.usecase import UseCase
+from include.streaming import reconciliation
 
 
 def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:

@@ -4,21 +4,22 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.contracts import write_atomically
-from include.data import erasure, privacy
-from include.data.pseudonyms import KeyRing, key_of
-from include.data.traces import Matcher, search
+from include.contracts.atomic_file import write_atomically
 from include.errors import PrivacyError, SettingsError, SpecError
+from include.governance import erasure, privacy
+from include.governance.pseudonyms import KeyRing, key_of
+from include.governance.traces import Matcher, search
 from include.loop import online_copies, rewriting
 from include.loop.privacy import ERASED, SOURCES, active_keys, in_redis
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> dict[str, int]:
     """Delete the subject's rows in every place, then search for what is left; rows per place that went.
 
-    ``subject`` is a reference (``python -m include.subject``). May be repeated: a run that was killed is finished.
+    ``subject`` is a reference (``python -m include.commands.subject``). May be repeated:
+    a run that was killed is finished.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
     if made_with != keys.current:
         raise SettingsError(
             f"the reference is of key {made_with}, the key in use is {keys.current}: make it again with "
-            f"`python -m include.subject {spec.name}`"
+            f"`python -m include.commands.subject {spec.name}`"
         )
     return keys
 

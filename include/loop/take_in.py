@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
-from include.contracts import ExportManifest, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.governance import ExportManifest
 from include.errors import AccessError, NotFoundError, SettingsError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 
 def take_in(spec: UseCase, services: Services, name: str | None, key: str = "") -> dict[str, int]:

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from include import training_task
-from include.contracts import DatasetRef, ModelRef, TrialRecord
-from include.development import datasets
+from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.development.cost import MEGABYTE, Meter, figures, total
+from include.development.datasets import building
 from include.development.order import Fit, Order, Workspace
 from include.errors import DataError
+from include.loop import training_task
 from include.loop.champion import champion_model
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 WINDOW = ("train_from", "train_to", "test_period")
 LOG_EVERY = 5.0  # seconds: a trial may take less time than telling of it
@@ -36,7 +36,7 @@ def dataset_for(
     published = services.published(spec)
     if len(published) < 2:
         raise DataError(f"{spec.name} has the published months {published}; training needs two: run the data pipeline")
-    return datasets.build(
+    return building.build(
         spec,
         train_from=train_from,
         train_to=train_to,

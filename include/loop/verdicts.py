@@ -4,11 +4,12 @@ import json
 
 import pyarrow as pa
 
-from include.contracts import ModelRef, Verdict
-from include.development.card_page import page_with_verdict, with_verdict
+from include.contracts.development import ModelRef
+from include.contracts.evaluation import Verdict
+from include.development.card.page import page_with_verdict, with_verdict
 from include.errors import NotFoundError
-from include.services import Services
-from include.usecase import UseCase
+from include.services.services import Services
+from include.specification.usecase import UseCase
 
 DOCUMENT = "evaluation/verdict.json"
 CARDS = {"model_card.md": with_verdict, "model_card.html": page_with_verdict}

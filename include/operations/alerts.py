@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 RATE_WINDOW = "1m"
 

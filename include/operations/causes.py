@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 
-from include.contracts import Figure, GateResult
-from include.usecase import UseCase
+from include.contracts.operations import Figure
+from include.contracts.quality import GateResult
+from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
 UNMATCHED_SHARE = 0.2  # of the predictions, without ground truth

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import Interval
+from include.contracts.evaluation import Interval
 from include.errors import DataError
-from include.evaluation import answers
+from include.evaluation import answers, histograms
 from include.evaluation.metrics import calibration_error
-from include.operations import histograms
-from include.spec.data import Feature
-from include.usecase import UseCase
+from include.specification.data import Feature
+from include.specification.usecase import UseCase
 
 PREDICTION_EDGES = [round(0.05 * i, 2) for i in range(1, 20)]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import Record
+from include.contracts.record import Record
 from include.errors import DataError
 from include.ports import Lake
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 TABLE = "given_labels"
 LATER, CANNOT_TELL = "(later)", "(cannot tell)"

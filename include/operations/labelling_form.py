@@ -9,7 +9,7 @@ import pandas as pd
 
 from include.operations.drift import columns_by_input, names
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 SHADES, STEPS = "\N{NO-BREAK SPACE}░▒▓█", "▁▂▃▄▅▆▇█"
 TOP = 3  # classes of an answer that are worth telling

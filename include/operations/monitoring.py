@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import Figure, Period
+from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.errors import DataError
 from include.evaluation import answers
 from include.operations import drift, performance
 from include.operations.scope import SCORES, Scope, logged_scores
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
 

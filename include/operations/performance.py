@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import Figure, Interval
+from include.contracts.evaluation import Interval
+from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
 from include.evaluation import answers
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
 from include.evaluation.metrics import RANKING, calibration_error, direction
 from include.operations.scope import Scope, logged_scores
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 ROWS = 2 * CLASS_ROWS  # fewer labelled rows, and nothing is measured; of one class alone, no ranking metric
 

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from include.contracts import Alert, Figure, GateResult, Period, RetrainPlan, Verdict
+from include.contracts.evaluation import Verdict
+from include.contracts.operations import Alert, Figure, RetrainPlan
+from include.contracts.period import Period
+from include.contracts.quality import GateResult
 from include.operations.causes import Cause, History, data_fault, decay, pipeline_skew
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 SERVING_ALERTS = ("MoebiusServingErrors", "MoebiusModelServerDown")
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from include.contracts import Figure, Interval
-from include.usecase import UseCase
+from include.contracts.evaluation import Interval
+from include.contracts.operations import Figure
+from include.specification.usecase import UseCase
 
 SCORES = {
     "binary": "probability",

@@ -14,7 +14,7 @@ import pandas as pd
 
 from include.errors import DataError
 from include.evaluation import answers
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 POOL, SHARE = 5, 0.25  # the choice is spread among so many times the rows asked for, of this most unsure share
 TIED = 10_000  # as many rows that are equally unsure as the last of these belong to them

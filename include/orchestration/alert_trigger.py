@@ -9,7 +9,7 @@ import httpx
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from include.adapters.metrics_server import firing
-from include.contracts import Alert
+from include.contracts.operations import Alert
 
 log = logging.getLogger(__name__)
 

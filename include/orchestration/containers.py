@@ -6,11 +6,11 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from docker.types import Mount
 
 from include.settings import Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def fit_in_container(task_id: str, spec: UseCase, settings: Settings, key: str) -> DockerOperator:
-    """``include.training_task`` on the order ``key`` (a template), in the image of ``docker/training``."""
+    """``include.loop.training_task`` on the order ``key`` (a template), in the image of ``docker/training``."""
     datasets, training = str(settings.datasets), str(settings.training)
     return DockerOperator(
         task_id=task_id,

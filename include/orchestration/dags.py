@@ -10,10 +10,11 @@ from typing import Any
 from airflow.sdk import DAG, Connection, Param, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.errors import MoebiusError, NotFoundError
 from include.settings import resolve
-from include.usecase import UseCase, load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 
 RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
 """For a task that talks to an outside system and repeats without harm."""
@@ -97,7 +98,7 @@ def connected_services() -> Any:
 
     Pseudonym keys that the environment does not have come from the variable ``moebius_pseudonym_keys``.
     """
-    from include.services import Services
+    from include.services.services import Services
     from include.settings import load_settings
 
     return Services(load_settings(), resolve_reference, lambda: str(Variable.get(KEYS, default="")))

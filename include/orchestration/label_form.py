@@ -7,7 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context, Param
 from airflow.sdk.definitions.param import ParamsDict
 
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 KEEP, NOT_NOW = "Keep these labels", "Not now"
 OPEN_FOR = timedelta(days=14)

@@ -20,11 +20,12 @@ from openlineage.client.facet_v2 import (
     tags_dataset,
 )
 
-from include.data import catalog_files
-from include.data.catalog import Catalog, Entry
+from include.catalog import files
+from include.catalog.entries import Catalog, Entry
 from include.errors import NotFoundError
 from include.settings import load_settings
-from include.usecase import UseCase, load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 
 Names = Callable[[UseCase], list[str]]
 
@@ -120,7 +121,7 @@ def namespace() -> str:
 
 def _catalog(usecase: str) -> Catalog | None:
     try:
-        return catalog_files.read(load_settings().catalog / usecase)
+        return files.read(load_settings().catalog / usecase)
     except NotFoundError:
         return None
 

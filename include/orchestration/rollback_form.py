@@ -7,7 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 KEEP = "Keep what serves"
 OPEN_FOR = timedelta(days=1)
@@ -40,7 +40,7 @@ class RollbackForm(HITLOperator):
     def _ask(self) -> None:
         """The form as it is now: made anew whenever the task wakes up."""
         from include.loop.rollback import question
-        from include.services import services
+        from include.services.services import services
 
         names, self.body = question(self.spec, services())
         self.options = [*names, KEEP]

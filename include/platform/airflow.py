@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from include.contracts import write_atomically
-from include.platform.processes import Service
+from include.contracts.atomic_file import write_atomically
+from include.platform.supervisor import Service
 from include.settings import ROOT, Settings, inherited_environment
 
 

@@ -9,7 +9,6 @@ from rich.table import Table
 from include.adapters import redis_server
 from include.platform import state
 from include.platform.airflow import airflow_service
-from include.platform.processes import Service, Supervisor
 from include.platform.servers import (
     consumer_service,
     exporter_service,
@@ -22,6 +21,7 @@ from include.platform.servers import (
     replica_services,
     triton_service,
 )
+from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
 
 MIB = 1024 * 1024
@@ -59,7 +59,7 @@ class Platform:
 
     def up(self, say: Callable[[str], None]) -> None:
         """Start everything; raises SettingsError (a port is taken) or ServiceError (see its log)."""
-        from include.services import Services
+        from include.services.services import Services
 
         state.claim(self.settings)
         state.make_keys(self.settings)

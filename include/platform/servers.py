@@ -7,11 +7,11 @@ import httpx
 
 from include.adapters import haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
+from include.commands import gateway
 from include.operations import alerts
-from include.platform import gateway
-from include.platform.processes import Service
+from include.platform.supervisor import Service
 from include.settings import ROOT, Settings, inherited_environment
-from include.usecase import load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
 
 
 def mlflow_service(settings: Settings) -> Service:
@@ -70,7 +70,7 @@ def redis_service(settings: Settings) -> Service:
 def exporter_service(settings: Settings) -> Service:
     return Service(
         name="exporter",
-        argv=[sys.executable, "-m", "include.platform.exporter"],
+        argv=[sys.executable, "-m", "include.processes.exporter"],
         env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
         ports={"exporter_port": settings.exporter_port},
         ready=lambda: _answers(f"http://{settings.host}:{settings.exporter_port}/metrics"),
@@ -83,7 +83,7 @@ def consumer_service(settings: Settings) -> Service:
     address = f"http://{settings.host}:{settings.stream_port}/metrics"
     return Service(
         name="consumer",
-        argv=[sys.executable, "-m", "include.platform.consumer"],
+        argv=[sys.executable, "-m", "include.processes.consumer"],
         env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
         ports={"stream_port": settings.stream_port},
         ready=lambda: _answers(address),
@@ -101,7 +101,7 @@ def keeper_service(settings: Settings) -> Service:
     alive = keeper_file(settings)
     return Service(
         name="keeper",
-        argv=[sys.executable, "-m", "include.platform.keeper"],
+        argv=[sys.executable, "-m", "include.processes.keeper"],
         env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables(), **settings.secrets()},
         ports={},
         ready=alive.is_file,
@@ -115,7 +115,7 @@ def facade_service(settings: Settings) -> Service:
     address = f"http://127.0.0.1:{settings.facade_port}"
     return Service(
         name="facade",
-        argv=[sys.executable, "-m", "include.platform.facade"],
+        argv=[sys.executable, "-m", "include.processes.facade"],
         env={**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()},
         ports={"facade_port": settings.facade_port},
         ready=lambda: _answers(f"{address}/healthz"),

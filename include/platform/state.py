@@ -3,7 +3,7 @@
 import secrets
 
 from include.adapters.export_files import new_private_key, publish_recipient
-from include.contracts import write_atomically
+from include.contracts.atomic_file import write_atomically
 from include.errors import SettingsError
 from include.settings import Settings
 

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-from include.data import catalog_files
-from include.data.catalog import KINDS, Catalog
+from include.catalog import files
+from include.catalog.entries import KINDS, Catalog
 from include.errors import MoebiusError, NotFoundError
 from include.settings import load_settings
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 from include.ui import lineage_picture
-from include.usecase import UseCase, load_usecase, usecase_names
 
 SHOWN = 200
 
@@ -32,7 +33,7 @@ def router(templates: Environment) -> APIRouter:
 
     @pages.get("/{usecase}/sheet/{table}")
     def sheet(usecase: str, table: str) -> str:
-        return _or_404(lambda: catalog_files.sheet(_directory(load_usecase(usecase)), table))
+        return _or_404(lambda: files.sheet(_directory(load_usecase(usecase)), table))
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(request: Request, usecase: str, identity: str) -> str:
@@ -61,7 +62,7 @@ def _or_404(page: Any) -> Any:
 def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
     """What a search finds in one use case; without words and kind everything but the columns."""
     try:
-        catalog = catalog_files.read(_directory(spec))
+        catalog = files.read(_directory(spec))
     except NotFoundError as error:
         return {"spec": spec, "catalog": None, "missing": str(error), "entries": []}
     entries = catalog.search(text, kind)
@@ -71,7 +72,7 @@ def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
 
 
 def _entry(spec: UseCase, identity: str) -> dict[str, Any]:
-    catalog = catalog_files.read(_directory(spec))
+    catalog = files.read(_directory(spec))
     entry, near = catalog.entry(identity), catalog.lineage(identity)
     return {
         "spec": spec,

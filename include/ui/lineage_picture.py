@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from include.data.catalog import KINDS, Catalog, Entry
+from include.catalog.entries import KINDS, Catalog, Entry
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, TEXT = 150, 40, 36, 12, 21
 Point = tuple[int, int]

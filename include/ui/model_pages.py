@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import HTMLResponse
 
 from include.errors import MoebiusError, ServiceError
-from include.services import Services
+from include.services.services import Services
 from include.settings import load_settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 CARD = "model_card.html"
 NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}

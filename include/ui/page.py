@@ -12,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.demo.summary import months
 from include.errors import SpecError
-from include.services import Services
+from include.services.services import Services
 from include.settings import load_settings
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 from include.ui import catalog_pages, model_pages, rollout_pages
-from include.usecase import UseCase, load_usecase, usecase_names
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])

@@ -10,9 +10,10 @@ from jinja2 import Environment
 
 from include.errors import ServiceError, SpecError
 from include.loop import rollback, rollout
-from include.services import Services
+from include.services.services import Services
 from include.settings import load_settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 REFRESH_SECONDS = 5
 EVENTS = 50

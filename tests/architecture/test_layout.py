@@ -86,7 +86,7 @@ def test_serving_code_knows_nothing_of_the_rest(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("include/usecases"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_use_case_knows_records_and_errors_only(path: Path) -> None:
     inside = {n for n in imports(ast.parse(path.read_text())) if n.startswith("include.")}
-    known = ("include.contracts", "include.errors", "include.spec", "include.usecase")
+    known = ("include.contracts", "include.errors", "include.specification", "include.usecases")
     assert all(n.startswith(known) for n in inside), inside
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from include.adapters import model_server
-from include.development.parts import as_number
+from include.development.datasets.parts import as_number
 from include.errors import DataError, EvaluationError
 from include.evaluation.metrics import score
 

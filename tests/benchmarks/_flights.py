@@ -4,10 +4,11 @@ from pathlib import Path
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts import DatasetRef, Period
-from include.development import datasets
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.development.datasets import building
 from include.settings import Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import MONTHS, publish
 
 
@@ -16,7 +17,7 @@ def flights_dataset(spec: UseCase, directory: Path) -> DatasetRef:
     settings = Settings(home=directory)
     lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
     store.apply()
-    return datasets.build(
+    return building.build(
         spec,
         train_from=None,
         train_to=None,

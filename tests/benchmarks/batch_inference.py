@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from include.deployment.batch_scoring import BatchScorer, score_file
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from include.operations import drift
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 ROWS = 300_000
 

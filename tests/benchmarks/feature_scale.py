@@ -16,12 +16,12 @@ from typing import Any
 from include.adapters.lake import DeltaLake
 from include.adapters.scan import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings, load_settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.benchmarks import _pandas_pipeline
 from tests.benchmarks._synthetic import enlarge
 

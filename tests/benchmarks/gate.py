@@ -17,13 +17,13 @@ import pandas as pd
 from include.adapters.lake import DeltaLake
 from include.adapters.scan import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion, quality
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings, load_settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.benchmarks._synthetic import enlarge
 
 SAMPLES = 5

@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 
 from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts import Period, SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from include.usecases.flight_delay import features
 
 SAMPLES = 3

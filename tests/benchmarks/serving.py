@@ -26,13 +26,13 @@ import numpy as np
 import onnxruntime
 
 from include.deployment import pipeline
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.settings import ROOT
-from include.spec.packaging import Serving as Instances
-from include.usecase import UseCase
+from include.specification.packaging import Serving as Instances
+from include.specification.usecase import UseCase
 from tests.benchmarks import _serving_peers as peers
 from tests.benchmarks._serving_load import Measured, Target, measure, same_work
 from tests.integration.pipeline_fixtures import SPEC, Serving, request_rows, requests_frame

@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts import Period
+from include.contracts.period import Period
 from include.demo.world import raw_events
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings, inherited_environment
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.redis_fixtures import running_redis
 
@@ -63,7 +63,7 @@ def bench() -> list[dict[str, Any]]:
 @contextmanager
 def _consumer(settings: Settings) -> Iterator[None]:
     env = {**inherited_environment(), "PYTHONPATH": str(ROOT), **settings.variables()}
-    process = subprocess.Popen([sys.executable, "-m", "include.platform.consumer"], env=env, cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "include.processes.consumer"], env=env, cwd=ROOT)
     try:
         yield
     finally:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from include.adapters.scoring_metrics import ScoringMetrics
 from include.adapters.stream_metrics import StreamMetrics
-from include.platform.scorer import Scorer
-from include.services import Services
+from include.processes.scorer import Scorer
+from include.services.services import Services
 from include.settings import load_settings
-from include.spec.data import ScoringSpec
+from include.specification.data import ScoringSpec
 from tests.integration.pipeline_fixtures import Serving
 from tests.integration.redis_fixtures import running_redis
 from tests.integration.test_serving_tasks import PRICE, price

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include import training_task
-from include.contracts import DatasetRef
+from include.contracts.development import DatasetRef
 from include.development.order import Order
+from include.loop import training_task
 from include.settings import ROOT, Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 THREADS = 2
 RUNS_OF_MEMORY = 3

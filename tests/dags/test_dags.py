@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from include.usecase import UseCase, load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 from tests.dags.snapshot import GRAPH, graph, load_dags
 
 ALWAYS = {

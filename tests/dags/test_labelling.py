@@ -13,7 +13,7 @@ from include.errors import DataError
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
 from include.orchestration.dags import moebius_dag
 from include.orchestration.label_form import KEEP, NOT_NOW, LabelForm
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations.task_worlds import regression
 

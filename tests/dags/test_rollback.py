@@ -9,12 +9,12 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from include import services as composition
 from include.deployment import release, rollout
 from include.orchestration.rollback_form import KEEP, RollbackForm
-from include.services import Services
+from include.services import services as composition
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 SPEC = load_usecase("flight_delay")
 CONTEXT: Any = {"ti": SimpleNamespace(), "task_instance": SimpleNamespace(id="42")}

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion, versioning
 from include.demo.airflow_api import Airflow, RunFailedError, now
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings, load_settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.pipeline_fixtures import free_ports
 
 pytestmark = pytest.mark.e2e

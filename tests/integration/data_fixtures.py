@@ -12,13 +12,16 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.adapters.scan import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts import GateResult, Period, SnapshotRef
+from include.contracts.period import Period
+from include.contracts.quality import GateResult
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
 from include.ports import Connect
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 SUITES = Settings().suites
 

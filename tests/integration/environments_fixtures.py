@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from include.platform import state
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "2", "name": "olga"}}
 USERS = {"vera": "viewer", "uwe": "user", "olga": "op"}

@@ -16,7 +16,7 @@ from include.adapters.model_server import TritonServer
 from include.gateway import clients
 from include.platform.servers import facade_service, gateway_service, replica_services
 from include.settings import GatewayServer, Settings
-from include.usecase import usecase_names
+from include.specification.loader import usecase_names
 from tests.integration.pipeline_fixtures import Serving, free_ports, request_rows, requests_frame
 
 REST_TYPES = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}

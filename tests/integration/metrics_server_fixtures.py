@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from include.adapters import metrics_exporter, metrics_server
-from include.contracts import Figure
+from include.contracts.operations import Figure
 from include.operations.alerts import rules_text
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 
 def free_port() -> int:

@@ -15,13 +15,16 @@ import pytest
 from include.adapters.experiment_server import mlflow_server
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts import DatasetRef, Period, SnapshotRef
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, versioning
 from include.data import staging as stage
-from include.development import datasets
-from include.services import Services
+from include.development.datasets import building
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
 
@@ -60,7 +63,7 @@ def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
     def build(test_period: str, **changes: object) -> DatasetRef:
         arguments = {"train_from": None, "train_to": None, "excluded": [], "snapshots": snapshots, **changes}
         directory = settings.datasets / spec.name
-        return datasets.build(
+        return building.build(
             spec, test_period=test_period, lake=lake, feature_store=store, directory=directory, **arguments
         )
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from include.contracts import Verdict
+from include.contracts.evaluation import Verdict
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.evaluation.metrics import score
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.evaluation_flights import CATEGORIES, FEATURES, Model, months
 
 FIRST_RELEASE = ((1, 2), 3)  # trained on, frozen test set

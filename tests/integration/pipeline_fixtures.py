@@ -22,19 +22,22 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.kserve import KServe
 from include.adapters.model_server import TritonServer
 from include.adapters.release_store import DirectoryReleases
-from include.contracts import DatasetRef, FeatureServiceRef, PartRef, ReleaseRef, RolloutState
-from include.data.pseudonyms import KeyRing
+from include.contracts.deployment import ReleaseRef, RolloutState
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.features import FeatureServiceRef
 from include.deployment import packaging, pipeline, release, rollout
 from include.deployment.requests import request
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
-from include.platform.processes import Service, Supervisor
-from include.services import Services
+from include.governance.pseudonyms import KeyRing
+from include.platform.supervisor import Service, Supervisor
+from include.services.services import Services
 from include.settings import ROOT, Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from include.usecases.flight_delay.request import on_request
 
 FLIGHTS = load_usecase("flight_delay")

@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.loop import data_pipeline
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.spec.data import ColumnPrivacy
-from include.usecase import UseCase, load_usecase
+from include.specification.data import ColumnPrivacy
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.metrics_server_fixtures import free_port
 
 KEYS = "k01:first-secret-of-the-tests"

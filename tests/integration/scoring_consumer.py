@@ -4,9 +4,9 @@ import threading
 
 from include.adapters.scoring_metrics import ScoringMetrics
 from include.adapters.stream_metrics import StreamMetrics
-from include.platform.scorer import Scorer
+from include.processes.scorer import Scorer
 from include.settings import Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 
 
 def work(spec: UseCase, settings: Settings) -> None:

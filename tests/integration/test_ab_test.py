@@ -9,12 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.contracts import RolloutState, SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.deployment import RolloutState
+from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
-from include.loop.ab_test import read_out
-from include.services import Services
+from include.loop.ab_labels import read_out
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 pytestmark = pytest.mark.integration
 FLIGHTS = load_usecase("flight_delay")

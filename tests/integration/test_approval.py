@@ -2,12 +2,13 @@
 
 import pytest
 
-from include.contracts import DatasetRef, GateOutcome, ModelRef, PartRef, Verdict
+from include.contracts.development import DatasetRef, ModelRef, PartRef
+from include.contracts.evaluation import GateOutcome, Verdict
 from include.errors import DeploymentError, EvaluationError, NotFoundError
 from include.loop import deployment, retrain_evaluation, verdicts
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import mlflow
 
 __all__ = ["mlflow"]

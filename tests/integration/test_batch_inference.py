@@ -12,14 +12,16 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts import Period, SnapshotRef, write_atomically
-from include.data.erasure import LakeRewrite, without
+from include.contracts.atomic_file import write_atomically
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.deployment import release
 from include.deployment.batch_scoring import TABLE
 from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError, NotFoundError
+from include.governance.erasure import LakeRewrite, without
 from include.loop.batch_inference import score_partition
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT
 from tests.integration.pipeline_fixtures import (
     AT,
@@ -193,7 +195,7 @@ def test_memory_does_not_grow_with_the_rows(world: tuple[Serving, Services], tmp
 import json, resource
 from pathlib import Path
 from include.deployment.batch_scoring import BatchScorer, score_file
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 scorer, peaks = BatchScorer(load_usecase("{SPEC.name}"), Path("{directory}")), []
 for parts in (1, 12):
     score_file(scorer, ["{tmp_path}/part.parquet"] * parts, Path("{tmp_path}/scored.parquet"), 5000)

@@ -8,20 +8,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from include.catalog import answer
-from include.contracts import DatasetRef, PartRef
-from include.data import catalog_files, quarantine
-from include.data.access import RECORDS
-from include.data.catalog import Catalog
+from include.catalog import answer, files
+from include.catalog.entries import Catalog
+from include.contracts.development import DatasetRef, PartRef
+from include.data import quarantine
 from include.data.profile import profile
-from include.data.record_tables import RECORD_TABLES
 from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
+from include.governance.access import RECORDS
 from include.loop import catalog
-from include.services import Services
+from include.records import RECORD_TABLES
+from include.services.services import Services
 from include.settings import ROOT, Settings, inherited_environment
-from include.spec.data import ColumnPrivacy, Privacy
-from include.usecase import load_usecase
+from include.specification.data import ColumnPrivacy, Privacy
+from include.specification.loader import load_usecase
 from tests.integration.data_fixtures import DataRooms, validator
 from tests.integration.ml_fixtures import free_port, mlflow
 
@@ -123,13 +123,13 @@ def test_a_sheet_shows_no_value_of_a_personal_column(rooms: DataRooms, services:
         update={"privacy": Privacy(default="public", columns=dict.fromkeys(("tailnum", "dest"), personal))}
     )
     catalog.write(spec, services)
-    sheet = catalog_files.sheet(catalog.directory(SPEC, services), "events", "md")
+    sheet = files.sheet(catalog.directory(SPEC, services), "events", "md")
     column = next(line for line in sheet.splitlines() if line.startswith("| `dest` |"))
     assert "personal: not shown" in column
     values = set(rooms.lake.read(SPEC.name, "events").to_pandas()["dest"])
     assert not {v for v in values if f"`{v}`" in sheet}
     catalog.write(SPEC, services)
-    assert "`ATL`" in catalog_files.sheet(catalog.directory(SPEC, services), "events", "md")
+    assert "`ATL`" in files.sheet(catalog.directory(SPEC, services), "events", "md")
 
 
 def test_a_record_table_shows_no_value_and_has_no_gap(rooms: DataRooms, services: Services) -> None:
@@ -138,7 +138,7 @@ def test_a_record_table_shows_no_value_and_has_no_gap(rooms: DataRooms, services
     rows = pa.table({n: held[n] for n in held if not n.endswith("_at")})
     services.lake.append(SPEC.name, quarantine.TABLE, rows)
     made = catalog.write(SPEC, services)
-    assert "secret" not in catalog_files.sheet(catalog.directory(SPEC, services), quarantine.TABLE, "md")
+    assert "secret" not in files.sheet(catalog.directory(SPEC, services), quarantine.TABLE, "md")
     assert made.entry("table/quarantine/content").privacy == made.entry("table/quarantine").privacy != "public"
     assert made.gaps() == []
 
@@ -148,7 +148,7 @@ def test_every_record_table_is_described() -> None:
 
 
 def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services) -> None:
-    page = catalog_files.sheet(catalog.directory(SPEC, services), "events")
+    page = files.sheet(catalog.directory(SPEC, services), "events")
     assert page.startswith("<!doctype html>")
     assert all(
         f"<h2>{title}</h2>" in page for title in ("Columns", "Rows by period", "Known limits", "Lineage", "Retention")
@@ -159,7 +159,7 @@ def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services
 
 def test_what_is_not_there_is_answered_with_what_is(written: Catalog, services: Services) -> None:
     with pytest.raises(NotFoundError, match=r"no data sheet of 'evnts'; there are .*'events'"):
-        catalog_files.sheet(catalog.directory(SPEC, services), "evnts")
+        files.sheet(catalog.directory(SPEC, services), "evnts")
     empty = Services(services.settings.model_copy(update={"home": services.settings.home / "elsewhere"}))
     with pytest.raises(NotFoundError, match=r"no catalog yet: run flight_delay\.catalog"):
         catalog.read(SPEC, empty)
@@ -192,7 +192,7 @@ def test_the_command_searches_and_shows(written: Catalog, services: Services) ->
 
 def test_the_command_fails_in_words(services: Services, written: Catalog) -> None:
     environment = inherited_environment() | {"MOEBIUS_HOME": str(services.settings.home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "include.catalog", "--usecase", "flight_delay", "show", "table/evnts"]
+    command = [sys.executable, "-m", "include.commands.catalog", "--usecase", "flight_delay", "show", "table/evnts"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from include.data.datasheet import page
+from include.catalog.data_sheet import page
 from include.settings import load_settings
-from tests.unit.data.catalog_records import SPEC, catalog
+from tests.unit.catalog.catalog_records import SPEC, catalog
 
 pytestmark = pytest.mark.integration
 PAGES = [

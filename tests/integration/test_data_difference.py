@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts import Period, SnapshotRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import staging as stage
 from include.data import versioning
 from include.data.difference import TableDifference, compare
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.unit.development.frames import events
 
 pytestmark = pytest.mark.integration

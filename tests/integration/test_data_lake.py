@@ -14,13 +14,13 @@ import pytest
 from deltalake import DeltaTable
 
 from include.adapters.lake import DeltaLake
-from include.content import content_hash
-from include.contracts import Period
+from include.contracts.content import content_hash
+from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.errors import DataError, NotFoundError
 from include.settings import ROOT
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 pytestmark = pytest.mark.integration
 SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")
@@ -203,9 +203,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from include.adapters.lake import DeltaLake
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import versioning
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 class Mortal(DeltaLake):
     commits = 0

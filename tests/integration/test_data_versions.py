@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts import DatasetRef, PartRef, Period, SnapshotRef
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import manifests, retention, versioning
 from include.data import staging as stage
 from include.errors import NotFoundError
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 pytestmark = pytest.mark.integration
 SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")

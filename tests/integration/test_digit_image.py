@@ -8,20 +8,24 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from include.contracts import DatasetRef, Period, SnapshotRef
-from include.data import cataloguing, versioning
-from include.data.catalog_facts import Facts
+from include.catalog import making
+from include.catalog.facts import Facts
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
+from include.data import versioning
 from include.deployment import predeployment
 from include.deployment.requests import answered, request
-from include.development import behaviour, datasets, training
-from include.development.parts import read_part
+from include.development import behaviour, training
+from include.development.datasets import building
+from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import Side, TestSet, compare
 from include.loop import catalog, data_pipeline
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import publish as quickly
 from tests.integration.pipeline_fixtures import Serving
 from tests.integration.usecase_fixtures import patient
@@ -76,7 +80,7 @@ def test_half_of_the_last_month_is_not_read_yet_and_passes_the_gates(services: S
 
 
 def build(services: Services, test_period: str, *excluded: DatasetRef) -> DatasetRef:
-    return datasets.build(
+    return building.build(
         SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.lake,
         feature_store=services.feature_store, snapshots=services.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
@@ -116,7 +120,7 @@ def test_the_catalog_describes_every_column_of_it(services: Services) -> None:
         gates=services.gate_results(SPEC),
         models=[], releases=[], serving=None, predictions={}, notes=[],
     )  # fmt: skip
-    made = cataloguing.make(SPEC, facts, "2013-03-01T00:00:00+00:00")
+    made = making.make(SPEC, facts, "2013-03-01T00:00:00+00:00")
     assert made.gaps() == []
     assert {"source/scans", "table/events"} <= {entry.id for entry in made.entries}
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.contracts import ReleaseRef
+from include.contracts.deployment import ReleaseRef
 from include.deployment import edge, rollout, scoring
 from include.deployment.requests import answered, request
 from include.errors import DeploymentError, NotFoundError
 from include.loop import edge_bundle
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import SPEC, Serving, requests_frame
 from tests.integration.test_serving_tasks import MADE

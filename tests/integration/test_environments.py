@@ -9,13 +9,13 @@ import pytest
 from include.adapters import redis_server
 from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.feature_store import FeastFeatureStore
-from include.contracts import DatasetRef, PartRef
+from include.contracts.development import DatasetRef, PartRef
 from include.demo.scenario import _months
 from include.errors import MissingPeriodError, ServiceError, SettingsError
 from include.platform.airflow import environment
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.redis_fixtures import redis_settings

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts import SnapshotRef, TableRef
-from include.data import erasure
-from include.data.traces import Matcher, search
+from include.contracts.tables import SnapshotRef, TableRef
+from include.governance import erasure
+from include.governance.traces import Matcher, search
 
 pytestmark = pytest.mark.integration
 MINE, THEIRS = "N14228-of-mine", "N24211-of-theirs"

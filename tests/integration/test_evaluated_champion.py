@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import DatasetRef, ModelRef, PartRef
+from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.deployment import rollout
-from include.development.encoding import Encoder
-from include.development.parts import content_hash, read_frame, write_part
+from include.development.datasets.encoder import Encoder
+from include.development.datasets.parts import content_hash, read_frame, write_part
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import DataError, EvaluationError
 from include.loop import deployment, retrain_evaluation
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.spec.learning import Behaviour
-from include.usecase import UseCase
+from include.specification.learning import Behaviour
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Serving, bare_serving, requests_frame
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Alert, Figure, Interval, Verdict
+from include.contracts.evaluation import Interval, Verdict
+from include.contracts.operations import Alert, Figure
 from include.evaluation.four_comparisons import compare
 from include.evaluation.metrics import score
 from include.operations import drift

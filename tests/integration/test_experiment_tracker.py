@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
-from include.contracts import DatasetRef, PartRef, TrialRecord
+from include.contracts.development import DatasetRef, PartRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings
 from tests.integration.ml_fixtures import free_port, mlflow  # noqa: F401

@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import ExportManifest, Period
+from include.commands import read
+from include.contracts.governance import ExportManifest
+from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError, SettingsError
 from include.loop import export, export_log
-from include.platform import table
-from include.services import Services
+from include.services.services import Services
 from include.settings import load_settings
 from tests.integration.environments_fixtures import Environments, environments
 
@@ -102,15 +103,15 @@ def test_a_rule_for_a_table_that_there_is_not_is_refused(both: Environments) -> 
 def test_the_command_shows_a_role_its_columns(
     both: Environments, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(table, "services", lambda: both.prod)
-    monkeypatch.setattr(table, "load_usecase", lambda name: both.spec)
-    assert table.main(["flight_delay.events", "viewer"]) == 0
+    monkeypatch.setattr(read, "services", lambda: both.prod)
+    monkeypatch.setattr(read, "load_usecase", lambda name: both.spec)
+    assert read.main(["flight_delay.events", "viewer"]) == 0
     shown = capsys.readouterr().out
     assert "late" in shown
     assert "tailnum" not in shown
-    assert table.main(["flight_delay.events", "guest", "2013-01"]) == 1
+    assert read.main(["flight_delay.events", "guest", "2013-01"]) == 1
     assert "there is no role 'guest'" in capsys.readouterr().out
-    assert table.main(["flight_delay"]) == 2
+    assert read.main(["flight_delay"]) == 2
 
 
 def test_settings_of_access_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

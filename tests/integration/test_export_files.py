@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from include.adapters import export_files
 from include.adapters.export_files import ExportFiles, ExportTable, fingerprint, new_private_key, public_key
-from include.contracts import ExportManifest
+from include.commands import exports as command
+from include.contracts.governance import ExportManifest
 from include.errors import ExportFileError, NotFoundError, SettingsError
-from include.platform import exports as command
 from include.settings import Settings
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts import SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import Settings

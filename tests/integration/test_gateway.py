@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tritonclient.utils import InferenceServerException
 
 from include.adapters import haproxy
+from include.commands import gateway
 from include.errors import SettingsError
 from include.gateway import clients
-from include.platform import gateway
 from include.platform.embedded import Platform
 from include.settings import Settings
-from include.usecase import usecase_names
+from include.specification.loader import usecase_names
 from tests.integration.gateway_fixtures import Gateway, edge
 from tests.integration.pipeline_fixtures import request_rows, requests_frame, wait_until
 

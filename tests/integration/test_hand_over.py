@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import ExportManifest, Period
-from include.data import hand_over as rules
+from include.contracts.governance import ExportManifest
+from include.contracts.period import Period
 from include.data import ingestion
 from include.data import staging as stage
 from include.errors import (
@@ -20,6 +20,7 @@ from include.errors import (
     NotFoundError,
     SettingsError,
 )  # fmt: skip
+from include.governance import hand_over as rules
 from include.loop import data_pipeline, export_log, hand_over, take_in
 from include.platform import state
 from tests.integration.environments_fixtures import ANSWER, Environments, both, environments, personal_spec

@@ -6,12 +6,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import ServiceError, SourceError, SpecError
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
 from tests.integration.metrics_server_fixtures import free_port
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from include.deployment import rollout
-from include.spec.packaging import Serving as Instances
+from include.specification.packaging import Serving as Instances
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, wait_until
 
 pytestmark = pytest.mark.integration

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from include.errors import MoebiusError
-from include.platform import keeper
 from include.platform.servers import keeper_service
-from include.spec.packaging import Serving as Instances
+from include.processes import keeper
+from include.specification.packaging import Serving as Instances
 from tests.integration.pipeline_fixtures import (
     SPEC,
     Load,

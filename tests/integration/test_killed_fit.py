@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.development.trainers.protocol import Run
-from tests.unit.development.trainer_cases import EPOCHS, TABLE, Case, fit
+from tests.unit.development.trainers.trainer_cases import EPOCHS, TABLE, Case, fit
 
 pytestmark = pytest.mark.integration
 

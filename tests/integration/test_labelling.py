@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from include.contracts import DatasetRef, PartRef, Period, ReleaseRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
 from include.deployment import packaging, rollout, scoring
-from include.development.datasets import build
-from include.development.encoding import Encoder
+from include.development.datasets.building import build
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
@@ -21,9 +23,9 @@ from include.errors import NotFoundError
 from include.loop import labelling, monitoring
 from include.operations import drift
 from include.operations.labelling import CANNOT_TELL, LATER, Selection, answered
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import publish
 
 pytestmark = pytest.mark.integration

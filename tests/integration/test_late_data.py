@@ -8,12 +8,13 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion, staging
 from include.loop import data_pipeline
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.privacy_fixtures import KEYS
 
 pytestmark = pytest.mark.integration

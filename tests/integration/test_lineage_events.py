@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from include.platform.airflow import environment
 from include.settings import ROOT, Settings
 from tests.dags.snapshot import GRAPH
-from tests.unit.data.catalog_records import SPEC, catalog
+from tests.unit.catalog.catalog_records import SPEC, catalog
 
 pytestmark = pytest.mark.integration
 

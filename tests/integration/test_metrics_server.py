@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from include.adapters.metrics_server import Prometheus, directory, firing
-from include.contracts import Alert, Figure
+from include.contracts.operations import Alert, Figure
 from include.errors import ServiceError
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 from tests.integration.metrics_server_fixtures import Monitored, free_port, monitored, wait_until
 
 __all__ = ["monitored"]

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.adapters.lake import DeltaLake
-from include.contracts import SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError
 
 pytestmark = pytest.mark.integration

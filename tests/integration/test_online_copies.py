@@ -11,13 +11,13 @@ from pydantic import SecretStr
 from redis import Redis
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts import KeptEvent, StreamChange, StreamWindow
-from include.data import erasure
-from include.data.pseudonyms import KeyRing, reference
-from include.data.traces import Matcher, search
+from include.contracts.streaming import KeptEvent, StreamChange, StreamWindow
 from include.errors import ServiceError
+from include.governance import erasure
+from include.governance.pseudonyms import KeyRing, reference
+from include.governance.traces import Matcher, search
 from include.loop import key_rotation, online_copies, subject_deletion
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.privacy_fixtures import BOTH, KEYS, private_spec

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from include.contracts import write_atomically
+from include.contracts.atomic_file import write_atomically
 from include.deployment import release, rollout
 from include.errors import DataError, DeploymentError, ServiceError
 from tests.integration.pipeline_fixtures import (

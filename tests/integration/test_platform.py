@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from include.errors import ServiceError, SettingsError
-from include.platform.processes import Service, Supervisor
+from include.platform.supervisor import Service, Supervisor
 from tests.integration.pipeline_fixtures import wait_until
 
 pytestmark = pytest.mark.integration

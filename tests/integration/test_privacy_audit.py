@@ -11,10 +11,10 @@ import pytest
 from redis import Redis
 
 from include.data import versioning
-from include.data.pseudonyms import KeyRing, is_token
 from include.errors import PrivacyError, SettingsError
+from include.governance.pseudonyms import KeyRing, is_token
 from include.loop import privacy
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
 from tests.integration.privacy_fixtures import JANUARY, KEYS, private_home, private_spec, services_at
 from tests.integration.redis_fixtures import redis_settings

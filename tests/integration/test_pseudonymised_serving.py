@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts import write_atomically
-from include.data.pseudonyms import KeyRing
+from include.contracts.atomic_file import write_atomically
 from include.errors import DeploymentError
+from include.governance.pseudonyms import KeyRing
 from include.loop import privacy
 from tests.integration.pipeline_fixtures import (
     Serving,

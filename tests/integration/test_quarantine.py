@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import quality, quarantine, suites, versioning
 from include.data import staging as stage
 from include.data.validation import SuiteValidator

@@ -12,14 +12,17 @@ import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts import DatasetRef, Period, SnapshotRef
-from include.data import erasure, retention, versioning
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
+from include.data import retention, versioning
 from include.data import staging as stage
-from include.development import datasets
-from include.development.rebuild import rebuild
+from include.development.datasets import building
+from include.development.datasets.rebuild import rebuild
 from include.errors import DataError, NotFoundError
+from include.governance import erasure
 from include.loop.data_versions import rebuild_dataset
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
 from tests.unit.development.frames import events, flight_spec
 
@@ -54,7 +57,7 @@ class World:
         return versioning.publish(SPEC, month, self.home / "staging", self.lake, self.snapshots, month.end)
 
     def build(self, test_period: str, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
-        return datasets.build(
+        return building.build(
             SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=self.lake,
             feature_store=self.store, snapshots=versioning.published(self.snapshots), directory=self.datasets,
             as_of=MUCH_LATER,
@@ -96,12 +99,12 @@ def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) 
     assert world.rebuild(candidate) == candidate
     assert world.rebuild(champion) == champion
     assert (content(champion), content(candidate)) == before
-    assert datasets.load_dataset(candidate.name, world.datasets) == candidate
+    assert building.load_dataset(candidate.name, world.datasets) == candidate
     assert world.build("2013-03", excluded=[champion]).name != candidate.name, "the months have other content now"
 
 
 def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -> None:
-    dataset = datasets.build(
+    dataset = building.build(
         SPEC, train_from="2013-02", train_to=None, test_period="2013-03", excluded=[], lake=world.lake,
         feature_store=world.store, snapshots=versioning.published(world.snapshots), directory=world.datasets,
         as_of=MUCH_LATER,
@@ -156,7 +159,7 @@ def test_data_that_were_erased_do_not_come_back_and_the_error_says_why(world: Wo
     erasure.LakeRewrite(SPEC.name, world.lake, world.snapshots, erasure.without(["2013-02_00001"]), mark).run()
     assert rebuild_dataset(SPEC, services, dataset) == dataset, "its files are sound"
 
-    manifest = world.datasets / dataset.name / datasets.MANIFEST
+    manifest = world.datasets / dataset.name / building.MANIFEST
     again = dataset.model_copy(update={"rewrites": [mark, "tokens were rewritten to key k02"]})
     manifest.write_text(again.model_dump_json())
     Path(dataset.train.path).unlink()

@@ -10,10 +10,10 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from include.contracts import ReleaseRef
+from include.contracts.deployment import ReleaseRef
 from include.deployment import predeployment, release, scoring
 from include.errors import DeploymentError, ServiceError
-from include.spec.packaging import AcceptanceTest, Packaging
+from include.specification.packaging import AcceptanceTest, Packaging
 from tests.integration.pipeline_fixtures import FLIGHTS, SPEC, Serving, requests_frame, trained
 from tests.integration.usecase_fixtures import patient
 

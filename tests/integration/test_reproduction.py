@@ -5,14 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from include import training_task
-from include.contracts import ModelRef
+from include.contracts.development import ModelRef
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
-from include.loop import training
+from include.loop import training, training_task
 from include.loop.reproduction import reproduce
-from include.services import Services
-from include.spec.learning import Behaviour, Trainer
+from include.services.services import Services
+from include.specification.learning import Behaviour, Trainer
 from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.test_rebuild import SPEC as FLIGHTS
 from tests.integration.test_rebuild import World

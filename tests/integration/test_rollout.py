@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from include.adapters.metrics_server import Prometheus
-from include.contracts import Judgement
+from include.contracts.deployment import Judgement
 from include.deployment import packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
 from include.loop import deployment
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (

@@ -13,9 +13,9 @@ from include.deployment import release
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, ServiceError
 from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
     Load,
@@ -112,9 +112,9 @@ def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Ser
 KILLED = """
 import sys
 from include.loop import rollout
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 spec, settings = (kind.model_validate_json(text) for kind, text in zip((UseCase, Settings), sys.argv[1:3]))
 services = Services(settings)
 rollout.shift_traffic(spec, services, "r0002", 0.5, "killed-run")

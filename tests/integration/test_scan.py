@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from include.adapters.scan import RULES, ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts import Check, CheckOutcome
+from include.contracts.quality import Check, CheckOutcome
 from include.data.validation import SuiteValidator
 from tests.integration.data_fixtures import SUITES
 

@@ -13,17 +13,17 @@ import yaml
 from sklearn.datasets import load_digits
 
 from include.adapters.prediction_log import PredictionSpool
-from include.contracts import ReleaseRef
+from include.contracts.deployment import ReleaseRef
 from include.deployment import predeployment, scoring
 from include.deployment.batch_scoring import BatchScorer
 from include.deployment.requests import answered, request
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, DeploymentError, ServiceError
 from include.settings import ROOT
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.pipeline_fixtures import AT, Serving, wait_until
 
 pytestmark = pytest.mark.integration

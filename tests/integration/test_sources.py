@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import include.usecases
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import MissingPeriodError, SettingsError, SourceError, SpecError
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
 
 pytestmark = pytest.mark.integration

@@ -12,13 +12,15 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts import Period, SnapshotRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError
 from include.orchestration.dags import resolve_reference
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.postgres_fixtures import PASSWORD, connect, postgres  # noqa: F401

@@ -17,9 +17,9 @@ from include.adapters.event_stream import RedisEventStream
 from include.adapters.scoring_metrics import ScoringMetrics
 from include.adapters.stream_metrics import StreamMetrics
 from include.loop import dead_letters
-from include.platform.scorer import Scorer
-from include.services import Services
-from include.spec.data import ScoringSpec
+from include.processes.scorer import Scorer
+from include.services.services import Services
+from include.specification.data import ScoringSpec
 from tests.integration.pipeline_fixtures import Serving, wait_until
 from tests.integration.redis_fixtures import running_redis
 from tests.integration.scoring_consumer import work
@@ -76,7 +76,7 @@ def test_killed_consumers_lose_and_double_no_result(
     rows = pd.concat([frame] * 3, ignore_index=True)
     rows = rows.assign(row_id=[f"row{n}" for n in range(len(rows))])
     context, dice, killed = multiprocessing.get_context("forkserver"), random.Random(1), 0
-    context.set_forkserver_preload(["include.deployment.stream_scoring", work.__module__])
+    context.set_forkserver_preload(["include.streaming.scoring", work.__module__])
 
     def started() -> Any:
         process = context.Process(target=work, args=(SPEC, server.settings), daemon=True)

@@ -19,16 +19,17 @@ from include.adapters import redis_server
 from include.adapters.event_stream import RedisEventStream
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.stream_metrics import StreamMetrics
-from include.contracts import Period, StreamChange, StreamEntry, StreamWindow
+from include.contracts.period import Period
+from include.contracts.streaming import StreamChange, StreamEntry, StreamWindow
 from include.data import staging, versioning
-from include.data.streaming import MAX_DELIVERIES, SpeedLayer
 from include.demo.world import Feed, raw_events
 from include.errors import NotFoundError, ServiceError
 from include.loop import data_pipeline, dead_letters, stream_reconciliation
-from include.platform import consumer
-from include.services import Services
+from include.processes import consumer
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
+from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer
 from include.usecases.flight_delay import features
 from tests.integration.metrics_server_fixtures import free_port, wait_until
 from tests.integration.privacy_fixtures import KEYS
@@ -159,8 +160,8 @@ PRELOADED = [
     "feast.infra.registry.sql",
     "include.adapters.asof_offline_store",
     "include.adapters.event_stream",
-    "include.data.streaming",
-    "include.platform.consumer",
+    "include.streaming.speed_layer",
+    "include.processes.consumer",
 ]
 
 

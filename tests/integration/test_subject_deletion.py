@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import DatasetRef, PartRef, SnapshotRef, write_atomically
+from include.contracts.atomic_file import write_atomically
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.tables import SnapshotRef
 from include.data import versioning
-from include.data.pseudonyms import KeyRing, reference
-from include.data.traces import Matcher, search
-from include.development.parts import content_hash, read_part, write_part
+from include.development.datasets.parts import content_hash, read_part, write_part
 from include.errors import DataError, PrivacyError, SettingsError
+from include.governance.pseudonyms import KeyRing, reference
+from include.governance.traces import Matcher, search
 from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT
 from tests.integration.privacy_fixtures import (
     BOTH,

@@ -5,13 +5,14 @@ import json
 import pandas as pd
 import pytest
 
-from include.contracts import DatasetRef, PartRef, SnapshotRef
-from include.development.parts import read_part
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.tables import SnapshotRef
+from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.training import TrainingResult, train
 from include.settings import Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import build_dataset, dataset, flights, spec  # noqa: F401
 
 pytestmark = pytest.mark.integration

@@ -9,14 +9,13 @@ import time
 
 import pytest
 
-from include import training_task
 from include.adapters.experiment_tracker import MlflowTracker
-from include.contracts import DatasetRef
+from include.contracts.development import DatasetRef
 from include.development.order import Order
-from include.loop import training
-from include.services import Services
+from include.loop import training, training_task
+from include.services.services import Services
 from include.settings import ROOT, Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.docker_fixtures import docker_url, training_image  # noqa: F401
 from tests.integration.ml_fixtures import build_dataset, dataset, flights, mlflow, spec  # noqa: F401
 
@@ -131,7 +130,7 @@ def test_the_command_fails_in_words(spec: UseCase, services: Services, dataset: 
 
 
 def _command(spec: UseCase, key: str) -> list[str]:  # noqa: F811
-    return [sys.executable, "-m", "include.training_task", spec.name, key]
+    return [sys.executable, "-m", "include.loop.training_task", spec.name, key]
 
 
 def _environment(services: Services) -> dict[str, str]:

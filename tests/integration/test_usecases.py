@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import ModelRef, Period, SnapshotRef, Verdict
+from include.contracts.development import ModelRef
+from include.contracts.evaluation import Verdict
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion
-from include.data.pseudonyms import is_token
-from include.development import datasets
+from include.development.datasets import building
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.answers import predicted
+from include.governance.pseudonyms import is_token
 from include.loop.batch_inference import score_partition
 from include.usecases.aircraft_segment import features
 from tests.integration.usecase_fixtures import Loop, live
@@ -26,7 +29,7 @@ def with_features(loop: Loop, snapshot: SnapshotRef) -> pd.DataFrame:
     """The month's events with all features, as a dataset of that month has them."""
     snapshots = loop.services.snapshot_refs(loop.spec)
     events = loop.read(snapshot, "events")
-    return datasets.with_features(loop.spec, events, loop.services.feature_store, snapshots)
+    return building.with_features(loop.spec, events, loop.services.feature_store, snapshots)
 
 
 def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:

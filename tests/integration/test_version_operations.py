@@ -8,15 +8,18 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts import DatasetRef, Period, SnapshotRef
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import ingestion
 from include.data import staging as stage
 from include.errors import NotFoundError
 from include.loop import data_pipeline
 from include.loop.data_versions import asked, load_features, operations, rebuild_dataset
-from include.services import Services
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow  # noqa: F401
 from tests.integration.privacy_fixtures import KEYS
 from tests.integration.test_rebuild import World

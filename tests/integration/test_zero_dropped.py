@@ -15,9 +15,9 @@ import pytest
 
 from include.deployment import scoring
 from include.loop import deployment, rollback, rollout
-from include.services import Services
+from include.services.services import Services
 from include.settings import ROOT, Settings
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, dataset_ref, prometheus, serving, wait_until
 
@@ -35,9 +35,9 @@ QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
 TASKS = """
 import os, signal, sys
 from include.loop import rollout
-from include.services import services
-from include.spec.running import Rollout
-from include.usecase import load_usecase
+from include.services.services import services
+from include.specification.running import Rollout
+from include.specification.loader import load_usecase
 usecase, policy, release = sys.argv[1:]
 spec = load_usecase(usecase)
 spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(policy)})

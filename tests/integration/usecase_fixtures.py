@@ -7,18 +7,22 @@ from typing import Any
 
 import pandas as pd
 
-from include import training_task
 from include.adapters import model_server
-from include.contracts import ModelRef, Period, ReleaseRef, SnapshotRef, Verdict
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import ModelRef
+from include.contracts.evaluation import Verdict
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
 from include.data import staging as stage
 from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
-from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training
-from include.platform.processes import Service, Supervisor
-from include.services import Services
+from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training, training_task
+from include.platform.supervisor import Service, Supervisor
+from include.services.services import Services
 from include.settings import Settings
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.pipeline_fixtures import free_ports
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from include.development import training
-from include.development.parts import read_part
+from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import compare

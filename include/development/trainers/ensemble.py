@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.onnx_average import averaged
 from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from include.spec.data import Task
-from include.spec.learning import Choices, Range
+from include.specification.data import Task
+from include.specification.learning import Choices, Range
 
 Parameters = Mapping[str, int | float | str]
 Space = Mapping[str, Range | Choices]
@@ -29,7 +29,7 @@ class Input(NamedTuple):
     """One feature of the model: ``width`` columns of X; ``size`` is the number of codes (0: numbers).
 
     ``tensor`` and ``shape`` are those of the tensor that it is one number of; ``values`` what the codes stand for:
-    categories from code 0, words from ``include.encoding.FIRST_WORD`` on.
+    categories from code 0, words from ``include.contracts.encoding.FIRST_WORD`` on.
     """
 
     name: str

@@ -19,7 +19,7 @@ from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.sklearn_estimators import ESTIMATORS, REDUCERS, chosen, pipeline
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-4  # of the largest score: float32 instead of float64

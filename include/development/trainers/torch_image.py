@@ -14,7 +14,7 @@ from include.development.trainers.torch_inputs import Inputs, Placed, Standardis
 from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 PARAMETERS: Parameters = {**DEFAULTS, "channels": 16, "hidden": 64}
 TRIED: Space = {**SPACE, "channels": Range(low=8, high=64, integer=True, log=True)}

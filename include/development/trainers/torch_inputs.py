@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from include.contracts.encoding import NO_WORD
 from include.development.trainers.protocol import Input
-from include.encoding import NO_WORD
 
 CLIP = 10.0  # standard deviations: beyond, a wrong unit or an outlier would drown everything else
 WORD_WIDTH = 16

@@ -15,7 +15,7 @@ from include.development.trainers.torch_inputs import Inputs, Standardised, mlp,
 from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 PARAMETERS: Parameters = {**DEFAULTS, "cell": "gru", "hidden": 32, "layers": 1}

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from include.contracts.encoding import FIRST_WORD
 from include.development.trainers.protocol import Input, Problem
-from include.encoding import FIRST_WORD
 
 
 def take_over(scoring: nn.Module, problem: Problem, state: dict[str, Tensor], of: Problem) -> list[str]:

@@ -12,7 +12,7 @@ from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, mlp, placed
 from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 PARAMETERS: Parameters = {**DEFAULTS, "hidden": 64, "layers": 2}
 TRIED: Space = {

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from include.contracts.encoding import NO_WORD
 from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, Placed, mlp, placed
 from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
-from include.encoding import NO_WORD
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 PARAMETERS: Parameters = {**DEFAULTS, "width": 32, "heads": 2, "layers": 2}
 TRIED: Space = {**SPACE, "layers": Range(low=1, high=3, integer=True), "width": [16, 32, 64]}

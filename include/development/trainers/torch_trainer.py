@@ -14,7 +14,7 @@ from include.development.trainers.torch_fit import fit, options, reproducible
 from include.development.trainers.torch_model import NUMBERS, Scoring, TorchModel, saved
 from include.development.trainers.torch_start import take_over
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 DEFAULTS: Mapping[str, int | float | str] = {
     "epochs": 40,

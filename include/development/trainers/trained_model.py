@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from include.development.encoding import Encoder
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
-from include.spec.data import Task
+from include.specification.data import Task
 
 
 @dataclass(frozen=True)

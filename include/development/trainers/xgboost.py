@@ -10,7 +10,7 @@ from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Fitted, Input, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.xgboost_rounds import Rounds, device
 from include.errors import TrainingError
-from include.spec.learning import Range
+from include.specification.learning import Range
 
 # Not target_opset 18: the Booster converter of onnxmltools 1.16 knows opsets up to 15.
 ONNX_OPSET = 15

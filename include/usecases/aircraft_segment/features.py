@@ -6,7 +6,7 @@ or 05:00 UTC.
 
 import ibis
 
-from include.contracts import Period
+from include.contracts.period import Period
 
 UTC = "timestamp('UTC')"
 FEWEST_FLIGHTS = 5

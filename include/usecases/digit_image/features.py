@@ -2,7 +2,7 @@
 
 import ibis
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.usecases.digit_image.source import PIXELS
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts import Period, Window
+from include.contracts.period import Period, Window
 from include.errors import SourceError
-from include.spec.data import Source
-from include.usecase import load_usecase
+from include.specification.data import Source
+from include.specification.loader import load_usecase
 
 PACKAGE, FILE = "scikit-learn", "sklearn/datasets/data/digits.csv.gz"
 PIXELS = 64

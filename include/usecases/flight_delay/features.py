@@ -8,8 +8,9 @@ from pathlib import Path
 
 import ibis
 
-from include.contracts import Period
-from include.usecase import UseCase, load_usecase
+from include.contracts.period import Period
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 UTC = "timestamp('UTC')"
 LATE_MINUTES = 15

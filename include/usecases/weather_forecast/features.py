@@ -6,7 +6,7 @@ is the moment from which it may be used.
 
 import ibis
 
-from include.contracts import Period
+from include.contracts.period import Period
 
 UTC = "timestamp('UTC')"
 READINGS = ("temp", "dewp", "humid", "wind_speed", "pressure")

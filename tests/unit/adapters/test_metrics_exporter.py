@@ -1,7 +1,9 @@
 import threading
 
 from include.adapters.metrics_exporter import DrillCollector, FigureCollector, GateCollector, newest
-from include.contracts import CheckOutcome, Figure, GateResult, RolloutEvent
+from include.contracts.deployment import RolloutEvent
+from include.contracts.operations import Figure
+from include.contracts.quality import CheckOutcome, GateResult
 
 
 def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:

@@ -1,8 +1,9 @@
 """Which days are asked for again, and what is run again."""
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.data import late_data
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 SPEC = load_usecase("flight_delay")
 MAY = Period(key="2013-05")

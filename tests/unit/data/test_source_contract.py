@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import Period, Window
+from include.contracts.period import Period, Window
 from include.data import source_contract
 from include.errors import SourceError
-from include.spec.data import Source
+from include.specification.data import Source
 
 AT = datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
 

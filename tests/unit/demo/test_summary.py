@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from include.contracts import Figure
+from include.contracts.operations import Figure
 from include.demo import summary
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 SPEC = load_usecase("flight_delay")
 

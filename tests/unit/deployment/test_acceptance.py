@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from include.deployment.acceptance import headline, unmet
-from include.spec.packaging import AcceptanceTest, Expectation
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.packaging import AcceptanceTest, Expectation
+from include.specification.usecase import UseCase
 
 FLIGHTS = load_usecase("flight_delay")
 GOOD = FLIGHTS.user_acceptance[0].model_dump()

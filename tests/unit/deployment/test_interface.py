@@ -8,7 +8,8 @@ from jsonschema import Draft202012Validator
 
 from include.deployment import bad_requests, interface
 from include.gateway import tensors
-from include.usecase import UseCase, load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 
 
 def row(spec: UseCase) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import pytest
 
 from include.deployment.judgement import Arm, asked, decide, standing
-from include.spec.running import AbortQuery
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
+from include.specification.running import AbortQuery
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = load_usecase("flight_delay")

@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from include.deployment import native, pipeline, schema
 from include.errors import DeploymentError
-from include.usecase import load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecase_names
 from tests.unit.deployment.test_optimisation import WIDTH, dense
 from tests.unit.deployment.test_scoring import identity
 

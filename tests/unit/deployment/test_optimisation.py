@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from include.deployment import optimisation
 from include.deployment.optimisation import Proof, Variant, choose, refusal
-from include.spec.packaging import Packaging
+from include.specification.packaging import Packaging
 
 WIDTH, HIDDEN = 4, 32
 ENCODING = {"features": [{"name": f"x{i}", "kind": "numeric", "categories": None} for i in range(WIDTH)]}

@@ -3,9 +3,10 @@
 import pytest
 
 from include.deployment import pipeline
-from include.spec.data import Event, Feature
-from include.spec.packaging import Serving
-from include.usecase import UseCase, load_usecase
+from include.specification.data import Event, Feature
+from include.specification.loader import load_usecase
+from include.specification.packaging import Serving
+from include.specification.usecase import UseCase
 
 FLIGHTS = load_usecase("flight_delay")
 

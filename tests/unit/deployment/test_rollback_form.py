@@ -1,6 +1,8 @@
 """What an operator is shown before a rollback."""
 
-from include.contracts import Figure, Interval, RolloutEvent
+from include.contracts.deployment import RolloutEvent
+from include.contracts.evaluation import Interval
+from include.contracts.operations import Figure
 from include.deployment import rollback_form
 from include.deployment.rollback_form import Choice
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import RolloutState
+from include.contracts.deployment import RolloutState
 from include.deployment import rollout
 from include.errors import DeploymentError, RolloutAbortedError
-from include.usecase import load_usecase
+from include.specification.loader import load_usecase
 
 SPEC = load_usecase("flight_delay")
 FIRST = rollout.first(SPEC, "r0001")

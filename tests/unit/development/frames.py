@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import DatasetRef, Period, SnapshotRef, TableRef
-from include.development import datasets
-from include.usecase import UseCase, load_usecase
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef, TableRef
+from include.development.datasets import building
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 PERIODS = ("2013-01", "2013-02", "2013-03")
 LATER = datetime(2014, 1, 1, tzinfo=UTC)
@@ -109,4 +112,4 @@ def build(
         "directory": directory,
         "as_of": LATER,
     } | changes
-    return datasets.build(spec, **arguments)
+    return building.build(spec, **arguments)

@@ -7,10 +7,10 @@ from include.development.baseline import fit_baseline
 from include.development.trainers.protocol import Matrix
 from include.errors import TrainingError
 from include.evaluation.metrics import score
-from include.spec.learning import Baseline
-from include.usecase import UseCase
+from include.specification.learning import Baseline
+from include.specification.usecase import UseCase
 from tests.unit.development.frames import flight_spec
-from tests.unit.development.trainer_cases import CASES, PLAIN, SERIES, TABLE, TEXT, Case, rows
+from tests.unit.development.trainers.trainer_cases import CASES, PLAIN, SERIES, TABLE, TEXT, Case, rows
 
 LABELLED = [Case("xgboost", inputs, task, {}) for inputs in (TABLE, SERIES, TEXT) for task in ("binary", "regression")]
 CLUSTERS = Case("sklearn", PLAIN, "clustering", {})

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import GateOutcome
+from include.contracts.evaluation import GateOutcome
 from include.development.behaviour import changed, check
 from include.errors import DataError, SpecError
 from tests.unit.development.frames import events, flight_spec

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from include.contracts import DatasetRef
+from include.contracts.development import DatasetRef
 from include.development import training
 from include.development.reproduction import compared
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
-from include.spec.learning import Trainer
+from include.specification.learning import Trainer
 from tests.unit.development.frames import build, flight_spec
 
 THEN = {"revision": "abc", "xgboost": "3.2.0"}

@@ -6,7 +6,7 @@ import pytest
 from include.development.explanation import permutation_importance
 from include.development.feature_groups import feature_groups, shown
 from include.development.surrogates import local_surrogate, surrogate_tree
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.development.tasks import CLASSES, METRICS, task_parts, task_spec
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import DatasetRef
-from include.development.parts import read_part
+from include.contracts.development import DatasetRef
+from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.development.training import TrainingResult, fit, parameters_of, read, start_of, train
 from include.errors import TrainingError
-from include.spec.learning import Behaviour, Metrics
+from include.specification.learning import Behaviour, Metrics
 from tests.unit.development.frames import build, flight_spec
 
 QUICK = {"n_estimators": 15, "max_depth": 3}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from include.usecase import UseCase, load_usecase
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 
 def small_spec(**changes: Any) -> UseCase:

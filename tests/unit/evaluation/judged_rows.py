@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn import metrics as sk
 
-from include.spec.learning import TASK_METRICS
+from include.specification.learning import TASK_METRICS
 
 
 def metrics_of(task: str) -> tuple[str, ...]:

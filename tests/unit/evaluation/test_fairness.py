@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from include.errors import DataError
 from include.evaluation.fairness import Cells, fairness_gates, group_figures
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 LIMITS = {"demographic_parity": 0.1, "equal_opportunity": 0.2, "equalized_odds": 0.2, "error_gap": 0.3}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Verdict
+from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError, LeakageError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts import GateOutcome, Interval
+from include.contracts.evaluation import GateOutcome, Interval
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import DIRECTION
 from include.evaluation.verdict import Evidence, SliceFigure, decide
-from include.spec.learning import TASK_METRICS
+from include.specification.learning import TASK_METRICS
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.evaluation.judged_rows import judged, metrics_of
 from tests.unit.evaluation.test_verdict import RANK

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Verdict
+from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.evaluation.report import render
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 ROWS = 1200

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import Interval, Verdict
+from include.contracts.evaluation import Interval, Verdict
 from include.evaluation.report import render
 from include.evaluation.verdict import Evidence, SliceFigure, decide, reason
 from tests.unit.evaluation.evaluation_specs import small_spec

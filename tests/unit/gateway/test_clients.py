@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from include.adapters import haproxy
-from include.contracts import GatewayClient
+from include.contracts.gateway import GatewayClient
 from include.gateway.clients import hashed
 
 

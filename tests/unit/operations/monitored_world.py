@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import Interval
+from include.contracts.evaluation import Interval
 from include.operations import drift
 from tests.unit.evaluation.evaluation_specs import small_spec
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from include.evaluation.answers import label_codes
 from include.operations import drift
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 CLASSES = ["0", "1", "2"]

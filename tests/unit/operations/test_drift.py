@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from include.errors import DataError
+from include.evaluation.histograms import js_divergence, paired_counts, psi, quantile_edges
 from include.operations.drift import feature_drift, missing_share, prediction_drift
-from include.operations.histograms import (
-    js_divergence,
-    paired_counts,
-    psi,
-    quantile_edges,
-)
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 counts = st.lists(st.integers(0, 500), min_size=4, max_size=4).filter(any).map(np.array)

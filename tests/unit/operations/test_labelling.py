@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from include.errors import DataError
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices, labels, table
 from include.operations.labelling_form import body, drawn, offered, said
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations.task_worlds import PIXELS, clustering, multiclass, regression
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Figure
+from include.contracts.operations import Figure
 from include.errors import DataError
 from include.operations.monitoring import measure
 from tests.unit.operations.monitored_world import SPEC, baseline, month

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.contracts import Figure
+from include.contracts.operations import Figure
 from include.errors import DataError
 from include.operations.monitoring import measure
 from tests.unit.operations.task_worlds import CLASSES, PIXELS, Month, clustering, multiclass, regression
@@ -143,7 +143,7 @@ def test_too_few_rows_are_not_judged() -> None:
 
 
 def test_texts_drift_by_their_words() -> None:
-    from include.operations import histograms
+    from include.evaluation import histograms
 
     usual = pd.Series(["late again", "on time", "late", None] * 25)
     described = histograms.text(usual)

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
-from include.contracts import Alert, CheckOutcome, Figure, GateResult, RetrainPlan, Verdict
+from include.contracts.evaluation import Verdict
+from include.contracts.operations import Alert, Figure, RetrainPlan
+from include.contracts.quality import CheckOutcome, GateResult
 from include.operations.retraining import decide
 from tests.unit.evaluation.evaluation_specs import small_spec
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from include.errors import DataError
 from include.operations.selection import POOL, SHARE, select, uncertainty
-from include.usecase import UseCase
+from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations.task_worlds import multiclass, numeric
 

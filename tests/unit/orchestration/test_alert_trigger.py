@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from include.contracts import Alert
+from include.contracts.operations import Alert
 from include.orchestration.alert_trigger import PrometheusAlertTrigger
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from include.ui.lineage_picture import HEIGHT, WIDTH, draw
-from tests.unit.data.catalog_records import catalog
+from tests.unit.catalog.catalog_records import catalog
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """The rollout page, from records: an operator sees both arms, the limits, every release and who changed what."""
 
-from include.contracts import Interval, Judgement, RolloutEvent, RolloutState
+from include.contracts.deployment import Judgement, RolloutEvent, RolloutState
+from include.contracts.evaluation import Interval
 from include.deployment.rollback_form import Choice
+from include.specification.loader import load_usecase
 from include.ui.page import TEMPLATES
-from include.usecase import load_usecase
 
 SPEC = load_usecase("flight_delay")
 STATE = RolloutState(

@@ -4,8 +4,8 @@ import ibis
 import pandas as pd
 import pytest
 
-from include.contracts import Period
-from include.usecase import load_usecase
+from include.contracts.period import Period
+from include.specification.loader import load_usecase
 from include.usecases.aircraft_segment import features
 
 MARCH = Period(key="2013-03")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts import Period
+from include.contracts.period import Period
 from include.usecases.flight_delay import features
 from include.usecases.flight_delay.request import on_request
 

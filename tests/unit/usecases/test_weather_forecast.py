@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts import Period, Window
-from include.usecase import load_usecase
+from include.contracts.period import Period, Window
+from include.specification.loader import load_usecase
 from include.usecases.weather_forecast import features
 from include.usecases.weather_forecast.request import AHEAD_SECONDS, on_request
 

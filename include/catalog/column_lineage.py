@@ -1,0 +1,107 @@
+"""Which columns a column is computed from, read from the use case's own Ibis expressions.
+
+Nothing is declared twice and nothing is computed: the expressions are built on tables without rows and walked.
+A column comes from another when the other's value enters its own, windows and join keys included; a filter
+decides which rows there are and does not count.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import ibis
+import ibis.expr.operations as ops
+import numpy as np
+
+from include.contracts.period import Period
+from include.specification.usecase import UseCase
+
+TYPES = {
+    "string": "string",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "timestamp": "timestamp('UTC')",
+}
+Origin = tuple[str, str]
+"""(table, column)"""
+Lineage = dict[str, dict[str, frozenset[Origin]]]
+"""table → column → the columns it is computed from; a constant comes from none."""
+
+
+def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
+    """Column lineage of a use case: (source → cleaned table, cleaned table → feature view).
+
+    A table whose expression has an operation that the walk does not know is left out: no lineage rather
+    than a wrong one.
+    """
+    features = import_module(f"include.usecases.{spec.name}.features")
+    raw = {table: ibis.table(_raw_schema(spec, table), name=table) for table in spec.sources}
+    cleaned = features.process(raw)
+    tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
+    earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
+    return lineage(cleaned), lineage(features.build(tables, Period(key=spec.periods.first), earlier))
+
+
+def of_request(spec: UseCase) -> frozenset[str]:
+    """The request fields that the ``on_request`` features of a use case are computed from, all taken together."""
+    asked: set[str] = set()
+
+    class Asked(dict[str, np.ndarray]):
+        def __getitem__(self, field: str) -> np.ndarray:
+            asked.add(field)
+            return super().__getitem__(field)
+
+    fields = Asked({column: np.ones(1) for column in spec.fields})
+    import_module(f"include.usecases.{spec.name}.request").on_request(fields)
+    return frozenset(asked)
+
+
+def _raw_schema(spec: UseCase, table: str) -> dict[str, str]:
+    return {column: TYPES[kind] for column, kind in spec.sources[table].columns.items()}
+
+
+def lineage(tables: Mapping[str, ibis.Table]) -> Lineage:
+    """Column lineage of tables that are expressions on unbound tables."""
+    found: Lineage = {}
+    for table, rows in tables.items():
+        relation = rows.op()
+        try:
+            found[table] = {column: frozenset(_origins(relation, column)) for column in relation.schema.names}
+        except UnknownOperationError:
+            continue
+    return found
+
+
+class UnknownOperationError(Exception):
+    """A relation whose columns cannot be followed."""
+
+
+def _origins(relation: ops.Relation, column: str) -> set[Origin]:
+    """The leaf columns of one column of a relation."""
+    if isinstance(relation, ops.UnboundTable):
+        return {(relation.name, column)}
+    if isinstance(relation, ops.Set):  # union, intersection, difference: by name, from both sides
+        return _origins(relation.left, column) | _origins(relation.right, column)
+    if isinstance(relation, ops.JoinReference | ops.SelfReference | ops.Sort | ops.Limit | ops.Filter | ops.Distinct):
+        return _origins(relation.parent, column)
+    if isinstance(relation, ops.Project | ops.Aggregate | ops.JoinChain):
+        keys = _join_keys(relation) if isinstance(relation, ops.JoinChain) else []
+        if isinstance(relation, ops.Aggregate):
+            keys = list(relation.groups.values())
+        return _of_values([relation.values[column], *keys])
+    raise UnknownOperationError(type(relation).__name__)
+
+
+def _join_keys(chain: ops.JoinChain) -> list[ops.Value]:
+    return [predicate for link in chain.rest for predicate in link.predicates]
+
+
+def _of_values(values: list[ops.Value]) -> set[Origin]:
+    """The leaf columns of value expressions; a subquery inside one is not followed."""
+    found: set[Origin] = set()
+    for value in values:
+        if value.find(ops.Subquery):
+            raise UnknownOperationError("Subquery")
+        for field in value.find(ops.Field, filter=ops.Value):
+            found |= _origins(field.rel, field.name)
+    return found

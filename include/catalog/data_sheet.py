@@ -1,0 +1,157 @@
+"""The data sheet of a table: what somebody who does not know it must know, in Markdown and HTML.
+
+Source of the sections: Gebru et al. 2021, Datasheets for Datasets, as far as the platform can answer them itself.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+
+from markdown_it import MarkdownIt
+
+from include.catalog.entries import Catalog, Entry
+from include.contracts.period import Period
+from include.contracts.tables import TableState
+from include.data.profile import ColumnProfile
+from include.specification.usecase import UseCase
+
+MUCH_MISSING = 0.2
+SHOWN_GATES = 12
+STYLE = """
+  :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
+  body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem auto; padding: 0 1.5rem; max-width: 72rem; }
+  table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
+  th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+  h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 1.6rem; }
+  code { font-size: .92em; }
+"""
+
+
+def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequence[ColumnProfile]) -> str:
+    """The whole sheet of one table; values are shown of public columns only."""
+    entry = catalog.entry(f"table/{state.table}")
+    sections = {
+        "What it is": _about(spec, entry, state),
+        "Columns": _columns(catalog, entry, columns),
+        "Rows by period": _table(["period", "rows"], [[p, f"{n:,}"] for p, n in state.rows.items()]),
+        "Quality gates": _gates(entry),
+        "Known limits": _limits(spec, entry, state, columns),
+        "Lineage": _lineage(catalog, entry),
+        "Versions": _versions(entry),
+        "Retention": _retention(spec, entry),
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    return f"# {state.table}\n\n{body}\n\nWritten {catalog.made_at} from what the platform recorded.\n"
+
+
+def page(title: str, text: str) -> str:
+    """Markdown as a page of its own, which loads nothing from anywhere; markup inside it is shown, not run."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</body></html>\n'
+
+
+def _about(spec: UseCase, entry: Entry, state: TableState) -> str:
+    rows: list[Sequence[object]] = [
+        ["use case", f"{spec.title} (`{spec.name}`)"],
+        ["owner", entry.owner],
+        ["privacy class", f"{entry.privacy}, that of its most protected column"],
+        ["rows", f"{sum(state.rows.values()):,}"],
+        ["Delta version", state.version],
+        *([name, value] for name, value in entry.facts.items() if name.startswith(("feature", "tag"))),
+    ]
+    return f"{entry.meaning}.\n\n{_table(['what', 'value'], rows)}"
+
+
+def _columns(catalog: Catalog, entry: Entry, profiles: Sequence[ColumnProfile]) -> str:
+    known = {c.name: c for c in catalog.columns(entry.id)}
+    rows = [
+        [
+            f"`{p.name}`",
+            known[p.name].meaning,
+            known[p.name].type,
+            known[p.name].privacy,
+            f"{p.missing:.1%}",
+            _values(p, known[p.name].privacy),
+            _origin(catalog, known[p.name]),
+        ]
+        for p in profiles
+    ]
+    return _table(["column", "meaning", "type", "class", "missing", "values", "computed from"], rows)
+
+
+def _values(column: ColumnProfile, privacy: str) -> str:
+    if privacy != "public":
+        return f"about {column.distinct:,} different ({privacy}: not shown)"
+    if column.top:
+        return ", ".join(f"`{value}` {share:.1%}" for value, share in column.top)
+    return f"`{column.low}` … `{column.high}`" if column.low else f"about {column.distinct:,} different"
+
+
+def _origin(catalog: Catalog, column: Entry) -> str:
+    found = [s.id for s in catalog.upstream(column.id) if s.distance == 1]
+    return ", ".join(f"`{one.split('/', 1)[1].replace('/', '.')}`" for one in found)
+
+
+def _gates(entry: Entry) -> str:
+    if not entry.gates:
+        return "No gate checks this table by itself."
+    rows = [
+        [g.period, g.gate, "passed" if g.passed else "refused", "; ".join(g.failures)]
+        for g in entry.gates[:SHOWN_GATES]
+    ]
+    return _table(["period", "gate", "last result", "not met"], rows)
+
+
+def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[ColumnProfile]) -> str:
+    limits = [f"There are no rows of {', '.join(gone)}." for gone in [_missing_periods(state)] if gone]
+    limits += [f"`{c.name}` is missing in {c.missing:.0%} of the rows." for c in columns if c.missing > MUCH_MISSING]
+    limits += [f"{g.period}: {line}." for g in entry.gates for line in g.failures]
+    if spec.event.label in state.columns:
+        limits.append(
+            f"The label `{spec.event.label}` is known {spec.event.label_delay_hours:g} hours after the event."
+        )
+    if (view := spec.feature_views.get(state.table)) and view.freshness_hours:
+        limits.append(f"Serving treats a value older than {view.freshness_hours:g} hours as missing.")
+    return "\n".join(f"- {limit}" for limit in limits) or "None is known."
+
+
+def _missing_periods(state: TableState) -> list[str]:
+    if not state.rows:
+        return []
+    return [p.key for p in Period.between(min(state.rows), max(state.rows)) if p.key not in state.rows]
+
+
+def _lineage(catalog: Catalog, entry: Entry) -> str:
+    made = [[s.distance, f"`{s.id}`"] for s in catalog.upstream(entry.id)]
+    feeds = [[s.distance, f"`{s.id}`"] for s in catalog.downstream(entry.id)]
+    return "\n\n".join(
+        f"{title}\n\n{_table(['steps away', 'what'], rows) if rows else nothing}"
+        for title, rows, nothing in (
+            ("Made from:", made, "No record says so: Moebius writes it itself."),
+            ("Feeds:", feeds, "Nothing that is registered."),
+        )
+    )
+
+
+def _versions(entry: Entry) -> str:
+    return _table(["version", "made", "what"], [[f"`{v.name}`", v.at, v.detail] for v in entry.versions])
+
+
+def _retention(spec: UseCase, entry: Entry) -> str:
+    if entry.kind == "predictions":
+        return f"Predictions are kept for {spec.retention.predictions_periods} periods."
+    if entry.versions and entry.versions[0].name.startswith("Delta"):
+        return "A record of the platform: kept as long as the platform."
+    return (
+        f"Snapshots are kept for {spec.retention.snapshots_days} days; those that are current, pinned or that a "
+        "registered model was trained on are kept as long as they are."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "/").replace("\n", " ")

@@ -1,0 +1,24 @@
+"""Where the written catalog is and how it is read; imports nothing heavy, so pages and tasks can afford it."""
+
+from pathlib import Path
+
+from include.catalog.entries import Catalog
+from include.errors import NotFoundError
+
+FILE = "catalog.json"
+
+
+def read(directory: Path) -> Catalog:
+    """The catalog of the use case whose ``directory`` it is; raises NotFoundError when none was written yet."""
+    if not (directory / FILE).is_file():
+        name = directory.name
+        raise NotFoundError(f"{name} has no catalog yet: run {name}.catalog, or publish a month")
+    return Catalog.model_validate_json((directory / FILE).read_text())
+
+
+def sheet(directory: Path, table: str, kind: str = "html") -> str:
+    """The data sheet of a table, ``html`` or ``md``; raises NotFoundError, naming those that there are."""
+    known = {file.stem: file for file in directory.glob(f"*.{kind}")}
+    if table not in known:
+        raise NotFoundError(f"{directory.name} has no data sheet of {table!r}; there are {sorted(known)}")
+    return known[table].read_text()

@@ -1,0 +1,128 @@
+"""Releases, the rollout state, and what is recorded about a rollout."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from include.contracts.evaluation import Interval
+from include.contracts.record import Record
+
+
+class ReleaseRef(Record):
+    """A packaged release: the unit that is deployed and rolled back."""
+
+    usecase: str
+    name: str
+    model_version: int
+    path: str
+    content_hash: str
+
+
+class Shadowing(Record):
+    """Copies of a share of the answered requests go to ``release``, which never answers."""
+
+    release: str
+    share: float = Field(gt=0, le=1)
+
+
+Strategy = Literal["blue_green", "canary", "ab_test", "shadow"]
+
+
+class RolloutState(Record):
+    """What the router in the model server follows; one small file, replaced atomically.
+
+    ``weights`` maps release name to its share of traffic (they add up to 1); ``champion`` gets everything
+    when anything is unclear, and after ``lease_until`` (epoch seconds): a rollout whose watcher died ends itself.
+    With ``sticky_by``, a request field, equal values meet the same release: a value's place in [0, 1) is a hash of
+    ``salt`` and the value, and the challenger has [0, share).
+
+    ``rollout`` names the newest rollout (the run that deploys), ``outcome`` is how it stands, ``since`` (epoch
+    seconds) when its present split began. ``interrupted``: a task died, and the same rollout may go on; what was
+    ``aborted`` or ``kept`` (the champion, by a read-out) is over.
+    """
+
+    usecase: str
+    generation: int
+    champion: str
+    weights: dict[str, float]
+    strategy: Strategy
+    reason: str
+    lease_until: float | None = None
+    sticky_by: str | None = None
+    salt: str = ""
+    shadow: Shadowing | None = None
+    rollout: str = ""
+    outcome: Literal["", "running", "promoted", "kept", "aborted", "interrupted"] = ""
+    since: float | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _whole(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not weights or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-9:
+            raise ValueError(f"weights {weights} must be shares that add up to 1")
+        return weights
+
+    @property
+    def challenger(self) -> str | None:
+        """The release that is being rolled out or shadows, or None."""
+        others = [name for name in self.weights if name != self.champion]
+        return others[0] if others else self.shadow.release if self.shadow else None
+
+
+class Judgement(Record):
+    """What Prometheus says of a rollout step: per arm, requests, error rate, p99 (ms) and mean answer.
+
+    ``breaches`` names every abort criterion that is broken, ``queries`` has the worst value of each abort query
+    (None: no sample), ``shadow`` what the copies said: share of changed predictions, mean difference, dropped copies.
+    """
+
+    enough: bool
+    passed: bool
+    reason: str
+    requests: dict[str, float]
+    error_rate: dict[str, float]
+    p99_ms: dict[str, float]
+    mean_answer: dict[str, float]
+    breaches: list[str] = []
+    queries: dict[str, float | None] = {}
+    shadow: dict[str, float] = {}
+
+
+class ReadOut(Record):
+    """An A/B test so far: mean loss per labelled row of both arms, and challenger − champion (below 0: better).
+
+    ``rows`` and ``entities`` count per release; ``missing`` labelled rows lack in the arm that has the fewest.
+    ``difference`` is None until both arms have two entities; its interval is clustered by entity.
+    """
+
+    measure: str
+    champion: str
+    challenger: str
+    rows: dict[str, int]
+    entities: dict[str, int]
+    loss: dict[str, float]
+    difference: Interval | None
+    missing: int
+    decision: Literal["wait", "promote", "keep"]
+    reason: str
+
+
+class RolloutEvent(Record):
+    """One change of what serves, or one judgement or drill: who, when, from what, to what, why, on which figures.
+
+    ``at`` is UTC, ISO 8601; ``share`` is of ``release``; ``figures`` is the judgement, read-out or drill, as JSON.
+    """
+
+    usecase: str
+    at: str
+    rollout: str
+    generation: int
+    event: Literal[
+        "shifted", "shadowed", "judged", "promoted", "kept", "aborted", "interrupted", "rolled_back", "drilled"
+    ]
+    champion: str
+    release: str
+    share: float
+    by: str
+    reason: str
+    figures: dict[str, Any] = {}

@@ -1,0 +1,100 @@
+"""Datasets, trials and registered model versions."""
+
+from typing import Literal
+
+from include.contracts.record import Record
+from include.contracts.tables import SnapshotRef
+
+
+class PartRef(Record):
+    """One part of a dataset: a Parquet file of encoded rows and the hash of its event ids and content."""
+
+    path: str
+    rows: int
+    content_hash: str
+    periods: list[str]
+
+
+class FrozenRef(Record):
+    """The test set of an earlier dataset that was kept out: its content hash and what its events were read from."""
+
+    dataset: str
+    content_hash: str
+    snapshots: list[SnapshotRef]
+    as_of: str = ""
+    given_labels: int | None = None
+
+
+class DatasetFacts(Record):
+    """What was counted when a dataset was built.
+
+    ``left_out``: rows ``unlabelled`` or ``immature`` (label not known at ``as_of``); ``given``: labels that people
+    gave; ``classes``: rows by part and class code; ``repeated``: rows of validation and test whose features and label
+    the training part has too.
+    """
+
+    left_out: dict[str, int] = {}
+    given: int = 0
+    classes: dict[str, dict[str, int]] = {}
+    repeated: dict[str, int] = {}
+
+
+class DatasetRef(Record):
+    """Training data as built: train / validation / test parts and what they came from.
+
+    Every part holds the event id, event time, all feature columns of the spec in raw form
+    (categories as text), the entity keys, slice columns and the label. ``snapshots`` are those of its
+    window (period to name); ``features_from`` are all that a feature could come from, ``frozen`` the test
+    sets that were kept out, ``as_of`` the moment up to which labels were known (UTC, ISO 8601), ``given_labels`` the
+    version of the table of labels that people gave: from these the dataset can be built again, bit for bit.
+    """
+
+    usecase: str
+    name: str
+    path: str
+    feature_service: str
+    label: str
+    train: PartRef
+    validation: PartRef
+    test: PartRef
+    excluded_hashes: list[str] = []
+    snapshots: dict[str, str]
+    features_from: list[SnapshotRef] = []
+    frozen: list[FrozenRef] = []
+    as_of: str = ""
+    given_labels: int | None = None
+    facts: DatasetFacts = DatasetFacts()
+    rewrites: list[str] = []
+    """Erasures and key rotations since it was built; a model trained before them had other rows."""
+
+    @property
+    def reads(self) -> list[SnapshotRef]:
+        """Every snapshot that building it needs."""
+        return [*self.features_from, *(snapshot for one in self.frozen for snapshot in one.snapshots)]
+
+
+class ModelRef(Record):
+    """A registered model version."""
+
+    usecase: str
+    version: int
+    run_id: str
+    uri: str
+    artifact_hash: str
+    dataset: DatasetRef
+
+
+class TrialRecord(Record):
+    """One parameter set that a search tried; ``value`` of the primary metric on the validation part, when complete.
+
+    ``steps`` are what it reported on the way (validation loss, larger is better), ``begun`` in seconds since 1970.
+    """
+
+    number: int
+    state: Literal["complete", "pruned", "failed", "running"]
+    parameters: dict[str, int | float | str]
+    value: float | None = None
+    steps: dict[int, float] = {}
+    begun: float
+    seconds: float
+    reason: str = ""

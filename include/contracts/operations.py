@@ -1,0 +1,47 @@
+"""Monitored figures, alerts and retrain plans."""
+
+from typing import Literal
+
+from include.contracts.record import Record
+
+
+class Figure(Record):
+    """One monitored figure of one release in one period; ``subject`` is a feature or slice, else ''."""
+
+    usecase: str
+    release: str
+    period: str
+    name: str
+    subject: str = ""
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+class Alert(Record):
+    """A firing Prometheus alert."""
+
+    name: str
+    usecase: str
+    severity: Literal["look", "retrain"]
+    release: str
+    period: str
+    value: float
+    summary: str
+
+
+class RetrainPlan(Record):
+    """What to change in the next training, and why."""
+
+    usecase: str
+    name: str
+    decision: Literal["retrain", "keep", "fix_data"]
+    cause: str
+    evidence: list[str]
+    action: str
+    train_from: str | None
+    train_to: str | None
+    test_period: str | None
+    alerts: list[Alert]
+    decided_at: str

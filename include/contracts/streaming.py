@@ -1,0 +1,74 @@
+"""Events on a stream, windows of events, and the reconciliation with the batch."""
+
+from typing import Any
+
+from include.contracts.record import Record
+
+
+class StreamEntry(Record):
+    """One event on a stream: its place there (``<ms>-<n>``, rising), its JSON, how often it was handed out."""
+
+    id: str
+    text: str
+    deliveries: int = 1
+
+
+class KeptEvent(Record):
+    """An event that a window keeps: where it was on the stream, its time (epoch seconds) and its fields."""
+
+    entry: str
+    time: float
+    event: dict[str, Any]
+
+
+class StreamWindow(Record):
+    """The events of one key that its features look at, by event id.
+
+    Times are epoch seconds: ``since`` the first ever seen, ``newest`` the last, ``settled`` the last among the events
+    that were published before the oldest unfinished one: what is late is told by the order of publication alone.
+    """
+
+    since: float
+    newest: float
+    settled: float | None = None
+    events: dict[str, KeptEvent]
+
+
+class StreamChange(Record):
+    """What a batch of events changes: windows by key, and pushed feature rows as JSON, by month and row id.
+
+    ``late`` counts events that came too late for the speed layer.
+    """
+
+    windows: dict[str, StreamWindow] = {}
+    rows: dict[str, dict[str, str]] = {}
+    late: int = 0
+
+    @property
+    def pushed(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+
+class DeadLetter(Record):
+    """An event that was put aside: why, its JSON, and its place on the dead-letter stream."""
+
+    id: str
+    reason: str
+    text: str
+
+
+class Reconciliation(Record):
+    """What the speed layer pushed of one feature view in one month, against the batch layer's rows.
+
+    ``differing`` counts rows in which any feature differs; per feature, ``features`` has the rows that differ and
+    ``largest`` the largest difference (of those where both layers have a number).
+    """
+
+    view: str
+    period: str
+    equal: int
+    differing: int
+    only_speed: int
+    only_batch: int
+    features: dict[str, int] = {}
+    largest: dict[str, float] = {}

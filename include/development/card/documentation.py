@@ -1,0 +1,186 @@
+"""Everything that is written down about a model version besides the model and its metrics."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.development import DatasetRef
+from include.development.card import page
+from include.development.card.facts import Evidence, Facts
+from include.development.card.sections import card_text
+from include.development.explanation import Attribution, attribution, permutation_importance
+from include.development.feature_groups import evenly
+from include.development.slices import by_slice, figures
+from include.development.surrogates import SurrogateTree, local_surrogate, surrogate_tree
+from include.development.trainers.trained_model import TrainedModel
+from include.evaluation.answers import CLASSIFYING, predicted
+from include.evaluation.fairness import fairness_gates, group_figures
+from include.evaluation.metrics import brier_losses, calibration_error, silhouettes
+from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:
+    from include.development.training import Parts
+
+__all__ = ["Facts", "document"]
+LOCAL_BACKGROUND = 500
+EACH = 2  # typical, best and worst rows that are explained
+
+
+def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: "Parts", facts: Facts) -> dict[str, bytes]:
+    """All documents of a model version by path; the same arguments give the same bytes.
+
+    ``model_card.md`` and ``.html``, ``plots/<name>.svg``, ``importance.json`` (``feature, importance, share``),
+    ``explanation.json``, ``surrogate.txt``, ``slices.json``, ``fairness.json``, ``behaviour.json``. Explained are rows
+    of the validation part, judged are those of the test part.
+
+    Raises
+    ------
+    DataError
+        a column of ``comparison.slices`` or ``fairness.groups`` is not in the dataset.
+    """
+    frame, y = parts.frames["test"], parts.truth["test"]
+    scores = model.predict(frame)
+    moved = attribution(model, parts.frames["validation"])
+    shuffled = permutation_importance(spec, model, parts.frames["validation"])
+    tree = surrogate_tree(spec, model, parts.frames["validation"])
+    local = _local(spec, model, parts, y, scores)
+    slices, groups = by_slice(spec, frame, y, scores), group_figures(spec, frame, y, scores)
+    whole = figures(spec, y, scores)
+    pictures = dict(_pictures(spec, model, frame, y, scores, moved, shuffled, slices, facts))
+    evidence = Evidence(
+        model=model.fitted.describe(),
+        intervals=whole.intervals,
+        undefined=whole.undefined,
+        labels={part: _label(spec, truth) for part, truth in parts.truth.items()},
+        slices=slices,
+        groups=groups,
+        fairness=fairness_gates(spec, groups),
+        calibration=calibration_error(y, scores) if spec.task in CLASSIFYING else None,
+        importance=moved.table(),
+        method=moved.method,
+        unit=moved.unit,
+        permutation=shuffled,
+        tree=tree,
+        local=local,
+        plots={name: caption for name, (_, caption) in pictures.items()},
+    )
+    drawings = {name: drawing for name, (drawing, _) in pictures.items()}
+    return _files(card_text(spec, dataset, facts, evidence), drawings, _records(spec, moved, evidence, facts), tree)
+
+
+def _files(
+    card: str, drawings: Mapping[str, bytes], records: Mapping[str, Any], tree: SurrogateTree
+) -> dict[str, bytes]:
+    texts = {
+        "model_card.md": page.pending(card),
+        "model_card.html": page.page(card, drawings),
+        "surrogate.txt": tree.describe(),
+        **{f"{name}.json": json.dumps(content, indent=1) for name, content in records.items()},
+    }
+    return {name: text.encode() for name, text in texts.items()} | {f"plots/{n}.svg": d for n, d in drawings.items()}
+
+
+def _records(spec: UseCase, moved: Attribution, found: Evidence, facts: Facts) -> dict[str, Any]:
+    """What machines read; no row is named, and a personal value is not shown."""
+    explanation = {
+        "shap": {"method": moved.method, "unit": moved.unit, "rows": moved.rows, "features": moved.table()},
+        "classes": dict(_by_class(spec, moved)),
+        "tensors": {name: values.tolist() for name, values in moved.heat_maps().items()},
+        "permutation": dict(found.permutation),
+        "surrogate": {"measure": found.tree.measure, "fidelity": found.tree.fidelity, "rules": found.tree.rules},
+        "local": list(found.local),
+    }
+    return {
+        "importance": moved.table(),
+        "explanation": explanation,
+        "slices": list(found.slices),
+        "fairness": {
+            "groups": [one.to_json() for one in found.groups],
+            "gates": [outcome.json_dict() for outcome in found.fairness],
+        },
+        "behaviour": [outcome.json_dict() for outcome in facts.behaviour],
+    }
+
+
+def _by_class(spec: UseCase, moved: Attribution) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    if len(moved.features) > 1:
+        for code, values in enumerate(moved.features):
+            yield _name(spec, code), moved.table(values)
+
+
+def _name(spec: UseCase, code: int) -> str:
+    if spec.task == "clustering":
+        return f"cluster {code}"
+    return spec.event.classes[code] if spec.event.classes else str(code)
+
+
+def _label(spec: UseCase, truth: np.ndarray) -> str:
+    if spec.task == "clustering":
+        return ""
+    if spec.task == "multiclass":
+        largest = int(np.bincount(truth).argmax())
+        return f"{_name(spec, largest)} ({(truth == largest).mean():.1%})"
+    return f"{truth.mean():.1%}" if spec.task == "binary" else f"{truth.mean():.4g}"
+
+
+def row_losses(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """How wrong each answer is (n,): squared distance of probabilities, absolute error, or minus the silhouette."""
+    if spec.task in CLASSIFYING:
+        return brier_losses(y, scores)
+    if spec.task == "clustering":
+        return -silhouettes(y, predicted(spec.task, scores))
+    return np.abs(y - scores)
+
+
+def _local(
+    spec: UseCase, model: TrainedModel, parts: "Parts", y: np.ndarray, scores: np.ndarray
+) -> list[dict[str, Any]]:
+    """Typical, best and worst rows of the test part, each with what moves the answer there."""
+    frame, losses = parts.frames["test"], row_losses(spec, y, scores)
+    order = np.argsort(losses, kind="stable")
+    middle = len(order) // 2
+    chosen = {"typical": order[middle : middle + EACH], "best": order[:EACH], "worst": order[::-1][:EACH]}
+    background = evenly(parts.frames["train"], LOCAL_BACKGROUND)
+    return [
+        {
+            "which": which,
+            "said": _said(spec, y[row], scores[row]),
+            **local_surrogate(spec, model, frame.iloc[[row]], background),
+        }
+        for which, rows in chosen.items()
+        for row in rows
+    ]
+
+
+def _said(spec: UseCase, truth: Any, scores: Any) -> str:
+    if spec.task == "clustering":
+        return f"for cluster {int(np.argmax(scores))}"
+    if spec.task == "multiclass":
+        return f"for {_name(spec, int(np.argmax(scores)))}; it was {_name(spec, int(truth))}"
+    return f"it was {int(truth)}" if spec.task == "binary" else f"it was {truth:.4g}"
+
+
+def _pictures(
+    spec: UseCase,
+    model: TrainedModel,
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    scores: np.ndarray,
+    moved: Attribution,
+    shuffled: Mapping[str, Any],
+    slices: list[dict[str, Any]],
+    facts: Facts,
+) -> Iterator[tuple[str, tuple[bytes, str]]]:
+    """Name → SVG and caption."""
+    from include.development.card import pictures, plots
+
+    with plots.styled():
+        drawn = pictures.of_answers(spec, frame, y, scores)
+        drawn |= pictures.of_explanation(moved, shuffled)
+        drawn |= pictures.of_training(facts.curve or model.fitted.curve)
+        drawn |= pictures.of_slices(spec, slices, facts.metrics.get(f"test_{spec.metrics.primary}"))
+        for name, (figure, caption) in drawn.items():
+            yield name, (plots.svg(figure, name), caption)

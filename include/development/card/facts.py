@@ -1,0 +1,65 @@
+"""What a model card is written from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.contracts.evaluation import GateOutcome, Interval
+from include.development.surrogates import SurrogateTree
+from include.evaluation.fairness import GroupFigures
+
+MEANING = {
+    "roc_auc": "chance that a positive row gets a higher answer than a negative one; 0.5 is guessing, 1 is perfect",
+    "average_precision": "precision averaged over recall; guessing gives the share of positives",
+    "brier": "mean squared distance of the probability to what happened; 0 is perfect",
+    "log_loss": "how surprised the model is by what happened; 0 is perfect",
+    "accuracy": "share of rows whose most probable class is right",
+    "f1_macro": "mean over the classes of the harmonic mean of precision and recall; 1 is perfect",
+    "roc_auc_ovr": "roc_auc of each class against the rest, averaged",
+    "mae": "mean absolute error, in units of the label",
+    "rmse": "root of the mean squared error, in units of the label; large errors count more",
+    "r2": "share of the label's variance that is explained; 0 is the mean, 1 is perfect",
+    "median_absolute_error": "half of the errors are smaller, in units of the label",
+    "silhouette": "how much nearer a row is to its own cluster's centre than to the next one, from -1 to 1",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a training knows beyond the spec, the dataset and the model.
+
+    ``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``cost`` is by name with its unit in it
+    (``cpu_seconds``, ``peak_memory_bytes``, ``model_bytes`` …); ``tuning`` and ``baseline`` are words,
+    ``curve`` is the fit step by step (a model that was loaded has none).
+    """
+
+    artifact_hash: str
+    parameters: Mapping[str, int | float | str]
+    metrics: Mapping[str, float]
+    tuning: str = ""
+    baseline: str = ""
+    cost: Mapping[str, float] = field(default_factory=dict)
+    revision: str = ""
+    behaviour: Sequence[GateOutcome] = ()
+    curve: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found out about the model for its card; ``plots``: name of a picture → its caption."""
+
+    model: Mapping[str, Any]
+    intervals: Mapping[str, Interval]
+    undefined: Mapping[str, str]
+    labels: Mapping[str, str]
+    slices: Sequence[Mapping[str, Any]]
+    groups: Sequence[GroupFigures]
+    fairness: Sequence[GateOutcome]
+    calibration: float | None
+    importance: Sequence[Mapping[str, Any]]
+    method: str
+    unit: str
+    permutation: Mapping[str, Any]
+    tree: SurrogateTree
+    local: Sequence[Mapping[str, Any]]
+    plots: Mapping[str, str]

@@ -1,0 +1,275 @@
+"""The model card: what a model is for, what it learned from, how good it is and where it is not, in Markdown.
+
+Source of the sections: Mitchell et al. 2019, Model Cards for Model Reporting.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from include.contracts.development import DatasetRef
+from include.contracts.evaluation import GateOutcome, Interval
+from include.development.card.facts import MEANING, Evidence, Facts
+from include.specification.learning import Criterion
+from include.specification.usecase import UseCase
+
+TOP_FEATURES = 10
+
+
+def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+    """The whole card, with an empty place for the verdict at its end (see ``card_page.with_verdict``)."""
+    sections = {
+        "Intended use": _intended_use(spec),
+        "Data": _data(spec, dataset, found),
+        "Training": _training(facts, found),
+        "How good it is": _metrics(spec, dataset, facts, found),
+        "Slices": _slices(spec, found),
+        "Groups": _groups(spec, found),
+        "Behaviour tests": _behaviour(spec, facts),
+        "What moves the answer": _explanation(spec, found),
+        "Limits": _limits(spec, found),
+        "Cost": _cost(facts),
+        "Lineage": _lineage(dataset, facts),
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    return f"# Model card: {spec.title}\n\n{_summary(spec, dataset, facts, found)}\n\n{body}\n"
+
+
+def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+    primary, periods = spec.metrics.primary, _span(dataset.test.periods)
+    good = _with_interval(found.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
+    beaten = facts.metrics.get(f"baseline_test_{primary}")
+    against = "" if beaten is None else f"; the {spec.trainer.baseline.kind} baseline reaches {beaten:.4f}"
+    failed = [outcome.gate for outcome in facts.behaviour if not outcome.passed]
+    tests = f"{len(facts.behaviour) - len(failed)} of {len(facts.behaviour)} behaviour tests passed"
+    return (
+        f"{spec.description} This model is *{found.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
+        f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that it never saw, "
+        f"its {primary} is **{good}**{against}" + (f"; {tests}." if facts.behaviour else ".")
+    )
+
+
+def _intended_use(spec: UseCase) -> str:
+    criteria = "\n".join(f"- {_criterion(c)}" for c in spec.acceptance)
+    asked = [spec.card.intended_use or spec.description, f"Owner: {spec.owner}."]
+    if spec.card.not_for:
+        asked.append("Not for:\n\n" + "\n".join(f"- {use}" for use in spec.card.not_for))
+    if spec.card.ethics:
+        asked.append(f"Ethical considerations: {spec.card.ethics}")
+    return "\n\n".join([*asked, f"Agreed before development, on the test set:\n\n{criteria}"])
+
+
+def _criterion(criterion: Criterion) -> str:
+    side, limit = ("at least", criterion.at_least) if criterion.at_most is None else ("at most", criterion.at_most)
+    bound = "" if criterion.bound == "value" else f" ({criterion.bound} confidence bound)"
+    return f"{criterion.metric} {side} {limit}{bound}"
+
+
+def _data(spec: UseCase, dataset: DatasetRef, found: Evidence) -> str:
+    parts = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
+    rows = [[name, f"{part.rows:,}", found.labels.get(name, ""), _span(part.periods)] for name, part in parts]
+    what = {"binary": f"{dataset.label} = 1", "multiclass": "largest class", "clustering": ""}
+    head = ["part", "rows", what.get(spec.task, f"mean {dataset.label}"), "periods"]
+    features = [[f.name, f.kind, f.origin, _meaning(spec, f)] for f in _features(spec)]
+    return "\n\n".join(
+        [
+            _table(head, rows),
+            f"{_split(spec)} Frozen test sets of earlier releases kept out: {len(dataset.excluded_hashes)}.",
+            "Where the data come from, what is in the tables, how they were checked and what is wrong with them is in "
+            f"their data sheets: *Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
+            _table(["feature", "kind", "from", "meaning"], features),
+        ]
+    )
+
+
+def _features(spec: UseCase) -> list[Any]:
+    """One per feature as people know it: a tensor once."""
+    known = {f.tensor or f.name: f for f in reversed(spec.features)}
+    return [one.model_copy(update={"name": name}) for name, one in reversed(known.items())]
+
+
+def _meaning(spec: UseCase, feature: Any) -> str:
+    """Of the feature, or of the published column of its name."""
+    columns = (table.columns.get(feature.name) for table in spec.tables.values())
+    return feature.description or next((meaning for meaning in columns if meaning), "see the catalog")
+
+
+def _split(spec: UseCase) -> str:
+    if spec.split.by == "time":
+        return f"Split by time: the newest data test, the {spec.split.validation_days} days before them validate."
+    how = f"whole groups of equal {spec.split.group}" if spec.split.by == "group" else "equal shares of every class"
+    return f"Split by {how}: {spec.split.test_share:.0%} test, {spec.split.validation_share:.0%} validate."
+
+
+def _training(facts: Facts, found: Evidence) -> str:
+    parameters = ", ".join(f"{name} = {_short(value)}" for name, value in facts.parameters.items())
+    figures = ", ".join(f"{name} {_short(value)}" for name, value in found.model.items() if name != "algorithm")
+    told = [f"{found.model['algorithm']}: {figures}.", f"Parameters: {parameters}.", facts.tuning]
+    return "\n\n".join([text for text in told if text] + _pictures(found, "learning_curve"))
+
+
+def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+    rows = [
+        [
+            name,
+            _figure(facts.metrics.get(f"validation_{name}")),
+            _with_interval(found.intervals.get(name), facts.metrics.get(f"test_{name}")),
+            _figure(facts.metrics.get(f"baseline_test_{name}")),
+            MEANING[name],
+        ]
+        for name in spec.metrics.names
+    ]
+    level = f"{spec.comparison.confidence:.0%}"
+    told = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "what it is"], rows)]
+    told += [f"No interval of {name}: {why}." for name, why in found.undefined.items()]
+    told.append(f"Intervals are by bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
+    if found.calibration is not None:
+        told.append(
+            f"Calibration: what it says and what happens are {found.calibration:.3f} apart on average (0 is best)."
+        )
+    pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
+    return "\n\n".join(told + _pictures(found, *pictures))
+
+
+def _slices(spec: UseCase, found: Evidence) -> str:
+    if not found.slices:
+        return "The spec names no slices."
+    primary = spec.metrics.primary
+    rows = [[f"{s['column']} = {s['value']}", f"{s['n']:,}", _of_slice(s, primary)] for s in found.slices]
+    return "\n\n".join([_table(["slice of the test set", "rows", primary], rows), *_pictures(found, "slices")])
+
+
+def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
+    value, reach = entry["metrics"][metric], entry["intervals"][metric]
+    if value is None:
+        return f"undefined: {entry['undefined'][metric]}"
+    if not entry["enough_rows"]:
+        return f"{value:.4f} (too few rows to judge)"
+    return f"{value:.4f}" + ("" if reach is None else f" [{reach[0]:.4f}, {reach[1]:.4f}]")
+
+
+def _groups(spec: UseCase, found: Evidence) -> str:
+    if not found.groups:
+        return "The spec names no groups of people or things to be fair to."
+    told = []
+    for one in found.groups:
+        figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
+        rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
+        told.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
+        told += [f"{measure}: {_shown(gap)} apart." for measure, gap in one.gaps.items()]
+    limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in found.fairness]
+    return "\n\n".join([*told, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
+
+
+def _behaviour(spec: UseCase, facts: Facts) -> str:
+    if not facts.behaviour:
+        return "None were run."
+    rows = [[o.gate, _passed(o), o.detail] for o in facts.behaviour]
+    return _table(["test", "outcome", "figures"], rows)
+
+
+def _explanation(spec: UseCase, found: Evidence) -> str:
+    rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in found.importance[:TOP_FEATURES]]
+    told = [
+        f"How far each feature moves an answer on average ({found.method}; {found.unit}):",
+        _table(["feature", "mean absolute SHAP value", "share"], rows),
+        *_pictures(found, "importance", *(name for name in found.plots if name.startswith("heat_map"))),
+        _permutation(found.permutation),
+        *_pictures(found, "permutation"),
+        f"In rules: a tree of depth 3 that imitates the model ({found.tree.measure} {found.tree.fidelity:.2f} on rows "
+        "that it was not fitted on, so it tells that much of the story):",
+        "\n".join(f"- {rule}" for rule in found.tree.rules),
+        "Around single rows of the test set, a line that imitates the model nearby; an effect of a number is that of "
+        "one standard deviation more, else that of this value instead of another row's:",
+        _table(["row", "answer", "what moves it most", "fidelity (R²)"], [_local(one) for one in found.local]),
+    ]
+    return "\n\n".join(told)
+
+
+def _permutation(found: Mapping[str, Any]) -> str:
+    if "undefined" in found:
+        return f"Shuffling features says nothing here: {found['undefined']}."
+    loss = found["metric"] if found["metric"].startswith("share") else f"lost {found['metric']}"
+    rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in found["features"]]
+    head = f"When a feature is shuffled among {found['rows']:,} rows ({found['repeats']} times, 95 % interval):"
+    return f"{head}\n\n{_table(['feature', loss], rows[:TOP_FEATURES])}"
+
+
+def _local(one: Mapping[str, Any]) -> list[str]:
+    moved = "; ".join(f"{e['feature']} = {e['value']} ({e['effect']:+.3g})" for e in one["effects"])
+    return [one["which"], f"{one['answer']:.4g}, {one['said']}", moved, f"{one['fidelity']:.2f}"]
+
+
+def _limits(spec: UseCase, found: Evidence) -> str:
+    limits = ["The figures hold for the periods above; monitoring says whether they still do."]
+    if spec.event.label:
+        hours = f"{spec.event.label_delay_hours:g} hours"
+        limits.append(f"Labels are complete {hours} after the event; events without one are left out.")
+    limits.append("SHAP values and rules say what the model uses, not what causes the outcome.")
+    if any(f.kind == "categorical" for f in spec.features):
+        limits.append("A category that the training part did not have counts as unknown.")
+    if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in found.slices if not s["enough_rows"]]:
+        limits.append(f"Too few rows to judge: {', '.join(small)}.")
+    limits += [
+        f"Groups of {one.column} too small to judge: {', '.join(one.unjudged)}." for one in found.groups if one.unjudged
+    ]
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _cost(facts: Facts) -> str:
+    if not facts.cost:
+        return "Not measured."
+    return _table(["what", "how much"], [_amount(name, value) for name, value in facts.cost.items()])
+
+
+def _amount(name: str, value: float) -> list[str]:
+    words = name.replace("_", " ")
+    for unit, shown in (("seconds", f"{value:,.1f} s"), ("bytes", f"{value / 2**20:,.1f} MiB")):
+        if words.endswith(unit):
+            return [words.removesuffix(unit).strip() or unit, shown]
+    return [words, _short(value)]
+
+
+def _lineage(dataset: DatasetRef, facts: Facts) -> str:
+    snapshots = [[period, f"`{name}`"] for period, name in sorted(dataset.snapshots.items())]
+    hashes = [["model", f"`{facts.artifact_hash}`"]]
+    hashes += [[p, f"`{getattr(dataset, p).content_hash}`"] for p in ("train", "validation", "test")]
+    revision = f", code revision `{facts.revision}`" if facts.revision else ""
+    head = f"Dataset `{dataset.name}`, feature service `{dataset.feature_service}`{revision}."
+    return f"{head}\n\n{_table(['period', 'snapshot'], snapshots)}\n\n{_table(['what', 'SHA-256'], hashes)}"
+
+
+def _pictures(found: Evidence, *names: str) -> list[str]:
+    return [f"![{found.plots[name]}](plots/{name}.svg)" for name in names if name in found.plots]
+
+
+def _passed(outcome: GateOutcome) -> str:
+    return "passed" if outcome.passed else "**failed**"
+
+
+def _span(periods: Sequence[str]) -> str:
+    return periods[0] if len(periods) == 1 else f"{periods[0]} … {periods[-1]}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _shown(figure: Interval) -> str:
+    return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+
+
+def _with_interval(figure: Interval | None, value: float | None) -> str:
+    return _shown(figure) if figure is not None else _figure(value)
+
+
+def _table(head: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(list(head)), *rows]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)

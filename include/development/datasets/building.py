@@ -1,0 +1,277 @@
+"""Builds the dataset of a training: point-in-time features, the spec's split, and no leak between the parts."""
+
+import hashlib
+import importlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.development import DatasetRef, FrozenRef, PartRef
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
+from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
+from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
+from include.development.datasets.parts import as_number, as_text, content_hash, read_part, write_part
+from include.development.datasets.splits import PERSON, cut
+from include.errors import DataError, LeakageError, NotFoundError, SpecError
+from include.evaluation.answers import label_codes
+from include.ports import FeatureStore, Lake
+from include.specification.usecase import UseCase
+
+MANIFEST = "dataset.json"
+
+
+def build(
+    spec: UseCase,
+    *,
+    train_from: str | None,
+    train_to: str | None,
+    test_period: str,
+    excluded: Sequence[DatasetRef],
+    lake: Lake,
+    feature_store: FeatureStore,
+    snapshots: Sequence[SnapshotRef],
+    directory: Path,
+    as_of: datetime | None = None,
+) -> DatasetRef:
+    """Build a dataset as ``directory/<name>/``; the same inputs give the same name and files.
+
+    Parameters
+    ----------
+    train_from, train_to
+        first and last period to learn from; None: what ``retrain.window`` says, up to the test set.
+    test_period
+        last period that is used. By time the test set is the ``split.test_periods`` that end with it; else rows of
+        all periods from the first to this one.
+    excluded
+        datasets of earlier champions: their frozen test sets never train or validate.
+    snapshots
+        the published periods; events and features are read at exactly these versions.
+    as_of
+        the moment of the training (default now, UTC): a row whose label was not known then is left out.
+
+    Raises
+    ------
+    NotFoundError
+        a period of the window has no snapshot, or a frozen test set is gone.
+    DataError
+        too few rows, in all or of a class, events that differ from their snapshot, or a changed frozen test set.
+    LeakageError
+        an event in two parts, a feature from after its event or that tells the label by itself, or a newest period
+        most of whose labels were not known at ``as_of``.
+    """
+    learn, test = _window(spec, train_from, train_to, test_period, snapshots)
+    chosen = _chosen(spec, sorted({*learn, *test}), snapshots)
+    reach = sorted((s for s in snapshots if s.period <= test[-1]), key=lambda s: s.period)
+    moment, given = as_of or datetime.now(UTC), given_version(spec, lake)
+    champions = [_frozen(spec, one) for one in excluded]
+    frozen = held_out(spec, champions, lake)
+    kept_out = [read_part(one.test) for one in excluded]
+    frozen = replace(frozen, tested=frozen.tested.union(*(part[spec.event.id] for part in kept_out)))
+    events = labelled(spec, lake, chosen, moment, given)
+    require_mature(spec, events, test[-1], moment)
+    rows = with_features(spec, events.rows, feature_store, reach)
+    parts = cut(spec, rows, learn=learn, test=test, frozen=frozen)
+    checked = check_parts(spec, parts, events.counts)
+    facts = {
+        "feature_service": spec.feature_service,
+        "label": spec.event.label or "",
+        "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
+        "snapshots": {s.period: s.name for s in chosen},
+    }
+    reads = {"features_from": reach, "frozen": champions, "as_of": moment.isoformat(), "given_labels": given}
+    return _publish(spec, parts, facts, {**reads, "facts": checked}, directory)
+
+
+def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:
+    """By time the months of the test set; else all, since the side of a row hangs on the others of its month."""
+    pinned = {*dataset.test.periods} if spec.split.by == "time" else {*dataset.snapshots}
+    return FrozenRef(
+        dataset=dataset.name,
+        content_hash=dataset.test.content_hash,
+        snapshots=[s for s in dataset.features_from if s.period in pinned],
+        as_of=dataset.as_of,
+        given_labels=dataset.given_labels,
+    )
+
+
+def load_dataset(name: str, directory: Path) -> DatasetRef:
+    """The dataset that was built earlier under ``name``; raises NotFoundError without it."""
+    manifest = directory / name / MANIFEST
+    if not manifest.is_file():
+        raise NotFoundError(f"no dataset {name!r}: {manifest} does not exist; build it first")
+    return DatasetRef.model_validate_json(manifest.read_text())
+
+
+def _window(
+    spec: UseCase, train_from: str | None, train_to: str | None, test_period: str, snapshots: Sequence[SnapshotRef]
+) -> tuple[list[str], list[str]]:
+    """Periods to learn from and to test on, as keys."""
+    last = Period(key=test_period)
+    by_time = spec.split.by == "time"
+    test = [last.shift(-back).key for back in reversed(range(spec.split.test_periods if by_time else 1))]
+    end = Period(key=train_to or (Period(key=test[0]).shift(-1).key if by_time else last.key)).key
+    if by_time and end >= test[0]:
+        raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
+    if end > last.key:
+        raise DataError(f"{spec.name}: train_to {end} is after test_period {last.key}; choose an earlier one")
+    known = sorted(s.period for s in snapshots if s.period <= end)
+    start = Period(key=train_from).key if train_from else _policy_start(spec, end, known)
+    if start > end:
+        raise DataError(f"{spec.name}: train_from {start} is after train_to {end}; swap or widen them")
+    learn = [p.key for p in Period.between(start, end)]
+    return learn, test if by_time else [p.key for p in Period.between(start, last.key)]
+
+
+def _policy_start(spec: UseCase, end: str, known: Sequence[str]) -> str:
+    first = known[0] if known else spec.periods.first
+    if spec.retrain.window == "all":
+        return first
+    months = int(spec.retrain.window.removeprefix("last:"))
+    return max(first, Period(key=end).shift(1 - months).key)
+
+
+def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
+    by_period = {s.period: s for s in snapshots}
+    if missing := [p for p in periods if p not in by_period]:
+        raise NotFoundError(
+            f"{spec.name}: no snapshot of {', '.join(missing)}; run the data pipeline for them or shorten the window"
+        )
+    return [by_period[p] for p in periods]
+
+
+def with_features(
+    spec: UseCase, events: pd.DataFrame, feature_store: FeatureStore, snapshots: Sequence[SnapshotRef]
+) -> pd.DataFrame:
+    """Events plus all features of the spec as ``snapshots`` pin them, in the same order.
+
+    The label stays out of the feature store's sight.
+    """
+    hidden = [column for column in (spec.event.label, spec.event.label_time, PERSON) if column in events]
+    found = feature_store.historical(spec.feature_service, events.drop(columns=hidden), snapshots)
+    found = found.set_index(spec.event.id)
+    if len(found) != len(events) or not found.index.is_unique or not events[spec.event.id].isin(found.index).all():
+        raise DataError(f"{spec.name}: {len(events)} events went into the feature store, {len(found)} came back")
+    wanted = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
+    if missing := [name for name in wanted if name not in found.columns]:
+        raise DataError(
+            f"{spec.name}: feature service {spec.feature_service} does not give {missing}; "
+            f"it gives {list(found.columns)}"
+        )
+    stamps = [c for c in found.columns if c.endswith(STAMP_SUFFIX) and c not in events.columns]
+    features = found.loc[events[spec.event.id], wanted + stamps].reset_index(drop=True)
+    return pd.concat([events, features, request_features(spec, events)], axis=1)
+
+
+def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
+    """What the use case's ``request.on_request`` computes from the request fields; same rows, same order."""
+    wanted = [f.name for f in spec.features if f.origin == "on_request"]
+    if not wanted:
+        return pd.DataFrame(index=events.index)
+    given = _on_request(spec)(_request_fields(spec, events))
+    if missing := [name for name in wanted if name not in given]:
+        raise SpecError(
+            f"include/usecases/{spec.name}/request.py: on_request does not give {missing}; it gives {sorted(given)}"
+        )
+    return pd.DataFrame({name: given[name] for name in wanted}, index=events.index)
+
+
+def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The fields as a client sends them: timestamps are seconds since 1970-01-01 UTC."""
+    return {
+        name: _seconds(events[name]) if kind == "timestamp" else events[name].to_numpy()
+        for name, kind in spec.fields.items()
+    }
+
+
+def _seconds(times: pd.Series) -> np.ndarray:
+    return ((pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy()
+
+
+def _on_request(spec: UseCase) -> Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]:
+    name = f"include.usecases.{spec.name}.request"
+    try:
+        return importlib.import_module(name).on_request
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise SpecError(
+            f"{spec.directory / 'usecase.yaml'}: features come from on_request, but {name} has no on_request: {error}"
+        ) from error
+
+
+def _publish(
+    spec: UseCase,
+    parts: Mapping[str, pd.DataFrame],
+    facts: Mapping[str, Any],
+    reads: Mapping[str, Any],
+    directory: Path,
+) -> DatasetRef:
+    """Write the parts aside and rename them into place; what is there already under the name is kept."""
+    frames = {part: shaped(spec, frame) for part, frame in parts.items()}
+    hashes = {part: content_hash(frame) for part, frame in frames.items()}
+    name = _name(parts["test"], hashes, facts)
+    home = directory / name
+    if (home / MANIFEST).is_file():
+        return load_dataset(name, directory)
+    periods = {part: sorted(frame["period"].unique()) for part, frame in parts.items()}
+    refs = {
+        part: PartRef(
+            path=str(home / f"{part}.parquet"), rows=len(frame), content_hash=hashes[part], periods=periods[part]
+        )
+        for part, frame in frames.items()
+    }
+    identity = {"usecase": spec.name, "name": name, "path": str(home)}
+    dataset = DatasetRef.model_validate({**identity, **facts, **reads, **refs})
+    write(dataset, frames, home)
+    return dataset
+
+
+def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, object]) -> str:
+    identity = json.dumps({"parts": hashes, **facts}, sort_keys=True)
+    return f"{test['period'].max()}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a part in their final order and type: text, float64 and the label's codes or numbers."""
+    keys = [entity.key for entity in spec.entities.values()]
+    asked = [*spec.comparison.slices.columns, *spec.fairness.groups, *_given(spec.split.group), *keys]
+    others = [c for c in dict.fromkeys(asked) if c not in spec.feature_names]
+    columns: dict[str, pd.Series] = {
+        spec.event.id: frame[spec.event.id].astype(str),
+        spec.event.time: pd.to_datetime(frame[spec.event.time], utc=True).astype("datetime64[us, UTC]"),
+    }
+    for feature in spec.features:
+        columns[feature.name] = (
+            as_number(frame, feature.name) if feature.kind == "numeric" else as_text(frame[feature.name])
+        )
+    columns |= {name: as_text(frame[name]) for name in others}
+    if spec.event.label:
+        columns[spec.event.label] = label_codes(spec, frame[spec.event.label])
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _given(name: str | None) -> list[str]:
+    return [name] if name else []
+
+
+def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:
+    """The shaped parts and the manifest, complete or not there."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{home.name}.", dir=home.parent) as parent:
+        aside = Path(parent) / home.name
+        aside.mkdir()
+        for part, frame in parts.items():
+            write_part(frame, aside / f"{part}.parquet")
+        (aside / MANIFEST).write_text(dataset.model_dump_json(indent=1))
+        try:
+            aside.rename(home)
+        except OSError:
+            # Another run built the same content first: the name says so, and a rename is all or nothing.
+            if not (home / MANIFEST).is_file():
+                raise

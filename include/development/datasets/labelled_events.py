@@ -1,0 +1,132 @@
+"""The events of published months with the labels that were known at a moment; what has none is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from include.contracts.development import FrozenRef
+from include.contracts.tables import SnapshotRef
+from include.development.datasets.splits import PERSON, TEST, Frozen, sides
+from include.errors import DataError, LeakageError
+from include.ports import Lake
+from include.specification.usecase import UseCase
+
+GIVEN = "given_labels"
+"""Lake table of the labels that people gave: event id, label and when it was given, under the names of the spec."""
+MOST_IMMATURE = 0.5  # of a month's labels; beyond, what is left of it says little about it
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Events in order of time with the column ``PERSON``, and how many were left out or got their label from a person.
+
+    ``counts``: ``unlabelled`` (nobody knows), ``immature`` (known only after the moment), ``given``; ``immature`` has
+    the second of these by period.
+    """
+
+    rows: pd.DataFrame
+    counts: dict[str, int]
+    immature: dict[str, int]
+
+
+def given_version(spec: UseCase, lake: Lake) -> int | None:
+    """The newest version of the labels that people gave; None when there are none."""
+    return lake.version(spec.name, GIVEN) if lake.exists(spec.name, GIVEN) else None
+
+
+def labelled(
+    spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime, given: int | None = None
+) -> Labelled:
+    """Events whose label was known at ``as_of``; all of them when the task has no label.
+
+    Labels that people gave (version ``given`` of their table) fill those that miss.
+
+    Raises
+    ------
+    DataError
+        the events are not those of the snapshots, or one is there twice.
+    """
+    events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
+    if twice := int(events[spec.event.id].duplicated().sum()):
+        raise DataError(
+            f"{spec.name}: {twice} {spec.event.id} are more than once in the events; publish the periods again"
+        )
+    events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
+    if spec.event.label is None or spec.event.label_time is None:
+        return Labelled(events.assign(**{PERSON: False}), {}, {})
+    events, filled = _with_given(spec, events, lake, as_of, given)
+    known = events[spec.event.label].notna()
+    late = known & ~_mature(events[spec.event.label_time], as_of)
+    counts = {"unlabelled": int((~known).sum()), "immature": int(late.sum()), "given": filled}
+    immature = {str(period): int(count) for period, count in events.loc[late, "period"].value_counts().items()}
+    return Labelled(events[known & ~late].reset_index(drop=True), counts, immature)
+
+
+def require_mature(spec: UseCase, found: Labelled, period: str, as_of: datetime) -> None:
+    """Raises LeakageError when most labels of the period were not yet known at ``as_of``."""
+    late, known = found.immature.get(period, 0), int((found.rows["period"] == period).sum())
+    if late > MOST_IMMATURE * (late + known):
+        raise LeakageError(
+            f"{spec.name}: {late} of {late + known} labels of {period} are known only after {as_of:%Y-%m-%d %H:%M} "
+            "UTC; train later, or test on an earlier month"
+        )
+
+
+def held_out(spec: UseCase, champions: Sequence[FrozenRef], lake: Lake) -> Frozen:
+    """What these datasets kept apart, from the versions that they pin: the same whenever it is asked."""
+    found = Frozen()
+    for one in champions:
+        moment = datetime.fromisoformat(one.as_of) if one.as_of else datetime.now(UTC)
+        rows = labelled(spec, lake, one.snapshots, moment, one.given_labels).rows if one.snapshots else None
+        if rows is not None:
+            found = _joined(found, _kept_apart(spec, rows))
+    return found
+
+
+def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:
+    ids = rows[spec.event.id].astype(str)
+    if spec.split.by == "time":  # only the months of the test set are named
+        return Frozen(tested=frozenset(ids))
+    tests = sides(spec, rows) == TEST
+    groups = frozenset(rows.loc[tests, spec.split.group].astype(str)) if spec.split.group else frozenset[str]()
+    return Frozen(frozenset(ids[tests]), groups, frozenset(ids[~tests]))
+
+
+def _joined(one: Frozen, other: Frozen) -> Frozen:
+    return Frozen(one.tested | other.tested, one.groups | other.groups, one.learned | other.learned)
+
+
+def _mature(times: pd.Series, as_of: datetime) -> pd.Series:
+    return pd.to_datetime(times, utc=True) <= pd.Timestamp(as_of)
+
+
+def _with_given(
+    spec: UseCase, events: pd.DataFrame, lake: Lake, as_of: datetime, version: int | None
+) -> tuple[pd.DataFrame, int]:
+    """The events with the labels that people gave them by ``as_of``, and how many that were; the last word counts."""
+    label, time = str(spec.event.label), str(spec.event.label_time)
+    if version is None:
+        return events.assign(**{PERSON: False}), 0
+    given = lake.read(spec.name, GIVEN, version=version).to_pandas()
+    given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
+    last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
+    lacks = events[label].isna() & events[spec.event.id].isin(last.index)
+    answers = last.loc[events.loc[lacks, spec.event.id]]
+    filled = events.astype({label: object}).assign(**{PERSON: lacks})
+    filled.loc[lacks, label] = answers[label].to_numpy(dtype=object)
+    filled[time] = pd.to_datetime(filled[time], utc=True).mask(lacks)
+    filled.loc[lacks, time] = pd.to_datetime(answers[time], utc=True).to_numpy()
+    return filled, int(lacks.sum())
+
+
+def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
+    table = snapshot.tables["events"]
+    rows = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version)
+    if rows.num_rows != table.rows:
+        raise DataError(
+            f"{spec.name}: events of {snapshot.period} at version {table.version} have {rows.num_rows} rows, "
+            f"snapshot {snapshot.name} says {table.rows}; publish the period again"
+        )
+    return rows.to_pandas()

@@ -1,0 +1,160 @@
+"""Checks that a dataset may be used: disjoint parts, nothing known too late, no feature that is the label, enough rows.
+
+What it counts on the way goes into the dataset's manifest.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations, pairwise
+
+import pandas as pd
+
+from include.contracts.development import DatasetFacts
+from include.development.datasets.label_alarm import alarms
+from include.errors import DataError, LeakageError, SpecError
+from include.evaluation.answers import CLASSIFYING, label_codes
+from include.specification.usecase import UseCase
+
+FEWEST_ROWS = {"train": 100, "validation": 50}
+FEWEST_OF_CLASS = {"train": 10, "validation": 2, "test": 2}
+STAMP_SUFFIX = "__event_timestamp"  # <view>__event_timestamp: when the value of a feature view was known
+
+
+def check_parts(
+    spec: UseCase, parts: Mapping[str, pd.DataFrame], left_out: Mapping[str, int] | None = None
+) -> DatasetFacts:
+    """What the parts ``train``, ``validation`` and ``test`` hold; ``left_out`` are the counts of ``labelled``.
+
+    Raises
+    ------
+    SpecError
+        the label is among the features.
+    LeakageError
+        an event or group in two parts, too much repeated content, a feature from after its event, or one that tells
+        the label by itself.
+    DataError
+        too few rows of a part or of a class.
+    """
+    counts = dict(left_out or {})
+    given = counts.pop("given", 0)
+    _check_names(spec)
+    _check_disjoint(spec, parts)
+    _check_groups(spec, parts)
+    if spec.split.by == "time":
+        _check_order(spec, parts)
+    for name, frame in parts.items():
+        _check_enough(spec, name, frame, counts)
+        _check_feature_times(spec, name, frame)
+    classes = {name: _classes(spec, frame) for name, frame in parts.items() if spec.task in CLASSIFYING}
+    for name, found in classes.items():
+        _check_classes(spec, name, found)
+    _check_label_alarm(spec, parts["train"])
+    return DatasetFacts(left_out=counts, given=given, classes=classes, repeated=_repeated(spec, parts))
+
+
+def _check_names(spec: UseCase) -> None:
+    if told := [n for n in spec.feature_names if n in (spec.event.label, spec.event.label_time)]:
+        raise SpecError(f"{spec.name}: the features {told} are the label or its time; take them out of 'features'")
+
+
+def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
+    identifier = spec.event.id
+    for name, frame in parts.items():
+        if twice := int(frame[identifier].duplicated().sum()):
+            raise DataError(
+                f"{spec.name}: {twice} {identifier} are more than once in the {name} part; correct the events"
+            )
+    for one, other in combinations(parts, 2):
+        if shared := set(parts[one][identifier]) & set(parts[other][identifier]):
+            raise LeakageError(f"{spec.name}: {len(shared)} events are in both {one} and {other}")
+
+
+def _check_groups(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
+    if spec.split.group is None:
+        return
+    for one, other in combinations(parts, 2):
+        if shared := set(parts[one][spec.split.group]) & set(parts[other][spec.split.group]):
+            raise LeakageError(
+                f"{spec.name}: {len(shared)} values of {spec.split.group} are in both {one} and {other}; "
+                "the split is by group"
+            )
+
+
+def _check_order(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
+    time = spec.event.time
+    for earlier, later in pairwise(["train", "validation", "test"]):
+        last, first = parts[earlier][time].max(), parts[later][time].min()
+        if last >= first:
+            raise LeakageError(
+                f"{spec.name}: {earlier} reaches to {last}, {later} starts at {first}; the split is by time"
+            )
+
+
+def _check_enough(spec: UseCase, name: str, frame: pd.DataFrame, left_out: Mapping[str, int]) -> None:
+    fewest = FEWEST_ROWS.get(name, spec.comparison.min_rows)
+    if len(frame) < fewest:
+        gone = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
+        raise DataError(
+            f"{spec.name}: the {name} part has {len(frame)} rows, {fewest} are needed; widen its periods"
+            + (f" (left out of the whole: {gone})" if gone else "")
+        )
+
+
+def _classes(spec: UseCase, frame: pd.DataFrame) -> dict[str, int]:
+    """Rows by class code, also of the classes that none has."""
+    found = label_codes(spec, frame[spec.event.label]).value_counts()
+    codes = range(len(spec.event.classes) or 2)
+    return {str(code): int(found.get(code, 0)) for code in codes}
+
+
+def _check_classes(spec: UseCase, name: str, found: Mapping[str, int]) -> None:
+    fewest = FEWEST_OF_CLASS.get(name, 1)
+    few = [f"{n} of class {_class_name(spec, code)}" for code, n in found.items() if n < fewest]
+    if few:
+        raise DataError(
+            f"{spec.name}: the {name} part has too few rows of a class of {spec.event.label}: {', '.join(few)}; "
+            f"{fewest} are needed: widen its periods, have more of them labelled, or merge classes"
+        )
+
+
+def _class_name(spec: UseCase, code: str) -> str:
+    return spec.event.classes[int(code)] if spec.event.classes else code
+
+
+def _check_feature_times(spec: UseCase, name: str, frame: pd.DataFrame) -> None:
+    for column in (c for c in frame.columns if c.endswith(STAMP_SUFFIX)):
+        late = pd.to_datetime(frame[column], utc=True) > frame[spec.event.time]
+        if late.any():
+            raise LeakageError(
+                f"{spec.name}: {int(late.sum())} rows of {name} have {column.removesuffix(STAMP_SUFFIX)} features from "
+                "after the event; correct the point-in-time join"
+            )
+
+
+def _check_label_alarm(spec: UseCase, train: pd.DataFrame) -> None:
+    if found := alarms(spec, train):
+        told = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in found)
+        raise LeakageError(
+            f"{spec.name}: one feature alone tells the label {spec.event.label}: {told}. It was probably made from it, "
+            "or is known only later: take it out. If it is right, say 'tells_label: true' at the feature"
+        )
+
+
+def _repeated(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """Rows of validation and test that the training part holds word for word; too many of them are a leak."""
+    columns = [*spec.feature_names, *([spec.event.label] if spec.event.label else [])]
+    content = {name: _contents(frame[columns]) for name, frame in parts.items()}
+    found = {name: int(content[name].isin(content["train"]).sum()) for name in parts if name != "train"}
+    for name, count in found.items():
+        if count > spec.split.max_repeated * len(parts[name]):
+            raise LeakageError(
+                f"{spec.name}: {count} of {len(parts[name])} rows of {name} are word for word in the training part "
+                "under another event id; drop the copies, split by the group that they belong to, or say with "
+                f"split.max_repeated (now {spec.split.max_repeated}) that such rows are no copies"
+            )
+    return found
+
+
+def _contents(frame: pd.DataFrame) -> pd.Series:
+    """A 64-bit hash per row."""
+    texts = frame.select_dtypes(exclude="number").columns
+    return pd.util.hash_pandas_object(frame.astype(dict.fromkeys(texts, object)), index=False)

@@ -1,0 +1,75 @@
+"""The parts of a dataset on disk: Parquet files with a hash of their content, checked on every read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.development import PartRef
+from include.errors import DataError, NotFoundError
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 of column names, types and values in order; the same for the same rows on any machine."""
+    digest = hashlib.sha256(repr([(name, str(kind)) for name, kind in frame.dtypes.items()]).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False, categorize=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_part(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, engine="pyarrow", index=False, compression="zstd")
+
+
+def read_part(part: PartRef) -> pd.DataFrame:
+    """The rows of one part: event id, event time (UTC), raw features, label.
+
+    Raises
+    ------
+    NotFoundError
+        the file is gone.
+    DataError
+        its content is not what the reference says.
+    """
+    frame = read_frame(part.path)
+    if (found := content_hash(frame)) != part.content_hash:
+        raise DataError(
+            f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; "
+            "rebuild the dataset (data_versions, operation rebuild)"
+        )
+    return frame
+
+
+def _rewritten(part: PartRef) -> str:
+    """What was done to the dataset since it was built, as its manifest says it."""
+    manifest = Path(part.path).with_name("dataset.json")
+    done = json.loads(manifest.read_text()).get("rewrites", []) if manifest.is_file() else []
+    return f", because of {'; '.join(done)}" if done else ""
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """The rows of a part's file as they are; raises NotFoundError without the file, DataError for a damaged one."""
+    if not Path(path).is_file():
+        raise NotFoundError(f"{path}: the file is gone; rebuild the dataset (data_versions, operation rebuild)")
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:  # as pyarrow says it of a torn file
+        raise DataError(f"{path} is damaged: {error}; rebuild the dataset") from error
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Text, None where missing."""
+    return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
+
+
+def as_number(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Float64, NaN where missing; raises DataError for text and infinities."""
+    try:
+        numbers = frame[name].astype("float64")
+    except (TypeError, ValueError) as error:  # its words hold a value
+        kind = type(error).__name__
+        raise DataError(f"feature {name!r} is numeric but holds something else ({kind}); correct the source") from None
+    if np.isinf(numbers).any():
+        raise DataError(f"feature {name!r} holds {int(np.isinf(numbers).sum())} infinite values; correct the source")
+    return numbers

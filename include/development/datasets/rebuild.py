@@ -1,0 +1,123 @@
+"""Rebuilds the exact training data of a model from its manifest: same rows, same content hashes."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from include.contracts.development import DatasetRef
+from include.development.datasets.building import shaped, with_features, write
+from include.development.datasets.labelled_events import held_out, labelled
+from include.development.datasets.parts import content_hash, read_part
+from include.development.datasets.splits import cut
+from include.errors import DataError, NotFoundError
+from include.ports import FeatureStore, Lake
+from include.specification.usecase import UseCase
+
+PARTS = ("train", "validation", "test")
+
+
+def rebuild(
+    spec: UseCase,
+    dataset: DatasetRef,
+    *,
+    lake: Lake,
+    feature_store: FeatureStore,
+    directory: Path,
+    rewrites: Sequence[str] = (),
+) -> DatasetRef:
+    """Build ``dataset`` again as ``directory/<its name>/``, from the snapshots that it pins; bit for bit or not at all.
+
+    Files that are there and sound are left alone. Returns the dataset as it lies there. ``rewrites`` are the erasures
+    and key rotations of its snapshots since it was built: when it cannot be built, the error names them.
+
+    Raises
+    ------
+    NotFoundError
+        the manifest does not say what it was read from, or a pinned version is gone.
+    DataError
+        what comes out is not what the manifest says: the code or the spec changed since.
+    """
+    here = _moved(dataset, directory / dataset.name)
+    if _sound(here):
+        return here
+    _check(spec, dataset)
+    try:
+        frames = _frames(spec, dataset, lake, feature_store)
+    except (NotFoundError, DataError) as error:
+        if done := list(dict.fromkeys([*rewrites, *dataset.rewrites])):
+            raise type(error)(_final(dataset, done, error)) from error
+        raise
+    shutil.rmtree(here.path, ignore_errors=True)  # what is there is damaged
+    write(here, frames, Path(here.path))
+    return here
+
+
+def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
+    return (
+        f"dataset {dataset.name} cannot be built again, and what it held must not come back: since it was built, "
+        f"{'; '.join(done)}. Train a new model on the months as they are now ({error})"
+    )
+
+
+def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore) -> dict[str, pd.DataFrame]:
+    chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
+    moment = datetime.fromisoformat(dataset.as_of) if dataset.as_of else datetime.now(UTC)
+    events = labelled(spec, lake, chosen, moment, dataset.given_labels).rows
+    rows = with_features(spec, events, feature_store, dataset.features_from)
+    learned = {*dataset.train.periods, *dataset.validation.periods}
+    learn = [s.period for s in chosen if s.period <= max(learned)]
+    parts = cut(spec, rows, learn=learn, test=_tested(spec, dataset), frozen=held_out(spec, dataset.frozen, lake))
+    frames = {name: shaped(spec, frame) for name, frame in parts.items()}
+    _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
+    return frames
+
+
+def _moved(dataset: DatasetRef, home: Path) -> DatasetRef:
+    parts = {name: getattr(dataset, name) for name in PARTS}
+    moved = {name: part.model_copy(update={"path": str(home / f"{name}.parquet")}) for name, part in parts.items()}
+    return dataset.model_copy(update={"path": str(home), **moved})
+
+
+def _sound(dataset: DatasetRef) -> bool:
+    try:
+        for name in PARTS:
+            read_part(getattr(dataset, name))
+    except (NotFoundError, DataError):
+        return False
+    return True
+
+
+def _check(spec: UseCase, dataset: DatasetRef) -> None:
+    pinned = {s.name for s in dataset.features_from}
+    if lacks := sorted(set(dataset.snapshots.values()) - pinned):
+        raise NotFoundError(
+            f"dataset {dataset.name}: its manifest does not pin the table versions of {lacks}; it was built "
+            "before manifests did, so it can only be trained anew"
+        )
+    if lacks := [one.dataset for one in dataset.frozen if not one.snapshots]:
+        raise NotFoundError(f"dataset {dataset.name}: the manifests of the frozen test sets {lacks} pin no snapshots")
+    if spec.feature_service != dataset.feature_service:
+        raise DataError(
+            f"dataset {dataset.name} was built with {dataset.feature_service}, the spec now says "
+            f"{spec.feature_service}: {_way_out()}"
+        )
+
+
+def _tested(spec: UseCase, dataset: DatasetRef) -> list[str]:
+    return dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
+
+
+def _compare(dataset: DatasetRef, found: dict[str, str]) -> None:
+    differ = [name for name in PARTS if found[name] != getattr(dataset, name).content_hash]
+    if differ:
+        raise DataError(
+            f"dataset {dataset.name}: the parts {differ} come out with other content than the manifest says, "
+            f"though the data are the same: {_way_out()}"
+        )
+
+
+def _way_out() -> str:
+    return "check out the revision that the model version is tagged with and rebuild there"

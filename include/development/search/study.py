@@ -1,0 +1,285 @@
+"""A search on disk that any number of processes share; one that is killed leaves nothing to repair.
+
+The trials are an Optuna study in a journal file. Which of them runs is told by a file lock per trial that the system
+frees when its process ends: a trial that runs without a holder was killed, and its parameters are tried again.
+"""
+
+import fcntl
+import itertools
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+
+from include.contracts.development import TrialRecord
+from include.development.trainers.protocol import Parameters, Space
+from include.errors import TrainingError
+from include.specification.learning import Range
+
+RUNNING, WAITING = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING
+COMPLETE, PRUNED, FAIL = (getattr(optuna.trial.TrialState, name) for name in ("COMPLETE", "PRUNED", "FAIL"))
+STATES: Mapping[Any, Literal["complete", "pruned", "failed", "running"]] = {
+    COMPLETE: "complete", PRUNED: "pruned", FAIL: "failed", RUNNING: "running",
+}  # fmt: skip
+START, PARAMETERS, REASON = "start", "parameters", "reason"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is searched: ``better`` is +1 when more of the metric is better; ``start`` is the first trial."""
+
+    space: Space
+    start: Parameters
+    better: int
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    pruning: bool = True
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Trials, and seconds in which at least one trial ran (None: no limit)."""
+
+    trials: int
+    seconds: float | None = None
+
+
+@dataclass
+class Claim:
+    """A trial that this process runs; its parameters are complete."""
+
+    trial: Any
+    parameters: dict[str, int | float | str]
+    first: bool
+    left: float | None
+    lock: Any
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def late(self) -> bool:
+        """The budget of time is used up; the first trial is what the others are compared with, so it goes on."""
+        return not self.first and self.left is not None and time.monotonic() - self.begun > self.left
+
+    def give_up(self) -> bool:
+        """Whether trials before were better at this step (Optuna's median rule), or the time is up."""
+        return self.late or (not self.first and self.trial.should_prune())
+
+    def close(self) -> None:
+        """Give up the lock: a trial that did not end counts as killed from now on."""
+        self.lock.close()
+
+    def alive(self) -> None:
+        """Say when this trial was last seen, for the budget of time."""
+        os.utime(self.lock.fileno())
+
+
+class Study:
+    """The search that is kept in ``home``."""
+
+    def __init__(self, home: Path, aim: Aim) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self._home, self._aim = home, aim
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._grid = _grid(aim) if aim.sampler == "grid" else []
+        with self._exclusive():
+            self._study = _opened(home / "journal.log", aim)
+
+    def claim(self, budget: Budget) -> Claim | None:
+        """The next trial, chosen for nobody else; None when the budget or the grid is used up."""
+        with self._exclusive():
+            self._take_back()
+            done = len(self._counted())
+            left = None if budget.seconds is None else budget.seconds - self.seconds()
+            if done >= self._size(budget) or (left is not None and left <= 0 < done):
+                return None
+            self._plan(done)
+            trial = self._study.ask()
+            lock = _held(self._lock(trial.number))
+            return Claim(trial, self._parameters(trial), bool(trial.user_attrs.get(START)), left, lock)
+
+    def tell(self, claim: Claim, value: float | None, scores: np.ndarray | None = None, failed: str = "") -> None:
+        """The end of a trial: complete with ``value`` and its validation ``scores``, failed, or else pruned."""
+        if scores is not None:
+            aside = self._home / f".scores-{claim.trial.number}.npy"
+            np.save(aside, scores)
+            aside.replace(self._scores(claim.trial.number))
+        if failed:
+            claim.trial.set_user_attr(REASON, failed)
+        state = COMPLETE if value is not None else FAIL if failed else PRUNED
+        self._study.tell(claim.trial, value, state)
+        claim.close()
+        self._lock(claim.trial.number).unlink(missing_ok=True)
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial that counts, in order."""
+        return [_record(trial) for trial in self._counted()]
+
+    def first(self) -> TrialRecord | None:
+        """The trial of the parameters that the search starts from, when it ended."""
+        ended = [t for t in self._counted() if t.user_attrs.get(START) and t.state.is_finished()]
+        return _record(ended[-1]) if ended else None
+
+    def best(self) -> TrialRecord | None:
+        """The best complete trial; the earlier one of two equals."""
+        complete = [r for r in self.records() if r.value is not None]
+        return max(complete, key=lambda r: (self._aim.better * (r.value or 0.0), -r.number), default=None)
+
+    def scores(self, number: int) -> np.ndarray:
+        """Validation scores of a complete trial."""
+        return np.load(self._scores(number))
+
+    def seconds(self) -> float:
+        """For how long at least one trial ran."""
+        spans = [self._span(t) for t in self._study.get_trials(deepcopy=False) if t.datetime_start]
+        total, until = 0.0, 0.0
+        for begun, ended in sorted(spans):
+            total += max(0.0, ended - max(begun, until))
+            until = max(until, ended)
+        return total
+
+    def tidy(self) -> None:
+        """Delete the scores that no comparison needs any more."""
+        needed = {record.number for record in (self.first(), self.best()) if record}
+        for file in self._home.glob("scores-*.npy"):
+            if int(file.stem.removeprefix("scores-")) not in needed:
+                file.unlink()
+
+    # -- what is next
+    def _size(self, budget: Budget) -> int:
+        return min(budget.trials, 1 + len(self._grid)) if self._aim.sampler == "grid" else budget.trials
+
+    def _plan(self, done: int) -> None:
+        """Fix what the next trial must try, and seed the chance of what it may choose by its place."""
+        seed = int(self._aim.start.get("seed", 0)) + done
+        samplers = optuna.samplers
+        sampler = samplers.TPESampler if self._aim.sampler == "tpe" else samplers.RandomSampler
+        self._study.sampler = sampler(seed=seed)
+        if self._study.get_trials(deepcopy=False, states=(WAITING,)):
+            return
+        if done == 0:
+            self._study.enqueue_trial(_within(self._aim.space, self._aim.start), user_attrs={START: True})
+        elif self._grid:
+            self._study.enqueue_trial(self._grid[done - 1])
+
+    def _parameters(self, trial: Any) -> dict[str, int | float | str]:
+        first = trial.user_attrs.get(START)
+        space = _within(self._aim.space, self._aim.start) if first else self._aim.space
+        chosen = {name: _suggested(trial, name, self._aim.space[name]) for name in space}
+        parameters = {**self._aim.start, **chosen}
+        trial.set_user_attr(PARAMETERS, parameters)
+        return parameters
+
+    # -- killed trials
+    def _take_back(self) -> None:
+        """Put the parameters of killed trials back; in an order that may be cut short anywhere."""
+        for trial in self._study.get_trials(deepcopy=False, states=(RUNNING,)):
+            if (lock := self._lock(trial.number)).is_file():
+                if (free := _held(lock)) is None:
+                    continue  # its process lives
+                lock.rename(self._killed(trial.number))
+                free.close()
+            self._killed(trial.number).touch()
+            self._study.enqueue_trial(
+                trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == START}
+            )
+            self._study.tell(trial.number, state=FAIL)
+
+    def _counted(self) -> list[Any]:
+        trials = self._study.get_trials(deepcopy=False)
+        return [t for t in trials if t.state != WAITING and not self._killed(t.number).is_file()]
+
+    def _span(self, trial: Any) -> tuple[float, float]:
+        begun, killed = trial.datetime_start.timestamp(), self._killed(trial.number)
+        if killed.is_file():
+            return begun, max(begun, killed.stat().st_mtime)
+        return begun, trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
+
+    # -- files
+    def _lock(self, number: int) -> Path:
+        return self._home / f"trial-{number}.lock"
+
+    def _killed(self, number: int) -> Path:
+        """There when the trial was killed; when it was last seen alive is the time of the file."""
+        return self._home / f"trial-{number}.killed"
+
+    def _scores(self, number: int) -> Path:
+        return self._home / f"scores-{number}.npy"
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        with (self._home / "study.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _opened(journal: Path, aim: Aim) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    way = optuna.study.StudyDirection.MAXIMIZE if aim.better > 0 else optuna.study.StudyDirection.MINIMIZE
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    pruner = optuna.pruners.MedianPruner() if aim.pruning else optuna.pruners.NopPruner()
+    return optuna.create_study(study_name="search", storage=storage, direction=way, pruner=pruner, load_if_exists=True)
+
+
+def _held(path: Path) -> Any:
+    """The lock file, locked until it is closed or this process ends; None when another one holds it."""
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _grid(aim: Aim) -> list[dict[str, Any]]:
+    """Every combination, shuffled: a budget that ends early has seen all corners."""
+    if ranges := sorted(name for name, wanted in aim.space.items() if isinstance(wanted, Range)):
+        raise TrainingError(f"a grid needs lists of choices; {ranges} are ranges: name choices in trainer.tuning.space")
+    points = [dict(zip(aim.space, values, strict=True)) for values in itertools.product(*_choices(aim.space))]
+    order = np.random.default_rng(int(aim.start.get("seed", 0))).permutation(len(points))
+    return [points[i] for i in order]
+
+
+def _choices(space: Space) -> list[Sequence[Any]]:
+    return [wanted for wanted in space.values() if not isinstance(wanted, Range)]
+
+
+def _within(space: Space, start: Parameters) -> dict[str, Any]:
+    """What of ``start`` the space has; the rest of the first trial is unknown to the sampler."""
+    return {name: start[name] for name, wanted in space.items() if name in start and _contains(wanted, start[name])}
+
+
+def _contains(wanted: Range | Sequence[Any], value: Any) -> bool:
+    if not isinstance(wanted, Range):
+        return value in wanted
+    whole = not wanted.integer or float(value).is_integer()
+    return not isinstance(value, str) and wanted.low <= value <= wanted.high and whole
+
+
+def _suggested(trial: Any, name: str, wanted: Range | Sequence[Any]) -> int | float | str:
+    if not isinstance(wanted, Range):
+        return trial.suggest_categorical(name, list(wanted))
+    if wanted.integer:
+        return trial.suggest_int(name, int(wanted.low), int(wanted.high), log=wanted.log)
+    return trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
+
+
+def _record(trial: Any) -> TrialRecord:
+    attributes, ended = trial.user_attrs, trial.datetime_complete
+    return TrialRecord(
+        number=trial.number,
+        state=STATES[trial.state],
+        parameters=attributes.get(PARAMETERS, {}),
+        value=trial.value if trial.state == COMPLETE else None,
+        steps=dict(trial.intermediate_values),
+        begun=trial.datetime_start.timestamp(),
+        seconds=(ended - trial.datetime_start).total_seconds() if ended else 0.0,
+        reason=attributes.get(REASON, ""),
+    )

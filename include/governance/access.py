@@ -1,0 +1,91 @@
+"""Who may read what: a role reads the columns of its privacy class and below, table by table where that is set."""
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import pyarrow as pa
+
+from include.contracts.governance import Level, Role
+from include.contracts.record import Record
+from include.errors import AccessError
+from include.specification.usecase import UseCase
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+RECORDS = (
+    "batch_predictions", "collections", "decisions", "exports", "figures", "gate_results", "given_labels",
+    "predictions", "privacy_audits", "privacy_records", "quarantine", "reconciliation", "rollout_events", "verdicts",
+    "version_operations",
+)  # fmt: skip
+"""Tables that the platform itself writes, beside those of the spec: internal at least."""
+
+WHOLE_ROWS = {"quarantine": "content"}
+"""Columns that hold whole rows as text: of the highest class that a column has."""
+
+
+def known_tables(spec: UseCase) -> list[str]:
+    """Every table that access can be set for: sources, published tables, feature views, records."""
+    return sorted({*spec.sources, *spec.tables, *spec.feature_views, *RECORDS})
+
+
+class Access(Record):
+    """``roles``: the highest class that a role reads; ``tables``: the same for ``<use case>.<table>`` alone.
+
+    Every method raises AccessError when the role or the table is not known; it names those that are.
+    """
+
+    roles: dict[Role, Level]
+    tables: dict[str, dict[Role, Level]]
+
+    def check(self, specs: Iterable[UseCase]) -> None:
+        """Raise AccessError when a rule is for a table that no use case has."""
+        known = {f"{spec.name}.{table}" for spec in specs for table in known_tables(spec)}
+        if unknown := sorted(set(self.tables) - known):
+            raise AccessError(f"MOEBIUS_TABLE_ACCESS names the tables {unknown}; there are {sorted(known)}")
+
+    def level(self, role: str, spec: UseCase, table: str) -> Level:
+        """The highest class that the role reads of the table."""
+        if role not in self.roles:
+            raise AccessError(f"there is no role {role!r}; access is set for {sorted(self.roles)} (MOEBIUS_ACCESS)")
+        if table not in known_tables(spec):
+            raise AccessError(f"{spec.name} has no table {table!r}; it has {known_tables(spec)}")
+        rules: dict[Any, Level] = self.tables.get(f"{spec.name}.{table}", {})
+        roles: dict[Any, Level] = {**self.roles, **rules}
+        return roles[role]
+
+    def reads(self, role: str, spec: UseCase, table: str, level: Level) -> bool:
+        """Whether the role reads columns of this class in the table."""
+        return LEVELS.index(self.level(role, spec, table)) >= LEVELS.index(level)
+
+    def may_read(self, role: str, spec: UseCase, table: str) -> bool:
+        """Whether the role reads any column of the table."""
+        return self.reads(role, spec, table, "public")
+
+    def visible_columns(self, role: str, spec: UseCase, table: str, columns: Iterable[str]) -> list[str]:
+        """Those of the columns that the role may read, in their order; [] when it may not read the table."""
+        return [c for c in columns if self.reads(role, spec, table, column_level(spec, table, c))]
+
+    def require(self, role: str, spec: UseCase, table: str, columns: Iterable[str]) -> list[str]:
+        """The visible columns; raises AccessError when there is none."""
+        wanted = list(columns)
+        if not (visible := self.visible_columns(role, spec, table, wanted)):
+            raise AccessError(
+                f"the role {role!r} reads {spec.name}.{table} up to class {self.level(role, spec, table)!r}, and all "
+                f"of {wanted} is above; ask somebody with a higher role, or change MOEBIUS_ACCESS (one table: "
+                f"MOEBIUS_TABLE_ACCESS)"
+            )
+        return visible
+
+    def visible_rows(self, role: str, spec: UseCase, table: str, rows: pa.Table) -> pa.Table:
+        """The rows with the visible columns alone; raises AccessError when there is none."""
+        return rows.select(self.require(role, spec, table, rows.column_names))
+
+
+def column_level(spec: UseCase, table: str, column: str) -> Level:
+    """The privacy class of a column: by its name, the same in every table; a record's is internal at least."""
+    levels: dict[str, Level] = {name: rule.level for name, rule in spec.privacy.columns.items()}
+    level = levels.get(column, spec.privacy.default)
+    if table in RECORDS:
+        level = max(level, "internal", key=LEVELS.index)
+    if WHOLE_ROWS.get(table) == column:
+        level = max(level, *levels.values(), key=LEVELS.index)
+    return level

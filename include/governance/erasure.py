@@ -1,0 +1,222 @@
+"""Rewrites what is stored: rows that name a subject go, or tokens get the current key. Nothing else changes.
+
+Every table is handled in all versions that a snapshot pins: its head first, so that each version pinned afterwards
+is clean in all periods; then the pinned contents; then the manifests. Killed anywhere, a repetition finishes it.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from include.contracts.atomic_file import write_atomically
+from include.contracts.tables import SnapshotRef, TableRef
+from include.data import manifests
+from include.governance.pseudonyms import TOKEN, KeyRing
+from include.ports import Lake
+
+PERIOD = "period"
+Change = Callable[[pa.Table], pa.Table]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Rows (or keys, or lines) of one place, before and after."""
+
+    place: str
+    before: int
+    after: int
+
+
+def without(stored: Collection[str]) -> Change:
+    """Drops every row with a text that is, or holds, one of the values as a word of its own."""
+    values = "|".join(re.escape(value) for value in sorted(stored))
+    pattern = f"(^|[^0-9A-Za-z])({values})($|[^0-9A-Za-z])"
+
+    def change(rows: pa.Table) -> pa.Table:
+        if not stored:
+            return rows
+        named = pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
+        for name in _texts(rows):
+            found = pc.match_substring_regex(rows[name].cast(pa.string()), pattern)
+            named = pc.or_(named, pc.fill_null(found, False))
+        return rows.filter(pc.invert(named))
+
+    return change
+
+
+def renewed(keys: KeyRing) -> Change:
+    """Gives every token, also within longer texts, the current key."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        for name in _texts(rows):
+            coded = pa.concat_arrays(rows[name].chunks or [pa.array([], rows[name].type)]).dictionary_encode()
+            texts = coded.dictionary.to_pylist()
+            after = [renew_text(text, keys) for text in texts]
+            if after != texts:
+                values = pa.array(after, coded.dictionary.type).take(coded.indices)
+                rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+        return rows
+
+    return change
+
+
+def renew_text(text: str, keys: KeyRing) -> str:
+    """The text with each token renewed; a token of a key that is not in the ring raises ValueError."""
+    return re.sub(TOKEN, lambda found: keys.renew(found[0]), text)
+
+
+def _texts(rows: pa.Table) -> list[str]:
+    return [
+        f.name
+        for f in rows.schema
+        if f.name != PERIOD and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
+    ]
+
+
+@dataclass
+class LakeRewrite:
+    """One change of every table of a use case; ``mark`` is noted in each manifest that it touches."""
+
+    usecase: str
+    lake: Lake
+    snapshots: Path
+    change: Change
+    mark: str
+    changed: list[Changed] = field(default_factory=list)
+
+    def run(self, leave: Collection[str] = ()) -> list[Changed]:
+        """Rewrite all tables but ``leave``, then let go of every version that nothing pins any more."""
+        tables = [t for t in self.lake.tables(self.usecase) if t not in leave]
+        with manifests.nobody_publishing(self.snapshots):
+            for table in tables:
+                self._table(table)
+            for table in tables:
+                self._let_go(table)
+        return self.changed
+
+    def _let_go(self, table: str) -> None:
+        """Delete the files of every version and period that no manifest names.
+
+        Only publications commit to what manifests name, and none is under way; others may append to the rest.
+        """
+        pinned = {(m.tables[table].version, m.period) for m in self._manifests().values() if table in m.tables}
+        if pinned:
+            self.lake.prune(self.usecase, table, sorted(pinned))
+        else:
+            self.lake.vacuum(self.usecase, table, [])
+
+    def _manifests(self) -> dict[Path, SnapshotRef]:
+        files = [*sorted(self.snapshots.glob("????-??.json")), *sorted(self.snapshots.glob("named/*.json"))]
+        return {file: SnapshotRef.model_validate_json(file.read_text()) for file in files}
+
+    def _table(self, table: str) -> None:
+        pinning = {f: m for f, m in self._manifests().items() if table in m.tables}
+        # the current snapshot's manifest first: a kill may have left an older content at the table's head
+        heads = {m.period: m.tables[table].version for f, m in pinning.items() if f.parent == self.snapshots}
+        contents = {(m.period, m.tables[table].version) for m in pinning.values()}
+        head = self.lake.version(self.usecase, table)
+        periods = self.lake.periods(self.usecase, table)
+        changes = {p: self._changed(table, p, heads.get(p, head)) for p in periods}
+        dirty = [at for at in contents if self._changed(table, *at)[1]]
+        if not dirty and not any(changed for _, changed, _ in changes.values()):
+            return
+        self._publish(table, changes, {at for at in contents if heads.get(at[0]) != at[1]}, pinning)
+        before, after = (sum(c[i] for c in changes.values()) for i in (0, 2))
+        self.changed.append(Changed(f"lake/{table}", before, after))
+
+    def _changed(self, table: str, period: str, version: int) -> tuple[int, bool, int]:
+        """Rows before, whether the change does anything, rows after."""
+        rows = self.lake.read(self.usecase, table, [period], version)
+        after = self.change(rows)
+        return rows.num_rows, not after.equals(rows), after.num_rows
+
+    def _write(self, table: str, period: str, version: int) -> TableRef:
+        rows = self.change(self.lake.read(self.usecase, table, [period], version))
+        return self.lake.publish(self.usecase, table, rows.drop_columns([PERIOD]), period)
+
+    def _write_head(self, table: str, period: str) -> None:
+        """The newest rows; what others appended between reading and writing is taken up by writing again."""
+        version = self.lake.version(self.usecase, table)
+        while (written := self._write(table, period, version).version) > version + 1:
+            version = written - 1
+
+    def _publish(
+        self,
+        table: str,
+        changes: dict[str, tuple[int, bool, int]],
+        others: set[tuple[str, int]],
+        pinning: dict[Path, SnapshotRef],
+    ) -> None:
+        current = {m.period: m.tables[table].version for f, m in pinning.items() if f.parent == self.snapshots}
+        for period, (_, changed, _) in changes.items():  # afterwards the head is clean in every period
+            if period in current:
+                self._write(table, period, current[period])
+            elif changed:
+                self._write_head(table, period)
+        refs = {}
+        for period, version in sorted(others):
+            refs[period, version] = self._write(table, period, version)
+            if period in current:
+                self._write(table, period, current[period])
+        for period, version in current.items():
+            refs[period, version] = self._write(table, period, version)
+        for file, manifest in pinning.items():
+            self._repin(file, manifest, table, refs[manifest.period, manifest.tables[table].version])
+
+    def _repin(self, file: Path, manifest: SnapshotRef, table: str, ref: TableRef) -> None:
+        rewrites = [*manifest.rewrites, *([] if self.mark in manifest.rewrites else [self.mark])]
+        again = manifest.model_copy(update={"tables": {**manifest.tables, table: ref}, "rewrites": rewrites})
+        write_atomically(file, again.model_dump_json(indent=1))
+
+
+def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iterator[Changed]:
+    """Replace each file whose rows change, in one step; the place is its path below ``root``."""
+    for file in files:
+        try:
+            rows = pq.read_table(file, partitioning=None)
+        except (FileNotFoundError, pa.ArrowInvalid):  # gone meanwhile, or no Parquet: a search tells
+            continue
+        after = change(rows)
+        if not after.equals(rows):
+            aside = file.with_name(f".{file.name}.aside")
+            pq.write_table(after, aside, compression="zstd")
+            aside.replace(file)
+            yield Changed(str(file.relative_to(root)), rows.num_rows, after.num_rows)
+
+
+def edit_lines(file: Path, edit: Callable[[bytes], bytes]) -> int:
+    """Overwrite lines where they stand, each with as many bytes; returns how many changed.
+
+    A writer that appends meanwhile, and a reader that remembers a position, are not disturbed.
+    """
+    changed = 0
+    with file.open("r+b") as lines:
+        at = 0
+        while line := lines.readline():
+            after = edit(line)
+            if after != line:
+                if len(after) != len(line):
+                    raise ValueError(f"{file}: a line of {len(line)} bytes cannot become one of {len(after)}")
+                lines.seek(at)
+                lines.write(after)
+                changed += 1
+            at += len(line)
+            lines.seek(at)
+    return changed
+
+
+def blank(stored: Collection[str]) -> Callable[[bytes], bytes]:
+    """A line that names a subject becomes spaces."""
+    values = b"|".join(re.escape(value.encode()) for value in sorted(stored))
+    named = re.compile(b"(?<![0-9A-Za-z])(" + values + b")(?![0-9A-Za-z])")
+    return lambda line: b" " * (len(line) - 1) + line[-1:] if stored and named.search(line) else line
+
+
+def renew_line(keys: KeyRing) -> Callable[[bytes], bytes]:
+    pattern = re.compile(TOKEN.encode())
+    return lambda line: pattern.sub(lambda found: keys.renew(found[0].decode()).encode(), line)

@@ -1,0 +1,151 @@
+"""What may leave prod for dev, which rows of it, and the proof that it was treated."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.contracts.period import Period
+from include.data import ingestion
+from include.errors import AccessError, MissingPeriodError, SettingsError
+from include.specification.data import Source
+from include.specification.usecase import UseCase
+
+Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]
+HASHES = 2**64
+
+
+def require_allowed(spec: UseCase) -> None:
+    """Raise AccessError when the spec says that data must not leave, or leaves a personal column untreated."""
+    if not spec.hand_over.allowed:
+        raise AccessError(
+            f"{spec.name}: its data must not leave this environment (hand_over.allowed: false in usecase.yaml); "
+            f"whoever owns the data ({spec.owner}) may change that"
+        )
+    rules = {c: r for c, r in spec.privacy.columns.items() if r.level == "personal" and r.treatment == "keep"}
+    if untreated := sorted(c for c in rules if any(c in s.columns for s in spec.sources.values())):
+        raise AccessError(
+            f"{spec.name}: the personal columns {untreated} have no treatment, so nothing may leave; give each "
+            f"one in privacy.columns of usecase.yaml: pseudonymise, mask, generalise or drop"
+        )
+
+
+def periods(spec: UseCase, first: str, last: str) -> list[Period]:
+    """The months of a hand-over; raises MissingPeriodError when the source does not cover them all."""
+    months = Period.between(first, last)
+    covered = {p.key for p in Period.between(spec.periods.first, spec.periods.last)}
+    if not months or (beyond := [m.key for m in months if m.key not in covered]):
+        what = f"there is no month from {first} to {last}" if not months else f"there is no data of {beyond}"
+        raise MissingPeriodError(
+            f"{spec.name}: {what}; choose from {spec.periods.first} to {spec.periods.last}, the earlier month first"
+        )
+    return months
+
+
+def sampled(spec: UseCase) -> Treatment:
+    """``(table, batch) → batch`` with the rows of the sample alone.
+
+    Which rows is decided by the values of ``hand_over.sample`` and not by their order: equal values go together, in
+    every table and every month. A row without them is decided by its key.
+    """
+
+    def choose(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if table not in spec.hand_over.sample:
+            return batch
+        return batch.filter(pa.array(_chosen(spec, spec.sources[table], spec.hand_over.sample[table], batch)))
+
+    return choose
+
+
+def _chosen(spec: UseCase, source: Source, columns: list[str], batch: pa.RecordBatch) -> "np.ndarray":
+    known = np.logical_and.reduce([batch[c].is_valid().to_numpy(zero_copy_only=False) for c in columns])
+    hashes = np.where(known, _hashes(batch, columns), _hashes(batch, source.key))
+    return hashes < spec.hand_over.share * HASHES
+
+
+def _hashes(batch: pa.RecordBatch, columns: list[str]) -> "np.ndarray":
+    """One number of 64 bits per row; it depends on the values as text, not on their type or the batch."""
+    texts = [batch[c].cast(pa.string()).fill_null("") for c in columns]
+    joined = pc.binary_join_element_wise(*texts, "\x1f").to_numpy(zero_copy_only=False)
+    return pd.util.hash_array(joined.astype(object), categorize=True)
+
+
+def proved(spec: UseCase, treat: Treatment) -> Treatment:
+    """``treat``, and the proof by each batch that no pseudonymised or dropped value is still there."""
+
+    def check(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        after = treat(table, batch)
+        for column, rule in spec.privacy.columns.items():
+            if rule.treatment in ("pseudonymise", "drop") and column in after.schema.names:
+                _require_gone(table, column, batch[column], after[column])
+        return after
+
+    return check
+
+
+def _require_gone(table: str, column: str, before: pa.Array, after: pa.Array) -> None:
+    clear = before.filter(pc.not_equal(before.cast(pa.string()), ""))
+    if left := pc.sum(pc.is_in(after, value_set=clear.drop_null())).as_py():
+        raise AccessError(f"{table}.{column}: {left} values came through their treatment unchanged; nothing leaves")
+
+
+def require_other_keys(own: str, other: str) -> None:
+    """Raise SettingsError unless hand-overs have keys of their own, so that tokens do not join with prod's."""
+    if not other:
+        raise SettingsError(
+            "hand-overs have no pseudonym keys: set MOEBIUS_HAND_OVER_KEYS=k01:<secret>, or Airflow's variable "
+            "moebius_hand_over_keys; the embedded platform makes one at `make up`"
+        )
+    shared = {_secret(part) for part in own.split(",")} & {_secret(part) for part in other.split(",")} - {""}
+    if shared:
+        raise SettingsError(
+            "a pseudonym key of hand-overs is also prod's own: tokens of dev would join with prod's; "
+            "give MOEBIUS_HAND_OVER_KEYS secrets of its own"
+        )
+
+
+def _secret(part: str) -> str:
+    return part.partition(":")[2].strip()
+
+
+def summary(spec: UseCase, months: list[Period], reason: str, asked_by: str, recipient: str) -> str:
+    """What the approver reads, as Markdown."""
+    lines = [
+        f"**{asked_by}** asks to hand over **{months[0].key} to {months[-1].key}** of {spec.title} to **{recipient}**.",
+        f"\nReason: {reason}\n",
+        "| table | rows | columns as they are | treated |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_table_line(spec, name) for name in spec.sources)])
+
+
+def _table_line(spec: UseCase, table: str) -> str:
+    rules = {c: r.treatment for c, r in spec.privacy.columns.items() if r.treatment != "keep"}
+    columns = spec.sources[table].required
+    by = spec.hand_over.sample.get(table)
+    rows = f"{spec.hand_over.share:.0%}, by {', '.join(by)}" if by else "all"
+    treated = ", ".join(f"{c} ({rules[c]})" for c in columns if c in rules) or "none"
+    return f"| {table} | {rows} | {', '.join(c for c in columns if c not in rules)} | {treated} |"
+
+
+def handed_over(spec: UseCase, landing: Path) -> list[str]:
+    """Months of which every source lies in the landing directory."""
+    months = sorted(p.name for p in landing.glob("????-??"))
+    return [month for month in months if not _absent(spec, landing, month)]
+
+
+def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
+    """Raise MissingPeriodError unless every table of the month was handed over."""
+    if absent := _absent(spec, landing, period.key):
+        raise MissingPeriodError(
+            f"{spec.name}: {period.key} was not handed over to dev (no {absent}; there are "
+            f"{handed_over(spec, landing) or 'no months'}), and dev calls no source: run `{spec.name}.hand_over` in "
+            f"prod for it, have it approved, then `{spec.name}.take_in` here"
+        )
+
+
+def _absent(spec: UseCase, landing: Path, month: str) -> list[str]:
+    return [t for t in spec.sources if not ingestion.find_delivered(t, Period(key=month), landing)]

@@ -1,0 +1,57 @@
+"""The labelled rows of an A/B test: what the log has of both arms, met by the truth that became known."""
+
+import time
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow.dataset as ds
+
+from include.contracts.deployment import ReadOut, RolloutState
+from include.contracts.period import Period
+from include.data import versioning
+from include.deployment import ab_readout
+from include.evaluation import answers
+from include.operations.scope import SCORES, logged_scores
+from include.services.services import Services
+from include.specification.usecase import UseCase
+
+
+def read_out(spec: UseCase, services: Services, state: RolloutState, challenger: str) -> ReadOut:
+    """Where the test stands: labelled rows that were answered since the split began, each arm's latest per event."""
+    since = state.since or time.time()
+    rows = _labelled(spec, services, _answered(spec, services, since, [state.champion, challenger]))
+    scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
+    if len(rows):
+        scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), answers.truth(spec, rows))
+    return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600)
+
+
+def _answered(spec: UseCase, services: Services, since: float, releases: list[str]) -> pd.DataFrame:
+    sticky = spec.rollout.sticky_by
+    told = ["logged_at", "request_id", "release", SCORES[spec.task], spec.event.id, spec.event.time]
+    columns = list(dict.fromkeys([*told, *([sticky] if sticky else [])]))
+    if not services.lake.exists(spec.name, "predictions"):
+        return pd.DataFrame(columns=columns)
+    files = services.lake.files(spec.name, "predictions")
+    wanted = (ds.field("logged_at") >= datetime.fromtimestamp(since, UTC)) & ds.field("release").isin(releases)
+    rows = ds.dataset(files, format="parquet").to_table(columns=columns, filter=wanted).to_pandas()
+    ordered = rows.sort_values(["logged_at", "request_id"], kind="stable")
+    return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
+
+
+def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose label is published, with its code."""
+    asked = {Period(key=month) for month in rows[spec.event.time].dt.strftime("%Y-%m").unique()} if len(rows) else set()
+    # a local month reaches into the next UTC month
+    months = {one.shift(back).key for one in asked for back in (0, -1)}
+    parts = [_truth(spec, services, month, rows) for month in services.published(spec) if month in months]
+    known = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
+    known = known.dropna().drop_duplicates(spec.event.id, keep="last")
+    coded = known.assign(**{str(spec.event.label): answers.label_codes(spec, known[spec.event.label])})
+    return rows.merge(coded, on=spec.event.id, how="inner")
+
+
+def _truth(spec: UseCase, services: Services, period: str, rows: pd.DataFrame) -> pd.DataFrame:
+    snapshot = versioning.snapshot(period, services.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.lake).to_pandas()
+    return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]

@@ -1,0 +1,154 @@
+"""The keeper process: starts a model server again that died, and loads a model again whose process died.
+
+The server itself does neither: after its Python process was killed a model counts as ready and fails every request.
+"""
+
+import functools
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from include.contracts.atomic_file import write_atomically
+from include.errors import MoebiusError
+from include.platform.servers import keeper_file, replicas, triton_service
+from include.platform.supervisor import Service, Supervisor
+from include.settings import Settings, load_settings
+
+log = logging.getLogger("keeper")
+ALIVE = "moebius_alive_timestamp_seconds"
+EVERY_SECONDS, SILENT_SECONDS, LOAD_SECONDS = 2.0, 8.0, 120.0
+REST_SECONDS = 30.0  # after a server that does not start
+LEAVE_SECONDS = 10.0  # for the processes of before, once a model is loaded again
+
+
+Process = tuple[str, str]
+"""A model, and the name of one of its processes."""
+
+
+class Beat(NamedTuple):
+    """The last sign of life of one process of a model, and since when it is the last (monotonic seconds)."""
+
+    value: float
+    since: float
+
+
+class Server:
+    """One Triton server of this host; ``service`` makes how it is started now, with the models that it has now."""
+
+    def __init__(self, name: str, service: Callable[[], Service], settings: Settings) -> None:
+        self.name, self.service = name, service
+        self._metrics = f"http://{settings.host}:{settings.triton_metrics_port}/metrics"
+        self._repository = f"http://{settings.triton_http}/v2/repository"
+        self._beats: dict[Process, Beat] = {}
+        self._answered: set[tuple[Process, Beat]] = set()  # what was the last when the model was loaded again
+
+    def silent_models(self) -> list[str]:
+        """Models with a process that has given no sign of life for 8 s.
+
+        A silence counts until the model was loaded again: the series of a process that it has no more stays for ever.
+        Raises httpx.HTTPError when the server does not answer.
+        """
+        now = time.monotonic()
+        for process, value in self._told().items():
+            if process not in self._beats or self._beats[process].value != value:
+                self._beats[process] = Beat(value, now)
+        silent = {process for process, beat in self._beats.items() if now - beat.since > SILENT_SECONDS}
+        models = {process[0] for process in silent if (process, self._beats[process]) not in self._answered}
+        return sorted(models & self._loaded()) if models else []
+
+    def load(self, model: str) -> None:
+        """Load it again: new processes take over, what still answers is not interrupted. Raises httpx.HTTPError."""
+        url = f"{self._repository}/models/{model}/load"
+        httpx.post(url, json={}, timeout=LOAD_SECONDS, trust_env=False).raise_for_status()
+        self._answered |= {(process, beat) for process, beat in self._beats.items() if process[0] == model}
+
+    def _told(self) -> dict[Process, float]:
+        text = httpx.get(self._metrics, timeout=5, trust_env=False).raise_for_status().text
+        samples = (s for family in text_string_to_metric_families(text) for s in family.samples if s.name == ALIVE)
+        return {(s.labels["model"], s.labels["process"]): s.value for s in samples}
+
+    def _loaded(self) -> set[str]:
+        answer = httpx.post(f"{self._repository}/index", json={"ready": True}, timeout=5, trust_env=False)
+        return {one["name"] for one in answer.raise_for_status().json() if one.get("state") == "READY"}
+
+
+class Keeper:
+    """Looks after the model servers that ``supervisor`` started."""
+
+    def __init__(self, servers: Sequence[Server], supervisor: Supervisor) -> None:
+        self.servers, self.supervisor = servers, supervisor
+        self._rests_until: dict[str, float] = {}
+        self._leaving: list[tuple[psutil.Process, float]] = []
+
+    def look(self) -> None:
+        """One round: what is found and done is logged, and what fails is tried again in the next."""
+        for server in self.servers:
+            name = server.name
+            if time.monotonic() < self._rests_until.get(name, 0.0):
+                continue
+            try:
+                self._look_after(server)
+            except httpx.HTTPError as error:
+                log.error("%s: %s: %s", name, type(error).__name__, error)
+            except MoebiusError as error:
+                log.error("%s: %s: %s", name, type(error).__name__, error)
+                self._rests_until[name] = time.monotonic() + REST_SECONDS
+        self._end_leftovers()
+
+    def _look_after(self, server: Server) -> None:
+        name = server.name
+        if self.supervisor.died(name) and self.supervisor.revive(server.service()):
+            log.error("%s was gone, and is started again", name)
+        for model in server.silent_models():
+            before = self._processes(name, model)
+            server.load(model)
+            log.error("%s: a process of model %s was gone, and the model is loaded again", name, model)
+            self._leaving += [(process, time.monotonic() + LEAVE_SECONDS) for process in before]
+
+    def _processes(self, name: str, model: str) -> list[psutil.Process]:
+        leader, file = self.supervisor.process(name), f"/{model}/1/model.py"
+        below = leader.children(recursive=True) if leader else []
+        return [p for p in below if any(part.endswith(file) for part in _command(p))]
+
+    def _end_leftovers(self) -> None:
+        """The server waits for ever for an answer of a dead process, and so keeps the living ones beside it."""
+        now = time.monotonic()
+        for process, _ in (one for one in self._leaving if now > one[1] and one[0].is_running()):
+            process.kill()
+            log.warning("process %d of a model that was loaded again did not leave, and is ended", process.pid)
+        self._leaving = [one for one in self._leaving if now <= one[1]]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def servers(settings: Settings) -> list[Server]:
+    """All that the platform starts on this host: the embedded one, and the gateway's others."""
+    named = [("triton", settings), *replicas(settings)]
+    return [Server(name, functools.partial(triton_service, own, name), own) for name, own in named]
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings, stop = load_settings(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    keeper = Keeper(servers(settings), Supervisor(settings.home / "platform", settings.host))
+    while not stop.wait(EVERY_SECONDS):
+        keeper.look()
+        write_atomically(keeper_file(settings), f"{time.time():.0f}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Scores the requests of one use case's stream with whatever serves under its stable name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from include.adapters.scoring_metrics import ScoringMetrics
+from include.contracts.streaming import StreamEntry
+from include.errors import ServiceError
+from include.processes.stream_worker import StreamWorker, published
+
+if TYPE_CHECKING:
+    from include.adapters.event_stream import RedisEventStream
+    from include.adapters.model_server import TritonServer
+    from include.streaming.scoring import StreamScorer
+
+
+@dataclass
+class Scorer(StreamWorker):
+    """Takes requests while the stable name is ready; what comes before waits on the stream."""
+
+    metrics: ScoringMetrics
+
+    def __post_init__(self) -> None:
+        self.metrics.watch(self.spec.name, lambda: (self.stream.backlog(), self.stream.dead_count()))
+
+    @cached_property
+    def stream(self) -> "RedisEventStream":
+        return self.services.scoring_stream(self.spec)
+
+    @cached_property
+    def _server(self) -> "TritonServer":
+        return self.services.model_server(self.spec)
+
+    @cached_property
+    def _scorer(self) -> "StreamScorer":
+        from include.streaming.scoring import StreamScorer
+
+        batch = self.spec.scoring.batch if self.spec.scoring else 1
+        return StreamScorer(self.spec, self.stream, self._server, batch)
+
+    def prepare(self) -> None: ...
+
+    def finish(self, entries: Sequence[StreamEntry]) -> None:
+        if not self._server.model_ready(self.spec.name):
+            raise ServiceError(
+                f"nothing serves {self.spec.name}: {len(entries)} requests wait until a release is deployed"
+            )
+        done = self._scorer.handle(entries)
+        self.metrics.done(self.spec.name, done.scored, done.dead, published(entries))
+
+    def count_failure(self) -> None:
+        self.metrics.failed(self.spec.name)

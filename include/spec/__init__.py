@@ -1,1 +1,0 @@
-"""The parts of a use-case spec; ``include.usecase`` puts them together and loads them."""

@@ -1,0 +1,235 @@
+"""The data of a use case: periods, events, sources, tables, streams, features, privacy, retention."""
+
+from math import prod
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from include.specification.part import Month, Name, Part, Zone
+
+
+class Periods(Part):
+    """Months the source covers, and when the pipeline of a month starts (cron, UTC)."""
+
+    first: Month
+    last: Month
+    schedule: str
+
+
+Task = Literal["binary", "multiclass", "regression", "forecasting", "clustering"]
+
+
+class Event(Part):
+    """Columns of the event table: one row is one prediction to make.
+
+    ``label`` and ``label_time`` are left out for clustering. ``classes`` are the label's values of a multiclass
+    task, in the order of their codes.
+    """
+
+    id: Name
+    time: Name
+    label: Name | None = None
+    label_time: Name | None = None
+    label_delay_hours: float = Field(default=0, ge=0)
+    classes: list[Annotated[str, BeforeValidator(str)]] = []
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.label is None) != (self.label_time is None):
+            raise ValueError("give label and label_time, or neither of them")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes {self.classes} must differ")
+        return self
+
+
+class Source(Part):
+    """One raw table: where it comes from, the contract its columns must keep, and how its rows are cut by time.
+
+    ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
+    is read whole (a reference table). Rows that arrive up to ``late_days`` after their period are still looked
+    for. ``history`` is how many earlier periods its features look back. ``timezone`` says whose calendar month a
+    row belongs to; ``without_zone`` whether a timestamp without an offset is refused, read as UTC, or as local there.
+    """
+
+    connector: Name
+    options: dict[str, Any] = {}
+    columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
+    key: list[str] = Field(min_length=1)
+    time: str | None = None
+    timezone: Zone = "UTC"
+    without_zone: Literal["refuse", "utc", "local"] = "refuse"
+    late_days: int = Field(default=0, ge=0)
+    history: int = Field(default=0, ge=0)
+    owner: str | None = None
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Self:
+        named = [*self.key, *([self.time] if self.time else [])]
+        if missing := [c for c in named if c not in self.columns]:
+            raise ValueError(f"key and time name the columns {missing}; the source has {sorted(self.columns)}")
+        return self
+
+    @property
+    def required(self) -> list[str]:
+        """The columns that must be there, in order; what else a source delivers is left behind."""
+        return list(self.columns)
+
+
+class TableSpec(Part):
+    """What a published table is: its meaning and its columns', for the catalog.
+
+    ``key`` makes a row unique; needed where neither the event id nor the key of the source of that name does.
+    """
+
+    description: str
+    columns: dict[str, str] = {}
+    key: list[str] = []
+
+
+class StreamSpec(Part):
+    """Events that keep a feature view current between two batch runs.
+
+    An event is one raw row of ``source``; ``id`` are the fields that make it unique, ``key`` the fields whose
+    events must be seen together, for ``window_hours`` back. An event that is more than ``late_hours`` older than
+    the newest of its key is left to the batch. It is published ``published_after_hours`` after its time.
+    """
+
+    source: Name
+    id: list[str] = Field(min_length=1)
+    key: list[str] = Field(min_length=1)
+    window_hours: int = Field(ge=0)
+    late_hours: int = Field(default=24, ge=0)
+    published_after_hours: float = Field(default=0, ge=0)
+
+
+class ScoringSpec(Part):
+    """Requests that come as events of a stream: each is asked of the stable name, its answer goes to a stream.
+
+    ``batch`` events are asked at once; about ``keep_results`` answers stay on the stream of results.
+    """
+
+    stream: Name
+    batch: int = Field(default=64, ge=1, le=64)
+    keep_results: int = Field(default=100_000, ge=1)
+
+
+class EntitySpec(Part):
+    key: Name
+    description: str
+
+
+class ViewSpec(Part):
+    """A feature view: whose features it has, and after how many hours a value is stale (0: never).
+
+    ``when_missing``: what a request gets whose features of this view are missing or stale: the model's own treatment
+    of missing values (``default``), an error (``reject``), or the release's constant scores (``fall_back``).
+    """
+
+    entity: Name
+    freshness_hours: float = Field(ge=0)
+    when_missing: Literal["default", "reject", "fall_back"] = "default"
+
+
+class Feature(Part):
+    """One model input. ``from`` is ``request``, ``on_request`` or the name of a feature view.
+
+    ``description`` is the meaning of an ``on_request`` feature; the others have theirs where they are defined.
+    A numeric feature with a ``shape`` (an image: rows and columns; a series: steps) is that many columns,
+    ``<name>_00``, ``<name>_01`` …, row by row; the loaded spec lists them one by one, each with its ``tensor``.
+    A text feature becomes the codes of its first ``length`` words. ``tells_label``: it may predict the label almost
+    perfectly by itself; of any other feature that is taken for a leak.
+    """
+
+    name: Name
+    kind: Literal["numeric", "categorical", "text"]
+    origin: Name = Field(alias="from")
+    bins: list[float] | None = None
+    description: str = ""
+    shape: list[Annotated[int, Field(ge=1)]] = []
+    length: int | None = Field(default=None, ge=1)
+    tells_label: bool = False
+    tensor: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.shape and self.kind != "numeric":
+            raise ValueError(f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}")
+        if (self.kind == "text") != (self.length is not None):
+            raise ValueError(f"feature {self.name}: a text feature needs 'length', another kind has none")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that hold it."""
+        count = prod(self.shape)
+        digits = max(2, len(str(count - 1)))
+        return [f"{self.name}_{i:0{digits}d}" for i in range(count)] if self.shape else [self.name]
+
+
+def _one_by_one(features: list[Feature]) -> list[Feature]:
+    flat = []
+    for feature in features:
+        if feature.shape and not feature.tensor:
+            parts = [{"name": name, "tensor": feature.name} for name in feature.columns]
+            flat += [feature.model_copy(update=part) for part in parts]
+        else:
+            flat.append(feature)
+    return flat
+
+
+class Retention(Part):
+    """How long things are kept; what is pinned or a registered model was trained on is never expired."""
+
+    predictions_periods: int = Field(ge=1)
+    snapshots_days: int = Field(default=365, ge=1)
+
+
+class ColumnPrivacy(Part):
+    """The privacy class of a column name, the same in every table, and what ingestion does to its values.
+
+    ``keep_last``: characters that ``mask`` leaves; ``step``: what ``generalise`` rounds down to (a number, or
+    ``month``/``year`` for a time).
+    """
+
+    level: Literal["public", "internal", "personal"] = Field(alias="class")
+    treatment: Literal["keep", "pseudonymise", "mask", "generalise", "drop"] = "keep"
+    keep_last: int = Field(default=0, ge=0)
+    step: float | Literal["month", "year"] | None = None
+
+    @model_validator(mode="after")
+    def _treated(self) -> Self:
+        if self.level == "personal" and self.treatment == "keep":
+            raise ValueError("a personal column needs a treatment: pseudonymise, mask, generalise or drop")
+        if (self.treatment == "generalise") != (self.step is not None):
+            raise ValueError("'step' belongs to the treatment generalise, which needs it")
+        return self
+
+
+class Privacy(Part):
+    """Privacy classes by column name; ``default`` is the class of every other column.
+
+    ``subject`` is the entity whose data can be deleted on demand.
+    """
+
+    default: Literal["public", "internal"] = "internal"
+    columns: dict[str, ColumnPrivacy] = {}
+    subject: Name | None = None
+
+
+class HandOver(Part):
+    """What may leave the prod environment for dev: nothing, unless allowed.
+
+    ``sample`` names the sources of which only a ``share`` goes, and the columns whose values decide which rows:
+    equal values go together, so related rows of two sources do too. Other sources go whole.
+    """
+
+    allowed: bool = False
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    sample: dict[Name, Annotated[list[str], Field(min_length=1)]] = {}
+
+    @model_validator(mode="after")
+    def _sampled(self) -> Self:
+        if self.allowed and self.share < 1 and not self.sample:
+            raise ValueError(f"hand_over.share {self.share} needs hand_over.sample: which source, by which columns")
+        return self

@@ -1,0 +1,254 @@
+"""How a use case learns and is judged: split, trainer, search, metrics, comparisons, fairness, behaviour."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from include.specification.part import Name, Part, Share
+
+
+class Split(Part):
+    """How a dataset is cut.
+
+    ``time``: the last ``test_periods`` test, the ``validation_days`` before them validate. ``group`` and
+    ``stratified``: of all periods ``test_share`` tests and ``validation_share`` validates, whole groups (equal
+    values of ``group``), or equal shares of every class in every month. ``max_repeated``: share of the test rows that
+    the training part may hold word for word under another event id.
+    """
+
+    by: Literal["time", "group", "stratified"] = "time"
+    group: Name | None = None
+    test_periods: int = Field(default=1, ge=1)
+    validation_days: int = Field(default=7, ge=1)
+    test_share: float = Field(default=0.2, gt=0, lt=0.5)
+    validation_share: float = Field(default=0.2, gt=0, lt=0.5)
+    max_repeated: Share = 0.05
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Self:
+        if (self.by == "group") != (self.group is not None):
+            raise ValueError("'group' names the column of a split by group, which needs it")
+        return self
+
+
+class Range(Part):
+    """Numbers to try, both ends included; ``integer`` ones, or on a ``log`` scale."""
+
+    low: float
+    high: float
+    integer: bool = False
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"low {self.low} must be below high {self.high}, and above 0 on a log scale")
+        return self
+
+
+Choices = Annotated[list[int | float | str], Field(min_length=1)]
+
+
+class Tuning(Part):
+    """A search for better parameters: so many ``trials``, for so many ``minutes`` at most, by ``workers`` tasks.
+
+    ``space`` is what is tried instead of the trainer's own; ``grid`` needs choices only.
+    """
+
+    trials: int = Field(default=0, ge=0)
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    minutes: float | None = Field(default=None, gt=0)
+    pruning: bool = True
+    workers: int = Field(default=2, ge=1)
+    space: dict[str, Range | Choices] = {}
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.sampler == "grid" and (ranges := [n for n, r in self.space.items() if isinstance(r, Range)]):
+            raise ValueError(f"a grid needs lists of choices; {ranges} are ranges")
+        return self
+
+
+class Baseline(Part):
+    """What every candidate must beat: the ``prior`` (of the training part), a ``linear`` model, or the last season.
+
+    ``seasonal`` predicts the value of ``feature``, which holds the label one season ago.
+    """
+
+    kind: Literal["prior", "linear", "seasonal"] = "prior"
+    feature: Name | None = None
+
+    @model_validator(mode="after")
+    def _seasonal(self) -> Self:
+        if (self.kind == "seasonal") != (self.feature is not None):
+            raise ValueError("'feature' belongs to a seasonal baseline, which needs it")
+        return self
+
+
+TRAINERS = Literal["xgboost", "sklearn", "torch_tabular", "torch_image", "torch_sequence", "torch_text", "own"]
+
+
+class Trainer(Part):
+    """The algorithm, where it starts (``champion``: from the serving model's weights), and what it must beat.
+
+    ``own`` is the ``TRAINER`` of the use case's ``model.py``. ``imbalance``: equal weight for every class, or
+    equal numbers by leaving out rows of the larger ones (training part only). ``ensemble``: the average of champion and
+    candidate is a further candidate.
+    """
+
+    name: TRAINERS
+    parameters: dict[str, int | float | str] = {}
+    tuning: Tuning = Tuning()
+    baseline: Baseline = Baseline()
+    start_from: Literal["scratch", "champion"] = "scratch"
+    imbalance: Literal["none", "weights", "undersample"] = "none"
+    ensemble: bool = False
+
+
+TASK_METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy"),
+    "multiclass": ("accuracy", "f1_macro", "roc_auc_ovr", "log_loss", "brier"),
+    "regression": ("mae", "rmse", "r2", "median_absolute_error"),
+    "forecasting": ("mae", "rmse", "r2", "median_absolute_error"),
+    "clustering": ("silhouette",),
+}
+MetricName = Literal[
+    "roc_auc", "average_precision", "brier", "log_loss", "accuracy", "f1_macro", "roc_auc_ovr", "mae", "rmse", "r2",
+    "median_absolute_error", "silhouette",
+]  # fmt: skip
+
+
+class Metrics(Part):
+    primary: MetricName
+    secondary: list[MetricName] = []
+
+    @property
+    def names(self) -> list[MetricName]:
+        """Primary first, each once."""
+        return list(dict.fromkeys([self.primary, *self.secondary]))
+
+
+class Criterion(Part):
+    """An absolute limit; ``bound`` says whether the value or a confidence bound must meet it."""
+
+    metric: MetricName
+    at_least: float | None = None
+    at_most: float | None = None
+    bound: Literal["value", "lower", "upper"] = "value"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"acceptance of {self.metric}: give exactly one of at_least, at_most")
+        return self
+
+
+class Slices(Part):
+    columns: list[Name] = []
+    margin: float = Field(default=0.02, ge=0)
+    min_rows: int = Field(default=300, ge=2)
+
+
+class Comparison(Part):
+    min_gain: float = Field(ge=0)
+    forgetting_margin: float = Field(ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=1000, ge=100)
+    min_rows: int = Field(default=500, ge=2)
+    slices: Slices = Slices()
+    calibration_margin: float = Field(default=0.03, ge=0)
+    calibration_limit: float = Field(default=0.1, gt=0)  # of a first release, which has no champion to compare with
+
+
+class Fairness(Part):
+    """How far groups (values of the columns ``groups``) may be apart; a gate of every candidate.
+
+    Limits by measure: ``demographic_parity``, ``equal_opportunity`` and ``equalized_odds`` (differences of rates, for
+    classification) and ``error_gap`` (difference of the primary metric). Groups with fewer rows are not judged.
+    """
+
+    groups: list[Name] = []
+    limits: dict[
+        Literal["demographic_parity", "equal_opportunity", "equalized_odds", "error_gap"], Annotated[float, Field(ge=0)]
+    ] = {}
+    min_rows: int = Field(default=100, ge=2)
+
+    @model_validator(mode="after")
+    def _of_groups(self) -> Self:
+        if self.limits and not self.groups:
+            raise ValueError("fairness.limits need fairness.groups: the columns that hold the groups")
+        return self
+
+
+class Invariance(Part):
+    """Another value of ``feature`` must not matter: one of ``values``, or ``noise`` standard deviations more.
+
+    ``share`` of the rows must change by ``max_change`` at most, in units of the answer.
+    """
+
+    feature: Name
+    values: list[float | str] = []
+    noise: float | None = Field(default=None, gt=0)
+    max_change: float = Field(ge=0)
+    share: Share = 0.99
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.values) == (self.noise is not None):
+            raise ValueError(f"invariance of {self.feature}: give values or noise")
+        return self
+
+
+class Direction(Part):
+    """``feature`` plus ``by`` moves the mean answer, and that of ``share`` of the rows or more, as ``effect`` says."""
+
+    feature: Name
+    by: float
+    effect: Literal["rises", "falls"]
+    share: Share = 0.5
+
+
+class MinimumFunctionality(Part):
+    """Rows that anybody gets right: where the columns have these values, the mean answer lies within the limits.
+
+    A value is a number, a text, or ``[low, high]``, both ends included. For a multiclass task ``predicted`` is the
+    class that at least ``share`` of these rows must get.
+    """
+
+    name: str
+    where: dict[str, float | str | list[float]] = Field(min_length=1)
+    at_least: float | None = None
+    at_most: float | None = None
+    predicted: Annotated[str, BeforeValidator(str)] | None = None
+    share: Share = 0.9
+
+
+class Behaviour(Part):
+    """Tests that every candidate must pass before it is registered.
+
+    ``stability``: largest change of an answer when every number is one float32 step larger (0: not tested).
+    ``max_row_ms``: one row in ONNX Runtime on one thread.
+    """
+
+    invariance: list[Invariance] = []
+    direction: list[Direction] = []
+    minimum_functionality: list[MinimumFunctionality] = []
+    stability: float = Field(default=0.01, ge=0)
+    max_bytes: int | None = Field(default=None, ge=1)
+    max_row_ms: float | None = Field(default=None, gt=0)
+    beats_baseline: bool = True
+
+
+class Labelling(Part):
+    """Rows to offer for labelling: where the champion is least sure (``entropy``, ``margin``), or the models differ."""
+
+    strategy: Literal["entropy", "margin", "disagreement"] = "entropy"
+    rows: int = Field(default=20, ge=1, le=500)
+
+
+class Card(Part):
+    """What only people can say of a model: for its model card."""
+
+    intended_use: str = ""
+    not_for: list[str] = []
+    ethics: str = ""

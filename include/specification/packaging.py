@@ -1,0 +1,84 @@
+"""How a release is packaged and served, and what its users want to see before it gets traffic."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from include.specification.part import Name, Part
+
+
+class Packaging(Part):
+    """What packaging writes and tries.
+
+    ``target``: ``embedded`` is the server with the Python backend, ``container`` adds a model directory for the
+    native ONNX Runtime backend. ``quantise: auto`` keeps 8-bit weights where they are measured faster and the scores
+    stay within ``quantised_bound`` (left out: ``rollout.parity_bound``). ``max_memory_mb`` is what the process that
+    serves the release alone may hold.
+    """
+
+    target: Literal["embedded", "container"] = "embedded"
+    optimise: bool = True
+    quantise: Literal["never", "auto"] = "never"
+    quantised_bound: float | None = Field(default=None, gt=0)
+    max_memory_mb: float = Field(default=1024, gt=0)
+
+
+class Serving(Part):
+    """What answers under the stable name.
+
+    ``instances``: processes that share the requests, each with every serving release in its memory. One keeps a core
+    busy; more use more cores, and one that dies leaves the others answering.
+    """
+
+    instances: int = Field(default=1, ge=1, le=64)
+
+
+class Expectation(Part):
+    """What an answer must be: its ``prediction``, or limits of its headline number.
+
+    That number is the probability (of the positive class, or of the class that is predicted), the value, or the
+    largest nearness.
+    """
+
+    prediction: str | int | float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.prediction is None and self.at_least is None and self.at_most is None:
+            raise ValueError("say what is expected: prediction, at_least or at_most")
+        return self
+
+
+class AcceptanceTest(Part):
+    """One request of the users' list and what its answer must be.
+
+    ``features`` are looked-up features that come with it; what is left out is missing. Event id and time may be left
+    out of ``request``.
+    """
+
+    name: str = Field(min_length=1)
+    request: dict[Name, Any]
+    features: dict[Name, float | str | None] = {}
+    expects: Expectation
+
+
+def check_user_acceptance(
+    tests: Iterable[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
+) -> None:
+    """Raises ValueError when a test cannot be sent: a field lacks or is unknown, or two have one name."""
+    seen: set[str] = set()
+    for test in tests:
+        if test.name in seen:
+            raise ValueError(f"user_acceptance has two tests {test.name!r}")
+        seen.add(test.name)
+        if unknown := sorted(set(test.request) - set(request)):
+            raise ValueError(f"user_acceptance {test.name!r}: no request fields {unknown}; there are {list(request)}")
+        if lacking := [field for field in request if field not in test.request and field not in optional]:
+            raise ValueError(f"user_acceptance {test.name!r}: the request lacks {lacking}")
+        if unknown := sorted(set(test.features) - set(looked_up)):
+            raise ValueError(
+                f"user_acceptance {test.name!r}: {unknown} are no looked-up features; there are {list(looked_up)}"
+            )

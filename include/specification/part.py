@@ -1,0 +1,28 @@
+"""What every part of a use-case spec is made of: closed, frozen parts and the types of their values."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from include.contracts.period import Period
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Month = Annotated[str, BeforeValidator(lambda key: Period(key=str(key)).key)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"there is no time zone {name!r}; write it like America/New_York or UTC") from None
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Part(BaseModel):
+    """A closed, frozen part of the spec."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

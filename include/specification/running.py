@@ -1,0 +1,116 @@
+"""How a model of a use case gets to work and is watched: approval, rollout, monitoring, retraining."""
+
+from string import Template
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from include.specification.part import Part, Share
+
+PLACEHOLDERS = ("usecase", "champion", "challenger", "window")
+
+
+class Approval(Part):
+    first_release: Literal["policy", "human"]
+    retrain: Literal["policy", "human"]
+
+
+class AbortQuery(Part):
+    """PromQL whose every sample must stay within the limit; no sample, and NaN, is no breach.
+
+    ``$usecase``, ``$champion``, ``$challenger`` and ``$window`` (like ``30s``) are filled in; ``$$`` is a dollar sign.
+    """
+
+    name: str
+    query: str
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"abort query {self.name!r} needs one limit: above or below")
+        text = Template(self.query)
+        unknown = set(text.get_identifiers()) - set(PLACEHOLDERS) if text.is_valid() else set()
+        if unknown or not text.is_valid():
+            named = ", ".join(f"${name}" for name in PLACEHOLDERS)
+            raise ValueError(f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}")
+        return self
+
+
+class Abort(Part):
+    max_error_rate: Share
+    max_p99_ms: float = Field(gt=0)
+    max_prediction_shift: float = Field(ge=0)  # of the mean answer: a probability, or in units of the label
+    queries: list[AbortQuery] = []
+
+
+class ShadowTest(Part):
+    """Copies of the traffic are judged for ``bake_seconds``; then a read-out ends the rollout, or it goes on."""
+
+    share: float = Field(default=1.0, gt=0, le=1)
+    max_changed: Share = 0.2  # share of rows with another prediction
+    max_difference: float = Field(default=0.1, ge=0)  # mean |shadow - champion| of the answer, in its unit
+    then: Literal["stop", "promote"] = "stop"
+
+
+class ABTest(Part):
+    """How long the arms are compared on labelled rows, by which loss per row, and what an undecided test means."""
+
+    share: float = Field(default=0.5, gt=0, lt=1)
+    measure: Literal["error_rate", "brier_score", "absolute_error", "squared_error"] | None = None
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    min_labelled: int = Field(default=1000, ge=2)  # rows per arm
+    min_hours: float = Field(default=0, ge=0)
+    max_hours: float = Field(default=24 * 14, gt=0)
+    look_seconds: float = Field(default=60, gt=0)
+    undecided: Literal["keep", "promote"] = "keep"
+
+
+class Rollout(Part):
+    strategy: Literal["blue_green", "canary", "ab_test", "shadow"]
+    steps: list[Annotated[float, Field(gt=0, lt=1)]]
+    bake_seconds: float = Field(ge=0)
+    max_wait_seconds: float = Field(gt=0)
+    min_requests: int = Field(ge=1)
+    abort: Abort
+    parity_bound: float = Field(gt=0)
+    sticky_by: str | None = None  # a request field: rows with the same value meet the same release
+    shadow: ShadowTest = ShadowTest()
+    ab_test: ABTest = ABTest()
+    drill: str | None = "0 4 * * 1"  # cron of the rollback drill
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.steps != sorted(set(self.steps)) or (self.strategy == "canary" and not self.steps):
+            raise ValueError(f"rollout steps {self.steps} must rise, and a canary needs one at least")
+        if self.strategy == "ab_test" and self.sticky_by is None:
+            raise ValueError("rollout.sticky_by: an A/B test needs the request field by which clients stay in one arm")
+        if self.ab_test.min_hours > self.ab_test.max_hours:
+            raise ValueError(f"rollout.ab_test: min_hours {self.ab_test.min_hours} is above its max_hours")
+        return self
+
+    @property
+    def shares(self) -> list[float]:
+        """Shares of traffic that are given and judged one after another before a release is promoted."""
+        if self.strategy == "shadow" and self.shadow.then == "stop":
+            return []
+        return [*(self.steps if self.strategy in ("canary", "shadow") else []), 1.0]
+
+
+class Windows(Part):
+    breached: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+
+class Monitoring(Part):
+    drift_threshold: float = Field(gt=0)
+    drift_features: int = Field(ge=1)
+    performance_loss: float = Field(gt=0)
+    windows: Windows
+
+
+class Retrain(Part):
+    window: Annotated[str, Field(pattern=r"^(all|last:[1-9][0-9]*)$")]
+    cooldown_periods: int = Field(ge=0)
+    budget_per_year: int = Field(ge=0)

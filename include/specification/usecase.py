@@ -1,0 +1,252 @@
+"""The use-case spec: what ``include/usecases/<name>/usecase.yaml`` may say."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from include.contracts.period import Period
+from include.specification.data import (
+    EntitySpec,
+    Event,
+    Feature,
+    HandOver,
+    Periods,
+    Privacy,
+    Retention,
+    ScoringSpec,
+    Source,
+    StreamSpec,
+    TableSpec,
+    Task,
+    ViewSpec,
+    _one_by_one,
+)
+from include.specification.learning import (
+    TASK_METRICS,
+    Behaviour,
+    Card,
+    Comparison,
+    Criterion,
+    Fairness,
+    Labelling,
+    Metrics,
+    Split,
+    Trainer,
+)
+from include.specification.packaging import AcceptanceTest, Packaging, Serving, check_user_acceptance
+from include.specification.part import Name, Part
+from include.specification.running import Approval, Monitoring, Retrain, Rollout
+
+USECASES = Path(__file__).resolve().parents[1] / "usecases"
+
+
+class UseCase(Part):
+    """One ML problem with its data, model, criteria and policy."""
+
+    name: Name
+    title: str
+    description: str
+    owner: str
+    task: Task
+    periods: Periods
+    event: Event
+    sources: dict[Name, Source]
+    entities: dict[Name, EntitySpec] = {}
+    request: dict[Name, Literal["string", "float", "timestamp"]]
+    feature_service: Name
+    features: Annotated[list[Feature], AfterValidator(_one_by_one)] = Field(min_length=1)
+    feature_views: dict[Name, ViewSpec] = {}
+    split: Split
+    trainer: Trainer
+    metrics: Metrics
+    acceptance: list[Criterion] = Field(min_length=1)
+    comparison: Comparison
+    fairness: Fairness = Fairness()
+    behaviour: Behaviour = Behaviour()
+    labelling: Labelling | None = None
+    card: Card = Card()
+    approval: Approval
+    rollout: Rollout
+    packaging: Packaging = Packaging()
+    serving: Serving = Serving()
+    user_acceptance: list[AcceptanceTest] = []
+    monitoring: Monitoring
+    retrain: Retrain
+    tables: dict[Name, TableSpec] = {}
+    streams: dict[Name, StreamSpec] = {}
+    scoring: ScoringSpec | None = None
+    privacy: Privacy = Privacy()
+    hand_over: HandOver = HandOver()
+    retention: Retention
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [f.name for f in self.features]
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise ValueError(f"features {sorted(twice)} are listed twice")
+        asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
+        if missing := sorted(asked - set(self.request)):
+            raise ValueError(
+                f"features {missing} come from the request, which does not have them: {sorted(self.request)}"
+            )
+        if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
+            raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
+        if missing := [c for c in (self.event.id, self.event.time) if c not in self.request]:
+            raise ValueError(f"answers meet the truth by {missing}, so clients must send it: {sorted(self.request)}")
+        if missing := [v for v in self.views if v not in self.feature_views]:
+            raise ValueError(
+                f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"
+            )
+        if missing := [v.entity for v in self.feature_views.values() if v.entity not in self.entities]:
+            raise ValueError(f"feature_views name the entities {missing}; there are {sorted(self.entities)}")
+        if missing := [v for v in self.streams if v not in self.feature_views]:
+            raise ValueError(f"streams keep the views {missing} current; there are {sorted(self.feature_views)}")
+        if missing := [s.source for s in self.streams.values() if s.source not in self.sources]:
+            raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
+        for view, stream in self.streams.items():
+            self._streamable(view, stream, self.sources[stream.source])
+        self._check_scoring()
+        self._treatable()
+        if self.privacy.subject not in (None, *self.entities):
+            raise ValueError(
+                f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
+            )
+        self._check_hand_over()
+        self._check_task()
+        self._check_rollout()
+        looked_up = [f.name for f in self.features if f.origin in self.views]
+        check_user_acceptance(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
+        return self
+
+    def _check_rollout(self) -> None:
+        sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
+        if sticky not in (None, *self.request):
+            raise ValueError(f"rollout.sticky_by {sticky!r} is none of the request's fields {sorted(self.request)}")
+        if self.rollout.strategy == "ab_test" and self.event.label is None:
+            raise ValueError("rollout.strategy: an A/B test compares labelled rows, and a clustering has none")
+        classes = self.task in ("binary", "multiclass")
+        if measure and classes != (measure in ("error_rate", "brier_score")):
+            raise ValueError(f"rollout.ab_test.measure {measure!r} is not for {self.task}")
+
+    def _check_task(self) -> None:
+        """What the task needs: a label or none, its classes, metrics that it has."""
+        if (self.task == "clustering") != (self.event.label is None):
+            raise ValueError(f"event.label = {self.event.label!r}: clustering has none, another task needs one")
+        if (self.task == "multiclass") != (len(self.event.classes) > 2):
+            raise ValueError(f"event.classes = {self.event.classes}: three or more are for multiclass, and only for it")
+        used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
+        if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
+            raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
+        self._check_labelling()
+        seasonal = self.trainer.baseline.feature
+        if seasonal is not None and seasonal not in self.feature_names:
+            raise ValueError(f"trainer.baseline.feature {seasonal!r} is none of the features {self.feature_names}")
+
+    def _check_labelling(self) -> None:
+        if self.labelling is None:
+            return
+        if self.task == "clustering":
+            raise ValueError("labelling: a clustering has no labels to ask for; leave it out")
+        if self.task in ("regression", "forecasting") and self.labelling.strategy != "disagreement":
+            raise ValueError(
+                f"labelling.strategy {self.labelling.strategy!r} is for classes; for numbers: disagreement"
+            )
+
+    def _treatable(self) -> None:
+        """A treatment must find its column, and the model server must be able to repeat it."""
+        treated = {name: rule for name, rule in self.privacy.columns.items() if rule.treatment != "keep"}
+        delivered = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
+        if missing := sorted(set(treated) - set(delivered)):
+            raise ValueError(
+                f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
+            )
+        text = sorted(
+            n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask") and delivered[n] != "string"
+        )
+        if text:
+            raise ValueError(f"privacy.columns {text} must be of type string in their source to be hidden like that")
+        asked = sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise")
+        if asked:
+            raise ValueError(f"clients send {asked}: of the treatments the model server can only pseudonymise")
+
+    @property
+    def pseudonymised(self) -> list[str]:
+        """Columns whose clear values are replaced by tokens, sorted."""
+        return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
+
+    def _check_hand_over(self) -> None:
+        for source, columns in self.hand_over.sample.items():
+            if source not in self.sources:
+                raise ValueError(f"hand_over.sample names the source {source!r}; there are {sorted(self.sources)}")
+            if missing := [c for c in columns if c not in self.sources[source].columns]:
+                known = sorted(self.sources[source].columns)
+                raise ValueError(f"hand_over.sample.{source} names the columns {missing}; it has {known}")
+
+    def _streamable(self, view: str, stream: StreamSpec, source: Source) -> None:
+        if source.time is None:
+            raise ValueError(f"streams.{view}: its source {stream.source!r} needs a 'time' column")
+        if missing := sorted({*stream.id, *stream.key} - set(source.columns)):
+            raise ValueError(
+                f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
+            )
+        if hidden := sorted(self._private & set(source.columns)):
+            raise ValueError(
+                f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; events "
+                "lie on the stream in clear, so such a source cannot be streamed"
+            )
+
+    def _check_scoring(self) -> None:
+        if self.scoring is None:
+            return
+        if self.scoring.stream in self.feature_views:
+            raise ValueError(f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another")
+        if hidden := sorted(self._private & set(self.request)):
+            raise ValueError(
+                f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; events lie on "
+                "the stream in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
+            )
+
+    @property
+    def _private(self) -> set[str]:
+        """Columns that privacy treats, and the one that names a subject."""
+        subject = {self.entities[self.privacy.subject].key} if self.privacy.subject in self.entities else set()
+        return {name for name, rule in self.privacy.columns.items() if rule.treatment != "keep"} | subject
+
+    @property
+    def event_streams(self) -> list[str]:
+        """Names of everything that comes as events: streams of feature views, and the one of requests."""
+        return [*self.streams, *([self.scoring.stream] if self.scoring else [])]
+
+    @property
+    def views(self) -> list[str]:
+        """Names of the feature views, in order of first use."""
+        return list(dict.fromkeys(f.origin for f in self.features if f.origin not in ("request", "on_request")))
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [f.name for f in self.features]
+
+    @property
+    def inputs(self) -> dict[str, list[str]]:
+        """What a client sends: request field → the columns that hold it (several for a tensor)."""
+        tensors: dict[str, list[str]] = {}
+        for feature in self.features:
+            if feature.tensor and feature.origin == "request":
+                tensors.setdefault(feature.tensor, []).append(feature.name)
+        return {name: tensors.get(name, [name]) for name in self.request}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Column → kind of everything that a client sends."""
+        return {column: self.request[name] for name, columns in self.inputs.items() for column in columns}
+
+    @property
+    def last_run(self) -> datetime:
+        """When the pipeline of the last month is due, at the latest."""
+        return Period(key=self.periods.last).shift(1).end
+
+    @property
+    def directory(self) -> Path:
+        return USECASES / self.name

@@ -1,0 +1,125 @@
+"""The speed layer against the batch layer: what was pushed from the stream, and what the batch says it should be."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from include.contracts.period import Period
+from include.contracts.streaming import Reconciliation
+from include.data import versioning
+from include.ports import EventStream, Lake
+from include.specification.usecase import UseCase
+
+log = logging.getLogger(__name__)
+
+TIME = "event_timestamp"
+TABLE = "reconciliation"
+TOLERANCE = 1e-9
+KEEP_MONTHS = 2
+"""Pushed rows are kept for so many months before the reconciled one, so that it can be repeated."""
+
+SCHEMA = pa.schema([("view", pa.string()), ("record", pa.string())])
+
+
+def reconcile(
+    spec: UseCase, view: str, period: Period, snapshots: Path, stream: EventStream, lake: Lake
+) -> Reconciliation:
+    """Compare what was pushed for a published month with its batch rows; raises NotFoundError without the month.
+
+    The month's rows are those after the last row of the month before, up to its own last.
+    """
+    batch = _batch(view, period, snapshots, lake)
+    begin, end = _bounds(view, period, batch, snapshots, lake)
+    months = sorted({begin.strftime("%Y-%m"), period.key, end.strftime("%Y-%m")})
+    speed = _speed(stream.pushed(months), batch.columns.to_list())
+    speed = speed[(speed[TIME] > begin) & (speed[TIME] <= end)]
+    key = spec.entities[spec.feature_views[view].entity].key
+    found = compare(view, period.key, speed, batch, key)
+    log.info("%s", summary(found))
+    return found
+
+
+def record(spec: UseCase, period: Period, found: list[Reconciliation], lake: Lake) -> None:
+    """Write the month's results into the lake's ``reconciliation``; a repetition replaces them."""
+    rows = [{"view": one.view, "record": one.model_dump_json()} for one in found]
+    lake.publish(spec.name, TABLE, pa.Table.from_pylist(rows, SCHEMA), period.key)
+
+
+def results(spec: UseCase, lake: Lake) -> list[Reconciliation]:
+    """Everything that was reconciled, oldest month first."""
+    if not lake.exists(spec.name, TABLE):
+        return []
+    records = [Reconciliation.model_validate_json(r["record"]) for r in lake.read(spec.name, TABLE).to_pylist()]
+    return sorted(records, key=lambda one: (one.period, one.view))
+
+
+def compare(view: str, period: str, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:
+    """Row by row and feature by feature; of rows with the same key and time the last counts."""
+    at = [key, TIME]
+    left, right = (rows.drop_duplicates(at, keep="last").set_index(at).sort_index() for rows in (speed, batch))
+    both = left.index.intersection(right.index)
+    differs, largest = {}, {}
+    for name in right.columns:
+        unequal, distance = _difference(left.loc[both, name], right.loc[both, name])
+        if unequal.any():
+            differs[name], largest[name] = unequal, distance
+    rows = np.logical_or.reduce(list(differs.values())) if differs else np.zeros(len(both), bool)
+    return Reconciliation(
+        view=view,
+        period=period,
+        equal=int(len(both) - rows.sum()),
+        differing=int(rows.sum()),
+        only_speed=len(left) - len(both),
+        only_batch=len(right) - len(both),
+        features={name: int(unequal.sum()) for name, unequal in differs.items()},
+        largest={name: distance for name, distance in largest.items() if distance is not None},
+    )
+
+
+def summary(found: Reconciliation) -> str:
+    """One line for a log."""
+    line = (
+        f"{found.view} {found.period}: {found.equal} rows equal, {found.differing} differ, "
+        f"{found.only_speed} only pushed, {found.only_batch} only in the batch"
+    )
+    by = [
+        f"{name} in {rows} rows" + (f", by {found.largest[name]:.4g} at most" if name in found.largest else "")
+        for name, rows in found.features.items()
+    ]
+    return line + (f"; {'; '.join(by)}" if by else "")
+
+
+def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[np.ndarray, float | None]:
+    """Which rows differ (null equals null), and the largest distance where both have a number."""
+    if not pd.api.types.is_numeric_dtype(batch):
+        same = (speed == batch) | (speed.isna() & batch.isna())
+        return ~same.to_numpy(bool), None
+    a, b = (pd.to_numeric(s).to_numpy(float) for s in (speed, batch))
+    unequal = ~np.isclose(a, b, rtol=0, atol=TOLERANCE, equal_nan=True)
+    distances = np.abs(a - b)[unequal]
+    known = distances[~np.isnan(distances)]
+    return unequal, float(known.max()) if len(known) else None
+
+
+def _batch(view: str, period: Period, snapshots: Path, lake: Lake) -> pd.DataFrame:
+    return versioning.read(versioning.snapshot(period.key, snapshots), view, lake).to_pandas()
+
+
+def _bounds(
+    view: str, period: Period, batch: pd.DataFrame, snapshots: Path, lake: Lake
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """After the first, up to the second: a local month is not the month in UTC."""
+    if versioning.find(period.shift(-1).key, snapshots):
+        begin = _batch(view, period.shift(-1), snapshots, lake)[TIME].max()
+    else:
+        begin = batch[TIME].min() - pd.Timedelta(seconds=1)
+    return begin, batch[TIME].max()
+
+
+def _speed(rows: list[str], columns: list[str]) -> pd.DataFrame:
+    found = pd.DataFrame([json.loads(row) for row in rows], columns=columns)
+    return found.assign(**{TIME: pd.to_datetime(found[TIME], utc=True, format="ISO8601")})

@@ -1,0 +1,165 @@
+"""Requests of a stream, asked of the stable name: the same routing, features and log as for any other client.
+
+The server is asked first and the batch finished second, in one step: a consumer that dies in between asks again (the
+log then has two answers to one request), and no result is lost or doubled.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from include.contracts.streaming import StreamEntry
+from include.errors import DataError, RequestFailedError
+from include.ports import ModelServer, RequestStream
+from include.specification.usecase import UseCase
+
+log = logging.getLogger(__name__)
+
+MAX_DELIVERIES = 8
+"""A request that was in the hands of so many consumers that died is put aside."""
+
+MAX_TRIES = 5
+"""A request that the server failed so often, with nothing else to compare with, is put aside."""
+
+
+FAULTS = (RequestFailedError, DataError)
+"""What may be the request's own fault; a server that is away is another matter."""
+
+LARGEST = float(np.finfo(np.float32).max)
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+"""What the server takes: float32."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch: requests finished, answered and put aside."""
+
+    events: int = 0
+    scored: int = 0
+    dead: int = 0
+
+
+@dataclass
+class StreamScorer:
+    """Works on the requests of one use case; ``stream`` and ``server`` are its outside systems."""
+
+    spec: UseCase
+    stream: RequestStream
+    server: ModelServer
+    batch: int = 64
+    _contract: type[BaseModel] = field(init=False)
+    _answered: dict[str, Any] | None = None
+    _tries: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._contract = contract(self.spec)
+
+    def handle(self, entries: Sequence[StreamEntry]) -> Outcome:
+        """Ask for all of them and finish them; the unusable ones go to the dead-letter stream.
+
+        Raises
+        ------
+        ServiceError
+            the stream or the model server is away, or fails whatever it is asked: the same entries may be handled
+            again.
+        """
+        requests, dead = self._read(entries)
+        answers: dict[str, dict[str, Any]] = {}
+        for part in _parts(requests, self.batch):
+            found, refused = self._ask(part)
+            answers |= found
+            dead |= refused
+        results = {entry: json.dumps(self._result(requests[entry], answer)) for entry, answer in answers.items()}
+        self.stream.answer(entries, dead, results)
+        for entry in entries:
+            self._tries.pop(entry.id, None)
+        for reason in sorted(set(dead.values())):
+            log.warning("%s: %d requests put aside: %s", self.spec.name, list(dead.values()).count(reason), reason)
+        return Outcome(len(entries), len(results), len(dead))
+
+    def _read(self, entries: Sequence[StreamEntry]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        requests, dead = {}, {}
+        for entry in entries:
+            if entry.deliveries > MAX_DELIVERIES:
+                dead[entry.id] = f"{entry.deliveries - 1} consumers ended while they worked on it"
+                continue
+            try:
+                requests[entry.id] = self._contract.model_validate_json(entry.text).model_dump()
+            except ValidationError as error:
+                dead[entry.id] = "breaks the contract: " + "; ".join(sorted(map(_fault, error.errors())))
+        return requests, dead
+
+    def _ask(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """Answers and refusals by entry; when the server fails the batch, each alone: one of them is at fault."""
+        try:
+            found = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
+            self._answered = next(iter(part.values()))
+            return found, {}
+        except FAULTS as error:
+            if len(part) == 1:
+                return {}, self._refused(part, {next(iter(part)): error})
+        return self._each(part)
+
+    def _each(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        found: dict[str, dict[str, Any]] = {}
+        failed: dict[str, Exception] = {}
+        for entry, request in part.items():
+            try:
+                (found[entry],) = self.server.infer(self.spec.name, [request])
+                self._answered = request
+            except FAULTS as error:
+                failed[entry] = error
+        return found, self._refused(part, failed) if failed else {}
+
+    def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, Exception]) -> dict[str, str]:
+        """Why each is put aside; raises their error while it may be the server that is at fault."""
+        for entry in failed:
+            self._tries[entry] = self._tries.get(entry, 0) + 1
+        if len(failed) == len(part) and not self._answers() and min(self._tries[e] for e in failed) < MAX_TRIES:
+            raise next(iter(failed.values()))
+        return {entry: f"the model server refuses it: {error}" for entry, error in failed.items()}
+
+    def _answers(self) -> bool:
+        """Whether a request that was answered before is answered now."""
+        if self._answered is None:
+            return False
+        try:
+            return bool(self.server.infer(self.spec.name, [self._answered]))
+        except FAULTS:
+            return False
+
+    def _result(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+        return {"id": request[self.spec.event.id], **answer, "at": datetime.now(UTC).isoformat()}
+
+
+def contract(spec: UseCase) -> type[BaseModel]:
+    """The model of one request: every field of the spec, strictly typed; other fields are left behind.
+
+    A timestamp is ISO 8601 with an offset, or seconds since 1970-01-01 UTC; a tensor a list of its numbers.
+    """
+    fields: dict[str, Any] = {}
+    for name, kind in spec.request.items():
+        numbers = len(spec.inputs[name])
+        if spec.inputs[name] != [name]:
+            fields[name] = (Annotated[list[Number], Field(min_length=numbers, max_length=numbers)], ...)
+        else:
+            fields[name] = ({"string": str, "float": Number, "timestamp": float | AwareDatetime}[kind], ...)
+    config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    return create_model("Request", __config__=config, **fields)
+
+
+def _parts(requests: Mapping[str, dict[str, Any]], size: int) -> Iterator[dict[str, dict[str, Any]]]:
+    items = list(requests.items())
+    for begin in range(0, len(items), size):
+        yield dict(items[begin : begin + size])
+
+
+def _fault(error: Any) -> str:
+    """Field and kind of fault, without the value."""
+    return f"{'.'.join(map(str, error['loc'])) or 'the request'}: {error['type']}"

@@ -1,0 +1,91 @@
+"""A feature that is the label in disguise raises the alarm; a good one does not."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.development.datasets.label_alarm import Alarm, alarms
+from include.specification.data import Event, Feature
+from include.specification.usecase import UseCase
+from tests.unit.development.frames import flight_spec
+
+ROWS = 2000
+RANDOM = np.random.default_rng(3)
+NOISE = RANDOM.normal(size=ROWS)
+LABELS: dict[str, np.ndarray] = {
+    "binary": (RANDOM.random(ROWS) < 0.1).astype(int),
+    "multiclass": RANDOM.choice(["a", "b", "c"], ROWS, p=[0.8, 0.15, 0.05]),
+    "regression": 10 * RANDOM.random(ROWS),
+}
+
+
+def spec_of(task: str, kind: str, **changes: Any) -> UseCase:
+    event = Event(id="flight_id", time="event_timestamp", label="y", label_time="t", classes=[*"abc"])
+    feature = Feature.model_validate({"name": "x", "kind": kind, "from": "request", **changes})
+    return flight_spec(task=task, event=event, features=[feature])
+
+
+def found(task: str, kind: str, x: Any, **changes: Any) -> list[Alarm]:
+    return alarms(spec_of(task, kind, **changes), pd.DataFrame({"x": x, "y": LABELS[task]}))
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "x", "measure"),
+    [
+        ("binary", "numeric", 100 - 5 * LABELS["binary"] + 0.1 * NOISE, "AUC"),
+        ("binary", "categorical", np.where(LABELS["binary"], "cancelled", "flown"), "lambda"),
+        (
+            "multiclass",
+            "numeric",
+            np.char.equal(LABELS["multiclass"], "a") + 2.0 * (LABELS["multiclass"] == "c"),
+            "lambda",
+        ),
+        ("multiclass", "categorical", np.char.add("code-", LABELS["multiclass"]), "lambda"),
+        ("regression", "numeric", np.exp(LABELS["regression"] / 10) + 1e-3 * NOISE, "rank correlation"),
+        ("regression", "categorical", (2 * LABELS["regression"]).round(), "eta squared"),
+    ],
+)
+def test_a_copy_of_the_label_is_found_however_it_is_written(task: str, kind: str, x: Any, measure: str) -> None:
+    (alarm,) = found(task, kind, x)
+    assert (alarm.feature, alarm.measure) == ("x", measure)
+    assert alarm.value >= 0.995
+
+
+@pytest.mark.parametrize("task", LABELS)
+def test_a_good_feature_is_no_leak(task: str) -> None:
+    codes = pd.factorize(LABELS[task])[0] if task == "multiclass" else LABELS[task]
+    assert found(task, "numeric", codes + 0.5 * NOISE) == []
+
+
+@pytest.mark.parametrize("task", LABELS)
+def test_a_name_that_every_row_has_for_itself_tells_nothing(task: str) -> None:
+    assert found(task, "categorical", [f"id-{i}" for i in range(ROWS)]) == []
+
+
+@pytest.mark.parametrize("task", LABELS)
+def test_a_constant_or_an_empty_column_is_no_leak(task: str) -> None:
+    assert found(task, "numeric", np.ones(ROWS)) == []
+    assert found(task, "numeric", np.full(ROWS, np.nan)) == []
+
+
+def test_that_a_value_is_missing_may_tell_the_label_too() -> None:
+    assert found("binary", "categorical", np.where(LABELS["binary"], None, "N1"))
+
+
+def test_a_rare_label_is_not_told_by_always_guessing_the_other() -> None:
+    rare = pd.DataFrame({"x": RANDOM.choice(["p", "q"], ROWS), "y": (np.arange(ROWS) < 4).astype(int)})
+    assert alarms(spec_of("binary", "categorical"), rare) == []
+
+
+def test_a_feature_that_may_tell_the_label_is_not_judged() -> None:
+    x = LABELS["binary"].astype(float)
+    assert found("binary", "numeric", x)
+    assert found("binary", "numeric", x, tells_label=True) == []
+
+
+def test_clusters_have_no_label_to_tell() -> None:
+    event = Event(id="flight_id", time="event_timestamp")
+    spec = spec_of("binary", "numeric").model_copy(update={"task": "clustering", "event": event})
+    assert alarms(spec, pd.DataFrame({"x": NOISE})) == []

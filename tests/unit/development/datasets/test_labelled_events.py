@@ -1,0 +1,71 @@
+"""Which labels count: known at the moment, or given by a person by then."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from include.development.datasets.labelled_events import given_version, labelled
+from tests.unit.development.frames import MemoryLake, events, flight_spec, snapshots
+
+SPEC = flight_spec()
+FEBRUARY, MARCH, APRIL = (datetime(2013, month, 10, tzinfo=UTC) for month in (2, 3, 4))
+
+
+@pytest.fixture
+def tables() -> dict[str, pd.DataFrame]:
+    """January, in which nobody knows the label of the first five flights."""
+    january = events("2013-01", rows=50)
+    january.loc[:4, "late"] = pd.NA
+    january.loc[:2, "label_timestamp"] = pd.NaT
+    return {"2013-01": january}
+
+
+def answers(*said: tuple[int, int | None, datetime]) -> pd.DataFrame:
+    rows = [(f"2013-01_{i:05d}", label, at) for i, label, at in said]
+    given = pd.DataFrame(rows, columns=["flight_id", "late", "label_timestamp"])
+    return given.assign(late=given["late"].astype("Int64"), period="2013-01", given_by="ann")
+
+
+def found(tables: dict[str, pd.DataFrame], given: pd.DataFrame, as_of: datetime):
+    every = tables | {"given_labels": given}
+    lake = MemoryLake(every)
+    return labelled(SPEC, lake, snapshots(tables), as_of, given_version(SPEC, lake))
+
+
+def label(rows: pd.DataFrame, i: int) -> object:
+    return rows.set_index("flight_id").loc[f"2013-01_{i:05d}", "late"]
+
+
+def test_what_people_said_fills_what_nobody_knew(tables: dict[str, pd.DataFrame]) -> None:
+    result = found(tables, answers((0, 1, FEBRUARY), (3, 0, FEBRUARY)), MARCH)
+    assert (label(result.rows, 0), label(result.rows, 3)) == (1, 0)
+    assert (len(result.rows), result.counts) == (47, {"unlabelled": 3, "immature": 0, "given": 2})
+    assert result.rows["label_timestamp"].max() == pd.Timestamp(FEBRUARY)
+
+
+def test_the_last_word_by_the_moment_counts(tables: dict[str, pd.DataFrame]) -> None:
+    said = answers((0, 1, FEBRUARY), (0, 0, MARCH), (0, 1, APRIL), (1, None, FEBRUARY), (2, 1, APRIL))
+    result = found(tables, said, MARCH)
+    assert label(result.rows, 0) == 0
+    assert result.counts == {"unlabelled": 4, "immature": 0, "given": 1}
+
+
+def test_nobody_overrules_a_label_that_was_observed(tables: dict[str, pd.DataFrame]) -> None:
+    observed = int(tables["2013-01"].loc[10, "late"])
+    result = found(tables, answers((10, 1 - observed, FEBRUARY)), MARCH)
+    assert label(result.rows, 10) == observed
+    assert result.counts["given"] == 0
+
+
+def test_without_such_a_table_nothing_is_given(tables: dict[str, pd.DataFrame]) -> None:
+    lake = MemoryLake(tables)
+    assert given_version(SPEC, lake) is None
+    assert labelled(SPEC, lake, snapshots(tables), MARCH).counts == {"unlabelled": 5, "immature": 0, "given": 0}
+
+
+def test_clusters_need_no_label(tables: dict[str, pd.DataFrame]) -> None:
+    event = SPEC.event.model_copy(update={"label": None, "label_time": None})
+    spec = flight_spec(task="clustering", event=event)
+    result = labelled(spec, MemoryLake(tables), snapshots(tables), datetime(2012, 1, 1, tzinfo=UTC))
+    assert (len(result.rows), result.counts) == (50, {})

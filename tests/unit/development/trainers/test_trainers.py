@@ -1,0 +1,177 @@
+"""What every trainer must do, whatever it is made of."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from include.development.baseline import Prior, RandomClusters
+from include.development.trainers.protocol import Matrix, Problem, Run
+from include.errors import TrainingError
+from include.evaluation.metrics import score
+from tests.unit.development.trainers.trainer_cases import CASES, CLASSES, STEPWISE, Case, fit, fitted, rows
+
+METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse", "forecasting": "rmse"}
+# The exporter of torch takes seconds: every kind of layer and every kind of score once.
+SLOW = ("torch_image-regression", "torch_sequence", "torch_text-multiclass")
+EXPORTED = [c for c in CASES if not c.name.startswith("torch") or repr(c).startswith(SLOW)]
+every = pytest.mark.parametrize("case", CASES, ids=repr)
+stepwise = pytest.mark.parametrize("case", STEPWISE, ids=repr)
+
+
+class KilledError(Exception):
+    """Raised by a report, where a kill would have ended the process."""
+
+
+def until(step: int, seen: list[int] | None = None):
+    def report(now: int, loss: float) -> None:
+        if seen is not None:
+            seen.append(now)
+        if now >= step:
+            raise KilledError(f"killed after step {now}")
+
+    return report
+
+
+@every
+def test_it_beats_the_prior(case: Case) -> None:
+    held = rows(case, 300, seed=5)
+    said = fitted(case).predict(held.X)
+    if held.y is None:
+        space = held.X[:, [i for i, one in enumerate(case.inputs) if one.kind == "numeric"]]
+        space = np.nan_to_num(space).astype(np.float64)
+        assert score("silhouette", space, said) > 0.2 + score("silhouette", space, RandomClusters(4).predict(held.X))
+        return
+    prior = Prior(case.problem, rows(case).y).predict(held.X)
+    metric = METRIC[case.task]
+    assert score(metric, held.y, said) < 0.85 * score(metric, held.y, prior)
+
+
+@every
+def test_equal_fits_give_equal_bytes(case: Case) -> None:
+    assert fit(case).save() == fitted(case).save()
+
+
+@every
+def test_a_saved_model_answers_to_the_bit(case: Case) -> None:
+    X, content = rows(case, 50, seed=7).X, fitted(case).save()
+    again = case.trainer.load(case.problem, content)
+    np.testing.assert_array_equal(again.predict(X), fitted(case).predict(X))
+    assert again.save() == content
+
+
+@pytest.mark.parametrize("case", EXPORTED, ids=repr)
+def test_onnx_answers_like_the_model(case: Case) -> None:
+    X, content = rows(case, 300, seed=7).X, fitted(case).onnx()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    for count in (1, 300):
+        expected = fitted(case).predict(X[:count]).reshape(count, -1)
+        said = session.run(None, {"input": X[:count]})[-1].reshape(count, -1)[:, -expected.shape[1] :]
+        largest = 100 if case.task in ("regression", "forecasting") else 1  # labels are around 50
+        assert np.abs(said - expected).max() <= 1e-5 * max(largest, np.abs(expected).max())
+
+
+@every
+def test_gaps_and_unknown_categories_are_answered(case: Case) -> None:
+    X = rows(case, 20, seed=7).X
+    for at, one in enumerate(case.inputs):
+        if one.kind == "numeric":
+            X[:, at + case.problem.width - len(case.inputs)] = np.nan
+        if one.kind == "categorical":
+            X[:, at] = -1
+    said = fitted(case).predict(X)
+    assert np.isfinite(said).all()
+    assert fitted(case).predict(X[:0]).shape == (0, *said.shape[1:])
+    if case.problem.classes:
+        assert said.min() >= 0
+        assert said.max() <= 1
+
+
+@every
+def test_it_says_what_it_is(case: Case) -> None:
+    facts = fitted(case).describe()
+    assert facts["algorithm"]
+    assert facts["bytes"] == len(fitted(case).save())
+
+
+@stepwise
+def test_the_curve_falls(case: Case) -> None:
+    curve = fitted(case).curve
+    assert [point["step"] for point in curve] == list(range(1, len(curve) + 1))
+    assert min(point["validation"] for point in curve) < curve[0]["validation"]
+    assert curve[-1]["train"] < curve[0]["train"]
+
+
+@stepwise
+def test_a_killed_fit_goes_on_as_if_nothing_had_happened(case: Case, tmp_path: Path) -> None:
+    killed, resumed = (52, 51) if case.name == "xgboost" else (3, 4)  # xgboost keeps every 50th round
+    with pytest.raises(KilledError):
+        fit(case, Run(checkpoint=tmp_path, report=until(killed)))
+    seen: list[int] = []
+    again = fit(case, Run(checkpoint=tmp_path, report=until(10**6, seen)))
+    assert seen[0] == resumed
+    assert again.save() == fitted(case).save()
+    assert list(again.curve) == list(fitted(case).curve)
+
+
+@stepwise
+def test_another_fit_does_not_find_the_checkpoint(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        fit(case, Run(checkpoint=tmp_path, report=until(52 if case.name == "xgboost" else 3)))
+    seen: list[int] = []
+    with pytest.raises(KilledError):
+        fit(case, Run(checkpoint=tmp_path, report=until(1, seen)), seed=3)
+    assert seen == [1]
+
+
+@stepwise
+def test_it_goes_on_from_a_champion(case: Case) -> None:
+    losses: list[float] = []
+    fit(case, Run(start=fitted(case), report=lambda step, loss: losses.append(loss)), seed=3)
+    assert losses[0] < fit(case, seed=3).curve[0]["validation"]
+
+
+@every
+def test_another_task_is_refused(case: Case) -> None:
+    task = "clustering" if case.name != "sklearn" else "ranking"
+    problem = Problem(task, case.inputs, 0)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match=f"{case.name}' cannot do {task}; it does binary"):
+        case.trainer.fit(problem, rows(case), rows(case), {}, Run())
+
+
+@every
+def test_unusable_parameters_are_named(case: Case) -> None:
+    known = next(iter(case.trainer.space))
+    for wrong, said in (({"depht": 3}, "no parameters ..depht"), ({known: "much"}, known), ({known: -1}, known)):
+        with pytest.raises(TrainingError, match=said):
+            case.trainer.fit(case.problem, rows(case), rows(case), {**case.parameters, **wrong}, Run())
+
+
+@every
+def test_labels_are_needed(case: Case) -> None:
+    if case.task == "clustering":
+        pytest.skip("clustering has no labels")
+    train = rows(case)
+    with pytest.raises(TrainingError, match="needs one label for each of 400 rows"):
+        case.trainer.fit(case.problem, Matrix(train.X, None), train, case.parameters, Run())
+
+
+@every
+def test_foreign_bytes_are_refused(case: Case) -> None:
+    with pytest.raises(TrainingError, match="5 bytes are not"):
+        case.trainer.load(case.problem, b"hello")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.task == "binary"], ids=repr)
+def test_weights_count(case: Case) -> None:
+    train, validation = rows(case), rows(case, 200, seed=1)
+    positive = np.where(train.y == 1, 10.0, 1.0)
+    heavy = case.trainer.fit(case.problem, train._replace(weight=positive), validation, case.parameters, Run())
+    assert heavy.predict(validation.X).mean() > 0.01 + fitted(case).predict(validation.X).mean()
+
+
+def test_every_space_can_be_fitted() -> None:
+    for case in CASES:
+        assert set(case.trainer.space) <= set(case.trainer.defaults)
+        assert CLASSES.get(case.task, 0) == case.problem.classes

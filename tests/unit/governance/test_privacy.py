@@ -1,0 +1,130 @@
+"""Treatments: nothing clear goes on, equal stays equal, keys renew tokens without the clear values."""
+
+import datetime
+
+import pyarrow as pa
+import pytest
+
+from include.errors import SettingsError, SourceError
+from include.governance import privacy
+from include.governance.pseudonyms import KeyRing, is_token, key_of, reference
+from include.settings import Settings
+from include.specification.data import ColumnPrivacy
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
+
+FIRST = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa")
+BOTH = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa,k02:bbbbbbbbbbbbbbbbbbbb")
+TAILS = ["N14228", "N24211", None, "", "N14228"]
+
+
+def spec(**columns: dict) -> UseCase:
+    flights = load_usecase("flight_delay")
+    rules = {name: ColumnPrivacy.model_validate({"class": "personal", **rule}) for name, rule in columns.items()}
+    return flights.model_copy(update={"privacy": flights.privacy.model_copy(update={"columns": rules})})
+
+
+def treated(values: list, **rule: object) -> list:
+    treat = privacy.treatment(spec(tailnum=rule), FIRST)
+    return treat("flights", pa.RecordBatch.from_pydict({"tailnum": values}))["tailnum"].to_pylist()
+
+
+def test_a_pseudonym_is_stable_hides_the_value_and_keeps_what_is_missing() -> None:
+    one, two, null, empty, again = treated(TAILS, treatment="pseudonymise")
+    assert is_token(one)
+    assert one == again != two
+    assert (null, empty) == (None, "")
+    assert "N14228" not in one
+    assert one == FIRST.token("N14228") != KeyRing.parse("k01:cccccccccccccccccccc").token("N14228")
+
+
+def test_a_new_key_renews_stored_tokens_without_the_clear_value() -> None:
+    old, new = FIRST.token("N14228"), BOTH.token("N14228")
+    assert BOTH.renew(old) == new != old
+    assert BOTH.renew(new) == new
+    assert BOTH.until("k01").token("N14228") == old
+    with pytest.raises(ValueError, match=r"is of key k02, but the keys are \['k01'\]"):
+        FIRST.renew(new)
+
+
+def test_a_reference_names_a_subject_and_tells_nothing() -> None:
+    subject = reference(FIRST.token("N14228"))
+    assert key_of(subject) == "k01"
+    assert FIRST.token("N14228")[4:] not in subject
+    assert privacy.stored_as(["N24211", "N14228", ""], subject, BOTH) == {"N14228"}
+    assert privacy.stored_as([FIRST.token("N14228"), FIRST.token("x")], subject, BOTH) == {FIRST.token("N14228")}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "there are no"),
+        ("secret-without-id", "no id like k01"),
+        ("k02:aaaaaaaaaaaaaaaaaaaa,k01:bbbbbbbbbbbbbbbbbbbb", "do not rise"),
+        ("k01:hush", r"\['k01'\] are too short"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_named_by_id_only(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as refused:
+        KeyRing.parse(text)
+    assert not any(secret in str(refused.value) for secret in ("aaaa", "bbbb", "hush", "secret-without"))
+
+
+def test_no_secret_is_printed(tmp_path: object) -> None:
+    settings = Settings(home=tmp_path, pseudonym_keys="k01:aaaaaaaaaaaaaaaaaaaa")
+    assert "aaaa" not in f"{settings!r} {settings} {settings.variables()} {FIRST!r} {BOTH}"
+    assert settings.secrets() == {"MOEBIUS_PSEUDONYM_KEYS": "k01:aaaaaaaaaaaaaaaaaaaa"}
+
+
+def test_a_mask_leaves_the_last_characters_of_longer_values() -> None:
+    assert treated([*TAILS, "N1"], treatment="mask", keep_last=2) == ["***28", "***11", None, "***", "***28", "***"]
+    assert treated(["N14228"], treatment="mask") == ["***"]
+
+
+def test_drop_leaves_an_empty_column() -> None:
+    assert treated(TAILS, treatment="drop") == [None] * 5
+
+
+def test_generalised_numbers_and_times_lose_their_detail() -> None:
+    treat = privacy.treatment(
+        spec(seats={"treatment": "generalise", "step": 50}, time_hour={"treatment": "generalise", "step": "month"}),
+        FIRST,
+    )
+    at = datetime.datetime(2013, 5, 17, 3, tzinfo=datetime.UTC)
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "seats": pa.array([182, 55, None], pa.int64()),
+            "time_hour": pa.array([at] * 3, pa.timestamp("us", "UTC")),
+            "tailnum": TAILS[:3],
+        }
+    )
+    after = treat("planes", batch)
+    assert after.schema == batch.schema
+    assert after["seats"].to_pylist() == [150, 50, None]
+    assert after["time_hour"][0].as_py() == at.replace(day=1, hour=0)
+    assert after["tailnum"].to_pylist() == TAILS[:3], "a column that nobody called personal stays"
+
+
+def test_a_column_of_another_type_is_refused_without_its_values() -> None:
+    treat = privacy.treatment(spec(tailnum={"treatment": "pseudonymise"}), FIRST)
+    with pytest.raises(SourceError, match=r"flights\.tailnum is int64, which .* cannot pseudonymise") as refused:
+        treat("flights", pa.RecordBatch.from_pydict({"tailnum": [987654321]}))
+    assert "987654321" not in str(refused.value)
+
+
+def test_without_keys_nothing_is_pseudonymised_and_the_way_out_is_said() -> None:
+    with pytest.raises(SettingsError, match=r"pseudonymises \['tailnum'\].*MOEBIUS_PSEUDONYM_KEYS"):
+        privacy.treatment(spec(tailnum={"treatment": "pseudonymise"}), None)
+    assert (
+        privacy.treatment(spec(), None)("t", pa.RecordBatch.from_pydict({"tailnum": TAILS}))["tailnum"].to_pylist()
+        == TAILS
+    )
+
+
+@pytest.mark.parametrize("rules", [{}, {"tailnum": {"treatment": "pseudonymise"}}])
+def test_rows_of_an_erased_subject_do_not_come_back(rules: dict) -> None:
+    """Also after a rotation: the reference is of the key of its time."""
+    gone = reference(FIRST.token("N14228"))
+    treat = privacy.treatment(spec(**rules), BOTH, [gone])
+    after = treat("flights", pa.RecordBatch.from_pydict({"tailnum": TAILS, "row": list(range(5))}))
+    assert after["row"].to_pylist() == [1, 2, 3]

@@ -1,0 +1,80 @@
+"""Streams and stores in memory, for the pure steps of the speed layer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
+
+
+class MemoryStream:
+    """What a stream remembers, without a server."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, StreamWindow] = {}
+        self.rows: dict[str, str] = {}
+        self.dead: dict[str, str] = {}
+        self.replayed = 0
+
+    def open(self) -> None: ...
+
+    def publish(self, events: Sequence[Mapping[str, Any]], patience: float = 60.0) -> None:
+        raise NotImplementedError
+
+    def backlog(self) -> int:
+        return 0
+
+    def take(self, consumer: str, count: int, wait_seconds: float) -> list[StreamEntry]:
+        return []
+
+    def reclaim(self, consumer: str, count: int, idle_seconds: float) -> list[StreamEntry]:
+        return []
+
+    def hold(self, consumer: str, entries: Sequence[StreamEntry]) -> None: ...
+
+    def commit(
+        self,
+        entries: Sequence[StreamEntry],
+        dead: Mapping[str, str],
+        keys: Sequence[str],
+        decide: Callable[[dict[str, StreamWindow], str], StreamChange],
+    ) -> StreamChange:
+        oldest = min((entry.id for entry in entries), key=lambda place: [int(n) for n in place.split("-")])
+        change = decide({k: self.windows[k] for k in keys if k in self.windows}, oldest)
+        self.windows |= change.windows
+        for rows in change.rows.values():
+            self.rows |= rows
+        self.dead |= dead
+        return change
+
+    def pushed(self, months: Sequence[str]) -> list[str]:
+        return list(self.rows.values())
+
+    def forget(self, before: str) -> None: ...
+
+    def newest(self) -> None:
+        return None
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return [DeadLetter(id=i, reason=r, text="") for i, r in self.dead.items()]
+
+    def replay(self) -> int:
+        return len(self.dead)
+
+    def drop_dead(self) -> int:
+        return len(self.dead)
+
+
+class PushedRows:
+    """A feature store that only takes pushes; ``fails`` of them first."""
+
+    def __init__(self) -> None:
+        self.frames: list[pd.DataFrame] = []
+        self.fails = 0
+
+    def push(self, view: str, rows: pd.DataFrame) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise OSError("the online store is away")
+        self.frames.append(rows)

@@ -1,0 +1,182 @@
+"""The speed layer: the batch's rows whatever the order of arrival; what it cannot use is put aside with a reason."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.contracts.period import Period
+from include.contracts.streaming import StreamEntry
+from include.specification.loader import load_usecase
+from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer, as_events
+from include.usecases.flight_delay import features
+from tests.unit.streaming.stream_memory import MemoryStream, PushedRows
+
+SPEC = load_usecase("flight_delay")
+VIEW = "airport_weather"
+START = datetime(2013, 3, 1, tzinfo=UTC)
+WINDOW = SPEC.streams[VIEW].window_hours
+PUBLISHED = 1_700_000_000_000  # milliseconds: long after 2013
+
+
+def weather(hour: float, origin: str = "EWR", **readings: Any) -> dict[str, Any]:
+    """One raw event, ``hour`` hours after START; readings are 1 unless given."""
+    moment = (START + timedelta(hours=hour)).isoformat()
+    return {"origin": origin, "time_hour": moment} | {name: readings.get(name, 1.0) for name in features.READINGS}
+
+
+def entries(events: list[Any], first: int = 0) -> list[StreamEntry]:
+    return [
+        StreamEntry(id=f"{PUBLISHED}-{first + n}", text=e if isinstance(e, str) else json.dumps(e))
+        for n, e in enumerate(events)
+    ]
+
+
+@pytest.fixture
+def layer() -> SpeedLayer:
+    return SpeedLayer(SPEC, VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+
+
+def pushed(layer: SpeedLayer) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = [json.loads(row) for row in layer.stream.pushed([])]
+    return {(row["origin"], row["event_timestamp"]): row for row in rows}
+
+
+def batch(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The batch's rows of these events, but for the hours before the first window is full."""
+    raw = pd.DataFrame(events).astype(dict.fromkeys(features.READINGS, float))
+    rows = features._airport_weather(features._weather(ibis.memtable(raw)), None).to_pandas()
+    since = raw.assign(t=pd.to_datetime(raw.time_hour)).groupby("origin").t.min()
+    rows = rows[rows.event_timestamp >= rows.origin.map(since) + pd.Timedelta(hours=WINDOW + 1)]
+    plain = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows.to_dict("records")]
+    return {
+        (r["origin"], r["event_timestamp"].isoformat()): r | {"event_timestamp": r["event_timestamp"].isoformat()}
+        for r in plain
+    }
+
+
+reading = st.none() | st.sampled_from([0.0, 0.1, 2.5, 999.9, 1003.2])
+histories = st.dictionaries(
+    st.tuples(st.sampled_from(["EWR", "JFK"]), st.integers(0, 22)),
+    st.fixed_dictionaries(dict.fromkeys(("precip", "pressure", "visib", "temp"), reading)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, st.randoms(use_true_random=False), st.integers(1, 12))
+def test_any_order_and_any_repetition_gives_the_batchs_rows(history: dict, random: Any, size: int) -> None:
+    events = [weather(hour, origin, **readings) for (origin, hour), readings in sorted(history.items())]
+    first = [e for i, e in enumerate(events) if i == 0 or events[i - 1]["origin"] != e["origin"]]
+    arrivals = [*events, *random.sample(events, len(events) // 2)]
+    random.shuffle(arrivals)
+    layer = SpeedLayer(SPEC, VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+    for begin in range(0, len(first + arrivals), size):  # each key's first hour comes first
+        layer.handle(entries((first + arrivals)[begin : begin + size], begin))
+    assert pushed(layer) == batch(events)
+
+
+def test_a_late_event_changes_the_later_hours_too(layer: SpeedLayer) -> None:
+    hours = [weather(h, precip=0.5) for h in range(20) if h != 12]
+    layer.handle(entries(hours))
+    assert layer.handle(entries([weather(12, precip=0.5)], first=50)).rows == 1 + WINDOW
+    assert pushed(layer) == batch([*hours, weather(12, precip=0.5)])
+
+
+def test_nothing_is_pushed_before_the_first_window_is_full(layer: SpeedLayer) -> None:
+    assert layer.handle(entries([weather(h) for h in range(WINDOW)])).rows == 0
+    assert layer.handle(entries([weather(WINDOW)], first=10)).rows == 1
+
+
+def test_of_one_id_the_later_place_on_the_stream_counts(layer: SpeedLayer) -> None:
+    hours = entries([weather(h) for h in range(WINDOW + 1)])
+    wrong, right = entries([weather(WINDOW, temp=20.0), weather(WINDOW, temp=30.0)], first=90)
+    for delivered in (hours, [right], [wrong], [wrong, right]):
+        layer.handle(delivered)
+    assert [row["temp"] for row in pushed(layer).values()] == [30.0]
+
+
+def test_what_is_too_late_is_left_to_the_batch(layer: SpeedLayer) -> None:
+    layer.handle(entries([weather(h) for h in range(40)]))
+    layer.handle(entries([weather(40)], first=70))  # only now the others are settled
+    before = pushed(layer)
+    outcome = layer.handle(entries([weather(40 - 1 - SPEC.streams[VIEW].late_hours - 1, temp=7.0)], first=80))
+    assert (outcome.late, outcome.rows, outcome.dead) == (1, 0, 0)
+    assert pushed(layer) == before
+
+
+def test_a_window_keeps_what_late_events_need_and_no_more(layer: SpeedLayer) -> None:
+    layer.handle(entries([weather(h) for h in range(100)]))
+    layer.handle(entries([weather(99)], first=100))
+    (window,) = layer.stream.windows.values()  # type: ignore[attr-defined]
+    assert len(window.events) == WINDOW + SPEC.streams[VIEW].late_hours + 2  # hour 99 is not settled yet
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not JSON", "breaks the contract: the event: json_invalid"),
+        ("[1]", "breaks the contract: the event: model_type"),
+        (json.dumps(weather(0) | {"temp": "warm"}), "breaks the contract: temp: float_type"),
+        (json.dumps(weather(0) | {"origin": None}), "breaks the contract: origin: string_type"),
+        (json.dumps(weather(0) | {"time_hour": "2013-03-01T00:00"}), "breaks the contract: time_hour: timezone_aware"),
+        (json.dumps({k: v for k, v in weather(0).items() if k != "dewp"}), "breaks the contract: dewp: missing"),
+        (json.dumps(weather(0) | {"temp": float("nan")}), "breaks the contract: temp: finite_number"),
+        (json.dumps(weather(0) | {"time_hour": "2091-03-01T00:00Z"}), "its time is in the future"),
+    ],
+)
+def test_an_unusable_event_is_put_aside_with_a_reason_without_its_values(
+    layer: SpeedLayer, text: str, reason: str
+) -> None:
+    good = [weather(h) for h in range(WINDOW + 1)]
+    outcome = layer.handle(entries([*good, text]))
+    assert (outcome.rows, outcome.dead) == (1, 1)
+    assert [letter.reason for letter in layer.stream.dead_letters()] == [reason]
+
+
+def test_other_fields_are_left_behind(layer: SpeedLayer) -> None:
+    layer.handle(entries([weather(0) | {"surprise": 1}]))
+    (window,) = layer.stream.windows.values()  # type: ignore[attr-defined]
+    assert "surprise" not in next(iter(window.events.values())).event
+
+
+def test_an_event_whose_features_cannot_be_computed_is_found_among_the_others(layer: SpeedLayer) -> None:
+    hours = [weather(h) for h in range(WINDOW + 3)]
+    infinite = [weather(h, "JFK", precip=1.7e308) for h in range(WINDOW + 1)]
+    outcome = layer.handle(entries([*hours[:5], *infinite, *hours[5:]]))
+    assert (outcome.events, outcome.dead) == (len(hours) + len(infinite), 1)
+    assert [letter.reason for letter in layer.stream.dead_letters()] == ["its features cannot be computed: ValueError"]
+    assert pushed(layer) == batch(hours)
+
+
+def test_an_event_that_many_consumers_died_of_is_put_aside(layer: SpeedLayer) -> None:
+    (entry,) = entries([weather(0)])
+    layer.handle([entry.model_copy(update={"deliveries": MAX_DELIVERIES + 1})])
+    assert [letter.reason for letter in layer.stream.dead_letters()] == [
+        f"{MAX_DELIVERIES} consumers ended while they worked on it"
+    ]
+
+
+def test_when_the_store_is_away_nothing_is_finished(layer: SpeedLayer) -> None:
+    events = [weather(h) for h in range(WINDOW + 1)]
+    layer.store.fails = 1  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="away"):
+        layer.handle(entries(events))
+    assert pushed(layer) == {}
+    layer.handle(entries(events))
+    assert pushed(layer) == batch(events)
+
+
+def test_raw_rows_become_events_in_the_order_of_time() -> None:
+    source = SPEC.sources["weather"]
+    rows = pd.DataFrame([weather(2), weather(1, temp=None) | {"year": 2013}]).astype({"temp": float})
+    found = as_events(source, rows)
+    assert found == [weather(1, temp=None), weather(2)]
+    assert json.loads(json.dumps(found)) == found
+    assert Period(key="2013-03").start == START
