@@ -4,7 +4,7 @@ Packages an approved model as a *release* (ONNX, parity proof, hashes), tests it
 server, and rolls it out as `rollout.strategy` in `usecase.yaml` says, while Prometheus is watched: `canary` (in
 steps), `blue_green` (all at once), `ab_test` (arms compared on labels), `shadow` (copies that never answer). With all
 of the traffic it is watched once more before it is promoted. Whatever fails, all traffic goes back to the champion.
-`docs/rollouts.md` has the rules.
+`docs/guides/rollouts.md` has the rules.
 
 **Runs** on an approval, or by hand with a model version that has one. One rollout at a time.
 
@@ -15,7 +15,7 @@ of the traffic it is watched once more before it is promoted. Whatever fails, al
 | task | means | do |
 |---|---|---|
 | `package` | the ONNX model answers differently from the trained one, or the model has no approval | nothing was deployed; see the parity report |
-| `pre_deployment_test` | the release does not load, or failed a check: answers, time, memory, bad requests, interface, user acceptance | nothing got traffic; the error names each, `docs/releases.md` explains them |
+| `pre_deployment_test` | the release does not load, or failed a check: answers, time, memory, bad requests, interface, user acceptance | nothing got traffic; the error names each, `docs/guides/releases.md` explains them |
 | `shift_*`, `start_*` | another rollout is under way, or the server cannot load the release | the message names the way out |
 | `judge_*`, `watch_ab_test` | an abort criterion was breached, too little traffic came, or somebody aborted | the champion has everything back; read the figures in the log |
 

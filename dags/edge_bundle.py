@@ -2,7 +2,7 @@
 
 A release as one zip file that answers rows on a machine without server, network or this project: ONNX model, encoding,
 schema and a runner that needs onnxruntime only. It is proved on the release's samples before it is there. It lies in
-`var/edge/<use case>/<release>.zip`; how to run it is in `docs/releases.md`.
+`var/edge/<use case>/<release>.zip`; how to run it is in `docs/guides/releases.md`.
 
 **Runs** by hand: in the Airflow UI's form name a release, or leave it empty for the one that serves.
 

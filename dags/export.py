@@ -5,7 +5,7 @@ leave are those that both the login that runs this and the recipient may read. W
 hash are recorded in the table `exports`.
 
 **Runs** by hand: fill in the form in the Airflow UI. The files lie in `<exchange>/<use case>/<name>/`; how to open them is in
-`docs/access.md`.
+`docs/guides/access.md`.
 
 **When it fails**
 

@@ -13,7 +13,7 @@ Every finding is a row of the lake table `privacy_audits`; no message ever holds
 | task | means | do |
 |---|---|---|
 | `audit`: PrivacyError | personal values stand in clear; place, column and count are named | correct what wrote them, delete it there, run again |
-| `audit`: SettingsError | the pseudonym keys are missing or are others than those in use | put the keys back: `docs/privacy.md` |
+| `audit`: SettingsError | the pseudonym keys are missing or are others than those in use | put the keys back: `docs/guides/privacy.md` |
 """
 
 from airflow.sdk import PartitionedAssetTimetable

@@ -3,7 +3,7 @@
 The **four comparisons**: serving model and candidate, each on the test set from before the deployment and on
 the newest one. Gates: acceptance criteria, gain on new data, no forgetting, no slice, calibration or group harmed. The
 verdict, its reason and every figure are stored with the model version. With `trainer.ensemble` the average of both is
-a second contender; when it is chosen, it is registered and the verdict is on it. `docs/evaluation.md` has the rules.
+a second contender; when it is chosen, it is registered and the verdict is on it. `docs/reference/evaluation.md` has the rules.
 
 **Runs** on a new candidate, or by hand with a model version.
 

@@ -4,7 +4,7 @@ Builds a dataset (point-in-time join at pinned snapshots), searches parameters, 
 explains, and registers the result as a *candidate* with its model card.
 
 **Runs** on a retrain plan, or by hand. Left empty, the form means: everything published so far, the newest
-month as test set. The test set of the serving release never trains. `docs/training.md` explains the fields.
+month as test set. The test set of the serving release never trains. `docs/guides/training.md` explains the fields.
 
 **When it fails**
 

@@ -1,4 +1,4 @@
-"""For the recipient of an export: make a key pair, open what came; see docs/access.md."""
+"""For the recipient of an export: make a key pair, open what came; see docs/guides/access.md."""
 
 import shutil
 import sys

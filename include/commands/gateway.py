@@ -1,4 +1,4 @@
-"""Clients and servers of the gateway; see docs/gateway.md. ``make up`` starts it as soon as there is a client."""
+"""Clients and servers of the gateway; see docs/guides/gateway.md. ``make up`` starts it as soon as there is a client."""
 
 import argparse
 import signal

@@ -91,7 +91,7 @@ def reference(token: str) -> str:
 def key_of(subject: str) -> str:
     """The key id in a reference; raises ValueError when it is none."""
     if not (found := _REFERENCE.match(subject)):
-        raise ValueError("a subject is named by its reference, like k01-<32 hex digits>; see docs/privacy.md")
+        raise ValueError("a subject is named by its reference, like k01-<32 hex digits>; see docs/guides/privacy.md")
     return found[1]
 
 

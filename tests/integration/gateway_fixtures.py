@@ -107,7 +107,7 @@ class Gateway:
         return httpx.Client(base_url=self.url, verify=trusted, headers=headers, trust_env=False, timeout=30, **options)
 
     def grpc(self) -> Any:
-        """A client as docs/gateway.md has it: what no server answered is asked again."""
+        """A client as docs/guides/gateway.md has it: what no server answered is asked again."""
         from tritonclient.grpc import InferenceServerClient
 
         address = f"127.0.0.1:{self.settings.gateway_port}"

@@ -1,4 +1,4 @@
-"""docs/use_cases.md followed word by word in a copy of the project: nothing but the new files is needed."""
+"""docs/guides/use_cases.md followed word by word in a copy of the project: nothing but the new files is needed."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from include.settings import ROOT
 
 pytestmark = pytest.mark.integration
 NAME = "rain_soon"
-TUTORIAL = "docs/use_cases.md"
+TUTORIAL = "docs/guides/use_cases.md"
 COPIED = ("include", "dags", "feature_repo", "great_expectations", "triton_models", "tests", "docs")
 FILES = ("pyproject.toml", "README.md", "requirements.txt", "constraints.txt")
 MAY_BE_TOUCHED = (f"include/usecases/{NAME}/", f"feature_repo/{NAME}.py", f"great_expectations/expectations/{NAME}_")
