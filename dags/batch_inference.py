@@ -32,7 +32,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.batch_inference import score_partition
-        from include.services.services import services
+        from include.services.composition import services
 
         counts = score_partition(spec, services(), run_period(), get_current_context()["params"]["release"])
         if counts is None:

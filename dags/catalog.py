@@ -27,14 +27,14 @@ def build(spec: UseCase) -> None:
     @step()
     def write_catalog() -> dict[str, int]:
         from include.loop.catalog import counts, write
-        from include.services.services import services
+        from include.services.composition import services
 
         return counts(write(spec, services()))
 
     @step(**NO_RETRY)
     def check_meanings() -> None:
         from include.loop.catalog import require_meanings
-        from include.services.services import services
+        from include.services.composition import services
 
         require_meanings(spec, services())
 

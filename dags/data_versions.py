@@ -59,7 +59,7 @@ def build(spec: UseCase) -> None:
     @step()
     def operate(params: dict | None = None) -> dict:
         from include.loop.data_versions import asked
-        from include.services.services import services
+        from include.services.composition import services
 
         return asked(spec, services(), params or {}, triggered_by())
 
@@ -68,7 +68,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.data_versions import load_features as load
-        from include.services.services import services
+        from include.services.composition import services
 
         if done["operation"] != "restore":
             raise AirflowSkipException("only a restore changes features")

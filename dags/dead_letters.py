@@ -25,7 +25,7 @@ def build(spec: UseCase) -> None:
     @step()
     def settle() -> int:
         from include.loop.dead_letters import settle
-        from include.services.services import services
+        from include.services.composition import services
 
         asked = get_current_context()["params"]
         return settle(spec, services(), asked["view"], asked["choice"])

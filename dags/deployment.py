@@ -37,7 +37,7 @@ def build(spec: UseCase) -> None:
     @step()
     def package(params: dict | None = None) -> dict:
         from include.loop.deployment import package_release
-        from include.services.services import services
+        from include.services.composition import services
 
         version = triggering_extra(approved.name).get("version") or (params or {}).get("version")
         return package_release(spec, services(), version).json_dict()
@@ -46,14 +46,14 @@ def build(spec: UseCase) -> None:
     def pre_deployment_test(release: dict) -> dict:
         from include.contracts.deployment import ReleaseRef
         from include.loop.deployment import test_release
-        from include.services.services import services
+        from include.services.composition import services
 
         return test_release(spec, services(), ReleaseRef(**release))
 
     @task.branch
     def roll_out() -> str:
         from include.loop.rollout import begins_with
-        from include.services.services import services
+        from include.services.composition import services
 
         return begins_with(spec, services())
 

@@ -21,7 +21,7 @@ def build(spec: UseCase) -> None:
     @step(multiple_outputs=False)
     def make_bundle(params: dict | None = None) -> dict:
         from include.loop.edge_bundle import make
-        from include.services.services import services
+        from include.services.composition import services
 
         return make(spec, services(), (params or {}).get("release"))
 

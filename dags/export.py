@@ -23,7 +23,7 @@ def build(spec: UseCase) -> None:
     def export(params: dict | None = None) -> dict:
         from include.contracts.period import Period
         from include.loop.export import export
-        from include.services.services import services
+        from include.services.composition import services
 
         form = params or {}
         months = Period.between(form["from"], form["to"])

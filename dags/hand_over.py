@@ -30,7 +30,7 @@ def build(spec: UseCase) -> None:
     def ask(params: dict | None = None) -> dict:
         from include.loop import hand_over
         from include.orchestration.secrets import secret
-        from include.services.services import services
+        from include.services.composition import services
 
         form, keys = params or {}, secret("hand_over_keys")
         return hand_over.ask(spec, services(), form["from"], form["to"], form["reason"], triggered_by(), keys)
@@ -45,7 +45,7 @@ def build(spec: UseCase) -> None:
     def export(ti: object = None) -> dict:
         from include.loop import hand_over
         from include.orchestration.secrets import secret
-        from include.services.services import services
+        from include.services.composition import services
 
         asked, answer = (ti.xcom_pull(task_ids=one) for one in ("ask", "approve"))  # type: ignore[attr-defined]
         return hand_over.export(spec, services(), asked, answer, run_key(), secret("hand_over_keys")).json_dict()

@@ -31,7 +31,7 @@ def build(spec: UseCase) -> None:
     @step()
     def select_rows() -> dict:
         from include.loop import labelling
-        from include.services.services import services
+        from include.services.composition import services
 
         return labelling.select_rows(spec, services(), run_period()).json_dict()
 
@@ -47,7 +47,7 @@ def build(spec: UseCase) -> None:
 
         from include.loop import labelling
         from include.operations.labelling import Selection
-        from include.services.services import services
+        from include.services.composition import services
 
         answer = ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
         if KEEP not in answer["chosen_options"]:

@@ -27,14 +27,14 @@ def build(spec: UseCase) -> None:
     @step(inlets=[assets.serving(spec.name)])
     def ship_predictions() -> int:
         from include.loop.monitoring import ship_predictions
-        from include.services.services import services
+        from include.services.composition import services
 
         return ship_predictions(spec, services())
 
     @step(outlets=[health])
     def measure() -> dict[str, float]:
         from include.loop.monitoring import monitor
-        from include.services.services import services
+        from include.services.composition import services
 
         figures = monitor(spec, services(), run_period())
         emit_period(health)

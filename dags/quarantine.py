@@ -31,7 +31,7 @@ def build(spec: UseCase) -> None:
     @step()
     def decide(params: dict | None = None) -> dict[str, int]:
         from include.loop import quarantine
-        from include.services.services import services
+        from include.services.composition import services
 
         p = params or {}
         who = triggered_by()

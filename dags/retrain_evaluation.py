@@ -32,7 +32,7 @@ def build(spec: UseCase) -> None:
     @step(**NO_RETRY)
     def compare(params: dict | None = None) -> dict:
         from include.loop.retrain_evaluation import evaluate
-        from include.services.services import services
+        from include.services.composition import services
 
         version = triggering_extra(candidate.name).get("version") or (params or {}).get("version")
         return evaluate(spec, services(), version).json_dict()
@@ -70,7 +70,7 @@ def build(spec: UseCase) -> None:
     def hand_over(ti: object = None) -> None:
         from include.contracts.evaluation import Verdict
         from include.loop.retrain_evaluation import record_approval
-        from include.services.services import services
+        from include.services.composition import services
 
         answer, verdict = ti.xcom_pull(task_ids="approve"), Verdict(**ti.xcom_pull(task_ids="compare"))  # type: ignore[attr-defined]
         emit(approved, version=verdict.candidate, verdict=record_approval(spec, services(), verdict, answer))

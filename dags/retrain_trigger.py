@@ -24,7 +24,7 @@ def build(spec: UseCase) -> None:
     @step(inlets=[assets.health(spec.name)])
     def decide(params: dict | None = None) -> dict:
         from include.loop.retrain_trigger import decide_retrain
-        from include.services.services import services
+        from include.services.composition import services
 
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])

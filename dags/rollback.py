@@ -40,7 +40,7 @@ def build(spec: UseCase) -> None:
     @step()
     def abort(params: dict | None = None) -> str:
         from include.loop import rollback
-        from include.services.services import services
+        from include.services.composition import services
 
         return rollback.abort(spec, services(), (params or {})["reason"], triggered_by())
 
@@ -49,7 +49,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.rollback import restore_release, rollback_target
-        from include.services.services import services
+        from include.services.composition import services
 
         form = params or {}
         wanted = form["release"] or ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ def build(spec: UseCase) -> None:
         from airflow.sdk.exceptions import AirflowSkipException
 
         from include.loop.rollback_drill import drill_rollback
-        from include.services.services import services
+        from include.services.composition import services
 
         found = drill_rollback(spec, services(), triggered_by())
         if found is None:

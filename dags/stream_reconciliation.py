@@ -29,7 +29,7 @@ def build(spec: UseCase) -> None:
     @step(inlets=[assets.features(spec.name)])
     def reconcile() -> list[dict]:
         from include.loop.stream_reconciliation import reconcile
-        from include.services.services import services
+        from include.services.composition import services
 
         return [one.json_dict() for one in reconcile(spec, services(), run_period())]
 

@@ -21,7 +21,7 @@ def build(spec: UseCase) -> None:
     def take_in(params: dict | None = None) -> dict[str, int]:
         from include.loop.take_in import take_in
         from include.orchestration.secrets import secret
-        from include.services.services import services
+        from include.services.composition import services
 
         return take_in(spec, services(), (params or {}).get("name"), secret("private_key"))
 

@@ -67,7 +67,7 @@ def build(spec: UseCase) -> None:
     @step(task.branch)
     def build_dataset(params: dict | None = None, ti: object = None) -> list[str]:
         from include.loop.training import order, ways
-        from include.services.services import services
+        from include.services.composition import services
 
         wanted = {**(params or {}), **triggering_extra(plan.name)}
         key = order(spec, services(), wanted)
@@ -77,7 +77,7 @@ def build(spec: UseCase) -> None:
     @step()
     def search(worker: int, key: str) -> None:
         from include.loop.training import search
-        from include.services.services import services
+        from include.services.composition import services
 
         search(spec, services(), key)
 
@@ -92,7 +92,7 @@ def build(spec: UseCase) -> None:
     @step(outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
     def register_candidate(key: str) -> dict:
         from include.loop.training import register
-        from include.services.services import services
+        from include.services.composition import services
 
         model = register(spec, services(), key)
         emit(candidate, version=model.version)

@@ -1,5 +1,6 @@
 """Triton: how the embedded server is started, its model repository, and inference over gRPC."""
 
+import math
 import os
 import subprocess
 import tempfile
@@ -8,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
 from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
@@ -155,6 +157,17 @@ class TritonServer:
             return bool(self._client.is_model_ready(model, client_timeout=self.settings.serving_timeout))
         except InferenceServerException:
             return False
+
+    def rollout_generation(self, usecase: str) -> int | None:
+        """The rollout generation that every process of the model follows at least; None when none says so."""
+        url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
+        try:
+            text = httpx.get(url, timeout=5, trust_env=False).text
+        except httpx.HTTPError:
+            return None
+        lines = (line for line in text.splitlines() if line.startswith("moebius_rollout_generation{"))
+        values = [float(line.rsplit(" ", 1)[1]) for line in lines if f'usecase="{usecase}"' in line]
+        return int(min(values)) if values and math.isfinite(min(values)) else None
 
     def install(self, model: str, directory: Path) -> None:
         """Move a complete model directory into the repository.

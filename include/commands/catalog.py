@@ -14,7 +14,7 @@ from include.catalog import files
 from include.catalog.entries import Catalog, Entry, Step
 from include.errors import MoebiusError
 from include.loop import catalog as catalogue
-from include.services.services import Services, services
+from include.services.composition import Services, services
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from include.errors import MoebiusError
 from include.loop.export import read_as
-from include.services.services import services
+from include.services.composition import services
 from include.specification.loader import load_usecase
 
 SHOWN = 20

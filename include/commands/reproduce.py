@@ -9,7 +9,7 @@ from rich.console import Console
 
 from include.errors import MoebiusError
 from include.loop.reproduction import reproduce
-from include.services.services import services
+from include.services.composition import services
 from include.specification.loader import load_usecase
 
 

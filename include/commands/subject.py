@@ -8,7 +8,7 @@ import sys
 from include.errors import MoebiusError
 from include.governance.pseudonyms import reference
 from include.loop.privacy import active_keys
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 

@@ -12,7 +12,7 @@ from include.demo.progress import Progress
 from include.demo.scenario import FAMILIES, Scenario, Script
 from include.errors import MoebiusError, ServiceError
 from include.platform.embedded import Platform
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
 

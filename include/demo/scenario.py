@@ -17,7 +17,7 @@ from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
 from include.governance import hand_over
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 FAMILIES = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
@@ -42,7 +42,7 @@ def _months(spec: UseCase, services: Services, last: str) -> list[Period]:
     """The months to play: in dev those that were handed over, without a gap; raises MissingPeriodError."""
     months = Period.between(spec.periods.first, last)
     if services.settings.environment == "dev":
-        landing = services.landing(spec)
+        landing = services.places.landing(spec)
         hand_over.require_handed_over(spec, months[0], landing)
         there = hand_over.handed_over(spec, landing)
         months = list(takewhile(lambda month: month.key in there, months))
@@ -74,13 +74,13 @@ class Scenario:
 
     # -- stages
     def publish(self, month: Period, then: str) -> None:
-        if month.key in self.services.published(self.spec):
+        if month.key in self.services.records.published(self.spec):
             return
         with self.progress.stage("data pipeline", f"{month.key}: data pipeline", then):
             self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month.key))
 
     def first_release(self) -> None:
-        if self.services.rollout_state(self.spec) is not None:
+        if self.services.serving.rollout_state(self.spec) is not None:
             return
         if not self.memory.done("first", "begun"):
             self.memory.mark("first", "begun", now().isoformat())
@@ -147,7 +147,7 @@ class Scenario:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
             run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
             run = self.airflow.wait(run, on_question=self._approve)
-        verdict = self.services.verdicts(self.spec)[-1]
+        verdict = self.services.records.verdicts(self.spec)[-1]
         self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
         if not self._handed_over(run):
             self.progress.note("not handed over for deployment: the champion keeps serving")
@@ -215,14 +215,14 @@ class Scenario:
     def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
         deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month.key}"}}'
-        while not self.services.metrics_server.query(f"count({selector})"):
+        while not self.services.adapters.metrics_server.query(f"count({selector})"):
             if time.monotonic() > deadline:
                 raise ServiceError(
                     f"Prometheus did not scrape the figures of {month.key} within 60 s; see `make status`"
                 )
             time.sleep(0.3)
         time.sleep(3 * self.services.settings.scrape_seconds)
-        return [a for a in self.services.metrics_server.alerts(self.spec.name) if a.period == month.key]
+        return [a for a in self.services.adapters.metrics_server.alerts(self.spec.name) if a.period == month.key]
 
     def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 60) -> RetrainPlan:
         """The strongest decision on this month, once every alert that fires was decided on."""
@@ -230,7 +230,9 @@ class Scenario:
         while True:
             for run in self.airflow.unfinished([self._dag("retrain_trigger")]):
                 self.airflow.wait(run)
-            mine = [d for d in self.services.decisions(self.spec) if any(a.period == month.key for a in d.alerts)]
+            mine = [
+                d for d in self.services.records.decisions(self.spec) if any(a.period == month.key for a in d.alerts)
+            ]
             if alerts <= {(a.name, a.release) for d in mine for a in d.alerts}:
                 return next((d for d in mine if d.decision == "retrain"), mine[-1])
             if time.monotonic() > deadline:
@@ -254,13 +256,13 @@ class Scenario:
         self.progress.note("required action 'approve': the demo answered [bold]Approve[/] by REST, as the operator")
 
     def _retrained_and_monitored(self) -> bool:
-        state = self.services.rollout_state(self.spec)
-        releases = self.services.releases.all(self.spec.name)
+        state = self.services.serving.rollout_state(self.spec)
+        releases = self.services.adapters.releases.all(self.spec.name)
         if state is None or len(releases) < 2:
             return False
         return state.champion != releases[0].name and any(
             f.release == state.champion and f.name == self.spec.metrics.primary
-            for f in self.services.figures(self.spec)
+            for f in self.services.records.figures(self.spec)
         )
 
 

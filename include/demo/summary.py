@@ -11,7 +11,7 @@ from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
 from include.demo.progress import Progress
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 MIB = 1024 * 1024
@@ -25,10 +25,10 @@ def collect(
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
-        "months": months(spec, services.figures(spec), memory),
-        "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.verdicts(spec)}.values()],
-        "decisions": [d.json_dict() for d in services.decisions(spec)],
-        "releases": [r.json_dict() for r in services.releases.all(spec.name)],
+        "months": months(spec, services.records.figures(spec), memory),
+        "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.records.verdicts(spec)}.values()],
+        "decisions": [d.json_dict() for d in services.records.decisions(spec)],
+        "releases": [r.json_dict() for r in services.adapters.releases.all(spec.name)],
         "requests_during_swap": memory.get("canary", {}).get("requests"),
         "seconds": {
             "total": round(sum(progress.stage_seconds.values()), 1),

@@ -20,7 +20,7 @@ from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
 from include.errors import MoebiusError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 from include.streaming.speed_layer import as_events
 
@@ -30,7 +30,7 @@ CLIENTS = 2
 def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> list[dict[str, Any]]:
     """The events of a month on one stream: the raw rows that the data pipeline collects."""
     source = spec.streams[view].source
-    rows = ingestion.batches(spec, source, period, services.landing(spec), services.connector)
+    rows = ingestion.batches(spec, source, period, services.places.landing(spec), services.adapters.connector)
     return as_events(spec.sources[source], pa.Table.from_batches(rows).to_pandas())
 
 
@@ -46,7 +46,7 @@ class Feed:
     @classmethod
     def of(cls, spec: UseCase, services: Services, view: str, period: Period) -> Self:
         """Events from where the stream has come to; at its very first, hours before the month fill its windows."""
-        of, stream = spec.streams[view], services.event_stream(spec, view)
+        of, stream = spec.streams[view], services.adapters.event_stream(spec, view)
         column, delay = str(spec.sources[of.source].time), timedelta(hours=of.published_after_hours)
         events = raw_events(spec, services, period, view)
         begin = datetime.fromisoformat(events[0][column]) - 2 * timedelta(hours=of.window_hours)
@@ -113,7 +113,9 @@ class Traffic:
         self.seconds += time.monotonic() - begun
 
     def _events(self) -> pd.DataFrame:
-        raw = ingestion.tables(self.spec, self.period, self.services.landing(self.spec), self.services.connector)
+        raw = ingestion.tables(
+            self.spec, self.period, self.services.places.landing(self.spec), self.services.adapters.connector
+        )
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
         if len(events) > self.sample:
@@ -128,7 +130,7 @@ class Traffic:
             feed.stream.await_done()
 
     def _client(self, work: queue.Queue) -> None:
-        server = self.services.model_server(self.spec)
+        server = self.services.adapters.model_server(self.spec)
         try:
             self._answer(server, work)
         finally:

@@ -12,7 +12,7 @@ from include.data import versioning
 from include.deployment import ab_readout
 from include.evaluation import answers
 from include.operations.scope import SCORES, logged_scores
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -30,9 +30,9 @@ def _answered(spec: UseCase, services: Services, since: float, releases: list[st
     sticky = spec.rollout.sticky_by
     told = ["logged_at", "request_id", "release", SCORES[spec.task], spec.event.id, spec.event.time]
     columns = list(dict.fromkeys([*told, *([sticky] if sticky else [])]))
-    if not services.lake.exists(spec.name, "predictions"):
+    if not services.adapters.lake.exists(spec.name, "predictions"):
         return pd.DataFrame(columns=columns)
-    files = services.lake.files(spec.name, "predictions")
+    files = services.adapters.lake.files(spec.name, "predictions")
     wanted = (ds.field("logged_at") >= datetime.fromtimestamp(since, UTC)) & ds.field("release").isin(releases)
     rows = ds.dataset(files, format="parquet").to_table(columns=columns, filter=wanted).to_pandas()
     ordered = rows.sort_values(["logged_at", "request_id"], kind="stable")
@@ -44,7 +44,7 @@ def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataF
     asked = {Period(key=month) for month in rows[spec.event.time].dt.strftime("%Y-%m").unique()} if len(rows) else set()
     # a local month reaches into the next UTC month
     months = {one.shift(back).key for one in asked for back in (0, -1)}
-    parts = [_truth(spec, services, month, rows) for month in services.published(spec) if month in months]
+    parts = [_truth(spec, services, month, rows) for month in services.records.published(spec) if month in months]
     known = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
     known = known.dropna().drop_duplicates(spec.event.id, keep="last")
     coded = known.assign(**{str(spec.event.label): answers.label_codes(spec, known[spec.event.label])})
@@ -52,6 +52,6 @@ def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataF
 
 
 def _truth(spec: UseCase, services: Services, period: str, rows: pd.DataFrame) -> pd.DataFrame:
-    snapshot = versioning.snapshot(period, services.snapshots(spec))
-    events = versioning.read(snapshot, "events", services.lake).to_pandas()
+    snapshot = versioning.snapshot(period, services.places.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]

@@ -16,7 +16,7 @@ from include.data import manifests, versioning
 from include.deployment import batch_scoring
 from include.deployment.batch_scoring import TABLE, BatchScorer
 from include.errors import DataError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -37,21 +37,21 @@ def score_partition(
     DeploymentError
         a file of the release was changed.
     """
-    release = services.releases.get(spec.name, wanted) if wanted else services.champion(spec)
+    release = services.adapters.releases.get(spec.name, wanted) if wanted else services.serving.champion(spec)
     if release is None:
         return None
     oldest = _oldest_kept(spec, services, period)
     with (
         _alone(spec, services),
-        manifests.publishing(services.snapshots(spec)),
+        manifests.publishing(services.places.snapshots(spec)),
         tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
     ):
-        snapshot = versioning.snapshot(period.key, services.snapshots(spec))
+        snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
         scored, complete = Path(aside) / "scored.parquet", Path(aside) / "complete.parquet"
         counts = _score(spec, services, snapshot, release, scored)
         if scored.is_file():  # a month without events has no file
             _add_other_releases(services, release, period, scored, complete)
-            services.lake.publish(spec.name, TABLE, complete, period.key)
+            services.adapters.lake.publish(spec.name, TABLE, complete, period.key)
     _forget(spec, services, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 
@@ -70,11 +70,11 @@ def _score(
 ) -> dict[str, int]:
     scorer = BatchScorer(spec, Path(release.path))
     version = snapshot.tables["events"].version
-    files = services.lake.files(spec.name, "events", [snapshot.period], version)
+    files = services.adapters.lake.files(spec.name, "events", [snapshot.period], version)
     if scorer.views:
         joined = target.with_name("features.parquet")
         service = scorer.manifest["features"]["kept_as"]  # as the release was built with it
-        services.feature_store.historical_file(service, _events(files, list(scorer.fields)), joined)
+        services.adapters.feature_store.historical_file(service, _events(files, list(scorer.fields)), joined)
         files = [str(joined)]
     return batch_scoring.score_file(scorer, files, target, services.settings.batch_rows, snapshot=snapshot.name)
 
@@ -87,7 +87,9 @@ def _events(files: list[str], columns: list[str]) -> str:
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
     """The month's answers of every release: publishing replaces the month as a whole."""
-    there = services.lake.files(release.usecase, TABLE, [period.key]) if _exists(services, release.usecase) else []
+    there = (
+        services.adapters.lake.files(release.usecase, TABLE, [period.key]) if _exists(services, release.usecase) else []
+    )
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         rows = connection.read_parquet(str(scored))
@@ -99,12 +101,12 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
 
 
 def _exists(services: Services, usecase: str) -> bool:
-    return services.lake.exists(usecase, TABLE)
+    return services.adapters.lake.exists(usecase, TABLE)
 
 
 def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
     """The first month that is kept; raises DataError when the one to score is before it."""
-    newest = max([period.key, *services.published(spec)])
+    newest = max([period.key, *services.records.published(spec)])
     oldest = Period(key=newest).shift(1 - spec.retention.predictions_periods)
     if period.key < oldest.key:
         raise DataError(
@@ -116,6 +118,6 @@ def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
 
 def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
     """Months whose retention is over go, files and all."""
-    if any(period < oldest.key for period in services.lake.periods(spec.name, TABLE)):
-        services.lake.delete(spec.name, TABLE, f"period < '{oldest.key}'")
-        services.lake.vacuum(spec.name, TABLE, [])
+    if any(period < oldest.key for period in services.adapters.lake.periods(spec.name, TABLE)):
+        services.adapters.lake.delete(spec.name, TABLE, f"period < '{oldest.key}'")
+        services.adapters.lake.vacuum(spec.name, TABLE, [])

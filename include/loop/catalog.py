@@ -16,7 +16,7 @@ from include.contracts.tables import TableState
 from include.data.profile import profile
 from include.errors import MoebiusError, SpecError
 from include.governance.access import RECORDS, column_level
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -26,14 +26,14 @@ def gather(spec: UseCase, services: Services) -> Catalog:
     An MLflow that does not answer leaves the models out and is named in ``notes``.
     """
     models, notes = _models(spec, services)
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     facts = Facts(
         tables=states(spec, services),
-        snapshots=services.snapshot_refs(spec),
-        views=services.feature_store.definitions(),
-        gates=services.gate_results(spec),
+        snapshots=services.records.snapshot_refs(spec),
+        views=services.adapters.feature_store.definitions(),
+        gates=services.records.gate_results(spec),
         models=models,
-        releases=services.releases.all(spec.name),
+        releases=services.adapters.releases.all(spec.name),
         serving=state.champion if state else None,
         predictions=_predictions(spec, services, "predictions"),
         scored=_predictions(spec, services, "batch_predictions"),
@@ -79,7 +79,7 @@ def directory(spec: UseCase, services: Services) -> Path:
 
 
 def states(spec: UseCase, services: Services) -> list[TableState]:
-    lake = services.lake
+    lake = services.adapters.lake
     return [lake.describe(spec.name, table) for table in lake.tables(spec.name)]
 
 
@@ -94,23 +94,23 @@ def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: Tab
 
 def _models(spec: UseCase, services: Services) -> tuple[list[ModelRecord], list[str]]:
     try:
-        return [_model(spec, services, version) for version in services.tracker.versions(spec.name)], []
+        return [_model(spec, services, version) for version in services.adapters.tracker.versions(spec.name)], []
     except MoebiusError as error:
         return [], [f"models and datasets are missing: {error}"]
 
 
 def _model(spec: UseCase, services: Services, version: int) -> ModelRecord:
-    model = services.tracker.model(spec.name, version)
-    encoding = json.loads(services.tracker.document(model, "encoding.json"))
+    model = services.adapters.tracker.model(spec.name, version)
+    encoding = json.loads(services.adapters.tracker.document(model, "encoding.json"))
     features = [feature["name"] for feature in encoding["features"]]
-    return ModelRecord(model=model, features=features, tags=services.tracker.tags(spec.name, version))
+    return ModelRecord(model=model, features=features, tags=services.adapters.tracker.tags(spec.name, version))
 
 
 def _predictions(spec: UseCase, services: Services, table: str) -> dict[str, int]:
     """Answers in the table per release."""
-    if not services.lake.exists(spec.name, table):
+    if not services.adapters.lake.exists(spec.name, table):
         return {}
-    if not (files := services.lake.describe(spec.name, table).files):
+    if not (files := services.adapters.lake.describe(spec.name, table).files):
         return {}
     with duckdb.connect() as connection:
         query = "SELECT release, count(*) FROM read_parquet(?, union_by_name = true) GROUP BY release"

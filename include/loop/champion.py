@@ -6,7 +6,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.deployment import release
 from include.errors import EvaluationError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -21,17 +21,17 @@ def champion_model(spec: UseCase, services: Services) -> ModelRef | None:
         the server follows another rollout state than the one on disk, or the release was packaged from another model
         than the registered version.
     """
-    state, serving = services.rollout_state(spec), services.champion(spec)
+    state, serving = services.serving.rollout_state(spec), services.serving.champion(spec)
     if state is None or serving is None:
         return None
     release.verify(Path(serving.path))
-    served = services.served_generation(spec)
+    served = services.serving.served_generation(spec)
     if served != state.generation:
         raise EvaluationError(
             f"alarm: the model server follows rollout generation {served}, the record says {state.generation} "
             f"({state.champion}); `make status`, then restart the server or run {spec.name}.rollback"
         )
-    model = services.tracker.model(spec.name, serving.model_version)
+    model = services.adapters.tracker.model(spec.name, serving.model_version)
     _require_same(spec, serving, model)
     return model
 

@@ -10,7 +10,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, late_data, processing, quality, versioning
 from include.governance import hand_over
 from include.loop import privacy
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the month; rows per table."""
     if services.settings.environment == "dev":
-        hand_over.require_handed_over(spec, period, services.landing(spec))
-    staging, treat = services.staging(spec, run), privacy.treatment(spec, services)
-    rows = ingestion.collect(spec, period, services.landing(spec), staging, services.connector, treat)
-    late_data.record(spec, period, staging, services.lake)
+        hand_over.require_handed_over(spec, period, services.places.landing(spec))
+    staging, treat = services.places.staging(spec, run), privacy.treatment(spec, services)
+    rows = ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
+    late_data.record(spec, period, staging, services.adapters.lake)
     return rows
 
 
@@ -33,11 +33,11 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     """
     if services.settings.environment == "dev":
         return []  # what came late to prod comes here by the next hand-over
-    staging = services.staging(spec, f"{run}-late")
-    treat, landing = privacy.treatment(spec, services), services.landing(spec)
-    late = late_data.changed(spec, period, landing, staging, services.lake, services.connector, treat)
+    staging = services.places.staging(spec, f"{run}-late")
+    treat, landing = privacy.treatment(spec, services), services.places.landing(spec)
+    late = late_data.changed(spec, period, landing, staging, services.adapters.lake, services.adapters.connector, treat)
     shutil.rmtree(staging, ignore_errors=True)
-    months = late_data.to_run_again(spec, period, late, services.published(spec))
+    months = late_data.to_run_again(spec, period, late, services.records.published(spec))
     log.info("%s %s: rows came late for %s; running again: %s", spec.name, period.key, late, months)
     form = {"look_back": False}
     return [{"trigger_run_id": f"late__{run}__{month}", "conf": {"period": month} | form} for month in months]
@@ -45,21 +45,23 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
 
 def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:
     """Run one quality gate on what is staged; raises GateRefusedError after putting it in quarantine."""
-    staging, quarantine = services.staging(spec, run), services.quarantine(spec)
-    return quality.gate(spec, name, period, staging, quarantine, services.validator, services.lake)
+    staging, quarantine = services.places.staging(spec, run), services.places.quarantine(spec)
+    return quality.gate(spec, name, period, staging, quarantine, services.adapters.validator, services.adapters.lake)
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
-    staging, snapshots = services.staging(spec, run), services.snapshots(spec)
-    return processing.build(spec, period, staging, services.lake, snapshots, services.settings.memory_limit)
+    staging, snapshots = services.places.staging(spec, run), services.places.snapshots(spec)
+    return processing.build(spec, period, staging, services.adapters.lake, snapshots, services.settings.memory_limit)
 
 
 def publish(spec: UseCase, services: Services, period: Period, run: str) -> SnapshotRef:
     """Commit the staged tables and, last, the snapshot's manifest."""
-    return versioning.publish(spec, period, services.staging(spec, run), services.lake, services.snapshots(spec))
+    return versioning.publish(
+        spec, period, services.places.staging(spec, run), services.adapters.lake, services.places.snapshots(spec)
+    )
 
 
 def materialize(spec: UseCase, services: Services, period: Period, run: str) -> None:
     """Load the month into the online store and drop what was staged."""
-    versioning.materialize(spec, period, services.feature_store)
-    shutil.rmtree(services.staging(spec, run), ignore_errors=True)
+    versioning.materialize(spec, period, services.adapters.feature_store)
+    shutil.rmtree(services.places.staging(spec, run), ignore_errors=True)

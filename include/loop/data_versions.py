@@ -16,7 +16,7 @@ from include.development.datasets.building import MANIFEST
 from include.development.datasets.rebuild import rebuild
 from include.errors import NotFoundError
 from include.loop import data_pipeline
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 RECORD = "version_operations"
@@ -62,13 +62,15 @@ class Operation:
         name = self.other
         after = versioning.named(name, self._snapshots) if name else versioning.snapshot(before.period, self._snapshots)
         limit = self.services.settings.memory_limit
-        found = difference.compare(self.spec, self.services.lake, before, after, limit)
+        found = difference.compare(self.spec, self.services.adapters.lake, before, after, limit)
         text = "\n".join([f"{before.name} → {after.name}", *map(_difference_line, found)])
         return {"before": before.name, "after": after.name, "tables": [d.json_dict() for d in found], "text": text}
 
     # -- what changes something
     def restore(self) -> dict[str, Any]:
-        restored = versioning.restore(self._named().name, self.services.lake, self._snapshots, **self._signed())
+        restored = versioning.restore(
+            self._named().name, self.services.adapters.lake, self._snapshots, **self._signed()
+        )
         return self._done("restore", restored, f"{restored.name} is the current snapshot of {restored.period}")
 
     def pin(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Operation:
         return self._done("unpin", snapshot, f"{snapshot.name} is no longer pinned (was by {was.by}: {was.why})")
 
     def expire(self) -> dict[str, Any]:
-        used, lake = uses(self.spec, self.services), self.services.lake
+        used, lake = uses(self.spec, self.services), self.services.adapters.lake
         done = retention.expire(self.spec, lake, self._snapshots, used, as_of=self.at, by=self.by, why=self.reason)
         self._record("expire", f"{self.at:%Y-%m}", f"as of {self.at:%Y-%m-%d}", done.json_dict())
         text = f"{len(done.expired)} expired, {done.kept} kept; files deleted: {done.files}"
@@ -94,7 +96,7 @@ class Operation:
             raise NotFoundError(f"name the model version to rebuild; there are {self._models()}")
         if self.version not in self._models():
             raise NotFoundError(f"{self.spec.name} has no model version {self.version}; there are {self._models()}")
-        wanted = self.services.tracker.model(self.spec.name, self.version).dataset
+        wanted = self.services.adapters.tracker.model(self.spec.name, self.version).dataset
         built = rebuild_dataset(self.spec, self.services, wanted)
         hashes = {part: getattr(built, part).content_hash for part in ("train", "validation", "test")}
         self._record("rebuild", max(built.snapshots), built.name, hashes)
@@ -103,10 +105,10 @@ class Operation:
     # -- parts
     @property
     def _snapshots(self) -> Any:
-        return self.services.snapshots(self.spec)
+        return self.services.places.snapshots(self.spec)
 
     def _models(self) -> Any:
-        return self.services.tracker.versions(self.spec.name)
+        return self.services.adapters.tracker.versions(self.spec.name)
 
     def _named(self) -> SnapshotRef:
         """The snapshot that was named, of the month that was named (if one was)."""
@@ -133,7 +135,7 @@ class Operation:
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         row = {"period": period, "operation": name, "subject": subject, "at": at, "by": self.by, "why": self.reason}
         rows = pa.Table.from_pylist([{**row, "result": json.dumps(result)}], RECORD_SCHEMA)
-        self.services.lake.append(self.spec.name, RECORD, rows)
+        self.services.adapters.lake.append(self.spec.name, RECORD, rows)
 
 
 OPERATIONS: dict[str, Callable[[Operation], dict[str, Any]]] = {
@@ -162,13 +164,13 @@ def load_features(spec: UseCase, services: Services, period: str, run: str) -> N
 
 def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
     """Who was built on snapshots: registered models, releases, and datasets on disk (of trainings under way)."""
-    tracker = services.tracker
+    tracker = services.adapters.tracker
     models = {version: tracker.model(spec.name, version).dataset for version in tracker.versions(spec.name)}
     found = {f"model {version}": dataset for version, dataset in models.items()}
-    for release in services.releases.all(spec.name):
+    for release in services.adapters.releases.all(spec.name):
         version = release.model_version
         found[f"release {release.name}"] = models.get(version) or tracker.model(spec.name, version).dataset
-    for manifest in sorted((services.settings.datasets / spec.name).glob(f"*/{MANIFEST}")):
+    for manifest in sorted(services.places.datasets(spec).glob(f"*/{MANIFEST}")):
         found[f"dataset {manifest.parent.name}"] = DatasetRef.model_validate_json(manifest.read_text())
     return found
 
@@ -178,18 +180,18 @@ def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> D
     return rebuild(
         spec,
         dataset,
-        lake=services.lake,
-        feature_store=services.feature_store,
-        directory=services.settings.datasets / spec.name,
+        lake=services.adapters.lake,
+        feature_store=services.adapters.feature_store,
+        directory=services.places.datasets(spec),
         rewrites=_rewrites_since(spec, services, dataset),
     )
 
 
 def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> list[str]:
     """What was done to its snapshots, and to its files, since it was built: as their manifests say it."""
-    now = {snapshot.name: snapshot.rewrites for snapshot in manifests.all_named(services.snapshots(spec))}
+    now = {snapshot.name: snapshot.rewrites for snapshot in manifests.all_named(services.places.snapshots(spec))}
     done = [mark for one in dataset.reads for mark in now.get(one.name, []) if mark not in one.rewrites]
-    file = services.settings.datasets / spec.name / dataset.name / MANIFEST
+    file = services.places.datasets(spec) / dataset.name / MANIFEST
     if file.is_file():
         done += DatasetRef.model_validate_json(file.read_text()).rewrites
     return list(dict.fromkeys(done))
@@ -197,9 +199,9 @@ def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> l
 
 def operations(spec: UseCase, services: Services) -> list[dict[str, Any]]:
     """Every recorded operation, oldest first."""
-    if not services.lake.exists(spec.name, RECORD):
+    if not services.adapters.lake.exists(spec.name, RECORD):
         return []
-    return sorted(services.lake.read(spec.name, RECORD).to_pylist(), key=lambda row: row["at"])
+    return sorted(services.adapters.lake.read(spec.name, RECORD).to_pylist(), key=lambda row: row["at"])
 
 
 def _line(facts: retention.SnapshotFacts) -> str:

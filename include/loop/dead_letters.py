@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 
 from include.errors import NotFoundError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 from include.streaming import speed_layer
 
@@ -18,7 +18,7 @@ def settle(spec: UseCase, services: Services, view: str, choice: speed_layer.Cho
     """
     if view not in spec.event_streams:
         raise NotFoundError(f"{spec.name} has no stream {view!r}; it has {sorted(spec.event_streams)}")
-    stream = services.event_stream(spec, view)
+    stream = services.adapters.event_stream(spec, view)
     for reason, count in Counter(letter.reason for letter in stream.dead_letters()).most_common():
         log.info("%d events: %s", count, reason)
     return speed_layer.settle_dead_letters(stream, choice)

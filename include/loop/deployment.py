@@ -17,7 +17,7 @@ from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.loop import verdicts
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT
 from include.specification.usecase import UseCase
 
@@ -34,19 +34,19 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     DeploymentError
         its verdict is not approved, or the ONNX model answers differently.
     """
-    wanted = int(version) if version else services.tracker.alias(spec.name, "challenger")
+    wanted = int(version) if version else services.adapters.tracker.alias(spec.name, "challenger")
     if wanted is None:
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
-    for release in services.releases.all(spec.name):
+    for release in services.adapters.releases.all(spec.name):
         if release.model_version == wanted:
             return release
-    model = services.tracker.model(spec.name, wanted)
+    model = services.adapters.tracker.model(spec.name, wanted)
     _require_approval(spec, services, model)
     return _package(spec, services, model)
 
 
 def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> None:
-    bound = services.tracker.tags(spec.name, model.version).get("approved_verdict")
+    bound = services.adapters.tracker.tags(spec.name, model.version).get("approved_verdict")
     if bound != verdicts.of(services, model).digest:
         raise DeploymentError(
             f"version {model.version} of {spec.name} has no approval of its verdict; approve it first"
@@ -57,9 +57,9 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     from include.operations import drift
 
     # by what the artifact says, not by the spec, which may name another trainer by now
-    trained = TrainedModel.from_bytes(services.tracker.load(model))
+    trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
     rows = pd.read_parquet(model.dataset.test.path)
-    features = services.feature_store.keep(spec.feature_service)
+    features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
@@ -75,12 +75,12 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
             baseline=baseline,
             staging=aside / "release",
         )
-        return services.releases.add(spec.name, aside / "release", model.version)
+        return services.adapters.releases.add(spec.name, aside / "release", model.version)
 
 
 def _require_same_features(services: Services, spec: UseCase, features: FeatureServiceRef) -> None:
     """Raises DeploymentError when an earlier release has other definitions under the same feature service's name."""
-    for earlier in services.releases.all(spec.name):
+    for earlier in services.adapters.releases.all(spec.name):
         known = manifest(Path(earlier.path)).get("features") or {"name": "", "definitions": ""}
         if known["name"] == features.name and known["definitions"] != features.definitions:
             raise DeploymentError(
@@ -101,7 +101,7 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
     def write(directory: Path, name: str) -> None:
         pipeline.write(spec, PIPELINE, directory, pipeline_parameters(spec, services), pinned=name)
 
-    server, wire = services.model_server(spec), services.kserve
+    server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with aside_on_disk(services) as aside:
             return predeployment.test(spec, release, server, wire, write, aside / "model")
@@ -112,10 +112,10 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
 
 def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
     """What was packaged, agreed and tried, beside the model version, where people look for it."""
-    model = services.tracker.model(spec.name, release.model_version)
+    model = services.adapters.tracker.model(spec.name, release.model_version)
     for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
         if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
-            services.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())
+            services.adapters.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())
 
 
 def promote_release(
@@ -132,18 +132,18 @@ def promote_release(
 
     A run that was killed after it wrote the state finishes here: the server is made to follow in any case.
     """
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     if state is None:
         state = switch(spec, services, rollout.first(spec, release, rollout_id))
     elif state.weights != {release: 1.0} or state.shadow:
         state = switch(spec, services, transition(state, release))
     else:
         follow(spec, services, state)
-    model_version = services.releases.get(spec.name, release).model_version
-    services.tracker.set_alias(spec.name, "champion", model_version)
+    model_version = services.adapters.releases.get(spec.name, release).model_version
+    services.adapters.tracker.set_alias(spec.name, "champion", model_version)
     stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
-    services.tracker.tag(spec.name, model_version, stamp)
-    events.record(spec, services.lake, events.event(state, what, by))
+    services.adapters.tracker.tag(spec.name, model_version, stamp)
+    events.record(spec, services.adapters.lake, events.event(state, what, by))
 
 
 def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutState:
@@ -156,7 +156,7 @@ def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutSta
     ServiceError
         the server does not follow it in time: a release does not load, or the server is down.
     """
-    rollout.write(services.rollout_file(spec), state)
+    rollout.write(services.places.rollout_file(spec), state)
     follow(spec, services, state)
     return state
 
@@ -164,11 +164,13 @@ def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutSta
 def follow(spec: UseCase, services: Services, state: RolloutState) -> None:
     """Wait until the server follows the written state, installing the stable name when it is not there."""
     _ensure_pipeline(spec, services)
-    rollout.confirm(lambda: services.served_generation(spec), state.generation, services.settings.serving_timeout)
+    rollout.confirm(
+        lambda: services.serving.served_generation(spec), state.generation, services.settings.serving_timeout
+    )
 
 
 def _ensure_pipeline(spec: UseCase, services: Services) -> None:
-    server, parameters = services.model_server(spec), pipeline_parameters(spec, services)
+    server, parameters = services.adapters.model_server(spec), pipeline_parameters(spec, services)
     installed = services.settings.triton_repository / spec.name / pipeline.CONFIG
     # other settings (another online store, say) reach the server with the next deployment
     if _says(installed, pipeline.config(spec, parameters)) and server.model_ready(spec.name):
@@ -191,7 +193,7 @@ def pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
         "online_timeout": str(settings.online_timeout),
         "project": settings.feature_project,
         "spool": str(settings.prediction_spool / spec.name),
-        "privacy": str(services.privacy_state(spec)),
+        "privacy": str(services.places.privacy_state(spec)),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from include.deployment import edge
 from include.errors import NotFoundError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -20,10 +20,10 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
     DeploymentError
         the bundle does not answer as the release does.
     """
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     if not release and state is None:
         raise NotFoundError(f"{spec.name} has no release that serves: name one, or deploy a model first")
-    ref = services.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
+    ref = services.adapters.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
     target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
     services.settings.staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=services.settings.staging) as work:

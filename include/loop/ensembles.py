@@ -4,7 +4,7 @@ from include.contracts.development import ModelRef
 from include.development import training
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 MEMBERS_TAG = "ensemble_of"
@@ -29,11 +29,11 @@ def register(spec: UseCase, services: Services, champion: ModelRef, candidate: M
     """
     from include.development.trainers.ensemble import average
 
-    members = [TrainedModel.from_bytes(services.tracker.load(one)) for one in (champion, candidate)]
+    members = [TrainedModel.from_bytes(services.adapters.tracker.load(one)) for one in (champion, candidate)]
     versions = f"{champion.version}, {candidate.version}"
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
     result = training.judge(spec, candidate.dataset, average(members).to_bytes(), made)
-    return services.tracker.log_training(
+    return services.adapters.tracker.log_training(
         spec.name,
         candidate.dataset,
         result.model,
@@ -46,6 +46,6 @@ def register(spec: UseCase, services: Services, champion: ModelRef, candidate: M
 
 def members_of(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
     """The versions that a version is the average of, those of its members included; [] for a trained model."""
-    told = services.tracker.tags(spec.name, version).get(MEMBERS_TAG, "")
-    direct = [services.tracker.model(spec.name, int(member)) for member in told.split(",") if member.strip()]
+    told = services.adapters.tracker.tags(spec.name, version).get(MEMBERS_TAG, "")
+    direct = [services.adapters.tracker.model(spec.name, int(member)) for member in told.split(",") if member.strip()]
     return [one for member in direct for one in (member, *members_of(spec, services, member.version))]

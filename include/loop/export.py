@@ -10,7 +10,7 @@ from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError
 from include.loop import export_log
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -54,7 +54,7 @@ def export(
         approved_by=asked_by,
         created_at=datetime.now(UTC).isoformat(),
     )
-    written = services.exports.write(manifest, key, tables)
+    written = services.adapters.exports.write(manifest, key, tables)
     export_log.record(spec, services, written)
     return written
 
@@ -77,10 +77,10 @@ def read_as(spec: UseCase, services: Services, role: str, table: str, period: st
         the table was not published, or not this month of it.
     """
     services.access.level(role, spec, table)
-    if not services.lake.exists(spec.name, table):
+    if not services.adapters.lake.exists(spec.name, table):
         raise NotFoundError(f"{spec.name}.{table} is not in the lake yet; run the data pipeline")
-    known = services.lake.periods(spec.name, table)
+    known = services.adapters.lake.periods(spec.name, table)
     if period is not None and period not in known:
         raise MissingPeriodError(f"{spec.name}.{table} has no rows of {period}; it has {known}")
-    rows = services.lake.read(spec.name, table, None if period is None else [period])
+    rows = services.adapters.lake.read(spec.name, table, None if period is None else [period])
     return services.access.visible_rows(role, spec, table, rows)

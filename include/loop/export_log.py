@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 TABLE = "exports"
@@ -25,12 +25,12 @@ def record(spec: UseCase, services: Services, manifest: ExportManifest) -> None:
         "sha256": manifest.digest,
         "record": manifest.model_dump_json(),
     }
-    services.lake.append(spec.name, TABLE, pa.Table.from_pylist([row]))
+    services.adapters.lake.append(spec.name, TABLE, pa.Table.from_pylist([row]))
 
 
 def recorded(spec: UseCase, services: Services) -> list[ExportManifest]:
     """Every export so far, oldest first."""
-    if not services.lake.exists(spec.name, TABLE):
+    if not services.adapters.lake.exists(spec.name, TABLE):
         return []
-    rows = services.lake.read(spec.name, TABLE).to_pylist()
+    rows = services.adapters.lake.read(spec.name, TABLE).to_pylist()
     return sorted((ExportManifest.model_validate_json(r["record"]) for r in rows), key=lambda m: m.created_at)

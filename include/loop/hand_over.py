@@ -17,7 +17,7 @@ from include.governance import hand_over, privacy
 from include.governance.pseudonyms import KeyRing
 from include.loop import export_log
 from include.loop import privacy as own_privacy
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 RECIPIENT = "dev"
@@ -78,7 +78,7 @@ def export(
         approved_by=approved_by,
         created_at=datetime.now(UTC).isoformat(),
     )
-    written = services.exports.write(manifest, key, _tables(spec, services, months, run, keys))
+    written = services.adapters.exports.write(manifest, key, _tables(spec, services, months, run, keys))
     export_log.record(spec, services, written)
     return written
 
@@ -86,7 +86,7 @@ def export(
 def _tables(spec: UseCase, services: Services, months: list[Period], run: str, keys: str) -> Iterator[ExportTable]:
     """One month at a time is collected and staged, as the sample and treated; none is left behind."""
     for month in months:
-        staging = services.staging(spec, f"hand-over-{run}")
+        staging = services.places.staging(spec, f"hand-over-{run}")
         try:
             _collect(spec, services, month, staging, keys)
             for table in spec.sources:
@@ -98,7 +98,7 @@ def _tables(spec: UseCase, services: Services, months: list[Period], run: str, k
 
 def _collect(spec: UseCase, services: Services, period: Period, staging: Path, keys: str) -> None:
     treat = _treatment(spec, services, keys)
-    ingestion.collect(spec, period, services.landing(spec), staging, services.connector, treat)
+    ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
 
 
 def _treatment(spec: UseCase, services: Services, keys: str) -> hand_over.Treatment:

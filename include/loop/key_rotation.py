@@ -10,7 +10,7 @@ from include.governance.pseudonyms import TOKEN, KeyRing
 from include.governance.traces import Finding, search
 from include.loop import online_copies, rewriting
 from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys, in_redis
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -54,7 +54,7 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     with rewriting.alone(spec, services):
         line = erasure.renew_line(keys)
         copied = online_copies.copy(services, line)
-        write_atomically(services.privacy_state(spec) / ACTIVE_KEY, keys.current)
+        write_atomically(services.places.privacy_state(spec) / ACTIVE_KEY, keys.current)
         mark = f"tokens were rewritten to key {keys.current}"
         try:
             changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)

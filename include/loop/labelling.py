@@ -15,7 +15,7 @@ from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.operations import labelling, labelling_form, selection
 from include.operations.labelling import Selection
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
@@ -34,7 +34,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
     """
     if spec.labelling is None:
         raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: nobody is asked for labels")
-    champion = services.champion(spec)
+    champion = services.serving.champion(spec)
     if champion is None:
         print(f"{spec.name} has no release that serves, so nothing is known to be unsure: nobody is asked")
         return _named(spec, period, "", [])
@@ -53,14 +53,14 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
 
 def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
     """Rows that nobody labelled, as the model saw them; those that it was never asked for, as it would have."""
-    reach = [s for s in services.snapshot_refs(spec) if s.period <= period.key]
-    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
-    events = versioning.read(snapshot, "events", services.lake).to_pandas()
-    asked = set(labelling.answered(spec, services.lake)[spec.event.id])
+    reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period.key]
+    snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
+    asked = set(labelling.answered(spec, services.adapters.lake)[spec.event.id])
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
     logged = _logged(spec, services, events, period)
     unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
-    built = with_features(spec, unseen, services.feature_store, reach) if len(unseen) else unseen
+    built = with_features(spec, unseen, services.adapters.feature_store, reach) if len(unseen) else unseen
     columns = list(dict.fromkeys([spec.event.id, *spec.fields, *spec.feature_names]))
     parts = [part[columns] for part in (logged, built) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
@@ -68,9 +68,9 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
 
 def _logged(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The newest logged request of each event; a local month reaches into the next UTC month."""
-    if events.empty or not services.lake.exists(spec.name, "predictions"):
+    if events.empty or not services.adapters.lake.exists(spec.name, "predictions"):
         return pd.DataFrame(columns=[spec.event.id])
-    logged = services.lake.read(spec.name, "predictions", [period.key, period.shift(1).key]).to_pandas()
+    logged = services.adapters.lake.read(spec.name, "predictions", [period.key, period.shift(1).key]).to_pandas()
     logged = logged[logged[spec.event.id].isin(events[spec.event.id])]
     return logged.sort_values(["logged_at", "request_id"]).drop_duplicates(spec.event.id, keep="last")
 
@@ -82,7 +82,7 @@ def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[
     features = release.manifest(Path(champion.path))["features"]
     others = [
         r
-        for r in reversed(services.releases.all(spec.name))
+        for r in reversed(services.adapters.releases.all(spec.name))
         if r.name != champion.name and release.manifest(Path(r.path))["features"] == features
     ]
     return [champion, *others[: COMMITTEE - 1]]
@@ -107,10 +107,10 @@ def keep_labels(
         an answer is no label; nothing is kept then.
     """
     given = labelling.labels(spec, chosen, filled)
-    known = labelling.answered(spec, services.lake)
+    known = labelling.answered(spec, services.adapters.lake)
     kept = set(known.loc[known["selection"] == chosen.name, spec.event.id])
     new = {event: label for event, label in given.items() if event not in kept}
     if new:
-        services.lake.append(spec.name, labelling.TABLE, labelling.table(spec, chosen, new, by, at))
+        services.adapters.lake.append(spec.name, labelling.TABLE, labelling.table(spec, chosen, new, by, at))
     unknown = sum(label is None for label in given.values())
     return {"labels": len(given) - unknown, "cannot_tell": unknown, "later": len(chosen.rows) - len(given)}

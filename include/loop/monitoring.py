@@ -11,28 +11,28 @@ from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.operations import monitoring
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
 def ship_predictions(spec: UseCase, services: Services) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped."""
-    log, shipped = services.prediction_log(spec), 0
+    log, shipped = services.adapters.prediction_log(spec), 0
     for batch in log.unshipped():
         rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime("%Y-%m"))
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
         if len(rows):
-            services.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
+            services.adapters.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
         log.acknowledge(batch)
         shipped += len(rows)
     return shipped
 
 
 def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
-    if not services.lake.exists(spec.name, "predictions"):
+    if not services.adapters.lake.exists(spec.name, "predictions"):
         return rows
-    there = services.lake.read(spec.name, "predictions", periods=sorted(set(rows["period"])))
+    there = services.adapters.lake.read(spec.name, "predictions", periods=sorted(set(rows["period"])))
     return rows[~rows["request_id"].isin(there["request_id"].to_pylist())]
 
 
@@ -41,12 +41,12 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
 
     A month that is measured again replaces its figures.
     """
-    snapshot = versioning.snapshot(period.key, services.snapshots(spec))
-    events = versioning.read(snapshot, "events", services.lake).to_pandas()
+    snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
+    events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     predictions = _predictions_of(spec, services, events, period)
     if predictions.empty:
         return {}
-    history = [f for f in services.figures(spec) if f.period < period.key]
+    history = [f for f in services.records.figures(spec) if f.period < period.key]
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
     offline = _offline(spec, services, asked) if spec.views else None
     figures = [
@@ -55,7 +55,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
         for f in _measure(spec, services, name, predictions, events, offline, period, history)
     ]
     rows = [{k: v for k, v in f.json_dict().items() if k != "period"} for f in figures]
-    services.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period.key)
+    services.adapters.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period.key)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
@@ -71,15 +71,15 @@ FIGURES = pa.schema(
 def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.DataFrame:
     """What the offline store knows for the events, asked by id, time and entity keys alone."""
     keys = list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
-    return services.feature_store.historical(spec.feature_service, events[keys].reset_index(drop=True))
+    return services.adapters.feature_store.historical(spec.feature_service, events[keys].reset_index(drop=True))
 
 
 def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
     """Logged predictions of the month's events; a local month reaches into the next UTC month."""
-    if not services.lake.exists(spec.name, "predictions"):
+    if not services.adapters.lake.exists(spec.name, "predictions"):
         return pd.DataFrame()
     months = [period.key, period.shift(1).key]
-    logged = services.lake.read(spec.name, "predictions", months).to_pandas()
+    logged = services.adapters.lake.read(spec.name, "predictions", months).to_pandas()
     return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
 
@@ -99,8 +99,10 @@ def _measure(
     period: Period,
     history: list[Figure],
 ) -> list[Figure]:
-    directory = Path(services.releases.get(spec.name, name).path)
-    earlier = [r for r in services.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)][-1:]
+    directory = Path(services.adapters.releases.get(spec.name, name).path)
+    earlier = [r for r in services.adapters.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)][
+        -1:
+    ]
     return monitoring.measure(
         spec,
         name,

@@ -9,7 +9,7 @@ from include.adapters.sqlite_keys import SqliteKeys
 from include.adapters.stream_contents import StreamContents
 from include.governance.erasure import Changed
 from include.loop.privacy import redis_runs
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 Line = Callable[[bytes], bytes]

@@ -17,7 +17,7 @@ from include.errors import PrivacyError, ServiceError, SettingsError
 from include.governance import privacy as treatments
 from include.governance.pseudonyms import KeyRing
 from include.governance.traces import Finding, Matcher, Search, search
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def active_keys(spec: UseCase, services: Services) -> KeyRing | None:
     keys = services.pseudonym_keys
     if keys is None:
         return None
-    note = services.privacy_state(spec) / ACTIVE_KEY
+    note = services.places.privacy_state(spec) / ACTIVE_KEY
     if not note.is_file():
         write_atomically(note, keys.current)
     try:
@@ -58,7 +58,7 @@ def active_keys(spec: UseCase, services: Services) -> KeyRing | None:
 
 def erased(spec: UseCase, services: Services) -> list[str]:
     """References of the subjects whose data were deleted and must not come back."""
-    file = services.privacy_state(spec) / ERASED
+    file = services.places.privacy_state(spec) / ERASED
     return sorted(json.loads(file.read_text())) if file.is_file() else []
 
 
@@ -112,7 +112,9 @@ def clear_values(spec: UseCase, services: Services, period: Period, columns: Seq
 
     services.settings.staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".audit-", dir=services.settings.staging) as staging:
-        ingestion.collect(spec, period, services.landing(spec), Path(staging), services.connector, watch)
+        ingestion.collect(
+            spec, period, services.places.landing(spec), Path(staging), services.adapters.connector, watch
+        )
     return values
 
 
@@ -164,4 +166,4 @@ def _record(spec: UseCase, services: Services, period: Period, found: dict[tuple
             "values": pa.array([r[2] for r in rows], pa.int64()),
         }
     )
-    services.lake.append(spec.name, AUDITS, table)
+    services.adapters.lake.append(spec.name, AUDITS, table)

@@ -4,7 +4,7 @@ import logging
 
 from include.contracts.period import Period
 from include.data import quarantine
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,6 @@ def decide(
     reason: str,
 ) -> dict[str, int]:
     """Record the decision, with who took it and why; rows per table. Raises NotFoundError when nothing is held."""
-    decided = quarantine.decide(spec, Period(key=period), gate, table, action, by, reason, services.lake)
+    decided = quarantine.decide(spec, Period(key=period), gate, table, action, by, reason, services.adapters.lake)
     log.info("%s %s, %s gate: %s %s by %s: %s", spec.name, period, gate, action, decided, by, reason)
     return decided

@@ -6,7 +6,7 @@ from include.development.reproduction import Reproduction, compared
 from include.errors import NotFoundError
 from include.loop import training_task
 from include.loop.data_versions import rebuild_dataset
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import default_environment
 from include.specification.usecase import UseCase
 
@@ -28,20 +28,20 @@ def reproduce(spec: UseCase, services: Services, version: int) -> Reproduction:
     from include.development.trainers.protocol import Run
     from include.development.trainers.trained_model import TrainedModel
 
-    model = services.tracker.model(spec.name, version)
+    model = services.adapters.tracker.model(spec.name, version)
     order, fit = _record(services, model)
     dataset = rebuild_dataset(spec, services, order.dataset)
-    start = training.start_of(spec, services.tracker.load(order.start) if order.start else None)
+    start = training.start_of(spec, services.adapters.tracker.load(order.start) if order.start else None)
     parts = training.read(spec, dataset, start)
     run = Run(fit.threads, None, start.fitted if start else None)
     again = training.fit(spec, dataset, parts, fit.parameters, run)
-    first = TrainedModel.from_bytes(services.tracker.load(model))
+    first = TrainedModel.from_bytes(services.adapters.tracker.load(model))
     return compared(first, again, parts.frames["test"], fit.environment, training_task.environment(services.settings))
 
 
 def _record(services: Services, model: ModelRef) -> tuple[Order, Fit]:
     try:
-        order, fit = (services.tracker.document(model, name) for name in ("order.json", "fit.json"))
+        order, fit = (services.adapters.tracker.document(model, name) for name in ("order.json", "fit.json"))
     except NotFoundError as error:
         raise NotFoundError(
             f"{model.usecase}/{model.version} has no record of its order and fit: it is an ensemble, or older than "

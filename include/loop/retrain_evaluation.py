@@ -15,7 +15,7 @@ from include.evaluation.inputs import Side, TestSet
 from include.evaluation.report import render
 from include.loop import ensembles, verdicts
 from include.loop.champion import champion_model
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -33,8 +33,8 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     DataError
         a part of a dataset is not what its manifest says, or a test set was seen in training.
     """
-    candidate = services.tracker.model(spec.name, _version(spec, services, version))
-    serving = services.champion(spec)
+    candidate = services.adapters.tracker.model(spec.name, _version(spec, services, version))
+    serving = services.serving.champion(spec)
     champion = champion_model(spec, services)
     made = partial(
         compare,
@@ -75,7 +75,7 @@ def _registered(
 
 def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer: dict | None) -> str:
     """Give the candidate the alias ``challenger``; the approval names the verdict's hash. Returns the hash."""
-    model = services.tracker.model(spec.name, verdict.candidate)
+    model = services.adapters.tracker.model(spec.name, verdict.candidate)
     stored = verdicts.of(services, model)
     if stored.digest != verdict.digest:
         raise EvaluationError(
@@ -84,15 +84,15 @@ def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer:
         )
     who = (answer or {}).get("responded_by_user") or {"name": "policy"}
     tags = {"approved_verdict": verdict.digest, "approved_by": str(who.get("name", who)), "decision": verdict.decision}
-    services.tracker.tag(spec.name, verdict.candidate, tags)
+    services.adapters.tracker.tag(spec.name, verdict.candidate, tags)
     verdicts.on_card(services, model, stored, f"approved by {tags['approved_by']}, {_today()}")
-    services.tracker.set_alias(spec.name, "challenger", verdict.candidate)
+    services.adapters.tracker.set_alias(spec.name, "challenger", verdict.candidate)
     return verdict.digest
 
 
 def _version(spec: UseCase, services: Services, version: int | str | None) -> int:
     """The version asked for; without one the newest that was trained, not averaged."""
-    known = services.tracker.versions(spec.name)
+    known = services.adapters.tracker.versions(spec.name)
     if version:
         wanted = int(version)
     else:
@@ -107,7 +107,7 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
     from include.development.trainers.trained_model import TrainedModel
 
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
-    trained = TrainedModel.from_bytes(services.tracker.load(model))
+    trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
     members = ensembles.members_of(spec, services, model.version)
     datasets = {one.dataset.name: _as_it_lies(one.dataset) for one in (model, *members)}
     parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]

@@ -7,7 +7,7 @@ import pyarrow as pa
 from include.contracts.operations import Alert, RetrainPlan
 from include.errors import NotFoundError
 from include.operations import retraining
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -21,21 +21,21 @@ def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced
     NotFoundError
         no month is published yet, so there is nothing to retrain on.
     """
-    published = services.published(spec)
+    published = services.records.published(spec)
     if not published:
         raise NotFoundError(f"{spec.name} has no published month: run the data pipeline first")
     fired = [Alert.model_validate(alert) for alert in raised]
-    current = services.metrics_server.alerts(spec.name)
+    current = services.adapters.metrics_server.alerts(spec.name)
     alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())
-    figures = services.figures(spec)
+    figures = services.records.figures(spec)
     plan = retraining.decide(
         spec,
         alerts=alerts,
         figures_history=figures,
-        decisions_history=services.decisions(spec),
-        gate_results=services.gate_results(spec),
+        decisions_history=services.records.decisions(spec),
+        gate_results=services.records.gate_results(spec),
         period=max((f.period for f in figures), default=published[-1]),
-        verdicts=services.verdicts(spec),
+        verdicts=services.records.verdicts(spec),
         forced=forced,
     )
     _record(spec, services, plan)
@@ -46,4 +46,4 @@ def _record(spec: UseCase, services: Services, plan: RetrainPlan) -> None:
     """Every decision is kept, to retrain or not to."""
     period = max((a.period for a in plan.alerts), default=plan.test_period or "")
     row = {"period": period, "record": json.dumps(plan.json_dict())}
-    services.lake.append(spec.name, "decisions", pa.Table.from_pylist([row]))
+    services.adapters.lake.append(spec.name, "decisions", pa.Table.from_pylist([row]))

@@ -16,7 +16,7 @@ from include.errors import ConflictError
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
 from include.governance.traces import files
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 RECORDS = "privacy_records"
@@ -27,7 +27,7 @@ SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")
 @contextmanager
 def alone(spec: UseCase, services: Services) -> Iterator[None]:
     """One deletion or rotation at a time; raises ConflictError while another one runs."""
-    file = services.privacy_state(spec) / ".lock"
+    file = services.places.privacy_state(spec) / ".lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
         try:
@@ -46,11 +46,13 @@ def rewrite(
     changed = list(erasure.rewrite_parquet(rooms, home, change))
     _refresh_datasets(services, changed, mark)
     changed += _spool(spec, services, line)
-    return changed + LakeRewrite(spec.name, services.lake, services.snapshots(spec), change, mark).run([RECORDS])
+    return changed + LakeRewrite(spec.name, services.adapters.lake, services.places.snapshots(spec), change, mark).run(
+        [RECORDS]
+    )
 
 
 def _spool(spec: UseCase, services: Services, line: Callable[[bytes], bytes]) -> list[Changed]:
-    directory = services.settings.prediction_spool / spec.name
+    directory = services.places.spool(spec)
     counts = {f: erasure.edit_lines(f, line) for f in sorted(directory.glob("*.jsonl"))}
     return [Changed(f"spool/{f.name}", count, 0) for f, count in counts.items() if count]
 
@@ -85,6 +87,6 @@ def record(spec: UseCase, services: Services, kind: str, facts: dict[str, str], 
         "before": pa.array([r.before for r in rows], pa.int64()),
         "after": pa.array([r.after for r in rows], pa.int64()),
     }
-    services.lake.append(spec.name, RECORDS, pa.table(columns))
+    services.adapters.lake.append(spec.name, RECORDS, pa.table(columns))
     for row in changed:
         print(f"{row.place}: {row.before} → {row.after}")

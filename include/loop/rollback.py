@@ -9,7 +9,7 @@ from include.deployment.rollback_form import Choice
 from include.errors import DeploymentError, NotFoundError
 from include.loop.deployment import promote_release
 from include.loop.rollout import end_rollout
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 PREVIOUS = "previous"
@@ -17,15 +17,15 @@ PREVIOUS = "previous"
 
 def choices(spec: UseCase, services: Services) -> list[Choice]:
     """Every release with its figures, oldest first; raises NotFoundError when nothing serves."""
-    state, events = services.require_rollout_state(spec), services.rollout_events(spec)
-    figures, metric = services.figures(spec), spec.metrics.primary
+    state, events = services.serving.require_rollout_state(spec), services.records.rollout_events(spec)
+    figures, metric = services.records.figures(spec), spec.metrics.primary
     return [
         Choice(
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
             test=_test_figure(one, metric), months=rollback_form.served(figures, one.name, metric),
             spans=rollback_form.spans(events, one.name),
         )
-        for one in services.releases.all(spec.name)
+        for one in services.adapters.releases.all(spec.name)
     ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
     """
     known = choices(spec, services)
     others = [one.name for one in reversed(known) if not one.serves]
-    champion = services.require_rollout_state(spec).champion
+    champion = services.serving.require_rollout_state(spec).champion
     if not others:
         raise NotFoundError(f"{spec.name}: {champion} is the only release, there is nothing to roll back to")
     return others, rollback_form.body(spec.metrics.primary, champion, known)
@@ -64,15 +64,15 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
     DeploymentError
         its files were changed.
     """
-    state = services.require_rollout_state(spec)
-    names = [r.name for r in services.releases.all(spec.name)]
+    state = services.serving.require_rollout_state(spec)
+    names = [r.name for r in services.adapters.releases.all(spec.name)]
     named = wanted if wanted != PREVIOUS else None
     earlier = [name for name in names if name < state.champion]
     if not named and not earlier:
         raise NotFoundError(
             f"{spec.name}: {state.champion} is the first release, there is none before it; there are {names}"
         )
-    target = services.releases.get(spec.name, named or earlier[-1])
+    target = services.adapters.releases.get(spec.name, named or earlier[-1])
     release.verify(Path(target.path))
     return target.name
 
@@ -93,7 +93,7 @@ def abort(spec: UseCase, services: Services, reason: str, by: str = "") -> str:
     NotFoundError
         none is under way.
     """
-    state = services.require_rollout_state(spec)
+    state = services.serving.require_rollout_state(spec)
     if state.challenger is None:
         raise NotFoundError(
             f"{spec.name}: no rollout is under way, {state.champion} has all the traffic; to go back to an earlier "

@@ -5,16 +5,16 @@ from include.deployment import drill, events, pipeline
 from include.deployment.drill import Drill
 from include.errors import DeploymentError
 from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, test_release
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
 def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | None:
     """The champion and the release that a roll back would put back; None without one."""
-    champion = services.champion(spec)
+    champion = services.serving.champion(spec)
     if champion is None:
         return None
-    earlier = [one for one in services.releases.all(spec.name) if one.name < champion.name]
+    earlier = [one for one in services.adapters.releases.all(spec.name) if one.name < champion.name]
     return (champion, earlier[-1]) if earlier else None
 
 
@@ -36,15 +36,15 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
     test_release(spec, services, earlier)
     found = _measure(spec, services, champion, earlier)
     _require_answers(found)
-    state = services.require_rollout_state(spec)
+    state = services.serving.require_rollout_state(spec)
     words = f"a roll back to {earlier.name} takes {found.recovery_seconds:.2f} s"
     told = events.event(state, "drilled", by, words, earlier.name, found.json_dict())
-    events.record(spec, services.lake, told.model_copy(update={"rollout": ""}))
+    events.record(spec, services.adapters.lake, told.model_copy(update={"rollout": ""}))
     return found
 
 
 def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: ReleaseRef) -> Drill:
-    private, server = drill.private(spec), services.model_server(spec)
+    private, server = drill.private(spec), services.adapters.model_server(spec)
     with (
         aside_on_disk(services) as aside,
         drill.releases_aside(aside / "releases", champion, earlier) as state_file,
@@ -57,7 +57,7 @@ def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: R
             server.load(private.name)
             return drill.run(
                 private, state_file, champion, earlier, server,
-                lambda: services.served_generation(private), services.settings.serving_timeout,
+                lambda: services.serving.served_generation(private), services.settings.serving_timeout,
             )  # fmt: skip
         finally:
             server.remove(private.name)

@@ -11,7 +11,7 @@ from include.deployment import events, judgement, rollout, shadow
 from include.errors import ConflictError, RolloutAbortedError, ServiceError
 from include.loop.ab_labels import read_out
 from include.loop.deployment import follow, promote_release, switch
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 LOOK_SECONDS = 1.0
@@ -20,7 +20,7 @@ CONFLICTS = 5
 
 def begins_with(spec: UseCase, services: Services) -> str:
     """The first task of a rollout: ``promote`` when nothing serves yet, there is nothing to compare with."""
-    if services.rollout_state(spec) is None:
+    if services.serving.rollout_state(spec) is None:
         return "promote"
     if spec.rollout.strategy in ("shadow", "ab_test"):
         return f"start_{spec.rollout.strategy}"
@@ -41,7 +41,7 @@ def shift_traffic(
     The share is a lease: should nobody judge it in time, the router itself gives everything back. A release that the
     server cannot load gets nothing: the state is put back before the error is raised.
     """
-    before = services.require_rollout_state(spec)
+    before = services.serving.require_rollout_state(spec)
     sticky = spec.rollout.sticky_by
     wanted = rollout.shift(
         before, release, share, _lease(spec), rollout=rollout_id, strategy=spec.rollout.strategy, sticky_by=sticky,
@@ -52,7 +52,7 @@ def shift_traffic(
 
 def mirror_traffic(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> int:
     """Copy requests to the release, which never answers; returns the generation that the server confirmed."""
-    state = services.require_rollout_state(spec)
+    state = services.serving.require_rollout_state(spec)
     wanted = rollout.mirror(state, release, spec.rollout.shadow.share, _lease(spec), rollout_id)
     return _give(spec, services, wanted, by, "shadowed")
 
@@ -63,10 +63,12 @@ def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what
     except ServiceError as error:
         reason = f"the server did not follow: {error}"
         back = rollout.abort(wanted, reason, "interrupted")
-        rollout.write(services.rollout_file(spec), back)
-        events.record(spec, services.lake, events.event(back, "interrupted", by, reason, wanted.challenger or ""))
+        rollout.write(services.places.rollout_file(spec), back)
+        events.record(
+            spec, services.adapters.lake, events.event(back, "interrupted", by, reason, wanted.challenger or "")
+        )
         raise
-    events.record(spec, services.lake, events.event(wanted, what, by))
+    events.record(spec, services.adapters.lake, events.event(wanted, what, by))
     return wanted.generation
 
 
@@ -89,12 +91,12 @@ def judge_rollout(
     said = ""
     while True:
         time.sleep(LOOK_SECONDS)
-        state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+        state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
         found, stands = _look(spec, services, state, release)
         if found.reason != said:
             print(said := found.reason, flush=True)
         if stands == "go":
-            events.record(spec, services.lake, _judged(state, found, release, by))
+            events.record(spec, services.adapters.lake, _judged(state, found, release, by))
             return found
         if stands != "wait":
             _break_off(spec, services, found, stands, by)
@@ -102,7 +104,7 @@ def judge_rollout(
 
 def _look(spec: UseCase, services: Services, state: RolloutState, release: str) -> tuple[Judgement, str]:
     watched = time.time() - (state.since or time.time())
-    metrics, full = services.metrics_server, state.weights.get(release) == 1
+    metrics, full = services.adapters.metrics_server, state.weights.get(release) == 1
     found = (
         shadow.judge(spec, metrics, state.champion, release, watched)
         if state.shadow
@@ -117,7 +119,7 @@ def _judged(state: RolloutState, found: Judgement, release: str, by: str) -> Any
 
 def _resume(spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str) -> None:
     """Give the share again when a task died meanwhile, or nobody watched for longer than the lease."""
-    state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+    state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
     lapsed = state.lease_until is not None and state.lease_until < time.time()
     if state.outcome != "interrupted" and not lapsed:
         return
@@ -145,17 +147,19 @@ def look_at_ab_test(
         an abort criterion is breached, or somebody ended the test.
     """
     _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by)
-    state = rollout.going_on(services.require_rollout_state(spec), rollout_id)
+    state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
     found, _ = _look(spec, services, state, release)
     if found.enough and found.breaches:
         _break_off(spec, services, found, "breached", by)
     told = read_out(spec, services, state, release)
     print(told.reason, flush=True)
     if told.decision != "wait":
-        events.record(spec, services.lake, events.event(state, "judged", by, told.reason, release, told.json_dict()))
+        events.record(
+            spec, services.adapters.lake, events.event(state, "judged", by, told.reason, release, told.json_dict())
+        )
         return told
     lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
-    rollout.write(services.rollout_file(spec), rollout.renew(state, lease))
+    rollout.write(services.places.rollout_file(spec), rollout.renew(state, lease))
     return None
 
 
@@ -179,16 +183,16 @@ def end_rollout(
 ) -> str:
     """All traffic back to the champion; with ``rollout_id`` only when that rollout is the one under way."""
     for _ in range(CONFLICTS):
-        state = services.rollout_state(spec)
+        state = services.serving.rollout_state(spec)
         if state is None or state.challenger is None or (rollout_id and state.rollout != rollout_id):
             return "no rollout is under way; nothing to take back"
         ended = rollout.abort(state, reason, outcome)
         try:
-            rollout.write(services.rollout_file(spec), ended)
+            rollout.write(services.places.rollout_file(spec), ended)
         except ConflictError:  # a watcher renewed its lease in this moment
             continue
         told = events.event(ended, outcome, by, reason, state.challenger, figures)
-        events.record(spec, services.lake, told)
+        events.record(spec, services.adapters.lake, told)
         follow(spec, services, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
     raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times while it was ended; try again")
@@ -204,7 +208,7 @@ def watch(spec: UseCase, services: Services) -> dict[str, Any]:
 
     {} when none is. Raises ServiceError when Prometheus does not answer.
     """
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     if state is None or state.challenger is None:
         return {}
     found, stands = _look(spec, services, state, state.challenger)

@@ -11,7 +11,7 @@ from include.governance.pseudonyms import KeyRing, key_of
 from include.governance.traces import Matcher, search
 from include.loop import online_copies, rewriting
 from include.loop.privacy import ERASED, SOURCES, active_keys, in_redis
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -68,21 +68,23 @@ def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
 def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
     """Every value of the subject's column that is stored: in any pinned version, online, or logged."""
     values: set[str] = set()
-    for table in services.lake.tables(spec.name):
-        pinned = {(m.period, m.tables[table].version) for m in services.all_snapshots(spec) if table in m.tables}
-        kept = [services.lake.read(spec.name, table, [period], version) for period, version in sorted(pinned)]
-        for rows in (services.lake.read(spec.name, table), *kept):
+    for table in services.adapters.lake.tables(spec.name):
+        pinned = {
+            (m.period, m.tables[table].version) for m in services.records.all_snapshots(spec) if table in m.tables
+        }
+        kept = [services.adapters.lake.read(spec.name, table, [period], version) for period, version in sorted(pinned)]
+        for rows in (services.adapters.lake.read(spec.name, table), *kept):
             if column in rows.column_names:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
     values |= online_copies.values(spec, services, column)
-    for file in (services.settings.prediction_spool / spec.name).glob("*.jsonl"):
+    for file in services.places.spool(spec).glob("*.jsonl"):
         values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
     return values
 
 
 def _journal(spec: UseCase, services: Services, subject: str) -> Path:
     """What a deletion is looking for, until it is proved: a repetition must not miss what is half gone."""
-    return services.privacy_state(spec) / f"erasing-{subject}.json"
+    return services.places.privacy_state(spec) / f"erasing-{subject}.json"
 
 
 def _begun(spec: UseCase, services: Services, subject: str) -> set[str]:
@@ -103,7 +105,7 @@ def _logged(line: bytes, column: str) -> object:
 
 def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> None:
     """From now on ingestion leaves the subject's rows out; first of all, so that a kill cannot forget it."""
-    file = services.privacy_state(spec) / ERASED
+    file = services.places.privacy_state(spec) / ERASED
     known = json.loads(file.read_text()) if file.is_file() else {}
     fact = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason}
     write_atomically(file, json.dumps({subject: fact, **known}, indent=1))
@@ -111,7 +113,7 @@ def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: 
 
 def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
     found_in_redis = in_redis(services, Matcher(stored))
-    column, ours = privacy.subject_column(spec) or "", services.privacy_state(spec)
+    column, ours = privacy.subject_column(spec) or "", services.places.privacy_state(spec)
     found = search(services.settings.home, Matcher(stored), [column], SOURCES)
     if left := [*(f for f in found if f.file.parent != ours), *found_in_redis]:
         places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})

@@ -6,7 +6,7 @@ from pathlib import Path
 from include.contracts.atomic_file import write_atomically
 from include.contracts.governance import ExportManifest
 from include.errors import AccessError, NotFoundError, SettingsError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
@@ -33,7 +33,7 @@ def take_in(spec: UseCase, services: Services, name: str | None, key: str = "") 
 
 def _names(spec: UseCase, services: Services) -> list[str]:
     """Hand-overs in the exchange, oldest first; exports to people are none of them."""
-    found = [services.exports.manifest(spec.name, n) for n in services.exports.names(spec.name)]
+    found = [services.adapters.exports.manifest(spec.name, n) for n in services.adapters.exports.names(spec.name)]
     if not (ours := [m for m in found if m.kind == "hand_over"]):
         raise NotFoundError(
             f"{services.settings.exchange / spec.name} has no hand-over: run `{spec.name}.hand_over` in prod first"
@@ -42,11 +42,11 @@ def _names(spec: UseCase, services: Services) -> list[str]:
 
 
 def _take(spec: UseCase, services: Services, name: str, private: str) -> ExportManifest:
-    landing = services.landing(spec)
+    landing = services.places.landing(spec)
     aside = landing / f".{name}.aside"
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        manifest = services.exports.unpack(spec.name, name, private, aside)
+        manifest = services.adapters.exports.unpack(spec.name, name, private, aside)
         for file in manifest.files:
             target = landing / file.path
             target.parent.mkdir(parents=True, exist_ok=True)

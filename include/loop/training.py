@@ -12,7 +12,7 @@ from include.development.order import Fit, Order, Workspace
 from include.errors import DataError
 from include.loop import training_task
 from include.loop.champion import champion_model
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 WINDOW = ("train_from", "train_to", "test_period")
@@ -33,7 +33,7 @@ def dataset_for(
     DataError
         fewer than two months are published, or the parts cannot be used; see ``datasets.build``.
     """
-    published = services.published(spec)
+    published = services.records.published(spec)
     if len(published) < 2:
         raise DataError(f"{spec.name} has the published months {published}; training needs two: run the data pipeline")
     return building.build(
@@ -42,10 +42,10 @@ def dataset_for(
         train_to=train_to,
         test_period=test_period or published[-1],
         excluded=frozen_test_sets(spec, services),
-        lake=services.lake,
-        feature_store=services.feature_store,
-        snapshots=services.snapshot_refs(spec),
-        directory=services.settings.datasets / spec.name,
+        lake=services.adapters.lake,
+        feature_store=services.adapters.feature_store,
+        snapshots=services.records.snapshot_refs(spec),
+        directory=services.places.datasets(spec),
     )
 
 
@@ -82,15 +82,15 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
     key = training_task.training_key(spec, asked)
     asked = asked.model_copy(update={"search": training_task.search_key(spec, asked) if asked.trials else ""})
     workspace = training_task.workspace(services.settings, spec.name, key)
-    workspace.write_order(asked, services.tracker.load(asked.start) if asked.start else None)
+    workspace.write_order(asked, services.adapters.tracker.load(asked.start) if asked.start else None)
     if asked.trials:
-        services.tracker.log_search(spec.name, *_search(spec, asked))
+        services.adapters.tracker.log_search(spec.name, *_search(spec, asked))
     return key
 
 
 def ways(spec: UseCase, services: Services, key: str, runtime: str) -> list[str]:
     """The tasks that an order needs before its registration; none when its model is registered already."""
-    if services.tracker.find(spec.name, key):
+    if services.adapters.tracker.find(spec.name, key):
         return ["register_candidate"]
     asked = _workspace(spec, services, key).order()
     return ["search", "train_local"] if runtime == "local" and asked.trials else [f"train_{runtime}"]
@@ -100,10 +100,12 @@ def search(spec: UseCase, services: Services, key: str) -> None:
     """One worker of the search; what it tried is in the experiment tracker some seconds later."""
     asked = _workspace(spec, services, key).order()
     waiting: list[TrialRecord] = []
-    tell = _teller(lambda trials: services.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting)
+    tell = _teller(
+        lambda trials: services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting
+    )
     training_task.search(services.settings, spec, key, tell)
     if waiting:
-        services.tracker.log_search(spec.name, *_search(spec, asked), waiting)
+        services.adapters.tracker.log_search(spec.name, *_search(spec, asked), waiting)
 
 
 def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord]) -> Callable[[TrialRecord], None]:
@@ -131,7 +133,7 @@ def register(spec: UseCase, services: Services, key: str) -> ModelRef:
         the model says nothing, or fails a behaviour test.
     """
     workspace = _workspace(spec, services, key)
-    model = services.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
+    model = services.adapters.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
     workspace.delete()
     return model
 
@@ -145,14 +147,14 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     cost = {**fit.cost, **meter.stages}
     trials = training_task.study_of(services.settings, spec, asked).records() if asked.trials else []
     if trials:
-        services.tracker.log_search(spec.name, *_search(spec, asked), trials)
+        services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials)
     facts: dict[str, str | bytes] = {
         "order.json": asked.model_dump_json(indent=1),
         "fit.json": fit.model_copy(update={"cost": cost}).model_dump_json(indent=1),
         "trials.json": json.dumps([trial.json_dict() for trial in trials], indent=1),
         "constraints.txt": training_task.LOCK.read_bytes(),
     }
-    return services.tracker.log_training(
+    return services.adapters.tracker.log_training(
         spec.name,
         asked.dataset,
         content,

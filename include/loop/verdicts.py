@@ -8,7 +8,7 @@ from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
 from include.development.card.page import page_with_verdict, with_verdict
 from include.errors import NotFoundError
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 DOCUMENT = "evaluation/verdict.json"
@@ -20,14 +20,14 @@ def store(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, 
     keep(spec, services, model, verdict, report)
     period = model.dataset.test.periods[-1]
     text = json.dumps(verdict.json_dict(), indent=1)
-    services.lake.append(spec.name, "verdicts", pa.Table.from_pylist([{"period": period, "record": text}]))
+    services.adapters.lake.append(spec.name, "verdicts", pa.Table.from_pylist([{"period": period, "record": text}]))
 
 
 def keep(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, report: str) -> None:
     """With the model version only."""
-    services.tracker.add_document(model, DOCUMENT, json.dumps(verdict.json_dict(), indent=1))
-    services.tracker.add_document(model, "evaluation/verdict.md", report)
-    services.tracker.tag(spec.name, model.version, {"verdict": verdict.decision})
+    services.adapters.tracker.add_document(model, DOCUMENT, json.dumps(verdict.json_dict(), indent=1))
+    services.adapters.tracker.add_document(model, "evaluation/verdict.md", report)
+    services.adapters.tracker.tag(spec.name, model.version, {"verdict": verdict.decision})
     on_card(services, model, verdict)
 
 
@@ -35,12 +35,12 @@ def on_card(services: Services, model: ModelRef, verdict: Verdict, approval: str
     """The model card tells the verdict and who approved it; a version without a card stays without."""
     for path, written in CARDS.items():
         try:
-            card = services.tracker.document(model, path)
+            card = services.adapters.tracker.document(model, path)
         except NotFoundError:
             continue
-        services.tracker.add_document(model, path, written(card, verdict, approval))
+        services.adapters.tracker.add_document(model, path, written(card, verdict, approval))
 
 
 def of(services: Services, model: ModelRef) -> Verdict:
     """The newest verdict on the version; NotFoundError when it was not evaluated."""
-    return Verdict.model_validate_json(services.tracker.document(model, DOCUMENT))
+    return Verdict.model_validate_json(services.adapters.tracker.document(model, DOCUMENT))

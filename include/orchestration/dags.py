@@ -98,7 +98,7 @@ def connected_services() -> Any:
 
     Pseudonym keys that the environment does not have come from the variable ``moebius_pseudonym_keys``.
     """
-    from include.services.services import Services
+    from include.services.composition import Services
     from include.settings import load_settings
 
     return Services(load_settings(), resolve_reference, lambda: str(Variable.get(KEYS, default="")))

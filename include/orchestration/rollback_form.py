@@ -40,7 +40,7 @@ class RollbackForm(HITLOperator):
     def _ask(self) -> None:
         """The form as it is now: made anew whenever the task wakes up."""
         from include.loop.rollback import question
-        from include.services.services import services
+        from include.services.composition import services
 
         names, self.body = question(self.spec, services())
         self.options = [*names, KEEP]

@@ -27,7 +27,7 @@ class ABTestSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         from include.loop.rollout import look_at_ab_test
-        from include.services.services import services
+        from include.services.composition import services
 
         release = context["ti"].xcom_pull(task_ids="package")["name"]
         found = deliberate(look_at_ab_test)(self.spec, services(), release, run_key(), triggered_by())
@@ -52,14 +52,14 @@ class RolloutTasks:
         @step(task_id=f"shift_{percent}")
         def shift(release: dict[str, Any]) -> int:
             from include.loop.rollout import shift_traffic
-            from include.services.services import services
+            from include.services.composition import services
 
             return shift_traffic(spec, services(), release["name"], share, run_key(), triggered_by(), opens=first)
 
         @step(task_id=f"judge_{percent}")
         def judge(release: dict[str, Any]) -> dict[str, Any]:
             from include.loop.rollout import judge_rollout
-            from include.services.services import services
+            from include.services.composition import services
 
             return judge_rollout(spec, services(), release["name"], share, run_key(), triggered_by()).json_dict()
 
@@ -77,14 +77,14 @@ class RolloutTasks:
         @step()
         def start_shadow(release: dict[str, Any]) -> int:
             from include.loop.rollout import mirror_traffic
-            from include.services.services import services
+            from include.services.composition import services
 
             return mirror_traffic(spec, services(), release["name"], run_key(), triggered_by())
 
         @step()
         def judge_shadow(release: dict[str, Any]) -> dict[str, Any]:
             from include.loop.rollout import judge_rollout
-            from include.services.services import services
+            from include.services.composition import services
 
             return judge_rollout(spec, services(), release["name"], 0.0, run_key(), triggered_by()).json_dict()
 
@@ -100,7 +100,7 @@ class RolloutTasks:
         @step(task_id="start_ab_test")
         def start(release: dict[str, Any]) -> int:
             from include.loop.rollout import shift_traffic
-            from include.services.services import services
+            from include.services.composition import services
 
             return shift_traffic(spec, services(), release["name"], limits.share, run_key(), triggered_by())
 
@@ -120,7 +120,7 @@ class RolloutTasks:
         @step()
         def keep_champion(read_out: dict[str, Any]) -> str:
             from include.loop.rollout import keep_champion
-            from include.services.services import services
+            from include.services.composition import services
 
             return keep_champion(spec, services(), read_out["reason"], run_key(), triggered_by())
 
@@ -132,7 +132,7 @@ class RolloutTasks:
         @step(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
         def promote(release: dict[str, Any]) -> None:
             from include.loop.rollout import promote
-            from include.services.services import services
+            from include.services.composition import services
 
             promote(spec, services(), release["name"], run_key(), triggered_by())
 
@@ -144,7 +144,7 @@ class RolloutTasks:
         @step(trigger_rule=TriggerRule.ONE_FAILED)
         def roll_back() -> str:
             from include.loop.rollout import end_rollout
-            from include.services.services import services
+            from include.services.composition import services
 
             why = "a deployment task failed"
             return end_rollout(spec, services(), why, triggered_by(), "interrupted", rollout_id=run_key())

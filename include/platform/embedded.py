@@ -59,13 +59,13 @@ class Platform:
 
     def up(self, say: Callable[[str], None]) -> None:
         """Start everything; raises SettingsError (a port is taken) or ServiceError (see its log)."""
-        from include.services.services import Services
+        from include.services.composition import Services
 
         state.claim(self.settings)
         state.make_keys(self.settings)
         if self.settings.redis_url:
             redis_server.claim(self.settings)
-        Services(self.settings).feature_store.apply()
+        Services(self.settings).adapters.feature_store.apply()
         for service in self.services:
             say(f"starting {service.name} ({service.address})")
             self.supervisor.start(service)

@@ -37,17 +37,17 @@ class Consumer(StreamWorker):
 
     @cached_property
     def stream(self) -> "RedisEventStream":
-        return self.services.event_stream(self.spec, self.view)
+        return self.services.adapters.event_stream(self.spec, self.view)
 
     @cached_property
     def _layer(self) -> "SpeedLayer":
         from include.streaming.speed_layer import SpeedLayer
 
-        return SpeedLayer(self.spec, self.view, self.stream, self.services.feature_store)
+        return SpeedLayer(self.spec, self.view, self.stream, self.services.adapters.feature_store)
 
     def prepare(self) -> None:
         keys = {entity.key: "" for entity in self.spec.entities.values()}
-        self.services.feature_store.online(self.spec.feature_service, [keys])  # slow once: not at an event
+        self.services.adapters.feature_store.online(self.spec.feature_service, [keys])  # slow once: not at an event
 
     def finish(self, entries: Sequence[StreamEntry]) -> None:
         done = self._layer.handle(entries)
@@ -60,7 +60,7 @@ class Consumer(StreamWorker):
     def _gauges(self) -> tuple[int, int, list[Reconciliation]]:
         read_at, found = self._reconciled
         if time.monotonic() - read_at > RECONCILED_SECONDS:
-            found = self.services.reconciliations(self.spec)
+            found = self.services.records.reconciliations(self.spec)
             self._reconciled = (time.monotonic(), found)
         return self.stream.backlog(), self.stream.dead_count(), found
 

@@ -4,24 +4,24 @@ from include.adapters.metrics_exporter import serve
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure
 from include.contracts.quality import GateResult
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
 
 
 def figures(services: Services) -> list[Figure]:
     """Everything that was monitored, of every use case."""
-    return [figure for name in usecase_names() for figure in services.figures(load_usecase(name))]
+    return [figure for name in usecase_names() for figure in services.records.figures(load_usecase(name))]
 
 
 def gates(services: Services) -> list[GateResult]:
     """Every gate result of every use case, oldest first."""
-    return [result for name in usecase_names() for result in services.gate_results(load_usecase(name))]
+    return [result for name in usecase_names() for result in services.records.gate_results(load_usecase(name))]
 
 
 def rollouts(services: Services) -> list[RolloutEvent]:
     """Every rollout event of every use case, oldest first."""
-    return [event for name in usecase_names() for event in services.rollout_events(load_usecase(name))]
+    return [event for name in usecase_names() for event in services.records.rollout_events(load_usecase(name))]
 
 
 if __name__ == "__main__":

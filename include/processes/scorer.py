@@ -27,11 +27,11 @@ class Scorer(StreamWorker):
 
     @cached_property
     def stream(self) -> "RedisEventStream":
-        return self.services.scoring_stream(self.spec)
+        return self.services.adapters.scoring_stream(self.spec)
 
     @cached_property
     def _server(self) -> "TritonServer":
-        return self.services.model_server(self.spec)
+        return self.services.adapters.model_server(self.spec)
 
     @cached_property
     def _scorer(self) -> "StreamScorer":

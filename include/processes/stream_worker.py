@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.contracts.streaming import StreamEntry
 from include.errors import MoebiusError
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.usecase import UseCase
 

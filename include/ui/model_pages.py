@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import HTMLResponse
 
 from include.errors import MoebiusError, ServiceError
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 
@@ -22,7 +22,7 @@ def router() -> APIRouter:
     @pages.get("/{usecase}/{version}", response_class=HTMLResponse)
     def card(usecase: str, version: int) -> HTMLResponse:
         try:
-            spec, tracker = load_usecase(usecase), Services(load_settings()).tracker
+            spec, tracker = load_usecase(usecase), Services(load_settings()).adapters.tracker
             page = tracker.document(tracker.model(spec.name, version), CARD)
         except MoebiusError as error:
             status = 503 if isinstance(error, ServiceError) else 404

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.demo.summary import months
 from include.errors import SpecError
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
@@ -50,18 +50,18 @@ def create_app() -> FastAPI:
 
 
 def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     return {
         "spec": spec,
         "state": state,
-        "published": services.published(spec),
-        "months": months(spec, services.figures(spec), {}),
-        "verdicts": services.verdicts(spec),
-        "decisions": services.decisions(spec),
-        "gates": services.gate_results(spec),
-        "quarantine": _held(services.quarantined_rows(spec)),
-        "reconciliations": services.reconciliations(spec),
-        "releases": services.releases.all(spec.name),
+        "published": services.records.published(spec),
+        "months": months(spec, services.records.figures(spec), {}),
+        "verdicts": services.records.verdicts(spec),
+        "decisions": services.records.decisions(spec),
+        "gates": services.records.gate_results(spec),
+        "quarantine": _held(services.records.quarantined_rows(spec)),
+        "reconciliations": services.records.reconciliations(spec),
+        "releases": services.adapters.releases.all(spec.name),
     }
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from include.errors import ServiceError, SpecError
 from include.loop import rollback, rollout
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -37,7 +37,7 @@ def router(templates: Environment) -> APIRouter:
 
 def shown(spec: UseCase, services: Services) -> dict[str, Any]:
     """What the template needs; without Prometheus it says so in ``unwatched``."""
-    state, watched, unwatched = services.rollout_state(spec), {}, ""
+    state, watched, unwatched = services.serving.rollout_state(spec), {}, ""
     try:
         watched = rollout.watch(spec, services)
     except ServiceError as error:
@@ -48,6 +48,6 @@ def shown(spec: UseCase, services: Services) -> dict[str, Any]:
         "watch": watched,
         "unwatched": unwatched,
         "releases": rollback.choices(spec, services) if state else [],
-        "events": services.rollout_events(spec)[-EVENTS:],
+        "events": services.records.rollout_events(spec)[-EVENTS:],
         "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }

@@ -19,7 +19,7 @@ from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
 from tests.benchmarks import _pandas_pipeline
@@ -76,7 +76,7 @@ def _scratch() -> Path:
 def _prepare(home: Path, rows: int) -> None:
     """Deliver a month with so many flights; the suites without their own idea of a month's usual size."""
     spec = load_usecase("flight_delay")
-    ingestion.collect(spec, MONTH, home / "landing", home / "real", Services(Settings(home=home)).connector)
+    ingestion.collect(spec, MONTH, home / "landing", home / "real", Services(Settings(home=home)).adapters.connector)
     delivered = home / "landing" / MONTH.key
     delivered.mkdir(parents=True)
     enlarge(home / "real" / "raw" / "flights.parquet", rows, delivered / "flights.parquet")
@@ -110,7 +110,7 @@ def _ours(home: Path) -> int:
     spec = load_usecase("flight_delay")
     staging, quarantine, snapshots = home / "staging", home / "quarantine", home / "snapshots"
     lake, validator = DeltaLake(home / "lake"), _validator(home)
-    ingestion.collect(spec, MONTH, home / "landing", staging, Services(Settings(home=home)).connector)
+    ingestion.collect(spec, MONTH, home / "landing", staging, Services(Settings(home=home)).adapters.connector)
     quality.gate(spec, "raw", MONTH, staging, quarantine, validator, lake)
     processing.build(spec, MONTH, staging, lake, snapshots, MEMORY_LIMIT)
     quality.gate(spec, "features", MONTH, staging, quarantine, validator, lake)

@@ -21,7 +21,7 @@ from include.contracts.period import Period
 from include.data import ingestion, quality
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
 from tests.benchmarks._synthetic import enlarge
@@ -44,7 +44,9 @@ def _month() -> dict[str, Any]:
     spec = load_usecase("flight_delay")
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        ingestion.collect(spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).connector)
+        ingestion.collect(
+            spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).adapters.connector
+        )
         frames = {table: stage.frame(home / "staging", stage.RAW, table) for table in spec.sources}
         rooms = (home / "staging", home / "quarantine", _validator(load_settings().scan_rows), DeltaLake(home / "lake"))
         bare = _bare_gx(frames)
@@ -70,7 +72,9 @@ def _scale() -> list[dict[str, Any]]:
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as directory:
         home, spec = Path(directory), load_usecase("flight_delay")
-        ingestion.collect(spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).connector)
+        ingestion.collect(
+            spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).adapters.connector
+        )
         enlarge(home / "staging" / "raw" / "flights.parquet", ROWS, home / "flights.parquet")
         found = {who: _child(who, home / "flights.parquet") for who in ("scan", "gx_pandas")}
     if found["scan"]["verdict"] != found["gx_pandas"]["verdict"]:

@@ -19,7 +19,7 @@ from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.usecases.flight_delay import features
@@ -85,7 +85,7 @@ def prepare(home: Path) -> tuple[FeastFeatureStore, pd.DataFrame]:
 
 
 def _publish(home: Path) -> pd.DataFrame:
-    spec, connect = load_usecase("flight_delay"), Services(Settings(home=home)).connector
+    spec, connect = load_usecase("flight_delay"), Services(Settings(home=home)).adapters.connector
     lake, months = DeltaLake(home / "lake"), {}
     for period in MONTHS:
         raw = ingestion.tables(spec, period, Path("no landing"), connect)

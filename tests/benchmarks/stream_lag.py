@@ -18,7 +18,7 @@ import pandas as pd
 from include.adapters.event_stream import RedisEventStream
 from include.contracts.period import Period
 from include.demo.world import raw_events
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.loader import load_usecase
 from tests.integration.metrics_server_fixtures import free_port
@@ -33,8 +33,8 @@ def bench() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as directory, running_redis(Path(directory)) as redis:
         settings = redis.model_copy(update={"stream_port": free_port()})
         services = Services(settings)
-        services.feature_store.apply()
-        stream = services.event_stream(SPEC, VIEW)
+        services.adapters.feature_store.apply()
+        stream = services.adapters.event_stream(SPEC, VIEW)
         with _consumer(settings):
             hours = list(_hours(services, "2013-01"))
             _timed(stream, [event for hour in hours[:24] for event in hour])  # fills the windows, warms it up
@@ -96,6 +96,6 @@ def _bare_pushes(services: Services, stream: RedisEventStream) -> list[float]:
     samples = []
     for _, hour in list(rows.groupby("event_timestamp")) * 100:
         begun = time.perf_counter()
-        services.feature_store.push(VIEW, hour)
+        services.adapters.feature_store.push(VIEW, hour)
         samples.append(time.perf_counter() - begun)
     return samples[5:]

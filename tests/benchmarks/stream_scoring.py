@@ -12,7 +12,7 @@ import pandas as pd
 from include.adapters.scoring_metrics import ScoringMetrics
 from include.adapters.stream_metrics import StreamMetrics
 from include.processes.scorer import Scorer
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.data import ScoringSpec
 from tests.integration.pipeline_fixtures import Serving
@@ -51,7 +51,7 @@ def bench(repeats: int = 3) -> dict[str, Any]:
 
 
 def _streamed(serving: Serving, rows: list[dict[str, Any]]) -> float:
-    stream, stop = Services(serving.settings).scoring_stream(SPEC), threading.Event()
+    stream, stop = Services(serving.settings).adapters.scoring_stream(SPEC), threading.Event()
     stream.open()
     stream.publish([{**row, "at": row["at"].isoformat()} for row in rows])
     before = len(stream.results())

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from include.deployment import release, rollout
 from include.orchestration.rollback_form import KEEP, RollbackForm
-from include.services import services as composition
-from include.services.services import Services
+from include.services import composition
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 
@@ -30,8 +30,8 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
         auc = {"value": 0.7 + version / 100, "low": 0.6, "high": 0.8, "n": 100}
         (staged / "baseline.json").write_text(f'{{"metrics": {{"roc_auc": {auc}}}}}'.replace("'", '"'))
         release.seal(staged, {})
-        found.releases.add(SPEC.name, staged, version)
-    rollout.write(found.rollout_file(SPEC), rollout.first(SPEC, "r0003"))
+        found.adapters.releases.add(SPEC.name, staged, version)
+    rollout.write(found.places.rollout_file(SPEC), rollout.first(SPEC, "r0003"))
     monkeypatch.setattr(composition, "services", lambda: found)
     return found
 

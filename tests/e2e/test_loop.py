@@ -12,7 +12,7 @@ from rich.console import Console
 from include.contracts.period import Period
 from include.data import ingestion, versioning
 from include.demo.airflow_api import Airflow, RunFailedError, now
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -88,15 +88,15 @@ def test_what_features_start_beside_the_loop_succeeds_too(airflow: Airflow) -> N
 def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow: Airflow) -> None:
     services, spec = Services(load_settings()), load_usecase("flight_delay")
     pipeline, period = "flight_delay.data_pipeline", Period(key="2013-09")
-    landing = services.landing(spec)
-    flights = ingestion.tables(spec, period, landing, services.connector)["flights"].to_pandas()
+    landing = services.places.landing(spec)
+    flights = ingestion.tables(spec, period, landing, services.adapters.connector)["flights"].to_pandas()
     early = flights[flights["time_hour"] < "2013-09-29T04:00Z"]
     delivered = landing / period.key / "flights.parquet"
     delivered.parent.mkdir(parents=True)
     pd.concat([early, early.head(5)]).to_parquet(delivered, index=False)
     with pytest.raises(RunFailedError, match="gate_raw"):
         airflow.wait(airflow.trigger(pipeline, {"period": period.key}))
-    assert period.key not in services.published(spec)
+    assert period.key not in services.records.published(spec)
 
     begun = now()
     form = {"period": period.key, "gate": "raw", "action": "drop", "reason": "delivered twice"}
@@ -112,4 +112,4 @@ def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow:
 
 
 def events_of(services: Services, spec: UseCase, period: Period) -> int:
-    return versioning.snapshot(period.key, services.snapshots(spec)).tables["events"].rows
+    return versioning.snapshot(period.key, services.places.snapshots(spec)).tables["events"].rows

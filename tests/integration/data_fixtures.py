@@ -18,7 +18,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
 from include.ports import Connect
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -53,7 +53,7 @@ class DataRooms:
 
     @property
     def connect(self) -> Connect:
-        return Services(Settings(home=self.home)).connector
+        return Services(Settings(home=self.home)).adapters.connector
 
     @property
     def landing(self) -> Path:

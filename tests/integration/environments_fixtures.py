@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.platform import state
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase

@@ -21,7 +21,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, versioning
 from include.data import staging as stage
 from include.development.datasets import building
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -48,7 +48,7 @@ def publish(
 ) -> SnapshotRef:
     """One month by the real data steps, without the quality gates: they take long."""
     staging = settings.staging / period.key
-    ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).connector)
+    ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).adapters.connector)
     processing.build(spec, period, staging, lake)
     stage.mark_passed(staging)
     return versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)

@@ -34,7 +34,7 @@ from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
 from include.governance.pseudonyms import KeyRing
 from include.platform.supervisor import Service, Supervisor
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -258,7 +258,7 @@ class Serving:
         return now
 
     def generation(self) -> int:
-        return Services(self.settings).served_generation(self.spec) or 0
+        return Services(self.settings).serving.served_generation(self.spec) or 0
 
     def switch(self, state: RolloutState) -> None:
         rollout.write(self.rollout_file, state)

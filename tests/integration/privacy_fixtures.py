@@ -10,7 +10,7 @@ import pytest
 
 from include.contracts.period import Period
 from include.loop import data_pipeline
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.data import ColumnPrivacy
 from include.specification.loader import load_usecase
@@ -39,7 +39,7 @@ def run_month(spec: UseCase, services: Services, period: Period = JANUARY) -> No
     data_pipeline.build_features(spec, services, period, "run")
     data_pipeline.gate(spec, services, period, "run", "features")
     data_pipeline.publish(spec, services, period, "run")
-    services.feature_store.apply()
+    services.adapters.feature_store.apply()
 
 
 def _deliver_every_fifth(landing: Path) -> None:
@@ -66,6 +66,6 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make(home: Path) -> None:
     spec, services = private_spec(), services_at(home)
-    _deliver_every_fifth(services.landing(spec) / JANUARY.key)
+    _deliver_every_fifth(services.places.landing(spec) / JANUARY.key)
     run_month(spec, services)
     data_pipeline.materialize(spec, services, JANUARY, "materialized")

@@ -14,7 +14,7 @@ from include.contracts.deployment import RolloutState
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
 from include.loop.ab_labels import read_out
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -47,9 +47,11 @@ def services(tmp_path: Path) -> Services:
             "late": pd.array(np.where(np.arange(ROWS) < 500, late, None), dtype="boolean"),
         }
     )
-    ref = services.lake.publish(SPEC.name, "events", pa.Table.from_pandas(events, preserve_index=False), "2013-04")
+    ref = services.adapters.lake.publish(
+        SPEC.name, "events", pa.Table.from_pandas(events, preserve_index=False), "2013-04"
+    )
     snapshot = SnapshotRef(usecase=SPEC.name, period="2013-04", name="2013-04-a", tables={"events": ref})
-    write_atomically(services.snapshots(SPEC) / "2013-04.json", snapshot.model_dump_json())
+    write_atomically(services.places.snapshots(SPEC) / "2013-04.json", snapshot.model_dump_json())
     plane = random.integers(0, 60, ROWS)
     better = plane % 2 == 0
     p = np.where(better, np.where(late, 0.8, 0.1), np.where(late, 0.4, 0.4))
@@ -68,7 +70,7 @@ def services(tmp_path: Path) -> Services:
     before = log.head(50).assign(logged_at=pd.Timestamp("2013-04-10", tz="UTC").as_unit("us"), release="r0001")
     again = log.head(20).assign(request_id="q-again")  # asked twice: one row
     for part in (before, log, again):
-        services.lake.append(SPEC.name, "predictions", pa.Table.from_pandas(part, preserve_index=False))
+        services.adapters.lake.append(SPEC.name, "predictions", pa.Table.from_pandas(part, preserve_index=False))
     return services
 
 
@@ -89,7 +91,7 @@ def test_labelled_answers_of_both_arms_decide(services: Services) -> None:
 
 
 def test_without_labels_it_waits_and_says_how_many_lack(services: Services) -> None:
-    (services.snapshots(SPEC) / "2013-04.json").unlink()
+    (services.places.snapshots(SPEC) / "2013-04.json").unlink()
     found = read_out(SPEC, services, state(), "r0002")
     assert (found.decision, found.missing, found.rows) == ("wait", 200, {"r0001": 0, "r0002": 0})
     nothing = read_out(SPEC, Services(Settings(home=services.settings.home / "empty")), state(), "r0002")

@@ -6,7 +6,7 @@ from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.contracts.evaluation import GateOutcome, Verdict
 from include.errors import DeploymentError, EvaluationError, NotFoundError
 from include.loop import deployment, retrain_evaluation, verdicts
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import mlflow
@@ -28,7 +28,7 @@ def registered(services: Services, content: bytes) -> ModelRef:
         usecase=SPEC.name, name="2013-03-abc", path="/nowhere", feature_service="s", label="late",
         train=PART, validation=PART, test=PART, snapshots={},
     )  # fmt: skip
-    return services.tracker.log_training(SPEC.name, dataset, content, {}, {}, {})
+    return services.adapters.tracker.log_training(SPEC.name, dataset, content, {}, {}, {})
 
 
 def verdict(model: ModelRef, reason: str = "better") -> Verdict:
@@ -44,10 +44,10 @@ def test_an_approval_names_the_verdict_and_the_person(services: Services) -> Non
     verdicts.store(SPEC, services, model, verdict(model), "report")
     answer = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": "ada"}}
     bound = retrain_evaluation.record_approval(SPEC, services, verdict(model), answer)
-    tags = services.tracker.tags(SPEC.name, model.version)
+    tags = services.adapters.tracker.tags(SPEC.name, model.version)
     assert (tags["approved_by"], tags["approved_verdict"]) == ("ada", bound)
-    assert services.tracker.alias(SPEC.name, "challenger") == model.version
-    assert services.verdicts(SPEC) == [verdict(model)]
+    assert services.adapters.tracker.alias(SPEC.name, "challenger") == model.version
+    assert services.records.verdicts(SPEC) == [verdict(model)]
 
 
 def test_a_verdict_that_changed_after_it_was_shown_is_not_approved(services: Services) -> None:
@@ -55,7 +55,7 @@ def test_a_verdict_that_changed_after_it_was_shown_is_not_approved(services: Ser
     verdicts.store(SPEC, services, model, verdict(model, "other figures"), "report")
     with pytest.raises(EvaluationError, match="changed after it was shown for approval"):
         retrain_evaluation.record_approval(SPEC, services, verdict(model), None)
-    assert "approved_verdict" not in services.tracker.tags(SPEC.name, model.version)
+    assert "approved_verdict" not in services.adapters.tracker.tags(SPEC.name, model.version)
 
 
 def test_a_model_without_approval_is_not_packaged(services: Services) -> None:
@@ -65,7 +65,7 @@ def test_a_model_without_approval_is_not_packaged(services: Services) -> None:
         DeploymentError, match=f"version {model.version} of flight_delay has no approval of its verdict"
     ):
         deployment.package_release(SPEC, services, model.version)
-    assert services.releases.all(SPEC.name) == []
+    assert services.adapters.releases.all(SPEC.name) == []
 
 
 def test_a_version_that_does_not_exist_is_refused_with_those_that_do(services: Services) -> None:

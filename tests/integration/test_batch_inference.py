@@ -21,7 +21,7 @@ from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError, NotFoundError
 from include.governance.erasure import LakeRewrite, without
 from include.loop.batch_inference import score_partition
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT
 from tests.integration.pipeline_fixtures import (
     AT,
@@ -50,9 +50,9 @@ def in_the_lake() -> dict[str, pa.Table]:
 
 
 def publish(services: Services, tables: dict[str, pa.Table], name: str = "2013-02-aaaa") -> None:
-    refs = {table: services.lake.publish(SPEC.name, table, rows, MONTH.key) for table, rows in tables.items()}
+    refs = {table: services.adapters.lake.publish(SPEC.name, table, rows, MONTH.key) for table, rows in tables.items()}
     snapshot = SnapshotRef(usecase=SPEC.name, period=MONTH.key, name=name, tables=refs)
-    write_atomically(services.snapshots(SPEC) / f"{MONTH.key}.json", snapshot.model_dump_json())
+    write_atomically(services.places.snapshots(SPEC) / f"{MONTH.key}.json", snapshot.model_dump_json())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, S
     services = Services(serving.settings.model_copy(update={"pseudonym_keys": SecretStr(KEYS), "batch_rows": 64}))
     serving.fill_online_store()
     publish(services, in_the_lake())
-    features = services.feature_store.keep(SPEC.feature_service)
+    features = services.adapters.feature_store.keep(SPEC.feature_service)
     names = [serving.package(trained(n), n, requests_frame(500, 99), features=features).name for n in (1, 2)]
     serving.start()
     try:
@@ -75,7 +75,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, S
 
 
 def scored(services: Services, name: str) -> pd.DataFrame:
-    rows = services.lake.read(SPEC.name, TABLE, [MONTH.key]).to_pandas()
+    rows = services.adapters.lake.read(SPEC.name, TABLE, [MONTH.key]).to_pandas()
     return rows[rows["release"] == name].sort_values("flight_id").reset_index(drop=True)
 
 
@@ -105,9 +105,9 @@ def test_batch_and_online_give_the_same_answers(world: tuple[Serving, Services])
 def test_a_repetition_writes_nothing_and_another_release_stands_beside(world: tuple[Serving, Services]) -> None:
     _, services = world
     score_partition(SPEC, services, MONTH)
-    version, first = services.lake.version(SPEC.name, TABLE), scored(services, "r0001")
+    version, first = services.adapters.lake.version(SPEC.name, TABLE), scored(services, "r0001")
     score_partition(SPEC, services, MONTH)
-    assert services.lake.version(SPEC.name, TABLE) == version
+    assert services.adapters.lake.version(SPEC.name, TABLE) == version
     counts = score_partition(SPEC, services, MONTH, "r0002")
     assert counts
     assert counts["release"] == "r0002"
@@ -140,7 +140,7 @@ def test_the_release_says_what_missing_features_mean(
 ) -> None:
     serving, services = world
     made = serving.package(
-        trained(1), 3, requests_frame(500, 99), features=services.feature_store.keep(SPEC.feature_service)
+        trained(1), 3, requests_frame(500, 99), features=services.adapters.feature_store.keep(SPEC.feature_service)
     )
     manifest = {k: v for k, v in release.manifest(Path(made.path)).items() if k != "files"}
     manifest["views"]["aircraft"]["when_missing"] = policy
@@ -174,11 +174,11 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     _, services = world
     score_partition(SPEC, services, MONTH)
     rows = scored(services, "r0001")
-    services.lake.publish(SPEC.name, TABLE, pa.Table.from_pandas(rows.drop(columns="period")), "2010-01")
+    services.adapters.lake.publish(SPEC.name, TABLE, pa.Table.from_pandas(rows.drop(columns="period")), "2010-01")
     score_partition(SPEC, services, MONTH)
-    assert services.lake.periods(SPEC.name, TABLE) == [MONTH.key]
+    assert services.adapters.lake.periods(SPEC.name, TABLE) == [MONTH.key]
     erased = rows["tailnum"].iloc[0]
-    LakeRewrite(SPEC.name, services.lake, services.snapshots(SPEC), without({erased}), "erased").run()
+    LakeRewrite(SPEC.name, services.adapters.lake, services.places.snapshots(SPEC), without({erased}), "erased").run()
     left = scored(services, "r0001")
     assert len(left) == len(rows) - (rows["tailnum"] == erased).sum()
     assert erased not in set(left["tailnum"])

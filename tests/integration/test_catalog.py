@@ -18,7 +18,7 @@ from include.errors import NotFoundError, SpecError
 from include.governance.access import RECORDS
 from include.loop import catalog
 from include.records import RECORD_TABLES
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.data import ColumnPrivacy, Privacy
 from include.specification.loader import load_usecase
@@ -48,18 +48,20 @@ def rooms(tmp_path_factory: pytest.TempPathFactory, validator: SuiteValidator) -
 def services(rooms: DataRooms, mlflow: Settings) -> Services:
     """The same rooms with the real MLflow, which has a model that was trained on January, and its release."""
     services = Services(mlflow.model_copy(update={"home": rooms.home}))
-    snapshot = services.snapshot_refs(SPEC)[0].name
+    snapshot = services.records.snapshot_refs(SPEC)[0].name
     part = PartRef(path="/nowhere", rows=9, content_hash="0" * 64, periods=["2013-01"])
     dataset = DatasetRef(
         usecase=SPEC.name, name="2013-01-catalogued", path="/nowhere", feature_service="flight_delay_v1", label="late",
         train=part, validation=part, test=part, snapshots={"2013-01": snapshot},
     )  # fmt: skip
     encoding = json.dumps({"features": [{"name": "temp"}, {"name": "carrier"}]})
-    model = services.tracker.log_training(SPEC.name, dataset, b"catalogued", {}, {}, {"encoding.json": encoding})
+    model = services.adapters.tracker.log_training(
+        SPEC.name, dataset, b"catalogued", {}, {}, {"encoding.json": encoding}
+    )
     staged = rooms.home / "staged"
     staged.mkdir()
     (staged / "release.json").write_text("{}")
-    services.releases.add(SPEC.name, staged, model.version)
+    services.adapters.releases.add(SPEC.name, staged, model.version)
     return services
 
 
@@ -71,7 +73,9 @@ def written(services: Services) -> Catalog:
 def test_everything_that_is_published_is_described(written: Catalog, services: Services) -> None:
     tables = {e.name for e in written.entries if e.id.startswith("table/") and e.kind != "column"}
     assert (
-        tables == set(services.lake.tables(SPEC.name)) >= {"events", "weather", "planes", *SPEC.views, "gate_results"}
+        tables
+        == set(services.adapters.lake.tables(SPEC.name))
+        >= {"events", "weather", "planes", *SPEC.views, "gate_results"}
     )
     assert {e.name for e in written.entries if e.kind == "feature"} == set(SPEC.feature_names)
     assert written.gaps() == []
@@ -79,14 +83,14 @@ def test_everything_that_is_published_is_described(written: Catalog, services: S
 
 
 def test_a_model_leads_back_to_its_source_and_on_to_its_answers(written: Catalog, services: Services) -> None:
-    release = services.releases.get(SPEC.name, "r0001")
+    release = services.adapters.releases.get(SPEC.name, "r0001")
     version = f"model/{release.model_version}"
     assert {"dataset/2013-01-catalogued", "table/events", "source/flights"} <= {s.id for s in written.upstream(version)}
     assert [s.id for s in written.downstream(version)] == ["release/r0001", "table/predictions"]
     assert written.entry("release/r0001").facts["answers logged"] == "2"
     assert version in {s.id for s in written.downstream("source/weather/temp")}
     assert version not in {s.id for s in written.downstream("source/weather/visib")}, "the model has no such feature"
-    assert written.entry("dataset/2013-01-catalogued").versions[0].name == services.snapshot_refs(SPEC)[0].name
+    assert written.entry("dataset/2013-01-catalogued").versions[0].name == services.records.snapshot_refs(SPEC)[0].name
 
 
 def test_a_server_that_is_down_is_named_and_hides_nothing_else(rooms: DataRooms) -> None:
@@ -136,7 +140,7 @@ def test_a_record_table_shows_no_value_and_has_no_gap(rooms: DataRooms, services
     """The quarantine holds whole rows as text."""
     held = {name: ["2013-01"] if name == "period" else [f"secret {name}"] for name in quarantine.SCHEMA.names}
     rows = pa.table({n: held[n] for n in held if not n.endswith("_at")})
-    services.lake.append(SPEC.name, quarantine.TABLE, rows)
+    services.adapters.lake.append(SPEC.name, quarantine.TABLE, rows)
     made = catalog.write(SPEC, services)
     assert "secret" not in files.sheet(catalog.directory(SPEC, services), quarantine.TABLE, "md")
     assert made.entry("table/quarantine/content").privacy == made.entry("table/quarantine").privacy != "public"
@@ -166,13 +170,13 @@ def test_what_is_not_there_is_answered_with_what_is(written: Catalog, services: 
 
 
 def test_a_table_that_nobody_described_is_named_and_its_sheet_goes_with_it(services: Services) -> None:
-    services.lake.append(SPEC.name, "mystery", pa.table({"period": ["2013-01"], "what": [1]}))
+    services.adapters.lake.append(SPEC.name, "mystery", pa.table({"period": ["2013-01"], "what": [1]}))
     catalog.write(SPEC, services)
     with pytest.raises(
         SpecError, match=r"2 gaps[\s\S]*\n- table/mystery has no meaning\n- table/mystery/what has no meaning"
     ):
         catalog.require_meanings(SPEC, services)
-    described = services.lake.describe(SPEC.name, "mystery")
+    described = services.adapters.lake.describe(SPEC.name, "mystery")
     for file in described.files:
         Path(file.removeprefix("file://")).unlink()
     for file in sorted((services.settings.lake / SPEC.name / "mystery").rglob("*"), reverse=True):

@@ -23,7 +23,7 @@ from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import Side, TestSet, compare
 from include.loop import catalog, data_pipeline
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import publish as quickly
@@ -54,35 +54,35 @@ def publish(services: Services, month: str) -> SnapshotRef:
 def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     """January to March and December of the scans, published, and the empty feature service registered."""
     services = Services(Settings(home=tmp_path_factory.mktemp("digits")))
-    services.feature_store.apply()
+    services.adapters.feature_store.apply()
     for month in MONTHS:  # without the gates: they take long
-        quickly(SPEC, services.settings, services.lake, services.feature_store, Period(key=month))
+        quickly(SPEC, services.settings, services.adapters.lake, services.adapters.feature_store, Period(key=month))
     publish(services, "2013-12")
     return services
 
 
 def test_a_month_holds_its_twelfth_of_the_file(services: Services) -> None:
-    events = services.lake.read(SPEC.name, "events", MONTHS).to_pandas().sort_values("scan")
+    events = services.adapters.lake.read(SPEC.name, "events", MONTHS).to_pandas().sort_values("scan")
     digits = load_digits()
     assert len(events) == MONTHS_ROWS
     np.testing.assert_array_equal(events[PIXELS].to_numpy(), digits.data[: len(events)])
     np.testing.assert_array_equal(events["digit"], digits.target[: len(events)])
-    assert [(s.period, list(s.tables)) for s in services.snapshot_refs(SPEC)] == [
+    assert [(s.period, list(s.tables)) for s in services.records.snapshot_refs(SPEC)] == [
         (month, ["events"]) for month in (*MONTHS, "2013-12")
     ]
 
 
 def test_half_of_the_last_month_is_not_read_yet_and_passes_the_gates(services: Services) -> None:
-    rows = versioning.read(services.snapshot_refs(SPEC)[-1], "events", services.lake).to_pandas()
+    rows = versioning.read(services.records.snapshot_refs(SPEC)[-1], "events", services.adapters.lake).to_pandas()
     assert abs(rows["digit"].isna().mean() - 0.5) < 0.01
     assert rows["label_timestamp"].isna().equals(rows["digit"].isna())
-    assert [g.passed for g in services.gate_results(SPEC)] == [True, True]
+    assert [g.passed for g in services.records.gate_results(SPEC)] == [True, True]
 
 
 def build(services: Services, test_period: str, *excluded: DatasetRef) -> DatasetRef:
     return building.build(
-        SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.lake,
-        feature_store=services.feature_store, snapshots=services.snapshot_refs(SPEC),
+        SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.adapters.lake,
+        feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip
 
@@ -102,12 +102,12 @@ def test_a_dataset_without_feature_views_has_every_digit_in_every_part(dataset: 
 
 
 def test_a_feature_service_without_views_is_kept_and_gives_events_back(services: Services) -> None:
-    store = services.feature_store
+    store = services.adapters.feature_store
     kept = store.keep(SPEC.feature_service)
     assert (kept.name, kept) == ("digit_image_v1", store.keep(SPEC.feature_service))
-    events = services.lake.read(SPEC.name, "events").to_pandas()[["scan", "event_timestamp"]]
+    events = services.adapters.lake.read(SPEC.name, "events").to_pandas()[["scan", "event_timestamp"]]
     for service in (SPEC.feature_service, kept.kept_as):
-        pd.testing.assert_frame_equal(store.historical(service, events, services.snapshot_refs(SPEC)), events)
+        pd.testing.assert_frame_equal(store.historical(service, events, services.records.snapshot_refs(SPEC)), events)
     assert store.online(kept.kept_as, [{}, {}]) == [{}, {}]
     store.apply()
 
@@ -115,9 +115,9 @@ def test_a_feature_service_without_views_is_kept_and_gives_events_back(services:
 def test_the_catalog_describes_every_column_of_it(services: Services) -> None:
     facts = Facts(
         tables=catalog.states(SPEC, services),
-        snapshots=services.snapshot_refs(SPEC),
-        views=services.feature_store.definitions(),
-        gates=services.gate_results(SPEC),
+        snapshots=services.records.snapshot_refs(SPEC),
+        views=services.adapters.feature_store.definitions(),
+        gates=services.records.gate_results(SPEC),
         models=[], releases=[], serving=None, predictions={}, notes=[],
     )  # fmt: skip
     made = making.make(SPEC, facts, "2013-03-01T00:00:00+00:00")

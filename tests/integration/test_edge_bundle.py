@@ -14,7 +14,7 @@ from include.deployment import edge, rollout, scoring
 from include.deployment.requests import answered, request
 from include.errors import DeploymentError, NotFoundError
 from include.loop import edge_bundle
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import SPEC, Serving, requests_frame
 from tests.integration.test_serving_tasks import MADE

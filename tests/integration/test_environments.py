@@ -13,7 +13,7 @@ from include.contracts.development import DatasetRef, PartRef
 from include.demo.scenario import _months
 from include.errors import MissingPeriodError, ServiceError, SettingsError
 from include.platform.airflow import environment
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase, usecase_names
 from tests.integration.metrics_server_fixtures import free_port
@@ -81,8 +81,8 @@ def test_the_demo_in_dev_plays_what_was_handed_over(tmp_path: Path) -> None:
     with pytest.raises(MissingPeriodError, match="2013-01 was not handed over"):
         _months(SPEC, services, "2013-12")
     for month in ("2013-01", "2013-02", "2013-04"):
-        (services.landing(SPEC) / month).mkdir(parents=True)
+        (services.places.landing(SPEC) / month).mkdir(parents=True)
         for table in SPEC.sources:
-            (services.landing(SPEC) / month / f"{table}.parquet").touch()
+            (services.places.landing(SPEC) / month / f"{table}.parquet").touch()
     assert [m.key for m in _months(SPEC, services, "2013-12")] == ["2013-01", "2013-02"]
     assert len(_months(SPEC, Services(Settings(environment="prod", home=tmp_path)), "2013-12")) == 12

@@ -16,7 +16,7 @@ from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import DataError, EvaluationError
 from include.loop import deployment, retrain_evaluation
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour
 from include.specification.usecase import UseCase
@@ -88,12 +88,12 @@ class Loop:
     def registered(self, name: str, seed: int) -> ModelRef:
         data = dataset(self.serving.settings.home, name, seed)
         documents = {"model_card.md": CARD}
-        return self.services.tracker.log_training(SPEC.name, data, fitted(data).to_bytes(), {}, {}, documents)
+        return self.services.adapters.tracker.log_training(SPEC.name, data, fitted(data).to_bytes(), {}, {}, documents)
 
     def serve(self, model: ModelRef, model_hash: str) -> str:
-        trained = TrainedModel.from_bytes(self.services.tracker.load(model))
+        trained = TrainedModel.from_bytes(self.services.adapters.tracker.load(model))
         frame = read_frame(model.dataset.test.path)
-        features = self.services.feature_store.keep(SPEC.feature_service)
+        features = self.services.adapters.feature_store.keep(SPEC.feature_service)
         release = self.serving.package(trained, model.version, frame, model_hash=model_hash, features=features)
         state = rollout.read(self.serving.rollout_file)
         if state is None:
@@ -112,7 +112,7 @@ def loop(bare_serving: Serving, mlflow: Settings) -> Loop:
 
 def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop: Loop) -> None:
     release = loop.serve(loop.champion, loop.champion.artifact_hash)
-    tracker = loop.services.tracker
+    tracker = loop.services.adapters.tracker
     verdict = retrain_evaluation.evaluate(loop.spec, loop.services, loop.candidate.version)
     assert (verdict.contender, verdict.decision, verdict.champion_release) == ("ensemble", "canary", release)
     assert verdict.members == [loop.champion.version, loop.candidate.version]

@@ -11,7 +11,7 @@ from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError, SettingsError
 from include.loop import export, export_log
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import load_settings
 from tests.integration.environments_fixtures import Environments, environments
 

@@ -9,7 +9,7 @@ import pytest
 from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import ServiceError, SourceError, SpecError
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -46,7 +46,7 @@ def from_(url: str, **options: Any) -> UseCase:
 
 
 def rows(spec: UseCase) -> pa.Table:
-    return pa.Table.from_batches(ingestion.batches(spec, "weather", FEBRUARY, NOWHERE, SERVICES.connector))
+    return pa.Table.from_batches(ingestion.batches(spec, "weather", FEBRUARY, NOWHERE, SERVICES.adapters.connector))
 
 
 PAGINGS: dict[str, dict[str, Any]] = {
@@ -75,7 +75,9 @@ def test_every_way_of_paging_gives_the_same_rows(
      ("date", "2013-02-01", "2013-03-02")],
 )  # fmt: skip
 def test_the_window_is_never_asked_for_too_small(served: Api, form: str, start: str, end: str) -> None:
-    connector = SERVICES.connector(from_(f"{served.url}/whole/weather", window=WINDOW | {"format": form}), "weather")
+    connector = SERVICES.adapters.connector(
+        from_(f"{served.url}/whole/weather", window=WINDOW | {"format": form}), "weather"
+    )
     list(connector.read(SPEC.sources["weather"], ingestion.Window.of_month(FEBRUARY, "America/New_York")))
     assert (served.requests[0]["from"], served.requests[0]["to"]) == (start, end)
 

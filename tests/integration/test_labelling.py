@@ -23,7 +23,7 @@ from include.errors import NotFoundError
 from include.loop import labelling, monitoring
 from include.operations import drift
 from include.operations.labelling import CANNOT_TELL, LATER, Selection, answered
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.ml_fixtures import publish
@@ -35,7 +35,7 @@ DECEMBER = Period(key="2013-12")
 
 
 def events(services: Services, month: str) -> pd.DataFrame:
-    return services.lake.read(SPEC.name, "events", [month]).to_pandas()
+    return services.adapters.lake.read(SPEC.name, "events", [month]).to_pandas()
 
 
 def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
@@ -54,10 +54,10 @@ def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
     staging = services.settings.releases / "aside"
     packaging.package(
         SPEC, model=model, model_version=1, model_hash="a", dataset=dataset, staging=staging, rows=rows,
-        features=services.feature_store.keep(SPEC.feature_service),
+        features=services.adapters.feature_store.keep(SPEC.feature_service),
         baseline=drift.baseline(SPEC, rows, model.predict(rows), accuracy),
     )  # fmt: skip
-    return services.releases.add(SPEC.name, staging, 1)
+    return services.adapters.releases.add(SPEC.name, staging, 1)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     """October, November and December (half of it unread), and a release of November that serves."""
     settings = Settings(home=tmp_path_factory.mktemp("labelling"))
     services = Services(settings)
-    services.feature_store.apply()
+    services.adapters.feature_store.apply()
     for month in ("2013-10", "2013-11", "2013-12"):
-        publish(SPEC, settings, services.lake, services.feature_store, Period(key=month))
+        publish(SPEC, settings, services.adapters.lake, services.adapters.feature_store, Period(key=month))
     assert labelling.select_rows(SPEC, services, DECEMBER).rows == []  # before the first release nobody is asked
     champion = release(services, events(services, "2013-11"))
-    rollout.write(services.rollout_file(SPEC), rollout.first(SPEC, champion.name))
+    rollout.write(services.places.rollout_file(SPEC), rollout.first(SPEC, champion.name))
     return services
 
 
@@ -88,7 +88,7 @@ def test_the_least_sure_unread_scans_are_offered_with_their_pictures(services: S
     offered = [row.event for row in chosen.rows]
     assert len(offered) == len(set(offered)) == SPEC.labelling.rows
     assert set(offered) <= set(unread["scan"])
-    p = scoring.scores(Path(services.champion(SPEC).path), unread)
+    p = scoring.scores(Path(services.serving.champion(SPEC).path), unread)
     doubt = pd.Series(-(p * np.log(p)).sum(axis=1) / np.log(10), index=unread["scan"])
     assert chosen.rows[0].event == doubt.idxmax()
     assert [row.uncertainty for row in chosen.rows] == pytest.approx(doubt[offered].to_list(), abs=1e-6)
@@ -112,7 +112,7 @@ def kept(services: Services) -> tuple[Selection, dict[str, str]]:
 
 def test_what_was_said_is_kept_once_with_who_and_when(services: Services, kept: tuple) -> None:
     chosen, filled = kept
-    words = answered(SPEC, services.lake)
+    words = answered(SPEC, services.adapters.lake)
     assert len(words) == len(filled) - 1
     assert set(words["given_by"]) == {"ada"}
     assert set(words["selection"]) == {chosen.name}
@@ -132,19 +132,19 @@ def test_what_was_answered_is_not_offered_again(services: Services, kept: tuple)
 
 def test_the_labels_are_in_the_next_dataset(services: Services, kept: tuple) -> None:
     dataset = build(
-        SPEC, train_from=None, train_to=None, test_period="2013-12", excluded=[], lake=services.lake,
-        feature_store=services.feature_store, snapshots=services.snapshot_refs(SPEC),
+        SPEC, train_from=None, train_to=None, test_period="2013-12", excluded=[], lake=services.adapters.lake,
+        feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip
     codes = pd.read_parquet(dataset.train.path).set_index("scan")["digit"]  # rows chosen as hard measure nothing
-    known = answered(SPEC, services.lake).dropna(subset=["digit"])
+    known = answered(SPEC, services.adapters.lake).dropna(subset=["digit"])
     assert codes[known["scan"]].to_list() == [int(digit) for digit in known["digit"]]
     assert dataset.facts.given == len(known)
 
 
 def test_a_month_of_classes_is_shipped_and_monitored(services: Services) -> None:
     rows = events(services, "2013-12")
-    champion = services.champion(SPEC)
+    champion = services.serving.champion(SPEC)
     scores = scoring.scores(Path(champion.path), rows)
     lines = [
         {
@@ -167,7 +167,7 @@ def test_a_month_of_classes_is_shipped_and_monitored(services: Services) -> None
     assert found["accuracy"] == pytest.approx(right.mean())
     assert found["performance_loss"] == pytest.approx(0.99 - right.mean())
     assert (found["labelled"], found["unmatched"]) == (read.sum(), (~read).sum())
-    subjects = {f.subject for f in services.figures(SPEC) if f.name == "psi"}
+    subjects = {f.subject for f in services.records.figures(SPEC) if f.name == "psi"}
     assert subjects == {"pixels"}
     assert len(labelling.select_rows(SPEC, services, DECEMBER).rows) == SPEC.labelling.rows
 

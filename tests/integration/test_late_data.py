@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from include.contracts.period import Period
 from include.data import ingestion, staging
 from include.loop import data_pipeline
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -50,7 +50,7 @@ class Feed:
         data_pipeline.collect(self.spec, self.services, period, run)
         late = data_pipeline.look_back(self.spec, self.services, period, run)
         data_pipeline.build_features(self.spec, self.services, period, run)
-        staging.mark_passed(self.services.staging(self.spec, run))
+        staging.mark_passed(self.services.places.staging(self.spec, run))
         data_pipeline.publish(self.spec, self.services, period, run)
         return late
 
@@ -58,7 +58,7 @@ class Feed:
         return [one["conf"]["period"] for one in data_pipeline.look_back(self.spec, self.services, FEBRUARY, "again")]
 
     def hours(self, month: str) -> pd.Series:
-        return self.services.lake.read(SPEC.name, "weather", [month]).to_pandas()["observed_at"]
+        return self.services.adapters.lake.read(SPEC.name, "weather", [month]).to_pandas()["observed_at"]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, pd.D
     services = Services(Settings(home=tmp_path_factory.mktemp("archive"), pseudonym_keys=SecretStr(KEYS)))
     found = {}
     for period in (JANUARY, FEBRUARY):
-        tables = ingestion.tables(SPEC, period, services.settings.landing, services.connector)
+        tables = ingestion.tables(SPEC, period, services.settings.landing, services.adapters.connector)
         found[period.key] = {name: rows.to_pandas() for name, rows in tables.items()}
         found[period.key]["flights"] = found[period.key]["flights"].iloc[::50]
     weather = found["2013-01"]["weather"]
@@ -124,7 +124,7 @@ def test_what_is_older_than_the_late_days_is_not_asked_for_again(feed: Feed) -> 
 
 
 def test_a_delivered_file_holds_whatever_its_source_says_later(feed: Feed) -> None:
-    landing = feed.services.landing(feed.spec) / "2013-01"
+    landing = feed.services.places.landing(feed.spec) / "2013-01"
     landing.mkdir(parents=True)
     feed.read("2013-01", "weather").to_parquet(landing / "weather.parquet", index=False)
     feed.write("2013-01", "weather", feed.read("2013-01", "weather").head(5))
@@ -142,12 +142,12 @@ def test_a_month_that_was_collected_but_never_published_is_left_alone(tmp_path: 
 
 def test_the_record_is_the_same_for_the_same_rows(feed: Feed) -> None:
     def records() -> pa.Table:
-        return feed.services.lake.read(SPEC.name, "collections", ["2013-01"])
+        return feed.services.adapters.lake.read(SPEC.name, "collections", ["2013-01"])
 
-    first, version = records(), feed.services.lake.version(SPEC.name, "collections")
+    first, version = records(), feed.services.adapters.lake.version(SPEC.name, "collections")
     data_pipeline.collect(feed.spec, feed.services, JANUARY, "again")
     assert records().equals(first)
-    assert feed.services.lake.version(SPEC.name, "collections") == version
+    assert feed.services.adapters.lake.version(SPEC.name, "collections") == version
     assert set(first["source"].to_pylist()) == {"flights", "weather"}
     assert sum(first["rows"].to_pylist()) == len(feed.read("2013-01", "flights")) + len(feed.read("2013-01", "weather"))
 

@@ -17,7 +17,7 @@ from include.governance import erasure
 from include.governance.pseudonyms import KeyRing, reference
 from include.governance.traces import Matcher, search
 from include.loop import key_rotation, online_copies, subject_deletion
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.privacy_fixtures import BOTH, KEYS, private_spec
@@ -40,13 +40,13 @@ def services_of(settings: Settings, keys: str = KEYS, online: str = "redis") -> 
 def services(redis_settings: Settings, request: pytest.FixtureRequest) -> Services:  # noqa: F811
     """Two planes online, and in a table of the lake."""
     services = services_of(redis_settings, online=getattr(request, "param", "redis"))
-    services.feature_store.apply()
+    services.adapters.feature_store.apply()
     planes = [
         {"tailnum": t, "year_built": 1999.0, "seats": s, "engines": 2.0} for t, s in ((MINE, 55.0), (THEIRS, 9.0))
     ]
-    services.feature_store.push("aircraft", pd.DataFrame(planes).assign(event_timestamp=NOON))
+    services.adapters.feature_store.push("aircraft", pd.DataFrame(planes).assign(event_timestamp=NOON))
     log = {"tailnum": [MINE, THEIRS], "period": ["2013-01"] * 2}
-    services.lake.append(SPEC.name, "predictions", pa.table(log))
+    services.adapters.lake.append(SPEC.name, "predictions", pa.table(log))
     return services
 
 
@@ -65,7 +65,9 @@ def test_a_rotation_serves_both_tokens_meanwhile_and_keeps_what_is_newer(service
     assert online_copies.copy(services, line)[place] == 6
     assert seats(services, MINE, NEW.token("N14228"), THEIRS) == [55.0, 55.0, 9.0]
     newer = {"tailnum": [NEW.token("N14228")], "year_built": 1999.0, "seats": 60.0, "engines": 2.0}
-    services.feature_store.push("aircraft", pd.DataFrame(newer).assign(event_timestamp=NOON + pd.Timedelta(days=1)))
+    services.adapters.feature_store.push(
+        "aircraft", pd.DataFrame(newer).assign(event_timestamp=NOON + pd.Timedelta(days=1))
+    )
     online_copies.copy(services, line)
     assert online_copies.delete(services, line) == {place: 6}
     assert seats(services, MINE, NEW.token("N14228"), NEW.token("N24211")) == [None, 60.0, 9.0]
@@ -87,7 +89,7 @@ def test_a_whole_rotation_and_a_whole_deletion_leave_nothing_not_even_in_the_ser
     assert seats(both, MINE, mine, theirs) == [None, 55.0, 9.0]
     append_only = services.settings.home / "redis"
     assert search(append_only, Matcher([MINE, THEIRS])) == []
-    services.lake.append(SPEC.name, "more", pa.table({"tailnum": [theirs], "period": ["2013-01"]}))
+    services.adapters.lake.append(SPEC.name, "more", pa.table({"tailnum": [theirs], "period": ["2013-01"]}))
     _put_into_dead_letters(both, tailnum="N14228")
     went = subject_deletion.delete(SPEC, both, reference(mine), "asked by letter", "an operator")
     assert went == {"lake/predictions": 1, "redis/online": 3, f"redis/moebius:{SPEC.name}:{VIEW}:dead": 1}

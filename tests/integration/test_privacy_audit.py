@@ -14,7 +14,7 @@ from include.data import versioning
 from include.errors import PrivacyError, SettingsError
 from include.governance.pseudonyms import KeyRing, is_token
 from include.loop import privacy
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.privacy_fixtures import JANUARY, KEYS, private_home, private_spec, services_at
 from tests.integration.redis_fixtures import redis_settings
@@ -27,14 +27,14 @@ LEAK = "N14228"  # flew in January
 
 def test_a_month_is_published_with_tokens_only_and_the_audit_agrees(private_home: Path) -> None:
     services = services_at(private_home)
-    snapshot = versioning.snapshot("2013-01", services.snapshots(SPEC))
-    events = versioning.read(snapshot, "events", services.lake)["tailnum"].to_pylist()
+    snapshot = versioning.snapshot("2013-01", services.places.snapshots(SPEC))
+    events = versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist()
     assert all(is_token(v) for v in events if v)
     assert KeyRing.parse(KEYS).token(LEAK) in events
     result = privacy.audit(SPEC, services, JANUARY)
     assert result["findings"] == 0
     assert result["values"] > 3000
-    audited = services.lake.read("flight_delay", "privacy_audits").to_pylist()[-1]
+    audited = services.adapters.lake.read("flight_delay", "privacy_audits").to_pylist()[-1]
     assert (audited["period"], audited["values"]) == ("2013-01", 0)
 
 

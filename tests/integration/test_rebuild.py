@@ -22,7 +22,7 @@ from include.development.datasets.rebuild import rebuild
 from include.errors import DataError, NotFoundError
 from include.governance import erasure
 from include.loop.data_versions import rebuild_dataset
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from tests.unit.development.frames import events, flight_spec
 

@@ -10,7 +10,7 @@ from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training, training_task
 from include.loop.reproduction import reproduce
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.learning import Behaviour, Trainer
 from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.test_rebuild import SPEC as FLIGHTS
@@ -73,8 +73,10 @@ def test_torch_comes_out_within_its_tolerance(trained: Trained) -> None:
 def test_other_parameters_in_the_record_are_told_by_other_answers(trained: Trained) -> None:
     trainer = Trainer(name="xgboost", parameters=TREES)
     model = trained.train(trainer, run="other")
-    fit = trained.services.tracker.document(model, "fit.json")
-    trained.services.tracker.add_document(model, "fit.json", fit.replace('"n_estimators": 20', '"n_estimators": 10'))
+    fit = trained.services.adapters.tracker.document(model, "fit.json")
+    trained.services.adapters.tracker.add_document(
+        model, "fit.json", fit.replace('"n_estimators": 20', '"n_estimators": 10')
+    )
     found = reproduce(SPEC.model_copy(update={"trainer": trainer}), trained.services, model.version)
     assert found.difference > 0
     assert found.describe().endswith("NOT REPRODUCED")
@@ -83,7 +85,7 @@ def test_other_parameters_in_the_record_are_told_by_other_answers(trained: Train
 def test_what_cannot_be_told_is_said(trained: Trained) -> None:
     with pytest.raises(NotFoundError, match="version 99"):
         reproduce(SPEC, trained.services, 99)
-    made = trained.services.tracker.log_training(SPEC.name, trained.dataset, b"m", {}, {}, {})
+    made = trained.services.adapters.tracker.log_training(SPEC.name, trained.dataset, b"m", {}, {}, {})
     with pytest.raises(NotFoundError, match=f"flight_delay/{made.version} has no record of its order and fit"):
         reproduce(SPEC, trained.services, made.version)
     model = trained.train(Trainer(name="xgboost", parameters=TREES), run="changed spec")

@@ -15,7 +15,7 @@ from include.contracts.deployment import Judgement
 from include.deployment import packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
 from include.loop import deployment
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
@@ -202,10 +202,10 @@ def test_a_first_promotion_killed_after_the_state_was_written_is_finished_by_its
     bare_serving.fill_online_store()
     name = bare_serving.release(1).name
     services = Services(bare_serving.settings.model_copy(update={"mlflow_port": mlflow.mlflow_port}))
-    services.tracker.log_training(SPEC.name, dataset_ref(), b"model", {}, {}, {})
+    services.adapters.tracker.log_training(SPEC.name, dataset_ref(), b"model", {}, {}, {})
     rollout.write(bare_serving.rollout_file, rollout.first(SPEC, name))  # killed here: no pipeline is loaded yet
     deployment.promote_release(SPEC, services, name)
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in bare_serving.server.infer(SPEC.name, rows)} == {name}
-    assert services.tracker.alias(SPEC.name, "champion") == 1
+    assert services.adapters.tracker.alias(SPEC.name, "champion") == 1
     assert rollout.read(bare_serving.rollout_file).generation == 1

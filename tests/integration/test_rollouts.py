@@ -13,7 +13,7 @@ from include.deployment import release
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, ServiceError
 from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
@@ -45,7 +45,7 @@ def services(serving: Serving, prometheus: str, mlflow: Settings) -> Services:
     ports = {"mlflow_port": mlflow.mlflow_port, "prometheus_port": int(prometheus.rsplit(":", 1)[1])}
     found = Services(serving.settings.model_copy(update=ports | {"serving_timeout": 5}))
     for version in (1, 2):
-        found.tracker.log_training(serving.spec.name, dataset_ref(), f"model {version}".encode(), {}, {}, {})
+        found.adapters.tracker.log_training(serving.spec.name, dataset_ref(), f"model {version}".encode(), {}, {}, {})
     return found
 
 
@@ -69,12 +69,12 @@ def test_a_canary_is_watched_to_the_end_and_no_request_fails(serving: Serving, s
     assert len(load.answers) > 300
     assert load.failures == []
     assert load.wrong() == 0
-    told = [one for one in services.rollout_events(spec) if one.rollout == run]
+    told = [one for one in services.records.rollout_events(spec) if one.rollout == run]
     assert [one.event for one in told] == ["shifted", "judged", "shifted", "judged", "promoted", "rolled_back"]
     assert [one.share for one in told] == [0.3, 0.3, 1, 1, 1, 1]
     assert {one.by for one in told} == {"ada"}
     assert told[1].figures["requests"][SECOND] >= 30
-    assert (told[-1].release, services.champion(spec).name) == (FIRST, FIRST)
+    assert (told[-1].release, services.serving.champion(spec).name) == (FIRST, FIRST)
     shown = {one.name: one for one in rollback.choices(spec, services)}
     assert shown[SECOND].spans == [f"{told[4].at[:16]} to {told[5].at[:16]}"]
 
@@ -112,7 +112,7 @@ def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Ser
 KILLED = """
 import sys
 from include.loop import rollout
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.usecase import UseCase
 spec, settings = (kind.model_validate_json(text) for kind, text in zip((UseCase, Settings), sys.argv[1:3]))
@@ -134,14 +134,14 @@ def test_a_killed_watcher_is_replaced_and_the_rollout_goes_on(serving: Serving, 
     with Load(serving, clients=3) as load:
         assert steps.judge_rollout(spec, services, SECOND, 0.5, run).passed  # the repeated task
         steps.end_rollout(spec, services, "a deployment task failed", outcome="interrupted", rollout_id=run)
-        assert services.rollout_state(spec).weights == {FIRST: 1.0}
+        assert services.serving.rollout_state(spec).weights == {FIRST: 1.0}
         assert steps.judge_rollout(spec, services, SECOND, 0.5, run).passed  # cleared by an operator
     assert load.failures == []
-    assert services.rollout_state(spec).weights == {FIRST: 0.5, SECOND: 0.5}
+    assert services.serving.rollout_state(spec).weights == {FIRST: 0.5, SECOND: 0.5}
     steps.promote(spec, services, SECOND, run)
     steps.promote(spec, services, SECOND, run)  # killed before its end, and repeated
-    assert services.tracker.alias(spec.name, "champion") == 2
-    assert [one.event for one in services.rollout_events(spec) if one.rollout == run].count("promoted") == 1
+    assert services.adapters.tracker.alias(spec.name, "champion") == 2
+    assert [one.event for one in services.records.rollout_events(spec) if one.rollout == run].count("promoted") == 1
 
 
 def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, services: Services) -> None:
@@ -157,8 +157,8 @@ def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, servi
     steps.shift_traffic(spec, services, SECOND, 0.5, "breached-run")
     with Load(serving, clients=2), pytest.raises(RolloutAbortedError, match=r"any answer is .* at most 5 is allowed"):
         steps.judge_rollout(spec, services, SECOND, 0.5, "breached-run")
-    assert services.rollout_state(spec).weights == {FIRST: 1.0}
-    last = services.rollout_events(spec)[-1]
+    assert services.serving.rollout_state(spec).weights == {FIRST: 1.0}
+    last = services.records.rollout_events(spec)[-1]
     assert (last.event, last.release) == ("aborted", SECOND)
     assert last.figures["queries"]["any answer"] > 5
 
@@ -168,14 +168,14 @@ def test_an_ab_test_keeps_each_client_in_one_arm_and_every_look_renews_its_lease
 ) -> None:
     spec, run = spec_of(serving, strategy="ab_test", sticky_by="tailnum", min_requests=10**6), "ab-run"
     steps.shift_traffic(spec, services, SECOND, 0.5, run)
-    before = services.rollout_state(spec)
+    before = services.serving.rollout_state(spec)
     with Load(serving, clients=2) as load:
         wait_until(lambda: len(load.answers) > 200, 60, "traffic")
         assert steps.look_at_ab_test(spec, services, SECOND, run) is None
     arms = {(load.frame["tailnum"].iloc[i], answer["release"]) for i, answer in load.answers}
     assert len(arms) == len({plane for plane, _ in arms}), "a plane meets one release"
     assert {release for _, release in arms} == {FIRST, SECOND}
-    after = services.rollout_state(spec)
+    after = services.serving.rollout_state(spec)
     assert (after.weights, after.since, after.generation) == (before.weights, before.since, before.generation + 1)
     assert after.lease_until > before.lease_until
     assert "labelled rows are missing" in steps.watch(spec, services)["read_out"].reason
@@ -200,7 +200,7 @@ def test_a_shadow_is_judged_by_its_copies_and_answers_nobody(
         else:
             with pytest.raises(RolloutAbortedError, match=r"of the predictions of r0002 differ, 1\.00% may"):
                 steps.judge_rollout(spec, services, SECOND, rollout_id=run)
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     assert (state.shadow, state.outcome) == (None, "kept" if passes else "aborted")
     assert {a["release"] for _, a in load.answers} == {FIRST}
     assert load.failures == []
@@ -217,9 +217,9 @@ def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
     spec = spec_of(serving)
     with pytest.raises(ServiceError, match="follows rollout generation"):
         steps.shift_traffic(spec, services, bad.name, 0.5, "bad-run")
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     assert (state.weights, state.outcome) == ({FIRST: 1.0}, "interrupted")
-    last = services.rollout_events(spec)[-1]
+    last = services.records.rollout_events(spec)[-1]
     assert (last.event, last.release) == ("interrupted", bad.name)
     wait_until(lambda: serving.generation() == state.generation, what="the server is in step again")
     rows = request_rows(requests_frame(3))
@@ -231,7 +231,7 @@ def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serv
     steps.shift_traffic(spec, services, SECOND, 1.0, "dead-run")
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {SECOND}
-    state = services.rollout_state(spec)
+    state = services.serving.rollout_state(spec)
     begun = time.monotonic()
     serving.switch(state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1}))
     assert time.monotonic() - begun < 1, "the router sees a change within a second"
@@ -242,17 +242,17 @@ def test_the_drill_measures_a_roll_back_that_clients_do_not_notice(serving: Serv
     spec = serving.spec
     assert rollback_drill.drill_rollback(spec, services) is None, "the first release has none before it"
     serving.serve(SECOND)
-    before = services.rollout_state(spec)
+    before = services.serving.rollout_state(spec)
     with Load(serving, clients=2) as load:
         drills = [rollback_drill.drill_rollback(spec, services, "ada") for _ in range(2)]
     assert load.failures == []
     assert {a["release"] for _, a in load.answers} == {SECOND}
-    assert services.rollout_state(spec) == before
+    assert services.serving.rollout_state(spec) == before
     for one in drills:
         assert (one.champion, one.back_to) == (SECOND, FIRST)
         assert 0 < one.recovery_seconds < 10
         assert one.requests > one.refused
-    told = [one for one in services.rollout_events(spec) if one.event == "drilled"]
+    told = [one for one in services.records.rollout_events(spec) if one.event == "drilled"]
     assert [one.figures["recovery_seconds"] for one in told] == [one.recovery_seconds for one in drills]
     assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [spec.name]
 
@@ -260,7 +260,7 @@ def test_the_drill_measures_a_roll_back_that_clients_do_not_notice(serving: Serv
 def test_the_drill_fails_when_the_earlier_release_would(serving: Serving, services: Services) -> None:
     spec = serving.spec
     serving.serve(SECOND)
-    file = Path(services.releases.get(spec.name, FIRST).path) / "baseline.json"
+    file = Path(services.adapters.releases.get(spec.name, FIRST).path) / "baseline.json"
     good = file.read_text()
     try:
         file.write_text("{}\n")

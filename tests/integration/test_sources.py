@@ -19,7 +19,7 @@ import include.usecases
 from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import MissingPeriodError, SettingsError, SourceError, SpecError
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -39,7 +39,7 @@ def from_(table: str, connector: str = "file", **options: Any) -> UseCase:
 
 
 def rows(spec: UseCase, table: str, period: Period = FEBRUARY, landing: Path = NOWHERE) -> pa.Table:
-    batches = ingestion.batches(spec, table, period, landing, SERVICES.connector)
+    batches = ingestion.batches(spec, table, period, landing, SERVICES.adapters.connector)
     return pa.Table.from_batches(batches).sort_by([(name, "ascending") for name in spec.sources[table].key])
 
 
@@ -128,7 +128,7 @@ def test_a_path_with_a_period_opens_the_files_of_the_month_only(tmp_path: Path, 
 def test_parquet_is_asked_for_the_window_by_its_statistics(tmp_path: Path) -> None:
     year = pa.concat_tables([rows(SPEC, "flights", period) for period in Period.between("2013-01", "2013-02")])
     (tmp_path / "flights.parquet").write_bytes(as_parquet(year.sort_by("time_hour")))
-    connector = SERVICES.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
+    connector = SERVICES.adapters.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
     source = SPEC.sources["flights"]
     window = ingestion.Window.of_month(FEBRUARY, source.timezone)
     read = sum(batch.num_rows for batch in connector.read(source, window))
@@ -253,16 +253,18 @@ def test_every_batch_is_treated_before_anything_is_written(tmp_path: Path) -> No
     def without_tail(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         return batch.drop_columns(["tailnum"]) if "tailnum" in batch.schema.names else batch
 
-    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.connector, without_tail)
+    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector, without_tail)
     assert "tailnum" not in pq.read_schema(tmp_path / "raw" / "flights.parquet").names
     assert pq.read_metadata(tmp_path / "raw" / "flights.parquet").num_rows == 24951
 
 
 def test_a_source_that_breaks_off_leaves_what_was_staged(tmp_path: Path) -> None:
-    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.connector)
+    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector)
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with pytest.raises(SourceError):
-        ingestion.collect(from_("planes", path="/not/there.csv"), FEBRUARY, NOWHERE, tmp_path, SERVICES.connector)
+        ingestion.collect(
+            from_("planes", path="/not/there.csv"), FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector
+        )
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
@@ -276,7 +278,7 @@ def test_a_big_file_is_collected_batch_by_batch(tmp_path: Path) -> None:
         return batch
 
     spec = from_("planes", path=str(tmp_path / "planes.csv"))
-    staged = ingestion.collect(spec, FEBRUARY, NOWHERE, tmp_path / "staging", SERVICES.connector, watched)
+    staged = ingestion.collect(spec, FEBRUARY, NOWHERE, tmp_path / "staging", SERVICES.adapters.connector, watched)
     assert staged["planes"] == 600_000
     assert max(sizes) < 300_000
     groups = pq.ParquetFile(tmp_path / "staging" / "raw" / "planes.parquet").metadata

@@ -17,7 +17,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError
 from include.orchestration.dags import resolve_reference
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -51,14 +51,14 @@ def address(port: int) -> str:
 
 def snapshot(spec: UseCase, home: Path) -> SnapshotRef:
     lake = DeltaLake(home / "lake")
-    ingestion.collect(spec, FEBRUARY, NOWHERE, home / "staging", SERVICES.connector)
+    ingestion.collect(spec, FEBRUARY, NOWHERE, home / "staging", SERVICES.adapters.connector)
     processing.build(spec, FEBRUARY, home / "staging", lake)
     staging.mark_passed(home / "staging")
     return versioning.publish(spec, FEBRUARY, home / "staging", lake, home / "snapshots")
 
 
 def rows(spec: UseCase, table: str, services: Services = SERVICES) -> pa.Table:
-    return pa.Table.from_batches(ingestion.batches(spec, table, FEBRUARY, NOWHERE, services.connector))
+    return pa.Table.from_batches(ingestion.batches(spec, table, FEBRUARY, NOWHERE, services.adapters.connector))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_an_api_gives_the_same_snapshot_as_files(tmp_path: Path, expected: str, 
 
 
 def test_sqlite_gives_the_same_rows_by_text_times(tmp_path: Path) -> None:
-    sources = ingestion.tables(SPEC, FEBRUARY, NOWHERE, SERVICES.connector)
+    sources = ingestion.tables(SPEC, FEBRUARY, NOWHERE, SERVICES.adapters.connector)
     weather = sources["weather"].to_pandas().assign(time_hour=lambda t: t.time_hour.dt.strftime(TEXT_TIME))
     others = weather.assign(time_hour=["2013-01-31T20:00:00Z", "2013-03-01T05:00:00Z"] * 1005)
     with sqlite3.connect(tmp_path / "flights.db") as connection:
@@ -109,7 +109,7 @@ def test_a_query_may_have_colons_percents_and_a_semicolon(postgres: int) -> None
 def test_the_database_is_asked_for_the_window_through_a_cursor(postgres: int) -> None:  # noqa: F811
     spec = from_({"flights": {"url": address(postgres), "table": "flights", "batch_rows": 1000}})
     window = ingestion.Window.of_month(FEBRUARY, "America/New_York")
-    reading = SERVICES.connector(spec, "flights").read(spec.sources["flights"], window)
+    reading = SERVICES.adapters.connector(spec, "flights").read(spec.sources["flights"], window)
     assert len(next(reading)["time_hour"]) == 1000
     with connect(postgres) as connection:
         held = connection.execute("SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'").fetchall()
@@ -171,7 +171,7 @@ def test_a_wrong_password_is_not_repeated(postgres: int, monkeypatch: pytest.Mon
 
 def test_a_database_that_breaks_off_may_be_asked_again(postgres: int) -> None:  # noqa: F811
     spec = from_({"flights": {"url": address(postgres), "table": "flights", "batch_rows": 500}})
-    reading = ingestion.batches(spec, "flights", FEBRUARY, NOWHERE, SERVICES.connector)
+    reading = ingestion.batches(spec, "flights", FEBRUARY, NOWHERE, SERVICES.adapters.connector)
     assert [next(reading).num_rows for _ in range(2)] == [0, 500]
     with connect(postgres) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()")

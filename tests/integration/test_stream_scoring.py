@@ -18,7 +18,7 @@ from include.adapters.scoring_metrics import ScoringMetrics
 from include.adapters.stream_metrics import StreamMetrics
 from include.loop import dead_letters
 from include.processes.scorer import Scorer
-from include.services.services import Services
+from include.services.composition import Services
 from include.specification.data import ScoringSpec
 from tests.integration.pipeline_fixtures import Serving, wait_until
 from tests.integration.redis_fixtures import running_redis
@@ -57,7 +57,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving,
 
 @pytest.fixture
 def stream(serving: tuple[Serving, pd.DataFrame]) -> Iterator[RedisEventStream]:
-    stream = Services(serving[0].settings).scoring_stream(SPEC)
+    stream = Services(serving[0].settings).adapters.scoring_stream(SPEC)
     stream._client.flushall()
     stream.open()
     yield stream

@@ -26,7 +26,7 @@ from include.demo.world import Feed, raw_events
 from include.errors import NotFoundError, ServiceError
 from include.loop import data_pipeline, dead_letters, stream_reconciliation
 from include.processes import consumer
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer
@@ -80,20 +80,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """January and February published, Redis running, nothing streamed yet."""
     with running_redis(tmp_path_factory.mktemp("world")) as settings:
         services = Services(settings.model_copy(update={"pseudonym_keys": SecretStr(KEYS)}))
-        services.feature_store.apply()
+        services.adapters.feature_store.apply()
         for month in (Period(key="2013-01"), FEBRUARY):
             at = (SPEC, services, month, month.key)
             data_pipeline.collect(*at)
             data_pipeline.build_features(*at)
-            staging.mark_passed(services.staging(SPEC, month.key))  # the gates have tests of their own
+            staging.mark_passed(services.places.staging(SPEC, month.key))  # the gates have tests of their own
             data_pipeline.publish(*at)
         yield services
 
 
 def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_show(world: Services) -> None:
-    stream = world.event_stream(SPEC, VIEW)
+    stream = world.adapters.event_stream(SPEC, VIEW)
     stream.open()
-    layer = SpeedLayer(SPEC, VIEW, stream, world.feature_store)
+    layer = SpeedLayer(SPEC, VIEW, stream, world.adapters.feature_store)
     feed = Feed.of(SPEC, world, VIEW, FEBRUARY)
     for hour in pd.date_range("2013-02-01", "2013-03-03", freq="5D", tz="UTC"):
         feed.publish(hour)
@@ -101,7 +101,9 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     assert feed.sent == len(feed.events)
 
     (clean,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
-    assert clean.equal == len(versioning.read(versioning.snapshot("2013-02", world.snapshots(SPEC)), VIEW, world.lake))
+    assert clean.equal == len(
+        versioning.read(versioning.snapshot("2013-02", world.places.snapshots(SPEC)), VIEW, world.adapters.lake)
+    )
     assert (clean.differing, clean.only_speed, clean.only_batch) == (0, 0, 0)
 
     last = [e for e in feed.events if e["origin"] == "EWR"][-12:]
@@ -110,7 +112,7 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     (wrong,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert (wrong.equal, wrong.differing, wrong.features) == (clean.equal - 1, 1, {"temp": 1})
     assert wrong.largest["temp"] == pytest.approx(2.5)
-    assert world.reconciliations(SPEC) == [wrong], "a repetition replaces the month's result"
+    assert world.records.reconciliations(SPEC) == [wrong], "a repetition replaces the month's result"
 
     surplus = pd.Timestamp(last[5]["time_hour"]) + pd.Timedelta(minutes=30)
     stream.publish([last[5] | {"time_hour": surplus.isoformat()}])
@@ -126,9 +128,11 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
 
 
 def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) -> None:
-    batch = versioning.read(versioning.snapshot("2013-02", world.snapshots(SPEC)), VIEW, world.lake).to_pandas()
+    batch = versioning.read(
+        versioning.snapshot("2013-02", world.places.snapshots(SPEC)), VIEW, world.adapters.lake
+    ).to_pandas()
     newest = batch[batch.origin == "JFK"].sort_values("event_timestamp").iloc[-1]
-    (online,) = world.feature_store.online(SPEC.feature_service, [{"origin": "JFK", "tailnum": ""}])
+    (online,) = world.adapters.feature_store.online(SPEC.feature_service, [{"origin": "JFK", "tailnum": ""}])
     assert {n: online[n] for n in features.READINGS if n in online} == {
         n: None if pd.isna(newest[n]) else newest[n] for n in features.READINGS if n in online
     }

@@ -23,7 +23,7 @@ from include.errors import DataError, PrivacyError, SettingsError
 from include.governance.pseudonyms import KeyRing, reference
 from include.governance.traces import Matcher, search
 from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT
 from tests.integration.privacy_fixtures import (
     BOTH,
@@ -56,7 +56,7 @@ def prepared(private_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     pq.write_table(rows, tables)
     _dataset(home, rows.slice(0, 1500))
     predictions = rows.select(["flight_id", "tailnum"]).append_column("period", pa.array(["2013-01"] * rows.num_rows))
-    services.lake.append("flight_delay", "predictions", predictions)
+    services.adapters.lake.append("flight_delay", "predictions", predictions)
     spool = home / "spool" / "flight_delay" / "20130101-1.jsonl"
     spool.parent.mkdir(parents=True)
     spool.write_text("".join(json.dumps({"inputs": {"tailnum": t}}) + "\n" for t in (TOKEN, OTHERS, TOKEN)))
@@ -104,9 +104,9 @@ def _left(home: Path, *values: str) -> list:
 def _contents(home: Path, without: str) -> dict[str, pd.DataFrame]:
     """Every pinned table of every snapshot, less the rows of one token."""
     services, found = services_at(home), {}
-    for snapshot in services.all_snapshots(SPEC):
+    for snapshot in services.records.all_snapshots(SPEC):
         for table in snapshot.tables:
-            rows = versioning.read(snapshot, table, services.lake).to_pandas()
+            rows = versioning.read(snapshot, table, services.adapters.lake).to_pandas()
             if "tailnum" in rows:
                 rows = rows[rows["tailnum"] != without]
             found[f"{snapshot.name} {table}"] = rows.sort_values(list(rows.columns[:2]), ignore_index=True)
@@ -146,7 +146,7 @@ def test_a_subject_is_gone_from_every_place(erased: Erased) -> None:
     assert _left(erased.home, TOKEN, TAIL) == []
     assert {p.split("/")[0] for p in erased.went} == erased.places
     assert erased.went["lake/predictions"] > erased.went["lake/events"] > 0
-    assert all(s.rewrites for s in erased.services.all_snapshots(SPEC))
+    assert all(s.rewrites for s in erased.services.records.all_snapshots(SPEC))
 
 
 def test_nobody_else_is_gone(erased: Erased) -> None:
@@ -166,7 +166,7 @@ def test_a_dataset_says_why_it_is_not_what_it_was(erased: Erased) -> None:
 
 
 def test_the_record_says_what_went_and_never_whose_it_was(erased: Erased) -> None:
-    records = erased.services.lake.read("flight_delay", "privacy_records").to_pylist()
+    records = erased.services.adapters.lake.read("flight_delay", "privacy_records").to_pylist()
     events = next(r for r in records if r["place"] == "lake/events")
     assert (events["kind"], events["before"] > events["after"] > 0) == ("erasure", True)
     assert json.loads(events["facts"]) == {"subject": SUBJECT, "reason": "asked by letter", "by": "an operator"}
@@ -177,7 +177,7 @@ def test_a_deletion_may_be_repeated(erased: Erased) -> None:
 
 
 def test_the_subject_does_not_come_back(erased: Erased) -> None:
-    complete = max(m.tables["events"].rows for m in erased.services.all_snapshots(SPEC))
+    complete = max(m.tables["events"].rows for m in erased.services.records.all_snapshots(SPEC))
     data_pipeline.collect(SPEC, erased.services, JANUARY, "again")
     data_pipeline.build_features(SPEC, erased.services, JANUARY, "again")
     assert _left(erased.home, TOKEN, TAIL) == []
@@ -242,16 +242,18 @@ def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(
 def test_months_whose_earlier_files_have_gone_do_not_stop_a_deletion(tmp_path: Path) -> None:
     services = services_at(tmp_path)
     earlier, later = pa.table({"tailnum": [TOKEN, OTHERS, OTHERS]}), pa.table({"tailnum": [TOKEN, OTHERS]})
-    services.lake.publish("flight_delay", "events", earlier, "2013-01")
-    february = services.lake.publish("flight_delay", "events", later, "2013-02")
-    january = services.lake.publish("flight_delay", "events", later, "2013-01")
+    services.adapters.lake.publish("flight_delay", "events", earlier, "2013-01")
+    february = services.adapters.lake.publish("flight_delay", "events", later, "2013-02")
+    january = services.adapters.lake.publish("flight_delay", "events", later, "2013-01")
     for period, ref in (("2013-01", january), ("2013-02", february)):
         manifest = SnapshotRef(usecase="flight_delay", period=period, name=period, tables={"events": ref})
-        write_atomically(services.snapshots(SPEC) / f"{period}.json", manifest.model_dump_json())
-    services.lake.prune("flight_delay", "events", [(january.version, "2013-01"), (february.version, "2013-02")])
+        write_atomically(services.places.snapshots(SPEC) / f"{period}.json", manifest.model_dump_json())
+    services.adapters.lake.prune(
+        "flight_delay", "events", [(january.version, "2013-01"), (february.version, "2013-02")]
+    )
     assert _delete(tmp_path) == {"lake/events": 2}
-    for snapshot in services.snapshot_refs(SPEC):
-        assert versioning.read(snapshot, "events", services.lake)["tailnum"].to_pylist() == [OTHERS]
+    for snapshot in services.records.snapshot_refs(SPEC):
+        assert versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist() == [OTHERS]
 
 
 @pytest.mark.parametrize("subject", ["N14228", "k02-" + "0" * 32])
@@ -278,7 +280,9 @@ def test_a_rotation_leaves_the_same_rows_under_new_tokens_and_no_old_one(home: P
         pd.testing.assert_frame_equal(
             rows.sort_values(by, ignore_index=True), old.sort_values(by, ignore_index=True)[columns]
         )
-    online = services.feature_store.online(SPEC.feature_service, [{"origin": "EWR", "tailnum": ring.token(TAIL)}])
+    online = services.adapters.feature_store.online(
+        SPEC.feature_service, [{"origin": "EWR", "tailnum": ring.token(TAIL)}]
+    )
     assert online[0]["seats"] is not None
     assert privacy.active_keys(SPEC, services).names == ["k01", "k02"]
     assert key_rotation.rotate(SPEC, services, "an operator") == {}

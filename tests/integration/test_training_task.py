@@ -13,7 +13,7 @@ from include.adapters.experiment_tracker import MlflowTracker
 from include.contracts.development import DatasetRef
 from include.development.order import Order
 from include.loop import training, training_task
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
 from tests.integration.docker_fixtures import docker_url, training_image  # noqa: F401
@@ -161,4 +161,4 @@ def test_a_container_fits_the_same_model(
     model = training.register(spec, services, key)
     local = ordered(spec, services, dataset, run="local")
     assert training_task.fit(services.settings, spec, local).artifact_hash == model.artifact_hash
-    assert services.tracker.tags(spec.name, model.version)["revision"] == "tested"
+    assert services.adapters.tracker.tags(spec.name, model.version)["revision"] == "tested"

@@ -27,21 +27,23 @@ LATER = "2013-04"
 
 def with_features(loop: Loop, snapshot: SnapshotRef) -> pd.DataFrame:
     """The month's events with all features, as a dataset of that month has them."""
-    snapshots = loop.services.snapshot_refs(loop.spec)
+    snapshots = loop.services.records.snapshot_refs(loop.spec)
     events = loop.read(snapshot, "events")
-    return building.with_features(loop.spec, events, loop.services.feature_store, snapshots)
+    return building.with_features(loop.spec, events, loop.services.adapters.feature_store, snapshots)
 
 
 def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:
     """What the registered model predicts for the rows, by event id."""
-    trained = TrainedModel.from_bytes(loop.services.tracker.load(model))
+    trained = TrainedModel.from_bytes(loop.services.adapters.tracker.load(model))
     return pd.Series(predicted(loop.spec.task, trained.predict(rows)), index=rows[loop.spec.event.id])
 
 
 def scored_in_bulk(loop: Loop, model: ModelRef, month: SnapshotRef) -> None:
     """The month's batch predictions are those of the registered model on the features known at each event's time."""
     counts = score_partition(loop.spec, loop.services, Period(key=month.period))
-    found = loop.services.lake.read(loop.spec.name, "batch_predictions").to_pandas().set_index(loop.spec.event.id)
+    found = (
+        loop.services.adapters.lake.read(loop.spec.name, "batch_predictions").to_pandas().set_index(loop.spec.event.id)
+    )
     assert counts
     assert counts["answered"] == len(found) == month.tables["events"].rows
     expected = said_by(loop, model, with_features(loop, month))[found.index]
@@ -77,7 +79,9 @@ def test_the_months_of_aircraft_segment_pass_their_gates_and_show_no_tail_number
     assert (rows["flights"] >= features.FEWEST_FLIGHTS).all()
     assert (rows["plane_usage__event_timestamp"] == pd.Timestamp("2013-03-01T06:00Z")).all()
     assert 0.75 < rows["seats"].notna().mean() < 0.95
-    online = loop.services.feature_store.online(loop.spec.feature_service, rows[["tailnum"]].head(5).to_dict("records"))
+    online = loop.services.adapters.feature_store.online(
+        loop.spec.feature_service, rows[["tailnum"]].head(5).to_dict("records")
+    )
     assert [one["flights"] for one in online] == rows["flights"].head(5).tolist()
 
 
@@ -91,7 +95,7 @@ def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_cand
         events, series = loop.read(april, "events"), loop.read(april, "recent_weather")
         answers = {}
         for hour in sorted(events["event_timestamp"].unique())[240:252]:  # each as if it were now
-            loop.services.feature_store.push("recent_weather", series[series["event_timestamp"] == hour])
+            loop.services.adapters.feature_store.push("recent_weather", series[series["event_timestamp"] == hour])
             asked = events[events["event_timestamp"] == hour]
             answers |= dict(zip(asked["forecast_id"], loop.ask(asked), strict=True))
         assert {answer["release"] for answer in answers.values()} == {release.name}
@@ -126,6 +130,6 @@ def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_cand
 
 def in_clear(loop: Loop, month: str) -> pd.DataFrame:
     """The month's events as a client knows them: with clear tail numbers."""
-    period, landing = Period(key=month), loop.services.landing(loop.spec)
-    raw = ingestion.tables(loop.spec, period, landing, loop.services.connector)
+    period, landing = Period(key=month), loop.services.places.landing(loop.spec)
+    raw = ingestion.tables(loop.spec, period, landing, loop.services.adapters.connector)
     return features.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()

@@ -16,7 +16,7 @@ from include.data import staging as stage
 from include.errors import NotFoundError
 from include.loop import data_pipeline
 from include.loop.data_versions import asked, load_features, operations, rebuild_dataset
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -40,28 +40,28 @@ def publish(services: Services) -> SnapshotRef:
     run = "run"
     data_pipeline.collect(SPEC, services, JANUARY, run)
     data_pipeline.build_features(SPEC, services, JANUARY, run)
-    stage.mark_passed(services.staging(SPEC, run))
+    stage.mark_passed(services.places.staging(SPEC, run))
     published = data_pipeline.publish(SPEC, services, JANUARY, run)
     load_features(SPEC, services, JANUARY.key, run)
     return published
 
 
 def deliver_warmer_weather(services: Services) -> None:
-    batches = ingestion.batches(SPEC, "weather", JANUARY, services.landing(SPEC), services.connector)
+    batches = ingestion.batches(SPEC, "weather", JANUARY, services.places.landing(SPEC), services.adapters.connector)
     weather = pa.Table.from_batches(batches).to_pandas()
-    directory = services.landing(SPEC) / JANUARY.key
+    directory = services.places.landing(SPEC) / JANUARY.key
     directory.mkdir(parents=True)
     weather.assign(temp=weather["temp"] + 3).to_csv(directory / "weather.csv", index=False)
 
 
 def temperature(services: Services) -> float:
     key = {"origin": "JFK", "tailnum": "N14228"}
-    return services.feature_store.online(SPEC.feature_service, [key])[0]["temp"]
+    return services.adapters.feature_store.online(SPEC.feature_service, [key])[0]["temp"]
 
 
 def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Path) -> None:  # noqa: F811
     services = Services(mlflow.model_copy(update={"home": tmp_path, "pseudonym_keys": SecretStr(KEYS)}))
-    services.feature_store.apply()
+    services.adapters.feature_store.apply()
     first = publish(services)
     cold = temperature(services)
     deliver_warmer_weather(services)
@@ -91,14 +91,14 @@ def trained(mlflow: Settings, tmp_path: Path) -> Iterator[Trained]:  # noqa: F81
     for period in ("2013-01", "2013-02", "2013-03"):
         world.publish(period)
     dataset = world.build("2013-03")
-    model = services.tracker.log_training(SPEC.name, dataset, b"model", {}, {}, {}, key=str(tmp_path))
-    yield services, world, SPEC, services.tracker.model(SPEC.name, model.version).dataset
+    model = services.adapters.tracker.log_training(SPEC.name, dataset, b"model", {}, {}, {}, key=str(tmp_path))
+    yield services, world, SPEC, services.adapters.tracker.model(SPEC.name, model.version).dataset
     assert model.dataset == dataset
 
 
 def test_a_registered_model_keeps_its_data(trained: Trained) -> None:
     services, world, spec, dataset = trained
-    version = max(services.tracker.versions(spec.name))
+    version = max(services.adapters.tracker.versions(spec.name))
     world.publish("2013-02", edition=1)
     world.publish("2013-02", edition=2)
     shutil.rmtree(world.datasets)

@@ -15,7 +15,7 @@ import pytest
 
 from include.deployment import scoring
 from include.loop import deployment, rollback, rollout
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
@@ -35,13 +35,13 @@ QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
 TASKS = """
 import os, signal, sys
 from include.loop import rollout
-from include.services.services import services
+from include.services.composition import services
 from include.specification.running import Rollout
 from include.specification.loader import load_usecase
 usecase, policy, release = sys.argv[1:]
 spec = load_usecase(usecase)
 spec = spec.model_copy(update={"rollout": Rollout.model_validate_json(policy)})
-services().tracker.versions(usecase)
+services().adapters.tracker.versions(usecase)
 steps = {
     "shift": lambda: rollout.shift_traffic(spec, services(), release, 0.2, "killed"),
     "judge": lambda: rollout.judge_rollout(spec, services(), release, 0.2, "killed"),
@@ -96,11 +96,11 @@ class Platform:
     services: Services
 
     def generation(self) -> int:
-        return self.services.require_rollout_state(QUICK).generation
+        return self.services.serving.require_rollout_state(QUICK).generation
 
     def logged(self) -> pd.DataFrame:
         """What was logged since the last time, by request id."""
-        log, rows = self.services.prediction_log(SPEC), []
+        log, rows = self.services.adapters.prediction_log(SPEC), []
         for batch in log.unshipped():
             rows.append(batch.rows)
             log.acknowledge(batch)
@@ -112,7 +112,7 @@ def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Pl
     ports = {"prometheus_port": urlsplit(prometheus).port, "mlflow_port": mlflow.mlflow_port}
     platform = Platform(serving, Services(serving.settings.model_copy(update=ports)))
     for name in (FIRST, SECOND):
-        platform.services.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
+        platform.services.adapters.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
     deployment.promote_release(QUICK, platform.services, FIRST)
     yield platform
     serving.serve(FIRST)
@@ -128,7 +128,7 @@ def require_right(platform: Platform, load: Load, seconds: float) -> None:
     assert set(asked) - set(logged.index) == set()
     logged = logged.loc[asked]
     for name, rows in logged.groupby("release"):
-        directory = Path(platform.services.releases.get(SPEC.name, name).path)
+        directory = Path(platform.services.adapters.releases.get(SPEC.name, name).path)
         assert scoring.scores(directory, rows) == pytest.approx(rows["probability"].to_numpy(), abs=1e-5)
     assert logged["probability"].tolist() == pytest.approx([a["probability"] for _, a in load.answers], abs=1e-6)
     assert logged["release"].tolist() == [a["release"] for _, a in load.answers]
@@ -144,10 +144,10 @@ def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finis
         assert rollout.judge_rollout(QUICK, services, SECOND, 0.2, "killed").passed
         rollout.shift_traffic(QUICK, services, SECOND, 1.0, "killed", opens=False)
         assert rollout.judge_rollout(QUICK, services, SECOND, 1.0, "killed").passed
-        executor.kill("promote", lambda _: services.rollout_state(QUICK).champion == SECOND)
+        executor.kill("promote", lambda _: services.serving.rollout_state(QUICK).champion == SECOND)
         rollout.promote(QUICK, services, SECOND, "killed")
         seconds = time.monotonic() - begun
-    assert services.tracker.alias(QUICK.name, "champion") == 2
+    assert services.adapters.tracker.alias(QUICK.name, "champion") == 2
     assert load.answers[-1][1]["release"] == SECOND
     require_right(platform, load, seconds)
 
@@ -180,7 +180,7 @@ def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_setti
     services, begun = platform.services, time.monotonic()
     patient = Services(services.settings.model_copy(update={"online_timeout": 0.2}))
     with Load(platform.serving, clients=6, pause=0.04) as load:
-        deployment.test_release(QUICK, services, services.releases.get(QUICK.name, SECOND))
+        deployment.test_release(QUICK, services, services.adapters.releases.get(QUICK.name, SECOND))
         rollout.shift_traffic(QUICK, services, SECOND, 0.5, "aborted")
         wait_until(lambda: load.answers[-1][1]["release"] == SECOND, what="the challenger's answer")
         rollout.end_rollout(QUICK, services, "a test", rollout_id="aborted")

@@ -19,7 +19,7 @@ from include.deployment.requests import request
 from include.development.order import Order
 from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training, training_task
 from include.platform.supervisor import Service, Supervisor
-from include.services.services import Services
+from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -41,7 +41,7 @@ class Loop:
     def __init__(self, home: Path, usecase: str, **settings: object) -> None:
         self.spec: UseCase = patient(load_usecase(usecase))
         self.services = Services(Settings.model_validate({"home": home, "pseudonym_keys": KEYS, **settings}))
-        self.services.feature_store.apply()
+        self.services.adapters.feature_store.apply()
 
     def publish(self, month: str, gated: bool = False, online: bool = True) -> SnapshotRef:
         """The month by the data pipeline's steps; the quality gates take long, so only where they are asked for."""
@@ -53,14 +53,14 @@ class Loop:
         if gated:
             data_pipeline.gate(spec, services, period, month, "features")
         else:
-            stage.mark_passed(services.staging(spec, month))
+            stage.mark_passed(services.places.staging(spec, month))
         snapshot = data_pipeline.publish(spec, services, period, month)
         if online:
             data_pipeline.materialize(spec, services, period, month)
         return snapshot
 
     def read(self, snapshot: SnapshotRef, table: str) -> pd.DataFrame:
-        return versioning.read(snapshot, table, self.services.lake).to_pandas()
+        return versioning.read(snapshot, table, self.services.adapters.lake).to_pandas()
 
     def train(self, **parameters: int | float | str) -> ModelRef:
         """A registered candidate, tested on the newest published month."""
@@ -82,7 +82,7 @@ class Loop:
 
     def ask(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
         """One request per call of the server for 50 rows of the events table, whose keys are in clear."""
-        server, asked = self.services.model_server(self.spec), self.requests(rows)
+        server, asked = self.services.adapters.model_server(self.spec), self.requests(rows)
         try:
             batches = [asked[i : i + 50] for i in range(0, len(asked), 50)]
             return [answer for batch in batches for answer in server.infer(self.spec.name, batch)]
@@ -108,7 +108,7 @@ def live(home: Path, usecase: str) -> Iterator[Loop]:
         supervisor = Supervisor(home / "platform", loop.services.settings.host)
         stack.callback(model_server.clear_shared_memory, loop.services.settings)
         stack.callback(supervisor.stop, "triton")
-        server = loop.services.model_server(loop.spec)
+        server = loop.services.adapters.model_server(loop.spec)
         stack.callback(server.close)
         supervisor.start(_triton(loop.services.settings, server))
         yield loop

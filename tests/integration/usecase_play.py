@@ -33,7 +33,7 @@ def play(usecase: str, home: Path) -> dict[str, Any]:
     new = TestSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
     verdict = compare(spec, candidate=candidate, champion=None, old=None, new=new, seed=1)
     return {
-        "published": loop.services.published(spec),
+        "published": loop.services.records.published(spec),
         "metrics": result.metrics,
         "test_rows": dataset.test.rows,
         "decision": verdict.decision,

@@ -158,8 +158,8 @@ def test_requests_that_hold_personal_fields_cannot_be_streamed() -> None:
         UseCase.model_validate(flights | {"scoring": {"stream": "questions"}})
     with pytest.raises(ValueError, match="is the name of a feature view"):
         UseCase.model_validate(SPEC.model_dump(by_alias=True) | {"scoring": {"stream": "recent_weather"}})
-    from include.services.services import Services
+    from include.services.composition import Services
     from include.settings import Settings
 
     with pytest.raises(SpecError, match="scores no stream"):
-        Services(Settings()).scoring_stream(load_usecase("flight_delay"))
+        Services(Settings()).adapters.scoring_stream(load_usecase("flight_delay"))

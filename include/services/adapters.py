@@ -1,0 +1,153 @@
+"""The outside systems of one process; nothing opens before first use."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from include.errors import MissingPeriodError, SpecError
+from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
+from include.settings import Settings
+from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
+    from include.adapters.event_stream import RedisEventStream
+    from include.adapters.export_files import ExportFiles
+    from include.adapters.kserve import KServe
+    from include.adapters.model_server import TritonServer
+    from include.adapters.prediction_log import PredictionSpool
+
+
+OWN = "own"
+CONNECTORS = {
+    "file": "include.adapters.file_source.FileSource",
+    "sql": "include.adapters.sql_source.SqlSource",
+    "http": "include.adapters.http_source.HttpSource",
+}
+"""What ``sources.<table>.connector`` may say: name → class. ``own`` is the use case's own ``source.py``."""
+
+
+class Adapters:
+    """Makes each adapter once, from the settings."""
+
+    def __init__(self, settings: Settings, resolve: Callable[[str], str]) -> None:
+        self.settings = settings
+        self.resolve = resolve  # puts ``${NAME}`` of a source's options in clear
+
+    @cached_property
+    def lake(self) -> Lake:
+        from include.adapters.lake import DeltaLake
+
+        return DeltaLake(self.settings.lake)
+
+    @cached_property
+    def validator(self) -> Validator:
+        from include.adapters.scan import ParquetScan
+        from include.adapters.validator import ExpectationEngine
+        from include.data.validation import SuiteValidator
+
+        scan, sampled = ParquetScan(self.settings.memory_limit), self.settings.environment == "dev"
+        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, self.settings.scan_rows, sampled)
+
+    @cached_property
+    def feature_store(self) -> FeatureStore:
+        from include.adapters.feature_store import FeastFeatureStore
+
+        return FeastFeatureStore(self.settings)
+
+    @cached_property
+    def tracker(self) -> ExperimentTracker:
+        from include.adapters.experiment_tracker import MlflowTracker
+
+        return MlflowTracker(self.settings)
+
+    @cached_property
+    def metrics_server(self) -> MetricsServer:
+        from include.adapters.metrics_server import Prometheus
+
+        return Prometheus(self.settings.prometheus_url)
+
+    @cached_property
+    def releases(self) -> ReleaseStore:
+        from include.adapters.release_store import DirectoryReleases
+
+        return DirectoryReleases(self.settings.releases)
+
+    def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> SourceConnector:
+        """The connector of a raw table, or of the file that was delivered in its place.
+
+        Raises
+        ------
+        SpecError
+            no such connector, or an option that it does not know.
+        MissingPeriodError
+            this is dev, which calls no source: only what was handed over is there.
+        """
+        source = spec.sources[table]
+        if delivered:
+            said = source.options if source.connector == "file" else {}
+            options = {k: v for k, v in said.items() if k in ("null_values", "delimiter")} | {"path": str(delivered)}
+            return _connector(f"{spec.name}: {delivered.name}", "file", options, str)
+        if self.settings.environment == "dev":
+            raise MissingPeriodError(
+                f"{spec.name}.{table}: this month was not handed over to dev, and dev calls no source; run "
+                f"`{spec.name}.hand_over` in prod, have it approved, then `{spec.name}.take_in` here"
+            )
+        if source.connector == OWN:
+            return cast(SourceConnector, import_module(f"include.usecases.{spec.name}.source"))
+        return _connector(f"{spec.name}: sources.{table}", source.connector, source.options, self.resolve)
+
+    @cached_property
+    def exports(self) -> "ExportFiles":
+        from include.adapters.export_files import ExportFiles
+
+        return ExportFiles(self.settings.exchange)
+
+    def model_server(self, spec: UseCase) -> "TritonServer":
+        from include.adapters.model_server import TritonServer
+
+        return TritonServer(self.settings, spec.request, spec.inputs)
+
+    @cached_property
+    def kserve(self) -> "KServe":
+        """The model server as client systems see it."""
+        from include.adapters.kserve import KServe
+
+        return KServe(self.settings)
+
+    def prediction_log(self, spec: UseCase) -> "PredictionSpool":
+        from include.adapters.prediction_log import PredictionSpool
+
+        directory = self.settings.prediction_spool / spec.name
+        texts = {f.name for f in spec.features if f.kind != "numeric"}
+        return PredictionSpool(directory, spec.inputs, spec.feature_names, spec.event.time, texts)
+
+    def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
+        from include.adapters.event_stream import RedisEventStream
+
+        return RedisEventStream(self.settings.redis_address, spec.name, view, self.settings.stream_backlog)
+
+    def scoring_stream(self, spec: UseCase) -> "RedisEventStream":
+        """The stream of requests; raises SpecError when the use case has none."""
+        from include.adapters.event_stream import RedisEventStream
+
+        if (of := spec.scoring) is None:
+            raise SpecError(f"{spec.name} scores no stream: its usecase.yaml has no `scoring: {{stream: <name>}}`")
+        address, limit = self.settings.redis_address, self.settings.stream_backlog
+        return RedisEventStream(address, spec.name, of.stream, limit, group="scoring", keep=of.keep_results)
+
+
+def _connector(place: str, name: str, options: Mapping[str, Any], resolve: Callable[[str], str]) -> SourceConnector:
+    if name not in CONNECTORS:
+        raise SpecError(f"{place}.connector = {name!r}: there are {', '.join([*CONNECTORS, OWN])}")
+    path, kind = CONNECTORS[name].rsplit(".", 1)
+    module = import_module(path)
+    try:
+        return getattr(module, kind)(module.Options.model_validate(options), resolve)
+    except ValidationError as error:
+        allowed = ", ".join(module.Options.model_fields)
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
+        raise SpecError(f"{place}.options: {faults}. The connector {name!r} knows: {allowed}") from None

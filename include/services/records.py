@@ -1,0 +1,72 @@
+"""What is recorded about a use case, oldest first."""
+
+from include.contracts.deployment import RolloutEvent
+from include.contracts.evaluation import Verdict
+from include.contracts.operations import Figure, RetrainPlan
+from include.contracts.quality import GateResult
+from include.contracts.streaming import Reconciliation
+from include.contracts.tables import SnapshotRef
+from include.ports import Lake
+from include.services.adapters import Adapters
+from include.services.places import Places
+from include.specification.usecase import UseCase
+
+
+class Records:
+    """Reads manifests and record tables."""
+
+    def __init__(self, adapters: Adapters, places: Places) -> None:
+        self._adapters, self._places = adapters, places
+
+    @property
+    def _lake(self) -> Lake:
+        return self._adapters.lake
+
+    def snapshot_refs(self, spec: UseCase) -> list[SnapshotRef]:
+        from include.data import versioning
+
+        return versioning.published(self._places.snapshots(spec))
+
+    def all_snapshots(self, spec: UseCase) -> list[SnapshotRef]:
+        """The current and every named snapshot."""
+        named = sorted((self._places.snapshots(spec) / "named").glob("*.json"))
+        return self.snapshot_refs(spec) + [SnapshotRef.model_validate_json(f.read_text()) for f in named]
+
+    def published(self, spec: UseCase) -> list[str]:
+        return [s.period for s in self.snapshot_refs(spec)]
+
+    def gate_results(self, spec: UseCase) -> list[GateResult]:
+        from include.data import quality
+
+        return quality.results(spec, self._lake)
+
+    def quarantined_rows(self, spec: UseCase) -> list[dict]:
+        """The last word on every row that a gate held."""
+        from include.data import quarantine
+
+        return quarantine.current(spec, self._lake)
+
+    def figures(self, spec: UseCase) -> list[Figure]:
+        return [Figure.model_validate(row) for row in self._rows(spec, "figures")]
+
+    def reconciliations(self, spec: UseCase) -> list[Reconciliation]:
+        from include.streaming import reconciliation
+
+        return reconciliation.results(spec, self._lake)
+
+    def decisions(self, spec: UseCase) -> list[RetrainPlan]:
+        records = [RetrainPlan.model_validate_json(row["record"]) for row in self._rows(spec, "decisions")]
+        return sorted(records, key=lambda d: d.decided_at)
+
+    def rollout_events(self, spec: UseCase) -> list[RolloutEvent]:
+        """Every change of what serves, every judgement of a rollout, every drill."""
+        from include.deployment import events
+
+        return events.events(spec, self._lake)
+
+    def verdicts(self, spec: UseCase) -> list[Verdict]:
+        records = [Verdict.model_validate_json(row["record"]) for row in self._rows(spec, "verdicts")]
+        return sorted(records, key=lambda v: v.decided_at)
+
+    def _rows(self, spec: UseCase, table: str) -> list[dict]:
+        return self._lake.read(spec.name, table).to_pylist() if self._lake.exists(spec.name, table) else []
