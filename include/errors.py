@@ -13,6 +13,7 @@ MoebiusError
 ├── BrokenCheckError       the check itself crashed: says nothing about the data
 ├── AccessError            rows that a role may not read, or that must not leave
 ├── ConflictError          a concurrent writer won; the whole step may be retried
+│   └── LockHeldError          another process works on it, for longer than the step may wait
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
 ├── TrainingError          the fit failed or gave an unusable model
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
@@ -81,6 +82,10 @@ class ConflictError(MoebiusError):
     """A concurrent writer won."""
 
     retryable = True
+
+
+class LockHeldError(ConflictError):
+    """Another process holds the lock."""
 
 
 class NotFoundError(MoebiusError):

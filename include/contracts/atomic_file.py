@@ -1,16 +1,30 @@
 """Replaces a file in one step."""
 
 import hashlib
+import os
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
+def write_atomically(path: Path, text: str, *, private: bool = False, durable: bool = False) -> None:
     """Replace ``path`` in one step: a reader sees the old or the new text, never half of it.
 
-    ``private``: nobody but the owner can read it, at no moment.
+    ``private``: nobody but the owner can read it, at no moment. ``durable``: it survives a power cut.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
     aside = path.with_name(f".{path.name}.{hashlib.sha256(text.encode()).hexdigest()[:8]}.aside")
     aside.touch(mode=0o600 if private else 0o666)
     aside.write_text(text)
+    if durable:
+        _sync(aside)
     aside.replace(path)
+    if durable:
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has the file's content, or the directory's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

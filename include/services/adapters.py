@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from include.errors import MissingPeriodError, SpecError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
+from include.ports.state import Locks, StateStore
 from include.settings import Settings
 from include.specification.usecase import UseCase
 
@@ -36,6 +37,18 @@ class Adapters:
     def __init__(self, settings: Settings, resolve: Callable[[str], str]) -> None:
         self.settings = settings
         self.resolve = resolve  # puts ``${NAME}`` of a source's options in clear
+
+    @cached_property
+    def locks(self) -> Locks:
+        from include.adapters.file_locks import FileLocks
+
+        return FileLocks(self.settings.home)
+
+    @cached_property
+    def state(self) -> StateStore:
+        from include.adapters.file_state import FileState
+
+        return FileState(self.settings.home, self.locks)
 
     @cached_property
     def lake(self) -> Lake:
