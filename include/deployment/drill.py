@@ -7,7 +7,6 @@ router switches to it and back.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from include.contracts.record import Record
 from include.deployment import release, rollout
 from include.errors import DeploymentError, ServiceError
 from include.ports import ModelServer
+from include.ports.state import StateStore
 from include.specification.usecase import UseCase
 
 SAMPLES = 20
@@ -43,25 +43,23 @@ def private(spec: UseCase) -> UseCase:
     )
 
 
-@contextmanager
-def releases_aside(directory: Path, *known: ReleaseRef) -> Iterator[Path]:
-    """A directory of releases with a rollout state of its own: links to the real releases."""
+def releases_aside(directory: Path, *known: ReleaseRef) -> None:
+    """A directory of releases that has a rollout state of its own: links to the real releases."""
     directory.mkdir(parents=True)
     for one in known:
         (directory / one.name).symlink_to(Path(one.path).resolve(), target_is_directory=True)
-    yield directory / "rollout.json"
 
 
 def run(
     spec: UseCase,
-    state_file: Path,
+    store: StateStore,
     champion: ReleaseRef,
     earlier: ReleaseRef,
     server: ModelServer,
     served_generation: Callable[[], int | None],
     seconds: float,
 ) -> Drill:
-    """Roll back and forward again under requests; the private model is loaded and follows ``state_file``.
+    """Roll back and forward again under requests; the private model is loaded and follows the state in ``store``.
 
     Raises
     ------
@@ -75,7 +73,7 @@ def run(
 
     def switch(state: Any, expected: str) -> float:
         begun = time.perf_counter()
-        rollout.write(state_file, state)
+        rollout.write(store, state)
         rollout.confirm(served_generation, state.generation, seconds)
         took = time.perf_counter() - begun
         for name in _answering(spec, server, requests, counted):

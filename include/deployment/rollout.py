@@ -1,15 +1,13 @@
 """Rollout: the state that the router follows, and its transitions."""
 
-import fcntl
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.deployment import RolloutState, Shadowing, Strategy
 from include.deployment.judgement import judge
 from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
+from include.ports.state import ABSENT, StateStore
 from include.specification.usecase import UseCase
 
 __all__ = [
@@ -169,12 +167,18 @@ def _next(state: RolloutState, **changes: object) -> RolloutState:
     return RolloutState.model_validate(state.model_dump() | changes | {"generation": state.generation + 1})
 
 
-def read(path: Path) -> RolloutState | None:
+def _key(usecase: str) -> str:
+    """Where the router of the model server reads it: in the directory of the releases."""
+    return f"releases/{usecase}/rollout.json"
+
+
+def read(store: StateStore, usecase: str) -> RolloutState | None:
     """The state, or None before the first release."""
-    return RolloutState.model_validate_json(path.read_text()) if path.is_file() else None
+    value = store.get(_key(usecase))
+    return RolloutState.model_validate_json(value.text) if value else None
 
 
-def write(path: Path, state: RolloutState) -> None:
+def write(store: StateStore, state: RolloutState) -> None:
     """Replace the state in one step.
 
     Raises
@@ -182,17 +186,16 @@ def write(path: Path, state: RolloutState) -> None:
     ConflictError
         somebody else changed the state since it was read.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(".rollout.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        current = read(path)
-        found = current.generation if current else 0
-        if found != state.generation - 1:
-            raise ConflictError(
-                f"rollout state of {state.usecase} is at generation {found} ({current.reason if current else 'none'}), "
-                f"not {state.generation - 1}: another rollout changed it"
-            )
-        write_atomically(path, state.model_dump_json(indent=1))
+    value = store.get(_key(state.usecase))
+    current = RolloutState.model_validate_json(value.text) if value else None
+    generation = current.generation if current else 0
+    if generation != state.generation - 1:
+        reason = current.reason if current else "none"
+        raise ConflictError(
+            f"rollout state of {state.usecase} is at generation {generation} ({reason}), "
+            f"not {state.generation - 1}: another rollout changed it"
+        )
+    store.put(_key(state.usecase), state.model_dump_json(indent=1), value.version if value else ABSENT)
 
 
 def confirm(served_generation: Callable[[], int | None], generation: int, seconds: float) -> None:

@@ -156,7 +156,7 @@ def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutSta
     ServiceError
         the server does not follow it in time: a release does not load, or the server is down.
     """
-    rollout.write(services.places.rollout_file(spec), state)
+    rollout.write(services.adapters.state, state)
     follow(spec, services, state)
     return state
 

@@ -45,18 +45,17 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
 
 def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: ReleaseRef) -> Drill:
     private, server = drill.private(spec), services.adapters.model_server(spec)
-    with (
-        aside_on_disk(services) as aside,
-        drill.releases_aside(aside / "releases", champion, earlier) as state_file,
-    ):
-        own = {"releases": str(state_file.parent), "spool": str(aside / "spool")}
+    with aside_on_disk(services) as aside:
+        releases = aside / "releases" / private.name
+        drill.releases_aside(releases, champion, earlier)
+        own = {"releases": str(releases), "spool": str(aside / "spool")}
         pipeline.write(private, PIPELINE, aside / "model", pipeline_parameters(spec, services) | own)
         server.remove(private.name)
         server.install(private.name, aside / "model")
         try:
             server.load(private.name)
             return drill.run(
-                private, state_file, champion, earlier, server,
+                private, services.adapters.private_state(aside), champion, earlier, server,
                 lambda: services.serving.served_generation(private), services.settings.serving_timeout,
             )  # fmt: skip
         finally:

@@ -63,7 +63,7 @@ def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what
     except ServiceError as error:
         reason = f"the server did not follow: {error}"
         back = rollout.abort(wanted, reason, "interrupted")
-        rollout.write(services.places.rollout_file(spec), back)
+        rollout.write(services.adapters.state, back)
         events.record(
             spec, services.adapters.lake, events.event(back, "interrupted", by, reason, wanted.challenger or "")
         )
@@ -159,7 +159,7 @@ def look_at_ab_test(
         )
         return told
     lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
-    rollout.write(services.places.rollout_file(spec), rollout.renew(state, lease))
+    rollout.write(services.adapters.state, rollout.renew(state, lease))
     return None
 
 
@@ -188,7 +188,7 @@ def end_rollout(
             return "no rollout is under way; nothing to take back"
         ended = rollout.abort(state, reason, outcome)
         try:
-            rollout.write(services.places.rollout_file(spec), ended)
+            rollout.write(services.adapters.state, ended)
         except ConflictError:  # a watcher renewed its lease in this moment
             continue
         told = events.event(ended, outcome, by, reason, state.challenger, figures)

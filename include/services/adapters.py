@@ -50,6 +50,13 @@ class Adapters:
 
         return FileState(self.settings.home, self.locks)
 
+    def private_state(self, root: Path) -> StateStore:
+        """State of a trial, which ends with the directory ``root``."""
+        from include.adapters.file_locks import FileLocks
+        from include.adapters.file_state import FileState
+
+        return FileState(root, FileLocks(root))
+
     @cached_property
     def lake(self) -> Lake:
         from include.adapters.lake import DeltaLake

@@ -32,7 +32,7 @@ class Services:
         self.adapters = adapters or Adapters(settings, resolve)
         self.places = Places(settings)
         self.records = Records(self.adapters, self.places)
-        self.serving = Serving(self.adapters, self.places)
+        self.serving = Serving(self.adapters)
 
     @cached_property
     def access(self) -> "Access":

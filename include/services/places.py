@@ -29,9 +29,6 @@ class Places:
         """Which key is in use, and who was erased: ``active_key``, ``erased.json``."""
         return self.settings.home / "privacy" / spec.name
 
-    def rollout_file(self, spec: UseCase) -> Path:
-        return self.settings.releases / spec.name / "rollout.json"
-
     def datasets(self, spec: UseCase) -> Path:
         return self.settings.datasets / spec.name
 

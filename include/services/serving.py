@@ -3,20 +3,19 @@
 from include.contracts.deployment import ReleaseRef, RolloutState
 from include.errors import NotFoundError
 from include.services.adapters import Adapters
-from include.services.places import Places
 from include.specification.usecase import UseCase
 
 
 class Serving:
     """Answers from the rollout state and the model server."""
 
-    def __init__(self, adapters: Adapters, places: Places) -> None:
-        self._adapters, self._places = adapters, places
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
 
     def rollout_state(self, spec: UseCase) -> RolloutState | None:
         from include.deployment import rollout
 
-        return rollout.read(self._places.rollout_file(spec))
+        return rollout.read(self._adapters.state, spec.name)
 
     def require_rollout_state(self, spec: UseCase) -> RolloutState:
         state = self.rollout_state(spec)

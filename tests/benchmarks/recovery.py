@@ -34,7 +34,7 @@ def bench() -> dict[str, Any]:
 def _samples(serving: Serving) -> list[float]:
     serving.fill_online_store()
     before, after = serving.release(1).name, serving.release(2).name
-    rollout.write(serving.rollout_file, rollout.first(serving.spec, before))
+    rollout.write(serving.state, rollout.first(serving.spec, before))
     serving.install()
     samples = []
     with Load(serving, clients=2) as load:

@@ -31,7 +31,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
         (staged / "baseline.json").write_text(f'{{"metrics": {{"roc_auc": {auc}}}}}'.replace("'", '"'))
         release.seal(staged, {})
         found.adapters.releases.add(SPEC.name, staged, version)
-    rollout.write(found.places.rollout_file(SPEC), rollout.first(SPEC, "r0003"))
+    rollout.write(found.adapters.state, rollout.first(SPEC, "r0003"))
     monkeypatch.setattr(composition, "services", lambda: found)
     return found
 

@@ -140,6 +140,7 @@ class Serving:
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
         self.releases = DirectoryReleases(self.settings.releases)
+        self.state = Services(self.settings).adapters.state
         self.server = TritonServer(self.settings, spec.request, spec.inputs)
         self.kserve = KServe(self.settings)
         self.store = FeastFeatureStore(self.settings)
@@ -155,6 +156,9 @@ class Serving:
     @property
     def rollout_file(self) -> Path:
         return self.settings.releases / self.spec.name / "rollout.json"
+
+    def rollout_state(self) -> RolloutState | None:
+        return rollout.read(self.state, self.spec.name)
 
     def start(self) -> None:
         argv, env = model_server.command(self.settings)
@@ -261,7 +265,7 @@ class Serving:
         return Services(self.settings).serving.served_generation(self.spec) or 0
 
     def switch(self, state: RolloutState) -> None:
-        rollout.write(self.rollout_file, state)
+        rollout.write(self.state, state)
         rollout.confirm(self.generation, state.generation, 20)
 
     @contextmanager
@@ -278,7 +282,7 @@ class Serving:
 
     def serve(self, release: str) -> RolloutState:
         """All traffic to the release, from whatever state there is."""
-        current = rollout.read(self.rollout_file)
+        current = self.rollout_state()
         state = rollout.promote(current, release) if current else rollout.first(self.spec, release)
         self.switch(state)
         return state

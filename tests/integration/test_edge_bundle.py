@@ -39,7 +39,7 @@ def unpacked(bundle: Path, into: Path) -> Path:
 def test_it_answers_every_row_as_the_release_does(tmp_path: Path) -> None:
     serving = Serving(tmp_path)
     ref = serving.release(1)
-    rollout.write(serving.rollout_file, rollout.first(SPEC, ref.name))
+    rollout.write(serving.state, rollout.first(SPEC, ref.name))
     made = edge_bundle.make(SPEC, Services(serving.settings), None)
     assert made["max_difference"] <= SPEC.rollout.parity_bound
     assert made["samples"] == 48

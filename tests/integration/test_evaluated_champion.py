@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from include.contracts.development import DatasetRef, ModelRef, PartRef
-from include.deployment import rollout
 from include.development.datasets.encoder import Encoder
 from include.development.datasets.parts import content_hash, read_frame, write_part
 from include.development.trainers.protocol import Matrix, Problem, Run
@@ -95,7 +94,7 @@ class Loop:
         frame = read_frame(model.dataset.test.path)
         features = self.services.adapters.feature_store.keep(SPEC.feature_service)
         release = self.serving.package(trained, model.version, frame, model_hash=model_hash, features=features)
-        state = rollout.read(self.serving.rollout_file)
+        state = self.serving.rollout_state()
         if state is None:
             deployment.promote_release(self.spec, self.services, release.name)
         else:

@@ -326,7 +326,7 @@ def test_fifty_releases_loaded_and_unloaded_leave_no_memory_behind(edge: Gateway
     rows = request_rows(requests_frame(8))
     memory = {}
     for turn in range(1, 51):
-        edge.first.switch(rollout.promote(rollout.read(edge.first.rollout_file), two if turn % 2 else one))
+        edge.first.switch(rollout.promote(edge.first.rollout_state(), two if turn % 2 else one))
         answers = edge.first.server.infer(edge.model, rows)
         assert {answer["release"] for answer in answers} == {two if turn % 2 else one}
         if turn in (5, 50):

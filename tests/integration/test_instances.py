@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from include.deployment import rollout
 from include.specification.packaging import Serving as Instances
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, wait_until
 
@@ -67,5 +66,5 @@ def test_fewer_processes_follow_the_rollout_alone(serving: Serving) -> None:
     fewer.models = serving.models
     fewer.install()
     wait_until(lambda: len(processes(fewer)) == 1, what="one process is left")
-    state = rollout.read(fewer.rollout_file)
+    state = fewer.rollout_state()
     assert fewer.serve(sorted(fewer.models)[0]).generation > state.generation

@@ -70,7 +70,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
         publish(SPEC, settings, services.adapters.lake, services.adapters.feature_store, Period(key=month))
     assert labelling.select_rows(SPEC, services, DECEMBER).rows == []  # before the first release nobody is asked
     champion = release(services, events(services, "2013-11"))
-    rollout.write(services.places.rollout_file(SPEC), rollout.first(SPEC, champion.name))
+    rollout.write(services.adapters.state, rollout.first(SPEC, champion.name))
     return services
 
 

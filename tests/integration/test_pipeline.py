@@ -35,7 +35,7 @@ __all__ = ["bare_serving", "serving"]
 
 def test_answers_are_those_of_the_trained_model_with_features_from_the_online_store(serving: Serving) -> None:
     frame = requests_frame(60, seed=5)
-    state = rollout.read(serving.rollout_file)
+    state = serving.rollout_state()
     answers = serving.server.infer(serving.spec.name, request_rows(frame))
     assert {a["release"] for a in answers} == {state.champion}
     expected = serving.models[state.champion].predict(frame)
@@ -154,13 +154,13 @@ def test_swaps_under_load_lose_and_confuse_nothing(serving: Serving) -> None:
             serving.serve(names[turn % 2])
             seen = len(load.answers)
             wait_until(lambda seen=seen: len(load.answers) > seen + 60, what="traffic")
-        state = rollout.read(serving.rollout_file)
+        state = serving.rollout_state()
         other = next(n for n in names if n != state.champion)
         serving.switch(rollout.shift(state, other, 0.3, lease_until=time.time() + 60))
         split_from = len(load.answers)
         wait_until(lambda: len(load.answers) > split_from + 600, what="traffic")
         split_to = len(load.answers)
-        serving.switch(rollout.abort(rollout.read(serving.rollout_file), "test over"))
+        serving.switch(rollout.abort(serving.rollout_state(), "test over"))
     rate = len(load.answers) / (time.monotonic() - begun)
     shares = Counter(a["release"] for _, a in load.answers[split_from:split_to])
     assert load.failures == []
@@ -182,7 +182,7 @@ def test_a_release_that_is_damaged_does_not_serve_and_the_old_one_does(serving: 
     else:
         onnx.unlink()
     errors = serving.figure("moebius_rollout_errors_total")
-    rollout.write(serving.rollout_file, rollout.promote(before, bad.name))
+    rollout.write(serving.state, rollout.promote(before, bad.name))
     wait_until(lambda: serving.figure("moebius_rollout_errors_total") > errors, what="the error is counted")
     with pytest.raises(ServiceError, match=f"follows rollout generation {before.generation}"):
         rollout.confirm(serving.generation, before.generation + 1, 0.5)
@@ -205,7 +205,7 @@ def test_a_rollout_state_that_is_no_json_changes_nothing(serving: Serving) -> No
 
 
 def test_figures_count_every_row_and_private_models_none(serving: Serving) -> None:
-    champion = rollout.read(serving.rollout_file).champion
+    champion = serving.rollout_state().champion
     before = serving.settled("moebius_requests_total", release=champion, outcome="ok")
     serving.server.infer(serving.spec.name, request_rows(requests_frame(17)))
     private = f"{serving.spec.name}--{champion}"

@@ -64,7 +64,7 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
     assert found.enough
     apart = abs(found.mean_answer[FIRST] - found.mean_answer[SECOND])
     assert found.passed == (apart <= serving.spec.rollout.abort.max_prediction_shift)
-    serving.switch(rollout.abort(rollout.read(serving.rollout_file), "test over"))
+    serving.switch(rollout.abort(serving.rollout_state(), "test over"))
 
 
 def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: str) -> None:
@@ -91,7 +91,7 @@ def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: st
     assert found.enough
     assert not found.passed
     assert "of its requests" in found.reason
-    serving.switch(rollout.abort(rollout.read(serving.rollout_file), found.reason))
+    serving.switch(rollout.abort(serving.rollout_state(), found.reason))
 
 
 FAILS_ON_LONG_FLIGHTS = """
@@ -111,7 +111,7 @@ def test_two_rollouts_at_once_conflict(serving: Serving) -> None:
     ours, theirs = (rollout.shift(state, SECOND, share, lease_until=time.time() + 60) for share in (0.2, 0.5))
     serving.switch(ours)
     with pytest.raises(ConflictError, match=r"at generation \d+ \(20% canary of r0002\)"):
-        rollout.write(serving.rollout_file, theirs)
+        rollout.write(serving.state, theirs)
     serving.switch(rollout.abort(ours, "test over"))
 
 
@@ -157,7 +157,7 @@ def test_a_deployment_killed_before_the_switch_changes_nothing_and_may_be_repeat
         killed.send_signal(signal.SIGKILL)
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in serving.server.infer(serving.spec.name, rows)} == {FIRST}
-    assert rollout.read(serving.rollout_file) == before
+    assert serving.rollout_state() == before
     assert name in {r.name for r in serving.releases.all(serving.spec.name)}
     serving.serve(name)
     assert {a["release"] for a in serving.server.infer(serving.spec.name, rows)} == {name}
@@ -203,9 +203,9 @@ def test_a_first_promotion_killed_after_the_state_was_written_is_finished_by_its
     name = bare_serving.release(1).name
     services = Services(bare_serving.settings.model_copy(update={"mlflow_port": mlflow.mlflow_port}))
     services.adapters.tracker.log_training(SPEC.name, dataset_ref(), b"model", {}, {}, {})
-    rollout.write(bare_serving.rollout_file, rollout.first(SPEC, name))  # killed here: no pipeline is loaded yet
+    rollout.write(bare_serving.state, rollout.first(SPEC, name))  # killed here: no pipeline is loaded yet
     deployment.promote_release(SPEC, services, name)
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in bare_serving.server.infer(SPEC.name, rows)} == {name}
     assert services.adapters.tracker.alias(SPEC.name, "champion") == 1
-    assert rollout.read(bare_serving.rollout_file).generation == 1
+    assert bare_serving.rollout_state().generation == 1

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from include.contracts.deployment import RolloutState
 from include.deployment import rollout
-from include.errors import DeploymentError, RolloutAbortedError
+from include.errors import ConflictError, DeploymentError, RolloutAbortedError
 from include.specification.loader import load_usecase
+from tests.unit.fakes.state import MemoryState
 
 SPEC = load_usecase("flight_delay")
 FIRST = rollout.first(SPEC, "r0001")
@@ -18,6 +19,18 @@ FUTURE = time.time() + 3600
 
 def test_the_first_release_gets_everything() -> None:
     assert (FIRST.generation, FIRST.champion, FIRST.weights) == (1, "r0001", {"r0001": 1.0})
+
+
+def test_a_state_replaces_the_one_that_it_was_made_of() -> None:
+    store, second = MemoryState(), rollout.promote(FIRST, "r0002")
+    assert rollout.read(store, SPEC.name) is None
+    with pytest.raises(ConflictError, match=r"is at generation 0 \(none\), not 1: another rollout changed it"):
+        rollout.write(store, second)
+    rollout.write(store, FIRST)
+    rollout.write(store, second)
+    assert rollout.read(store, SPEC.name) == second
+    with pytest.raises(ConflictError, match=r"is at generation 2 \(r0002 promoted\), not 0"):
+        rollout.write(store, FIRST)
 
 
 def test_a_rollout_shifts_in_steps_and_is_promoted() -> None:
