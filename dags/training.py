@@ -37,7 +37,6 @@ from include.settings import load_settings
 from include.specification.usecase import UseCase
 
 KEY = "{{ ti.xcom_pull(task_ids='build_dataset', key='key') }}"
-
 SAMPLERS, STARTS = ["tpe", "random", "grid"], ["scratch", "champion"]
 
 
@@ -83,9 +82,10 @@ def build(spec: UseCase) -> None:
 
     @step(trigger_rule=TriggerRule.NONE_FAILED)
     def train_local(key: str) -> dict:
-        from include.loop.training_task import fit
+        from include.loop.training import fit
+        from include.services.composition import services
 
-        return fit(settings, spec, key).json_dict()
+        return fit(spec, services(), key).json_dict()
 
     train_docker = fit_in_container("train_docker", spec, settings, KEY)
 

@@ -5,27 +5,25 @@ Source of the kinds: Ribeiro et al. 2020, Beyond Accuracy: Behavioral Testing of
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import GateOutcome
 from include.development.datasets.building import request_features
+from include.development.datasets.encoded import Parts
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, SpecError
 from include.evaluation.answers import predicted
 from include.specification.learning import Direction, Invariance, MinimumFunctionality
 from include.specification.usecase import UseCase
 
-if TYPE_CHECKING:
-    from include.development.training import Parts
-
 ROWS = 2000  # evenly spaced in the test part; a share is then known to one percent or so
 LATENCY_REPEATS = 100
 
 
-def check(spec: UseCase, model: TrainedModel, parts: "Parts", baseline_beaten: bool) -> list[GateOutcome]:
+def check(spec: UseCase, model: TrainedModel, parts: Parts, baseline_beaten: bool) -> list[GateOutcome]:
     """One outcome per test of ``spec.behaviour``, in its order, with figures in words.
 
     Parameters

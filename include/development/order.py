@@ -56,6 +56,10 @@ class Workspace:
         """Where a fit keeps what a killed one goes on from."""
         return self.path / "checkpoint"
 
+    def study(self, order: Order) -> Path:
+        """Where the trials of the order's search are kept, which other orders of the use case may share."""
+        return self.path.parent / "studies" / order.search[:16]
+
     def write_order(self, order: Order, start: bytes | None = None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         if start is not None:

@@ -1,7 +1,7 @@
 """The average of the serving model and a candidate as a registered version of its own."""
 
 from include.contracts.development import ModelRef
-from include.development import training
+from include.development import judging
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
 from include.services.composition import Services
@@ -32,7 +32,7 @@ def register(spec: UseCase, services: Services, champion: ModelRef, candidate: M
     members = [TrainedModel.from_bytes(services.adapters.tracker.load(one)) for one in (champion, candidate)]
     versions = f"{champion.version}, {candidate.version}"
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
-    result = training.judge(spec, candidate.dataset, average(members).to_bytes(), made)
+    result = judging.judge(spec, candidate.dataset, average(members).to_bytes(), made)
     return services.adapters.tracker.log_training(
         spec.name,
         candidate.dataset,

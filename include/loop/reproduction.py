@@ -1,10 +1,10 @@
 """A registered model, trained again from its own record: same data, parameters, seed, threads and start."""
 
 from include.contracts.development import ModelRef
+from include.development.environment import FIT_ENVIRONMENT, environment
 from include.development.order import Fit, Order
 from include.development.reproduction import Reproduction, compared
 from include.errors import NotFoundError
-from include.loop import training_task
 from include.loop.data_versions import rebuild_dataset
 from include.services.composition import Services
 from include.settings import default_environment
@@ -23,8 +23,9 @@ def reproduce(spec: UseCase, services: Services, version: int) -> Reproduction:
     TrainingError
         the fit fails.
     """
-    default_environment(training_task.FIT_ENVIRONMENT)
+    default_environment(FIT_ENVIRONMENT)
     from include.development import training
+    from include.development.datasets.encoded import read
     from include.development.trainers.protocol import Run
     from include.development.trainers.trained_model import TrainedModel
 
@@ -32,11 +33,11 @@ def reproduce(spec: UseCase, services: Services, version: int) -> Reproduction:
     order, fit = _record(services, model)
     dataset = rebuild_dataset(spec, services, order.dataset)
     start = training.start_of(spec, services.adapters.tracker.load(order.start) if order.start else None)
-    parts = training.read(spec, dataset, start)
+    parts = read(spec, dataset, start.encoder if start else None)
     run = Run(fit.threads, None, start.fitted if start else None)
     again = training.fit(spec, dataset, parts, fit.parameters, run)
     first = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    return compared(first, again, parts.frames["test"], fit.environment, training_task.environment(services.settings))
+    return compared(first, again, parts.frames["test"], fit.environment, environment(services.settings.revision))
 
 
 def _record(services: Services, model: ModelRef) -> tuple[Order, Fit]:

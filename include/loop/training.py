@@ -8,11 +8,13 @@ from typing import Any
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.datasets import building
+from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
+from include.development.training_key import search_key, training_key
 from include.errors import DataError
-from include.loop import training_task
 from include.loop.champion import champion_model
 from include.services.composition import Services
+from include.settings import default_environment
 from include.specification.usecase import UseCase
 
 WINDOW = ("train_from", "train_to", "test_period")
@@ -79,10 +81,11 @@ def _from_champion(spec: UseCase, given: Mapping[str, Any]) -> bool:
 
 def place(spec: UseCase, services: Services, asked: Order) -> str:
     """Write an order down where every worker and a container find it; its key."""
-    key = training_task.training_key(spec, asked)
-    asked = asked.model_copy(update={"search": training_task.search_key(spec, asked) if asked.trials else ""})
-    workspace = training_task.workspace(services.settings, spec.name, key)
-    workspace.write_order(asked, services.adapters.tracker.load(asked.start) if asked.start else None)
+    key = training_key(spec, asked)
+    asked = asked.model_copy(update={"search": search_key(spec, asked) if asked.trials else ""})
+    _workspace(spec, services, key).write_order(
+        asked, services.adapters.tracker.load(asked.start) if asked.start else None
+    )
     if asked.trials:
         services.adapters.tracker.log_search(spec.name, *_search(spec, asked))
     return key
@@ -98,14 +101,27 @@ def ways(spec: UseCase, services: Services, key: str, runtime: str) -> list[str]
 
 def search(spec: UseCase, services: Services, key: str) -> None:
     """One worker of the search; what it tried is in the experiment tracker some seconds later."""
-    asked = _workspace(spec, services, key).order()
+    default_environment(FIT_ENVIRONMENT)
+    from include.development import training
+
+    place = _workspace(spec, services, key)
+    asked = place.order()
     waiting: list[TrialRecord] = []
     tell = _teller(
         lambda trials: services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting
     )
-    training_task.search(services.settings, spec, key, tell)
+    training.search(spec, place, services.settings.train_threads, tell)
     if waiting:
         services.adapters.tracker.log_search(spec.name, *_search(spec, asked), waiting)
+
+
+def fit(spec: UseCase, services: Services, key: str) -> Fit:
+    """Do what was ordered under ``key`` in this process; errors as ``development.training.train`` says."""
+    default_environment(FIT_ENVIRONMENT)
+    from include.development import training
+
+    settings = services.settings
+    return training.train(spec, _workspace(spec, services, key), settings.train_threads, environment(settings.revision))
 
 
 def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord]) -> Callable[[TrialRecord], None]:
@@ -139,20 +155,20 @@ def register(spec: UseCase, services: Services, key: str) -> ModelRef:
 
 
 def _registered(spec: UseCase, services: Services, key: str, workspace: Workspace) -> ModelRef:
-    from include.development import training
+    from include.development import judging, training
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
     with meter.stage("documentation"):
-        result = training.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
+        result = judging.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
     cost = {**fit.cost, **meter.stages}
-    trials = training_task.study_of(services.settings, spec, asked).records() if asked.trials else []
+    trials = training.study_of(spec, workspace, asked).records() if asked.trials else []
     if trials:
         services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials)
     facts: dict[str, str | bytes] = {
         "order.json": asked.model_dump_json(indent=1),
         "fit.json": fit.model_copy(update={"cost": cost}).model_dump_json(indent=1),
         "trials.json": json.dumps([trial.json_dict() for trial in trials], indent=1),
-        "constraints.txt": training_task.LOCK.read_bytes(),
+        "constraints.txt": LOCK.read_bytes(),
     }
     return services.adapters.tracker.log_training(
         spec.name,
@@ -200,4 +216,4 @@ def _search(spec: UseCase, asked: Order) -> tuple[str, dict[str, str]]:
 
 
 def _workspace(spec: UseCase, services: Services, key: str) -> Workspace:
-    return training_task.workspace(services.settings, spec.name, key)
+    return Workspace(services.settings.training / spec.name / key)

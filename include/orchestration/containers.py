@@ -10,7 +10,7 @@ from include.specification.usecase import UseCase
 
 
 def fit_in_container(task_id: str, spec: UseCase, settings: Settings, key: str) -> DockerOperator:
-    """``include.loop.training_task`` on the order ``key`` (a template), in the image of ``docker/training``."""
+    """``include.processes.fit`` on the order ``key`` (a template), in the image of ``docker/training``."""
     datasets, training = str(settings.datasets), str(settings.training)
     return DockerOperator(
         task_id=task_id,

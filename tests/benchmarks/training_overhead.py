@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.development import DatasetRef
-from include.development.order import Order
-from include.loop import training_task
-from include.settings import ROOT, Settings
+from include.development.environment import FIT_ENVIRONMENT, environment
+from include.development.order import Order, Workspace
+from include.development.training_key import training_key
+from include.settings import ROOT, default_environment
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
@@ -71,13 +72,14 @@ def _result(name: str, what: str, unit: str, samples: list[dict[str, float]], ro
 
 def task(home: Path) -> None:
     """The training task on the dataset in ``home``; what it wrote the last time does not count."""
-    settings, spec = Settings(home=home, train_threads=THREADS, revision="bench"), load_usecase("flight_delay")
-    order = Order(dataset=_dataset(home))
-    key = training_task.training_key(spec, order)
-    place = training_task.workspace(settings, spec.name, key)
+    default_environment(FIT_ENVIRONMENT)
+    from include.development.training import train
+
+    spec, order = load_usecase("flight_delay"), Order(dataset=_dataset(home))
+    place = Workspace(home / "training" / training_key(spec, order))
     place.delete()
     place.write_order(order)
-    training_task.fit(settings, spec, key)
+    train(spec, place, THREADS, environment("bench"))
     (home / "ours.json").write_text(place.path.joinpath("fit.json").read_text())
     (home / "ours.zip").write_bytes(place.path.joinpath("model.zip").read_bytes())
 
@@ -117,8 +119,8 @@ def script(home: Path) -> None:
 
 def documented(home: Path, spec: UseCase) -> dict[str, float]:
     """Metrics of the model that ``task`` wrote, with everything that is written down about it."""
+    from include.development.judging import judge
     from include.development.order import Fit
-    from include.development.training import judge
 
     fit = Fit.model_validate_json((home / "ours.json").read_text())
     return judge(spec, _dataset(home), (home / "ours.zip").read_bytes(), fit.tuning).metrics

@@ -18,6 +18,7 @@ from include.deployment import predeployment
 from include.deployment.requests import answered, request
 from include.development import behaviour, training
 from include.development.datasets import building
+from include.development.datasets.encoded import Parts, read
 from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
@@ -125,13 +126,13 @@ def test_the_catalog_describes_every_column_of_it(services: Services) -> None:
     assert {"source/scans", "table/events"} <= {entry.id for entry in made.entries}
 
 
-def fitted(dataset: DatasetRef) -> tuple[TrainedModel, training.Parts]:
-    parts = training.read(SPEC, dataset)
+def fitted(dataset: DatasetRef) -> tuple[TrainedModel, Parts]:
+    parts = read(SPEC, dataset)
     return training.fit(SPEC, dataset, parts, SPEC.trainer.parameters, Run()), parts
 
 
 @pytest.fixture(scope="module")
-def model(dataset: DatasetRef) -> tuple[TrainedModel, training.Parts]:
+def model(dataset: DatasetRef) -> tuple[TrainedModel, Parts]:
     torch.set_num_threads(1)
     return fitted(dataset)
 
@@ -144,7 +145,7 @@ def side(version: int, model: TrainedModel, dataset: DatasetRef) -> Side:
 
 
 def test_the_model_passes_its_behaviour_tests_and_a_first_release_is_accepted(
-    model: tuple[TrainedModel, training.Parts], dataset: DatasetRef
+    model: tuple[TrainedModel, Parts], dataset: DatasetRef
 ) -> None:
     trained, parts = model
     outcomes = behaviour.check(SPEC, trained, parts, baseline_beaten=True)
@@ -155,9 +156,7 @@ def test_the_model_passes_its_behaviour_tests_and_a_first_release_is_accepted(
     assert verdict.decision == "promote", verdict.reason
 
 
-def test_the_real_server_says_which_digit_a_scan_shows(
-    model: tuple[TrainedModel, training.Parts], tmp_path: Path
-) -> None:
+def test_the_real_server_says_which_digit_a_scan_shows(model: tuple[TrainedModel, Parts], tmp_path: Path) -> None:
     trained, parts = model
     rows = parts.frames["test"].head(40)
     serving = Serving(tmp_path, SPEC)

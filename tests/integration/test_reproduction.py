@@ -8,7 +8,7 @@ import pytest
 from include.contracts.development import ModelRef
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
-from include.loop import training, training_task
+from include.loop import training
 from include.loop.reproduction import reproduce
 from include.services.composition import Services
 from include.specification.learning import Behaviour, Trainer
@@ -34,7 +34,7 @@ class Trained:
         spec = SPEC.model_copy(update={"trainer": trainer})
         asked = Order.model_validate({"dataset": self.dataset, "run": trainer.name, **changes})
         key = training.place(spec, self.services, asked)
-        training_task.fit(self.services.settings, spec, key)
+        training.fit(spec, self.services, key)
         return training.register(spec, self.services, key)
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from include.adapters.experiment_tracker import MlflowTracker
 from include.contracts.development import DatasetRef
-from include.development.order import Order
-from include.loop import training, training_task
+from include.development.order import Order, Workspace
+from include.development.training import study_of
+from include.loop import training
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
@@ -41,15 +42,15 @@ def test_what_was_ordered_is_fitted_registered_and_found_again(
     key = ordered(spec, services, dataset)
     assert training.ways(spec, services, key, "local") == ["train_local"]
     assert training.ways(spec, services, key, "docker") == ["train_docker"]
-    fit = training_task.fit(services.settings, spec, key)
+    fit = training.fit(spec, services, key)
     model = training.register(spec, services, key)
     assert model.artifact_hash == fit.artifact_hash
-    assert not training_task.workspace(services.settings, spec.name, key).path.exists()
+    assert not Workspace(services.settings.training / spec.name / key).path.exists()
     assert training.ways(spec, services, key, "local") == ["register_candidate"]
     assert training.register(spec, services, key) == model
 
     again = ordered(spec, services, dataset, run="another")
-    assert training_task.fit(services.settings, spec, again).artifact_hash == fit.artifact_hash
+    assert training.fit(spec, services, again).artifact_hash == fit.artifact_hash
     assert training.register(spec, services, again).version != model.version
 
 
@@ -59,7 +60,7 @@ def test_everything_that_the_model_came_from_is_tracked(
     dataset: DatasetRef,  # noqa: F811
 ) -> None:
     key = ordered(spec, services, dataset)
-    training_task.fit(services.settings, spec, key)
+    training.fit(spec, services, key)
     model = training.register(spec, services, key)
     tracker = MlflowTracker(services.settings)
     run = tracker._client.get_run(model.run_id)
@@ -87,7 +88,7 @@ def test_a_search_is_one_run_with_a_run_for_each_trial(
     assert training.ways(spec, services, key, "local") == ["search", "train_local"]
     training.search(spec, services, key)
     training.search(spec, services, key)  # another worker: nothing is left to do
-    fit = training_task.fit(services.settings, spec, key)
+    fit = training.fit(spec, services, key)
     model = training.register(spec, services, key)
     tracker = MlflowTracker(services.settings)
     tags = tracker.tags(spec.name, model.version)
@@ -108,8 +109,8 @@ def test_a_killed_search_goes_on_within_its_budget(
 ) -> None:
     parameters = {"n_estimators": 150, "max_depth": 8}
     key = ordered(spec, services, dataset, trials=4, sampler="random", parameters=parameters)
-    asked = training_task.workspace(services.settings, spec.name, key).order()
-    study = training_task.study_of(services.settings, spec, asked)
+    place = Workspace(services.settings.training / spec.name / key)
+    study = study_of(spec, place, place.order())
     with subprocess.Popen(_command(spec, key), env=_environment(services), cwd=ROOT) as task:
         while not any(record.state == "complete" for record in study.records()):
             assert task.poll() is None
@@ -130,7 +131,7 @@ def test_the_command_fails_in_words(spec: UseCase, services: Services, dataset: 
 
 
 def _command(spec: UseCase, key: str) -> list[str]:  # noqa: F811
-    return [sys.executable, "-m", "include.loop.training_task", spec.name, key]
+    return [sys.executable, "-m", "include.processes.fit", spec.name, key]
 
 
 def _environment(services: Services) -> dict[str, str]:
@@ -160,5 +161,5 @@ def test_a_container_fits_the_same_model(
     task.execute({})
     model = training.register(spec, services, key)
     local = ordered(spec, services, dataset, run="local")
-    assert training_task.fit(services.settings, spec, local).artifact_hash == model.artifact_hash
+    assert training.fit(spec, services, local).artifact_hash == model.artifact_hash
     assert services.adapters.tracker.tags(spec.name, model.version)["revision"] == "tested"

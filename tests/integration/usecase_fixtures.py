@@ -17,7 +17,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
-from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training, training_task
+from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training
 from include.platform.supervisor import Service, Supervisor
 from include.services.composition import Services
 from include.settings import Settings
@@ -66,7 +66,7 @@ class Loop:
         """A registered candidate, tested on the newest published month."""
         asked = Order(dataset=training.dataset_for(self.spec, self.services), parameters=parameters)
         key = training.place(self.spec, self.services, asked)
-        training_task.fit(self.services.settings, self.spec, key)
+        training.fit(self.spec, self.services, key)
         return training.register(self.spec, self.services, key)
 
     def evaluate(self, model: ModelRef) -> Verdict:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from include.development import training
 from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
@@ -11,6 +10,7 @@ from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import Side, TestSet
 from include.loop.training import dataset_for
 from tests.integration.usecase_fixtures import Loop
+from tests.unit.development.frames import train
 
 MONTHS = ("2013-01", "2013-02", "2013-03")
 
@@ -21,7 +21,7 @@ def play(usecase: str, home: Path) -> dict[str, Any]:
     for month in MONTHS:
         loop.publish(month, gated=month == MONTHS[0])
     spec, dataset = loop.spec, dataset_for(loop.spec, loop.services)
-    result = training.train(spec, dataset, {}, Run())
+    result = train(spec, dataset, {}, Run())
     parts = (dataset.train, dataset.validation)
     candidate = Side(
         version=1,

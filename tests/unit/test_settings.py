@@ -1,11 +1,12 @@
 """dev has everything of its own by default, and what is set stays as it was set."""
 
 import json
+import os
 
 import pytest
 
 from include.errors import SettingsError
-from include.settings import Settings, inherited_environment
+from include.settings import Settings, default_environment, inherited_environment
 
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
@@ -66,3 +67,10 @@ def test_a_started_process_does_not_inherit_what_feast_keeps_for_its_own(monkeyp
         monkeypatch.setenv(name, "/gone/with/the/process")
     assert not [name for name in inherited_environment() if name.startswith("PROMETHEUS_MULTI")]
     assert inherited_environment()["PATH"]
+
+
+def test_a_default_never_overrides_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOEBIUS_TEST_CHOSEN", "mine")
+    monkeypatch.delenv("MOEBIUS_TEST_FREE", raising=False)
+    default_environment({"MOEBIUS_TEST_CHOSEN": "yours", "MOEBIUS_TEST_FREE": "yours"})
+    assert (os.environ["MOEBIUS_TEST_CHOSEN"], os.environ.pop("MOEBIUS_TEST_FREE")) == ("mine", "yours")

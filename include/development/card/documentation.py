@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from include.contracts.development import DatasetRef
 from include.development.card import page
 from include.development.card.facts import Evidence, Facts
 from include.development.card.sections import card_text
+from include.development.datasets.encoded import Parts
 from include.development.explanation import Attribution, attribution, permutation_importance
 from include.development.feature_groups import evenly
 from include.development.slices import by_slice, figures
@@ -21,15 +22,11 @@ from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.metrics import brier_losses, calibration_error, silhouettes
 from include.specification.usecase import UseCase
 
-if TYPE_CHECKING:
-    from include.development.training import Parts
-
-__all__ = ["Facts", "document"]
 LOCAL_BACKGROUND = 500
 EACH = 2  # typical, best and worst rows that are explained
 
 
-def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: "Parts", facts: Facts) -> dict[str, bytes]:
+def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, facts: Facts) -> dict[str, bytes]:
     """All documents of a model version by path; the same arguments give the same bytes.
 
     ``model_card.md`` and ``.html``, ``plots/<name>.svg``, ``importance.json`` (``feature, importance, share``),
@@ -135,9 +132,7 @@ def row_losses(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.abs(y - scores)
 
 
-def _local(
-    spec: UseCase, model: TrainedModel, parts: "Parts", y: np.ndarray, scores: np.ndarray
-) -> list[dict[str, Any]]:
+def _local(spec: UseCase, model: TrainedModel, parts: Parts, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
     """Typical, best and worst rows of the test part, each with what moves the answer there."""
     frame, losses = parts.frames["test"], row_losses(spec, y, scores)
     order = np.argsort(losses, kind="stable")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from include.contracts.development import TrialRecord
 from include.contracts.evaluation import Interval
 from include.contracts.record import Record
+from include.development.datasets.encoded import Parts
 from include.development.trainers.protocol import Parameters, Run, Space, Trainer
 from include.errors import MoebiusError, TrainingError
 from include.evaluation.bootstrap import paired
@@ -15,7 +16,6 @@ from include.specification.learning import Tuning as Policy
 
 if TYPE_CHECKING:
     from include.development.search.study import Claim, Study
-    from include.development.training import Parts
 
 START, BEST = "start", "best"
 STRIDES = 2  # reports per doubling of the steps: a journal entry at each of 200 trees costs as much as the fit
@@ -79,7 +79,7 @@ def open_study(home: Path, trainer: Trainer, policy: Policy, start: Parameters, 
 def work(
     study: "Study",
     trainer: Trainer,
-    parts: "Parts",
+    parts: Parts,
     policy: Policy,
     metric: str,
     run: Run,
@@ -100,7 +100,7 @@ def work(
         told(next(record for record in study.records() if record.number == claim.trial.number))
 
 
-def _try(study: "Study", claim: "Claim", trainer: Trainer, parts: "Parts", metric: str, run: Run) -> None:
+def _try(study: "Study", claim: "Claim", trainer: Trainer, parts: Parts, metric: str, run: Run) -> None:
     train, validation = parts.matrices["train"], parts.matrices["validation"]
     trial_run = Run(run.threads, None, run.start, _reporter(claim, direction(metric)))
     try:
@@ -135,7 +135,7 @@ def _reporter(claim: "Claim", better: int) -> Callable[[int, float], None]:
     return report
 
 
-def outcome(study: "Study", parts: "Parts", policy: Policy, metric: str, start: Parameters) -> Tuning:
+def outcome(study: "Study", parts: Parts, policy: Policy, metric: str, start: Parameters) -> Tuning:
     """Whether the search paid: the best trial against the first, by paired bootstrap on the validation part.
 
     The best of many is partly the luckiest on these very rows: a small gain may not hold on others, which is what the

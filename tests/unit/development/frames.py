@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.development import DatasetRef
+from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
+from include.development import training
 from include.development.datasets import building
+from include.development.datasets.encoded import read
+from include.development.judging import TrainingResult, judge
+from include.development.search.tuning import Tuning
+from include.development.trainers.protocol import Parameters, Run
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
@@ -113,3 +118,14 @@ def build(
         "as_of": LATER,
     } | changes
     return building.build(spec, **arguments)
+
+
+def train(spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run) -> TrainingResult:
+    """One model without a search, judged and documented."""
+    chosen = training.parameters_of(spec, parameters)
+    model = training.fit(spec, dataset, read(spec, dataset), chosen, run)
+    return judge(spec, dataset, model.to_bytes(), Tuning(metric=spec.metrics.primary, parameters=chosen))
+
+
+def started_from(dataset: DatasetRef, digest: str) -> ModelRef:
+    return ModelRef(usecase="flight_delay", version=1, run_id="r", uri="u", artifact_hash=digest, dataset=dataset)

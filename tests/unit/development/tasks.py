@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.development import DatasetRef, PartRef
+from include.development.datasets.encoded import Parts
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem
 from include.development.trainers.trained_model import TrainedModel
-from include.development.training import Parts
 from include.evaluation.answers import truth
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase

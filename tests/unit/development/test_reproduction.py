@@ -5,6 +5,7 @@ import torch
 
 from include.contracts.development import DatasetRef
 from include.development import training
+from include.development.datasets.encoded import Parts, read
 from include.development.reproduction import compared
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
@@ -20,9 +21,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
     return build(tmp_path_factory.mktemp("datasets"))
 
 
-def fitted(dataset: DatasetRef, trainer: Trainer, **parameters: float) -> tuple[TrainedModel, training.Parts]:
+def fitted(dataset: DatasetRef, trainer: Trainer, **parameters: float) -> tuple[TrainedModel, Parts]:
     spec = flight_spec(trainer=trainer)
-    parts = training.read(spec, dataset)
+    parts = read(spec, dataset)
     return training.fit(spec, dataset, parts, training.parameters_of(spec, parameters), Run(1)), parts
 
 

@@ -1,19 +1,19 @@
-"""Training: deterministic, honest about the baseline, clear about what cannot be."""
+"""An order is searched and fitted once, from scratch or from a champion's weights."""
 
-import json
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from include.contracts.development import DatasetRef
-from include.development.datasets.parts import read_part
+from include.contracts.development import DatasetRef, TrialRecord
+from include.development import training
+from include.development.datasets.encoded import Parts, read
+from include.development.environment import environment
+from include.development.order import Fit, Order, Workspace
 from include.development.trainers.protocol import Run
-from include.development.trainers.trained_model import TrainedModel, artifact_hash
-from include.development.training import TrainingResult, fit, parameters_of, read, start_of, train
-from include.errors import TrainingError
-from include.specification.learning import Behaviour, Metrics
-from tests.unit.development.frames import build, flight_spec
+from include.development.trainers.trained_model import TrainedModel
+from include.development.training_key import search_key, training_key
+from include.errors import NotFoundError, TrainingError
+from tests.unit.development.frames import build, flight_spec, started_from
 
 QUICK = {"n_estimators": 15, "max_depth": 3}
 
@@ -23,116 +23,94 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
     return build(tmp_path_factory.mktemp("datasets"))
 
 
-@pytest.fixture(scope="module")
-def result(dataset: DatasetRef) -> TrainingResult:
-    return train(flight_spec(), dataset, QUICK, Run(1))
+def fitted(dataset: DatasetRef, parts: Parts, run: Run) -> TrainedModel:
+    return training.fit(flight_spec(), dataset, parts, training.parameters_of(flight_spec(), QUICK), run)
 
 
 @pytest.fixture(scope="module")
-def model(result: TrainingResult) -> TrainedModel:
-    return TrainedModel.from_bytes(result.model)
+def model(dataset: DatasetRef) -> TrainedModel:
+    return fitted(dataset, read(flight_spec(), dataset), Run(1))
 
 
-@pytest.fixture(scope="module")
-def test_rows(dataset: DatasetRef) -> pd.DataFrame:
-    return read_part(dataset.test)
-
-
-def test_threads_do_not_change_the_model(dataset: DatasetRef, result: TrainingResult) -> None:
-    spec = flight_spec()
-    again = fit(spec, dataset, read(spec, dataset), parameters_of(spec, QUICK), Run(2))
-    assert artifact_hash(again.to_bytes()) == result.artifact_hash == artifact_hash(result.model)
-
-
-def test_the_model_beats_the_baseline(result: TrainingResult) -> None:
-    assert result.metrics["test_roc_auc"] > 0.7 > result.metrics["baseline_test_roc_auc"] == 0.5
-    assert result.metrics["test_log_loss"] < result.metrics["baseline_test_log_loss"]
-    parts, metrics = ("test", "validation"), ("roc_auc", "average_precision", "brier", "log_loss")
-    assert set(result.metrics) == {f"{b}{p}_{m}" for b in ("", "baseline_") for p in parts for m in metrics}
-
-
-def test_a_saved_model_predicts_the_same(model: TrainedModel, test_rows: pd.DataFrame) -> None:
-    again = TrainedModel.from_bytes(model.to_bytes())
-    np.testing.assert_array_equal(again.predict(test_rows), model.predict(test_rows))
-    assert again.to_bytes() == model.to_bytes()
-
-
-def test_onnx_answers_like_the_model(model: TrainedModel, test_rows: pd.DataFrame) -> None:
-    import onnxruntime
-
-    rows = test_rows.copy()
-    rows.loc[::7, "temp"] = np.nan
-    rows.loc[::5, "carrier"] = "never seen"
-    session = onnxruntime.InferenceSession(model.onnx(), providers=["CPUExecutionProvider"])
-    _, probabilities = session.run(["label", "probabilities"], {"input": model.encoder.transform(rows)})
-    assert np.abs(probabilities[:, 1] - model.predict(rows)).max() < 1e-6
-    assert model.onnx() == model.onnx()
-
-
-def test_the_documents(result: TrainingResult, model: TrainedModel) -> None:
-    assert {"model_card.md", "model_card.html", "importance.json", "slices.json", "behaviour.json"} <= set(
-        result.documents
-    )
-    assert json.loads(result.documents["encoding.json"]) == model.encoding()
-
-
-def test_the_card_says_what_it_must(result: TrainingResult, dataset: DatasetRef) -> None:
-    card = result.documents["model_card.md"].decode()
-    for said in (result.artifact_hash, dataset.train.content_hash, *dataset.snapshots.values(), dataset.name):
-        assert said in card
-    assert "No search (0 trials)" in card
-
-
-def test_a_model_that_fails_a_behaviour_test_is_refused_with_its_figures(dataset: DatasetRef) -> None:
-    spec = flight_spec(behaviour=Behaviour(max_bytes=1))
-    with pytest.raises(
-        TrainingError, match=r"fails 1 of \d+ behaviour tests: .*1\b.*test roc_auc 0\.\d+, baseline 0\.5"
-    ):
-        train(spec, dataset, QUICK, Run(1))
-
-
-def test_a_model_that_is_no_better_than_the_baseline_is_refused(dataset: DatasetRef) -> None:
-    spec = flight_spec(metrics=Metrics(primary="accuracy"), behaviour=Behaviour(stability=0))
-    with pytest.raises(TrainingError, match=r"is not registered, it fails 1 of .*baseline"):
-        train(spec, dataset, {"n_estimators": 1, "max_depth": 1, "learning_rate": 0.001}, Run(1))
+def test_threads_do_not_change_the_model(dataset: DatasetRef, model: TrainedModel) -> None:
+    assert fitted(dataset, read(flight_spec(), dataset), Run(2)).to_bytes() == model.to_bytes()
 
 
 def test_a_champions_categories_keep_their_codes(dataset: DatasetRef, model: TrainedModel) -> None:
-    spec = flight_spec()
     fewer = TrainedModel.from_bytes(model.to_bytes())
     carrier = next(entry for entry in fewer.encoder.features if entry["name"] == "carrier")
     carrier["categories"] = ["ZZ", "UA"]
-    found = read(spec, dataset, fewer).encoder.to_json()["features"]
-    assert next(e["categories"] for e in found if e["name"] == "carrier") == ["ZZ", "UA", "AA", "DL"]
+    features = read(flight_spec(), dataset, fewer.encoder).encoder.to_json()["features"]
+    assert next(e["categories"] for e in features if e["name"] == "carrier") == ["ZZ", "UA", "AA", "DL"]
 
 
 def test_the_fit_goes_on_from_a_champions_weights(dataset: DatasetRef, model: TrainedModel) -> None:
-    spec = flight_spec()
-    parts = read(spec, dataset, start_of(spec, model.to_bytes()))
-    further = fit(spec, dataset, parts, parameters_of(spec, QUICK), Run(1, None, model.fitted))
+    start = training.start_of(flight_spec(), model.to_bytes())
+    assert start is not None
+    further = fitted(dataset, read(flight_spec(), dataset, start.encoder), Run(1, None, model.fitted))
     assert further.fitted.describe()["trees"] > model.fitted.describe()["trees"]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "complaint"),
-    [
-        ({"depth": 3}, r"no parameters \['depth'\] here; allowed: n_estimators, max_depth"),
-        ({"max_depth": "deep"}, "max_depth = 'deep' must be like 6"),
-        ({"n_estimators": 0}, "n_estimators = 0 must be 1 or more"),
-        ({"max_depth": -5}, r"xgboost cannot fit with .*max_depth"),
-        ({"gamma": 1e9}, "for every row: it learned nothing"),
-    ],
-)
-def test_unusable_parameters_are_named(dataset: DatasetRef, parameters: dict, complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
-        train(flight_spec(), dataset, parameters, Run(1))
+class Ordered:
+    """Orders in workspaces of their own."""
+
+    def __init__(self, home: Path, dataset: DatasetRef) -> None:
+        self.home, self.dataset = home, dataset
+
+    def place(self, weights: bytes | None = None, **changes: object) -> Workspace:
+        order = Order.model_validate({"dataset": self.dataset, "parameters": QUICK, **changes})
+        workspace = Workspace(self.home / training_key(flight_spec(), order))
+        workspace.write_order(order.model_copy(update={"search": search_key(flight_spec(), order)}), weights)
+        return workspace
+
+    def train(self, workspace: Workspace) -> Fit:
+        return training.train(flight_spec(), workspace, 1, environment("abc"))
 
 
-def test_a_dataset_of_another_use_case_is_refused(dataset: DatasetRef) -> None:
-    with pytest.raises(TrainingError, match="is of 'other', the use case is 'flight_delay'"):
-        train(flight_spec(), dataset.model_copy(update={"usecase": "other"}), QUICK, Run(1))
+@pytest.fixture
+def ordered(tmp_path: Path, dataset: DatasetRef) -> Ordered:
+    return Ordered(tmp_path, dataset)
 
 
-def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(TrainingError, match="5 bytes are not a trained model"):
-        TrainedModel.from_bytes(b"hello")
+def test_a_fit_leaves_a_model_and_what_belongs_to_it(ordered: Ordered, model: TrainedModel) -> None:
+    workspace = ordered.place()
+    ordered.train(workspace)
+    content, fit = workspace.fit()
+    assert content == model.to_bytes()
+    assert fit.parameters["n_estimators"] == 15
+    assert fit.environment["revision"] == "abc"
+    assert len(fit.environment["lock"]) == 64
+    assert set(fit.cost) == {"read", "search", "fit"}
+    assert all(cost.peak_mb > 10 for cost in fit.cost.values())
+    assert fit.tuning.gain is None
+
+
+def test_a_repeated_fit_is_found_and_an_interrupted_one_made_again(ordered: Ordered) -> None:
+    workspace = ordered.place()
+    first = ordered.train(workspace)
+    assert ordered.train(workspace) == first, "the same costs: it did not run again"
+    (workspace.path / "fit.json").unlink()
+    assert ordered.train(workspace).artifact_hash == first.artifact_hash
+
+
+def test_a_search_is_shared_and_ends_with_the_fit(ordered: Ordered) -> None:
+    trials: list[TrialRecord] = []
+    workspace = ordered.place(trials=3, sampler="random")
+    training.search(flight_spec(), workspace, 1, trials.append)
+    tuning = ordered.train(workspace).tuning
+    assert len(trials) == 3
+    assert tuning.complete + tuning.pruned + tuning.failed == 3
+    assert trials[0].parameters["max_depth"] == QUICK["max_depth"]
+
+
+def test_a_champion_of_another_kind_cannot_be_started_from(ordered: Ordered, model: TrainedModel) -> None:
+    foreign = TrainedModel.from_bytes(model.to_bytes())
+    object.__setattr__(foreign, "task", "regression")
+    workspace = ordered.place(foreign.to_bytes(), start=started_from(ordered.dataset, "0" * 64))
+    with pytest.raises(TrainingError, match=r"the champion is a xgboost for regression on .* start_from: scratch"):
+        ordered.train(workspace)
+
+
+def test_what_was_not_ordered_is_not_found(tmp_path: Path, ordered: Ordered) -> None:
+    with pytest.raises(NotFoundError, match=r"order\.json does not exist: run the training from build_dataset on"):
+        ordered.train(Workspace(tmp_path / "nothing"))

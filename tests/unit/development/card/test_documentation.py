@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from include.contracts.evaluation import GateOutcome, Verdict
-from include.development.card.documentation import Facts, document, row_losses
+from include.development.card.documentation import document, row_losses
+from include.development.card.facts import Facts
 from include.development.card.page import page, page_with_verdict, with_verdict
 from include.evaluation.metrics import score
 from include.specification.usecase import UseCase

@@ -1,0 +1,106 @@
+"""A fitted model is judged, tested and documented before it is registered; nothing outside is read or written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.development import DatasetRef
+from include.contracts.evaluation import GateOutcome
+from include.development.baseline import Baseline, fit_baseline
+from include.development.behaviour import check
+from include.development.card.documentation import document
+from include.development.card.facts import Facts
+from include.development.datasets.encoded import Parts, encoded, frames_of, matrix
+from include.development.search.tuning import Tuning
+from include.development.trainers.trained_model import TrainedModel, artifact_hash
+from include.errors import TrainingError
+from include.evaluation.metrics import direction, kind_of, score
+from include.specification.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``documents`` by file name."""
+
+    model: bytes
+    artifact_hash: str
+    parameters: dict[str, int | float | str]
+    metrics: dict[str, float]
+    documents: dict[str, bytes]
+
+
+def judge(
+    spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning, made: Mapping[str, Any] | None = None
+) -> TrainingResult:
+    """Judge, test and document the fitted model in ``content``.
+
+    ``made`` are further fields of ``card.facts.Facts``: ``cost``, ``revision``, ``curve``.
+
+    Raises
+    ------
+    TrainingError
+        the scores carry no information, or the model fails a behaviour test.
+    DataError
+        a part's content is not what the dataset says.
+    """
+    model = TrainedModel.from_bytes(content)
+    parts = encoded(spec, frames_of(spec, dataset), model.encoder)
+    scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
+    # the rows as they are: what a baseline says must not depend on how the fit weighs
+    baseline = fit_baseline(spec, parts.problem, matrix(spec, parts.frames["train"], parts.encoder))
+    metrics = _metrics(spec, parts, scores, baseline)
+    facts = Facts(
+        artifact_hash=artifact_hash(content),
+        parameters=tuning.parameters,
+        metrics=metrics,
+        tuning=tuning.describe(),
+        baseline=baseline.describe(),
+        behaviour=_behaving(spec, model, parts, metrics),
+        **(made or {}),
+    )
+    documents = document(spec, dataset, model, parts, facts)
+    documents["encoding.json"] = json.dumps(model.encoding(), indent=1).encode()
+    return TrainingResult(content, facts.artifact_hash, tuning.parameters, metrics, documents)
+
+
+def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping[str, float]) -> list[GateOutcome]:
+    primary = spec.metrics.primary
+    ahead = direction(primary) * (metrics[f"test_{primary}"] - metrics[f"baseline_test_{primary}"])
+    outcomes = check(spec, model, parts, ahead > 0)
+    if failed := [outcome for outcome in outcomes if not outcome.passed]:
+        said = "; ".join(f"{outcome.gate}: {outcome.detail}" for outcome in failed)
+        raise TrainingError(
+            f"{spec.name}: the model is not registered, it fails {len(failed)} of {len(outcomes)} behaviour tests: "
+            f"{said} (test {primary} {metrics[f'test_{primary}']:.4f}, baseline "
+            f"{metrics[f'baseline_test_{primary}']:.4f}); train on other data or parameters, or change `behaviour`"
+        )
+    return outcomes
+
+
+def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
+    scores = model.predict(frame)
+    unusable = not np.isfinite(scores).all()
+    if unusable or (kind_of(spec.metrics.primary) == "classes" and (scores.min() < 0 or scores.max() > 1)):
+        raise TrainingError(
+            f"{spec.name}: predictions from {scores.min()} to {scores.max()} are not what a {spec.task} model says; "
+            "check the fit"
+        )
+    if len(scores) > 1 and (scores == scores[0]).all():
+        raise TrainingError(
+            f"{spec.name}: the model says {scores[0]} for every row: it learned nothing; check data and parameters"
+        )
+    return scores
+
+
+def _metrics(spec: UseCase, parts: Parts, scores: Mapping[str, np.ndarray], baseline: Baseline) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for part, p in scores.items():
+        X, y = parts.encoder.transform(parts.frames[part]), parts.truth[part]
+        for name in spec.metrics.names:
+            figures[f"{part}_{name}"] = score(name, y, p)
+            figures[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(X))
+    return figures
