@@ -17,24 +17,21 @@ replaces the month's answers of that release in one step; a run that is killed l
 | `score_partition` with `DataError` | the month lacks a column of the release, or is older than what is kept | publish the month again; name a later one |
 """
 
-from airflow.sdk import PartitionedAssetTimetable, get_current_context
+from airflow.sdk import PartitionedAssetTimetable
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.dags import MONTH, emit_period, form, moebius_dag, run_period, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     predictions = assets.predictions(spec.name)
 
-    @step(inlets=[assets.serving(spec.name)], outlets=[predictions])
-    def score_partition() -> dict[str, int | str]:
-        from airflow.sdk.exceptions import AirflowSkipException
-
-        from include.loop.batch_inference import score_partition
-        from include.services.composition import services
-
-        counts = score_partition(spec, services(), run_period(), get_current_context()["params"]["release"])
+    @step(spec, "batch_inference.score_partition", inlets=[assets.serving(spec.name)], outlets=[predictions])
+    def score_partition(call: Call) -> dict[str, int | str]:
+        counts = call(run_period(), form()["release"])
         if counts is None:
             raise AirflowSkipException(f"{spec.name} has no release that serves: nothing to score with")
         emit_period(predictions)

@@ -19,24 +19,19 @@ An MLflow that does not answer fails nothing: the catalog says that its models a
 from airflow.sdk import PartitionedAssetTimetable, chain
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, step, text_param, usecases
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def write_catalog() -> dict[str, int]:
-        from include.loop.catalog import counts, write
-        from include.services.composition import services
+    @step(spec, "catalog.write")
+    def write_catalog(call: Call) -> dict[str, int]:
+        return call().counts
 
-        return counts(write(spec, services()))
-
-    @step(**NO_RETRY)
-    def check_meanings() -> None:
-        from include.loop.catalog import require_meanings
-        from include.services.composition import services
-
-        require_meanings(spec, services())
+    @step(spec, "catalog.require_meanings", **NO_RETRY)
+    def check_meanings(call: Call) -> None:
+        call()
 
     chain(write_catalog(), check_meanings())
 

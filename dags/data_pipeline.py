@@ -21,8 +21,6 @@ the month as *partition key* (`2013-04`) or as `period` in the form.
 Repeating a month is always safe: the same data gives the same snapshot.
 """
 
-from typing import Any
-
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import CronPartitionTimetable, Param, chain
 
@@ -30,56 +28,49 @@ from include.orchestration import assets
 from include.orchestration.dags import (
     MONTH,
     NO_RETRY,
-    connected_services,
     emit_period,
+    form,
     moebius_dag,
     run_key,
     run_period,
-    step,
     text_param,
     usecases,
 )
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
-
-
-def loop() -> Any:
-    from include.loop import data_pipeline  # loads what reads and writes data: not at parse time
-
-    return data_pipeline
 
 
 def build(spec: UseCase) -> None:
     features = assets.features(spec.name)
 
-    @step()
-    def collect() -> dict[str, int]:
-        return loop().collect(spec, connected_services(), run_period(), run_key())
+    @step(spec, "data_pipeline.collect")
+    def collect(call: Call) -> dict[str, int]:
+        return call(run_period(), run_key())
 
-    @step(**NO_RETRY)
-    def gate_raw() -> dict:
-        return loop().gate(spec, connected_services(), run_period(), run_key(), "raw").summary
+    @step(spec, "data_pipeline.gate", **NO_RETRY)
+    def gate_raw(call: Call) -> dict:
+        return call(run_period(), run_key(), "raw").summary
 
-    @step()
-    def build_features() -> dict[str, int]:
-        return loop().build_features(spec, connected_services(), run_period(), run_key())
+    @step(spec, "data_pipeline.build_features")
+    def build_features(call: Call) -> dict[str, int]:
+        return call(run_period(), run_key())
 
-    @step(**NO_RETRY)
-    def gate_features() -> dict:
-        return loop().gate(spec, connected_services(), run_period(), run_key(), "features").summary
+    @step(spec, "data_pipeline.gate", **NO_RETRY)
+    def gate_features(call: Call) -> dict:
+        return call(run_period(), run_key(), "features").summary
 
-    @step()
-    def publish() -> dict:
-        return loop().publish(spec, connected_services(), run_period(), run_key()).json_dict()
+    @step(spec, "data_pipeline.publish")
+    def publish(call: Call) -> dict:
+        return call(run_period(), run_key())
 
-    @step(outlets=[features])
-    def materialize() -> None:
-        loop().materialize(spec, connected_services(), run_period(), run_key())
+    @step(spec, "data_pipeline.materialize", outlets=[features])
+    def materialize(call: Call) -> None:
+        call(run_period(), run_key())
         emit_period(features)
 
-    @step()
-    def look_back(params: dict | None = None) -> list[dict]:
-        wanted = (params or {})["look_back"]
-        return loop().look_back(spec, connected_services(), run_period(), run_key()) if wanted else []
+    @step(spec, "data_pipeline.look_back")
+    def look_back(call: Call) -> list[dict]:
+        return call(run_period(), run_key()) if form()["look_back"] else []
 
     collected, late = collect(), look_back()
     chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize())

@@ -25,18 +25,20 @@ Looks at the snapshots of the published months and changes what is kept: *list*,
 """
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
 from include.orchestration.dags import (
     MONTH,
     emit_period,
+    form,
     moebius_dag,
     run_key,
-    step,
     text_param,
     triggered_by,
     usecases,
 )
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 OPERATIONS = ["list", "diff", "restore", "pin", "unpin", "expire", "rebuild"]
@@ -56,23 +58,15 @@ FORM = {
 def build(spec: UseCase) -> None:
     features = assets.features(spec.name)
 
-    @step()
-    def operate(params: dict | None = None) -> dict:
-        from include.loop.data_versions import asked
-        from include.services.composition import services
+    @step(spec, "data_versions.asked")
+    def operate(call: Call) -> dict:
+        return call(form(), triggered_by())
 
-        return asked(spec, services(), params or {}, triggered_by())
-
-    @step(outlets=[features])
-    def load_features(done: dict) -> None:
-        from airflow.sdk.exceptions import AirflowSkipException
-
-        from include.loop.data_versions import load_features as load
-        from include.services.composition import services
-
+    @step(spec, "data_versions.load_features", outlets=[features])
+    def load_features(call: Call, done: dict) -> None:
         if done["operation"] != "restore":
             raise AirflowSkipException("only a restore changes features")
-        load(spec, services(), done["period"], run_key())
+        call(done["period"], run_key())
         emit_period(features, done["period"])
 
     load_features(operate())

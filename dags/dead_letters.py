@@ -15,20 +15,17 @@ them. What is still unusable comes back here.
 | `settle` with `ServiceError` | Redis did not answer | `make status`; clear the task: what was put back is not put back again |
 """
 
-from airflow.sdk import Param, get_current_context
+from airflow.sdk import Param
 
-from include.orchestration.dags import moebius_dag, step, usecases
+from include.orchestration.dags import form, moebius_dag, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def settle() -> int:
-        from include.loop.dead_letters import settle
-        from include.services.composition import services
-
-        asked = get_current_context()["params"]
-        return settle(spec, services(), asked["view"], asked["choice"])
+    @step(spec, "dead_letters.settle")
+    def settle(call: Call) -> int:
+        return call(form()["view"], form()["choice"])
 
     settle()
 

@@ -25,39 +25,30 @@ failed task to go on after that; a rollout that was aborted is over: start a new
 
 from airflow.sdk import chain, task
 
+from include.contracts.deployment import ReleaseRef
 from include.orchestration import assets
-from include.orchestration.dags import emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.orchestration.dags import emit, form, moebius_dag, text_param, triggering_extra, usecases
 from include.orchestration.rollout import RolloutTasks
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     approved, serving = assets.approved(spec.name), assets.serving(spec.name)
 
-    @step()
-    def package(params: dict | None = None) -> dict:
-        from include.loop.deployment import package_release
-        from include.services.composition import services
+    @step(spec, "deployment.package_release")
+    def package(call: Call) -> dict:
+        return call(triggering_extra(approved.name).get("version") or form()["version"])
 
-        version = triggering_extra(approved.name).get("version") or (params or {}).get("version")
-        return package_release(spec, services(), version).json_dict()
+    @step(spec, "deployment.test_release")
+    def pre_deployment_test(call: Call, release: dict) -> dict:
+        return call(ReleaseRef(**release))
 
-    @step()
-    def pre_deployment_test(release: dict) -> dict:
-        from include.contracts.deployment import ReleaseRef
-        from include.loop.deployment import test_release
-        from include.services.composition import services
+    @step(spec, "rollout.begins_with", task.branch)
+    def roll_out(call: Call) -> str:
+        return call()
 
-        return test_release(spec, services(), ReleaseRef(**release))
-
-    @task.branch
-    def roll_out() -> str:
-        from include.loop.rollout import begins_with
-        from include.services.composition import services
-
-        return begins_with(spec, services())
-
-    @step(outlets=[serving])
+    @task(outlets=[serving])
     def announce(release: dict) -> None:
         emit(serving, release=release["name"])
 

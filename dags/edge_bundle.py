@@ -13,17 +13,15 @@ schema and a runner that needs onnxruntime only. It is proved on the release's s
 | `make_bundle` | there is no such release, or the bundle does not answer as the release does | read the message; an earlier bundle is untouched |
 """
 
-from include.orchestration.dags import moebius_dag, step, text_param, usecases
+from include.orchestration.dags import form, moebius_dag, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(multiple_outputs=False)
-    def make_bundle(params: dict | None = None) -> dict:
-        from include.loop.edge_bundle import make
-        from include.services.composition import services
-
-        return make(spec, services(), (params or {}).get("release"))
+    @step(spec, "edge_bundle.make", multiple_outputs=False)
+    def make_bundle(call: Call) -> dict:
+        return call(form()["release"])
 
     make_bundle()
 

@@ -14,21 +14,18 @@ hash are recorded in the table `exports`.
 | `export` | the recipient is not known or has no key, a role may not read the table, or the table has no such month | read the message; nothing was exported |
 """
 
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
+from include.contracts.period import Period
+from include.orchestration.dags import MONTH, NO_RETRY, form, moebius_dag, run_key, text_param, triggered_by, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(**NO_RETRY, multiple_outputs=False)
-    def export(params: dict | None = None) -> dict:
-        from include.contracts.period import Period
-        from include.loop.export import export
-        from include.services.composition import services
-
-        form = params or {}
-        months = Period.between(form["from"], form["to"])
-        asked = (form["table"], months, form["recipient"], form["reason"])
-        return export(spec, services(), *asked, triggered_by(), run_key()).json_dict()
+    @step(spec, "export.export", **NO_RETRY, multiple_outputs=False)
+    def export(call: Call) -> dict:
+        asked = form()
+        months = Period.between(asked["from"], asked["to"])
+        return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by(), run_key())
 
     export()
 

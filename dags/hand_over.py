@@ -21,19 +21,25 @@ leaves, and how. Who asked and who approved is recorded in the table `exports`; 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain
 
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_key, step, text_param, triggered_by, usecases
+from include.orchestration.dags import (
+    MONTH,
+    NO_RETRY,
+    form,
+    moebius_dag,
+    run_key,
+    text_param,
+    triggered_by,
+    usecases,
+    xcom,
+)
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(**NO_RETRY, multiple_outputs=False)
-    def ask(params: dict | None = None) -> dict:
-        from include.loop import hand_over
-        from include.orchestration.secrets import secret
-        from include.services.composition import services
-
-        form, keys = params or {}, secret("hand_over_keys")
-        return hand_over.ask(spec, services(), form["from"], form["to"], form["reason"], triggered_by(), keys)
+    @step(spec, "hand_over.ask", **NO_RETRY, multiple_outputs=False)
+    def ask(call: Call) -> dict:
+        return call(form()["from"], form()["to"], form()["reason"], triggered_by())
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -41,14 +47,9 @@ def build(spec: UseCase) -> None:
         body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
     )
 
-    @step(**NO_RETRY)
-    def export(ti: object = None) -> dict:
-        from include.loop import hand_over
-        from include.orchestration.secrets import secret
-        from include.services.composition import services
-
-        asked, answer = (ti.xcom_pull(task_ids=one) for one in ("ask", "approve"))  # type: ignore[attr-defined]
-        return hand_over.export(spec, services(), asked, answer, run_key(), secret("hand_over_keys")).json_dict()
+    @step(spec, "hand_over.export", **NO_RETRY)
+    def export(call: Call) -> dict:
+        return call(xcom("ask"), xcom("approve"), run_key())
 
     chain(ask(), approve, export())
 

@@ -21,16 +21,15 @@ through all of them.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import connected_services, moebius_dag, step, triggered_by, usecases
+from include.orchestration.dags import moebius_dag, triggered_by, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def rotate() -> dict[str, int]:
-        from include.loop import key_rotation
-
-        return key_rotation.rotate(spec, connected_services(), triggered_by())
+    @step(spec, "key_rotation.rotate")
+    def rotate(call: Call) -> dict[str, int]:
+        return call(triggered_by())
 
     rotate()
 

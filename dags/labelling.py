@@ -19,21 +19,21 @@ does a form that nobody answers for 14 days; its rows are offered again.
 | `keep_labels` | the lake could not be written | clear it; nothing is kept twice |
 """
 
+from datetime import datetime
+
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.dags import MONTH, moebius_dag, run_period, text_param, usecases, xcom
 from include.orchestration.label_form import KEEP, LabelForm
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def select_rows() -> dict:
-        from include.loop import labelling
-        from include.services.composition import services
-
-        return labelling.select_rows(spec, services(), run_period()).json_dict()
+    @step(spec, "labelling.select_rows")
+    def select_rows(call: Call) -> dict:
+        return call(run_period())
 
     @task.short_circuit
     def anything_to_label(chosen: dict) -> bool:
@@ -41,20 +41,13 @@ def build(spec: UseCase) -> None:
 
     ask = LabelForm(task_id="ask", spec=spec, rows_of="select_rows")
 
-    @step()
-    def keep_labels(chosen: dict, ti: object = None) -> dict[str, int] | str:
-        from datetime import datetime
-
-        from include.loop import labelling
-        from include.operations.labelling import Selection
-        from include.services.composition import services
-
-        answer = ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
+    @step(spec, "labelling.keep_labels")
+    def keep_labels(call: Call, chosen: dict) -> dict[str, int] | str:
+        answer = xcom("ask")
         if KEEP not in answer["chosen_options"]:
             return "nothing was kept: the rows are offered again"
         who = (answer["responded_by_user"] or {}).get("name", "")
-        at = datetime.fromisoformat(answer["responded_at"])
-        return labelling.keep_labels(spec, services(), Selection(**chosen), answer["params_input"], who, at)
+        return call(chosen, answer["params_input"], who, datetime.fromisoformat(answer["responded_at"]))
 
     chosen = select_rows()
     anything_to_label(chosen) >> ask >> keep_labels(chosen)

@@ -17,26 +17,21 @@ an alert.
 from airflow.sdk import PartitionedAssetTimetable, chain
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     health = assets.health(spec.name)
 
-    @step(inlets=[assets.serving(spec.name)])
-    def ship_predictions() -> int:
-        from include.loop.monitoring import ship_predictions
-        from include.services.composition import services
+    @step(spec, "monitoring.ship_predictions", inlets=[assets.serving(spec.name)])
+    def ship_predictions(call: Call) -> int:
+        return call()
 
-        return ship_predictions(spec, services())
-
-    @step(outlets=[health])
-    def measure() -> dict[str, float]:
-        from include.loop.monitoring import monitor
-        from include.services.composition import services
-
-        figures = monitor(spec, services(), run_period())
+    @step(spec, "monitoring.monitor", outlets=[health])
+    def measure(call: Call) -> dict[str, float]:
+        figures = call(run_period())
         emit_period(health)
         return figures
 

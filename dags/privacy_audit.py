@@ -19,25 +19,15 @@ Every finding is a row of the lake table `privacy_audits`; no message ever holds
 from airflow.sdk import PartitionedAssetTimetable
 
 from include.orchestration import assets
-from include.orchestration.dags import (
-    MONTH,
-    NO_RETRY,
-    connected_services,
-    moebius_dag,
-    run_period,
-    step,
-    text_param,
-    usecases,
-)
+from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_period, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(**NO_RETRY)
-    def audit() -> dict[str, int]:
-        from include.loop import privacy
-
-        return privacy.audit(spec, connected_services(), run_period())
+    @step(spec, "privacy.audit", **NO_RETRY)
+    def audit(call: Call) -> dict[str, int]:
+        return call(run_period())
 
     audit()
 

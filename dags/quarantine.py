@@ -23,21 +23,16 @@ The pipeline run that it starts may be refused again: other rows are bad, or too
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
 
-from include.orchestration.dags import MONTH, moebius_dag, step, text_param, triggered_by, usecases
+from include.orchestration.dags import MONTH, form, moebius_dag, text_param, triggered_by, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def decide(params: dict | None = None) -> dict[str, int]:
-        from include.loop import quarantine
-        from include.services.composition import services
-
-        p = params or {}
-        who = triggered_by()
-        return quarantine.decide(
-            spec, services(), p["period"], p["gate"], p["table"] or "all", p["action"], who, p["reason"]
-        )
+    @step(spec, "quarantine.decide")
+    def decide(call: Call) -> dict[str, int]:
+        asked, by = form(), triggered_by()
+        return call(asked["period"], asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"])
 
     run_month = TriggerDagRunOperator(
         task_id="run_month",

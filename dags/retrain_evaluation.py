@@ -21,28 +21,23 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain, task
 from airflow.task.trigger_rule import TriggerRule
 
+from include.contracts.evaluation import Verdict
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, emit, moebius_dag, step, text_param, triggering_extra, usecases
+from include.orchestration.dags import NO_RETRY, emit, form, moebius_dag, text_param, triggering_extra, usecases, xcom
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     candidate, approved = assets.candidate(spec.name), assets.approved(spec.name)
 
-    @step(**NO_RETRY)
-    def compare(params: dict | None = None) -> dict:
-        from include.loop.retrain_evaluation import evaluate
-        from include.services.composition import services
+    @step(spec, "retrain_evaluation.evaluate", **NO_RETRY)
+    def compare(call: Call) -> dict:
+        return call(triggering_extra(candidate.name).get("version") or form()["version"])
 
-        version = triggering_extra(candidate.name).get("version") or (params or {}).get("version")
-        return evaluate(spec, services(), version).json_dict()
-
-    @step(multiple_outputs=False)
-    def explain(verdict: dict) -> str:
-        from include.contracts.evaluation import Verdict
-        from include.evaluation.report import render
-
-        return render(Verdict(**verdict))
+    @step(spec, "retrain_evaluation.report", multiple_outputs=False)
+    def explain(call: Call, verdict: dict) -> str:
+        return call(Verdict(**verdict))
 
     @task.branch
     def route(verdict: dict) -> str:
@@ -58,22 +53,23 @@ def build(spec: UseCase) -> None:
         body="{{ ti.xcom_pull(task_ids='explain') }}",
     )
 
-    @step()
+    @task
     def approve_by_policy() -> str:
         return "approved by the policy in the use case's spec"
 
-    @step()
+    @task
     def keep_champion(verdict: dict) -> str:
         return f"the champion keeps serving: {verdict['reason']}"
 
-    @step(outlets=[approved], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def hand_over(ti: object = None) -> None:
-        from include.contracts.evaluation import Verdict
-        from include.loop.retrain_evaluation import record_approval
-        from include.services.composition import services
-
-        answer, verdict = ti.xcom_pull(task_ids="approve"), Verdict(**ti.xcom_pull(task_ids="compare"))  # type: ignore[attr-defined]
-        emit(approved, version=verdict.candidate, verdict=record_approval(spec, services(), verdict, answer))
+    @step(
+        spec,
+        "retrain_evaluation.record_approval",
+        outlets=[approved],
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )
+    def hand_over(call: Call) -> None:
+        verdict = Verdict(**xcom("compare"))
+        emit(approved, version=verdict.candidate, verdict=call(verdict, xcom("approve")))
 
     verdict = compare()
     by_policy = approve_by_policy()

@@ -14,33 +14,30 @@ says so in the record.
 from airflow.sdk import Param, chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import emit, moebius_dag, step, triggered_by, triggering_extra, usecases
+from include.orchestration.dags import emit, form, moebius_dag, triggered_by, triggering_extra, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     alerts, plan = assets.alerts(spec.name), assets.retrain_plan(spec.name)
 
-    @step(inlets=[assets.health(spec.name)])
-    def decide(params: dict | None = None) -> dict:
-        from include.loop.retrain_trigger import decide_retrain
-        from include.services.composition import services
-
+    @step(spec, "retrain_trigger.decide_retrain", inlets=[assets.health(spec.name)])
+    def decide(call: Call) -> dict:
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])
-        forced = triggered_by() if (params or {})["force"] else None
-        return decide_retrain(spec, services(), raised, forced).json_dict()
+        return call(raised, triggered_by() if form()["force"] else None)
 
     @task.branch
     def route(decision: dict) -> str:
         return "start_training" if decision["decision"] == "retrain" else "keep_champion"
 
-    @step(outlets=[plan])
+    @task(outlets=[plan])
     def start_training(decision: dict) -> str:
         emit(plan, **{key: decision[key] for key in ("name", "train_from", "train_to", "test_period")})
         return decision["action"]
 
-    @step()
+    @task
     def keep_champion(decision: dict) -> str:
         return decision["action"]
 

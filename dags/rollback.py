@@ -21,11 +21,13 @@ about a second; no request fails. Or ends a rollout that is under way, a canary 
 """
 
 from airflow.sdk import Param, chain, task
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import choice, emit, moebius_dag, step, text_param, triggered_by, usecases
+from include.orchestration.dags import choice, emit, form, moebius_dag, text_param, triggered_by, usecases, xcom
 from include.orchestration.rollback_form import RollbackForm
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
@@ -33,31 +35,19 @@ def build(spec: UseCase) -> None:
     serving = assets.serving(spec.name)
 
     @task.branch
-    def what_to_do(params: dict | None = None) -> str:
-        form = params or {}
-        return "abort" if form["operation"] == "abort" else "restore" if form["release"] else "ask"
+    def what_to_do() -> str:
+        return "abort" if form()["operation"] == "abort" else "restore" if form()["release"] else "ask"
 
-    @step()
-    def abort(params: dict | None = None) -> str:
-        from include.loop import rollback
-        from include.services.composition import services
+    @step(spec, "rollback.abort")
+    def abort(call: Call) -> str:
+        return call(form()["reason"], triggered_by())
 
-        return rollback.abort(spec, services(), (params or {})["reason"], triggered_by())
-
-    @step(outlets=[serving], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def restore(params: dict | None = None, ti: object = None) -> None:
-        from airflow.sdk.exceptions import AirflowSkipException
-
-        from include.loop.rollback import restore_release, rollback_target
-        from include.services.composition import services
-
-        form = params or {}
-        wanted = form["release"] or ti.xcom_pull(task_ids="ask")  # type: ignore[attr-defined]
+    @step(spec, "rollback.restore", outlets=[serving], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def restore(call: Call) -> None:
+        wanted = form()["release"] or xcom("ask")
         if not wanted:
             raise AirflowSkipException("what serves was kept")
-        release = rollback_target(spec, services(), wanted)
-        restore_release(spec, services(), release, reason=form["reason"], by=triggered_by())
-        emit(serving, release=release)
+        emit(serving, release=call(wanted, form()["reason"], triggered_by()))
 
     asked, restored = RollbackForm(task_id="ask", spec=spec), restore()
     chain(what_to_do(), [asked, restored, abort()])

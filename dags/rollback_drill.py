@@ -16,22 +16,20 @@ earlier release.
 | the server does not follow | `make status`; the model server's log names the release that does not load |
 """
 
-from include.orchestration.dags import moebius_dag, step, triggered_by, usecases
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.orchestration.dags import moebius_dag, triggered_by, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def drill() -> dict:
-        from airflow.sdk.exceptions import AirflowSkipException
-
-        from include.loop.rollback_drill import drill_rollback
-        from include.services.composition import services
-
-        found = drill_rollback(spec, services(), triggered_by())
-        if found is None:
+    @step(spec, "rollback_drill.drill_rollback")
+    def drill(call: Call) -> dict:
+        measured = call(triggered_by())
+        if measured is None:
             raise AirflowSkipException("there is no earlier release to roll back to")
-        return found.json_dict()
+        return measured
 
     drill()
 

@@ -21,17 +21,15 @@ Differences do not fail it; they are on the Moebius page, in the task's log and 
 from airflow.sdk import PartitionedAssetTimetable
 
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, moebius_dag, run_period, step, text_param, usecases
+from include.orchestration.dags import MONTH, moebius_dag, run_period, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(inlets=[assets.features(spec.name)])
-    def reconcile() -> list[dict]:
-        from include.loop.stream_reconciliation import reconcile
-        from include.services.composition import services
-
-        return [one.json_dict() for one in reconcile(spec, services(), run_period())]
+    @step(spec, "stream_reconciliation.reconcile", inlets=[assets.features(spec.name)])
+    def reconcile(call: Call) -> list[dict]:
+        return call(run_period())
 
     reconcile()
 

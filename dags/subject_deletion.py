@@ -23,17 +23,15 @@ Train again to be rid of that too.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import connected_services, moebius_dag, step, triggered_by, usecases
+from include.orchestration.dags import form, moebius_dag, triggered_by, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step()
-    def delete_subject(params: dict | None = None) -> dict[str, int]:
-        from include.loop import subject_deletion
-
-        form = params or {}
-        return subject_deletion.delete(spec, connected_services(), form["subject"], form["reason"], triggered_by())
+    @step(spec, "subject_deletion.delete")
+    def delete_subject(call: Call) -> dict[str, int]:
+        return call(form()["subject"], form()["reason"], triggered_by())
 
     delete_subject()
 

@@ -12,18 +12,15 @@ where `data_pipeline` collects it. In dev no source is ever called.
 | `take_in` | the hand-over is for another key, was truncated or altered, or there is none | read the message; nothing of that hand-over was taken in; have it handed over again |
 """
 
-from include.orchestration.dags import NO_RETRY, moebius_dag, step, text_param, usecases
+from include.orchestration.dags import NO_RETRY, form, moebius_dag, text_param, usecases
+from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(**NO_RETRY, multiple_outputs=False)
-    def take_in(params: dict | None = None) -> dict[str, int]:
-        from include.loop.take_in import take_in
-        from include.orchestration.secrets import secret
-        from include.services.composition import services
-
-        return take_in(spec, services(), (params or {}).get("name"), secret("private_key"))
+    @step(spec, "take_in.take_in", **NO_RETRY, multiple_outputs=False)
+    def take_in(call: Call) -> dict[str, int]:
+        return call(form()["name"])
 
     take_in()
 

@@ -17,6 +17,8 @@ month as test set. The test set of the serving release never trains. `docs/guide
 A repeated run with the same dataset and parameters finds its model registered and does not train again.
 """
 
+from typing import Any
+
 from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
 
@@ -26,13 +28,14 @@ from include.orchestration.dags import (
     MONTH,
     choice,
     emit,
+    form,
     moebius_dag,
     number,
-    step,
     text_param,
     triggering_extra,
     usecases,
 )
+from include.orchestration.steps import Call, bound, step
 from include.settings import load_settings
 from include.specification.usecase import UseCase
 
@@ -40,7 +43,7 @@ KEY = "{{ ti.xcom_pull(task_ids='build_dataset', key='key') }}"
 SAMPLERS, STARTS = ["tpe", "random", "grid"], ["scratch", "champion"]
 
 
-def form(spec: UseCase) -> dict[str, Param]:
+def fields(spec: UseCase) -> dict[str, Param]:
     tuning = spec.trainer.tuning
     return {
         "train_from": text_param(None, "Train from", "First month to train on; empty: the first published.", MONTH),
@@ -61,42 +64,29 @@ def form(spec: UseCase) -> dict[str, Param]:
 
 
 def build(spec: UseCase) -> None:
-    candidate, plan, settings = assets.candidate(spec.name), assets.retrain_plan(spec.name), load_settings()
+    candidate, plan = assets.candidate(spec.name), assets.retrain_plan(spec.name)
 
-    @step(task.branch)
-    def build_dataset(params: dict | None = None, ti: object = None) -> list[str]:
-        from include.loop.training import order, ways
-        from include.services.composition import services
+    @step(spec, "training.order", task.branch)
+    def build_dataset(call: Call, ti: Any = None) -> list[str]:
+        wanted = {**form(), **triggering_extra(plan.name)}
+        ti.xcom_push(key="key", value=(key := call(wanted)))
+        return bound(spec, "training.ways")(key, wanted["task_runtime"])
 
-        wanted = {**(params or {}), **triggering_extra(plan.name)}
-        key = order(spec, services(), wanted)
-        ti.xcom_push(key="key", value=key)  # type: ignore[attr-defined]
-        return ways(spec, services(), key, wanted["task_runtime"])
+    @step(spec, "training.search")
+    def search(call: Call, worker: int, key: str) -> None:
+        call(key)
 
-    @step()
-    def search(worker: int, key: str) -> None:
-        from include.loop.training import search
-        from include.services.composition import services
+    @step(spec, "training.fit", trigger_rule=TriggerRule.NONE_FAILED)
+    def train_local(call: Call, key: str) -> dict:
+        return call(key)
 
-        search(spec, services(), key)
+    train_docker = fit_in_container("train_docker", spec, load_settings(), KEY)
 
-    @step(trigger_rule=TriggerRule.NONE_FAILED)
-    def train_local(key: str) -> dict:
-        from include.loop.training import fit
-        from include.services.composition import services
-
-        return fit(spec, services(), key).json_dict()
-
-    train_docker = fit_in_container("train_docker", spec, settings, KEY)
-
-    @step(outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
-    def register_candidate(key: str) -> dict:
-        from include.loop.training import register
-        from include.services.composition import services
-
-        model = register(spec, services(), key)
+    @step(spec, "training.register", outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
+    def register_candidate(call: Call, key: str) -> dict:
+        model = call(key)
         emit(candidate, version=model.version)
-        return model.json_dict()
+        return model
 
     ordered = build_dataset()
     searched = search.partial(key=KEY).expand(worker=list(range(spec.trainer.tuning.workers)))
@@ -114,7 +104,7 @@ for usecase in usecases():
         component="model-development",
         doc=__doc__,
         schedule=[assets.retrain_plan(usecase.name)],
-        params=form(usecase),
+        params=fields(usecase),
         render_template_as_native_obj=False,
     ):
         build(usecase)

@@ -3,6 +3,7 @@
 ``include/catalog/making.py`` makes one from what the platform records anyway; nothing is entered by hand.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal, Self
@@ -115,6 +116,11 @@ class Catalog(Record):
         near = {identity, *(s.id for s in self.upstream(identity)), *(s.id for s in self.downstream(identity))}
         edges = [e for e in self._edges_of(identity) if e.source in near and e.target in near]
         return self.model_copy(update={"entries": [e for e in self.entries if e.id in near], "edges": edges})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Entries per kind."""
+        return dict(Counter(entry.kind for entry in self.entries))
 
     def gaps(self) -> list[str]:
         """Entries without meaning, owner or privacy class: a catalog with gaps is not finished."""

@@ -37,7 +37,7 @@ def answer(spec: UseCase, from_: Services, verb: str, what: str) -> str:
     """What a verb prints; raises NotFoundError when there is no catalog, or no such entry."""
     if verb == "write":
         made = catalogue.write(spec, from_)
-        return f"{catalogue.directory(spec, from_)}: {catalogue.counts(made)}"
+        return f"{catalogue.directory(spec, from_)}: {made.counts}"
     if verb == "sheet":
         return files.sheet(catalogue.directory(spec, from_), what, "md")
     known = catalogue.read(spec, from_)

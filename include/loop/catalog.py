@@ -1,7 +1,6 @@
 """Gathers what is recorded into the catalog, and writes it with a data sheet per table."""
 
 import json
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,11 +57,6 @@ def write(spec: UseCase, services: Services) -> Catalog:
 def read(spec: UseCase, services: Services) -> Catalog:
     """The catalog as it was written last; raises NotFoundError when it never was."""
     return catalog_files.read(directory(spec, services))
-
-
-def counts(catalog: Catalog) -> dict[str, int]:
-    """Entries per kind."""
-    return dict(Counter(entry.kind for entry in catalog.entries))
 
 
 def require_meanings(spec: UseCase, services: Services) -> None:

@@ -23,11 +23,10 @@ from include.specification.usecase import UseCase
 RECIPIENT = "dev"
 
 
-def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, asked_by: str, keys: str = "") -> dict:
+def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, asked_by: str) -> dict:
     """Check everything that can be refused before a person is asked.
 
-    Returns ``{"from", "to", "reason", "asked_by", "fingerprint", "summary"}``; ``keys`` are the hand-over's
-    pseudonym keys when neither the environment nor the state root has them.
+    Returns ``{"from", "to", "reason", "asked_by", "fingerprint", "summary"}``.
 
     Raises
     ------
@@ -43,16 +42,14 @@ def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, a
         raise AccessError("data is handed over from prod to dev, and this is dev: run it there, and `take_in` here")
     hand_over.require_allowed(spec)
     _require_role(spec, services, asked_by)
-    _treatment(spec, services, keys)
+    _treatment(spec, services)
     months = hand_over.periods(spec, first, last)
     mark = fingerprint(recipient_key(services.settings.exchange, RECIPIENT))
     told = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
     return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": told}
 
 
-def export(
-    spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str, keys: str = ""
-) -> ExportManifest:
+def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str) -> ExportManifest:
     """Write what was approved, encrypted for dev, and record it; the same run again gives the same export.
 
     Raises
@@ -78,17 +75,17 @@ def export(
         approved_by=approved_by,
         created_at=datetime.now(UTC).isoformat(),
     )
-    written = services.adapters.exports.write(manifest, key, _tables(spec, services, months, run, keys))
+    written = services.adapters.exports.write(manifest, key, _tables(spec, services, months, run))
     export_log.record(spec, services, written)
     return written
 
 
-def _tables(spec: UseCase, services: Services, months: list[Period], run: str, keys: str) -> Iterator[ExportTable]:
+def _tables(spec: UseCase, services: Services, months: list[Period], run: str) -> Iterator[ExportTable]:
     """One month at a time is collected and staged, as the sample and treated; none is left behind."""
     for month in months:
         staging = services.places.staging(spec, f"hand-over-{run}")
         try:
-            _collect(spec, services, month, staging, keys)
+            _collect(spec, services, month, staging)
             for table in spec.sources:
                 with pq.ParquetFile(stage.path(staging, stage.RAW, table)) as file:
                     yield ExportTable(table, month.key, file.schema_arrow, file.iter_batches())
@@ -96,24 +93,24 @@ def _tables(spec: UseCase, services: Services, months: list[Period], run: str, k
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _collect(spec: UseCase, services: Services, period: Period, staging: Path, keys: str) -> None:
-    treat = _treatment(spec, services, keys)
+def _collect(spec: UseCase, services: Services, period: Period, staging: Path) -> None:
+    treat = _treatment(spec, services)
     ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
 
 
-def _treatment(spec: UseCase, services: Services, keys: str) -> hand_over.Treatment:
+def _treatment(spec: UseCase, services: Services) -> hand_over.Treatment:
     """Prod's own treatment (it also leaves erased subjects out), the sample, then the hand-over's own keys.
 
     So no clear value gets as far as staging, and dev's tokens join with nothing in prod.
     """
     own, choose = own_privacy.treatment(spec, services), hand_over.sampled(spec)
-    again = hand_over.proved(spec, privacy.treatment(spec, _keys(services, keys)))
+    again = hand_over.proved(spec, privacy.treatment(spec, _keys(services)))
     return lambda table, batch: again(table, choose(table, own(table, batch)))
 
 
-def _keys(services: Services, given: str) -> KeyRing:
-    keys = services.settings.hand_over_keys_text() or given
-    hand_over.require_other_keys(services.settings.keys_text(), keys)
+def _keys(services: Services) -> KeyRing:
+    keys = services.secret("hand_over_keys")
+    hand_over.require_other_keys(services.secret("pseudonym_keys"), keys)
     try:
         return KeyRing.parse(keys)
     except ValueError as error:

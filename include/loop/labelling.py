@@ -97,15 +97,22 @@ def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.Off
 
 
 def keep_labels(
-    spec: UseCase, services: Services, chosen: Selection, filled: dict[str, Any], by: str, at: datetime
+    spec: UseCase,
+    services: Services,
+    offered: Selection | dict[str, Any],
+    filled: dict[str, Any],
+    by: str,
+    at: datetime,
 ) -> dict[str, int]:
-    """Keep what ``by`` said at ``at``; how many labels, and rows that nobody can tell. Repeated, it adds nothing.
+    """Keep what ``by`` answered at ``at`` to the selection ``offered``: how many labels, how many rows that
+    nobody can tell. Repeated, it adds nothing.
 
     Raises
     ------
     DataError
         an answer is no label; nothing is kept then.
     """
+    chosen = Selection.model_validate(offered)
     given = labelling.labels(spec, chosen, filled)
     known = labelling.answered(spec, services.adapters.lake)
     kept = set(known.loc[known["selection"] == chosen.name, spec.event.id])

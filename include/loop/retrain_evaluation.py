@@ -73,6 +73,11 @@ def _registered(
     return ensemble, verdict.model_copy(update=on)
 
 
+def report(spec: UseCase, services: Services, verdict: Verdict) -> str:
+    """The verdict as Markdown, for who approves."""
+    return render(verdict)
+
+
 def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer: dict | None) -> str:
     """Give the candidate the alias ``challenger``; the approval names the verdict's hash. Returns the hash."""
     model = services.adapters.tracker.model(spec.name, verdict.candidate)

@@ -77,6 +77,13 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
     return target.name
 
 
+def restore(spec: UseCase, services: Services, wanted: str, reason: str, by: str) -> str:
+    """All traffic to the release ``wanted`` or to the ``previous`` one; its name. Errors as the two functions below."""
+    release = rollback_target(spec, services, wanted)
+    restore_release(spec, services, release, reason, by)
+    return release
+
+
 def restore_release(spec: UseCase, services: Services, name: str, reason: str, by: str = "") -> None:
     """All traffic to the release; a rollout under way is over. Raises DeploymentError when it has it already."""
     promote_release(

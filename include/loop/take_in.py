@@ -10,7 +10,7 @@ from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
-def take_in(spec: UseCase, services: Services, name: str | None, key: str = "") -> dict[str, int]:
+def take_in(spec: UseCase, services: Services, name: str | None) -> dict[str, int]:
     """Take in one hand-over, or every new one; rows per hand-over. Repeating it changes nothing.
 
     Raises
@@ -24,7 +24,7 @@ def take_in(spec: UseCase, services: Services, name: str | None, key: str = "") 
     """
     if services.settings.environment != "dev":
         raise AccessError("hand-overs are taken in by dev, and this is prod: run `hand_over` here, `take_in` there")
-    private = services.settings.private_key_text() or key
+    private = services.secret("private_key")
     if not private:
         raise SettingsError("dev has no private key: run `make up ENV=dev`, or set MOEBIUS_PRIVATE_KEY")
     names = [name] if name else [n for n in _names(spec, services) if not _mark(spec, services, n).is_file()]

@@ -1,18 +1,14 @@
 """What every Moebius DAG has in common: name, owner, tags, retries, form, runbook, failure meaning."""
 
-import functools
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Connection, Param, Variable, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk import DAG, Param, get_current_context
 
 from include.contracts.period import Period
-from include.errors import MoebiusError, NotFoundError
-from include.settings import resolve
+from include.errors import NotFoundError
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 
@@ -21,10 +17,6 @@ RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_
 
 NO_RETRY = {"retries": 0}
 """For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
-
-
-KEYS = "moebius_pseudonym_keys"
-CONNECTION = re.compile(r"\$\{connection:(\w+)\}")
 
 
 def usecases(where: Callable[[UseCase], object] = lambda spec: True) -> list[UseCase]:
@@ -49,30 +41,6 @@ def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str 
     )
 
 
-def step(decorator: Any = task, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``@task``, or ``task.branch``, whose deliberate errors are told apart: only a retryable one is retried."""
-
-    def decorate(body: Callable[..., Any]) -> Any:
-        return decorator(**options)(deliberate(body))
-
-    return decorate
-
-
-def deliberate(body: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, but an error that Moebius raises on purpose ends the task at once unless a retry may help."""
-
-    @functools.wraps(body)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return body(*args, **kwargs)
-        except MoebiusError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-
-    return guarded
-
-
 def run_period() -> Period:
     """The month this run is for: its partition key, or the ``period`` of the form.
 
@@ -93,36 +61,14 @@ def run_key() -> str:
     return "".join(c if c.isalnum() else "-" for c in get_current_context()["dag_run"].run_id)
 
 
-def connected_services() -> Any:
-    """The services of this process, whose sources may also name Airflow connections of any backend.
-
-    Pseudonym keys that the environment does not have come from the variable ``moebius_pseudonym_keys``.
-    """
-    from include.services.composition import Services
-    from include.settings import load_settings
-
-    return Services(load_settings(), resolve_reference, lambda: str(Variable.get(KEYS, default="")))
+def form() -> dict[str, Any]:
+    """The fields of the form that this run was started with."""
+    return get_current_context()["params"]
 
 
-def resolve_reference(text: str) -> str:
-    """``${NAME}`` is an environment variable, ``${connection:NAME}`` the URI of an Airflow connection.
-
-    Raises
-    ------
-    NotFoundError
-        Airflow has no such connection.
-    SettingsError
-        the variable is not set.
-    """
-    return resolve(CONNECTION.sub(_connection_uri, text))
-
-
-def _connection_uri(match: re.Match[str]) -> str:
-    name = match.group(1)
-    try:
-        return Connection.get(name).get_uri()
-    except AirflowNotFoundException:
-        raise NotFoundError(f"Airflow has no connection {name!r}; make it under Admin, Connections") from None
+def xcom(task_id: str) -> Any:
+    """What a task of this run returned; None when it was skipped."""
+    return get_current_context()["ti"].xcom_pull(task_ids=task_id)
 
 
 def triggering_extra(asset_name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.orchestration.steps import bound
 from include.specification.usecase import UseCase
 
 KEEP = "Keep what serves"
@@ -39,8 +40,5 @@ class RollbackForm(HITLOperator):
 
     def _ask(self) -> None:
         """The form as it is now: made anew whenever the task wakes up."""
-        from include.loop.rollback import question
-        from include.services.composition import services
-
-        names, self.body = question(self.spec, services())
+        names, self.body = bound(self.spec, "rollback.question")()
         self.options = [*names, KEEP]

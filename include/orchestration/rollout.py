@@ -10,7 +10,8 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, task
 from airflow.task.trigger_rule import TriggerRule
 
-from include.orchestration.dags import deliberate, run_key, step, triggered_by
+from include.orchestration.dags import run_key, triggered_by
+from include.orchestration.steps import Call, bound, deliberate, step
 from include.specification.usecase import UseCase
 
 MARGIN = timedelta(hours=1)
@@ -26,12 +27,9 @@ class ABTestSensor(BaseSensorOperator):
         self.spec = spec
 
     def poke(self, context: Context) -> PokeReturnValue:
-        from include.loop.rollout import look_at_ab_test
-        from include.services.composition import services
-
-        release = context["ti"].xcom_pull(task_ids="package")["name"]
-        found = deliberate(look_at_ab_test)(self.spec, services(), release, run_key(), triggered_by())
-        return PokeReturnValue(is_done=found is not None, xcom_value=found and found.json_dict())
+        look = deliberate(bound(self.spec, "rollout.look_at_ab_test"))
+        read_out = look(context["ti"].xcom_pull(task_ids="package")["name"], run_key(), triggered_by())
+        return PokeReturnValue(is_done=read_out is not None, xcom_value=read_out and read_out.json_dict())
 
 
 class RolloutTasks:
@@ -49,19 +47,13 @@ class RolloutTasks:
         """``shift_<percent>`` and ``judge_<percent>``; only the ``first`` of a run begins a rollout."""
         spec, percent = self.spec, f"{share:.0%}".removesuffix("%")
 
-        @step(task_id=f"shift_{percent}")
-        def shift(release: dict[str, Any]) -> int:
-            from include.loop.rollout import shift_traffic
-            from include.services.composition import services
+        @step(spec, "rollout.shift_traffic", task_id=f"shift_{percent}")
+        def shift(call: Call, release: dict[str, Any]) -> int:
+            return call(release["name"], share, run_key(), triggered_by(), opens=first)
 
-            return shift_traffic(spec, services(), release["name"], share, run_key(), triggered_by(), opens=first)
-
-        @step(task_id=f"judge_{percent}")
-        def judge(release: dict[str, Any]) -> dict[str, Any]:
-            from include.loop.rollout import judge_rollout
-            from include.services.composition import services
-
-            return judge_rollout(spec, services(), release["name"], share, run_key(), triggered_by()).json_dict()
+        @step(spec, "rollout.judge_rollout", task_id=f"judge_{percent}")
+        def judge(call: Call, release: dict[str, Any]) -> dict[str, Any]:
+            return call(release["name"], share, run_key(), triggered_by())
 
         return [shift(self.release), judge(self.release)]
 
@@ -74,79 +66,52 @@ class RolloutTasks:
     def _shadow(self) -> tuple[list[Any], Any]:
         spec = self.spec
 
-        @step()
-        def start_shadow(release: dict[str, Any]) -> int:
-            from include.loop.rollout import mirror_traffic
-            from include.services.composition import services
+        @step(spec, "rollout.mirror_traffic")
+        def start_shadow(call: Call, release: dict[str, Any]) -> int:
+            return call(release["name"], run_key(), triggered_by())
 
-            return mirror_traffic(spec, services(), release["name"], run_key(), triggered_by())
-
-        @step()
-        def judge_shadow(release: dict[str, Any]) -> dict[str, Any]:
-            from include.loop.rollout import judge_rollout
-            from include.services.composition import services
-
-            return judge_rollout(spec, services(), release["name"], 0.0, run_key(), triggered_by()).json_dict()
+        @step(spec, "rollout.judge_rollout")
+        def judge_shadow(call: Call, release: dict[str, Any]) -> dict[str, Any]:
+            return call(release["name"], 0.0, run_key(), triggered_by())
 
         judged = judge_shadow(self.release)
-        if spec.rollout.shares:
-            return [start_shadow(self.release), judged], None
-        return [start_shadow(self.release), judged], self._keep(judged)
+        return [start_shadow(self.release), judged], None if spec.rollout.shares else self._keep(judged)
 
     def _ab_test(self) -> tuple[list[Any], Any]:
-        spec, limits = self.spec, self.spec.rollout.ab_test
+        spec, share = self.spec, self.spec.rollout.ab_test.share
         going = f"shift_{spec.rollout.shares[0]:.0%}".removesuffix("%")
 
-        @step(task_id="start_ab_test")
-        def start(release: dict[str, Any]) -> int:
-            from include.loop.rollout import shift_traffic
-            from include.services.composition import services
-
-            return shift_traffic(spec, services(), release["name"], limits.share, run_key(), triggered_by())
+        @step(spec, "rollout.shift_traffic", task_id="start_ab_test")
+        def start(call: Call, release: dict[str, Any]) -> int:
+            return call(release["name"], share, run_key(), triggered_by())
 
         @task.branch(task_id="decide_ab_test")
         def decide(read_out: dict[str, Any]) -> str:
             return going if read_out["decision"] == "promote" else "keep_champion"
 
-        looked = ABTestSensor(task_id="watch_ab_test", spec=spec)
-        told: Any = looked.output
-        decided, kept = decide(told), self._keep(told)
+        watched = ABTestSensor(task_id="watch_ab_test", spec=spec)
+        read_out: Any = watched.output
+        decided, kept = decide(read_out), self._keep(read_out)
         decided >> kept
-        return [start(self.release), looked, decided], kept
+        return [start(self.release), watched, decided], kept
 
     def _keep(self, judged: Any) -> Any:
-        spec = self.spec
-
-        @step()
-        def keep_champion(read_out: dict[str, Any]) -> str:
-            from include.loop.rollout import keep_champion
-            from include.services.composition import services
-
-            return keep_champion(spec, services(), read_out["reason"], run_key(), triggered_by())
+        @step(self.spec, "rollout.keep_champion")
+        def keep_champion(call: Call, read_out: dict[str, Any]) -> str:
+            return call(read_out["reason"], run_key(), triggered_by())
 
         return keep_champion(judged)
 
     def promote(self) -> Any:
-        spec = self.spec
-
-        @step(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-        def promote(release: dict[str, Any]) -> None:
-            from include.loop.rollout import promote
-            from include.services.composition import services
-
-            promote(spec, services(), release["name"], run_key(), triggered_by())
+        @step(self.spec, "rollout.promote", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+        def promote(call: Call, release: dict[str, Any]) -> None:
+            call(release["name"], run_key(), triggered_by())
 
         return promote(self.release)
 
     def roll_back(self) -> Any:
-        spec = self.spec
-
-        @step(trigger_rule=TriggerRule.ONE_FAILED)
-        def roll_back() -> str:
-            from include.loop.rollout import end_rollout
-            from include.services.composition import services
-
-            why = "a deployment task failed"
-            return end_rollout(spec, services(), why, triggered_by(), "interrupted", rollout_id=run_key())
+        @step(self.spec, "rollout.end_rollout", trigger_rule=TriggerRule.ONE_FAILED)
+        def roll_back(call: Call) -> str:
+            return call("a deployment task failed", triggered_by(), "interrupted", rollout_id=run_key())
 
         return roll_back()

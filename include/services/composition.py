@@ -24,10 +24,10 @@ class Services:
         self,
         settings: Settings,
         resolve: Callable[[str], str] = resolve,
-        vault: Callable[[], str] = lambda: "",
+        vault: Callable[[str], str] = lambda name: "",
         adapters: Adapters | None = None,
     ) -> None:
-        """``vault`` gives the pseudonym keys when neither the environment nor the state root has them."""
+        """``vault`` gives a secret by name when neither the environment nor the state root has it."""
         self.settings, self.vault = settings, vault
         self.adapters = adapters or Adapters(settings, resolve)
         self.places = Places(settings)
@@ -43,12 +43,16 @@ class Services:
         access.check(load_usecase(name) for name in usecase_names())
         return access
 
+    def secret(self, name: str) -> str:
+        """``pseudonym_keys``, ``hand_over_keys`` or ``private_key``; '' when no place has it."""
+        return self.settings.secrets().get(f"MOEBIUS_{name.upper()}") or self.vault(name)
+
     @cached_property
     def pseudonym_keys(self) -> "KeyRing | None":
         """The keys of pseudonyms; None when there are none. Raises SettingsError, which shows no secret."""
         from include.governance.pseudonyms import KeyRing
 
-        text = self.settings.keys_text() or self.vault()
+        text = self.secret("pseudonym_keys")
         try:
             return KeyRing.parse(text) if text else None
         except ValueError as error:
@@ -56,6 +60,6 @@ class Services:
 
 
 @lru_cache
-def services() -> Services:
-    """The services of this process."""
-    return Services(load_settings())
+def services(resolve: Callable[[str], str] = resolve, vault: Callable[[str], str] = lambda name: "") -> Services:
+    """The services of this process; the arguments are those of ``Services``."""
+    return Services(load_settings(), resolve, vault)

@@ -32,7 +32,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
         release.seal(staged, {})
         found.adapters.releases.add(SPEC.name, staged, version)
     rollout.write(found.adapters.state, rollout.first(SPEC, "r0003"))
-    monkeypatch.setattr(composition, "services", lambda: found)
+    monkeypatch.setattr(composition, "services", lambda *_: found)
     return found
 
 

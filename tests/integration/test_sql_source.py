@@ -16,7 +16,7 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError
-from include.orchestration.dags import resolve_reference
+from include.orchestration.secrets import resolve_reference
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase

@@ -1,0 +1,158 @@
+"""Every task of every DAG is executed as Airflow does it, with a loop function that checks its arguments."""
+
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import ANY, MagicMock, create_autospec
+
+import pytest
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.execution_time.context import set_current_context
+
+from dags import deployment
+from include.contracts.evaluation import Verdict
+from include.errors import ConflictError, GateRefusedError
+from include.orchestration.dags import moebius_dag
+from include.services import composition
+from include.services.composition import Services
+from include.settings import Settings
+from tests.dags.snapshot import load_dags
+from tests.unit.evaluation.evaluation_specs import small_spec
+from tests.unit.orchestration.test_steps import NAMED
+
+RELEASE = {"usecase": "flight_delay", "name": "r0002", "model_version": 2, "path": "p", "content_hash": "c"}
+VERDICT = Verdict(
+    usecase="flight_delay", decision="promote", rule="r", reason="better", candidate=2, champion=None,
+    champion_release=None, cells=[], differences={}, gates=[], self_test="passed",
+    decided_at="2026-01-01T00:00:00+00:00",
+).json_dict()  # fmt: skip
+XCOM: dict[str, Any] = {
+    "ask": {"chosen_options": ["Keep these labels"], "params_input": {}, "responded_by_user": {"name": "ada"},
+            "responded_at": "2026-01-02T00:00:00+00:00"},
+    "approve": None, "compare": VERDICT, "package": RELEASE,
+}  # fmt: skip
+ARGUMENTS: dict[str, Any] = {
+    "release": RELEASE, "verdict": VERDICT, "key": "k",
+    "worker": 0, "chosen": {"rows": [1]}, "read_out": {"decision": "promote", "reason": "better"},
+    "decision": dict.fromkeys(["decision", "action", "name", "train_from", "train_to", "test_period"], "x"),
+    "done": {"operation": "restore", "period": "2013-04"},
+}  # fmt: skip
+ANSWERS = {"training.ways": ["register_candidate"], "rollout.begins_with": "promote", "rollout.look_at_ab_test": None}
+
+
+def context(dag: Any) -> dict[str, Any]:
+    run = SimpleNamespace(
+        partition_key="2013-04", run_id="manual__1", triggering_user_name="ada", run_type="manual", dag_id=dag.dag_id
+    )
+    forms = {name: dag.params.get_param(name).value for name in dag.params}
+    given = {name: value if value not in ("", None) else "2013-04" for name, value in forms.items()}
+    events: Any = defaultdict(lambda: SimpleNamespace(extra={}, add_partitions=lambda key: None))
+    ti = SimpleNamespace(xcom_pull=lambda task_ids: XCOM[task_ids], xcom_push=lambda key, value: None)
+    return {"dag_run": run, "params": given, "triggering_asset_events": {}, "outlet_events": events, "ti": ti}
+
+
+def bodies(dags: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    for dag in dags.values():
+        for task in dag.tasks:
+            if task.is_mapped and "python_callable" in task.partial_kwargs:
+                yield dag, task.partial_kwargs["python_callable"]
+            elif hasattr(task, "python_callable"):
+                yield dag, task.python_callable
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    return load_dags()
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> dict[str, MagicMock]:
+    """Every loop function that a task names, replaced by one that takes the same arguments."""
+    services, functions = Services(Settings(home=tmp_path)), {}
+    monkeypatch.setattr(composition, "services", lambda *_: services)
+    for name in {name for _, name in NAMED}:
+        module = import_module(f"include.loop.{name.split('.')[0]}")
+        real = getattr(module, name.split(".")[1])
+        functions[name] = create_autospec(real, return_value=ANSWERS.get(name, MagicMock()))
+        monkeypatch.setattr(module, name.split(".")[1], functions[name])
+    return functions
+
+
+def execute(dag: Any, body: Any) -> Any:
+    """As a worker does it: the context fills what the signature names, and the body may ask for the rest."""
+    given = {name: value for name, value in ARGUMENTS.items() if name in inspect.signature(body).parameters}
+    run = context(dag)
+    with set_current_context(run):
+        return PythonOperator(task_id="body", python_callable=body, op_kwargs=given).execute(run)
+
+
+def called(loop: dict[str, MagicMock]) -> set[str]:
+    return {name for name, function in loop.items() if function.called}
+
+
+def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, MagicMock], dags: dict) -> None:
+    for dag, body in bodies(dags):
+        execute(dag, body)
+    in_forms = {"rollback.question", "rollout.look_at_ab_test"}  # an operator and a sensor of ours
+    assert called(loop) | in_forms | {"rollout.mirror_traffic", "rollout.keep_champion"} == set(loop)
+    for name, function in loop.items():
+        for call in function.call_args_list:
+            spec, services = call.args[:2]
+            assert (type(services), spec.name in str(dags)) == (Services, True), name
+
+
+@pytest.mark.parametrize(
+    ("rollout", "expected"),
+    [
+        ({"strategy": "shadow", "steps": []}, {"mirror_traffic", "judge_rollout", "keep_champion"}),
+        ({"strategy": "ab_test", "steps": [], "sticky_by": "tailnum"}, {"shift_traffic", "keep_champion"}),
+    ],
+)  # fmt: skip
+def test_the_tasks_of_every_strategy_do(loop: dict[str, MagicMock], rollout: dict, expected: set[str]) -> None:
+    spec = small_spec(rollout=rollout)
+    with moebius_dag(spec, "deployment.py", arc="ops", component="m", doc="", params={"version": "2"}) as dag:
+        deployment.build(spec)
+    for of, body in bodies({dag.dag_id: dag}):
+        execute(of, body)
+    assert {f"rollout.{name}" for name in expected} <= called(loop)
+    if dag.has_task("watch_ab_test"):
+        run = context(dag)
+        with set_current_context(run):
+            assert dag.get_task("watch_ab_test").poke(run).is_done is False, "the read-out says to wait"
+        loop["rollout.look_at_ab_test"].assert_called_once_with(spec, ANY, "r0002", "manual--1", "ada")
+
+
+def test_a_failed_deployment_takes_the_traffic_back(loop: dict[str, MagicMock], dags: dict) -> None:
+    dag = dags["flight_delay.deployment"]
+    execute(dag, dag.get_task("roll_back").python_callable)
+    loop["rollout.end_rollout"].assert_called_once_with(
+        ANY, ANY, "a deployment task failed", "ada", "interrupted", rollout_id="manual--1"
+    )
+
+
+def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:
+    loop["batch_inference.score_partition"].return_value = None
+    dag = dags["flight_delay.batch_inference"]
+    with pytest.raises(AirflowSkipException, match="nothing to score with"):
+        execute(dag, dag.get_task("score_partition").python_callable)
+
+
+def test_a_deliberate_refusal_ends_the_task_and_a_conflict_is_repeated(loop: dict[str, MagicMock], dags: dict) -> None:
+    dag, gate = dags["flight_delay.data_pipeline"], loop["data_pipeline.gate"]
+    for error, raised in ((GateRefusedError("refused"), AirflowFailException), (ConflictError("again"), ConflictError)):
+        gate.side_effect = error
+        with pytest.raises(raised):
+            execute(dag, dag.get_task("gate_raw").python_callable)
+
+
+def test_a_run_without_a_period_says_so(loop: dict[str, MagicMock], dags: dict) -> None:
+    dag = dags["flight_delay.monitoring"]
+    run = context(dag) | {"params": {}}
+    run["dag_run"].partition_key = None
+    with set_current_context(run), pytest.raises(AirflowFailException, match="names no month"):
+        dag.get_task("measure").python_callable()
+    assert not loop["monitoring.monitor"].called
