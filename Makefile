@@ -5,7 +5,9 @@ VENV := .venv
 TRITON_VENV := .venv-triton
 BIN := $(VENV)/bin
 WORKERS ?= 2
-RUN := PYTHONPATH=$(CURDIR) $(BIN)/python
+READY := $(VENV)/.ready $(TRITON_VENV)/.ready
+MOEBIUS := PYTHONPATH=$(CURDIR) $(BIN)/moebius
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # which environment: `make up ENV=dev`; the command line wins over MOEBIUS_ENVIRONMENT, a variable ENV of the shell is not asked
 ENV := $(if $(MOEBIUS_ENVIRONMENT),$(MOEBIUS_ENVIRONMENT),prod)
@@ -17,55 +19,65 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status lint bench clean read gateway reproduce
+.PHONY: help demo test setup up down status lint unit integration e2e bench read gateway reproduce clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.ready $(TRITON_VENV)/.ready ## set everything up and run the whole loop on the flights of 2013 (USECASE=<name>: on another use case; APPROVE=me: you approve in the UI)
-	@$(RUN) -m include.platform.requirements
-	@$(RUN) -m include.demo $(if $(USECASE),--usecase $(USECASE)) $(if $(APPROVE),--approve $(APPROVE))
+demo: $(READY) ## set everything up and run the whole loop on the flights of 2013 (USECASE=<name>: another use case; APPROVE=me: you approve in the UI)
+	@$(MOEBIUS) demo $(if $(USECASE),--usecase $(USECASE)) $(if $(APPROVE),--approve $(APPROVE))
 
-test: lint ## set up and run every test (WORKERS=2: so many processes at once)
-	@$(RUN) -m include.platform.requirements
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=2: that many processes)
+	$(PYTEST)
 
-up: $(VENV)/.ready $(TRITON_VENV)/.ready ## start the platform without the demo
-	@$(RUN) -m include.platform.requirements
-	@$(RUN) -m include.commands.platform up
+setup: $(READY) ## make both Python environments; install Prometheus and Redis where they are missing
+	@$(MOEBIUS) setup
+
+up: $(READY) ## start the platform without the demo
+	@$(MOEBIUS) up
 
 down: ## stop every process that up or demo started
-	@if [ -x $(BIN)/python ]; then $(RUN) -m include.commands.platform down; fi
+	@if [ -x $(BIN)/moebius ]; then $(MOEBIUS) down; fi
 
-status: $(VENV)/.ready ## what runs, where, and how much memory it takes
-	@$(RUN) -m include.commands.platform status
+status: $(READY) ## show which services run, where, and how much memory they take
+	@$(MOEBIUS) status
 
-lint: $(VENV)/.ready $(TRITON_VENV)/.ready ## style, types, import contracts, DAG rules
+lint: $(READY) ## check style, types, import contracts and the rules of the tree
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(VENV)/.ready $(TRITON_VENV)/.ready ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
-	@$(RUN) -m tests.benchmarks $(NAME)
+unit: $(READY) ## run the tests that need no service: unit, DAG structure, rules of the tree
+	$(PYTEST) tests/unit tests/dags tests/architecture
+
+integration: setup ## run the tests on real services
+	$(PYTEST) -m integration
+
+e2e: setup ## run the whole loop on a real Airflow
+	$(PYTEST) -m e2e
+
+bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
+	@$(MOEBIUS) bench $(NAME)
+
+read: $(READY) ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
+	@$(MOEBIUS) read $(TABLE) $(ROLE) $(MONTH)
+
+gateway: $(READY) ## manage clients and servers of the gateway (DO="add shop --role infer --model flight_delay --rate 50"; DO=--help)
+	@$(MOEBIUS) gateway $(or $(DO),clients)
+
+reproduce: $(READY) ## train a registered model again and compare its answers (MODEL=flight_delay/1; the platform is up)
+	@$(MOEBIUS) reproduce $(MODEL)
 
 clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual environments stay
 	@if [ "$(ENV)" = prod ] && [ -d var/dev ]; then $(MAKE) --no-print-directory down ENV=dev; fi
 	rm -rf $(STATE)
 
-read: $(VENV)/.ready ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01)
-	@$(RUN) -m include.commands.read $(TABLE) $(ROLE) $(MONTH)
-
-gateway: $(VENV)/.ready ## clients and servers of the gateway (DO="add shop --role infer --model flight_delay --rate 50"; DO=--help)
-	@$(RUN) -m include.commands.gateway $(or $(DO),clients)
-
-reproduce: $(VENV)/.ready ## train a registered model again and compare its answers (MODEL=flight_delay/1; the platform is up)
-	@$(RUN) -m include.commands.reproduce $(MODEL)
-
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . # the command line
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null || true
 	@touch $@
 

@@ -5,8 +5,8 @@ snapshot pins, with new versions, re-pinned manifests and a vacuum; datasets, st
 online store. Then it searches everything below the state root and fails if anything is left. Later months, and a
 month that is run again, come without the subject.
 
-**Runs** by hand only. The form takes the subject's *reference*, which tells nothing: `python -m include.commands.subject
-<use case>` makes it from the clear value on standard input. Reference, reason and who asked stay in Airflow's
+**Runs** by hand only. The form takes the subject's *reference*, which tells nothing: `moebius subject <use case>`
+makes it from the clear value on standard input. Reference, reason and who asked stay in Airflow's
 database and in the lake table `privacy_records`, with the rows before and after per place; values stay nowhere.
 
 Models that were trained before keep what they learned; their dataset's manifest says that a subject was erased.

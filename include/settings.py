@@ -7,7 +7,8 @@ below ``var/``.
 import json
 import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
 DEV_PORTS = 10_000
 """How far the ports of dev lie above those of prod."""
+SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys")
 
 
 class Recipient(BaseModel):
@@ -159,14 +161,14 @@ class Settings(BaseSettings):
         plain = {name: value for name, value in self.model_dump().items() if not isinstance(value, SecretStr)}
         return {f"MOEBIUS_{name.upper()}": _as_variable(value) for name, value in plain.items()}
 
-    def secrets(self) -> dict[str, str]:
-        """The secrets as environment variables, for a process that works with personal data."""
+    def secrets(self, names: Collection[str] = SECRETS) -> dict[str, str]:
+        """These secrets as environment variables, for a process that works with personal data."""
         held = {
             "pseudonym_keys": self.keys_text(),
             "private_key": self.private_key_text(),
             "hand_over_keys": self.hand_over_keys_text(),
         }
-        return {f"MOEBIUS_{name.upper()}": text for name, text in held.items() if text}
+        return {f"MOEBIUS_{name.upper()}": held[name] for name in names if held[name]}
 
     # -- what is told apart by environment
     def registered(self, name: str) -> str:
@@ -396,6 +398,12 @@ PRIVATE = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
 def inherited_environment(*without: str) -> dict[str, str]:
     """The environment that a process which we start inherits, less the variables named."""
     return {name: value for name, value in os.environ.items() if name not in (*PRIVATE, *without)}
+
+
+def use_utc() -> None:
+    """Make this process reckon in UTC: Feast's SQLite store keeps times as local seconds."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
 
 
 def default_environment(variables: Mapping[str, str]) -> None:

@@ -12,8 +12,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from string import Template
 
-import httpx
-
 from include.contracts.atomic_file import write_atomically
 from include.contracts.gateway import GatewayClient
 from include.errors import NotFoundError, ServiceError, SettingsError
@@ -89,18 +87,6 @@ def configure(settings: Settings, models: Sequence[str], clients: Mapping[str, G
 def command(settings: Settings) -> list[str]:
     """Start it in the foreground, as a master that SIGUSR2 makes read its files again without losing a request."""
     return [_found(settings) or settings.haproxy_binary, "-W", "-db", "-f", str(settings.gateway / "haproxy.cfg")]
-
-
-def ready(settings: Settings) -> bool:
-    """Whether it answers, and the REST facade behind it is in use."""
-    try:
-        answer = httpx.get(
-            f"http://{settings.host}:{settings.gateway_metrics_port}/metrics", timeout=5, trust_env=False
-        )
-    except httpx.HTTPError:
-        return False
-    line = 'haproxy_server_status{proxy="rest",server="facade",state="UP"} 1'
-    return answer.is_success and line in answer.text
 
 
 def set_state(settings: Settings, server: str, state: str) -> None:

@@ -133,13 +133,3 @@ def command(settings: Settings) -> list[str]:
         f"--web.listen-address={settings.host}:{settings.prometheus_port}",
         "--log.level=warn",
     ]
-
-
-def ready(settings: Settings) -> bool:
-    """Whether Prometheus answers queries."""
-    url = settings.prometheus_url
-    try:
-        answer = httpx.get(f"{url}/-/ready", timeout=2.0, verify=_verify(url))
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK

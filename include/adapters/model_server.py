@@ -23,7 +23,7 @@ NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
 
 
 def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment of the server that the ``nvidia-pytriton`` wheel carries.
+    """Command line and environment, without secrets, of the server that the ``nvidia-pytriton`` wheel carries.
 
     Raises
     ------
@@ -56,13 +56,8 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     libraries = f"{packages / 'nvidia_pytriton.libs'}{os.pathsep}{_libdir(settings.triton_venv)}"
     keep = inherited_environment("PYTHONPATH", "PYTHONHOME")
     path = f"{settings.triton_venv / 'bin'}{os.pathsep}{keep.get('PATH', '')}"
-    return argv, {
-        **keep,
-        "LD_LIBRARY_PATH": libraries,
-        "PATH": path,
-        "VIRTUAL_ENV": str(settings.triton_venv),
-        **settings.secrets(),
-    }
+    own = {"LD_LIBRARY_PATH": libraries, "PATH": path, "VIRTUAL_ENV": str(settings.triton_venv)}
+    return argv, {**keep, **own}
 
 
 def clear_shared_memory(settings: Settings) -> None:

@@ -31,9 +31,9 @@ def command(settings: Settings) -> list[str]:
     return [settings.redis_binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
-def ready(settings: Settings) -> bool:
+def ready(url: str) -> bool:
     """True when it answers; False while it starts, loads its data, or is away."""
-    client = redis.Redis.from_url(settings.redis_address, socket_timeout=5)
+    client = redis.Redis.from_url(url, socket_timeout=5)
     try:
         return bool(client.ping())
     except redis.RedisError:

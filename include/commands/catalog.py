@@ -1,40 +1,61 @@
-"""``python -m include.commands.catalog``: the catalog on the command line.
+"""``moebius catalog``; see docs/guides/catalog.md."""
 
-search <words>      entries by name, meaning, owner, privacy class
-show <id>           one entry with its columns, versions, gates
-lineage <id>        what it was made from and what it feeds
-sheet <table>       the data sheet, Markdown
-write               make catalog and data sheets now, from the records
-"""
+from typing import TYPE_CHECKING, Annotated
 
-import argparse
-import sys
+import typer
 
-from include.catalog import files
-from include.catalog.entries import Catalog, Entry, Step
-from include.errors import MoebiusError
-from include.loop import catalog as catalogue
-from include.services.composition import Services, services
-from include.specification.loader import load_usecase, usecase_names
-from include.specification.usecase import UseCase
+if TYPE_CHECKING:
+    from include.catalog.entries import Catalog, Entry, Step
+    from include.services.composition import Services
+    from include.specification.usecase import UseCase
+
+app = typer.Typer(no_args_is_help=True, help="Search and read the catalog of tables, columns, features and models.")
+UseCaseName = Annotated[str, typer.Option("--usecase", help="the use case")]
+EntryId = Annotated[str, typer.Argument(metavar="ID", help="an entry, like table/events or table/events/tailnum")]
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser("python -m include.commands.catalog", description="Search and read the catalog.")
-    parser.add_argument("verb", choices=["search", "show", "lineage", "sheet", "write"])
-    parser.add_argument("what", nargs="*", help="words to search, an id like table/events/tailnum, or a table")
-    parser.add_argument("--usecase", choices=usecase_names(), required=True)
-    asked = parser.parse_args(arguments)
-    try:
-        print(answer(load_usecase(asked.usecase), services(), asked.verb, " ".join(asked.what)))
-    except MoebiusError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+@app.command()
+def search(words: Annotated[list[str], typer.Argument(help="words to find")], usecase: UseCaseName) -> None:
+    """List the entries whose name, meaning, owner or privacy class has these words."""
+    _print(usecase, "search", " ".join(words))
 
 
-def answer(spec: UseCase, from_: Services, verb: str, what: str) -> str:
+@app.command()
+def show(entry: EntryId, usecase: UseCaseName) -> None:
+    """Show one entry with its columns, versions and gate results."""
+    _print(usecase, "show", entry)
+
+
+@app.command()
+def lineage(entry: EntryId, usecase: UseCaseName) -> None:
+    """Show what an entry was made from and what is made from it."""
+    _print(usecase, "lineage", entry)
+
+
+@app.command()
+def sheet(table: Annotated[str, typer.Argument(help="a table, like events")], usecase: UseCaseName) -> None:
+    """Print the data sheet of a table as Markdown."""
+    _print(usecase, "sheet", table)
+
+
+@app.command()
+def write(usecase: UseCaseName) -> None:
+    """Make the catalog and the data sheets now, from the records."""
+    _print(usecase, "write", "")
+
+
+def _print(usecase: str, verb: str, what: str) -> None:
+    from include.services.composition import services
+    from include.specification.loader import load_usecase
+
+    print(answer(load_usecase(usecase), services(), verb, what))
+
+
+def answer(spec: "UseCase", from_: "Services", verb: str, what: str) -> str:
     """What a verb prints; raises NotFoundError when there is no catalog, or no such entry."""
+    from include.catalog import files
+    from include.loop import catalog as catalogue
+
     if verb == "write":
         made = catalogue.write(spec, from_)
         return f"{catalogue.directory(spec, from_)}: {made.counts}"
@@ -46,11 +67,11 @@ def answer(spec: UseCase, from_: Services, verb: str, what: str) -> str:
     return _entry(known, known.entry(what)) if verb == "show" else _lineage(known, known.entry(what))
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: "Entry") -> str:
     return f"{entry.id:44} {entry.kind:16} {entry.owner:12} {entry.privacy:9} {entry.meaning}"
 
 
-def _entry(catalog: Catalog, entry: Entry) -> str:
+def _entry(catalog: "Catalog", entry: "Entry") -> str:
     lines = [_line(entry), *(f"  {name}: {value}" for name, value in entry.facts.items())]
     lines += [f"  {_line(column)}" for column in catalog.columns(entry.id)]
     lines += [f"  version {v.name} {v.at} {v.detail}" for v in entry.versions]
@@ -61,14 +82,10 @@ def _entry(catalog: Catalog, entry: Entry) -> str:
     return "\n".join(lines)
 
 
-def _lineage(catalog: Catalog, entry: Entry) -> str:
+def _lineage(catalog: "Catalog", entry: "Entry") -> str:
     made, feeds = catalog.upstream(entry.id), catalog.downstream(entry.id)
     return "\n".join([entry.id, "made from:", *map(_step, made), "feeds:", *map(_step, feeds)])
 
 
-def _step(step: Step) -> str:
+def _step(step: "Step") -> str:
     return f"{'  ' * step.distance}{step.id}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

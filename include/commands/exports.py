@@ -1,28 +1,53 @@
-"""For the recipient of an export: make a key pair, open what came; see docs/guides/access.md."""
+"""``moebius export``: for the recipient of an export; see docs/guides/access.md."""
 
 import shutil
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 
-from include.adapters.export_files import ExportFiles, fingerprint, new_private_key, public_key, publish_recipient
-from include.errors import MoebiusError, SettingsError
-from include.settings import Settings, load_settings
+from include.errors import SettingsError
 
-USAGE = "usage: python -m include.commands.exports new-key <name> | open <use case> <export> <directory>"
+if TYPE_CHECKING:
+    from include.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Make the key pair of a recipient; open an export that arrived.")
 
 
-def new_key(settings: Settings, name: str) -> str:
+@app.command("new-key")
+def new_key_command(name: Annotated[str, typer.Argument(help="the recipient")]) -> None:
+    """Make a key pair: the public key goes to the exchange directory, the private key is shown once."""
+    from include.settings import load_settings
+
+    print(new_key(load_settings(), name))
+
+
+@app.command("open")
+def open_command(
+    usecase: Annotated[str, typer.Argument(help="the use case that it came from")],
+    export: Annotated[str, typer.Argument(help="the name of the export")],
+    directory: Annotated[Path, typer.Argument(help="a new directory for the files")],
+) -> None:
+    """Decrypt an export with the private key of MOEBIUS_PRIVATE_KEY into a new directory."""
+    from include.settings import load_settings
+
+    print(unpack(load_settings(), usecase, export, directory))
+
+
+def new_key(settings: "Settings", name: str) -> str:
     """Publish the public half of a new key; the private half is only shown."""
+    from include.adapters.export_files import fingerprint, new_private_key, public_key, publish_recipient
+
     private = new_private_key()
     publish_recipient(settings.exchange, name, private)
     mark = fingerprint(public_key(private))
     return f"public key {mark} of {name} is in {settings.exchange / 'recipients'}\nMOEBIUS_PRIVATE_KEY={private}"
 
 
-def unpack(settings: Settings, usecase: str, name: str, directory: Path) -> str:
+def unpack(settings: "Settings", usecase: str, name: str, directory: Path) -> str:
     """Decrypt a whole export into a new directory, or nothing."""
+    from include.adapters.export_files import ExportFiles
+
     if directory.exists():
         raise SettingsError(f"{directory} is there already; name a new directory")
     aside = directory.with_name(f".{directory.name}.aside")
@@ -33,24 +58,3 @@ def unpack(settings: Settings, usecase: str, name: str, directory: Path) -> str:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return f"{manifest.rows} rows in {len(manifest.files)} files are in {directory}"
-
-
-def main(arguments: list[str]) -> int:
-    console = Console()
-    try:
-        match arguments:
-            case ["new-key", name]:
-                print(new_key(load_settings(), name))
-            case ["open", usecase, name, directory]:
-                print(unpack(load_settings(), usecase, name, Path(directory)))
-            case _:
-                console.print(USAGE, markup=False)
-                return 2
-    except MoebiusError as error:
-        console.print(f"[red]{type(error).__name__}:[/] {error}", highlight=False)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

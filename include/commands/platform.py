@@ -1,32 +1,46 @@
-"""``make up``, ``make down``, ``make status``."""
+"""``moebius up``, ``down``, ``status`` and ``setup``."""
 
-import sys
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from include.errors import MoebiusError
-from include.platform.embedded import Platform
-from include.settings import load_settings
+if TYPE_CHECKING:
+    from include.platform.embedded import Platform
 
 
-def main(verb: str) -> int:
-    console = Console()
-    try:
-        platform = Platform(load_settings())
-        if verb == "up":
-            platform.up(lambda line: console.print(line, highlight=False))
-            console.print(platform.table())
-        elif verb == "down":
-            console.print(f"stopped: {', '.join(platform.down()) or 'nothing was running'}")
-        else:
-            console.print(platform.table())
-    except MoebiusError as error:
-        console.print(f"[red]{type(error).__name__}:[/] {error}", highlight=False)
-        return 1
-    return 0
+def up() -> None:
+    """Start every service of the platform, and wait until each is ready. What runs already is left alone."""
+    from rich import print as show
+
+    from include.platform import requirements
+    from include.settings import load_settings
+
+    requirements.ensure(load_settings())
+    platform = _platform()
+    platform.up(lambda line: print(line, flush=True))
+    show(platform.table())
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in ("up", "down", "status"):
-        sys.exit("usage: python -m include.commands.platform up | down | status")
-    sys.exit(main(sys.argv[1]))
+def down() -> None:
+    """Stop every process that `up` or `demo` started."""
+    print(f"stopped: {', '.join(_platform().down()) or 'nothing was running'}")
+
+
+def status() -> None:
+    """Show which services run, their addresses, their memory and their log files."""
+    from rich import print as show
+
+    show(_platform().table())
+
+
+def setup() -> None:
+    """Install the server programs that pip cannot install (Prometheus, Redis), or say how to install them."""
+    from include.platform import requirements
+    from include.settings import load_settings
+
+    requirements.ensure(load_settings())
+
+
+def _platform() -> "Platform":
+    from include.platform.embedded import Platform
+    from include.settings import load_settings
+
+    return Platform(load_settings())

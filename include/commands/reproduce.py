@@ -1,32 +1,34 @@
-"""Trains a registered model again and compares: ``python -m include.commands.reproduce <use case>/<version>``.
+"""``moebius reproduce``."""
 
-Ends with 0 when the answers are the same within what the trainer allows, 1 when they are not, 2 when it cannot be told.
-"""
+from typing import Annotated
 
-import sys
+import typer
 
-from rich.console import Console
-
+from include.commands.failure import report
 from include.errors import MoebiusError
-from include.loop.reproduction import reproduce
-from include.services.composition import services
-from include.specification.loader import load_usecase
 
 
-def main(arguments: list[str]) -> int:
-    console = Console(highlight=False)
-    usecase, _, version = arguments[0].partition("/") if len(arguments) == 1 else ("", "", "")
+def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, like my_case/3")]) -> None:
+    """Train a registered model again from its recorded data and parameters, and compare the answers of both.
+
+    Ends with 0 when they agree within what the trainer allows, with 1 when they do not, with 2 when that cannot be
+    determined. The platform must be up.
+    """
+    usecase, _, version = model.partition("/")
     if not version.isdigit():
-        console.print("usage: make reproduce MODEL=<use case>/<version>, like my_case/3")
-        return 2
+        raise typer.BadParameter(f"{model!r} is not <use case>/<version>")
     try:
-        found = reproduce(load_usecase(usecase), services(), int(version))
+        reproduced = _reproduced(usecase, int(version))
     except MoebiusError as error:
-        console.print(f"[red]{type(error).__name__}:[/] {error}")
-        return 2
-    console.print(f"{usecase}/{version}\n{found.describe()}", markup=False)
-    return 0 if found.reproduced else 1
+        raise typer.Exit(report(error, code=2)) from error
+    raise typer.Exit(0 if reproduced else 1)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _reproduced(usecase: str, version: int) -> bool:
+    from include.loop import reproduction
+    from include.services.composition import services
+    from include.specification.loader import load_usecase
+
+    outcome = reproduction.reproduce(load_usecase(usecase), services(), version)
+    print(f"{usecase}/{version}\n{outcome.describe()}")
+    return outcome.reproduced

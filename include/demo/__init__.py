@@ -1,0 +1,1 @@
+DEFAULT_USECASE = "flight_delay"

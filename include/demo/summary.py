@@ -11,6 +11,7 @@ from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
 from include.demo.progress import Progress
+from include.operations import history
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -50,34 +51,12 @@ def collect(
 
 
 def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str, Any]]:
-    """One row per monitored month and release; what a replaced release would have scored is a row of its own."""
-    rows = []
-    for period, release in sorted({(f.period, f.release) for f in figures}):
-        mine = {f.name: f for f in figures if (f.period, f.release) == (period, release) and not f.subject}
-        alerts = memory.get(period, {}).get("alerts", {}).get(release, [])
-        for name, served in ((spec.metrics.primary, True), (f"counterfactual_{spec.metrics.primary}", False)):
-            if name in mine:
-                rows.append(_row(mine, mine[name], served, alerts if served else []))
-    return rows
-
-
-def _row(mine: dict[str, Figure], metric: Figure, served: bool, alerts: list[str]) -> dict[str, Any]:
-    return {
-        "month": metric.period,
-        "release": metric.release,
-        "served": served,
-        "value": metric.value,
-        "low": metric.low,
-        "high": metric.high,
-        "n": metric.n,
-        "loss": _value(mine, "performance_loss") if served else None,
-        "drifted_features": _value(mine, "drifted_features") if served else None,
-        "alerts": alerts,
-    }
-
-
-def _value(figures: dict[str, Figure], name: str) -> float | None:
-    return figures[name].value if name in figures else None
+    """The history, and which alerts the demo saw firing; a replaced release has none."""
+    fired = {period: content.get("alerts", {}) for period, content in memory.items()}
+    return [
+        {**row, "alerts": fired.get(row["month"], {}).get(row["release"], []) if row["served"] else []}
+        for row in history.rows(spec, figures)
+    ]
 
 
 def write(summary: dict[str, Any], path: Path) -> None:

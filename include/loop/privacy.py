@@ -137,7 +137,7 @@ def redis_runs(services: Services) -> bool:
     from include.adapters import redis_server
 
     settings = services.settings
-    if redis_server.ready(settings):
+    if redis_server.ready(settings.redis_address):
         return True
     if settings.online_store == "redis" or settings.redis_url:
         raise ServiceError("Redis did not answer; start it, or run the task again")

@@ -18,7 +18,7 @@ from include.specification.usecase import UseCase
 def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> dict[str, int]:
     """Delete the subject's rows in every place, then search for what is left; rows per place that went.
 
-    ``subject`` is a reference (``python -m include.commands.subject``). May be repeated:
+    ``subject`` is a reference (``moebius subject``). May be repeated:
     a run that was killed is finished.
 
     Raises
@@ -60,7 +60,7 @@ def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
     if made_with != keys.current:
         raise SettingsError(
             f"the reference is of key {made_with}, the key in use is {keys.current}: make it again with "
-            f"`python -m include.commands.subject {spec.name}`"
+            f"`moebius subject {spec.name}`"
         )
     return keys
 

@@ -8,33 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from include.contracts.atomic_file import write_atomically
-from include.platform.supervisor import Service
 from include.settings import ROOT, Settings, inherited_environment
 
 
-def airflow_service(settings: Settings) -> Service:
-    return Service(
-        name="airflow",
-        argv=[str(Path(sys.executable).parent / "airflow"), "standalone"],
-        env=environment(settings),
-        ports={
-            "airflow_port": settings.airflow_port,
-            "airflow_log_port": settings.airflow_log_port,
-            "airflow_trigger_log_port": settings.airflow_trigger_log_port,
-        },
-        ready=lambda: _healthy(settings),
-        address=settings.airflow_url,
-        timeout=180,
-        cwd=ROOT,
-        prepare=lambda: _write_password(settings),
-    )
+def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    return [str(Path(sys.executable).parent / "airflow"), "standalone"], environment(settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of every Airflow process; also what ``airflow`` needs on the command line."""
+    """The environment of every Airflow process but its secrets; also what ``airflow`` needs on the command line."""
     airflow = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -71,7 +54,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}",
         **settings.variables(),
-        **settings.secrets(),
         "NO_PROXY": "*",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads of a fit that wait must not spin: the cores are shared
     }
@@ -108,22 +90,14 @@ def _transports(settings: Settings) -> dict[str, dict[str, Any]]:
     return transports
 
 
-def _healthy(settings: Settings) -> bool:
-    try:
-        answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-    return answer.is_success and all(answer.json()[part]["status"] == "healthy" for part in parts)
-
-
 def _password_file(settings: Settings) -> Path:
     return settings.airflow_home / "passwords.json"
 
 
-def _write_password(settings: Settings) -> None:
+def write_password(settings: Settings) -> None:
+    """The login of the settings, beside those that Airflow made for other users."""
     file = _password_file(settings)
-    known = json.loads(file.read_text()) if file.is_file() else {}  # Airflow wrote those of the other logins
+    known = json.loads(file.read_text()) if file.is_file() else {}
     write_atomically(file, json.dumps({**known, settings.airflow_user: settings.airflow_password}), private=True)
 
 

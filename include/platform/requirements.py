@@ -6,11 +6,10 @@ HAProxy too, once the gateway has a client.
 import os
 import shutil
 import subprocess
-import sys
 
 from include.adapters.haproxy import ADMIN_PATHS
-from include.errors import MoebiusError, SettingsError
-from include.settings import Settings, inherited_environment, load_settings
+from include.errors import SettingsError
+from include.settings import Settings, inherited_environment
 
 INSTALLERS = {
     "apt-get": "apt-get install -y --no-install-recommends",
@@ -60,10 +59,3 @@ def _advice(missing: dict[str, str]) -> str:
     way = f"`sudo {INSTALLERS[manager]} {names}`" if manager else f"your system's package manager ({names})"
     variables = ", ".join(f"MOEBIUS_{s.upper()}" for s in missing)
     return f"{', '.join(missing.values())} not found on PATH: install with {way}, or say where with {variables}"
-
-
-if __name__ == "__main__":
-    try:
-        ensure(load_settings())
-    except MoebiusError as error:
-        sys.exit(f"{type(error).__name__}: {error}")

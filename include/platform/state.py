@@ -1,4 +1,4 @@
-"""A state root belongs to one environment; its own keys are made once, so that nothing must be set up."""
+"""A state root belongs to one environment and has one version; its keys are made once."""
 
 import secrets
 
@@ -7,15 +7,19 @@ from include.contracts.atomic_file import write_atomically
 from include.errors import SettingsError
 from include.settings import Settings
 
+VERSION = "1"
+"""Of the layout of the state root; it changes whenever this release cannot read what an older one wrote."""
+
 
 def claim(settings: Settings) -> None:
-    """Mark the state root as this environment's.
+    """Mark the state root with this environment and this version.
 
     Raises
     ------
     SettingsError
-        it is another environment's: data of prod must not appear in dev by a wrong path.
+        it is another environment's: data of prod must not appear in dev by a wrong path. Or it has another version.
     """
+    _require_version(settings)
     mark = settings.home / "environment"
     owner = mark.read_text().strip() if mark.is_file() else settings.environment
     if owner != settings.environment:
@@ -24,6 +28,18 @@ def claim(settings: Settings) -> None:
             f"unset MOEBIUS_HOME, or give each environment a directory of its own"
         )
     write_atomically(mark, settings.environment)
+    write_atomically(settings.home / "version", VERSION)
+
+
+def _require_version(settings: Settings) -> None:
+    mark = settings.home / "version"
+    has_state = (settings.home / "environment").is_file() or settings.lake.is_dir()
+    version = mark.read_text().strip() if mark.is_file() else "before 1" if has_state else VERSION
+    if version != VERSION:
+        raise SettingsError(
+            f"{settings.home} holds state of version {version}, and this release of Moebius needs version {VERSION}: "
+            "remove the state with `make clean`, or go on with the release of Moebius that wrote it"
+        )
 
 
 def make_keys(settings: Settings) -> None:

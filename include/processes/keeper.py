@@ -17,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from include.contracts.atomic_file import write_atomically
 from include.errors import MoebiusError
-from include.platform.servers import keeper_file, replicas, triton_service
+from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
+from include.platform.topology import instances_of, keeper_file
 from include.settings import Settings, load_settings
 
 log = logging.getLogger("keeper")
@@ -135,8 +136,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 def servers(settings: Settings) -> list[Server]:
     """All that the platform starts on this host: the embedded one, and the gateway's others."""
-    named = [("triton", settings), *replicas(settings)]
-    return [Server(name, functools.partial(triton_service, own, name), own) for name, own in named]
+    return [Server(i.name, functools.partial(service, i), i.settings) for i in instances_of("triton", settings)]
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from include.demo.summary import months
 from include.errors import SpecError
+from include.operations import history
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
@@ -55,7 +55,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
         "spec": spec,
         "state": state,
         "published": services.records.published(spec),
-        "months": months(spec, services.records.figures(spec), {}),
+        "months": history.rows(spec, services.records.figures(spec)),
         "verdicts": services.records.verdicts(spec),
         "decisions": services.records.decisions(spec),
         "gates": services.records.gate_results(spec),

@@ -12,6 +12,7 @@ from rich.console import Console
 from include.contracts.period import Period
 from include.data import ingestion, versioning
 from include.demo.airflow_api import Airflow, RunFailedError, now
+from include.platform.topology import instances
 from include.services.composition import Services
 from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase
@@ -38,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             yield load_settings().home
         finally:
             platform.down()
-            left = [s.name for s in platform.services if platform.supervisor.process(s.name)]
+            left = [i.name for i in instances(platform.settings) if platform.supervisor.process(i.name)]
             load_settings.cache_clear()
     assert not left, f"still running after down: {left}"
 
@@ -51,12 +52,12 @@ def airflow(home: Path) -> Iterator[Airflow]:
 
 
 def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
-    from include.demo.__main__ import run
+    from include.demo.play import play
     from include.demo.scenario import Script
 
     script = Script("flight_delay", sample=int(os.environ.get("MOEBIUS_E2E_SAMPLE", "8000")))
     with (home.parent / "demo.log").open("w") as log:
-        summary = run(script, Console(file=log, width=160))
+        summary = play(script, Console(file=log, width=160))
     assert json.loads((home / "demo" / "summary.json").read_text()) == summary
 
     first, *later = summary["verdicts"]

@@ -14,7 +14,8 @@ import pytest
 from include.adapters import haproxy, model_server
 from include.adapters.model_server import TritonServer
 from include.gateway import clients
-from include.platform.servers import facade_service, gateway_service, replica_services
+from include.platform.servers import service
+from include.platform.topology import instances_of
 from include.settings import GatewayServer, Settings
 from include.specification.loader import usecase_names
 from tests.integration.pipeline_fixtures import Serving, free_ports, request_rows, requests_frame
@@ -68,8 +69,8 @@ class Gateway:
         self.start_edge()
 
     def start_second(self) -> None:
-        for service in replica_services(self.settings):
-            self.supervisor.start(service)
+        for replica in instances_of("triton", self.settings)[1:]:
+            self.supervisor.start(service(replica))
 
     def second_process(self) -> psutil.Process:
         found = self.supervisor.process("triton-second")
@@ -83,8 +84,8 @@ class Gateway:
         leader.wait(10)
 
     def start_edge(self) -> None:
-        for service in (facade_service(self.settings), gateway_service(self.settings)):
-            self.supervisor.start(service)
+        for instance in [*instances_of("facade", self.settings), *instances_of("gateway", self.settings)]:
+            self.supervisor.start(service(instance))
 
     def stop(self) -> None:
         for name in ("gateway", "facade", "triton-second"):

@@ -12,6 +12,8 @@ import pytest
 from include.adapters import metrics_exporter, metrics_server
 from include.contracts.operations import Figure
 from include.operations.alerts import rules_text
+from include.platform.servers import healthy
+from include.platform.topology import instances_of
 from include.settings import Settings
 from include.specification.loader import load_usecase
 
@@ -53,7 +55,7 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
     exporter = metrics_exporter.start(world.read, settings.host, settings.exporter_port, cache_seconds=0.2)
     process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: metrics_server.ready(settings), "Prometheus being ready")
+        wait_until(lambda: healthy(instances_of("prometheus", settings)[0]), "Prometheus being ready")
         yield world
     finally:
         process.terminate()

@@ -33,7 +33,9 @@ from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
 from include.governance.pseudonyms import KeyRing
-from include.platform.supervisor import Service, Supervisor
+from include.platform.servers import service
+from include.platform.supervisor import Supervisor
+from include.platform.topology import instances_of
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
@@ -161,14 +163,7 @@ class Serving:
         return rollout.read(self.state, self.spec.name)
 
     def start(self) -> None:
-        argv, env = model_server.command(self.settings)
-        ports = {"triton_grpc_port": self.settings.triton_grpc_port}
-        address = f"http://{self.settings.triton_http}/v2/health/ready"
-        service = Service(
-            name="triton", argv=argv, env=env, ports=ports, ready=self.server.ready, address=address,
-            prepare=lambda: model_server.clear_shared_memory(self.settings),
-        )  # fmt: skip
-        self.supervisor.start(service)
+        self.supervisor.start(service(instances_of("triton", self.settings)[0]))
 
     def stop(self) -> None:
         self.kserve.close()

@@ -22,7 +22,7 @@ def running_redis(home: Path, port: int | None = None) -> Iterator[Settings]:
     redis_server.directory(settings).mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(redis_server.command(settings), stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: redis_server.ready(settings), "Redis being ready")
+        wait_until(lambda: redis_server.ready(settings.redis_address), "Redis being ready")
         yield settings
     finally:
         process.terminate()

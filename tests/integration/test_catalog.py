@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from include.catalog import answer, files
+from include.catalog import files
 from include.catalog.entries import Catalog
+from include.commands.catalog import answer
 from include.contracts.development import DatasetRef, PartRef
 from include.data import quarantine
 from include.data.profile import profile
@@ -196,7 +197,8 @@ def test_the_command_searches_and_shows(written: Catalog, services: Services) ->
 
 def test_the_command_fails_in_words(services: Services, written: Catalog) -> None:
     environment = inherited_environment() | {"MOEBIUS_HOME": str(services.settings.home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "include.commands.catalog", "--usecase", "flight_delay", "show", "table/evnts"]
+    words = ["catalog", "show", "table/evnts", "--usecase", "flight_delay"]
+    command = [sys.executable, "-c", "from include.commands.main import run; run()", *words]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(

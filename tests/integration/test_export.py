@@ -6,13 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.commands import read
+from include.commands.read import read
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError, SettingsError
 from include.loop import export, export_log
+from include.services import composition
 from include.services.composition import Services
 from include.settings import load_settings
+from include.specification import loader
 from tests.integration.environments_fixtures import Environments, environments
 
 pytestmark = pytest.mark.integration
@@ -103,15 +105,14 @@ def test_a_rule_for_a_table_that_there_is_not_is_refused(both: Environments) -> 
 def test_the_command_shows_a_role_its_columns(
     both: Environments, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(read, "services", lambda: both.prod)
-    monkeypatch.setattr(read, "load_usecase", lambda name: both.spec)
-    assert read.main(["flight_delay.events", "viewer"]) == 0
+    monkeypatch.setattr(composition, "services", lambda: both.prod)
+    monkeypatch.setattr(loader, "load_usecase", lambda name: both.spec)
+    read("flight_delay.events", "viewer")
     shown = capsys.readouterr().out
     assert "late" in shown
     assert "tailnum" not in shown
-    assert read.main(["flight_delay.events", "guest", "2013-01"]) == 1
-    assert "there is no role 'guest'" in capsys.readouterr().out
-    assert read.main(["flight_delay"]) == 2
+    with pytest.raises(AccessError, match="there is no role 'guest'"):
+        read("flight_delay.events", "guest", "2013-01")
 
 
 def test_settings_of_access_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

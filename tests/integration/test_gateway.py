@@ -20,10 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tritonclient.utils import InferenceServerException
 
 from include.adapters import haproxy
-from include.commands import gateway
 from include.errors import SettingsError
 from include.gateway import clients
-from include.platform.embedded import Platform
+from include.platform import gateway, topology
 from include.settings import Settings
 from include.specification.loader import usecase_names
 from tests.integration.gateway_fixtures import Gateway, edge
@@ -347,9 +346,9 @@ def test_a_client_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, te
 
 def test_the_platform_has_a_gateway_as_soon_as_there_is_a_client(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    assert not {"gateway", "facade"} & {service.name for service in Platform(settings).services}
+    assert not {"gateway", "facade"} & {instance.name for instance in topology.instances(settings)}
     clients.add(settings.gateway_clients, "shop", {}, usecase_names())
-    names = [service.name for service in Platform(settings).services]
+    names = [instance.name for instance in topology.instances(settings)]
     assert names.index("triton") < names.index("facade") < names.index("gateway")
 
 

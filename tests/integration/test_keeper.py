@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from include.errors import MoebiusError
-from include.platform.servers import keeper_service
+from include.platform.servers import service
+from include.platform.topology import instances_of, keeper_file
 from include.processes import keeper
 from include.specification.packaging import Serving as Instances
 from tests.integration.pipeline_fixtures import (
@@ -34,7 +35,8 @@ def serving(bare_serving: Serving) -> Iterator[Serving]:
 @pytest.fixture
 def kept(serving: Serving) -> Iterator[Serving]:
     """With the keeper's own process beside it."""
-    serving.supervisor.start(keeper_service(serving.settings))
+    (instance,) = instances_of("keeper", serving.settings)
+    serving.supervisor.start(service(instance))
     yield serving
     serving.supervisor.stop("keeper")
 
@@ -55,9 +57,9 @@ def test_a_dead_process_and_a_dead_server_are_there_again_without_anybody(kept: 
     kept.kill()
     assert not answers(kept)
     wait_until(lambda: answers(kept), 60, "the server is started again")
-    said = kept.supervisor.log("keeper").read_text()
-    assert f"triton: a process of model {kept.spec.name} was gone, and the model is loaded again" in said
-    assert "triton was gone, and is started again" in said
+    log = kept.supervisor.log("keeper")
+    wait_until(lambda: "triton was gone, and is started again" in log.read_text(), what="the keeper's word on it")
+    assert f"triton: a process of model {kept.spec.name} was gone, and the model is loaded again" in log.read_text()
     server = kept.supervisor.process("triton")
     assert kept.supervisor.stop("keeper")
     assert server.is_running(), "who started a service does not take it along"
@@ -66,10 +68,10 @@ def test_a_dead_process_and_a_dead_server_are_there_again_without_anybody(kept: 
 
 def test_what_is_stopped_stays_stopped(kept: Serving) -> None:
     kept.supervisor.stop("triton")
-    rounds = keeper.keeper_file(kept.settings).stat().st_mtime_ns
-    wait_until(lambda: keeper.keeper_file(kept.settings).stat().st_mtime_ns > rounds, what="a round of the keeper")
-    rounds = keeper.keeper_file(kept.settings).stat().st_mtime_ns
-    wait_until(lambda: keeper.keeper_file(kept.settings).stat().st_mtime_ns > rounds, what="another, begun since")
+    rounds = keeper_file(kept.settings).stat().st_mtime_ns
+    wait_until(lambda: keeper_file(kept.settings).stat().st_mtime_ns > rounds, what="a round of the keeper")
+    rounds = keeper_file(kept.settings).stat().st_mtime_ns
+    wait_until(lambda: keeper_file(kept.settings).stat().st_mtime_ns > rounds, what="another, begun since")
     assert kept.supervisor.process("triton") is None
 
 

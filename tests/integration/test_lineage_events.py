@@ -58,7 +58,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, received: tuple[str, list]
         "collect",
         "2013-01",
     ]
-    variables = environment(settings) | {"PYTHONWARNINGS": "default"}
+    variables = environment(settings) | settings.secrets() | {"PYTHONWARNINGS": "default"}
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return [

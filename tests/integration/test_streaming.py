@@ -208,7 +208,7 @@ def test_killed_consumers_and_a_restarted_redis_lose_and_double_nothing(tmp_path
     server = start_redis()
     consumers = Consumers(settings)
     try:
-        wait_until(lambda: redis_server.ready(settings), "Redis being ready")
+        wait_until(lambda: redis_server.ready(settings.redis_address), "Redis being ready")
         stream = open_stream(settings)
         consumers.start()
         consumers.start()
@@ -223,7 +223,7 @@ def test_killed_consumers_and_a_restarted_redis_lose_and_double_nothing(tmp_path
                 server.kill()
                 server.wait()
                 server = start_redis()
-                wait_until(lambda: redis_server.ready(settings), "Redis being back")
+                wait_until(lambda: redis_server.ready(settings.redis_address), "Redis being back")
         wait_until(lambda: stream.backlog() == 0, "every event being done", seconds=60)
         consumers.stop()
         assert consumers.killed == 6

@@ -18,7 +18,9 @@ from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
 from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training
-from include.platform.supervisor import Service, Supervisor
+from include.platform.servers import service
+from include.platform.supervisor import Supervisor
+from include.platform.topology import instances_of
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
@@ -110,14 +112,5 @@ def live(home: Path, usecase: str) -> Iterator[Loop]:
         stack.callback(supervisor.stop, "triton")
         server = loop.services.adapters.model_server(loop.spec)
         stack.callback(server.close)
-        supervisor.start(_triton(loop.services.settings, server))
+        supervisor.start(service(instances_of("triton", loop.services.settings)[0]))
         yield loop
-
-
-def _triton(settings: Settings, server: model_server.TritonServer) -> Service:
-    argv, env = model_server.command(settings)
-    return Service(
-        name="triton", argv=argv, env=env, ports={"triton_grpc_port": settings.triton_grpc_port}, ready=server.ready,
-        address=f"http://{settings.triton_http}/v2/health/ready",
-        prepare=lambda: model_server.clear_shared_memory(settings),
-    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""``moebius demo``."""
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from include.commands.failure import report
+from include.demo import DEFAULT_USECASE
+from include.errors import MoebiusError
+
+
+class Approver(StrEnum):
+    demo = "demo"
+    me = "me"
+
+
+def demo(
+    usecase: Annotated[str, typer.Option(help="the use case to play")] = DEFAULT_USECASE,
+    sample: Annotated[int, typer.Option(help="live requests per month")] = 8000,
+    approve: Annotated[Approver, typer.Option(help="who approves; me: you, in the UI")] = Approver.demo,
+    last: Annotated[str | None, typer.Option(help="the last month to play, like 2013-09")] = None,
+) -> None:
+    """Start the platform and play the whole loop: training, release, live traffic, decay, retraining, promotion.
+
+    The platform keeps running afterwards. An interrupted demo continues where it stopped.
+    """
+    try:
+        code = _play(usecase, sample, approve, last)
+    except MoebiusError as error:
+        code = report(error)
+        print("`make demo` continues from here; `make status` shows the services; `make clean` starts over.")
+    except KeyboardInterrupt:
+        code = 130
+        print("\nInterrupted. `make demo` continues from here; `make down` stops the platform.")
+    sys.stdout.flush()
+    os._exit(code)  # gRPC's background threads must not hold the process after the last line
+
+
+def _play(usecase: str, sample: int, approve: str, last: str | None) -> int:
+    from rich.console import Console
+
+    from include.demo.play import play
+    from include.demo.scenario import Script
+    from include.platform import requirements
+    from include.settings import load_settings
+
+    requirements.ensure(load_settings())
+    play(Script(usecase, sample=sample, approve=approve, last=last), Console())
+    return 0

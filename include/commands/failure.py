@@ -1,0 +1,11 @@
+"""How a command that failed says so."""
+
+import sys
+
+from include.errors import MoebiusError
+
+
+def report(error: MoebiusError, code: int = 1) -> int:
+    """Print the error on standard error; returns the exit code."""
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return code

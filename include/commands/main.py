@@ -1,0 +1,54 @@
+"""The command line ``moebius``: one module per verb. What a verb needs is imported when it runs."""
+
+import sys
+
+import typer
+
+from include.commands import bench, catalog, demo, exports, gateway, platform, read, reproduce, subject
+from include.commands.failure import report
+from include.errors import MoebiusError
+
+PLATFORM, DATA, MODELS, DEVELOPMENT = "The platform", "Data", "Models and serving", "Development"
+
+app = typer.Typer(
+    name="moebius",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(epilog="`MOEBIUS_ENVIRONMENT=dev` selects the dev environment; include/settings.py lists all settings.")
+def moebius() -> None:
+    """Keep machine-learning models in production accurate: monitor them, find out why they decay, retrain and compare.
+
+    Start with `moebius demo`, which plays the whole loop on real flight data, or with `moebius up`.
+    """
+    from include.settings import default_environment, load_settings, use_utc
+
+    use_utc()
+    airflow = {"AIRFLOW_HOME": str(load_settings().airflow_home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    default_environment(airflow)
+
+
+app.command(rich_help_panel=PLATFORM)(platform.up)
+app.command(rich_help_panel=PLATFORM)(platform.down)
+app.command(rich_help_panel=PLATFORM)(platform.status)
+app.command(rich_help_panel=PLATFORM)(platform.setup)
+app.command(rich_help_panel=PLATFORM)(demo.demo)
+app.command(rich_help_panel=DATA)(read.read)
+app.add_typer(catalog.app, name="catalog", rich_help_panel=DATA)
+app.add_typer(exports.app, name="export", rich_help_panel=DATA)
+app.command(rich_help_panel=DATA)(subject.subject)
+app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
+app.command(rich_help_panel=MODELS)(reproduce.reproduce)
+app.command(rich_help_panel=DEVELOPMENT)(bench.bench)
+
+
+def run() -> None:
+    """The console script. An error of Moebius ends it with 1 and one line, without a traceback."""
+    try:
+        app()
+    except MoebiusError as error:
+        sys.exit(report(error))

@@ -1,0 +1,71 @@
+"""The gateway of the embedded platform: its client file put into use, and servers taken out and back."""
+
+import signal
+import time
+
+from include.adapters import haproxy, metrics_server
+from include.errors import ServiceError
+from include.gateway import clients
+from include.platform.supervisor import Supervisor
+from include.platform.topology import replica_name
+from include.settings import Settings
+from include.specification.loader import usecase_names
+
+DRAIN_SECONDS = 60.0
+
+
+def configure(settings: Settings) -> None:
+    """Check the client file, write HAProxy's files and tell Prometheus; raises SettingsError by client."""
+    haproxy.configure(settings, usecase_names(), clients.load(settings.gateway_clients, usecase_names()))
+    metrics_server.scrape_gateway(settings)
+
+
+def reload(settings: Settings) -> str:
+    """Put the client file into use; a gateway that runs drops no request over it.
+
+    Raises
+    ------
+    SettingsError
+        the file cannot be used; names the client.
+    ServiceError
+        the gateway does not answer.
+    """
+    clients.load(settings.gateway_clients, usecase_names())
+    master = Supervisor(settings.home / "platform", settings.host).process("gateway")
+    if master is None:
+        return "the gateway does not run; `make up` starts it"
+    configure(settings)
+    haproxy.keep_states(settings)
+    master.send_signal(signal.SIGUSR2)
+    return "the gateway uses it from now on"
+
+
+def drain(settings: Settings, server: str) -> str:
+    """Give the server no new request, and wait until it has answered those that it has.
+
+    Raises
+    ------
+    ServiceError
+        it still answers after a minute; it stays without new requests.
+    """
+    haproxy.set_state(settings, server, "drain")
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while busy := haproxy.busy(settings, server):
+        if time.monotonic() > deadline:
+            raise ServiceError(f"{server} still answers {busy} requests after {DRAIN_SECONDS:.0f} s; do not stop it")
+        time.sleep(0.1)
+    return f"{server} answers nothing any more and may be stopped; `moebius gateway ready {server}` puts it back"
+
+
+def stop(settings: Settings, server: str) -> str:
+    """Drain the server and stop it; ``up`` and ``ready`` bring it back. Raises ServiceError as ``drain`` does."""
+    drain(settings, server)
+    if not Supervisor(settings.home / "platform", settings.host).stop(replica_name("triton", server)):
+        return f"{server} answers nothing any more; it does not run on this host, or not as ours"
+    return f"{server} is stopped; `make up`, then `moebius gateway ready {server}`, bring it back"
+
+
+def ready(settings: Settings, server: str) -> str:
+    """Give the server requests again. Raises NotFoundError or ServiceError."""
+    haproxy.set_state(settings, server, "ready")
+    return f"{server} gets requests as soon as its checks pass"
