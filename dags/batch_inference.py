@@ -1,20 +1,20 @@
 """# Batch inference
 
-Scores every event of a month with the release that serves, straight through ONNX Runtime: features as they were known
-at each event's time from the offline store, the release's own pre- and post-processing, its policy for features that
-are missing. The answers are in the lake's table `batch_predictions`, by month and release.
+Scores every event of a month with the serving release, directly in ONNX Runtime. The offline store provides the
+features as they were known at the time of each event. The release provides pre-processing, post-processing and the
+policy for missing features. The answers are in the lake table `batch_predictions`, by month and release.
 
-**Runs** when a month's features are published, or by hand with a month and, if you like, another release. A repetition
-replaces the month's answers of that release in one step; a run that is killed leaves what was.
+**Runs** when the features of a month are published, or by hand with a month and optionally another release. If a month
+is scored again, one commit replaces the answers of that release. A killed run leaves the previous answers.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `score_partition`, skipped | nothing serves yet | deploy a release, run the month by hand |
-| `score_partition` with `NotFoundError` | the month is not published, or there is no such release | the message names those that there are |
+| `score_partition`, skipped | no release serves yet | deploy a release, then run the month by hand |
+| `score_partition` with `NotFoundError` | the month is not published, or the release does not exist | choose one of those that the message lists |
 | `score_partition` with `DeploymentError` | a file of the release was changed | roll back to another release |
-| `score_partition` with `DataError` | the month lacks a column of the release, or is older than what is kept | publish the month again; name a later one |
+| `score_partition` with `DataError` | the month lacks a column of the release, or is older than the retention | publish the month again, or choose a later month |
 """
 
 from airflow.sdk import PartitionedAssetTimetable
@@ -33,7 +33,9 @@ def build(spec: UseCase) -> None:
     def score_partition(call: Call) -> dict[str, int | str]:
         counts = call(run_period(), form()["release"])
         if counts is None:
-            raise AirflowSkipException(f"{spec.name} has no release that serves: nothing to score with")
+            raise AirflowSkipException(
+                f"{spec.name} has no serving release, so nothing can be scored; deploy a release first"
+            )
         emit_period(predictions)
         return counts
 
@@ -50,9 +52,9 @@ for usecase in usecases():
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
             "period": text_param(
-                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
             ),
-            "release": text_param(None, "Release", "Score with this one, like r0002; empty: the one that serves."),
+            "release": text_param(None, "Release", "Release that scores, like r0002; empty: the serving release."),
         },
     ):
         build(usecase)

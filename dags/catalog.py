@@ -1,19 +1,19 @@
 """# Catalog
 
-Writes the catalog and a data sheet per table from what the platform has recorded: tables, columns, features,
-owners, meaning, privacy class, versions, gate results, and the lineage from the source to the predictions.
-They are on the page **Moebius → Catalog**, and below `var/catalog/<use case>/`.
+Writes the catalog and one data sheet per table from the platform's own records: tables, columns, features, owners,
+meanings, privacy classes, versions, gate results, and the lineage from the source to the predictions. Open it under
+**Moebius → Catalog**; the files are below `var/catalog/<use case>/`.
 
-**Runs** when a month's features are published, or by hand to see what happened since.
+**Runs** when the features of a month are published, or by hand to include later changes.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `write_catalog` | the lake or the feature registry could not be read | `make status`; clear it; the catalog before stays readable |
+| `write_catalog` | the lake or the feature registry could not be read | `make status`, then clear the task; the previous catalog stays readable |
 | `check_meanings` | a table, column or feature has no meaning, owner or privacy class; the log lists them | describe it: `tables:` and `privacy:` in `usecase.yaml`, the view in `feature_repo/`, or `include/records.py` |
 
-An MLflow that does not answer fails nothing: the catalog says that its models are missing.
+If MLflow does not answer, no task fails: the catalog says that its models are missing.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, chain
@@ -45,7 +45,9 @@ for usecase in usecases():
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
-            "period": text_param(None, "Month", "Which month asked for it; the catalog is always of everything.", MONTH)
+            "period": text_param(
+                None, "Month", "Month that triggered this run; the catalog always covers all months.", MONTH
+            )
         },
     ):
         build(usecase)

@@ -1,22 +1,22 @@
 """# Data pipeline
 
-Brings one month from the source to the feature store: collect, gate the raw data, process and build
-features, gate the features, publish the snapshot (which is the offline store), online store. Beside that it
-looks back for rows that came late for the months before, and runs published months that changed again.
+Brings one month from the source to the feature store. It collects the rows, checks them with the raw gate, builds
+features, checks them with the features gate, publishes the snapshot (which is the offline store) and loads the online
+store. It also checks whether late rows arrived for earlier months, and runs published months that changed again.
 
-**Runs** on the 1st of the following month by the use case's schedule; by hand or as a backfill with
-the month as *partition key* (`2013-04`) or as `period` in the form.
+**Runs** on the 1st of the following month by the schedule of the use case; by hand or as a backfill with the month as
+*partition key* (`2013-04`) or as `period` in the form.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `collect` | the source has no such month, is unreadable or breaks its contract (the message names source and column) | deliver a good file to `var/landing/<use case>/<month>/<table>.csv`, run the month again |
+| `collect` | the source does not have the month, is unreadable or breaks its contract; the message names source and column | deliver a good file to `var/landing/<use case>/<month>/<table>.csv` and run the month again |
 | `collect`, retried | a database, API or object store did not answer | nothing; if it stays down, clear the task later |
-| `look_back` | a source could not be asked again for late rows; the month itself is not touched | clear the task |
-| `gate_raw`, `gate_features` | the data broke blocking expectations; it lies in quarantine, nothing downstream saw it | read the failing expectations in the log or in table `gate_results`; repair and run again, or release or drop the failing rows with the `quarantine` form |
-| `publish` | a concurrent writer won | it retries by itself; the previous snapshot stays readable |
-| `materialize` | the online store could not be written (SQLite locked, Redis away) | bring it back, clear the task; it is safe to repeat |
+| `look_back` | a source did not answer the check for late rows; the month itself is not affected | clear the task |
+| `gate_raw`, `gate_features` | the data failed blocking expectations; it is in quarantine, and no later task read it | read the failing expectations in the log or in the table `gate_results`. Repair the data and run again, or release or drop the failing rows with the `quarantine` form |
+| `publish` | another writer committed first | nothing: it retries, and the previous snapshot stays readable |
+| `materialize` | the online store could not be written (SQLite locked, Redis away) | start the store, then clear the task; repeating it is safe |
 
 Repeating a month is always safe: the same data gives the same snapshot.
 """
@@ -95,7 +95,7 @@ for usecase in usecases():
         end_date=usecase.last_run,
         params={
             "period": text_param(
-                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
             ),
             "look_back": Param(
                 True,

@@ -1,27 +1,27 @@
 """# Data versions
 
-Looks at the snapshots of the published months and changes what is kept: *list*, *diff*, *restore*, *pin*, *unpin*,
-*expire*, *rebuild*. Started by hand with a form; the log of `operate` has the answer, the lake's table
-`version_operations` who did what, when and why.
+Shows the snapshots of the published months and changes which ones are kept: *list*, *diff*, *restore*, *pin*, *unpin*,
+*expire*, *rebuild*. Run it by hand with a form. The log of `operate` contains the result; the lake table
+`version_operations` records who did what, when and why.
 
 | operation | needs | does |
 |---|---|---|
-| `list` | nothing, or a month | every snapshot: when, rows, current, pinned, used by which models, may expire from |
-| `diff` | `snapshot`, perhaps `other` | rows added, removed, changed; schema; distributions; against `other` or the current one |
-| `restore` | `snapshot`, `reason` | makes it the current one of its month, and loads its features online again |
-| `pin`, `unpin` | `snapshot`, `reason` | keeps it from expiring, or no longer |
-| `expire` | perhaps `as_of` | ends what was superseded longer ago than `retention.snapshots_days`; deletes its files |
-| `rebuild` | `version` | writes the exact training data of a model version again, if they are gone or damaged |
+| `list` | nothing, or a month | shows every snapshot: time, rows, whether it is current, pins, models that use it, expiry |
+| `diff` | `snapshot`, optionally `other` | shows rows added, removed and changed, schema and distributions, compared with `other` or the current snapshot |
+| `restore` | `snapshot`, `reason` | makes it the current snapshot of its month and loads its features online |
+| `pin`, `unpin` | `snapshot`, `reason` | protects it from expiry, or ends the protection |
+| `expire` | optionally `as_of` | deletes the files of snapshots that were replaced more than `retention.snapshots_days` ago |
+| `rebuild` | `version` | writes the exact training data of a model version again if it is missing or damaged |
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `operate`: no snapshot, no model version | the name is wrong, or it expired: the message says when and why | run `list`, name another |
-| `operate`: files were vacuumed | something deleted files outside this DAG | publish the month again with the data pipeline |
-| `operate` of `rebuild`: other content | code or spec changed since the training | rebuild at the revision that the model version is tagged with |
-| `operate`: MLflow | who uses which snapshot is not known then, so nothing expires | `make status`, clear the task |
-| `load_features` | the online store could not be written | clear it; it is safe to repeat |
+| `operate`: no snapshot, no model version | the name is wrong or expired; the message says when and why | run `list` and choose another name |
+| `operate`: files were vacuumed | another program deleted files | publish the month again with the data pipeline |
+| `operate` of `rebuild`: other content | code or spec changed after the training | rebuild at the revision in the tags of the model version |
+| `operate`: MLflow | MLflow does not answer, so the users of snapshots are unknown and nothing expires | `make status`, then clear the task |
+| `load_features` | the online store could not be written | clear it; repeating it is safe |
 """
 
 from airflow.sdk import Param
@@ -51,7 +51,7 @@ FORM = {
     "as_of": Param(
         None, type=["null", "string"], format="date", title="As of", description="For expire: count up to this day."
     ),
-    "reason": Param("", type="string", title="Reason", description="Why; kept with the pin and in the record."),
+    "reason": Param("", type="string", title="Reason", description="Stored with the pin and in the record."),
 }
 
 

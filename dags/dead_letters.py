@@ -1,18 +1,18 @@
 """# Dead letters
 
-Events that the stream consumer could not use lie on the dead-letter stream of their feature view (or of the requests
-to score), with the reason: they break the contract, their features cannot be computed, the model server refuses them,
-or consumers ended while they worked on them.
+The stream consumer puts an event that it cannot use on the dead-letter stream of its feature view, or of the requests
+to score, together with the reason. Reasons: the event breaks the contract, its features cannot be computed, the model
+server refuses it, or it crashed its consumers.
 
-**Runs** by hand: *replay* puts all of them back onto the stream, when what was wrong is mended; *drop* deletes
-them. What is still unusable comes back here.
+**Runs** by hand. *replay* puts all dead letters back on the stream; use it after you repaired the cause. *drop*
+deletes them. An event that still cannot be used becomes a dead letter again.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `settle` with `NotFoundError` | the use case has no such stream | the message names the streams there are |
-| `settle` with `ServiceError` | Redis did not answer | `make status`; clear the task: what was put back is not put back again |
+| `settle` with `NotFoundError` | the use case has no such stream | choose a stream that the message lists |
+| `settle` with `ServiceError` | Redis did not answer | `make status`, then clear the task; it does not put an event back twice |
 """
 
 from airflow.sdk import Param
@@ -44,14 +44,14 @@ for usecase in usecases(lambda spec: spec.event_streams):
                 type="string",
                 enum=views,
                 title="Stream",
-                description="The feature view it feeds, or the requests.",
+                description="Feature view that it feeds, or requests to score.",
             ),
             "choice": Param(
                 "replay",
                 type="string",
                 enum=["replay", "drop"],
                 title="What to do",
-                description="replay: back onto the stream; drop: delete for good.",
+                description="replay: put them back on the stream; drop: delete them.",
             ),
         },
     ):

@@ -1,26 +1,26 @@
 """# Deployment
 
-Packages an approved model as a *release* (ONNX, parity proof, hashes), tests it on a private model of the real
-server, and rolls it out as `rollout.strategy` in `usecase.yaml` says, while Prometheus is watched: `canary` (in
-steps), `blue_green` (all at once), `ab_test` (arms compared on labels), `shadow` (copies that never answer). With all
-of the traffic it is watched once more before it is promoted. Whatever fails, all traffic goes back to the champion.
+Packages an approved model as a *release* (ONNX, parity check, hashes), tests it under a private name on the real
+server, and moves traffic to it. `rollout.strategy` in `usecase.yaml` selects how: `canary` (in steps), `blue_green` (all
+at once), `ab_test` (both arms are compared on labels), `shadow` (copies that never answer). Prometheus is watched during
+the rollout, and once more with all traffic before the promotion. If anything fails, all traffic returns to the champion.
 `docs/guides/rollouts.md` has the rules.
 
-**Runs** on an approval, or by hand with a model version that has one. One rollout at a time.
+**Runs** on an approval, or by hand with an approved model version. One rollout runs at a time.
 
-**To end it by hand**: `rollback` with the operation `abort`; the judging task notices within a second.
+**To stop it by hand**: trigger `rollback` with the operation `abort`; the judging task notices it within a second.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `package` | the ONNX model answers differently from the trained one, or the model has no approval | nothing was deployed; see the parity report |
-| `pre_deployment_test` | the release does not load, or failed a check: answers, time, memory, bad requests, interface, user acceptance | nothing got traffic; the error names each, `docs/guides/releases.md` explains them |
-| `shift_*`, `start_*` | another rollout is under way, or the server cannot load the release | the message names the way out |
-| `judge_*`, `watch_ab_test` | an abort criterion was breached, too little traffic came, or somebody aborted | the champion has everything back; read the figures in the log |
+| `package` | the ONNX model answers differently from the trained model, or the model has no approval | nothing was deployed; read the parity report |
+| `pre_deployment_test` | the release does not load, or failed a test: answers, time, memory, bad requests, interface, user acceptance | it got no traffic; the error names each failure, `docs/guides/releases.md` explains them |
+| `shift_*`, `start_*` | another rollout is in progress, or the server cannot load the release | do what the message says |
+| `judge_*`, `watch_ab_test` | an abort limit was exceeded, there was too little traffic, or somebody aborted | the champion has all traffic again; read the figures in the log |
 
-A killed run leaves what served before; a killed task is repeated, and goes on where the rollout stands. Clear the
-failed task to go on after that; a rollout that was aborted is over: start a new one.
+A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
+that fails, clear the task to continue. A rollout that was aborted is over: start a new one.
 """
 
 from airflow.sdk import chain, task

@@ -1,16 +1,16 @@
 """# Edge bundle
 
-A release as one zip file that answers rows on a machine without server, network or this project: ONNX model, encoding,
-schema and a runner that needs onnxruntime only. It is proved on the release's samples before it is there. It lies in
-`var/edge/<use case>/<release>.zip`; how to run it is in `docs/guides/releases.md`.
+Writes a release as one zip file that answers rows on a machine without server, network or this project. It contains the
+ONNX model, the encoding, the schema and a runner that needs only onnxruntime. The bundle is tested on the samples of
+the release before it is published as `var/edge/<use case>/<release>.zip`. `docs/guides/releases.md` says how to run it.
 
-**Runs** by hand: in the Airflow UI's form name a release, or leave it empty for the one that serves.
+**Runs** by hand: name a release in the form in the Airflow UI, or leave it empty for the serving release.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `make_bundle` | there is no such release, or the bundle does not answer as the release does | read the message; an earlier bundle is untouched |
+| `make_bundle` | the release does not exist, or the bundle answers differently from the release | read the message; an earlier bundle is unchanged |
 """
 
 from include.orchestration.dags import form, moebius_dag, text_param, usecases
@@ -33,6 +33,6 @@ for usecase in usecases():
         arc="ops",
         component="model-deployment",
         doc=__doc__,
-        params={"release": text_param(None, "Release", "Like r0002; empty: the one that serves.", r"^r\d{4}$")},
+        params={"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")},
     ):
         build(usecase)

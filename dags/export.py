@@ -1,17 +1,17 @@
 """# Export
 
-One table of some months as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The columns that
-leave are those that both the login that runs this and the recipient may read. Who, what, when, how many rows and the
-hash are recorded in the table `exports`.
+Writes one table of some months as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The files
+contain the columns that both the login of this run and the recipient may read. The table `exports` records recipient,
+login, time, number of rows and hash.
 
-**Runs** by hand: fill in the form in the Airflow UI. The files lie in `<exchange>/<use case>/<name>/`; how to open them is in
-`docs/guides/access.md`.
+**Runs** by hand: fill in the form in the Airflow UI. The files are in `<exchange>/<use case>/<name>/`;
+`docs/guides/access.md` says how to open them.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `export` | the recipient is not known or has no key, a role may not read the table, or the table has no such month | read the message; nothing was exported |
+| `export` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nothing was exported |
 """
 
 from include.contracts.period import Period

@@ -1,21 +1,21 @@
 """# Hand-over
 
-Gives a **sample** of the source data to dev, **pseudonymised** with keys of its own and encrypted for dev's key.
-Which share, by which columns: `hand_over` in `usecase.yaml`; what happens to personal columns: `privacy` there.
+Gives dev a **sample** of the source data, **pseudonymised** with separate keys and encrypted for dev's key. In
+`usecase.yaml`, `hand_over` sets the share and the columns, and `privacy` sets the treatment of personal columns.
 
 **Runs** by hand, in prod: fill in the form with the months and the reason.
 
-**When it waits**: `approve` is a *required action* (the bell in the navigation): the text lists every column that
-leaves, and how. Who asked and who approved is recorded in the table `exports`; a rejection ends the run.
+**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow). The text lists every column
+of the hand-over and its treatment. The table `exports` records who asked and who approved; a rejection ends the run.
 
 **Then**, in dev: run `take_in`.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `ask` | the spec says that data must not leave, a personal column has no treatment, a role is too low, or dev has no key yet | read the message; nothing was exported |
-| `export` | the source has no such month, or dev's key changed after the approval | read the message; the exchange has all files of the hand-over or none |
+| `ask` | the spec forbids the hand-over, a personal column has no treatment, a role is too low, or dev has no key yet | read the message; nothing was exported |
+| `export` | the source does not have the month, or dev's key changed after the approval | read the message; the exchange contains all files of the hand-over or none |
 """
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator

@@ -1,22 +1,22 @@
 """# Key rotation
 
-Puts the newest pseudonym key in use: every stored token (lake, snapshots, datasets, staging, quarantine, prediction
-spool, online store) becomes a token of that key, without the clear values; the old tokens are gone afterwards (new
-versions plus vacuum), which a search of everything below the state root proves. The model server follows by itself.
+Puts the newest pseudonym key in use. Every stored token (lake, snapshots, datasets, staging, quarantine, prediction
+spool, online store) becomes a token of that key; no clear values are needed. The files with old tokens are deleted, and
+a search of everything below the state root proves it. The model server follows by itself.
 
-**Before**: add the new key behind the others (`MOEBIUS_PSEUDONYM_KEYS=k01:…,k02:…`, or the file
-`var/keys/pseudonym.keys`) and restart the platform. Earlier keys stay in the list: a clear value becomes a token
-through all of them.
+**Before**: add the new key at the end of the list (`MOEBIUS_PSEUDONYM_KEYS=k01:…,k02:…`, or the file
+`var/keys/pseudonym.keys`) and restart the platform. Keep earlier keys in the list: a clear value passes through all of
+them.
 
-**Runs** by hand only, best while no `data_pipeline` runs.
+**Runs** by hand only, preferably while no `data_pipeline` runs.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `rotate`: SettingsError | no keys, or one that stored tokens are of is missing | put it back |
-| `rotate`: PrivacyError | tokens of an earlier key are left, because something wrote meanwhile | run it again |
-| `rotate`: ConflictError | a writer won, or a deletion runs | it retries by itself; a repetition finishes what was begun |
+| `rotate`: SettingsError | there are no keys, or a key that stored tokens need is missing | put it back |
+| `rotate`: PrivacyError | tokens of an earlier key are left, because another task wrote in the meantime | run it again |
+| `rotate`: ConflictError | another writer committed first, or a deletion runs | nothing: it retries, and a repetition completes the work |
 """
 
 from airflow.sdk import Param

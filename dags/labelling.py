@@ -1,22 +1,22 @@
 """# Labelling
 
-Asks people for the labels that would teach most. Of a month's rows without a label, those of which the champion is
-least sure (`labelling.strategy` in `usecase.yaml`: entropy, margin, or how far releases disagree) are offered, no two
-alike. The answers become labels of the next dataset, from the moment they were given.
+Asks people for the labels that would teach the model most. It selects unlabelled rows of a month that the champion is
+most uncertain about (`labelling.strategy` in `usecase.yaml`: entropy, margin, or disagreement between releases), and no
+two rows that are alike. The next dataset uses the answers, from the moment they were given.
 
-**Runs** when a month was monitored, or by hand with a month. Before the first release nobody is asked.
+**Runs** after a month was monitored, or by hand with a month. Before the first release it asks nobody.
 
-**When it waits**: `ask` is a *required action* (the bell in the navigation, or the task's tab). Each row has a picture
-or a table, what the model says, and a field: its label, `(later)`, or `(cannot tell)`. *Not now* keeps nothing, and so
-does a form that nobody answers for 14 days; its rows are offered again.
+**When it waits**: `ask` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). Each row
+has a picture or a table, the answer of the model, and a field: its label, `(later)`, or `(cannot tell)`. *Not now*
+stores nothing; a form that nobody answers for 14 days stores nothing either, and its rows are offered again.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
 | `select_rows` | the month is not published | publish the month, run again |
-| `ask` | an answer is no label (the message names the fields); nothing was kept | the form comes again twice by itself, then when you clear it |
-| `keep_labels` | the lake could not be written | clear it; nothing is kept twice |
+| `ask` | an answer is not a valid label (the message names the fields); nothing was stored | answer the form again: it appears twice by itself, later when you clear the task |
+| `keep_labels` | the lake could not be written | clear it; nothing is stored twice |
 """
 
 from datetime import datetime
@@ -45,7 +45,7 @@ def build(spec: UseCase) -> None:
     def keep_labels(call: Call, chosen: dict) -> dict[str, int] | str:
         answer = xcom("ask")
         if KEEP not in answer["chosen_options"]:
-            return "nothing was kept: the rows are offered again"
+            return "nothing was stored: the rows are offered again"
         who = (answer["responded_by_user"] or {}).get("name", "")
         return call(chosen, answer["params_input"], who, datetime.fromisoformat(answer["responded_at"]))
 
@@ -61,6 +61,6 @@ for usecase in usecases(lambda spec: spec.labelling):
         component="data",
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.health(usecase.name)),
-        params={"period": text_param(None, "Month", "Whose unlabelled rows to offer, like 2013-04.", MONTH)},
+        params={"period": text_param(None, "Month", "Month whose unlabelled rows are offered.", MONTH)},
     ):
         build(usecase)

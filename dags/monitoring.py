@@ -1,17 +1,17 @@
 """# Monitoring
 
-Ships the prediction log into the lake, joins the month's predictions with the truth that arrived, and writes
-quality, drift, calibration and latency figures per release. Prometheus scrapes them; its rules decide what is
-an alert.
+Ships the prediction log into the lake, joins the predictions of the month with the labels that have arrived, and writes
+figures of quality, drift, calibration and latency per release. Prometheus scrapes them; its rules decide what is an
+alert.
 
-**Runs** when a month's features are published (its truth came with it), or by hand with a month.
+**Runs** when the features of a month are published (the labels arrive with them), or by hand with a month.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `ship_predictions` | the lake could not be written | clear it; nothing is lost or doubled, the spool is acknowledged after the commit |
-| `measure` | the release's monitoring baseline is missing or changed | the release directory was tampered with: roll back to another release |
+| `ship_predictions` | the lake could not be written | clear it; nothing is lost or doubled, because the spool is acknowledged after the commit |
+| `measure` | the monitoring baseline of the release is missing or was changed | somebody changed the release directory: roll back to another release |
 """
 
 from airflow.sdk import PartitionedAssetTimetable, chain
@@ -48,7 +48,7 @@ for usecase in usecases():
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
             "period": text_param(
-                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
             )
         },
     ):

@@ -1,19 +1,19 @@
 """# Privacy audit
 
-Proves that no personal value stands in clear: reads the values that the source has for a month into memory and
-searches everything below the state root for them (lake tables and their logs, snapshots, feature store, staging,
-quarantine, datasets, releases, prediction spool, exports, MLflow, Prometheus, Airflow's database, all logs) and Redis.
-Source files that were delivered into `landing/` are in clear by their nature and are left out.
+Proves that no personal value is stored in clear. It reads the clear values of a month from the source into memory and
+searches for them in Redis and in everything below the state root. That includes lake tables and their logs, snapshots,
+staging, quarantine, datasets, releases, the prediction spool, exports, MLflow, Prometheus, Airflow's database and all
+logs. Source files that were delivered to `landing/` are in clear and are left out.
 
-**Runs** after every month's features, and by hand with a month. A use case without a personal column passes at once.
-Every finding is a row of the lake table `privacy_audits`; no message ever holds a value.
+**Runs** after the features of every month, and by hand with a month. A use case without a personal column passes at
+once. Every result is recorded in the lake table `privacy_audits`; no message contains a value.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `audit`: PrivacyError | personal values stand in clear; place, column and count are named | correct what wrote them, delete it there, run again |
-| `audit`: SettingsError | the pseudonym keys are missing or are others than those in use | put the keys back: `docs/guides/privacy.md` |
+| `audit`: PrivacyError | personal values are stored in clear; the message names place, column and count | correct the code that wrote them, delete them, run again |
+| `audit`: SettingsError | the pseudonym keys are missing, or are not those in use | put the keys back: `docs/guides/privacy.md` |
 """
 
 from airflow.sdk import PartitionedAssetTimetable
@@ -40,6 +40,6 @@ for usecase in usecases():
         component="data",
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={"period": text_param(None, "Month", "Whose personal values to search for, like 2013-04.", MONTH)},
+        params={"period": text_param(None, "Month", "Month whose personal values are searched.", MONTH)},
     ):
         build(usecase)

@@ -3,21 +3,21 @@
 Rows that a quality gate refused wait in the lake table `quarantine`, with their reasons. This form decides about
 them and runs the month again.
 
-- **drop**: the month is published without those rows. The volume limits hold for what is left.
+- **drop**: the month is published without those rows. The volume limits apply to the rows that remain.
 - **release**: those rows, and only those, pass the gate that held them. Any other bad row is still refused. A row
   released at the raw gate must still pass the features gate.
 
-**Runs** by hand only. *Month* and *Gate* are in the message of the refused run; *Table* is a table or `all`. Who
-decided and why is kept with each row.
+**Runs** by hand only. *Month* and *Gate* are in the message of the refused run; *Table* is a table or `all`. Each row
+keeps who decided and why.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `decide` | no such rows are held; the message lists what is | correct month, gate or table |
-| `run_month` | the data pipeline could not be triggered | clear it: the decision is recorded already, and a month may be run again at any time |
+| `decide` | no such rows are held; the message lists the rows that are | correct month, gate or table |
+| `run_month` | the data pipeline could not be triggered | clear it: the decision is recorded already, and a month may run again at any time |
 
-The pipeline run that it starts may be refused again: other rows are bad, or too few are left. Its log says which.
+The pipeline run that it starts may be refused again: other rows are bad, or too few remain. Its log says which.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -53,7 +53,9 @@ for usecase in usecases():
         component="data",
         doc=__doc__,
         params={
-            "period": Param("", type="string", pattern=MONTH, title="Month", description="The refused month, 2013-04."),
+            "period": Param(
+                "", type="string", pattern=MONTH, title="Month", description="The refused month, like 2013-04."
+            ),
             "gate": Param("raw", enum=["raw", "features"], title="Gate", description="The gate that holds the rows."),
             "table": text_param("all", "Table", "A table of that gate, like flights, or all."),
             "action": Param(

@@ -1,20 +1,21 @@
 """# Retrain evaluation
 
-The **four comparisons**: serving model and candidate, each on the test set from before the deployment and on
-the newest one. Gates: acceptance criteria, gain on new data, no forgetting, no slice, calibration or group harmed. The
-verdict, its reason and every figure are stored with the model version. With `trainer.ensemble` the average of both is
-a second contender; when it is chosen, it is registered and the verdict is on it. `docs/reference/evaluation.md` has the rules.
+Makes the **four comparisons**: it evaluates the champion and the candidate on the test set from before the deployment
+and on the newest one. Gates: acceptance criteria, gain on new data, no forgetting, no harm to a slice, to calibration or
+to a group. The verdict, its reason and every figure are stored with the model version. With `trainer.ensemble` the
+average of both models is a second contender; if it is chosen, it is registered and the verdict is on it.
+`docs/reference/evaluation.md` has the rules.
 
 **Runs** on a new candidate, or by hand with a model version.
 
-**When it waits**: `approve` is a *required action* (see the bell in the navigation, or the task's tab):
-read the verdict and approve or reject. A rejection is recorded and the champion keeps serving.
+**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). Read
+the verdict and approve or reject. A rejection is recorded, and the champion keeps serving.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `compare` | a test set was seen in training, the gate self-test failed, or what serves is not what the records say | read the message; nothing was changed; never deploy around it |
+| `compare` | a test set was used in training, the self-test of the gates failed, or the serving release is not the recorded one | read the message; nothing was changed. Never deploy around it |
 """
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator

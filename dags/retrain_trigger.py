@@ -1,14 +1,15 @@
 """# Retrain trigger
 
-Asks *why* the model decayed before it asks for a new one. Collects the alerts and figures, finds the cause
-(covariate shift, label shift, concept change, data fault, staleness), decides, and records the decision with
-its reason. Drift alone is worth a look; confirmed performance loss is worth a retrain; faulty data is repaired
+Finds out *why* the model decayed before it starts a training. It collects alerts and figures, finds the cause
+(covariate shift, label shift, concept change, data fault, staleness), decides, and records the decision with its
+reason. Drift alone asks people to look; confirmed loss of performance asks for a retrain; faulty data is repaired
 first.
 
-**Runs** when Prometheus alerts fire (asset watcher), or by hand: `force` starts a retrain without an alert and
-says so in the record.
+**Runs** when Prometheus alerts fire (asset watcher), or by hand: `force` starts a retrain without an alert, and the
+record says so.
 
-**When it fails**: `decide` needs Prometheus and the lake; `make status` tells which is down. Clear it then.
+**When it fails**: `decide` needs Prometheus and the lake. `make status` shows which one is down. Start it, then clear
+the task.
 """
 
 from airflow.sdk import Param, chain, task

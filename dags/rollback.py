@@ -1,23 +1,23 @@
 """# Rollback
 
-Puts an earlier release back under the stable name: model, features and monitoring baseline together. Takes
-about a second; no request fails. Or ends a rollout that is under way, a canary say, at once.
+Puts an earlier release back under the stable name: model, features and monitoring baseline together. It takes about a
+second, and no request fails. It can also end a rollout in progress at once.
 
 **Runs** by hand only.
 
 | operation | release | does |
 |---|---|---|
-| `roll_back` | empty | asks: `ask` is a *required action* (the bell in the navigation, or the task's tab) with every release, its figure on its test set, by month as it served, and when it was champion. Nobody answers for a day: nothing changes |
+| `roll_back` | empty | asks: `ask` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). It lists every release with its figure on its test set, its figures by month while it served, and when it was champion. If nobody answers for a day, nothing changes |
 | `roll_back` | `r0001`, or `previous` | puts it back without a question |
-| `abort` | | all traffic back to the champion; the deployment's run ends red and says who ended it |
+| `abort` | | returns all traffic to the champion; the deployment's run fails and says who ended it |
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `ask` | nothing serves, or there is only one release | deploy first |
+| `ask` | no release serves, or there is only one release | deploy first |
 | `restore` | the release's files were changed after packaging, or it has all the traffic already | choose another |
-| `abort` | no rollout is under way | `roll_back`, if an earlier release should serve |
+| `abort` | no rollout is in progress | `roll_back`, if an earlier release should serve |
 """
 
 from airflow.sdk import Param, chain, task
@@ -46,7 +46,7 @@ def build(spec: UseCase) -> None:
     def restore(call: Call) -> None:
         wanted = form()["release"] or xcom("ask")
         if not wanted:
-            raise AirflowSkipException("what serves was kept")
+            raise AirflowSkipException("the serving release stays")
         emit(serving, release=call(wanted, form()["reason"], triggered_by()))
 
     asked, restored = RollbackForm(task_id="ask", spec=spec), restore()
@@ -56,10 +56,10 @@ def build(spec: UseCase) -> None:
 
 FORM = {
     "operation": choice(
-        "roll_back", ["roll_back", "abort"], "Operation", "Put a release back, or end the rollout under way."
+        "roll_back", ["roll_back", "abort"], "Operation", "Put a release back, or end the rollout in progress."
     ),
     "release": text_param(
-        None, "Release", "Like r0001, or `previous`; empty: a form asks, with figures.", r"^(r\d{4,}|previous)$"
+        None, "Release", "Like r0001, or `previous`; empty: a form lists them with figures.", r"^(r\d{4,}|previous)$"
     ),
     "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
 }

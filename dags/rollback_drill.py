@@ -1,19 +1,19 @@
 """# Rollback drill
 
-Measures, while nothing is wrong, how long it would take to put the release before the champion back: that release is
-verified and tested alone, then a private copy of the serving model rolls back to it and forward again under real
-requests. Clients never notice: the drill has a model name and a rollout state of its own on the same server. The
-figure is kept with the rollout's events and exposed as `moebius_recovery_seconds`.
+Measures how long a rollback to the release before the champion would take. It verifies and tests that release alone.
+Then a private copy of the serving model rolls back to it and forward again under real requests. Clients notice nothing:
+the drill has its own model name and rollout state on the same server. The rollout's events and the metric
+`moebius_recovery_seconds` contain the time.
 
-**Runs** by the cron line `rollout.drill` of the use case (Mondays at 4:00 UTC), or by hand. Skipped while there is no
-earlier release.
+**Runs** by the cron line `rollout.drill` of the use case (Mondays at 4:00 UTC), or by hand. It is skipped while there is
+no earlier release.
 
-**When it fails**: a real roll back would fail too.
+**When it fails**: a real rollback would fail too.
 
-| says | do |
+| message | do |
 |---|---|
 | files were changed after packaging, or differ from the trained model | package the earlier version again; until then roll back to another release |
-| the server does not follow | `make status`; the model server's log names the release that does not load |
+| the server does not follow | `make status`; the log of the model server names the release that does not load |
 """
 
 from airflow.sdk.exceptions import AirflowSkipException

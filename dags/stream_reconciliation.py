@@ -1,21 +1,21 @@
 """# Stream reconciliation
 
-Compares the feature rows that the speed layer pushed from the event streams with the batch's rows of the same
-month: equal, differing (per feature, with the largest difference), pushed only, in the batch only. The batch is
-right: its rows have already replaced the pushed ones.
+Compares the feature rows that the speed layer pushed from the event streams with the rows of the batch for the same
+month: equal, differing (per feature, with the largest difference), only pushed, only in the batch. The batch is the
+authority: its rows have already replaced the pushed ones.
 
-**Runs** when a month's features are published, or by hand with a month.
+**Runs** when the features of a month are published, or by hand with a month.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
 | `reconcile` with `ServiceError` | Redis did not answer | `make status`; the task retries by itself |
 | `reconcile` with `NotFoundError` | the month is not published | run the data pipeline for it |
 
-Differences do not fail it; they are on the Moebius page, in the task's log and in the metric
-`moebius_stream_reconciled_rows`. *Pushed only* or *differing*: an event was wrong, or the source was corrected later.
-*In the batch only*: events never came, came too late, or are dead letters (see the DAG `dead_letters`).
+Differences do not fail the task; they are on the Moebius page, in the log and in the metric
+`moebius_stream_reconciled_rows`. *Only pushed* or *differing*: an event was wrong, or the source was corrected later.
+*Only in the batch*: events never arrived, arrived too late, or are dead letters (see the DAG `dead_letters`).
 """
 
 from airflow.sdk import PartitionedAssetTimetable
@@ -44,7 +44,7 @@ for usecase in usecases(lambda spec: spec.streams):
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
             "period": text_param(
-                None, "Month", "The month of this run, like 2013-04; a partition key says the same.", MONTH
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
             )
         },
     ):

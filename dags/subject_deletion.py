@@ -1,24 +1,24 @@
 """# Deletion of one subject's data
 
-Deletes every row that names one subject (`privacy.subject` of the use case): lake tables in all versions that a
-snapshot pins, with new versions, re-pinned manifests and a vacuum; datasets, staging, quarantine, prediction spool,
-online store. Then it searches everything below the state root and fails if anything is left. Later months, and a
-month that is run again, come without the subject.
+Deletes every row that names one subject (`privacy.subject` of the use case) from the lake tables, in all versions that
+a snapshot pins, and from datasets, staging, quarantine, prediction spool and online store. It writes new versions,
+updates the manifests and deletes the old files. Then it searches everything below the state root and fails if anything
+is left. Later months, and months that run again, leave the subject out.
 
-**Runs** by hand only. The form takes the subject's *reference*, which tells nothing: `moebius subject <use case>`
-makes it from the clear value on standard input. Reference, reason and who asked stay in Airflow's
-database and in the lake table `privacy_records`, with the rows before and after per place; values stay nowhere.
+**Runs** by hand only. The form takes the subject's *reference*, which reveals nothing: `moebius subject <use case>`
+computes it from the clear value on standard input. Reference, reason and login stay in Airflow's database and in the
+lake table `privacy_records`, with the rows before and after per place; values do not.
 
-Models that were trained before keep what they learned; their dataset's manifest says that a subject was erased.
-Train again to be rid of that too.
+Models that were trained before keep what they learned; the manifest of their dataset says that a subject was erased.
+Train again to remove that too.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `delete_subject`: SettingsError | no keys, or the reference is of an earlier key | put the keys back, or make the reference again |
-| `delete_subject`: PrivacyError | something is left; the files are named | delete or repair those, run it again |
-| `delete_subject`: ConflictError | a writer won, or another deletion runs | it retries by itself; a repetition finishes what was begun |
+| `delete_subject`: SettingsError | there are no keys, or the reference belongs to an earlier key | put the keys back, or compute the reference again |
+| `delete_subject`: PrivacyError | something is left; the message names the files | delete or repair those files, run it again |
+| `delete_subject`: ConflictError | another writer committed first, or another deletion runs | nothing: it retries, and a repetition completes the work |
 """
 
 from airflow.sdk import Param

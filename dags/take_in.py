@@ -1,15 +1,15 @@
 """# Take in
 
-Dev's side of a hand-over: checks and decrypts what prod handed over, and lays it into the landing directory, from
-where `data_pipeline` collects it. In dev no source is ever called.
+The dev side of a hand-over: checks and decrypts the data from prod and puts it into the landing directory, where
+`data_pipeline` collects it. dev never calls a source.
 
-**Runs** by hand in the Airflow of dev. Without a name it takes in every hand-over that is new. Repeating it changes nothing.
+**Runs** by hand in the Airflow of dev. Without a name it takes in every new hand-over. Repeating it changes nothing.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `take_in` | the hand-over is for another key, was truncated or altered, or there is none | read the message; nothing of that hand-over was taken in; have it handed over again |
+| `take_in` | the hand-over is for another key, was truncated or altered, or does not exist | read the message; nothing of that hand-over was taken in; ask for a new hand-over |
 """
 
 from include.orchestration.dags import NO_RETRY, form, moebius_dag, text_param, usecases

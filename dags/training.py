@@ -1,18 +1,18 @@
 """# Training
 
-Builds a dataset (point-in-time join at pinned snapshots), searches parameters, fits, tests the model's behaviour,
-explains, and registers the result as a *candidate* with its model card.
+Builds a dataset (point-in-time join at pinned snapshots), searches parameters, fits a model, tests its behaviour,
+explains it, and registers it as a *candidate* with a model card.
 
-**Runs** on a retrain plan, or by hand. Left empty, the form means: everything published so far, the newest
-month as test set. The test set of the serving release never trains. `docs/guides/training.md` explains the fields.
+**Runs** on a retrain plan, or by hand. An empty form means: everything published so far, with the newest month as the
+test set. The test set of the serving release is never used to train. `docs/guides/training.md` explains the fields.
 
 **When it fails**
 
-| task | means | do |
+| task | cause | do |
 |---|---|---|
-| `build_dataset` | a month is missing, a part has too few rows or one class only, a leakage check refused, or the champion cannot be started from | publish the month first, or choose another window; `start_from: scratch` |
-| `search`, `train_local`, `train_docker` | the fit failed; Docker: does the image of `MOEBIUS_IMAGE` exist? | correct the parameters; a killed task goes on when it is cleared |
-| `register_candidate` | the model fails a behaviour test or says nothing, or MLflow does not answer | read the figures in the message; MLflow: `make status` |
+| `build_dataset` | a month is missing, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion | publish the month first, or choose another window; `start_from: scratch` |
+| `search`, `train_local`, `train_docker` | the fit failed; for Docker, check that the image of `MOEBIUS_IMAGE` exists | correct the parameters; a killed task continues when you clear it |
+| `register_candidate` | the model fails a behaviour test or is not better than the baseline, or MLflow does not answer | read the figures in the message; for MLflow, `make status` |
 
 A repeated run with the same dataset and parameters finds its model registered and does not train again.
 """
@@ -51,8 +51,8 @@ def fields(spec: UseCase) -> dict[str, Param]:
             None, "Train to", "Last month to train on; empty: the month before the test month.", MONTH
         ),
         "test_period": text_param(None, "Test month", "Held out to evaluate; empty: the newest published.", MONTH),
-        "trials": number(tuning.trials, "Tuning trials", "Parameter sets to try, the spec's first; 0: no search.", 0),
-        "minutes": number(tuning.minutes, "Tuning minutes", "The search ends after so long; empty: after its trials."),
+        "trials": number(tuning.trials, "Tuning trials", "Parameter sets to try, the spec's first; 0: none.", 0),
+        "minutes": number(tuning.minutes, "Tuning minutes", "Time limit of the search; empty: none."),
         "sampler": choice(tuning.sampler, SAMPLERS, "Sampler", "How the next parameters are chosen; grid needs lists."),
         "start_from": choice(
             spec.trainer.start_from, STARTS, "Start from", "champion: from the serving model's weights."

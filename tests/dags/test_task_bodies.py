@@ -137,7 +137,7 @@ def test_a_failed_deployment_takes_the_traffic_back(loop: dict[str, MagicMock], 
 def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:
     loop["batch_inference.score_partition"].return_value = None
     dag = dags["flight_delay.batch_inference"]
-    with pytest.raises(AirflowSkipException, match="nothing to score with"):
+    with pytest.raises(AirflowSkipException, match="nothing can be scored"):
         execute(dag, dag.get_task("score_partition").python_callable)
 
 
