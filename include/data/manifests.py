@@ -1,20 +1,20 @@
-"""The manifests of a use case's snapshots, and what was said and done about each.
+"""The manifests of a use case's snapshots, and who did what to each.
 
 ``<period>.json`` is the current snapshot of a period, ``named/<name>.json`` one snapshot for good,
 ``log/<period>.jsonl`` which became current when, by whom and why, ``pins/<name>.json`` who keeps it from
 expiring, ``expired/<name>.json`` when and why it went. Each is replaced in one step.
 """
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
+from include.ports.state import Locks, StateStore
+
+R = TypeVar("R", bound=Record)
 
 
 class Turn(Record):
@@ -41,88 +41,107 @@ class Expiry(Turn):
     snapshot: SnapshotRef
 
 
-@contextmanager
-def publishing(snapshots: Path) -> Iterator[None]:
-    """Held from a publication's first commit to its manifest: in between nothing names what was committed."""
-    with _locked(snapshots / ".publishing", fcntl.LOCK_SH):
-        yield
+class Snapshots:
+    """Reads and replaces the manifests of one use case; the order of several changes is the caller's."""
 
+    def __init__(self, usecase: str, state: StateStore, locks: Locks) -> None:
+        self._state, self._locks, self._room = state, locks, f"snapshots/{usecase}"
 
-@contextmanager
-def nobody_publishing(snapshots: Path) -> Iterator[None]:
-    """No publication is under way, and none starts, while files are deleted."""
-    with _locked(snapshots / ".publishing", fcntl.LOCK_EX), changing(snapshots):
-        yield
+    def __str__(self) -> str:
+        return f"{self._state}/{self._room}"
 
+    # -- locks
+    def publishing(self) -> AbstractContextManager[None]:
+        """Held from a publication's first commit to its manifest: in between nothing names what was committed."""
+        return self._locks.hold(f"{self._room}/publishing", shared=True)
 
-@contextmanager
-def changing(snapshots: Path) -> Iterator[None]:
-    """One at a time reads the manifests and changes them."""
-    with _locked(snapshots / ".changing", fcntl.LOCK_EX):
-        yield
+    @contextmanager
+    def nobody_publishing(self) -> Iterator[None]:
+        """No publication is under way, and none starts, while files are deleted."""
+        with self._locks.hold(f"{self._room}/publishing"), self.changing():
+            yield
 
+    def changing(self) -> AbstractContextManager[None]:
+        """One at a time reads the manifests and changes them."""
+        return self._locks.hold(f"{self._room}/changing")
 
-@contextmanager
-def _locked(file: Path, how: int) -> Iterator[None]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as lock:
-        fcntl.flock(lock, how)
-        yield
+    # -- manifests
+    def current(self, period: str) -> SnapshotRef | None:
+        return self._read(f"{period}.json", SnapshotRef)
 
+    def published(self) -> list[SnapshotRef]:
+        """The current snapshot of every published period, oldest first."""
+        return list(self._below("", SnapshotRef).values())
 
-def named_file(name: str, snapshots: Path) -> Path:
-    return snapshots / "named" / f"{name}.json"
+    def named(self, name: str) -> SnapshotRef | None:
+        return self._read(f"named/{name}.json", SnapshotRef)
 
+    def all_named(self) -> list[SnapshotRef]:
+        """Every snapshot that has not expired, by period and name."""
+        return list(self._below("named/", SnapshotRef).values())
 
-def all_named(snapshots: Path) -> list[SnapshotRef]:
-    """Every snapshot that has not expired, by period and name."""
-    files = sorted((snapshots / "named").glob("*.json"))
-    return [SnapshotRef.model_validate_json(file.read_text()) for file in files]
+    def manifests(self) -> dict[str, SnapshotRef]:
+        """Place of the manifest → snapshot: the current ones, then all with a name."""
+        return self._below("", SnapshotRef) | self._below("named/", SnapshotRef)
 
+    def replace(self, place: str, snapshot: SnapshotRef) -> None:
+        """Replace one of ``manifests``."""
+        self._write(place, snapshot)
 
-def make_current(snapshot: SnapshotRef, snapshots: Path, turn: Turn) -> None:
-    """Note the turn, then replace the pointer; a repetition notes nothing."""
-    pointer, log = snapshots / f"{snapshot.period}.json", _log(snapshot.period, snapshots)
-    text = snapshot.model_dump_json(indent=1)
-    if pointer.is_file() and pointer.read_text() == text:
-        return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as lines:  # before the pointer: a kill in between leaves a turn too many, never one too few
-        lines.write(turn.model_dump_json() + "\n")
-    write_atomically(pointer, text)
+    def keep(self, snapshot: SnapshotRef) -> None:
+        """Write the manifest that stays under the snapshot's name."""
+        self._write(f"named/{snapshot.name}.json", snapshot)
 
+    def make_current(self, snapshot: SnapshotRef, turn: Turn) -> None:
+        """Note the turn, then replace the pointer; a repetition notes nothing."""
+        if self.current(snapshot.period) == snapshot:
+            return
+        turns = [*self.turns(snapshot.period), turn]
+        lines = "".join(f"{one.model_dump_json()}\n" for one in turns)
+        # before the pointer: a kill in between leaves a turn too many, never one too few
+        self._state.put(f"{self._room}/log/{snapshot.period}.jsonl", lines)
+        self._write(f"{snapshot.period}.json", snapshot)
 
-def turns(period: str, snapshots: Path) -> list[Turn]:
-    """Which snapshot of the period became current when, oldest first."""
-    log = _log(period, snapshots)
-    lines = log.read_text().splitlines() if log.is_file() else []
-    return [Turn.model_validate_json(line) for line in lines]
+    def turns(self, period: str) -> list[Turn]:
+        """Which snapshot of the period became current when, oldest first."""
+        log = self._state.get(f"{self._room}/log/{period}.jsonl")
+        return [Turn.model_validate_json(line) for line in log.text.splitlines()] if log else []
 
+    # -- pins and ends
+    def pin(self, turn: Turn) -> None:
+        self._write(f"pins/{turn.name}.json", turn)
 
-def _log(period: str, snapshots: Path) -> Path:
-    return snapshots / "log" / f"{period}.jsonl"
+    def unpin(self, name: str) -> None:
+        self._state.delete(f"{self._room}/pins/{name}.json")
 
+    def pinned(self, name: str) -> Turn | None:
+        return self._read(f"pins/{name}.json", Turn)
 
-def pinned(name: str, snapshots: Path) -> Turn | None:
-    file = pin_file(name, snapshots)
-    return Turn.model_validate_json(file.read_text()) if file.is_file() else None
+    def pins(self) -> list[Turn]:
+        return list(self._below("pins/", Turn).values())
 
+    def expiry(self, name: str) -> Expiry | None:
+        return self._read(f"expired/{name}.json", Expiry)
 
-def pin_file(name: str, snapshots: Path) -> Path:
-    return snapshots / "pins" / f"{name}.json"
+    def all_expired(self) -> list[Expiry]:
+        return list(self._below("expired/", Expiry).values())
 
+    def expire(self, gone: Expiry) -> None:
+        """The record first: a kill in between leaves a snapshot that expires again."""
+        self._write(f"expired/{gone.name}.json", gone)
+        self._state.delete(f"{self._room}/named/{gone.name}.json")
 
-def expiry(name: str, snapshots: Path) -> Expiry | None:
-    file = snapshots / "expired" / f"{name}.json"
-    return Expiry.model_validate_json(file.read_text()) if file.is_file() else None
+    # -- small state
+    def _below(self, room: str, record: type[R]) -> dict[str, R]:
+        """Place → record of what lies in the room itself, sorted; one that goes away meanwhile is left out."""
+        keys = self._state.keys(f"{self._room}/{room}".rstrip("/"))
+        places = [key.removeprefix(f"{self._room}/") for key in keys]
+        records = {p: self._read(p, record) for p in places if "/" not in p.removeprefix(room)}
+        return {place: value for place, value in records.items() if value}
 
+    def _read(self, place: str, record: type[R]) -> R | None:
+        value = self._state.get(f"{self._room}/{place}")
+        return record.model_validate_json(value.text) if value else None
 
-def all_expired(snapshots: Path) -> list[Expiry]:
-    files = sorted((snapshots / "expired").glob("*.json"))
-    return [Expiry.model_validate_json(file.read_text()) for file in files]
-
-
-def expire(gone: Expiry, snapshots: Path) -> None:
-    """The record first: a kill in between leaves a snapshot that expires again."""
-    write_atomically(snapshots / "expired" / f"{gone.name}.json", gone.model_dump_json(indent=1))
-    named_file(gone.name, snapshots).unlink(missing_ok=True)
+    def _write(self, place: str, record: Record) -> None:
+        self._state.put(f"{self._room}/{place}", record.model_dump_json(indent=1))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
+from include.data.manifests import Snapshots
 from include.errors import DataError
 from include.ports import Lake
 from include.specification.usecase import UseCase
@@ -30,7 +31,7 @@ def build(
     period: Period,
     staging: Path,
     lake: Lake,
-    snapshots: Path | None = None,
+    snapshots: Snapshots | None = None,
     memory_limit: str = "4GB",
 ) -> dict[str, int]:
     """Raw tables of the staging directory → its processed tables and feature views; returns rows per table.
@@ -80,7 +81,7 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
     return {name: connection.read_parquet(directory / f"{name}.parquet") for name in tables}
 
 
-def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Path | None) -> dict[str, pa.Table]:
+def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | None) -> dict[str, pa.Table]:
     wanted = {table: source.history for table, source in spec.sources.items() if source.history}
     found: dict[str, pa.Table] = {}
     for table, months in wanted.items():
@@ -90,8 +91,8 @@ def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Path | None) 
     return found
 
 
-def _earlier(spec: UseCase, period: Period, table: str, lake: Lake, snapshots: Path | None) -> pa.Table | None:
-    if snapshots is not None and (published := versioning.find(period.key, snapshots)):
+def _earlier(spec: UseCase, period: Period, table: str, lake: Lake, snapshots: Snapshots | None) -> pa.Table | None:
+    if snapshots is not None and (published := snapshots.current(period.key)):
         return versioning.read(published, table, lake)
     if snapshots is None and period.key in lake.periods(spec.name, table):
         return lake.read(spec.name, table, [period.key]).drop_columns(["period"])

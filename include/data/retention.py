@@ -3,14 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.development import DatasetRef
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
-from include.data import manifests, versioning
-from include.data.manifests import Expiry, Turn
+from include.data import versioning
+from include.data.manifests import Expiry, Snapshots, Turn
 from include.errors import NotFoundError
 from include.ports import Lake
 from include.specification.usecase import UseCase
@@ -45,55 +43,57 @@ class Expiration(Record):
     files: dict[str, int]
 
 
-def overview(spec: UseCase, snapshots: Path, uses: Uses, period: str | None = None) -> list[SnapshotFacts]:
+def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: str | None = None) -> list[SnapshotFacts]:
     """Every snapshot that has not expired (of one period, if named), by period, oldest first."""
     users = _users(uses)
-    found = [s for s in manifests.all_named(snapshots) if period in (None, s.period)]
+    found = [s for s in snapshots.all_named() if period in (None, s.period)]
     facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in found]
     return sorted(facts, key=lambda f: (f.period, f.published_at or "", f.name))
 
 
-def pin(name: str, snapshots: Path, *, by: str, why: str, at: datetime) -> Turn:
+def pin(name: str, snapshots: Snapshots, *, by: str, why: str, at: datetime) -> Turn:
     """Keep a snapshot from expiring; pinning again replaces the reason. Raises NotFoundError."""
-    with manifests.changing(snapshots):
+    with snapshots.changing():
         made = Turn.of(versioning.named(name, snapshots).name, at, by, why)
-        write_atomically(manifests.pin_file(name, snapshots), made.model_dump_json(indent=1))
+        snapshots.pin(made)
     return made
 
 
-def unpin(name: str, snapshots: Path) -> Turn:
+def unpin(name: str, snapshots: Snapshots) -> Turn:
     """Take the pin off; returns it. Raises NotFoundError for a snapshot that is none or not pinned."""
-    with manifests.changing(snapshots):
+    with snapshots.changing():
         versioning.named(name, snapshots)
-        if (was := manifests.pinned(name, snapshots)) is None:
-            pins = sorted(file.stem for file in (snapshots / "pins").glob("*.json"))
+        if (was := snapshots.pinned(name)) is None:
+            pins = [pin.name for pin in snapshots.pins()]
             raise NotFoundError(f"snapshot {name} is not pinned; pinned are {pins}")
-        manifests.pin_file(name, snapshots).unlink()
+        snapshots.unpin(name)
     return was
 
 
-def expire(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses, *, as_of: datetime, by: str, why: str) -> Expiration:
+def expire(
+    spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses, *, as_of: datetime, by: str, why: str
+) -> Expiration:
     """End the snapshots whose retention is over and delete the files that nothing needs any more.
 
     Current and pinned snapshots stay, and those that ``uses`` were built on. Safe to repeat after a kill.
     """
-    with manifests.nobody_publishing(snapshots):
+    with snapshots.nobody_publishing():
         facts = overview(spec, snapshots, uses)
         over = [f.name for f in facts if f.expires_at and datetime.fromisoformat(f.expires_at) <= as_of]
         for name in over:
             snapshot = versioning.named(name, snapshots)
             turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots_days} days before")
-            manifests.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot), snapshots)
+            snapshots.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot))
         files = _delete_files(spec, lake, snapshots, uses)
     return Expiration(expired=over, kept=len(facts) - len(over), files=files)
 
 
-def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Path, users: list[str]) -> SnapshotFacts:
-    turns = manifests.turns(snapshot.period, snapshots)
-    current = versioning.find(snapshot.period, snapshots)
+def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: list[str]) -> SnapshotFacts:
+    turns = snapshots.turns(snapshot.period)
+    current = snapshots.current(snapshot.period)
     mine = [turn.at for turn in turns if turn.name == snapshot.name]
     serves = current is not None and current.name == snapshot.name
-    pinned = manifests.pinned(snapshot.name, snapshots)
+    pinned = snapshots.pinned(snapshot.name)
     since = None if serves else superseded(snapshot.name, turns)
     keeps = serves or pinned or users or since is None
     return SnapshotFacts(
@@ -128,12 +128,12 @@ def _users(uses: Uses) -> defaultdict[str, list[str]]:
     return users
 
 
-def _delete_files(spec: UseCase, lake: Lake, snapshots: Path, uses: Uses) -> dict[str, int]:
-    kept = [*manifests.all_named(snapshots), *versioning.published(snapshots)]
+def _delete_files(spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses) -> dict[str, int]:
+    kept = [*snapshots.all_named(), *snapshots.published()]
     kept += [snapshot for dataset in uses.values() for snapshot in dataset.reads]
     needed = _needed(kept)
     deleted = {}
-    for table in sorted({*needed, *_needed(e.snapshot for e in manifests.all_expired(snapshots))}):
+    for table in sorted({*needed, *_needed(e.snapshot for e in snapshots.all_expired())}):
         if lake.exists(spec.name, table):
             newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
             deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[0] <= newest])

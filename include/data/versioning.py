@@ -3,7 +3,7 @@
 Tables are committed one by one; the manifest that pins their versions is written last and in one
 step, so it is the commit point. A run killed anywhere before it leaves the previous snapshot current.
 
-``snapshots`` is the use case's own directory; ``include/data/manifests.py`` says what is in it.
+``snapshots`` are the use case's own manifests; ``include/data/manifests.py`` says what is in them.
 """
 
 import hashlib
@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
-from include.data import manifests
 from include.data import staging as stage
+from include.data.manifests import Snapshots, Turn
 from include.errors import NotFoundError
 from include.ports import FeatureStore, Lake
 from include.specification.usecase import UseCase
@@ -27,7 +26,7 @@ LOCAL_CALENDAR = timedelta(days=1)
 
 
 def publish(
-    spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Path, at: datetime | None = None
+    spec: UseCase, period: Period, staging: Path, lake: Lake, snapshots: Snapshots, at: datetime | None = None
 ) -> SnapshotRef:
     """Publish the staged tables of a period as one snapshot; the same content gives the same snapshot.
 
@@ -44,12 +43,12 @@ def publish(
     """
     stage.require_passed(staging)
     tables = {}
-    with manifests.publishing(snapshots):
+    with snapshots.publishing():
         for table in stage.names(staging, stage.TABLES):
             file = stage.path(staging, stage.TABLES, table)
             tables[table] = lake.publish(spec.name, table, file, period.key)
         snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=_name(period, tables), tables=tables)
-        return _commit(snapshot, snapshots, manifests.Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
+        return _commit(snapshot, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
 
 
 def _name(period: Period, tables: dict[str, TableRef]) -> str:
@@ -57,18 +56,19 @@ def _name(period: Period, tables: dict[str, TableRef]) -> str:
     return f"{period.key}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
-def _commit(snapshot: SnapshotRef, snapshots: Path, turn: manifests.Turn) -> SnapshotRef:
-    with manifests.changing(snapshots):
-        permanent = manifests.named_file(snapshot.name, snapshots)
-        if permanent.is_file():  # the same content again: what the name stands for must not change
-            snapshot = SnapshotRef.model_validate_json(permanent.read_text())
+def _commit(snapshot: SnapshotRef, snapshots: Snapshots, turn: Turn) -> SnapshotRef:
+    with snapshots.changing():
+        if known := snapshots.named(snapshot.name):  # the same content again: the name stands for what it stood for
+            snapshot = known
         else:
-            write_atomically(permanent, snapshot.model_dump_json(indent=1))
-        manifests.make_current(snapshot, snapshots, turn)
+            snapshots.keep(snapshot)
+        snapshots.make_current(snapshot, turn)
     return snapshot
 
 
-def restore(name: str, lake: Lake, snapshots: Path, *, by: str, why: str, at: datetime | None = None) -> SnapshotRef:
+def restore(
+    name: str, lake: Lake, snapshots: Snapshots, *, by: str, why: str, at: datetime | None = None
+) -> SnapshotRef:
     """Make an earlier snapshot the current one of its period again, in one step.
 
     The lake's newest version stays what it is; readers go by the manifest. Doing it twice changes nothing.
@@ -78,51 +78,39 @@ def restore(name: str, lake: Lake, snapshots: Path, *, by: str, why: str, at: da
     NotFoundError
         there is no such snapshot (any more), or its files are gone.
     """
-    with manifests.changing(snapshots):
+    with snapshots.changing():
         snapshot = named(name, snapshots)
         for table, ref in snapshot.tables.items():
             lake.files(snapshot.usecase, table, [snapshot.period], ref.version)
-        manifests.make_current(snapshot, snapshots, manifests.Turn.of(name, at or datetime.now(UTC), by, why))
+        snapshots.make_current(snapshot, Turn.of(name, at or datetime.now(UTC), by, why))
     return snapshot
 
 
-def find(period: str, snapshots: Path) -> SnapshotRef | None:
-    """The current snapshot of a period, or None."""
-    file = snapshots / f"{period}.json"
-    return SnapshotRef.model_validate_json(file.read_text()) if file.is_file() else None
-
-
-def snapshot(period: str, snapshots: Path) -> SnapshotRef:
+def snapshot(period: str, snapshots: Snapshots) -> SnapshotRef:
     """The current snapshot of a period; raises NotFoundError when it was never published."""
-    if (current := find(period, snapshots)) is None:
-        known = [one.period for one in published(snapshots)]
+    if (current := snapshots.current(period)) is None:
+        known = [one.period for one in snapshots.published()]
         raise NotFoundError(f"{period} is not published; published are {known}: run the data pipeline for it")
     return current
 
 
-def named(name: str, snapshots: Path) -> SnapshotRef:
+def named(name: str, snapshots: Snapshots) -> SnapshotRef:
     """One snapshot by its name, current or not; raises NotFoundError, which says when and why it expired."""
-    file = manifests.named_file(name, snapshots)
-    if file.is_file():
-        return SnapshotRef.model_validate_json(file.read_text())
-    if expiry := manifests.expiry(name, snapshots):
+    if snapshot := snapshots.named(name):
+        return snapshot
+    if expiry := snapshots.expiry(name):
         raise NotFoundError(
             f"snapshot {name} expired on {expiry.at} ({expiry.why}); publish its content again, or choose one of "
-            f"{[one.name for one in manifests.all_named(snapshots) if one.period == expiry.period]}"
+            f"{[one.name for one in snapshots.all_named() if one.period == expiry.period]}"
         )
     raise NotFoundError(
-        f"there is no snapshot {name!r} in {snapshots}; there are {[s.name for s in manifests.all_named(snapshots)]}"
+        f"there is no snapshot {name!r} in {snapshots}; there are {[s.name for s in snapshots.all_named()]}"
     )
 
 
-def published(snapshots: Path) -> list[SnapshotRef]:
-    """The current snapshot of every published period, oldest first."""
-    return [SnapshotRef.model_validate_json(file.read_text()) for file in sorted(snapshots.glob("????-??.json"))]
-
-
-def latest(snapshots: Path) -> SnapshotRef:
+def latest(snapshots: Snapshots) -> SnapshotRef:
     """The current snapshot of the newest published period; raises NotFoundError when there is none."""
-    known = published(snapshots)
+    known = snapshots.published()
     if not known:
         raise NotFoundError(f"nothing is published in {snapshots}; run the data pipeline")
     return known[-1]

@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import SnapshotRef, TableRef
-from include.data import manifests
+from include.data.manifests import Snapshots
 from include.governance.pseudonyms import TOKEN, KeyRing
 from include.ports import Lake
 
@@ -84,7 +83,7 @@ class LakeRewrite:
 
     usecase: str
     lake: Lake
-    snapshots: Path
+    snapshots: Snapshots
     change: Change
     mark: str
     changed: list[Changed] = field(default_factory=list)
@@ -92,7 +91,7 @@ class LakeRewrite:
     def run(self, leave: Collection[str] = ()) -> list[Changed]:
         """Rewrite all tables but ``leave``, then let go of every version that nothing pins any more."""
         tables = [t for t in self.lake.tables(self.usecase) if t not in leave]
-        with manifests.nobody_publishing(self.snapshots):
+        with self.snapshots.nobody_publishing():
             for table in tables:
                 self._table(table)
             for table in tables:
@@ -104,20 +103,16 @@ class LakeRewrite:
 
         Only publications commit to what manifests name, and none is under way; others may append to the rest.
         """
-        pinned = {(m.tables[table].version, m.period) for m in self._manifests().values() if table in m.tables}
+        pinned = {(m.tables[table].version, m.period) for m in self.snapshots.manifests().values() if table in m.tables}
         if pinned:
             self.lake.prune(self.usecase, table, sorted(pinned))
         else:
             self.lake.vacuum(self.usecase, table, [])
 
-    def _manifests(self) -> dict[Path, SnapshotRef]:
-        files = [*sorted(self.snapshots.glob("????-??.json")), *sorted(self.snapshots.glob("named/*.json"))]
-        return {file: SnapshotRef.model_validate_json(file.read_text()) for file in files}
-
     def _table(self, table: str) -> None:
-        pinning = {f: m for f, m in self._manifests().items() if table in m.tables}
+        pinning = {place: m for place, m in self.snapshots.manifests().items() if table in m.tables}
         # the current snapshot's manifest first: a kill may have left an older content at the table's head
-        heads = {m.period: m.tables[table].version for f, m in pinning.items() if f.parent == self.snapshots}
+        heads = self._heads(table)
         contents = {(m.period, m.tables[table].version) for m in pinning.values()}
         head = self.lake.version(self.usecase, table)
         periods = self.lake.periods(self.usecase, table)
@@ -128,6 +123,10 @@ class LakeRewrite:
         self._publish(table, changes, {at for at in contents if heads.get(at[0]) != at[1]}, pinning)
         before, after = (sum(c[i] for c in changes.values()) for i in (0, 2))
         self.changed.append(Changed(f"lake/{table}", before, after))
+
+    def _heads(self, table: str) -> dict[str, int]:
+        """Period → version of the table that the current snapshot pins."""
+        return {m.period: m.tables[table].version for m in self.snapshots.published() if table in m.tables}
 
     def _changed(self, table: str, period: str, version: int) -> tuple[int, bool, int]:
         """Rows before, whether the change does anything, rows after."""
@@ -150,9 +149,9 @@ class LakeRewrite:
         table: str,
         changes: dict[str, tuple[int, bool, int]],
         others: set[tuple[str, int]],
-        pinning: dict[Path, SnapshotRef],
+        pinning: dict[str, SnapshotRef],
     ) -> None:
-        current = {m.period: m.tables[table].version for f, m in pinning.items() if f.parent == self.snapshots}
+        current = self._heads(table)
         for period, (_, changed, _) in changes.items():  # afterwards the head is clean in every period
             if period in current:
                 self._write(table, period, current[period])
@@ -165,13 +164,13 @@ class LakeRewrite:
                 self._write(table, period, current[period])
         for period, version in current.items():
             refs[period, version] = self._write(table, period, version)
-        for file, manifest in pinning.items():
-            self._repin(file, manifest, table, refs[manifest.period, manifest.tables[table].version])
+        for place, manifest in pinning.items():
+            self._repin(place, manifest, table, refs[manifest.period, manifest.tables[table].version])
 
-    def _repin(self, file: Path, manifest: SnapshotRef, table: str, ref: TableRef) -> None:
+    def _repin(self, place: str, manifest: SnapshotRef, table: str, ref: TableRef) -> None:
         rewrites = [*manifest.rewrites, *([] if self.mark in manifest.rewrites else [self.mark])]
         again = manifest.model_copy(update={"tables": {**manifest.tables, table: ref}, "rewrites": rewrites})
-        write_atomically(file, again.model_dump_json(indent=1))
+        self.snapshots.replace(place, again)
 
 
 def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iterator[Changed]:

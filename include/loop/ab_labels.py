@@ -52,6 +52,6 @@ def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataF
 
 
 def _truth(spec: UseCase, services: Services, period: str, rows: pd.DataFrame) -> pd.DataFrame:
-    snapshot = versioning.snapshot(period, services.places.snapshots(spec))
+    snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]

@@ -12,7 +12,7 @@ from include.contracts.content import quoted
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
-from include.data import manifests, versioning
+from include.data import versioning
 from include.deployment import batch_scoring
 from include.deployment.batch_scoring import TABLE, BatchScorer
 from include.errors import DataError
@@ -43,10 +43,10 @@ def score_partition(
     oldest = _oldest_kept(spec, services, period)
     with (
         _alone(spec, services),
-        manifests.publishing(services.places.snapshots(spec)),
+        services.records.snapshots(spec).publishing(),
         tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
     ):
-        snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
+        snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
         scored, complete = Path(aside) / "scored.parquet", Path(aside) / "complete.parquet"
         counts = _score(spec, services, snapshot, release, scored)
         if scored.is_file():  # a month without events has no file

@@ -50,14 +50,14 @@ def gate(spec: UseCase, services: Services, period: Period, run: str, name: Lite
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
-    staging, snapshots = services.places.staging(spec, run), services.places.snapshots(spec)
+    staging, snapshots = services.places.staging(spec, run), services.records.snapshots(spec)
     return processing.build(spec, period, staging, services.adapters.lake, snapshots, services.settings.memory_limit)
 
 
 def publish(spec: UseCase, services: Services, period: Period, run: str) -> SnapshotRef:
     """Commit the staged tables and, last, the snapshot's manifest."""
     return versioning.publish(
-        spec, period, services.places.staging(spec, run), services.adapters.lake, services.places.snapshots(spec)
+        spec, period, services.places.staging(spec, run), services.adapters.lake, services.records.snapshots(spec)
     )
 
 

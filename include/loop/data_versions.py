@@ -11,7 +11,8 @@ import pyarrow as pa
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
-from include.data import difference, manifests, retention, versioning
+from include.data import difference, retention, versioning
+from include.data.manifests import Snapshots
 from include.development.datasets.building import MANIFEST
 from include.development.datasets.rebuild import rebuild
 from include.errors import NotFoundError
@@ -104,8 +105,8 @@ class Operation:
 
     # -- parts
     @property
-    def _snapshots(self) -> Any:
-        return self.services.places.snapshots(self.spec)
+    def _snapshots(self) -> Snapshots:
+        return self.services.records.snapshots(self.spec)
 
     def _models(self) -> Any:
         return self.services.adapters.tracker.versions(self.spec.name)
@@ -113,7 +114,7 @@ class Operation:
     def _named(self) -> SnapshotRef:
         """The snapshot that was named, of the month that was named (if one was)."""
         if not self.snapshot:
-            known = [one.name for one in versioning.published(self._snapshots)]
+            known = [one.name for one in self._snapshots.published()]
             raise NotFoundError(f"name a snapshot; the current ones are {known}, `list` shows all")
         found = versioning.named(self.snapshot, self._snapshots)
         if self.period and found.period != self.period:
@@ -189,7 +190,7 @@ def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> D
 
 def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> list[str]:
     """What was done to its snapshots, and to its files, since it was built: as their manifests say it."""
-    now = {snapshot.name: snapshot.rewrites for snapshot in manifests.all_named(services.places.snapshots(spec))}
+    now = {snapshot.name: snapshot.rewrites for snapshot in services.records.snapshots(spec).all_named()}
     done = [mark for one in dataset.reads for mark in now.get(one.name, []) if mark not in one.rewrites]
     file = services.places.datasets(spec) / dataset.name / MANIFEST
     if file.is_file():

@@ -54,7 +54,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
 def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
     """Rows that nobody labelled, as the model saw them; those that it was never asked for, as it would have."""
     reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period.key]
-    snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
+    snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     asked = set(labelling.answered(spec, services.adapters.lake)[spec.event.id])
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)

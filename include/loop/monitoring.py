@@ -41,7 +41,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
 
     A month that is measured again replaces its figures.
     """
-    snapshot = versioning.snapshot(period.key, services.places.snapshots(spec))
+    snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     predictions = _predictions_of(spec, services, events, period)
     if predictions.empty:

@@ -46,7 +46,7 @@ def rewrite(
     changed = list(erasure.rewrite_parquet(rooms, home, change))
     _refresh_datasets(services, changed, mark)
     changed += _spool(spec, services, line)
-    return changed + LakeRewrite(spec.name, services.adapters.lake, services.places.snapshots(spec), change, mark).run(
+    return changed + LakeRewrite(spec.name, services.adapters.lake, services.records.snapshots(spec), change, mark).run(
         [RECORDS]
     )
 

@@ -10,7 +10,7 @@ from include.streaming import reconciliation
 def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:
     """Compare every stream's view, record the result, and let go of rows that are long reconciled."""
     streams = {view: services.adapters.event_stream(spec, view) for view in spec.streams}
-    snapshots = services.places.snapshots(spec)
+    snapshots = services.records.snapshots(spec)
     found = [
         reconciliation.reconcile(spec, v, period, snapshots, s, services.adapters.lake) for v, s in streams.items()
     ]

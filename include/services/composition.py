@@ -31,7 +31,7 @@ class Services:
         self.settings, self.vault = settings, vault
         self.adapters = adapters or Adapters(settings, resolve)
         self.places = Places(settings)
-        self.records = Records(self.adapters, self.places)
+        self.records = Records(self.adapters)
         self.serving = Serving(self.adapters)
 
     @cached_property

@@ -22,9 +22,6 @@ class Places:
     def quarantine(self, spec: UseCase) -> Path:
         return self.settings.home / "quarantine" / spec.name
 
-    def snapshots(self, spec: UseCase) -> Path:
-        return self.settings.snapshots / spec.name
-
     def privacy_state(self, spec: UseCase) -> Path:
         """Which key is in use, and who was erased: ``active_key``, ``erased.json``."""
         return self.settings.home / "privacy" / spec.name

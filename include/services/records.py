@@ -1,5 +1,7 @@
 """What is recorded about a use case, oldest first."""
 
+from typing import TYPE_CHECKING
+
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan
@@ -8,29 +10,34 @@ from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
 from include.ports import Lake
 from include.services.adapters import Adapters
-from include.services.places import Places
 from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:
+    from include.data.manifests import Snapshots
 
 
 class Records:
     """Reads manifests and record tables."""
 
-    def __init__(self, adapters: Adapters, places: Places) -> None:
-        self._adapters, self._places = adapters, places
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
 
     @property
     def _lake(self) -> Lake:
         return self._adapters.lake
 
-    def snapshot_refs(self, spec: UseCase) -> list[SnapshotRef]:
-        from include.data import versioning
+    def snapshots(self, spec: UseCase) -> "Snapshots":
+        """The use case's manifests, to read and to change."""
+        from include.data.manifests import Snapshots
 
-        return versioning.published(self._places.snapshots(spec))
+        return Snapshots(spec.name, self._adapters.state, self._adapters.locks)
+
+    def snapshot_refs(self, spec: UseCase) -> list[SnapshotRef]:
+        return self.snapshots(spec).published()
 
     def all_snapshots(self, spec: UseCase) -> list[SnapshotRef]:
         """The current and every named snapshot."""
-        named = sorted((self._places.snapshots(spec) / "named").glob("*.json"))
-        return self.snapshot_refs(spec) + [SnapshotRef.model_validate_json(f.read_text()) for f in named]
+        return list(self.snapshots(spec).manifests().values())
 
     def published(self, spec: UseCase) -> list[str]:
         return [s.period for s in self.snapshot_refs(spec)]

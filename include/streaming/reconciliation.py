@@ -2,7 +2,6 @@
 
 import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
 from include.data import versioning
+from include.data.manifests import Snapshots
 from include.ports import EventStream, Lake
 from include.specification.usecase import UseCase
 
@@ -26,7 +26,7 @@ SCHEMA = pa.schema([("view", pa.string()), ("record", pa.string())])
 
 
 def reconcile(
-    spec: UseCase, view: str, period: Period, snapshots: Path, stream: EventStream, lake: Lake
+    spec: UseCase, view: str, period: Period, snapshots: Snapshots, stream: EventStream, lake: Lake
 ) -> Reconciliation:
     """Compare what was pushed for a published month with its batch rows; raises NotFoundError without the month.
 
@@ -105,15 +105,15 @@ def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[n
     return unequal, float(known.max()) if len(known) else None
 
 
-def _batch(view: str, period: Period, snapshots: Path, lake: Lake) -> pd.DataFrame:
+def _batch(view: str, period: Period, snapshots: Snapshots, lake: Lake) -> pd.DataFrame:
     return versioning.read(versioning.snapshot(period.key, snapshots), view, lake).to_pandas()
 
 
 def _bounds(
-    view: str, period: Period, batch: pd.DataFrame, snapshots: Path, lake: Lake
+    view: str, period: Period, batch: pd.DataFrame, snapshots: Snapshots, lake: Lake
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """After the first, up to the second: a local month is not the month in UTC."""
-    if versioning.find(period.shift(-1).key, snapshots):
+    if snapshots.current(period.shift(-1).key):
         begin = _batch(view, period.shift(-1), snapshots, lake)[TIME].max()
     else:
         begin = batch[TIME].min() - pd.Timedelta(seconds=1)

@@ -24,6 +24,7 @@ from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
 from tests.benchmarks import _pandas_pipeline
 from tests.benchmarks._synthetic import enlarge
+from tests.integration.state_fixtures import snapshots_in
 
 MONTH = Period(key="2013-03")
 MILLION = 1_000_000
@@ -108,7 +109,7 @@ def _child(who: str, home: Path, rows: int) -> dict[str, float]:
 
 def _ours(home: Path) -> int:
     spec = load_usecase("flight_delay")
-    staging, quarantine, snapshots = home / "staging", home / "quarantine", home / "snapshots"
+    staging, quarantine, snapshots = home / "staging", home / "quarantine", snapshots_in(home, spec.name)
     lake, validator = DeltaLake(home / "lake"), _validator(home)
     ingestion.collect(spec, MONTH, home / "landing", staging, Services(Settings(home=home)).adapters.connector)
     quality.gate(spec, "raw", MONTH, staging, quarantine, validator, lake)

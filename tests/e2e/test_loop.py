@@ -113,4 +113,4 @@ def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow:
 
 
 def events_of(services: Services, spec: UseCase, period: Period) -> int:
-    return versioning.snapshot(period.key, services.places.snapshots(spec)).tables["events"].rows
+    return versioning.snapshot(period.key, services.records.snapshots(spec)).tables["events"].rows

@@ -16,12 +16,14 @@ from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, quality, versioning
+from include.data.manifests import Snapshots
 from include.data.validation import SuiteValidator
 from include.ports import Connect
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.integration.state_fixtures import snapshots_in
 
 SUITES = Settings().suites
 
@@ -64,8 +66,8 @@ class DataRooms:
         return self.home / "quarantine"
 
     @property
-    def snapshots(self) -> Path:
-        return self.home / "snapshots" / self.spec.name
+    def snapshots(self) -> Snapshots:
+        return snapshots_in(self.home, self.spec.name)
 
     def staging(self, period: str) -> Path:
         return self.home / "staging" / period

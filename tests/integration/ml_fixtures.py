@@ -25,6 +25,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.integration.state_fixtures import snapshots_in
 
 MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
 
@@ -51,7 +52,7 @@ def publish(
     ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).adapters.connector)
     processing.build(spec, period, staging, lake)
     stage.mark_passed(staging)
-    return versioning.publish(spec, period, staging, lake, settings.home / "snapshots" / spec.name)
+    return versioning.publish(spec, period, staging, lake, snapshots_in(settings.home, spec.name))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.deployment import RolloutState
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
@@ -51,7 +50,7 @@ def services(tmp_path: Path) -> Services:
         SPEC.name, "events", pa.Table.from_pandas(events, preserve_index=False), "2013-04"
     )
     snapshot = SnapshotRef(usecase=SPEC.name, period="2013-04", name="2013-04-a", tables={"events": ref})
-    write_atomically(services.places.snapshots(SPEC) / "2013-04.json", snapshot.model_dump_json())
+    services.records.snapshots(SPEC).replace("2013-04.json", snapshot)
     plane = random.integers(0, 60, ROWS)
     better = plane % 2 == 0
     p = np.where(better, np.where(late, 0.8, 0.1), np.where(late, 0.4, 0.4))
@@ -91,7 +90,7 @@ def test_labelled_answers_of_both_arms_decide(services: Services) -> None:
 
 
 def test_without_labels_it_waits_and_says_how_many_lack(services: Services) -> None:
-    (services.places.snapshots(SPEC) / "2013-04.json").unlink()
+    services.adapters.state.delete(f"snapshots/{SPEC.name}/2013-04.json")
     found = read_out(SPEC, services, state(), "r0002")
     assert (found.decision, found.missing, found.rows) == ("wait", 200, {"r0001": 0, "r0002": 0})
     nothing = read_out(SPEC, Services(Settings(home=services.settings.home / "empty")), state(), "r0002")

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.deployment import release
@@ -52,7 +51,7 @@ def in_the_lake() -> dict[str, pa.Table]:
 def publish(services: Services, tables: dict[str, pa.Table], name: str = "2013-02-aaaa") -> None:
     refs = {table: services.adapters.lake.publish(SPEC.name, table, rows, MONTH.key) for table, rows in tables.items()}
     snapshot = SnapshotRef(usecase=SPEC.name, period=MONTH.key, name=name, tables=refs)
-    write_atomically(services.places.snapshots(SPEC) / f"{MONTH.key}.json", snapshot.model_dump_json())
+    services.records.snapshots(SPEC).replace(f"{MONTH.key}.json", snapshot)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +177,7 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     score_partition(SPEC, services, MONTH)
     assert services.adapters.lake.periods(SPEC.name, TABLE) == [MONTH.key]
     erased = rows["tailnum"].iloc[0]
-    LakeRewrite(SPEC.name, services.adapters.lake, services.places.snapshots(SPEC), without({erased}), "erased").run()
+    LakeRewrite(SPEC.name, services.adapters.lake, services.records.snapshots(SPEC), without({erased}), "erased").run()
     left = scored(services, "r0001")
     assert len(left) == len(rows) - (rows["tailnum"] == erased).sum()
     assert erased not in set(left["tailnum"])

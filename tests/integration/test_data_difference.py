@@ -14,6 +14,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.data.difference import TableDifference, compare
 from include.specification.loader import load_usecase
+from tests.integration.state_fixtures import snapshots_in
 from tests.unit.development.frames import events
 
 pytestmark = pytest.mark.integration
@@ -28,7 +29,7 @@ class World:
         arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
         stage.replace(self.home / "staging", stage.TABLES, arrow)
         stage.mark_passed(self.home / "staging")
-        return versioning.publish(SPEC, MONTH, self.home / "staging", self.lake, self.home / "snapshots")
+        return versioning.publish(SPEC, MONTH, self.home / "staging", self.lake, snapshots_in(self.home))
 
     def compare(self, before: SnapshotRef, after: SnapshotRef) -> dict[str, TableDifference]:
         return {one.table: one for one in compare(SPEC, self.lake, before, after, "500MB")}

@@ -21,6 +21,7 @@ from include.data import versioning
 from include.errors import DataError, NotFoundError
 from include.settings import ROOT
 from include.specification.loader import load_usecase
+from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
 SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")
@@ -37,7 +38,7 @@ def staged(home: Path, **tables: pa.Table) -> Path:
 
 
 def publish(home: Path, **tables: pa.Table) -> versioning.SnapshotRef:
-    return versioning.publish(SPEC, MAY, staged(home, **tables), DeltaLake(home / "lake"), home / "snapshots")
+    return versioning.publish(SPEC, MAY, staged(home, **tables), DeltaLake(home / "lake"), snapshots_in(home))
 
 
 def test_one_month_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
@@ -183,8 +184,8 @@ def test_a_snapshot_keeps_what_it_pinned(tmp_path: Path) -> None:
     first = publish(tmp_path, a=rows(1), b=rows(2))
     second = publish(tmp_path, a=rows(9), b=rows(2))
     lake = DeltaLake(tmp_path / "lake")
-    assert versioning.snapshot(MAY.key, tmp_path / "snapshots") == second
-    assert versioning.named(first.name, tmp_path / "snapshots") == first
+    assert versioning.snapshot(MAY.key, snapshots_in(tmp_path)) == second
+    assert versioning.named(first.name, snapshots_in(tmp_path)) == first
     assert versioning.read(first, "a", lake)["value"].to_pylist() == [1]
     assert versioning.read(second, "a", lake)["value"].to_pylist() == [9]
     assert publish(tmp_path, a=rows(1), b=rows(2)).name == first.name
@@ -194,9 +195,9 @@ def test_a_snapshot_keeps_what_it_pinned(tmp_path: Path) -> None:
 
 def test_nothing_published_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="run the data pipeline"):
-        versioning.snapshot("2013-05", tmp_path)
+        versioning.snapshot("2013-05", snapshots_in(tmp_path))
     with pytest.raises(NotFoundError, match="nothing is published"):
-        versioning.latest(tmp_path)
+        versioning.latest(snapshots_in(tmp_path))
 
 
 KILLED = """
@@ -206,6 +207,7 @@ from include.adapters.lake import DeltaLake
 from include.contracts.period import Period
 from include.data import versioning
 from include.specification.loader import load_usecase
+from tests.integration.state_fixtures import snapshots_in
 
 class Mortal(DeltaLake):
     commits = 0
@@ -217,7 +219,7 @@ class Mortal(DeltaLake):
 
 home = Path(sys.argv[1])
 lake = Mortal(home / "lake")
-versioning.publish(load_usecase("flight_delay"), Period(key="2013-05"), home / "staging", lake, home / "snapshots")
+versioning.publish(load_usecase("flight_delay"), Period(key="2013-05"), home / "staging", lake, snapshots_in(home))
 """
 
 
@@ -231,9 +233,9 @@ def test_a_kill_between_commits_leaves_the_snapshot_before(tmp_path: Path, commi
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     lake = DeltaLake(tmp_path / "lake")
-    assert versioning.snapshot(MAY.key, tmp_path / "snapshots") == before
+    assert versioning.snapshot(MAY.key, snapshots_in(tmp_path)) == before
     assert [versioning.read(before, t, lake)["value"].to_pylist() for t in "abc"] == [[1], [2], [3]]
 
-    completed = versioning.publish(SPEC, MAY, tmp_path / "staging", lake, tmp_path / "snapshots")
+    completed = versioning.publish(SPEC, MAY, tmp_path / "staging", lake, snapshots_in(tmp_path))
     assert [versioning.read(completed, t, lake)["value"].to_pylist() for t in "abc"] == [[10], [20], [30]]
     assert completed.name == publish(tmp_path, a=rows(10), b=rows(20), c=rows(30)).name

@@ -12,10 +12,11 @@ from include.adapters.lake import DeltaLake
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
-from include.data import manifests, retention, versioning
+from include.data import retention, versioning
 from include.data import staging as stage
 from include.errors import NotFoundError
 from include.specification.loader import load_usecase
+from tests.integration.state_fixtures import file_state, snapshots_in
 
 pytestmark = pytest.mark.integration
 SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")
@@ -28,7 +29,7 @@ class World:
     """A lake and the snapshots on it."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.lake, self.snapshots = home, DeltaLake(home / "lake"), home / "snapshots"
+        self.home, self.lake, self.snapshots = home, DeltaLake(home / "lake"), snapshots_in(home)
 
     def publish(self, *values: float, days: int = 0) -> SnapshotRef:
         rows = pa.table({"name": [f"row {v}" for v in values], "value": pa.array(values, pa.float64())})
@@ -70,7 +71,7 @@ def test_a_restored_snapshot_is_current_again_and_can_be_replaced_again(world: W
     assert world.restore(first.name, days=3) == first
     assert world.values(world.current()) == [1, 2]
     assert world.publish(3, days=4) == second == world.current()
-    turns = manifests.turns(MAY.key, world.snapshots)
+    turns = world.snapshots.turns(MAY.key)
     assert [(t.name, t.by) for t in turns] == [
         (first.name, ""),
         (second.name, ""),
@@ -135,7 +136,7 @@ def test_expired_content_can_be_published_again(world: World) -> None:
 
 def test_a_snapshot_from_before_there_was_a_log_is_kept(world: World) -> None:
     first, _ = world.publish(1), world.publish(2)
-    (world.snapshots / "log" / f"{MAY.key}.jsonl").unlink()
+    file_state(world.home).delete(f"snapshots/{SPEC.name}/log/{MAY.key}.jsonl")
     assert world.expire(START + 9 * KEPT).expired == []
     assert world.values(first) == [1]
 
@@ -180,11 +181,11 @@ def test_two_publishers_of_a_month_leave_one_whole_state(world: World) -> None:
     together((_publish, (world.home, 1)), (_publish, (world.home, 2)))
     current = world.current()
     assert len(set(world.values(current))) == 1
-    for snapshot in manifests.all_named(world.snapshots):
+    for snapshot in world.snapshots.all_named():
         for table, ref in snapshot.tables.items():
             stored = versioning.read(snapshot, table, world.lake)
             assert stored.num_rows == ref.rows
-    assert len(manifests.all_named(world.snapshots)) >= 10
+    assert len(world.snapshots.all_named()) >= 10
 
 
 def test_publishing_expiring_and_reading_at_once_lose_nothing(world: World) -> None:
@@ -192,4 +193,4 @@ def test_publishing_expiring_and_reading_at_once_lose_nothing(world: World) -> N
     retention.pin(pinned.name, world.snapshots, at=START, **BY)
     together((_publish, (world.home, 1)), (_expire, (world.home,)), (_read_pinned, (world.home, pinned.name)))
     assert world.values(world.current()) == [1.0] * 5
-    assert all(world.values(snapshot) for snapshot in manifests.all_named(world.snapshots))
+    assert all(world.values(snapshot) for snapshot in world.snapshots.all_named())

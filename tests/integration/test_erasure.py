@@ -7,26 +7,27 @@ import pytest
 
 from include.adapters.lake import DeltaLake
 from include.contracts.tables import SnapshotRef, TableRef
+from include.data.manifests import Snapshots
 from include.governance import erasure
 from include.governance.traces import Matcher, search
+from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
 MINE, THEIRS = "N14228-of-mine", "N24211-of-theirs"
 
 
-def _snapshot(ref: TableRef, period: str, name: str, snapshots: Path) -> None:
+def _snapshot(ref: TableRef, period: str, name: str, snapshots: Snapshots) -> None:
     manifest = SnapshotRef(usecase="u", period=period, name=name, tables={"t": ref})
-    (snapshots / "named").mkdir(parents=True, exist_ok=True)
-    for file in (snapshots / "named" / f"{name}.json", snapshots / f"{period}.json"):
-        file.write_text(manifest.model_dump_json())
+    snapshots.keep(manifest)
+    snapshots.replace(f"{period}.json", manifest)
 
 
-def _rewrite(lake: DeltaLake, snapshots: Path) -> list[erasure.Changed]:
+def _rewrite(lake: DeltaLake, snapshots: Snapshots) -> list[erasure.Changed]:
     return erasure.LakeRewrite("u", lake, snapshots, erasure.without([MINE]), "a subject was erased").run()
 
 
 def test_a_pinned_month_does_not_keep_another_months_old_rows_on_disk(tmp_path: Path) -> None:
-    lake, snapshots = DeltaLake(tmp_path / "lake"), tmp_path / "snapshots"
+    lake, snapshots = DeltaLake(tmp_path / "lake"), snapshots_in(tmp_path, "u")
     lake.publish("u", "t", pa.table({"tail": [MINE, THEIRS]}), "2013-01")
     february = lake.publish("u", "t", pa.table({"tail": [THEIRS]}), "2013-02")  # this version has January as it was
     january = lake.publish("u", "t", pa.table({"tail": [THEIRS]}), "2013-01")
@@ -40,7 +41,7 @@ def test_a_pinned_month_does_not_keep_another_months_old_rows_on_disk(tmp_path: 
 
 
 def test_rows_that_nobody_pins_go_and_a_writer_of_them_is_not_disturbed(tmp_path: Path) -> None:
-    lake, snapshots = DeltaLake(tmp_path / "lake"), tmp_path / "snapshots"
+    lake, snapshots = DeltaLake(tmp_path / "lake"), snapshots_in(tmp_path, "u")
     lake.append("u", "log", pa.table({"tail": [MINE, THEIRS], "period": ["2013-01"] * 2}))
     begun = tmp_path / "lake" / "u" / "log" / "period=2013-01" / "part-00000-not-yet-committed.parquet"
     begun.write_text("")

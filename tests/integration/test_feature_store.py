@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import Settings
 from include.usecases.flight_delay import features
 from tests.integration.data_fixtures import DataRooms, served, validator  # noqa: F401
+from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
 SERVICE = "flight_delay_v1"
@@ -35,14 +35,14 @@ def store(tmp_path: Path) -> FeastFeatureStore:
 
 def publish(home: Path, period: str = "2013-05", **views: pd.DataFrame) -> SnapshotRef:
     """These rows are the period's published feature views; views that are not named stay as they are."""
-    rooms, lake = Settings(home=home), DeltaLake(home / "lake")
-    manifest = rooms.snapshots / "flight_delay" / f"{period}.json"
-    tables = SnapshotRef.model_validate_json(manifest.read_text()).tables if manifest.is_file() else {}
+    snapshots, lake = snapshots_in(home), DeltaLake(home / "lake")
+    current = snapshots.current(period)
+    tables = dict(current.tables) if current else {}
     for view, rows in views.items():
         table = pa.Table.from_pandas(rows, preserve_index=False)
         tables[view] = lake.publish("flight_delay", view, table, period)
     snapshot = SnapshotRef(usecase="flight_delay", period=period, name=f"{period}-test", tables=tables)
-    write_atomically(manifest, snapshot.model_dump_json())
+    snapshots.replace(f"{period}.json", snapshot)
     return snapshot
 
 

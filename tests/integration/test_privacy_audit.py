@@ -27,7 +27,7 @@ LEAK = "N14228"  # flew in January
 
 def test_a_month_is_published_with_tokens_only_and_the_audit_agrees(private_home: Path) -> None:
     services = services_at(private_home)
-    snapshot = versioning.snapshot("2013-01", services.places.snapshots(SPEC))
+    snapshot = versioning.snapshot("2013-01", services.records.snapshots(SPEC))
     events = versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist()
     assert all(is_token(v) for v in events if v)
     assert KeyRing.parse(KEYS).token(LEAK) in events

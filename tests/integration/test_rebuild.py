@@ -24,6 +24,7 @@ from include.governance import erasure
 from include.loop.data_versions import rebuild_dataset
 from include.services.composition import Services
 from include.settings import Settings
+from tests.integration.state_fixtures import snapshots_in
 from tests.unit.development.frames import events, flight_spec
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ class World:
 
     def __init__(self, home: Path) -> None:
         settings = Settings(home=home)
-        self.home, self.snapshots, self.datasets = home, home / "snapshots" / SPEC.name, home / "datasets" / SPEC.name
+        self.home, self.snapshots, self.datasets = home, snapshots_in(home, SPEC.name), home / "datasets" / SPEC.name
         self.lake, self.store = DeltaLake(settings.lake), FeastFeatureStore(settings)
         self.store.apply()
 
@@ -59,7 +60,7 @@ class World:
     def build(self, test_period: str, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
         return building.build(
             SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=self.lake,
-            feature_store=self.store, snapshots=versioning.published(self.snapshots), directory=self.datasets,
+            feature_store=self.store, snapshots=self.snapshots.published(), directory=self.datasets,
             as_of=MUCH_LATER,
         )  # fmt: skip
 
@@ -106,7 +107,7 @@ def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) 
 def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -> None:
     dataset = building.build(
         SPEC, train_from="2013-02", train_to=None, test_period="2013-03", excluded=[], lake=world.lake,
-        feature_store=world.store, snapshots=versioning.published(world.snapshots), directory=world.datasets,
+        feature_store=world.store, snapshots=world.snapshots.published(), directory=world.datasets,
         as_of=MUCH_LATER,
     )  # fmt: skip
     january = dataset.features_from[0]

@@ -24,6 +24,7 @@ from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
 from tests.integration.metrics_server_fixtures import free_port
 from tests.integration.postgres_fixtures import PASSWORD, connect, postgres  # noqa: F401
+from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -54,7 +55,7 @@ def snapshot(spec: UseCase, home: Path) -> SnapshotRef:
     ingestion.collect(spec, FEBRUARY, NOWHERE, home / "staging", SERVICES.adapters.connector)
     processing.build(spec, FEBRUARY, home / "staging", lake)
     staging.mark_passed(home / "staging")
-    return versioning.publish(spec, FEBRUARY, home / "staging", lake, home / "snapshots")
+    return versioning.publish(spec, FEBRUARY, home / "staging", lake, snapshots_in(home, spec.name))
 
 
 def rows(spec: UseCase, table: str, services: Services = SERVICES) -> pa.Table:

@@ -102,7 +102,7 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
 
     (clean,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert clean.equal == len(
-        versioning.read(versioning.snapshot("2013-02", world.places.snapshots(SPEC)), VIEW, world.adapters.lake)
+        versioning.read(versioning.snapshot("2013-02", world.records.snapshots(SPEC)), VIEW, world.adapters.lake)
     )
     assert (clean.differing, clean.only_speed, clean.only_batch) == (0, 0, 0)
 
@@ -129,7 +129,7 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
 
 def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) -> None:
     batch = versioning.read(
-        versioning.snapshot("2013-02", world.places.snapshots(SPEC)), VIEW, world.adapters.lake
+        versioning.snapshot("2013-02", world.records.snapshots(SPEC)), VIEW, world.adapters.lake
     ).to_pandas()
     newest = batch[batch.origin == "JFK"].sort_values("event_timestamp").iloc[-1]
     (online,) = world.adapters.feature_store.online(SPEC.feature_service, [{"origin": "JFK", "tailnum": ""}])

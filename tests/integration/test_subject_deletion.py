@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
@@ -226,7 +225,7 @@ def test_a_deletion_that_was_killed_twice_is_finished_by_its_repetition(home: Pa
 
 def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(tmp_path: Path) -> None:
     rows = pa.table({"tailnum": [TOKEN, OTHERS], "period": ["2013-01"] * 2})
-    services_at(tmp_path).lake.append("flight_delay", "predictions", rows)
+    services_at(tmp_path).adapters.lake.append("flight_delay", "predictions", rows)
     note = tmp_path / "demo" / "notes.txt"
     note.parent.mkdir()
     note.write_text(f"saw {TOKEN}")
@@ -247,7 +246,7 @@ def test_months_whose_earlier_files_have_gone_do_not_stop_a_deletion(tmp_path: P
     january = services.adapters.lake.publish("flight_delay", "events", later, "2013-01")
     for period, ref in (("2013-01", january), ("2013-02", february)):
         manifest = SnapshotRef(usecase="flight_delay", period=period, name=period, tables={"events": ref})
-        write_atomically(services.places.snapshots(SPEC) / f"{period}.json", manifest.model_dump_json())
+        services.records.snapshots(SPEC).replace(f"{period}.json", manifest)
     services.adapters.lake.prune(
         "flight_delay", "events", [(january.version, "2013-01"), (february.version, "2013-02")]
     )
