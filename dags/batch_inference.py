@@ -20,8 +20,9 @@ is scored again, one commit replaces the answers of that release. A killed run l
 from airflow.sdk import PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, emit_period, form, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import emit_period, form, moebius_dag, run_period, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

@@ -18,8 +18,9 @@ If MLflow does not answer, no task fails: the catalog says that its models are m
 
 from airflow.sdk import PartitionedAssetTimetable, chain
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, text_param, usecases
+from include.orchestration.dags import NO_RETRY, moebius_dag, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

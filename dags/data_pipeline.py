@@ -24,9 +24,9 @@ Repeating a month is always safe: the same data gives the same snapshot.
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import CronPartitionTimetable, Param, chain
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
 from include.orchestration.dags import (
-    MONTH,
     NO_RETRY,
     emit_period,
     form,

@@ -27,9 +27,9 @@ Shows the snapshots of the published months and changes which ones are kept: *li
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
 from include.orchestration.dags import (
-    MONTH,
     emit_period,
     form,
     moebius_dag,

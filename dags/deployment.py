@@ -28,7 +28,7 @@ from airflow.sdk import chain, task
 from include.contracts.deployment import ReleaseRef
 from include.orchestration import assets
 from include.orchestration.dags import emit, form, moebius_dag, text_param, triggering_extra, usecases
-from include.orchestration.rollout import RolloutTasks
+from include.orchestration.rollout import FIRST_TASK, RolloutTasks
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -40,13 +40,13 @@ def build(spec: UseCase) -> None:
     def package(call: Call) -> dict:
         return call(triggering_extra(approved.name).get("version") or form()["version"])
 
-    @step(spec, "deployment.test_release")
+    @step(spec, "deployment.verify_release")
     def pre_deployment_test(call: Call, release: dict) -> dict:
         return call(ReleaseRef(**release))
 
-    @step(spec, "rollout.begins_with", task.branch)
+    @step(spec, "rollout.opening", task.branch)
     def roll_out(call: Call) -> str:
-        return call()
+        return FIRST_TASK[call()]
 
     @task(outlets=[serving])
     def announce(release: dict) -> None:

@@ -14,8 +14,8 @@ login, time, number of rows and hash.
 | `export` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nothing was exported |
 """
 
-from include.contracts.period import Period
-from include.orchestration.dags import MONTH, NO_RETRY, form, moebius_dag, run_key, text_param, triggered_by, usecases
+from include.contracts.period import MONTH, Period
+from include.orchestration.dags import NO_RETRY, form, moebius_dag, run_key, text_param, triggered_by, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

@@ -21,8 +21,8 @@ of the hand-over and its treatment. The table `exports` records who asked and wh
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain
 
+from include.contracts.period import MONTH
 from include.orchestration.dags import (
-    MONTH,
     NO_RETRY,
     form,
     moebius_dag,

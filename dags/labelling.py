@@ -23,8 +23,9 @@ from datetime import datetime
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, moebius_dag, run_period, text_param, usecases, xcom
+from include.orchestration.dags import moebius_dag, run_period, text_param, usecases, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase

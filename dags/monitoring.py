@@ -16,8 +16,9 @@ alert.
 
 from airflow.sdk import PartitionedAssetTimetable, chain
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, emit_period, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import emit_period, moebius_dag, run_period, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

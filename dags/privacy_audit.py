@@ -18,8 +18,9 @@ once. Every result is recorded in the lake table `privacy_audits`; no message co
 
 from airflow.sdk import PartitionedAssetTimetable
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, NO_RETRY, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import NO_RETRY, moebius_dag, run_period, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

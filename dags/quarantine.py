@@ -23,7 +23,8 @@ The pipeline run that it starts may be refused again: other rows are bad, or too
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
 
-from include.orchestration.dags import MONTH, form, moebius_dag, text_param, triggered_by, usecases
+from include.contracts.period import MONTH
+from include.orchestration.dags import form, moebius_dag, text_param, triggered_by, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

@@ -23,10 +23,13 @@ from airflow.sdk import chain, task
 from airflow.task.trigger_rule import TriggerRule
 
 from include.contracts.evaluation import Verdict
+from include.governance.approval import approver
 from include.orchestration import assets
 from include.orchestration.dags import NO_RETRY, emit, form, moebius_dag, text_param, triggering_extra, usecases, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
+
+ASKED = {"nobody": "keep_champion", "policy": "approve_by_policy", "person": "approve"}
 
 
 def build(spec: UseCase) -> None:
@@ -42,11 +45,7 @@ def build(spec: UseCase) -> None:
 
     @task.branch
     def route(verdict: dict) -> str:
-        if verdict["decision"] in ("keep_champion", "data_problem"):
-            return "keep_champion"
-        policy = spec.approval.first_release if verdict["champion"] is None else spec.approval.retrain
-        by_policy = policy == "policy" and verdict["decision"] != "ask_human"
-        return "approve_by_policy" if by_policy else "approve"
+        return ASKED[approver(spec, Verdict(**verdict))]
 
     approve = ApprovalOperator(
         task_id="approve",

@@ -14,6 +14,7 @@ the task.
 
 from airflow.sdk import Param, chain, task
 
+from include.contracts.operations import RetrainPlan
 from include.orchestration import assets
 from include.orchestration.dags import emit, form, moebius_dag, triggered_by, triggering_extra, usecases
 from include.orchestration.steps import Call, step
@@ -35,7 +36,7 @@ def build(spec: UseCase) -> None:
 
     @task(outlets=[plan])
     def start_training(decision: dict) -> str:
-        emit(plan, **{key: decision[key] for key in ("name", "train_from", "train_to", "test_period")})
+        emit(plan, **RetrainPlan(**decision).request.model_dump(mode="json", exclude_defaults=True))
         return decision["action"]
 
     @task

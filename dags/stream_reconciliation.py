@@ -20,8 +20,9 @@ Differences do not fail the task; they are on the Moebius page, in the log and i
 
 from airflow.sdk import PartitionedAssetTimetable
 
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import MONTH, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import moebius_dag, run_period, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

@@ -22,10 +22,11 @@ from typing import Any
 from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
 
+from include.contracts.development import TrainingRequest
+from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.containers import fit_in_container
+from include.orchestration.containers import fit_in_container, next_tasks
 from include.orchestration.dags import (
-    MONTH,
     choice,
     emit,
     form,
@@ -68,9 +69,9 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "training.order", task.branch)
     def build_dataset(call: Call, ti: Any = None) -> list[str]:
-        wanted = {**form(), **triggering_extra(plan.name)}
-        ti.xcom_push(key="key", value=(key := call(wanted)))
-        return bound(spec, "training.ways")(key, wanted["task_runtime"])
+        request = TrainingRequest.of(form(), triggering_extra(plan.name))
+        ti.xcom_push(key="key", value=(key := call(request)))
+        return next_tasks(bound(spec, "training.remaining")(key), request.task_runtime)
 
     @step(spec, "training.search")
     def search(call: Call, worker: int, key: str) -> None:

@@ -1,9 +1,17 @@
 """Datasets, trials and registered model versions."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
+from pydantic import Field, ValidationError
+
+from include.contracts.period import MONTH
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
+from include.errors import TrainingError
+
+Remaining = Literal["search", "fit", "registration"]
+"""What a training that was ordered needs next."""
 
 
 class PartRef(Record):
@@ -82,6 +90,32 @@ class ModelRef(Record):
     uri: str
     artifact_hash: str
     dataset: DatasetRef
+
+
+class TrainingRequest(Record):
+    """What a person's form or a retrain plan asks of the next training; None: as the spec says.
+
+    ``plan`` is the name of the retrain plan, "" when a person asks; ``task_runtime`` is where the fit runs.
+    """
+
+    plan: str = ""
+    train_from: str | None = Field(default=None, pattern=MONTH)
+    train_to: str | None = Field(default=None, pattern=MONTH)
+    test_period: str | None = Field(default=None, pattern=MONTH)
+    trials: int | None = Field(default=None, ge=0)
+    minutes: float | None = Field(default=None, gt=0)
+    sampler: Literal["tpe", "random", "grid"] | None = None
+    start_from: Literal["scratch", "champion"] | None = None
+    task_runtime: Literal["local", "docker"] = "local"
+
+    @classmethod
+    def of(cls, form: Mapping[str, Any], plan: Mapping[str, Any]) -> Self:
+        """The form's fields, replaced by those of the plan; raises TrainingError for one that cannot be."""
+        try:
+            return cls.model_validate({**form, **plan})
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise TrainingError(f"the training cannot be ordered: {faults}; correct the form or the plan") from error
 
 
 class TrialRecord(Record):

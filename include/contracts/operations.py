@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from include.contracts.development import TrainingRequest
 from include.contracts.record import Record
 
 
@@ -45,3 +46,10 @@ class RetrainPlan(Record):
     test_period: str | None
     alerts: list[Alert]
     decided_at: str
+
+    @property
+    def request(self) -> TrainingRequest:
+        """What the plan asks of the next training."""
+        return TrainingRequest(
+            plan=self.name, train_from=self.train_from, train_to=self.train_to, test_period=self.test_period
+        )

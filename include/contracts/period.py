@@ -8,6 +8,8 @@ from pydantic import field_validator
 
 from include.contracts.record import Record
 
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+
 
 class Period(Record):
     """One calendar month, the partition of every table: ``Period(key="2013-04")``."""

@@ -25,7 +25,7 @@ REPEATS = 4
 REPORT = "tested.json"
 
 
-def test(
+def verify(
     spec: UseCase,
     ref: ReleaseRef,
     server: ModelServer,

@@ -10,7 +10,7 @@ from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval
 from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.fairness import fairness_gates, group_figures
-from include.evaluation.inputs import TestSet
+from include.evaluation.inputs import EvaluationSet
 from include.evaluation.metrics import calibration_error
 from include.evaluation.slices import draw_slices, slice_figures
 from include.evaluation.verdict import Evidence, decide
@@ -29,7 +29,7 @@ class Comparison:
     """Contenders are ``champion``, ``candidate``, perhaps ``ensemble``, and on the new test set ``shuffled``."""
 
     spec: UseCase
-    new: TestSet
+    new: EvaluationSet
     truth: np.ndarray
     scores: Scores
     drawn: Mapping[str, Resampled]
@@ -38,7 +38,7 @@ class Comparison:
 
     @classmethod
     def draw(
-        cls, spec: UseCase, sets: Mapping[str, TestSet], scores: Scores, *, confidence: float, seed: int
+        cls, spec: UseCase, sets: Mapping[str, EvaluationSet], scores: Scores, *, confidence: float, seed: int
     ) -> "Comparison":
         """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does."""
         names, resamples = metrics_of(spec), spec.comparison.resamples

@@ -14,7 +14,7 @@ import numpy as np
 from include.contracts.evaluation import Interval, Look, Verdict
 from include.errors import EvaluationError
 from include.evaluation.comparison import Comparison
-from include.evaluation.inputs import Side, TestSet, ask, problems, refuse_leak
+from include.evaluation.inputs import EvaluationSet, Side, ask, problems, refuse_leak
 from include.evaluation.verdict import ACTIONS, ensemble_words, reason
 from include.specification.usecase import UseCase
 
@@ -26,8 +26,8 @@ def compare(
     *,
     candidate: Side,
     champion: Side | None,
-    old: TestSet | None,
-    new: TestSet | None,
+    old: EvaluationSet | None,
+    new: EvaluationSet | None,
     seed: int = 0,
     average: bool = True,
 ) -> Verdict:
@@ -74,7 +74,7 @@ def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
     return spec.task != "clustering" and candidate.signature == champion.signature
 
 
-def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: TestSet) -> dict[str, np.ndarray]:
+def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: EvaluationSet) -> dict[str, np.ndarray]:
     for side in sides.values():
         refuse_leak(spec, side, name, test_set)
     return {who: ask(spec, side, test_set) for who, side in sides.items()}
@@ -116,7 +116,7 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, told:
     )  # fmt: skip
 
 
-def _rewritten(name: str, test_set: TestSet) -> str:
+def _rewritten(name: str, test_set: EvaluationSet) -> str:
     if not test_set.rewrites:
         return ""
     since = ", ".join(test_set.rewrites)

@@ -33,13 +33,11 @@ class Side:
 
 
 @dataclass(frozen=True)
-class TestSet:
+class EvaluationSet:
     """Raw feature columns, label and event id; ``content_hash`` and ``periods`` as in its PartRef.
 
     ``rewrites``: erasures and key rotations since the model was registered with it; its rows are no longer the same.
     """
-
-    __test__ = False  # not a pytest class
 
     frame: pd.DataFrame
     content_hash: str
@@ -47,7 +45,7 @@ class TestSet:
     rewrites: tuple[str, ...] = ()
 
 
-def problems(spec: UseCase, champion: Side | None, old: TestSet | None, new: TestSet | None) -> list[str]:
+def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, new: EvaluationSet | None) -> list[str]:
     """Why the test sets cannot be used, in words; empty when they can."""
     needed = {"new": new, **({"old": old} if champion else {})}
     found = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
@@ -56,7 +54,7 @@ def problems(spec: UseCase, champion: Side | None, old: TestSet | None, new: Tes
     return found
 
 
-def _unusable(spec: UseCase, name: str, test_set: TestSet | None) -> list[str]:
+def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[str]:
     if test_set is None:
         return [f"there is no {name} test set"]
     label, least = spec.event.label, spec.comparison.min_rows
@@ -81,7 +79,7 @@ def _unusable_labels(spec: UseCase, name: str, labels: pd.Series) -> list[str]:
     return []
 
 
-def refuse_leak(spec: UseCase, side: Side, name: str, test_set: TestSet) -> None:
+def refuse_leak(spec: UseCase, side: Side, name: str, test_set: EvaluationSet) -> None:
     """Raises LeakageError when the model has seen the test set: its content, its periods or one of its events."""
     who = f"model {side.version} of {spec.name} was trained on"
     way_out = f"train without it, or take another {name} test set"
@@ -93,7 +91,7 @@ def refuse_leak(spec: UseCase, side: Side, name: str, test_set: TestSet) -> None
         raise LeakageError(f"{who} {len(events)} events of the {name} test set, {min(events)} for one; {way_out}")
 
 
-def ask(spec: UseCase, side: Side, test_set: TestSet) -> np.ndarray:
+def ask(spec: UseCase, side: Side, test_set: EvaluationSet) -> np.ndarray:
     """The model's scores; raises EvaluationError when they are unusable."""
     scores = np.asarray(side.predict(test_set.frame[spec.feature_names]), dtype=np.float64)
     who = f"model {side.version} of {spec.name}"

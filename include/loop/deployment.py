@@ -89,13 +89,13 @@ def _require_same_features(services: Services, spec: UseCase, features: FeatureS
             )
 
 
-def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
+def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
     """Load the release privately on the real server, try it, unload; the report is kept with release and version.
 
     Raises
     ------
     DeploymentError
-        it failed a check; see ``predeployment.test``.
+        it failed a check; see ``predeployment.verify``.
     """
 
     def write(directory: Path, name: str) -> None:
@@ -104,7 +104,7 @@ def test_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with aside_on_disk(services) as aside:
-            return predeployment.test(spec, release, server, wire, write, aside / "model")
+            return predeployment.verify(spec, release, server, wire, write, aside / "model")
     finally:
         wire.close()
         _keep_report(spec, services, release)

@@ -11,7 +11,7 @@ from include.development.datasets.building import load_dataset
 from include.development.datasets.parts import read_part
 from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
-from include.evaluation.inputs import Side, TestSet
+from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.report import render
 from include.loop import ensembles, verdicts
 from include.loop.champion import champion_model
@@ -131,10 +131,10 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _test_set(dataset: DatasetRef) -> TestSet:
+def _test_set(dataset: DatasetRef) -> EvaluationSet:
     now = _as_it_lies(dataset)
     since = tuple(mark for mark in now.rewrites if mark not in dataset.rewrites)
-    return TestSet(read_part(now.test), now.test.content_hash, now.test.periods, since)
+    return EvaluationSet(read_part(now.test), now.test.content_hash, now.test.periods, since)
 
 
 def _as_it_lies(dataset: DatasetRef) -> DatasetRef:

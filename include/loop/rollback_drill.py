@@ -4,7 +4,7 @@ from include.contracts.deployment import ReleaseRef
 from include.deployment import drill, events, pipeline
 from include.deployment.drill import Drill
 from include.errors import DeploymentError
-from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, test_release
+from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, verify_release
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -33,7 +33,7 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
     if known is None:
         return None
     champion, earlier = known
-    test_release(spec, services, earlier)
+    verify_release(spec, services, earlier)
     found = _measure(spec, services, champion, earlier)
     _require_answers(found)
     state = services.serving.require_rollout_state(spec)

@@ -4,7 +4,7 @@ What a rollout is doing stands in the rollout state alone: a task that is run ag
 """
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import events, judgement, rollout, shadow
@@ -14,17 +14,17 @@ from include.loop.deployment import follow, promote_release, switch
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
+Opening = Literal["promotion", "shadow", "ab_test", "shift"]
 LOOK_SECONDS = 1.0
 CONFLICTS = 5
 
 
-def begins_with(spec: UseCase, services: Services) -> str:
-    """The first task of a rollout: ``promote`` when nothing serves yet, there is nothing to compare with."""
+def opening(spec: UseCase, services: Services) -> Opening:
+    """How the rollout of a release begins: with its promotion when nothing serves yet to compare it with."""
     if services.serving.rollout_state(spec) is None:
-        return "promote"
-    if spec.rollout.strategy in ("shadow", "ab_test"):
-        return f"start_{spec.rollout.strategy}"
-    return f"shift_{spec.rollout.shares[0]:.0%}".removesuffix("%")
+        return "promotion"
+    strategy = spec.rollout.strategy
+    return strategy if strategy in ("shadow", "ab_test") else "shift"
 
 
 def shift_traffic(

@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
 from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.datasets import building
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
@@ -17,7 +17,6 @@ from include.services.composition import Services
 from include.settings import default_environment
 from include.specification.usecase import UseCase
 
-WINDOW = ("train_from", "train_to", "test_period")
 LOG_EVERY = 5.0  # seconds: a trial may take less time than telling of it
 
 
@@ -57,26 +56,19 @@ def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
     return [champion.dataset] if champion else []
 
 
-def order(spec: UseCase, services: Services, wanted: Mapping[str, Any]) -> str:
-    """Build the dataset and write down what is to be trained; the key under which it lies.
-
-    ``wanted`` are the fields of the form and of the retrain plan: the window, ``trials``, ``minutes``, ``sampler``,
-    ``start_from``; what is missing or None is as the spec says.
-    """
-    tuning, given = spec.trainer.tuning, {k: v for k, v in wanted.items() if v is not None}
-    start = champion_model(spec, services) if _from_champion(spec, given) else None
+def order(spec: UseCase, services: Services, request: TrainingRequest) -> str:
+    """Build the dataset and write down what is to be trained; the key under which it lies."""
+    tuning = spec.trainer.tuning
+    from_champion = (request.start_from or spec.trainer.start_from) == "champion"
+    start = champion_model(spec, services) if from_champion else None
     asked = Order(
-        dataset=dataset_for(spec, services, **{k: given.get(k) for k in WINDOW}),
-        trials=given.get("trials", tuning.trials),
-        minutes=given.get("minutes", tuning.minutes),
-        sampler=given.get("sampler", tuning.sampler),
+        dataset=dataset_for(spec, services, request.train_from, request.train_to, request.test_period),
+        trials=tuning.trials if request.trials is None else request.trials,
+        minutes=request.minutes or tuning.minutes,
+        sampler=request.sampler or tuning.sampler,
         start=start,
     )
     return place(spec, services, asked)
-
-
-def _from_champion(spec: UseCase, given: Mapping[str, Any]) -> bool:
-    return given.get("start_from", spec.trainer.start_from) == "champion"
 
 
 def place(spec: UseCase, services: Services, asked: Order) -> str:
@@ -91,12 +83,11 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
     return key
 
 
-def ways(spec: UseCase, services: Services, key: str, runtime: str) -> list[str]:
-    """The tasks that an order needs before its registration; none when its model is registered already."""
+def remaining(spec: UseCase, services: Services, key: str) -> Remaining:
+    """What an order needs next; a model that is registered already is only looked up again."""
     if services.adapters.tracker.find(spec.name, key):
-        return ["register_candidate"]
-    asked = _workspace(spec, services, key).order()
-    return ["search", "train_local"] if runtime == "local" and asked.trials else [f"train_{runtime}"]
+        return "registration"
+    return "search" if _workspace(spec, services, key).order().trials else "fit"
 
 
 def search(spec: UseCase, services: Services, key: str) -> None:

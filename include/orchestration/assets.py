@@ -38,7 +38,7 @@ def alerts(usecase: str) -> Asset:
 
 
 def retrain_plan(usecase: str) -> Asset:
-    """A written plan to retrain; ``extra`` is the RetrainPlan."""
+    """A written plan to retrain; ``extra`` has the fields of the TrainingRequest that it asks for."""
     return _asset(usecase, "retrain_plan")
 
 

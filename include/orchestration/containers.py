@@ -5,8 +5,16 @@ import os
 from airflow.providers.docker.operators.docker import DockerOperator
 from docker.types import Mount
 
+from include.contracts.development import Remaining
 from include.settings import Settings
 from include.specification.usecase import UseCase
+
+
+def next_tasks(remaining: Remaining, runtime: str) -> list[str]:
+    """The tasks of `training` that an order needs before its registration; a container searches by itself."""
+    if remaining == "registration":
+        return ["register_candidate"]
+    return ["search", "train_local"] if remaining == "search" and runtime == "local" else [f"train_{runtime}"]
 
 
 def fit_in_container(task_id: str, spec: UseCase, settings: Settings, key: str) -> DockerOperator:

@@ -110,6 +110,3 @@ def number(default: float | None, title: str, description: str, least: int | Non
 
 def choice(default: str, allowed: list[str], title: str, description: str) -> Param:
     return Param(default, enum=allowed, title=title, description=description)
-
-
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"

@@ -17,6 +17,20 @@ from include.specification.usecase import UseCase
 MARGIN = timedelta(hours=1)
 
 
+def shift_id(step: int) -> str:
+    """The task that gives the release the share number ``step`` (from 1) of ``rollout.shares``."""
+    return f"shift_{step}"
+
+
+def judge_id(step: int) -> str:
+    """The task that judges the release with that share."""
+    return f"judge_{step}"
+
+
+FIRST_TASK = {"promotion": "promote", "shadow": "start_shadow", "ab_test": "start_ab_test", "shift": shift_id(1)}
+"""The task that a rollout begins with, by what ``loop.rollout.opening`` says."""
+
+
 class ABTestSensor(BaseSensorOperator):
     """Looks at the test every ``look_seconds`` and holds no worker in between; its result is the read-out."""
 
@@ -40,18 +54,18 @@ class RolloutTasks:
 
     def shifts_and_judges(self, opens: bool) -> list[Any]:
         """Shift and judge of every share, in order; ``opens``: the first begins the rollout."""
-        shares = enumerate(self.spec.rollout.shares)
-        return [one for at, share in shares for one in self._shift_and_judge(share, opens and at == 0)]
+        shares = enumerate(self.spec.rollout.shares, start=1)
+        return [task for number, share in shares for task in self._shift_and_judge(number, share, opens)]
 
-    def _shift_and_judge(self, share: float, first: bool) -> list[Any]:
-        """``shift_<percent>`` and ``judge_<percent>``; only the ``first`` of a run begins a rollout."""
-        spec, percent = self.spec, f"{share:.0%}".removesuffix("%")
+    def _shift_and_judge(self, number: int, share: float, opens: bool) -> list[Any]:
+        """The tasks of one step; the pages of Airflow show its share. Only the first step can begin a rollout."""
+        spec, shown = self.spec, f"{100 * share:g} %"
 
-        @step(spec, "rollout.shift_traffic", task_id=f"shift_{percent}")
+        @step(spec, "rollout.shift_traffic", task_id=shift_id(number), task_display_name=f"shift to {shown}")
         def shift(call: Call, release: dict[str, Any]) -> int:
-            return call(release["name"], share, run_key(), triggered_by(), opens=first)
+            return call(release["name"], share, run_key(), triggered_by(), opens=opens and number == 1)
 
-        @step(spec, "rollout.judge_rollout", task_id=f"judge_{percent}")
+        @step(spec, "rollout.judge_rollout", task_id=judge_id(number), task_display_name=f"judge at {shown}")
         def judge(call: Call, release: dict[str, Any]) -> dict[str, Any]:
             return call(release["name"], share, run_key(), triggered_by())
 
@@ -79,7 +93,6 @@ class RolloutTasks:
 
     def _ab_test(self) -> tuple[list[Any], Any]:
         spec, share = self.spec, self.spec.rollout.ab_test.share
-        going = f"shift_{spec.rollout.shares[0]:.0%}".removesuffix("%")
 
         @step(spec, "rollout.shift_traffic", task_id="start_ab_test")
         def start(call: Call, release: dict[str, Any]) -> int:
@@ -87,7 +100,7 @@ class RolloutTasks:
 
         @task.branch(task_id="decide_ab_test")
         def decide(read_out: dict[str, Any]) -> str:
-            return going if read_out["decision"] == "promote" else "keep_champion"
+            return shift_id(1) if read_out["decision"] == "promote" else "keep_champion"
 
         watched = ABTestSensor(task_id="watch_ab_test", spec=spec)
         read_out: Any = watched.output

@@ -42,6 +42,14 @@ def test_no_module_has_a_name_that_says_nothing(path: Path) -> None:
     assert path.stem not in BANNED_NAMES
 
 
+@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
+def test_no_name_is_taken_for_a_test(path: Path) -> None:
+    """By pytest, or by an assistant that looks for the tests of a module."""
+    defined = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    assert not re.match(r"test_|.*_test$|test$", path.stem)
+    assert not [node.name for node in defined if re.match(r"test(_|$)|Test", node.name)]
+
+
 @pytest.mark.parametrize("path", modules("dags"), ids=lambda p: p.name)
 def test_a_dag_file_only_wires(path: Path) -> None:
     source = path.read_text()

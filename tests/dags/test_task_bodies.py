@@ -15,6 +15,7 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from dags import deployment
 from include.contracts.evaluation import Verdict
+from include.contracts.operations import RetrainPlan
 from include.errors import ConflictError, GateRefusedError
 from include.orchestration.dags import moebius_dag
 from include.services import composition
@@ -30,6 +31,10 @@ VERDICT = Verdict(
     champion_release=None, cells=[], differences={}, gates=[], self_test="passed",
     decided_at="2026-01-01T00:00:00+00:00",
 ).json_dict()  # fmt: skip
+PLAN = RetrainPlan(
+    usecase="flight_delay", name="2013-07-retrain-1", decision="retrain", cause="drift", evidence=[], action="retrain",
+    train_from="2013-01", train_to="2013-06", test_period="2013-07", alerts=[], decided_at="2026-01-01T00:00:00+00:00",
+)  # fmt: skip
 XCOM: dict[str, Any] = {
     "ask": {"chosen_options": ["Keep these labels"], "params_input": {}, "responded_by_user": {"name": "ada"},
             "responded_at": "2026-01-02T00:00:00+00:00"},
@@ -38,10 +43,10 @@ XCOM: dict[str, Any] = {
 ARGUMENTS: dict[str, Any] = {
     "release": RELEASE, "verdict": VERDICT, "key": "k",
     "worker": 0, "chosen": {"rows": [1]}, "read_out": {"decision": "promote", "reason": "better"},
-    "decision": dict.fromkeys(["decision", "action", "name", "train_from", "train_to", "test_period"], "x"),
+    "decision": PLAN.json_dict(),
     "done": {"operation": "restore", "period": "2013-04"},
 }  # fmt: skip
-ANSWERS = {"training.ways": ["register_candidate"], "rollout.begins_with": "promote", "rollout.look_at_ab_test": None}
+ANSWERS = {"training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None}
 
 
 def context(dag: Any) -> dict[str, Any]:
@@ -49,7 +54,8 @@ def context(dag: Any) -> dict[str, Any]:
         partition_key="2013-04", run_id="manual__1", triggering_user_name="ada", run_type="manual", dag_id=dag.dag_id
     )
     forms = {name: dag.params.get_param(name).value for name in dag.params}
-    given = {name: value if value not in ("", None) else "2013-04" for name, value in forms.items()}
+    texts = {name for name, value in forms.items() if value in ("", None) and name != "minutes"}
+    given = forms | dict.fromkeys(texts, "2013-04")
     events: Any = defaultdict(lambda: SimpleNamespace(extra={}, add_partitions=lambda key: None))
     ti = SimpleNamespace(xcom_pull=lambda task_ids: XCOM[task_ids], xcom_push=lambda key, value: None)
     return {"dag_run": run, "params": given, "triggering_asset_events": {}, "outlet_events": events, "ti": ti}

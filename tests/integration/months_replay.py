@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from include.contracts.evaluation import Verdict
 from include.evaluation.four_comparisons import compare
-from include.evaluation.inputs import Side, TestSet
+from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.metrics import score
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -39,8 +39,8 @@ def side(version: int, trained: Model, release: str | None = None) -> Side:
     return Side(version, trained.predict, release, training_periods=trained.periods)
 
 
-def frozen(number: int) -> TestSet:
-    return TestSet(months(number), f"hash of {number}", [f"2013-{number:02d}"])
+def frozen(number: int) -> EvaluationSet:
+    return EvaluationSet(months(number), f"hash of {number}", [f"2013-{number:02d}"])
 
 
 @dataclass(frozen=True)

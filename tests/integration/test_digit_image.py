@@ -22,7 +22,7 @@ from include.development.datasets.encoded import Parts, read
 from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
-from include.evaluation.four_comparisons import Side, TestSet, compare
+from include.evaluation.four_comparisons import EvaluationSet, Side, compare
 from include.loop import catalog, data_pipeline
 from include.services.composition import Services
 from include.settings import Settings
@@ -151,7 +151,7 @@ def test_the_model_passes_its_behaviour_tests_and_a_first_release_is_accepted(
     outcomes = behaviour.check(SPEC, trained, parts, baseline_beaten=True)
     assert {"invariance:pixels", f"minimum_functionality:{RING}"} <= {o.gate for o in outcomes}
     assert [o for o in outcomes if not o.passed] == []
-    new = TestSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
+    new = EvaluationSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
     verdict = compare(SPEC, candidate=side(1, trained, dataset), champion=None, old=None, new=new)
     assert verdict.decision == "promote", verdict.reason
 
@@ -165,7 +165,7 @@ def test_the_real_server_says_which_digit_a_scan_shows(model: tuple[TrainedModel
     try:
         serving.install()
         serving.serve(release.name)
-        figures = predeployment.test(
+        figures = predeployment.verify(
             SPEC, release, serving.server, serving.kserve, serving.write_model, tmp_path / "private"
         )
         assert figures["max_difference"] <= SPEC.rollout.parity_bound

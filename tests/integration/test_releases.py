@@ -45,7 +45,7 @@ def with_spec(serving: Serving, **changes: object) -> Serving:
 
 def tried(serving: Serving, ref: ReleaseRef) -> dict:
     aside = serving.settings.staging / "private"
-    return predeployment.test(serving.spec, ref, serving.server, serving.kserve, serving.write_model, aside)
+    return predeployment.verify(serving.spec, ref, serving.server, serving.kserve, serving.write_model, aside)
 
 
 def test_a_release_names_everything_it_was_made_of(running: Serving) -> None:

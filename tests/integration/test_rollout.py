@@ -118,7 +118,7 @@ def test_two_rollouts_at_once_conflict(serving: Serving) -> None:
 def test_a_release_is_proved_alone_and_leaves_nothing_behind(serving: Serving) -> None:
     aside = serving.settings.staging / "private"
     ref = serving.releases.get(serving.spec.name, SECOND)
-    figures = predeployment.test(serving.spec, ref, serving.server, serving.kserve, serving.write_model, aside)
+    figures = predeployment.verify(serving.spec, ref, serving.server, serving.kserve, serving.write_model, aside)
     assert figures["max_difference"] <= serving.spec.rollout.parity_bound
     assert figures["p99_ms"] < serving.spec.rollout.abort.max_p99_ms
     assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [serving.spec.name]
@@ -132,7 +132,7 @@ def test_a_release_that_cannot_load_is_refused_by_the_server(serving: Serving) -
     manifest = {k: v for k, v in release.manifest(directory).items() if k != "files"}
     release.seal(directory, manifest)  # hashes agree: only loading it can tell
     with pytest.raises(DeploymentError, match="did not load"):
-        predeployment.test(
+        predeployment.verify(
             serving.spec, bad, serving.server, serving.kserve, serving.write_model, serving.settings.staging / "private"
         )
     assert sorted(p.name for p in serving.settings.triton_repository.iterdir()) == [serving.spec.name]

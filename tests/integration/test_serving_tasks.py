@@ -181,7 +181,7 @@ def _counted(serving: Serving, headline: np.ndarray) -> None:
 def test_a_release_of_each_task_passes_the_test_before_traffic(served: dict[str, Served], name: str) -> None:
     one = served[name]
     serving = one.serving
-    figures = predeployment.test(
+    figures = predeployment.verify(
         serving.spec,
         one.release,
         serving.server,

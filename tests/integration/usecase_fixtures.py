@@ -78,7 +78,7 @@ class Loop:
         """Approve, package, test on the real server, and give it all traffic."""
         retrain_evaluation.record_approval(self.spec, self.services, verdict, None)
         release = deployment.package_release(self.spec, self.services, verdict.candidate)
-        deployment.test_release(self.spec, self.services, release)
+        deployment.verify_release(self.spec, self.services, release)
         deployment.promote_release(self.spec, self.services, release.name)
         return release
 

@@ -7,7 +7,7 @@ from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import compare
-from include.evaluation.inputs import Side, TestSet
+from include.evaluation.inputs import EvaluationSet, Side
 from include.loop.training import dataset_for
 from tests.integration.usecase_fixtures import Loop
 from tests.unit.development.frames import train
@@ -30,7 +30,7 @@ def play(usecase: str, home: Path) -> dict[str, Any]:
         training_hashes=frozenset(p.content_hash for p in parts),
         training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
     )
-    new = TestSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
+    new = EvaluationSet(read_part(dataset.test), dataset.test.content_hash, dataset.test.periods)
     verdict = compare(spec, candidate=candidate, champion=None, old=None, new=new, seed=1)
     return {
         "published": loop.services.records.published(spec),

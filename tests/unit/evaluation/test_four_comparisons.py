@@ -9,7 +9,7 @@ import pytest
 from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError, LeakageError
 from include.evaluation.four_comparisons import compare
-from include.evaluation.inputs import Side, TestSet
+from include.evaluation.inputs import EvaluationSet, Side
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()
@@ -25,7 +25,7 @@ def answers(column: str) -> Callable[[pd.DataFrame], np.ndarray]:
     }[column]
 
 
-def part(seed: int, n: int = 3000, **changes: Any) -> TestSet:
+def part(seed: int, n: int = 3000, **changes: Any) -> EvaluationSet:
     random = np.random.default_rng(seed)
     x = random.normal(size=n) * 1.5
     late = (random.random(n) < 1 / (1 + np.exp(-(x - 1)))).astype(int)
@@ -37,10 +37,10 @@ def part(seed: int, n: int = 3000, **changes: Any) -> TestSet:
             "origin": random.choice(["JFK", "LGA"], n),
         }
     )
-    return TestSet(frame.assign(**changes), f"hash{seed}", [f"2013-{seed:02d}"])
+    return EvaluationSet(frame.assign(**changes), f"hash{seed}", [f"2013-{seed:02d}"])
 
 
-def verdict(candidate: str, champion: str | None, new: TestSet | None = None, **changes: Any) -> Verdict:
+def verdict(candidate: str, champion: str | None, new: EvaluationSet | None = None, **changes: Any) -> Verdict:
     return compare(
         changes.pop("spec", SPEC),
         candidate=Side(2, answers(candidate), **changes),
@@ -90,10 +90,10 @@ def test_a_first_release_says_so_and_has_only_its_own_cell() -> None:
         (part(6, late=0), "only 0 rows of class 1"),
         (part(6, late=np.nan), "3000 of 3000 rows of the new test set have no label yet"),
         (part(3), "no newer labelled period"),
-        (TestSet(part(6).frame.drop(columns="x"), "h", []), r"lacks the columns \['x'\]"),
+        (EvaluationSet(part(6).frame.drop(columns="x"), "h", []), r"lacks the columns \['x'\]"),
     ],
 )
-def test_an_unusable_test_set_is_a_data_problem(new: TestSet, words: str) -> None:
+def test_an_unusable_test_set_is_a_data_problem(new: EvaluationSet, words: str) -> None:
     found = verdict("good", "weak", new)
     assert found.decision == "data_problem"
     assert re.search(words, found.reason)
@@ -135,14 +135,14 @@ def test_a_slice_of_one_class_or_few_rows_is_not_judged_and_said() -> None:
     small = np.where(np.arange(3000) < 20, "EWR", new.frame["origin"])
     one_class = np.where(new.frame["late"].to_numpy() == 0, "LGA", "JFK")
     for origin, unjudged in ((small, "origin=EWR (20 rows"), (one_class, "origin=JFK")):
-        found = verdict("good", "weak", TestSet(new.frame.assign(origin=origin), "h", []))
+        found = verdict("good", "weak", EvaluationSet(new.frame.assign(origin=origin), "h", []))
         [outcome] = [g for g in found.gates if g.gate == "slices:unjudged"]
         assert unjudged in outcome.detail
 
 
 def test_a_test_set_that_was_rewritten_since_is_compared_on_and_said() -> None:
     whole = part(6)
-    fewer = TestSet(whole.frame.iloc[1:], "another", whole.periods, ("a subject was erased (abc)",))
+    fewer = EvaluationSet(whole.frame.iloc[1:], "another", whole.periods, ("a subject was erased (abc)",))
     found = verdict("good", "weak", fewer)
     assert found.decision == "canary"
     assert "The new test set is not as it was registered: a subject was erased (abc); it has 2999 rows" in found.reason

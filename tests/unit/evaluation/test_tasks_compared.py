@@ -9,7 +9,7 @@ import pytest
 from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError
 from include.evaluation.four_comparisons import compare
-from include.evaluation.inputs import Side, TestSet
+from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.report import render
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -44,7 +44,7 @@ def spec_of(task: str, **changes: Any) -> UseCase:
     return small_spec(task=task, features=features, **(parts[task] | changes))
 
 
-def part(task: str, seed: int) -> TestSet:
+def part(task: str, seed: int) -> EvaluationSet:
     random = np.random.default_rng(seed)
     where = random.integers(0, 3, ROWS)
     frame = pd.DataFrame({"x": 4.0 * where + random.normal(size=ROWS), "z": random.normal(size=ROWS)})
@@ -53,7 +53,7 @@ def part(task: str, seed: int) -> TestSet:
     labels = {"multiclass": where, "regression": frame["x"] + random.normal(size=ROWS) * 0.3}
     if task in labels:
         frame["late"] = labels[task]
-    return TestSet(frame, f"hash{seed}", [f"2013-{seed:02d}"])
+    return EvaluationSet(frame, f"hash{seed}", [f"2013-{seed:02d}"])
 
 
 def model(task: str, noise: float, seed: int) -> Any:
