@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,21 +24,12 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from include.contracts.atomic_file import write_atomically
 from include.contracts.governance import ExportedFile, ExportManifest
 from include.errors import ExportFileError, NotFoundError, SettingsError
+from include.ports.exports import ExportTable
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MANIFEST = "export.json"
 KEY_BYTES = 32
 AGAIN = "ask for it to be exported again; nothing was taken in"
-
-
-@dataclass(frozen=True)
-class ExportTable:
-    """Rows to export, in batches of one schema."""
-
-    table: str
-    period: str
-    schema: pa.Schema
-    batches: Iterable[pa.RecordBatch]
 
 
 # -- keys, as base64 text
@@ -62,18 +52,6 @@ def publish_recipient(exchange: Path, name: str, private: str) -> None:
     write_atomically(_recipient_file(exchange, name), public_key(private) + "\n")
 
 
-def recipient_key(exchange: Path, name: str) -> str:
-    """The published public key; raises NotFoundError with those that there are."""
-    file = _recipient_file(exchange, name)
-    if not file.is_file():
-        known = sorted(p.stem for p in file.parent.glob("*.pub"))
-        raise NotFoundError(
-            f"the recipient {name!r} has no public key: {file} is not there (there are {known}). "
-            f"An environment publishes its own at `make up ENV={name}`; of a person, put the key there"
-        )
-    return file.read_text().strip()
-
-
 def _recipient_file(exchange: Path, name: str) -> Path:
     return exchange / "recipients" / f"{name}.pub"
 
@@ -83,6 +61,19 @@ class ExportFiles:
 
     def __init__(self, exchange: Path) -> None:
         self._exchange = exchange
+
+    def recipient_key(self, name: str) -> str:
+        file = _recipient_file(self._exchange, name)
+        if not file.is_file():
+            known = sorted(p.stem for p in file.parent.glob("*.pub"))
+            raise NotFoundError(
+                f"the recipient {name!r} has no public key: {file} is not there (there are {known}). "
+                f"An environment publishes its own at `make up ENV={name}`; of a person, put the key there"
+            )
+        return file.read_text().strip()
+
+    def fingerprint(self, key: str) -> str:
+        return fingerprint(key)
 
     def names(self, usecase: str) -> list[str]:
         return sorted(p.parent.name for p in (self._exchange / usecase).glob(f"*/{MANIFEST}"))

@@ -40,6 +40,15 @@ class Prometheus:
         """The firing alerts of one use case; raises ServiceError when Prometheus does not answer."""
         return [a for a in _firing(self._get("/api/v1/alerts", {})) if a.usecase == usecase]
 
+    async def firing(self) -> list[Alert]:
+        """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
+        try:
+            async with httpx.AsyncClient(timeout=self.timeout, verify=_verify(self.url)) as client:
+                answer = (await client.get(f"{self.url}/api/v1/alerts")).raise_for_status()
+        except httpx.HTTPError as error:
+            raise ServiceError(f"Prometheus at {self.url} did not answer: {error}; see `make status`") from error
+        return _firing(answer.json()["data"])
+
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         try:
             answer = httpx.get(
@@ -52,13 +61,6 @@ class Prometheus:
             fault = f"{body.get('errorType')}: {body.get('error')}"
             raise ServiceError(f"Prometheus at {self.url} refused {path} {dict(parameters)}: {fault}")
         return dict(body["data"])
-
-
-async def firing(url: str, timeout: float = 10.0) -> list[Alert]:
-    """The firing alerts of all use cases; raises ``httpx.HTTPError`` when Prometheus does not answer."""
-    async with httpx.AsyncClient(timeout=timeout, verify=_verify(url)) as client:
-        answer = (await client.get(f"{url}/api/v1/alerts")).raise_for_status()
-    return _firing(answer.json()["data"])
 
 
 def _verify(url: str) -> bool:

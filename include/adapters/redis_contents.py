@@ -1,6 +1,8 @@
 """Everything a Redis holds, as bytes: for a search that must leave nothing out."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
@@ -8,22 +10,64 @@ from redis.exceptions import RedisError
 
 from include.errors import ServiceError
 
+PATIENCE = 600.0  # seconds for writing the append-only file
 
-def contents(url: str) -> Iterator[tuple[str, bytes]]:
-    """(kind of key, key and value in clear) for every key of every kind.
 
-    Raises
-    ------
-    ServiceError
-        the server does not answer.
-    """
+class RedisContents:
+    """``needed``: without this server the platform does not work, so one that is away is an error."""
+
+    def __init__(self, url: str, needed: bool) -> None:
+        self._client: Any = Redis.from_url(url, socket_timeout=10)
+        self._needed = needed
+
+    def runs(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except RedisError as error:
+            if self._needed:
+                raise ServiceError("Redis did not answer; start it, or run the task again") from error
+            return False
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        with _answering("did not answer; start it, or run the task again"):
+            for key in self._client.scan_iter(count=1000):
+                kind = self._client.type(key).decode()
+                yield kind, b"\n".join([key, *_values(self._client, kind, key)])
+
+    def compact(self, patience: float = PATIENCE) -> None:
+        """Have the append-only file written anew; nothing without one.
+
+        Raises
+        ------
+        ServiceError
+            it does not answer, refuses, fails, or takes longer than ``patience`` seconds.
+        """
+        refusal = "did not rewrite its append-only file, which still holds deleted rows: allow BGREWRITEAOF and repeat"
+        with _answering(refusal):
+            if self._client.info("persistence")["aof_enabled"]:
+                self._await_rewriting(patience)  # one that began earlier may still hold what was deleted
+                self._client.bgrewriteaof()
+                if self._await_rewriting(patience)["aof_last_bgrewrite_status"] != "ok":
+                    raise ServiceError("Redis could not rewrite its append-only file: see its log, and repeat")
+
+    def _await_rewriting(self, patience: float) -> dict[str, Any]:
+        """What it says of its files when no rewriting of them is under way."""
+        deadline = time.monotonic() + patience
+        while True:
+            facts: dict[str, Any] = self._client.info("persistence")
+            if not (facts["aof_rewrite_in_progress"] or facts["aof_rewrite_scheduled"]):
+                return facts
+            if time.monotonic() > deadline:
+                raise ServiceError(f"Redis rewrites its append-only file for more than {patience:.0f} s; repeat later")
+            time.sleep(0.02)
+
+
+@contextmanager
+def _answering(refusal: str) -> Iterator[None]:
     try:
-        with Redis.from_url(url, socket_timeout=10) as client:
-            for key in client.scan_iter(count=1000):
-                kind = client.type(key).decode()
-                yield kind, b"\n".join([key, *_values(client, kind, key)])
+        yield
     except RedisError as error:
-        raise ServiceError(f"Redis did not answer ({type(error).__name__}); start it, or run the task again") from error
+        raise ServiceError(f"Redis {refusal} ({type(error).__name__})") from error
 
 
 def _values(client: Any, kind: str, key: bytes) -> Iterator[bytes]:

@@ -26,9 +26,6 @@ class RedisKeys:
         self._client: Any = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
         self._project = project.encode()
 
-    def close(self) -> None:
-        self._client.close()
-
     def texts(self) -> list[bytes]:
         """The distinct entity keys of all views, less the project."""
         with _answering():

@@ -17,15 +17,12 @@ Edit = Callable[[bytes], bytes]
 Counts = dict[str, tuple[int, int]]
 
 
-class StreamContents:
+class RedisStreams:
     """Every stream of one use case."""
 
     def __init__(self, url: str, usecase: str) -> None:
         self._client: Any = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
         self._prefix = f"moebius:{usecase}:"
-
-    def close(self) -> None:
-        self._client.close()
 
     def documents(self) -> Iterator[Any]:
         """Everything that is JSON: events, windows, rows."""

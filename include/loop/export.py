@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from include.adapters.export_files import ExportTable, fingerprint, recipient_key
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError
 from include.loop import export_log
+from include.ports.exports import ExportTable
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -38,8 +38,8 @@ def export(
         raise AccessError(f"{recipient!r} is no recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
     if not months:
         raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier one first")
-    entry = services.settings.recipients[recipient]
-    key = entry.key or recipient_key(services.settings.exchange, recipient)
+    entry, exports = services.settings.recipients[recipient], services.adapters.exports
+    key = entry.key or exports.recipient_key(recipient)
     roles = (services.settings.role_of(asked_by), entry.role)
     tables = [_table(spec, services, table, month, roles) for month in months]
     manifest = ExportManifest(
@@ -47,14 +47,14 @@ def export(
         name=f"{table}-{months[0].key}-{run}"[:120],
         kind="export",
         recipient=recipient,
-        fingerprint=fingerprint(key),
+        fingerprint=exports.fingerprint(key),
         periods=[m.key for m in months],
         reason=reason,
         requested_by=asked_by,
         approved_by=asked_by,
         created_at=datetime.now(UTC).isoformat(),
     )
-    written = services.adapters.exports.write(manifest, key, tables)
+    written = exports.write(manifest, key, tables)
     export_log.record(spec, services, written)
     return written
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from include.adapters.export_files import ExportTable, fingerprint, recipient_key
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.data import ingestion
@@ -17,6 +16,7 @@ from include.governance import hand_over, privacy
 from include.governance.pseudonyms import KeyRing
 from include.loop import export_log
 from include.loop import privacy as own_privacy
+from include.ports.exports import ExportTable
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -44,7 +44,8 @@ def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, a
     _require_role(spec, services, asked_by)
     _treatment(spec, services)
     months = hand_over.periods(spec, first, last)
-    mark = fingerprint(recipient_key(services.settings.exchange, RECIPIENT))
+    exports = services.adapters.exports
+    mark = exports.fingerprint(exports.recipient_key(RECIPIENT))
     told = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
     return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": told}
 
@@ -59,8 +60,9 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
     """
     approved_by = _approver(answer)
     _require_role(spec, services, approved_by)
-    key = recipient_key(services.settings.exchange, RECIPIENT)
-    if fingerprint(key) != asked["fingerprint"]:
+    exports = services.adapters.exports
+    key = exports.recipient_key(RECIPIENT)
+    if exports.fingerprint(key) != asked["fingerprint"]:
         raise AccessError(f"the key of {RECIPIENT} changed after the approval; ask again")
     months = hand_over.periods(spec, asked["from"], asked["to"])
     manifest = ExportManifest(
@@ -75,7 +77,7 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
         approved_by=approved_by,
         created_at=datetime.now(UTC).isoformat(),
     )
-    written = services.adapters.exports.write(manifest, key, _tables(spec, services, months, run))
+    written = exports.write(manifest, key, _tables(spec, services, months, run))
     export_log.record(spec, services, written)
     return written
 

@@ -8,8 +8,8 @@ from include.errors import PrivacyError, SettingsError
 from include.governance import erasure
 from include.governance.pseudonyms import TOKEN, KeyRing
 from include.governance.traces import Finding, search
-from include.loop import online_copies, rewriting
-from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys, in_redis
+from include.loop import rewriting
+from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -51,23 +51,24 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     before = active_keys(spec, services)
     if keys is None or before is None:
         raise SettingsError(f"{spec.name}: no pseudonym keys: there is nothing to rotate")
+    copies = services.adapters.online_copies(spec)
     with rewriting.alone(spec, services):
         line = erasure.renew_line(keys)
-        copied = online_copies.copy(services, line)
+        copied = copies.copy(line)
         write_atomically(services.places.privacy_state(spec) / ACTIVE_KEY, keys.current)
         mark = f"tokens were rewritten to key {keys.current}"
         try:
             changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)
         except ValueError as error:
             raise SettingsError(f"{spec.name}: {error}") from None
-        changed += online_copies.renew_streamed(spec, services, line)
-        deleted = online_copies.delete(services, line)
+        changed += copies.renew_streamed(line)
+        deleted = copies.delete(line)
         changed += [erasure.Changed(place, count, copied[place]) for place, count in deleted.items()]
-        online_copies.forget(services)
+        copies.forget()
         rewriting.record(spec, services, "rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
     others = OtherTokens(keys)
-    left = [*search(services.settings.home, others, (), SOURCES), *in_redis(services, others)]
-    _prove(spec, services, left)
+    home = services.settings.home
+    _prove(spec, services, [*search(home, others, (), SOURCES), *copies.search(others, home / "redis")])
     return {one.place: one.after for one in changed}
 
 

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.data import ingestion
-from include.errors import PrivacyError, ServiceError, SettingsError
+from include.errors import PrivacyError, SettingsError
 from include.governance import privacy as treatments
 from include.governance.pseudonyms import KeyRing
-from include.governance.traces import Finding, Matcher, Search, search
+from include.governance.traces import Finding, Matcher, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -80,7 +80,8 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
         return {"values": 0, "short": 0, "findings": 0}
     matcher = Matcher(clear_values(spec, services, period, personal))
     home = services.settings.home
-    found = _by_place(home, [*search(home, matcher, personal, SOURCES), *in_redis(services, matcher)])
+    online = services.adapters.online_copies(spec).search(matcher, home / "redis")
+    found = _by_place(home, [*search(home, matcher, personal, SOURCES), *online])
     _record(spec, services, period, found)
     print(
         f"searched {home} for {len(matcher.whole)} values of {', '.join(personal)}; {matcher.short} of them are "
@@ -116,32 +117,6 @@ def clear_values(spec: UseCase, services: Services, period: Period, columns: Seq
             spec, period, services.places.landing(spec), Path(staging), services.adapters.connector, watch
         )
     return values
-
-
-def in_redis(services: Services, matcher: Search) -> list[Finding]:
-    """Findings in Redis, which keeps its files compressed; without one that runs its files are all there is."""
-    from include.adapters.redis_contents import contents
-
-    found: dict[str, set[bytes]] = {}
-    if not redis_runs(services):
-        print("redis does not run: only its files were searched")
-        return []
-    for kind, content in contents(services.settings.redis_address):
-        found.setdefault(kind, set()).update(matcher.found(content))
-    place = services.settings.home / "redis"
-    return [Finding(place, kind, len(values)) for kind, values in sorted(found.items()) if values]
-
-
-def redis_runs(services: Services) -> bool:
-    """Whether there is a Redis; raises ServiceError when one that is needed does not answer."""
-    from include.adapters import redis_server
-
-    settings = services.settings
-    if redis_server.ready(settings.redis_address):
-        return True
-    if settings.online_store == "redis" or settings.redis_url:
-        raise ServiceError("Redis did not answer; start it, or run the task again")
-    return False
 
 
 def _by_place(home: Path, findings: Sequence[Finding]) -> dict[tuple[str, str], int]:

@@ -9,8 +9,8 @@ from include.errors import PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
 from include.governance.pseudonyms import KeyRing, key_of
 from include.governance.traces import Matcher, search
-from include.loop import online_copies, rewriting
-from include.loop.privacy import ERASED, SOURCES, active_keys, in_redis
+from include.loop import rewriting
+from include.loop.privacy import ERASED, SOURCES, active_keys
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -34,15 +34,17 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
     if column is None:
         raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: there is nobody to delete")
     keys = _keys(spec, services, subject)
+    copies = services.adapters.online_copies(spec)
     with rewriting.alone(spec, services):
-        stored = privacy.stored_as(_all_values(spec, services, column), subject, keys) | _begun(spec, services, subject)
+        values = _all_values(spec, services, column) | copies.values(column)
+        stored = privacy.stored_as(values, subject, keys) | _begun(spec, services, subject)
         _note(spec, services, subject, stored)
         _suppress(spec, services, subject, reason, by)
         line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
         changed = rewriting.rewrite(spec, services, erasure.without(stored), line, mark)
-        changed += [erasure.Changed(place, n, 0) for place, n in online_copies.delete(services, line).items()]
-        changed += online_copies.erase_streamed(spec, services, line)
-        online_copies.forget(services)
+        changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(line).items()]
+        changed += copies.erase_streamed(line)
+        copies.forget()
         rewriting.record(spec, services, "erasure", {"subject": subject, "reason": reason, "by": by}, changed)
         _prove(spec, services, stored)
         _journal(spec, services, subject).unlink()
@@ -66,7 +68,7 @@ def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
 
 
 def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
-    """Every value of the subject's column that is stored: in any pinned version, online, or logged."""
+    """Every value of the subject's column that is stored: in any pinned version, or logged."""
     values: set[str] = set()
     for table in services.adapters.lake.tables(spec.name):
         pinned = {
@@ -76,7 +78,6 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
         for rows in (services.adapters.lake.read(spec.name, table), *kept):
             if column in rows.column_names:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
-    values |= online_copies.values(spec, services, column)
     for file in services.places.spool(spec).glob("*.jsonl"):
         values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
     return values
@@ -112,10 +113,11 @@ def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: 
 
 
 def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
-    found_in_redis = in_redis(services, Matcher(stored))
+    home = services.settings.home
+    online = services.adapters.online_copies(spec).search(Matcher(stored), home / "redis")
     column, ours = privacy.subject_column(spec) or "", services.places.privacy_state(spec)
     found = search(services.settings.home, Matcher(stored), [column], SOURCES)
-    if left := [*(f for f in found if f.file.parent != ours), *found_in_redis]:
+    if left := [*(f for f in found if f.file.parent != ours), *online]:
         places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
         raise PrivacyError(
             f"{spec.name}: the deletion is not complete, the subject is still in {len(places)} files: "

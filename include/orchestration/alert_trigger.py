@@ -5,11 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Hashable
 from typing import Any
 
-import httpx
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from include.adapters.metrics_server import firing
 from include.contracts.operations import Alert
+from include.errors import ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +43,14 @@ class PrometheusAlertTrigger(BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[Alert]]:
         """One poll loop; an unreachable Prometheus is logged and asked again."""
+        from include.services.adapters import metrics_server
+
+        server = metrics_server(kwargs["url"])
         while True:
             try:
-                yield await firing(kwargs["url"])
-            except httpx.HTTPError as error:
-                log.warning("Prometheus at %s did not answer: %s", kwargs["url"], error)
+                yield await server.firing()
+            except ServiceError as error:
+                log.warning("%s", error)
             await asyncio.sleep(kwargs["poll_seconds"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[list[Alert]]) -> AsyncIterator[TriggerEvent]:

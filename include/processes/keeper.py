@@ -11,20 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import httpx
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
+from include.adapters.model_control import TritonControl
 from include.contracts.atomic_file import write_atomically
-from include.errors import MoebiusError
+from include.errors import MoebiusError, ServiceError
 from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
 from include.platform.topology import instances_of, keeper_file
+from include.ports.serving import ModelControl
 from include.settings import Settings, load_settings
 
 log = logging.getLogger("keeper")
-ALIVE = "moebius_alive_timestamp_seconds"
-EVERY_SECONDS, SILENT_SECONDS, LOAD_SECONDS = 2.0, 8.0, 120.0
+EVERY_SECONDS, SILENT_SECONDS = 2.0, 8.0
 REST_SECONDS = 30.0  # after a server that does not start
 LEAVE_SECONDS = 10.0  # for the processes of before, once a model is loaded again
 
@@ -43,10 +42,8 @@ class Beat(NamedTuple):
 class Server:
     """One Triton server of this host; ``service`` makes how it is started now, with the models that it has now."""
 
-    def __init__(self, name: str, service: Callable[[], Service], settings: Settings) -> None:
-        self.name, self.service = name, service
-        self._metrics = f"http://{settings.host}:{settings.triton_metrics_port}/metrics"
-        self._repository = f"http://{settings.triton_http}/v2/repository"
+    def __init__(self, name: str, service: Callable[[], Service], control: ModelControl) -> None:
+        self.name, self.service, self._control = name, service, control
         self._beats: dict[Process, Beat] = {}
         self._answered: set[tuple[Process, Beat]] = set()  # what was the last when the model was loaded again
 
@@ -54,30 +51,20 @@ class Server:
         """Models with a process that has given no sign of life for 8 s.
 
         A silence counts until the model was loaded again: the series of a process that it has no more stays for ever.
-        Raises httpx.HTTPError when the server does not answer.
+        Raises ServiceError when the server does not answer.
         """
         now = time.monotonic()
-        for process, value in self._told().items():
+        for process, value in self._control.beats().items():
             if process not in self._beats or self._beats[process].value != value:
                 self._beats[process] = Beat(value, now)
         silent = {process for process, beat in self._beats.items() if now - beat.since > SILENT_SECONDS}
         models = {process[0] for process in silent if (process, self._beats[process]) not in self._answered}
-        return sorted(models & self._loaded()) if models else []
+        return sorted(models & self._control.loaded()) if models else []
 
     def load(self, model: str) -> None:
-        """Load it again: new processes take over, what still answers is not interrupted. Raises httpx.HTTPError."""
-        url = f"{self._repository}/models/{model}/load"
-        httpx.post(url, json={}, timeout=LOAD_SECONDS, trust_env=False).raise_for_status()
+        """Load it again. Raises ServiceError when the server does not answer, or refuses."""
+        self._control.load(model)
         self._answered |= {(process, beat) for process, beat in self._beats.items() if process[0] == model}
-
-    def _told(self) -> dict[Process, float]:
-        text = httpx.get(self._metrics, timeout=5, trust_env=False).raise_for_status().text
-        samples = (s for family in text_string_to_metric_families(text) for s in family.samples if s.name == ALIVE)
-        return {(s.labels["model"], s.labels["process"]): s.value for s in samples}
-
-    def _loaded(self) -> set[str]:
-        answer = httpx.post(f"{self._repository}/index", json={"ready": True}, timeout=5, trust_env=False)
-        return {one["name"] for one in answer.raise_for_status().json() if one.get("state") == "READY"}
 
 
 class Keeper:
@@ -95,18 +82,23 @@ class Keeper:
             if time.monotonic() < self._rests_until.get(name, 0.0):
                 continue
             try:
-                self._look_after(server)
-            except httpx.HTTPError as error:
-                log.error("%s: %s: %s", name, type(error).__name__, error)
+                self._revive(server)
             except MoebiusError as error:
                 log.error("%s: %s: %s", name, type(error).__name__, error)
                 self._rests_until[name] = time.monotonic() + REST_SECONDS
+                continue
+            try:
+                self._load_silent(server)
+            except ServiceError as error:
+                log.error("%s: %s", name, error)
         self._end_leftovers()
 
-    def _look_after(self, server: Server) -> None:
+    def _revive(self, server: Server) -> None:
+        if self.supervisor.died(server.name) and self.supervisor.revive(server.service()):
+            log.error("%s was gone, and is started again", server.name)
+
+    def _load_silent(self, server: Server) -> None:
         name = server.name
-        if self.supervisor.died(name) and self.supervisor.revive(server.service()):
-            log.error("%s was gone, and is started again", name)
         for model in server.silent_models():
             before = self._processes(name, model)
             server.load(model)
@@ -136,7 +128,10 @@ def _command(process: psutil.Process) -> list[str]:
 
 def servers(settings: Settings) -> list[Server]:
     """All that the platform starts on this host: the embedded one, and the gateway's others."""
-    return [Server(i.name, functools.partial(service, i), i.settings) for i in instances_of("triton", settings)]
+    return [
+        Server(i.name, functools.partial(service, i), TritonControl(i.settings))
+        for i in instances_of("triton", settings)
+    ]
 
 
 def main() -> None:

@@ -10,16 +10,18 @@ from pydantic import ValidationError
 
 from include.errors import MissingPeriodError, SpecError
 from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
+from include.ports.exports import ExportStore
+from include.ports.online import OnlineKeys
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.event_stream import RedisEventStream
-    from include.adapters.export_files import ExportFiles
     from include.adapters.kserve import KServe
     from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
+    from include.governance.online_copies import OnlineCopies
 
 
 OWN = "own"
@@ -86,9 +88,7 @@ class Adapters:
 
     @cached_property
     def metrics_server(self) -> MetricsServer:
-        from include.adapters.metrics_server import Prometheus
-
-        return Prometheus(self.settings.prometheus_url)
+        return metrics_server(self.settings.prometheus_url)
 
     @cached_property
     def releases(self) -> ReleaseStore:
@@ -121,10 +121,29 @@ class Adapters:
         return _connector(f"{spec.name}: sources.{table}", source.connector, source.options, self.resolve)
 
     @cached_property
-    def exports(self) -> "ExportFiles":
+    def exports(self) -> ExportStore:
         from include.adapters.export_files import ExportFiles
 
         return ExportFiles(self.settings.exchange)
+
+    def online_copies(self, spec: UseCase) -> "OnlineCopies":
+        """What a use case keeps online, in every store: another one may have been in use earlier.
+
+        Raises ServiceError when a Redis that is needed does not answer.
+        """
+        from include.adapters.redis_contents import RedisContents
+        from include.adapters.redis_keys import RedisKeys
+        from include.adapters.sqlite_keys import SqliteKeys
+        from include.adapters.stream_contents import RedisStreams
+        from include.governance.online_copies import OnlineCopies
+
+        settings, address = self.settings, self.settings.redis_address
+        stores: dict[str, OnlineKeys] = {"feature_store/online": SqliteKeys(settings.feature_store / "online.db")}
+        server = RedisContents(address, settings.online_store == "redis" or bool(settings.redis_url))
+        if not server.runs():
+            return OnlineCopies(stores, [], None)
+        stores["redis/online"] = RedisKeys(address, settings.feature_project)
+        return OnlineCopies(stores, [RedisStreams(address, spec.name)], server)
 
     def model_server(self, spec: UseCase) -> "TritonServer":
         from include.adapters.model_server import TritonServer
@@ -158,6 +177,12 @@ class Adapters:
             raise SpecError(f"{spec.name} scores no stream: its usecase.yaml has no `scoring: {{stream: <name>}}`")
         address, limit = self.settings.redis_address, self.settings.stream_backlog
         return RedisEventStream(address, spec.name, of.stream, limit, group="scoring", keep=of.keep_results)
+
+
+def metrics_server(url: str) -> MetricsServer:
+    from include.adapters.metrics_server import Prometheus
+
+    return Prometheus(url)
 
 
 def _connector(place: str, name: str, options: Mapping[str, Any], resolve: Callable[[str], str]) -> SourceConnector:

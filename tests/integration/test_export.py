@@ -27,7 +27,7 @@ RECIPIENTS = {"auditor": {"role": "admin"}, "press": {"role": "viewer"}, "dev": 
 def both(tmp_path: Path) -> Environments:
     """A lake with two events; tail numbers are personal. The auditor's key is dev's."""
     both = environments(tmp_path, recipients=RECIPIENTS)
-    both.prod.lake.publish(both.spec.name, "events", EVENTS, "2013-01")
+    both.prod.adapters.lake.publish(both.spec.name, "events", EVENTS, "2013-01")
     recipients = both.prod.settings.exchange / "recipients"
     for name in ("auditor", "press"):
         (recipients / f"{name}.pub").write_text((recipients / "dev.pub").read_text())
@@ -40,7 +40,7 @@ def exported(both: Environments, recipient: str, asked_by: str, name: str = "eve
 
 def read_back(both: Environments, manifest: ExportManifest, directory: Path) -> pa.Table:
     private = both.dev.settings.private_key_text()
-    both.prod.exports.unpack(both.spec.name, manifest.name, private, directory)
+    both.prod.adapters.exports.unpack(both.spec.name, manifest.name, private, directory)
     return pq.read_table(directory / "2013-01" / "events.parquet")
 
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_exported_is_named_and_leaves_no_trace(
     asked = {"table": "events", "months": JANUARY, "recipient": "press", "reason": "", "asked_by": "admin", "run": "r"}
     with pytest.raises(error, match=message):
         export.export(both.spec, both.prod, **{**asked, **options})
-    assert both.prod.exports.names(both.spec.name) == []
+    assert both.prod.adapters.exports.names(both.spec.name) == []
     assert export_log.recorded(both.spec, both.prod) == []
 
 

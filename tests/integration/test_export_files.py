@@ -11,10 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from include.adapters import export_files
-from include.adapters.export_files import ExportFiles, ExportTable, fingerprint, new_private_key, public_key
+from include.adapters.export_files import ExportFiles, fingerprint, new_private_key, public_key
 from include.commands import exports as command
 from include.contracts.governance import ExportManifest
 from include.errors import ExportFileError, NotFoundError, SettingsError
+from include.ports.exports import ExportTable
 from include.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -180,7 +181,7 @@ def test_a_text_that_is_no_key_is_refused_without_showing_it(files: ExportFiles,
 def test_a_person_makes_a_key_and_opens_an_export(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     private = command.new_key(settings, "ada").splitlines()[1].partition("=")[2]
-    key = export_files.recipient_key(settings.exchange, "ada")
+    key = ExportFiles(settings.exchange).recipient_key("ada")
     ExportFiles(settings.exchange).write(manifest(key), key, tables())
     mine = Settings(home=tmp_path, private_key=private)
     assert command.unpack(mine, "flight_delay", "one", tmp_path / "out").startswith("10000 rows in 2 files")

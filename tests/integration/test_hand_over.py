@@ -45,15 +45,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Environments:
 
 
 def landed(both: Environments, table: str, month: str = "2013-01") -> pa.Table:
-    return pq.read_table(both.dev.landing(both.spec) / month / f"{table}.parquet")
+    return pq.read_table(both.dev.places.landing(both.spec) / month / f"{table}.parquet")
 
 
 def raw(both: Environments, table: str, directory: Path) -> pa.Table:
-    return ingestion.tables(both.spec, JANUARY, directory / "nothing", both.prod.connector)[table]
+    return ingestion.tables(both.spec, JANUARY, directory / "nothing", both.prod.adapters.connector)[table]
 
 
 def test_dev_gets_the_sample_and_what_belongs_to_it(done: Environments, tmp_path: Path) -> None:
-    assert rules.handed_over(done.spec, done.dev.landing(done.spec)) == ["2013-01", "2013-02"]
+    assert rules.handed_over(done.spec, done.dev.places.landing(done.spec)) == ["2013-01", "2013-02"]
     everything, sample = raw(done, "flights", tmp_path), landed(done, "flights")
     assert sample.num_rows == pytest.approx(0.1 * everything.num_rows, rel=0.2)
     assert sample.schema.names == everything.schema.names
@@ -74,7 +74,7 @@ def test_no_personal_value_leaves_and_tokens_do_not_join(done: Environments, tmp
     assert len(tokens) > 100
     assert not tokens & clear
     data_pipeline.collect(done.spec, done.prod, JANUARY, "compare")
-    staged = pq.read_table(stage.path(done.prod.staging(done.spec, "compare"), stage.RAW, "flights"))
+    staged = pq.read_table(stage.path(done.prod.places.staging(done.spec, "compare"), stage.RAW, "flights"))
     assert not tokens & set(staged["tailnum"].to_pylist())
     kept = [p for p in done.prod.settings.exchange.rglob("*") if p.is_file()]
     assert not any(value.encode() in path.read_bytes() for path in kept for value in sorted(clear)[:50])
@@ -93,8 +93,8 @@ def test_dev_builds_on_what_was_handed_over(done: Environments) -> None:
     assert data_pipeline.gate(spec, done.dev, JANUARY, "run", "features").passed
     snapshot = data_pipeline.publish(spec, done.dev, JANUARY, "run")
     assert snapshot.tables["events"].rows == pytest.approx(2700, rel=0.2)
-    aircraft = done.dev.lake.read(spec.name, "aircraft").to_pandas()
-    events = done.dev.lake.read(spec.name, "events").to_pandas()
+    aircraft = done.dev.adapters.lake.read(spec.name, "aircraft").to_pandas()
+    events = done.dev.adapters.lake.read(spec.name, "events").to_pandas()
     assert pd.Series(events["tailnum"].unique()).isin(aircraft["tailnum"]).mean() > 0.7, "events find their planes"
 
 
@@ -109,7 +109,7 @@ def test_who_asked_and_who_approved_is_recorded_once(both: Environments) -> None
     assert handed_over(both).files == first.files, "the same run gives the same export"
     (record,) = export_log.recorded(both.spec, both.prod)
     assert (record.requested_by, record.approved_by, record.reason) == ("uwe", "olga", "try a feature")
-    (row,) = both.prod.lake.read(both.spec.name, "exports").to_pylist()
+    (row,) = both.prod.adapters.lake.read(both.spec.name, "exports").to_pylist()
     assert (row["rows"], row["sha256"], row["recipient"]) == (first.rows, first.digest, "dev")
 
 
@@ -136,7 +136,7 @@ def test_without_approval_nothing_leaves(both: Environments) -> None:
     for answer in (None, {}, {"chosen_options": ["Reject"], "responded_by_user": {"name": "olga"}}):
         with pytest.raises(AccessError, match="no person approved"):
             hand_over.export(both.spec, both.prod, asked, answer, "r1")
-    assert both.prod.exports.names(both.spec.name) == []
+    assert both.prod.adapters.exports.names(both.spec.name) == []
 
 
 def test_a_role_that_is_too_low_neither_asks_nor_approves(both: Environments) -> None:
@@ -199,7 +199,7 @@ def test_only_the_owner_may_read_the_keys(both: Environments) -> None:
 
 
 def test_a_broken_source_leaves_no_half_export(both: Environments) -> None:
-    landing = both.prod.landing(both.spec) / "2013-02"
+    landing = both.prod.places.landing(both.spec) / "2013-02"
     landing.mkdir(parents=True)
     (landing / "weather.csv").write_text("origin\nEWR\n")
     with pytest.raises(MoebiusError, match=r"2013-02: source 'weather'.*lacks"):

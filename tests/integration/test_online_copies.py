@@ -16,7 +16,7 @@ from include.errors import ServiceError
 from include.governance import erasure
 from include.governance.pseudonyms import KeyRing, reference
 from include.governance.traces import Matcher, search
-from include.loop import key_rotation, online_copies, subject_deletion
+from include.loop import key_rotation, subject_deletion
 from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import free_port
@@ -62,14 +62,14 @@ def seats(services: Services, *tokens: str) -> list[float | None]:
 def test_a_rotation_serves_both_tokens_meanwhile_and_keeps_what_is_newer(services: Services) -> None:
     line = erasure.renew_line(NEW)
     place = "redis/online" if services.settings.online_store == "redis" else "feature_store/online"
-    assert online_copies.copy(services, line)[place] == 6
+    assert services.adapters.online_copies(SPEC).copy(line)[place] == 6
     assert seats(services, MINE, NEW.token("N14228"), THEIRS) == [55.0, 55.0, 9.0]
     newer = {"tailnum": [NEW.token("N14228")], "year_built": 1999.0, "seats": 60.0, "engines": 2.0}
     services.adapters.feature_store.push(
         "aircraft", pd.DataFrame(newer).assign(event_timestamp=NOON + pd.Timedelta(days=1))
     )
-    online_copies.copy(services, line)
-    assert online_copies.delete(services, line) == {place: 6}
+    services.adapters.online_copies(SPEC).copy(line)
+    assert services.adapters.online_copies(SPEC).delete(line) == {place: 6}
     assert seats(services, MINE, NEW.token("N14228"), NEW.token("N24211")) == [None, 60.0, 9.0]
 
 
@@ -77,7 +77,7 @@ def test_another_environments_features_in_the_same_redis_are_left_alone(services
     with Redis.from_url(services.settings.redis_address) as client:
         (mine,) = [key for key in client.scan_iter() if MINE.encode() in key]
         client.hset(mine + b"_dev", mapping=client.hgetall(mine))
-        assert online_copies.delete(services, erasure.blank([MINE])) == {"redis/online": 3}
+        assert services.adapters.online_copies(SPEC).delete(erasure.blank([MINE])) == {"redis/online": 3}
         assert (client.exists(mine), client.exists(mine + b"_dev")) == (0, 1)
 
 
@@ -145,8 +145,10 @@ def test_a_subject_leaves_the_streams_and_the_other_events_keep_their_place(
     services, line = services_of(redis_settings), erasure.blank([MINE])
     with Redis.from_url(redis_settings.redis_address) as client:
         before = dict(client.xrange(f"moebius:{SPEC.name}:{VIEW}:events"))
-        assert MINE in online_copies.values(SPEC, services, "of")
-        changed = {c.place.rsplit(f"{VIEW}:")[1]: c.before for c in online_copies.erase_streamed(SPEC, services, line)}
+        assert MINE in services.adapters.online_copies(SPEC).values("of")
+        changed = {
+            c.place.rsplit(f"{VIEW}:")[1]: c.before for c in services.adapters.online_copies(SPEC).erase_streamed(line)
+        }
         assert changed == {"dead": 1, "events": 2, "pushed:2013-01": 1, "windows": 2}
         after = dict(client.xrange(f"moebius:{SPEC.name}:{VIEW}:events"))
         assert after == {place: fields for place, fields in before.items() if MINE.encode() not in fields[b"event"]}
@@ -154,8 +156,8 @@ def test_a_subject_leaves_the_streams_and_the_other_events_keep_their_place(
         assert (list(window.events), window.newest) == (["other"], 2.0)
     assert [json.loads(row)["of"] for row in stream.pushed(["2013-01"])] == [THEIRS]
     assert [json.loads(letter.text)["n"] for letter in stream.dead_letters()] == [1]
-    assert online_copies.erase_streamed(SPEC, services, line) == []
-    online_copies.forget(services)
+    assert services.adapters.online_copies(SPEC).erase_streamed(line) == []
+    services.adapters.online_copies(SPEC).forget()
     assert search(redis_settings.home / "redis", Matcher([MINE])) == []
     assert left(stream) == [3, 4, 6]
     stream.publish([{"n": 7}])
@@ -168,9 +170,11 @@ def test_tokens_on_streams_are_renewed_in_their_place(
     redis_settings: Settings,  # noqa: F811
 ) -> None:
     services, line = services_of(redis_settings, BOTH), erasure.renew_line(NEW)
-    changed = {c.place.rsplit(f"{VIEW}:")[1]: c.after for c in online_copies.renew_streamed(SPEC, services, line)}
+    changed = {
+        c.place.rsplit(f"{VIEW}:")[1]: c.after for c in services.adapters.online_copies(SPEC).renew_streamed(line)
+    }
     assert changed == {"dead": 2, "events": 5, "pushed:2013-01": 2, "windows": 2}
-    online_copies.forget(services)
+    services.adapters.online_copies(SPEC).forget()
     assert search(redis_settings.home / "redis", Matcher([MINE, THEIRS])) == []
     assert {json.loads(row)["of"] for row in stream.pushed(["2013-01"])} == {NEW.renew(MINE), NEW.renew(THEIRS)}
     seen: list[dict[str, StreamWindow]] = []
@@ -183,7 +187,7 @@ def test_an_emptied_stream_goes_on(redis_settings: Settings) -> None:  # noqa: F
     stream = RedisEventStream(redis_settings.redis_address, SPEC.name, VIEW)
     stream.open()
     stream.publish([{"of": MINE}])
-    online_copies.erase_streamed(SPEC, services_of(redis_settings), erasure.blank([MINE]))
+    services_of(redis_settings).adapters.online_copies(SPEC).erase_streamed(erasure.blank([MINE]))
     assert stream.backlog() == 0
     stream.publish([{"of": THEIRS}])
     (entry,) = stream.take("one", 5, 1)

@@ -1,53 +1,48 @@
 """Which models are loaded again, and how often."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
-import httpx
 import pytest
 
+from include.errors import ServiceError
 from include.processes import keeper
-from include.settings import Settings
 
 
 class Watched:
     """A model server as the keeper sees it: its series, what is loaded, and what it was told to load."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.ready, self.refuses = 1000.0, ["m"], False
-        self.beats: dict[tuple[str, str], float] = {("m", "m_0_0"): 1.0, ("m", "m_0_1"): 1.0}
+        self.now, self.refuses, self.away = 1000.0, False, False
+        self.living: dict[tuple[str, str], float] = {("m", "m_0_0"): 1.0, ("m", "m_0_1"): 1.0}
         self.loads: list[str] = []
         monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: self.now))
-        monkeypatch.setattr(keeper.httpx, "get", self._metrics)
-        monkeypatch.setattr(keeper.httpx, "post", self._posted)
-        (server,) = keeper.servers(Settings())
-        self.keeper = keeper.Keeper([server], _NothingDies())
+        self.keeper = keeper.Keeper([keeper.Server("triton", _not_started, self)], _NothingDies())
 
     def after(self, seconds: float, *living: tuple[str, str]) -> list[str]:
         """What is loaded in so many seconds, a round each; ``living`` go on giving signs."""
         before = len(self.loads)
         for _ in range(int(seconds)):
             self.now += 1
-            self.beats.update((one, self.now) for one in living)
+            self.living.update((one, self.now) for one in living)
             self.keeper.look()
         return self.loads[before:]
 
-    def _metrics(self, url: str, **_: Any) -> httpx.Response:
-        lines = [
-            f'moebius_alive_timestamp_seconds{{model="{m}",process="{p}"}} {at}' for (m, p), at in self.beats.items()
-        ]
-        text = "\n".join(["# TYPE moebius_alive_timestamp_seconds gauge", *lines, ""])
-        return httpx.Response(200, text=text, request=httpx.Request("GET", url))
+    def beats(self) -> dict[tuple[str, str], float]:
+        if self.away:
+            raise ServiceError("it did not answer")
+        return dict(self.living)
 
-    def _posted(self, url: str, **_: Any) -> httpx.Response:
-        request = httpx.Request("POST", url)
-        if url.endswith("/index"):
-            return httpx.Response(200, json=[{"name": m, "state": "READY"} for m in self.ready], request=request)
+    def loaded(self) -> set[str]:
+        return {"m"}
+
+    def load(self, model: str) -> None:
         if self.refuses:
-            return httpx.Response(400, json={"error": "no"}, request=request)
-        self.loads.append(url.split("/")[-2])
-        return httpx.Response(200, request=request)
+            raise ServiceError("400: no")
+        self.loads.append(model)
+
+
+def _not_started() -> None:
+    raise AssertionError("no server died")
 
 
 class _NothingDies:
@@ -84,17 +79,34 @@ def test_a_load_that_is_refused_is_tried_again(watched: Watched) -> None:
 
 
 def test_a_model_that_was_unloaded_is_left_alone(watched: Watched) -> None:
-    watched.beats = {("gone", "gone_0_0"): 1.0, ONE: 1.0}
+    watched.living = {("gone", "gone_0_0"): 1.0, ONE: 1.0}
     assert watched.after(30, ONE) == []
 
 
-def test_a_server_that_does_not_answer_is_asked_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(url: str, **_: Any) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    answering: Callable[..., httpx.Response] = keeper.httpx.get
-    monkeypatch.setattr(keeper.httpx, "get", away)
+def test_a_server_that_does_not_answer_is_asked_again(watched: Watched) -> None:
+    watched.away = True
     assert watched.after(20) == []
-    monkeypatch.setattr(keeper.httpx, "get", answering)
+    watched.away = False
     assert watched.after(20, ONE, TWO) == []
     assert watched.after(10, TWO) == ["m"]
+
+
+class _DoesNotStart(_NothingDies):
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def died(self, name: str) -> bool:
+        return True
+
+    def revive(self, service: object) -> bool:
+        self.tries += 1
+        raise ServiceError("triton ended while starting")
+
+
+def test_a_server_that_does_not_start_rests_before_the_next_try(watched: Watched) -> None:
+    supervisor = _DoesNotStart()
+    watched.keeper = keeper.Keeper([keeper.Server("triton", lambda: None, watched)], supervisor)
+    watched.after(29)
+    assert supervisor.tries == 1
+    watched.after(3)
+    assert supervisor.tries == 2
