@@ -1,4 +1,8 @@
-"""The key of a training: a hash of all that decides its model, and of nothing else."""
+"""The key of a training: a hash of all that decides its model, and of nothing else.
+
+The modules are named below; ``tests/unit/development/test_training_key.py`` runs fits and compares. What decides the
+data of a fit (``features.py``, ``request.py``, the window, the snapshots) is in the name of its dataset.
+"""
 
 import hashlib
 import json
@@ -9,38 +13,73 @@ from include.development.environment import versions
 from include.development.order import Order
 from include.specification.usecase import UseCase
 
+INCLUDE = Path(__file__).resolve().parents[1]
+SHARED = (
+    "contracts.encoding", "development.datasets.encoded", "development.datasets.encoder",
+    "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
+    "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
+    "development.training", "evaluation.answers", "specification.data", "specification.learning",
+    "specification.part", "specification.usecase",
+)  # fmt: skip
+"""Modules below ``include`` that every fit runs."""
+SEARCH = (
+    "development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.metrics",
+    "evaluation.weighted",
+)  # fmt: skip
+"""What a search runs besides."""
+TORCH = ("checkpoint", "parameters", "torch_fit", "torch_inputs", "torch_model", "torch_start", "torch_trainer")
+TRAINERS = {
+    "xgboost": ("checkpoint", "parameters", "xgboost", "xgboost_rounds"),
+    "sklearn": ("parameters", "sklearn", "sklearn_clusters", "sklearn_estimators"),
+    "torch_tabular": (*TORCH, "torch_tabular"),
+    "torch_image": (*TORCH, "torch_image"),
+    "torch_sequence": (*TORCH, "torch_sequence"),
+    "torch_text": (*TORCH, "torch_text"),
+    "own": (),
+}
+"""Modules of ``development.trainers`` by the trainer that the spec names; ``own`` is the code of the use case."""
+
 
 def training_key(spec: UseCase, order: Order) -> str:
     """SHA-256 of everything that the model depends on, and of ``order.run``."""
     fields = order.model_dump(mode="json", exclude={"dataset", "start", "search"})
-    return _digest([order.dataset.name, _start_hash(order), fields, _code(spec), versions()])
+    return _digest(spec, order, fields, modules(spec, bool(order.trials)))
 
 
 def search_key(spec: UseCase, order: Order) -> str:
     """SHA-256 of what a trial depends on, not of the budget: a larger one goes on with the same study."""
-    return _digest(
-        [order.dataset.name, _start_hash(order), order.parameters, order.sampler, order.run, _code(spec), versions()]
-    )
+    fields = order.model_dump(mode="json", include={"parameters", "sampler", "run"})
+    return _digest(spec, order, fields, modules(spec, searches=True))
 
 
-def _start_hash(order: Order) -> str:
-    return order.start.artifact_hash if order.start else ""
+def modules(spec: UseCase, searches: bool) -> list[str]:
+    """The modules below ``include`` that decide the model of a fit, sorted.
+
+    With a trainer of its own all modules of the use case count: what its ``model.py`` imports is not known.
+    """
+    trainers = [f"development.trainers.{name}" for name in TRAINERS[spec.trainer.name]]
+    own = [f"usecases.{spec.name}.{file.stem}" for file in spec.directory.glob("*.py")]
+    return sorted([*SHARED, *trainers, *(SEARCH if searches else ()), *(own if spec.trainer.name == "own" else ())])
 
 
-def _digest(facts: list[Any]) -> str:
+def settled(spec: UseCase) -> dict[str, Any]:
+    """What the spec says about a fit, and the behaviour tests that a model must pass to be registered."""
+    in_order = {"tuning": {"trials", "minutes", "sampler", "workers"}, "start_from": True, "ensemble": True}
+    return {
+        **spec.model_dump(mode="json", include={"name", "task", "split", "metrics", "behaviour"}),
+        "event": spec.event.model_dump(mode="json", include={"label", "classes"}),
+        "features": [[f.name, f.kind, f.origin, f.tensor, f.shape, f.length] for f in spec.features],
+        "trainer": spec.trainer.model_dump(mode="json", exclude=in_order),
+    }
+
+
+def _digest(spec: UseCase, order: Order, fields: dict[str, Any], names: list[str]) -> str:
+    start = order.start.artifact_hash if order.start else ""
+    code = [[name, _content_hash(name)] for name in names]
+    facts = [order.dataset.name, start, fields, settled(spec), code, versions()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _code(spec: UseCase) -> str:
-    """SHA-256 of the sources that decide what the model is."""
-    include = Path(__file__).resolve().parents[1]
-    files = [
-        *(include / "development").rglob("*.py"),
-        include / "evaluation" / "metrics.py",
-        include / "contracts" / "encoding.py",
-    ]
-    files += [p for p in spec.directory.iterdir() if p.suffix in (".py", ".yaml")]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def _content_hash(name: str) -> str:
+    file = INCLUDE / f"{name.replace('.', '/')}.py"
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,11 +1,57 @@
-"""The key of a training changes with what decides its model."""
+"""The key of a training changes with what decides its model, and with nothing else."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grimp
 import pytest
 
 from include.contracts.development import DatasetRef
-from include.development import environment, training_key
-from include.development.order import Order
+from include.development import environment, training, training_key
+from include.development.order import Order, Workspace
+from include.development.trainers.registry import TRAINERS
+from include.settings import ROOT
+from include.specification.data import Event
+from include.specification.learning import Trainer
+from include.specification.usecase import UseCase
 from tests.unit.development.frames import build, flight_spec, started_from
+
+BESIDE = {
+    "contracts.atomic_file": "how a file is written",
+    "contracts.development": "records: their values are in the key",
+    "contracts.evaluation": "records",
+    "contracts.period": "records",
+    "contracts.record": "records",
+    "contracts.tables": "records",
+    "development.cost": "measures",
+    "development.order": "where an order and its fit lie",
+    "errors": "what is raised",
+    "specification.loader": "reads the yaml, whose values are in the key",
+    "specification.packaging": "what comes after a training",
+    "specification.running": "what comes after a training",
+}
+"""Modules on the path of a fit that do not decide the model."""
+FIT = """
+import json, pathlib, sys
+import include.development.training, include.development.trainers.xgboost
+from include.development.order import Workspace
+place, executed = Workspace(pathlib.Path(sys.argv[1])), set()
+
+def note(frame, event, argument):
+    if event == "call" and frame.f_code.co_name != "<module>":
+        executed.add(frame.f_globals.get("__name__", ""))
+
+sys.setprofile(note)
+from include.specification.loader import load_usecase
+include.development.training.train(load_usecase("flight_delay"), place, 1, {})
+sys.setprofile(None)
+ours = lambda names: sorted(n.removeprefix("include.") for n in names if n.startswith("include."))
+files = {n for n, m in sys.modules.items() if getattr(m, "__file__", None) and not m.__file__.endswith("__init__.py")}
+print(json.dumps({"executed": ours(executed), "loaded": ours(files)}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +84,117 @@ def test_a_larger_budget_goes_on_with_the_same_search(dataset: DatasetRef) -> No
     assert training_key.search_key(spec, order.model_copy(update={"trials": 9, "minutes": 5.0})) == key
     for change in ({"sampler": "random"}, {"parameters": {"max_depth": 3}}, {"start": started_from(dataset, "1")}):
         assert training_key.search_key(spec, order.model_copy(update=change)) != key
+
+
+@pytest.mark.parametrize(
+    ("part", "changed"),
+    [
+        ("trainer", {"parameters": {"max_depth": 3}}),
+        ("trainer", {"imbalance": "weights"}),
+        ("trainer", {"tuning": {"pruning": False}}),
+        ("split", {"validation_days": 3}),
+        ("metrics", {"primary": "brier"}),
+        ("behaviour", {"stability": 0.5}),
+        ("event", {"label": "delayed"}),
+        ("features", {"kind": "categorical"}),
+    ],
+)
+def test_what_the_spec_says_about_the_fit_changes_the_key(dataset: DatasetRef, part: str, changed: dict) -> None:
+    assert keys(changed_spec(part, changed), dataset) != keys(flight_spec(), dataset)
+
+
+@pytest.mark.parametrize(
+    ("part", "changed"),
+    [
+        ("title", "Another title"),
+        ("owner", "somebody else"),
+        ("monitoring", {"performance_loss": 0.9}),
+        ("rollout", {"bake_seconds": 99}),
+        ("trainer", {"ensemble": True, "start_from": "champion", "tuning": {"trials": 7, "workers": 3}}),
+        ("event", {"label_delay_hours": 99.0}),
+        ("features", {"description": "another"}),
+    ],
+)
+def test_what_the_spec_says_about_anything_else_does_not(dataset: DatasetRef, part: str, changed: Any) -> None:
+    assert keys(changed_spec(part, changed), dataset) == keys(flight_spec(), dataset)
+
+
+def test_a_fit_reads_nothing_else_of_the_spec(
+    dataset: DatasetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, place, read = flight_spec(), Workspace(tmp_path / "order"), set()
+    place.write_order(Order(dataset=dataset, parameters={"n_estimators": 5}, trials=2, search="s" * 16))
+
+    def noted(part: Any, name: str) -> Any:
+        read.add((type(part), name))
+        return object.__getattribute__(part, name)
+
+    for kind in (UseCase, Event, Trainer):
+        monkeypatch.setattr(kind, "__getattribute__", noted, raising=False)
+    training.train(spec, place, 1, {})
+    monkeypatch.undo()
+    settled = training_key.settled(spec)
+    for kind, known in ((UseCase, settled), (Event, settled["event"]), (Trainer, settled["trainer"])):
+        fields = {name for of, name in read if of is kind and name in kind.model_fields}
+        assert fields, kind
+        assert fields <= set(known)
+
+
+def changed_spec(part: str, changed: Any) -> UseCase:
+    content = flight_spec().model_dump(mode="json", by_alias=True)
+    if part == "features":
+        content["features"][-1] |= changed
+    else:
+        content[part] = _over(content[part], changed)
+    return UseCase.model_validate(content)
+
+
+def _over(value: Any, changed: Any) -> Any:
+    if not isinstance(changed, dict):
+        return changed
+    return {**value, **{name: _over(value.get(name, {}), one) for name, one in changed.items()}}
+
+
+def keys(spec: UseCase, dataset: DatasetRef) -> tuple[str, str]:
+    order = Order(dataset=dataset, trials=3)
+    return training_key.training_key(spec, order), training_key.search_key(spec, order)
+
+
+def test_a_change_of_the_code_is_seen_by_name_and_content(dataset: DatasetRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keys(flight_spec(), dataset)
+    monkeypatch.setattr(training_key, "_content_hash", lambda name: "changed" if "imbalance" in name else "same")
+    once = keys(flight_spec(), dataset)
+    monkeypatch.setattr(training_key, "_content_hash", lambda name: "same")
+    assert len({before, once, keys(flight_spec(), dataset)}) == 3
+
+
+def test_a_use_case_with_a_trainer_of_its_own_brings_its_code() -> None:
+    spec = changed_spec("trainer", {"name": "own"})
+    own = {name for name in training_key.modules(spec, False) if name.startswith("usecases.")}
+    assert own >= {"usecases.flight_delay.features", "usecases.flight_delay.request"}
+
+
+def reachable(*starts: str) -> set[str]:
+    """Modules below ``include`` that these import, directly or not, inside functions too."""
+    graph, found, ahead = grimp.build_graph("include", cache_dir=None), set(), [f"include.{start}" for start in starts]
+    while ahead:
+        if (module := ahead.pop()) not in found:
+            found.add(module)
+            ahead += graph.find_modules_directly_imported_by(module)
+    return {module.removeprefix("include.") for module in found}
+
+
+@pytest.mark.parametrize("name", sorted(set(TRAINERS) - {"ensemble"}))  # an ensemble is made, not fitted
+def test_the_list_is_all_that_the_code_of_a_fit_imports(name: str) -> None:
+    path = reachable("development.training", TRAINERS[name].removeprefix("include.").rpartition(".")[0])
+    assert path - set(BESIDE) == set(training_key.modules(changed_spec("trainer", {"name": name}), True))
+
+
+@pytest.mark.parametrize("trials", [0, 2])
+def test_a_real_fit_runs_the_list_and_loads_nothing_else(dataset: DatasetRef, tmp_path: Path, trials: int) -> None:
+    order = Order(dataset=dataset, parameters={"n_estimators": 5}, trials=trials, search="s" * 16)
+    Workspace(tmp_path / "order").write_order(order)
+    command = [sys.executable, "-c", FIT, str(tmp_path / "order")]
+    told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert set(told["executed"]) - set(BESIDE) == set(training_key.modules(flight_spec(), bool(trials)))
+    assert set(told["loaded"]) <= {*training_key.modules(flight_spec(), True), *BESIDE}
