@@ -1,9 +1,6 @@
 """A published month, scored with the champion straight through ONNX Runtime."""
 
-import fcntl
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -41,8 +38,10 @@ def score_partition(
     if release is None:
         return None
     oldest = _oldest_kept(spec, services, period)
+    services.settings.staging.mkdir(parents=True, exist_ok=True)
     with (
-        _alone(spec, services),
+        # one after the other: the month is read and replaced as a whole, with the answers of other releases
+        services.adapters.locks.hold(f"staging/{spec.name}/{TABLE}"),
         services.records.snapshots(spec).publishing(),
         tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
     ):
@@ -54,15 +53,6 @@ def score_partition(
             services.adapters.lake.publish(spec.name, TABLE, complete, period.key)
     _forget(spec, services, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
-
-
-@contextmanager
-def _alone(spec: UseCase, services: Services) -> Iterator[None]:
-    """One after the other: the month is read and replaced as a whole, with the answers of other releases."""
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
-    with (services.settings.staging / f".{spec.name}.{TABLE}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _score(

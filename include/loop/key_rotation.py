@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from include.contracts.atomic_file import write_atomically
 from include.errors import PrivacyError, SettingsError
 from include.governance import erasure
 from include.governance.pseudonyms import TOKEN, KeyRing
 from include.governance.traces import Finding, search
 from include.loop import rewriting
-from include.loop.privacy import ACTIVE_KEY, SOURCES, active_keys
+from include.loop.privacy import SOURCES, active_keys
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -51,11 +50,11 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     before = active_keys(spec, services)
     if keys is None or before is None:
         raise SettingsError(f"{spec.name}: no pseudonym keys: there is nothing to rotate")
-    copies = services.adapters.online_copies(spec)
-    with rewriting.alone(spec, services):
+    copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
+    with rewriting.alone(spec, state):
         line = erasure.renew_line(keys)
         copied = copies.copy(line)
-        write_atomically(services.places.privacy_state(spec) / ACTIVE_KEY, keys.current)
+        state.use_key(keys.current)
         mark = f"tokens were rewritten to key {keys.current}"
         try:
             changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)

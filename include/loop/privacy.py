@@ -1,6 +1,5 @@
 """What ingestion does to personal columns, and the proof that none of them stands in clear anywhere."""
 
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import PrivacyError, SettingsError
@@ -22,7 +20,6 @@ from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
-ACTIVE_KEY, ERASED = "active_key", "erased.json"
 AUDITS = "privacy_audits"
 SOURCES = ("landing",)
 """Rooms of the state root that others fill: they hold source files, in clear by their nature."""
@@ -30,7 +27,7 @@ SOURCES = ("landing",)
 
 def treatment(spec: UseCase, services: Services) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
     """What the pipeline does to each raw batch before it is staged; see ``include.governance.privacy.treatment``."""
-    return treatments.treatment(spec, active_keys(spec, services), erased(spec, services))
+    return treatments.treatment(spec, active_keys(spec, services), sorted(services.records.privacy(spec).erased()))
 
 
 def active_keys(spec: UseCase, services: Services) -> KeyRing | None:
@@ -47,19 +44,13 @@ def active_keys(spec: UseCase, services: Services) -> KeyRing | None:
     keys = services.pseudonym_keys
     if keys is None:
         return None
-    note = services.places.privacy_state(spec) / ACTIVE_KEY
-    if not note.is_file():
-        write_atomically(note, keys.current)
+    state = services.records.privacy(spec)
+    if (active := state.active_key()) is None:
+        state.use_key(active := keys.current)
     try:
-        return keys.until(note.read_text().strip())
+        return keys.until(active)
     except ValueError as error:
         raise SettingsError(f"{spec.name}: {error}") from None
-
-
-def erased(spec: UseCase, services: Services) -> list[str]:
-    """References of the subjects whose data were deleted and must not come back."""
-    file = services.places.privacy_state(spec) / ERASED
-    return sorted(json.loads(file.read_text())) if file.is_file() else []
 
 
 def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:

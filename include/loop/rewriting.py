@@ -1,9 +1,8 @@
 """One change, everywhere a use case keeps rows: lake, snapshots, datasets, staging, quarantine, spool."""
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import pyarrow as pa
 from include.contracts.atomic_file import write_atomically
 from include.contracts.development import DatasetRef
 from include.development.datasets.parts import content_hash, read_frame
-from include.errors import ConflictError
+from include.errors import ConflictError, LockHeldError
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
+from include.governance.privacy_state import PrivacyState
 from include.governance.traces import files
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -25,14 +25,12 @@ SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")
 
 
 @contextmanager
-def alone(spec: UseCase, services: Services) -> Iterator[None]:
+def alone(spec: UseCase, state: PrivacyState) -> Iterator[None]:
     """One deletion or rotation at a time; raises ConflictError while another one runs."""
-    file = services.places.privacy_state(spec) / ".lock"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            held.enter_context(state.alone())
+        except LockHeldError as error:
             raise ConflictError(f"{spec.name}: another deletion or key rotation runs; try again later") from error
         yield
 

@@ -2,15 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
 from include.errors import PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
 from include.governance.pseudonyms import KeyRing, key_of
 from include.governance.traces import Matcher, search
 from include.loop import rewriting
-from include.loop.privacy import ERASED, SOURCES, active_keys
+from include.loop.privacy import SOURCES, active_keys
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -34,12 +32,13 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
     if column is None:
         raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: there is nobody to delete")
     keys = _keys(spec, services, subject)
-    copies = services.adapters.online_copies(spec)
-    with rewriting.alone(spec, services):
+    copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
+    with rewriting.alone(spec, state):
         values = _all_values(spec, services, column) | copies.values(column)
-        stored = privacy.stored_as(values, subject, keys) | _begun(spec, services, subject)
-        _note(spec, services, subject, stored)
-        _suppress(spec, services, subject, reason, by)
+        stored = privacy.stored_as(values, subject, keys) | state.sought(subject)
+        state.seek(subject, stored)
+        # from now on ingestion leaves the subject's rows out; before the rewriting, so that a kill cannot forget it
+        state.erase(subject, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason})
         line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
         changed = rewriting.rewrite(spec, services, erasure.without(stored), line, mark)
         changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(line).items()]
@@ -47,7 +46,7 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         copies.forget()
         rewriting.record(spec, services, "erasure", {"subject": subject, "reason": reason, "by": by}, changed)
         _prove(spec, services, stored)
-        _journal(spec, services, subject).unlink()
+        state.proved(subject)
     return {one.place: one.before - one.after for one in changed}
 
 
@@ -83,33 +82,11 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
     return values
 
 
-def _journal(spec: UseCase, services: Services, subject: str) -> Path:
-    """What a deletion is looking for, until it is proved: a repetition must not miss what is half gone."""
-    return services.places.privacy_state(spec) / f"erasing-{subject}.json"
-
-
-def _begun(spec: UseCase, services: Services, subject: str) -> set[str]:
-    file = _journal(spec, services, subject)
-    return set(json.loads(file.read_text())) if file.is_file() else set()
-
-
-def _note(spec: UseCase, services: Services, subject: str, stored: set[str]) -> None:
-    write_atomically(_journal(spec, services, subject), json.dumps(sorted(stored)), private=True)
-
-
 def _logged(line: bytes, column: str) -> object:
     try:
         return json.loads(line)["inputs"].get(column)
     except (ValueError, KeyError):
         return None
-
-
-def _suppress(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> None:
-    """From now on ingestion leaves the subject's rows out; first of all, so that a kill cannot forget it."""
-    file = services.places.privacy_state(spec) / ERASED
-    known = json.loads(file.read_text()) if file.is_file() else {}
-    fact = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason}
-    write_atomically(file, json.dumps({subject: fact, **known}, indent=1))
 
 
 def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:

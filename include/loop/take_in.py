@@ -1,9 +1,7 @@
 """Dev's side of a hand-over: check, decrypt and lay into the landing directory, as if delivered."""
 
 import shutil
-from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.governance import ExportManifest
 from include.errors import AccessError, NotFoundError, SettingsError
 from include.services.composition import Services
@@ -27,7 +25,7 @@ def take_in(spec: UseCase, services: Services, name: str | None) -> dict[str, in
     private = services.secret("private_key")
     if not private:
         raise SettingsError("dev has no private key: run `make up ENV=dev`, or set MOEBIUS_PRIVATE_KEY")
-    names = [name] if name else [n for n in _names(spec, services) if not _mark(spec, services, n).is_file()]
+    names = [name] if name else [n for n in _names(spec, services) if not services.adapters.state.get(_mark(spec, n))]
     return {one: _take(spec, services, one, private).rows for one in names}
 
 
@@ -51,11 +49,12 @@ def _take(spec: UseCase, services: Services, name: str, private: str) -> ExportM
             target = landing / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             (aside / file.path).replace(target)
-        write_atomically(_mark(spec, services, name), manifest.model_dump_json(indent=1))
+        services.adapters.state.put(_mark(spec, name), manifest.model_dump_json(indent=1))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return manifest
 
 
-def _mark(spec: UseCase, services: Services, name: str) -> Path:
-    return services.settings.home / "taken_in" / spec.name / f"{name}.json"
+def _mark(spec: UseCase, name: str) -> str:
+    """Key of a hand-over's manifest once it was taken in."""
+    return f"taken_in/{spec.name}/{name}.json"

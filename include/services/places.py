@@ -23,7 +23,7 @@ class Places:
         return self.settings.home / "quarantine" / spec.name
 
     def privacy_state(self, spec: UseCase) -> Path:
-        """Which key is in use, and who was erased: ``active_key``, ``erased.json``."""
+        """Where the model server reads which key is in use."""
         return self.settings.home / "privacy" / spec.name
 
     def datasets(self, spec: UseCase) -> Path:

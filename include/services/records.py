@@ -14,6 +14,7 @@ from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
     from include.data.manifests import Snapshots
+    from include.governance.privacy_state import PrivacyState
 
 
 class Records:
@@ -31,6 +32,12 @@ class Records:
         from include.data.manifests import Snapshots
 
         return Snapshots(spec.name, self._adapters.state, self._adapters.locks)
+
+    def privacy(self, spec: UseCase) -> "PrivacyState":
+        """The key in use, erased subjects and unfinished deletions, to read and to change."""
+        from include.governance.privacy_state import PrivacyState
+
+        return PrivacyState(spec.name, self._adapters.state, self._adapters.locks)
 
     def snapshot_refs(self, spec: UseCase) -> list[SnapshotRef]:
         return self.snapshots(spec).published()

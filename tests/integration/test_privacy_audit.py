@@ -39,7 +39,7 @@ def test_a_month_is_published_with_tokens_only_and_the_audit_agrees(private_home
 
 
 def _in_lake(home: Path) -> None:
-    services_at(home).lake.append(
+    services_at(home).adapters.lake.append(
         "flight_delay", "planted", pa.table({"period": ["2013-01"], "free_text": [f"saw {LEAK}!"]})
     )
 
@@ -47,7 +47,7 @@ def _in_lake(home: Path) -> None:
 def _in_online_store(home: Path) -> None:
     at = pd.Timestamp("2013-01-01", tz="UTC")
     row = pd.DataFrame([{"tailnum": LEAK, "year_built": 1.0, "seats": 1.0, "engines": 1.0, "event_timestamp": at}])
-    services_at(home).feature_store.push("aircraft", row)
+    services_at(home).adapters.feature_store.push("aircraft", row)
 
 
 def _text(*parts: str) -> object:
@@ -99,7 +99,7 @@ def test_a_leak_is_found_where_it_is_planted_and_never_repeated(private_home: Pa
         with pytest.raises(PrivacyError, match=place) as refused:
             privacy.audit(SPEC, services_at(private_home), JANUARY)
         assert LEAK not in str(refused.value)
-        found = services_at(private_home).lake.read("flight_delay", "privacy_audits").to_pylist()
+        found = services_at(private_home).adapters.lake.read("flight_delay", "privacy_audits").to_pylist()
         assert any(row["values"] == 1 for row in found)
     finally:
         for path in [p for p in private_home.rglob("*") if p.is_file()]:

@@ -1,0 +1,78 @@
+"""The manifests of snapshots, whatever store they lie in."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from include.contracts.tables import SnapshotRef
+from include.data.manifests import Expiry, Snapshots, Turn
+from include.errors import LockHeldError
+from tests.unit.fakes.state import MemoryLocks, MemoryState
+
+NOON = datetime(2013, 6, 1, 12, tzinfo=UTC)
+
+
+def snapshot(name: str, period: str = "2013-05") -> SnapshotRef:
+    return SnapshotRef(usecase="cats", period=period, name=name, tables={})
+
+
+def turn(name: str) -> Turn:
+    return Turn.of(name, NOON, "ann", "published")
+
+
+@pytest.fixture
+def locks() -> MemoryLocks:
+    return MemoryLocks()
+
+
+@pytest.fixture
+def snapshots(locks: MemoryLocks) -> Snapshots:
+    """Two snapshots of May, the later one current, and one of June."""
+    made = Snapshots("cats", MemoryState(), locks)
+    for one in (snapshot("a"), snapshot("b"), snapshot("c", "2013-06")):
+        made.keep(one)
+        made.make_current(one, turn(one.name))
+    return made
+
+
+def test_a_period_has_one_current_snapshot_and_many_named_ones(snapshots: Snapshots) -> None:
+    assert snapshots.current("2013-05") == snapshot("b")
+    assert snapshots.current("2013-07") is None
+    assert snapshots.published() == [snapshot("b"), snapshot("c", "2013-06")]
+    assert [one.name for one in snapshots.all_named()] == ["a", "b", "c"]
+    assert list(snapshots.manifests()) == [
+        "2013-05.json", "2013-06.json", "named/a.json", "named/b.json", "named/c.json",
+    ]  # fmt: skip
+
+
+def test_a_turn_is_noted_once(snapshots: Snapshots) -> None:
+    snapshots.make_current(snapshot("b"), turn("b"))
+    snapshots.make_current(snapshot("a"), turn("a"))
+    assert [one.name for one in snapshots.turns("2013-05")] == ["a", "b", "a"]
+    assert snapshots.turns("2013-05")[0].moment == NOON
+
+
+def test_a_pin_stays_until_it_is_taken_off(snapshots: Snapshots) -> None:
+    snapshots.pin(turn("a"))
+    assert snapshots.pins() == [snapshots.pinned("a")] == [turn("a")]
+    snapshots.unpin("a")
+    assert snapshots.pinned("a") is None
+
+
+def test_an_expired_snapshot_leaves_its_record(snapshots: Snapshots) -> None:
+    gone = Expiry(**turn("a").model_dump(), period="2013-05", snapshot=snapshot("a"))
+    snapshots.expire(gone)
+    assert snapshots.named("a") is None
+    assert snapshots.all_expired() == [snapshots.expiry("a")] == [gone]
+
+
+def test_no_file_is_deleted_while_somebody_publishes(snapshots: Snapshots, locks: MemoryLocks) -> None:
+    with (
+        snapshots.publishing(),
+        snapshots.publishing(),
+        pytest.raises(LockHeldError),
+        locks.hold("snapshots/cats/publishing", wait=0),
+    ):
+        pass
+    with snapshots.nobody_publishing(), pytest.raises(LockHeldError), locks.hold("snapshots/cats/changing", wait=0):
+        pass
