@@ -53,18 +53,19 @@ class Platform:
         return {i.name: self.supervisor.memory(i.name) for i in instances(self.settings)}
 
     def table(self) -> Table:
-        table = Table(title=f"{self.settings.title}: {_near(self.settings.home)}")
-        for column in ("service", "state", "address", "memory MiB", "expected", "log"):
+        logs = f"log of a service: {_near(self.supervisor.log('<service>'))}"
+        table = Table(title=f"{self.settings.title}: {_near(self.settings.home)}", caption=logs)
+        for column in ("service", "state", "address", "memory MiB", "expected"):
             table.add_column(column, overflow="fold")
         for instance in instances(self.settings):
             table.add_row(*self._row(instance))
         return table
 
     def _row(self, instance: Instance) -> tuple[str, ...]:
-        process, log = self.supervisor.process(instance.name), self.supervisor.log(instance.name)
+        process = self.supervisor.process(instance.name)
         status = f"running (pid {process.pid})" if process else "[dim]not running[/]"
         memory = f"{self.supervisor.memory(instance.name) / MIB:.0f}" if process else ""
-        return instance.name, status, instance.address, memory, str(instance.declared.memory), str(_near(log))
+        return instance.name, status, instance.address, memory, str(instance.declared.memory)
 
 
 def _near(path: Path) -> Path:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -64,25 +65,21 @@ def _added_to_inherited(argv: list[str], env: dict[str, str]) -> Command:
 
 
 def _prepare(instance: Instance) -> None:
-    if instance.declared.health.kind == "file":  # of a process before
-        Path(instance.health_target).unlink(missing_ok=True)
+    if instance.health.startswith("file:"):  # of a process before
+        Path(urlsplit(instance.health).path).unlink(missing_ok=True)
     if prepare := PREPARATIONS.get(instance.declared.name):
         prepare(instance.settings)
 
 
 def healthy(instance: Instance) -> bool:
     """Whether it is ready, as its declaration says."""
-    health, target = instance.declared.health, instance.health_target
-    if health.kind == "file":
-        return Path(target).is_file()
-    if health.kind == "redis":
-        return redis_server.ready(target)
+    url = urlsplit(instance.health)
+    if url.scheme == "file":
+        return Path(url.path).is_file()
+    if url.scheme == "redis":
+        return redis_server.ready(instance.health)
     try:
-        answer = httpx.get(target, timeout=5, trust_env=False)
+        answer = httpx.get(instance.health, timeout=5, trust_env=False)
     except httpx.HTTPError:
         return False
-    return answer.is_success and health.text in answer.text and all(_part_healthy(answer, p) for p in health.parts)
-
-
-def _part_healthy(answer: httpx.Response, part: str) -> bool:
-    return bool(answer.json()[part]["status"] == "healthy")
+    return answer.is_success and all(text in answer.text for text in instance.declared.expects)

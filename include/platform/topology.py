@@ -10,36 +10,26 @@ from typing import Literal, NamedTuple
 from include.settings import SECRETS, Settings
 
 Condition = Literal["always", "without_own_redis", "with_gateway_client"]
-
-
-@dataclass(frozen=True)
-class Health:
-    """How a service shows that it is ready.
-
-    ``http``: GET ``target`` succeeds, the answer has ``text`` in it, and each of ``parts`` of its JSON has the status
-    "healthy". ``redis``: the server at ``target`` answers PING. ``file``: ``target`` exists.
-    """
-
-    kind: Literal["http", "redis", "file"]
-    target: str
-    text: str = ""
-    parts: tuple[str, ...] = ()
+AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 @dataclass(frozen=True)
 class Declaration:
     """One service. It starts after the services in ``after`` are ready.
 
-    ``ports`` are settings. ``program`` is the module of a program of ours; the adapter of another server knows its
-    command. ``memory`` is MiB to expect under the load of the demo, ``seconds`` the longest start. ``replicas`` is the
-    setting that lists further instances.
+    ``health`` is a URL whose scheme says how readiness shows. ``http``: GET succeeds and the answer contains each text
+    of ``expects``; ``redis``: PING is answered; ``file``: the file exists. ``address`` is where people find the
+    service, unless that is ``health``. ``ports`` are settings. ``program`` is a module of ours; the adapter of another
+    server knows its command. ``memory`` is MiB to expect under the load of the demo, ``seconds`` the longest start,
+    ``replicas`` the setting that lists further instances.
     """
 
     name: str
-    health: Health
-    address: str
+    health: str
     memory: int
     ports: tuple[str, ...] = ()
+    address: str = ""
+    expects: tuple[str, ...] = ()
     program: str = ""
     after: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
@@ -51,26 +41,25 @@ class Declaration:
 TOPOLOGY = (
     Declaration(
         name="redis",
-        ports=("redis_port",),
-        health=Health("redis", "{s.redis_address}"),
-        address="{s.redis_address}",
+        health="{s.redis_address}",
         memory=20,
+        ports=("redis_port",),
         when="without_own_redis",
     ),
     Declaration(
         name="mlflow",
-        ports=("mlflow_port",),
         # /health answers before the database is there
-        health=Health("http", "{s.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"),
+        health="{s.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0",
         address="{s.mlflow_url}",
-        memory=400,
+        memory=300,
+        ports=("mlflow_port",),
     ),
     Declaration(
         name="triton",
-        ports=("triton_http_port", "triton_grpc_port", "triton_metrics_port"),
-        health=Health("http", "http://{s.triton_http}/v2/health/ready"),
+        health="http://{s.triton_http}/v2/health/ready",
         address="grpc {s.triton_grpc}",
         memory=250,
+        ports=("triton_http_port", "triton_grpc_port", "triton_metrics_port"),
         after=("redis",),
         secrets=SECRETS,
         replicas="gateway_servers",
@@ -78,60 +67,51 @@ TOPOLOGY = (
     Declaration(
         name="exporter",
         program="include.processes.exporter",
-        ports=("exporter_port",),
-        health=Health("http", "http://{s.host}:{s.exporter_port}/metrics"),
-        address="http://{s.host}:{s.exporter_port}/metrics",
+        health="http://{s.host}:{s.exporter_port}/metrics",
         memory=100,
+        ports=("exporter_port",),
     ),
     Declaration(
         name="consumer",
         program="include.processes.consumer",
+        health="http://{s.host}:{s.stream_port}/metrics",
+        memory=350,
         ports=("stream_port",),
-        health=Health("http", "http://{s.host}:{s.stream_port}/metrics"),
-        address="http://{s.host}:{s.stream_port}/metrics",
-        memory=300,
         after=("redis", "triton"),
     ),
     Declaration(
         name="facade",
         program="include.processes.facade",
+        health="http://127.0.0.1:{s.facade_port}/healthz",
+        memory=60,
         ports=("facade_port",),
-        health=Health("http", "http://127.0.0.1:{s.facade_port}/healthz"),
-        address="http://127.0.0.1:{s.facade_port}",
-        memory=100,
         when="with_gateway_client",
     ),
     Declaration(
         name="gateway",
-        ports=("gateway_port", "gateway_metrics_port", "gateway_inner_port"),
-        health=Health(
-            "http",
-            "http://{s.host}:{s.gateway_metrics_port}/metrics",
-            text='haproxy_server_status{proxy="rest",server="facade",state="UP"} 1',
-        ),
+        health="http://{s.host}:{s.gateway_metrics_port}/metrics",
+        expects=('haproxy_server_status{proxy="rest",server="facade",state="UP"} 1',),
         address="https://{s.gateway_host}:{s.gateway_port}",
         memory=40,
+        ports=("gateway_port", "gateway_metrics_port", "gateway_inner_port"),
         after=("triton", "facade"),
         when="with_gateway_client",
     ),
     Declaration(
         name="prometheus",
-        ports=("prometheus_port",),
-        health=Health("http", "{s.prometheus_url}/-/ready"),
+        health="{s.prometheus_url}/-/ready",
         address="{s.prometheus_url}",
         memory=100,
+        ports=("prometheus_port",),
         after=("triton", "exporter", "consumer"),
     ),
     Declaration(
         name="airflow",
-        ports=("airflow_port", "airflow_log_port", "airflow_trigger_log_port"),
-        health=Health(
-            "http",
-            "{s.airflow_url}/api/v2/monitor/health",
-            parts=("metadatabase", "scheduler", "dag_processor", "triggerer"),
-        ),
+        health="{s.airflow_url}/api/v2/monitor/health",
+        expects=tuple(f'"{part}":{{"status":"healthy"' for part in AIRFLOW_PARTS),
         address="{s.airflow_url}",
-        memory=1500,
+        memory=2000,
+        ports=("airflow_port", "airflow_log_port", "airflow_trigger_log_port"),
         after=("redis", "mlflow", "triton", "prometheus"),
         secrets=SECRETS,
         seconds=180.0,
@@ -139,7 +119,7 @@ TOPOLOGY = (
     Declaration(
         name="keeper",
         program="include.processes.keeper",
-        health=Health("file", "{s.home}/platform/keeper"),
+        health="file://{s.home}/platform/keeper",
         address="looks after triton",
         memory=100,
         after=("triton",),
@@ -158,7 +138,7 @@ class Instance(NamedTuple):
 
     @property
     def address(self) -> str:
-        return self.declared.address.format(s=self.settings)
+        return (self.declared.address or self.declared.health).format(s=self.settings)
 
     @property
     def ports(self) -> dict[str, int]:
@@ -166,8 +146,8 @@ class Instance(NamedTuple):
         return {setting: getattr(self.settings, setting) for setting in self.declared.ports}
 
     @property
-    def health_target(self) -> str:
-        return self.declared.health.target.format(s=self.settings)
+    def health(self) -> str:
+        return self.declared.health.format(s=self.settings)
 
 
 def instances(settings: Settings) -> list[Instance]:
@@ -193,7 +173,7 @@ def replica_name(declared: str, server: str) -> str:
 def keeper_file(settings: Settings) -> Path:
     """What the keeper writes after every round."""
     (keeper,) = instances_of("keeper", settings)
-    return Path(keeper.health_target)
+    return Path(keeper.health.removeprefix("file://"))
 
 
 def _present(declared: Declaration, settings: Settings) -> bool:

@@ -33,7 +33,8 @@ def test_a_service_starts_after_those_it_needs() -> None:
 def test_a_declaration_can_be_carried_out(declared: Declaration, tmp_path: Path) -> None:
     (instance, *_) = instances_of(declared, Settings(home=tmp_path))
     assert "{" not in instance.address
-    assert "{s." not in instance.health_target
+    assert instance.health.partition("://")[0] in {"http", "redis", "file"}
+    assert "{" not in instance.health
     assert declared.memory > 0
     assert set(declared.secrets) <= set(SECRETS)
     if declared.program:
@@ -56,7 +57,7 @@ def test_a_server_of_this_host_behind_the_gateway_is_an_instance_with_its_own_po
     first, second = instances_of("triton", settings)
     assert names(settings)[2:4] == [first.name, second.name] == ["triton", "triton-second"]
     assert second.ports == {"triton_http_port": 2, "triton_grpc_port": 1, "triton_metrics_port": 3}
-    assert second.health_target == "http://127.0.0.1:2/v2/health/ready"
+    assert second.health == "http://127.0.0.1:2/v2/health/ready"
 
 
 def test_a_process_is_given_the_secrets_that_are_declared_and_no_others(tmp_path: Path) -> None:
