@@ -21,8 +21,7 @@ store. It also checks whether late rows arrived for earlier months, and runs pub
 Repeating a month is always safe: the same data gives the same snapshot.
 """
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import CronPartitionTimetable, Param, chain
+from airflow.sdk import CronPartitionTimetable, Param, chain, task
 
 from include.contracts.period import MONTH
 from include.orchestration import assets
@@ -33,6 +32,7 @@ from include.orchestration.dags import (
     moebius_dag,
     run_key,
     run_period,
+    start_run,
     text_param,
     usecases,
 )
@@ -72,16 +72,14 @@ def build(spec: UseCase) -> None:
     def look_back(call: Call) -> list[dict]:
         return call(run_period(), run_key()) if form()["look_back"] else []
 
+    @task(max_active_tis_per_dagrun=1)  # one after the other: a month is built on the ones before it
+    def run_late_months_again(trigger_run_id: str, fields: dict) -> None:
+        start_run(f"{spec.name}.data_pipeline", trigger_run_id, fields)
+
     collected, late = collect(), look_back()
     chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize())
     chain(collected, late)
-    TriggerDagRunOperator.partial(
-        task_id="run_late_months_again",
-        trigger_dag_id=f"{spec.name}.data_pipeline",
-        logical_date=None,  # today is after the DAG's end_date: such a run ends without a task
-        skip_when_already_exists=True,
-        max_active_tis_per_dagrun=1,  # one after the other: a month is built on the ones before it
-    ).expand_kwargs(late)
+    run_late_months_again.expand_kwargs(late)
 
 
 for usecase in usecases():

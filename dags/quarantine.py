@@ -20,11 +20,12 @@ keeps who decided and why.
 The pipeline run that it starts may be refused again: other rows are bad, or too few remain. Its log says which.
 """
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Param
+from typing import Any
+
+from airflow.sdk import Param, task
 
 from include.contracts.period import MONTH
-from include.orchestration.dags import form, moebius_dag, text_param, triggered_by, usecases
+from include.orchestration.dags import form, moebius_dag, start_run, text_param, triggered_by, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -35,15 +36,11 @@ def build(spec: UseCase) -> None:
         asked, by = form(), triggered_by()
         return call(asked["period"], asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"])
 
-    run_month = TriggerDagRunOperator(
-        task_id="run_month",
-        trigger_dag_id=f"{spec.name}.data_pipeline",
-        trigger_run_id="{{ run_id }}",
-        logical_date=None,  # today is after the DAG's end_date: such a run ends without a task
-        conf={"period": "{{ params.period }}"},
-        skip_when_already_exists=True,
-    )
-    decide() >> run_month
+    @task
+    def run_month(run_id: Any = None) -> None:
+        start_run(f"{spec.name}.data_pipeline", run_id, {"period": form()["period"]})
+
+    decide() >> run_month()
 
 
 for usecase in usecases():

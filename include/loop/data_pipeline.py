@@ -40,7 +40,7 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     months = late_data.to_run_again(spec, period, late, services.records.published(spec))
     log.info("%s %s: rows came late for %s; running again: %s", spec.name, period.key, late, months)
     form = {"look_back": False}
-    return [{"trigger_run_id": f"late__{run}__{month}", "conf": {"period": month} | form} for month in months]
+    return [{"trigger_run_id": f"late__{run}__{month}", "fields": {"period": month} | form} for month in months]
 
 
 def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:

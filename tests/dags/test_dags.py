@@ -78,12 +78,3 @@ def test_every_asset_that_starts_a_dag_is_made_by_one(dags: dict) -> None:
     made = {asset for dag in shapes for asset in dag["ends_in"]}
     awaited = {asset for dag in shapes for asset in dag["starts_on"]["assets"]}
     assert awaited - {"<usecase>.alerts"} <= made
-
-
-def test_a_run_that_another_starts_has_no_logical_date(dags: dict) -> None:
-    """A logical date after the DAG's ``end_date`` gives a run that succeeds at once, without any task."""
-    starters = [task for dag in dags.values() for task in dag.tasks if task.task_type == "TriggerDagRunOperator"]
-    assert starters
-    for task in starters:
-        given = task.partial_kwargs["logical_date"] if task.is_mapped else task.logical_date
-        assert given is None, task.task_id

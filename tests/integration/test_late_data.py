@@ -55,7 +55,7 @@ class Feed:
         return late
 
     def late(self) -> list[str]:
-        return [one["conf"]["period"] for one in data_pipeline.look_back(self.spec, self.services, FEBRUARY, "again")]
+        return [one["fields"]["period"] for one in data_pipeline.look_back(self.spec, self.services, FEBRUARY, "again")]
 
     def hours(self, month: str) -> pd.Series:
         return self.services.adapters.lake.read(SPEC.name, "weather", [month]).to_pandas()["observed_at"]
@@ -89,13 +89,13 @@ def test_late_rows_are_found_and_their_month_runs_again(feed: Feed, months: Any)
     before = len(feed.hours("2013-01"))
     feed.write("2013-01", "weather", pd.concat([feed.read("2013-01", "weather"), months["late"]["weather"]]))
     asked = feed.run(FEBRUARY, "third")
-    assert [one["conf"] for one in asked] == [
+    assert [one["fields"] for one in asked] == [
         {"period": "2013-01", "look_back": False},
         {"period": "2013-02", "look_back": False},  # its rolling features look back into January
     ]
     assert len({one["trigger_run_id"] for one in asked}) == 2
     for one in asked:
-        feed.run(Period(key=one["conf"]["period"]), one["trigger_run_id"])
+        feed.run(Period(key=one["fields"]["period"]), one["trigger_run_id"])
     assert len(feed.hours("2013-01")) == before + len(months["late"]["weather"])
     assert feed.late() == []
 
