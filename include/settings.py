@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         roles: dict[str, Role] = {**self.airflow_users, self.airflow_user: "admin"}
         if user not in roles:
             raise SettingsError(
-                f"the login {user!r} has no role here; known are {sorted(roles)}: add it to MOEBIUS_AIRFLOW_USERS"
+                f"the login {user!r} has no role; known logins are {sorted(roles)}: add it to MOEBIUS_AIRFLOW_USERS"
             )
         return roles[user]
 

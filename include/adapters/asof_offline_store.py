@@ -313,7 +313,7 @@ def _engine(config: RepoConfig, frame: pd.DataFrame | None = None) -> Iterator[d
             yield connection
     except duckdb.IOException as error:
         raise NotFoundError(
-            f"a pinned version of a feature table cannot be read any more: {error}. Publish the period again, or "
+            f"a pinned version of a feature table can no longer be read: {error}. Publish the period again, or "
             "use newer snapshots"
         ) from error
     finally:
@@ -351,7 +351,9 @@ def _relation(source: DataSource, config: RepoConfig, columns: set[str], what: s
     """
     files = source_files(source, config)
     if not files:
-        raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
+        raise NotFoundError(
+            f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline for its months"
+        )
     have = {name for file in files for name in _file_columns(file, _changed_at(file))}
     if missing := sorted(columns - have):
         raise DataError(f"the table of feature view {what!r} has no columns {missing}; publish its periods again")

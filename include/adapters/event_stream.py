@@ -114,8 +114,8 @@ class RedisEventStream:
         while (backlog := self.backlog()) >= self._limit:
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"{self._events}: {backlog} events are not done (limit {self._limit}) and {waiting} wait to be "
-                    f"published for {patience:.0f} s: is the consumer running? see `make status`"
+                    f"{self._events}: {backlog} events are unprocessed (limit {self._limit}) and {waiting} could not "
+                    f"be published for {patience:.0f} s. Check with `make status` that the consumer runs"
                 )
             time.sleep(POLL_SECONDS)
         return min(PART, self._limit - backlog)
@@ -133,8 +133,8 @@ class RedisEventStream:
                 least, deadline = backlog, time.monotonic() + patience
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"{self._events}: {backlog} events are not done and nothing moved for {patience:.0f} s: is the "
-                    "consumer running? see `make status`"
+                    f"{self._events}: {backlog} events are unprocessed and none was processed for {patience:.0f} s. "
+                    "Check with `make status` that the consumer runs"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -290,5 +290,6 @@ class RedisEventStream:
             yield
         except redis.RedisError as error:
             raise ServiceError(
-                f"Redis at {self._url.rsplit('@', 1)[-1]} did not do it: {type(error).__name__}; see `make status`"
+                f"Redis at {self._url.rsplit('@', 1)[-1]} did not answer as expected: "
+                f"{type(error).__name__}; see `make status`"
             ) from error

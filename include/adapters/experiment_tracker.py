@@ -125,7 +125,7 @@ class MlflowTracker:
             content = self._read(model.run_id, MODEL_FILE)
         if (found := hashlib.sha256(content).hexdigest()) != model.artifact_hash:
             raise ServiceError(
-                f"{model.uri}: the stored model has hash {found[:12]}, registered was {model.artifact_hash[:12]}; "
+                f"{model.uri}: the stored model has hash {found[:12]}, but {model.artifact_hash[:12]} was registered; "
                 f"the artifact of run {model.run_id} was changed: restore it or train again"
             )
         return content

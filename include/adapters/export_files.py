@@ -67,8 +67,8 @@ class ExportFiles:
         if not file.is_file():
             known = sorted(p.stem for p in file.parent.glob("*.pub"))
             raise NotFoundError(
-                f"the recipient {name!r} has no public key: {file} is not there (there are {known}). "
-                f"An environment publishes its own at `make up ENV={name}`; of a person, put the key there"
+                f"the recipient {name!r} has no public key: {file} does not exist (known recipients: {known}). "
+                f"An environment publishes its own at `make up ENV={name}`; for a person, put the key there"
             )
         return file.read_text().strip()
 
@@ -126,7 +126,7 @@ class ExportFiles:
     def _read(self, usecase: str, name: str) -> tuple[ExportManifest, bytes]:
         path = self._exchange / usecase / name / MANIFEST
         if not path.is_file():
-            raise NotFoundError(f"{path.parent} is no export; of {usecase} there are {self.names(usecase)}")
+            raise NotFoundError(f"{path.parent} is not an export; {usecase} has {self.names(usecase)}")
         try:
             content = json.loads(path.read_text())
             return ExportManifest.model_validate(content["manifest"]), base64.b64decode(content["sealed"])
@@ -160,7 +160,7 @@ def _unsealed(manifest: ExportManifest, sealed: bytes, private: str) -> dict[str
     mine = fingerprint(public_key(private))
     if mine != manifest.fingerprint:
         raise ExportFileError(
-            f"{manifest.usecase}/{manifest.name} is for {manifest.recipient} (key {manifest.fingerprint}), and the "
+            f"{manifest.usecase}/{manifest.name} is for {manifest.recipient} (key {manifest.fingerprint}), but the "
             f"key here is {mine}: use the recipient's private key, or ask for an export to this one"
         )
     try:
@@ -175,7 +175,7 @@ def _unsealed(manifest: ExportManifest, sealed: bytes, private: str) -> dict[str
 def _check(path: Path, file: ExportedFile) -> None:
     size = path.stat().st_size if path.is_file() else None
     if size != file.bytes:
-        state = "is not there" if size is None else f"was truncated or altered: {size} bytes instead of {file.bytes}"
+        state = "does not exist" if size is None else f"was truncated or altered: {size} bytes instead of {file.bytes}"
         raise ExportFileError(f"{path} {state}; {AGAIN}")
     if _sha256(path) != file.sha256:
         raise ExportFileError(f"{path} was altered: its SHA-256 is not the manifest's; {AGAIN}")
@@ -216,6 +216,6 @@ def _public(text: str) -> X25519PublicKey:
         return X25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
     except (ValueError, binascii.Error):
         raise SettingsError(
-            f"the public key {text!r} is not 32 bytes in base64: mend it in <exchange>/recipients or in "
+            f"the public key {text!r} is not 32 bytes in base64: correct it in <exchange>/recipients or in "
             "MOEBIUS_RECIPIENTS"
         ) from None

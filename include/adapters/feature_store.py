@@ -319,7 +319,7 @@ def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:
 
 def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> None:
     if TIME not in columns:
-        raise DataError(f"events lack {TIME!r}, the time up to which features may be known")
+        raise DataError(f"events lack {TIME!r}, the time at which the features must be known")
     features = [f.name for projection in service.feature_view_projections for f in projection.features]
     if present := [name for name in features if name in columns]:
         raise DataError(f"events already have the feature columns {present}; drop them first")
@@ -327,7 +327,7 @@ def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> No
 
 def _reading(file: Path) -> str:
     if not file.is_file():
-        raise NotFoundError(f"there is no file of events {file}")
+        raise NotFoundError(f"the file of events does not exist: {file}")
     return f"SELECT * FROM read_parquet('{str(file.absolute()).replace(chr(39), chr(39) * 2)}')"  # noqa: S608
 
 

@@ -82,7 +82,9 @@ class FileSource:
         if PERIOD not in path:
             return [path]
         if window is None:
-            raise SourceError(f"{self._options.path}: {PERIOD} needs the source's 'time' column to be named")
+            raise SourceError(
+                f"{self._options.path}: {PERIOD} needs the name of the time column: set 'time' of the source"
+            )
         return [path.replace(PERIOD, key) for key in window.periods]
 
     def _system(self, path: str) -> tuple[Any, str]:
@@ -102,7 +104,7 @@ class FileSource:
             if PERIOD in self._options.path:
                 return [file for file in found if system.exists(file)]
         if not found:
-            raise SourceError(f"{self._options.path}: no file matches; deliver one, or correct 'path'")
+            raise SourceError(f"{self._options.path}: no file matches; deliver a file, or correct 'path'")
         return found
 
     def _format(self, file: str) -> str:
@@ -166,7 +168,7 @@ def _json_lines(stream: Any) -> Iterator[dict[str, list[Any]]]:
     lines = (line for line in stream if line.strip())
     while records := [json.loads(line) for line in islice(lines, BATCH_ROWS)]:
         if any(not isinstance(record, dict) for record in records):
-            raise ValueError("a line is no JSON object")
+            raise ValueError("a line is not a JSON object")
         names = dict.fromkeys(name for record in records for name in record)
         yield {name: [record.get(name) for record in records] for name in names}
 
@@ -202,9 +204,9 @@ def _readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
     except (SourceError, ServiceError):
         raise
     except FileNotFoundError:
-        raise SourceError(f"{name}: there is no such file; deliver it, or correct 'path'") from None
+        raise SourceError(f"{name}: the file does not exist; deliver it, or correct 'path'") from None
     except PermissionError:
-        raise SourceError(f"{name}: may not be read; give this account access to it") from None
+        raise SourceError(f"{name}: this account may not read it; grant it access") from None
     except Exception as error:
         data = isinstance(error, UNREADABLE) and (local or not isinstance(error, OSError) or _corrupt(error))
         if data:

@@ -41,7 +41,7 @@ def binary(settings: Settings) -> str:
     if found is None:
         raise SettingsError(
             f"{settings.haproxy_binary} not found: the gateway needs HAProxy 2.6 or later (Debian: `apt-get install "
-            "haproxy`), or say where it is with MOEBIUS_HAPROXY_BINARY"
+            "haproxy`), or set MOEBIUS_HAPROXY_BINARY to its path"
         )
     return found
 
@@ -199,7 +199,7 @@ def _certificate(settings: Settings) -> Path:
     """The operator's PEM file, or our own; clients of our own trust ``certificate.pem``."""
     if settings.gateway_certificate != Path():
         if not settings.gateway_certificate.is_file():
-            raise SettingsError(f"MOEBIUS_GATEWAY_CERTIFICATE={settings.gateway_certificate}: there is no such file")
+            raise SettingsError(f"MOEBIUS_GATEWAY_CERTIFICATE={settings.gateway_certificate}: the file does not exist")
         return settings.gateway_certificate.resolve()
     path = settings.gateway / "server.pem"
     if not path.is_file():

@@ -52,7 +52,7 @@ class Paging(Closed):
         if self.by != "link" and not self.parameter:
             raise ValueError(f"paging by {self.by} needs 'parameter'")
         if self.by == "cursor" and not self.next:
-            raise ValueError("paging by cursor needs 'next': where the answer has the cursor")
+            raise ValueError("paging by cursor needs 'next': the field of the answer that contains the cursor")
         if (self.size is None) != (self.size_parameter is None):
             raise ValueError("'size' and 'size_parameter' belong together")
         return self
@@ -135,7 +135,7 @@ class HttpSource:
             asked.add(address)
             address = self._next(response, answer, address, len(rows))
             if address in asked or (rows and rows == before):
-                raise SourceError(f"{self._options.url}: a page came twice; correct 'paging' in usecase.yaml")
+                raise SourceError(f"{self._options.url}: the same page arrived twice; correct 'paging' in usecase.yaml")
             if rows:
                 yield rows
             before = rows

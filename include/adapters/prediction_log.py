@@ -69,7 +69,7 @@ class PredictionSpool:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise ConflictError(f"another shipment of {self.directory} is under way; try again later") from error
+                raise ConflictError(f"another task already ships {self.directory}; try again later") from error
             for file in sorted(self.directory.glob("*.jsonl")):
                 yield from self._batches(file)
 

@@ -48,7 +48,7 @@ class RedisContents:
                 self._await_rewriting(patience)  # one that began earlier may still hold what was deleted
                 self._client.bgrewriteaof()
                 if self._await_rewriting(patience)["aof_last_bgrewrite_status"] != "ok":
-                    raise ServiceError("Redis could not rewrite its append-only file: see its log, and repeat")
+                    raise ServiceError("Redis could not rewrite its append-only file: read its log, then repeat")
 
     def _await_rewriting(self, patience: float) -> dict[str, Any]:
         """What it says of its files when no rewriting of them is under way."""

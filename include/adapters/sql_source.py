@@ -42,7 +42,7 @@ class Options(BaseModel):
         if (self.url is None) == (self.connection is None) or (self.table is None) == (self.query is None):
             raise ValueError("give exactly one of url, connection, and exactly one of table, query")
         if self.url and SECRET.search(self.url):
-            raise ValueError("a password stands in the url; write ${NAME} and set that environment variable")
+            raise ValueError("the url contains a password; write ${NAME} instead and set that environment variable")
         return self
 
 
@@ -83,7 +83,9 @@ class SqlSource:
             url = sa.make_url(text)
         except exc.ArgumentError:
             what = self._options.url or f"the connection {self._options.connection!r}"
-            raise SourceError(f"{what} is no database URL; write it like postgresql+psycopg://user@host/db") from None
+            raise SourceError(
+                f"{what} is not a database URL; write it like postgresql+psycopg://user@host/db"
+            ) from None
         return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
     def _named(self, url: sa.URL) -> str:
@@ -137,9 +139,9 @@ class SqlSource:
             return moments[0].strftime(self._options.time_format), moments[1].strftime(self._options.time_format)
         if not isinstance(first, date):  # a datetime is a date
             raise SourceError(
-                f"{self._options.table or 'query'}: {source.time!r} is kept as {type(first).__name__}, which cannot be "
-                "compared with a time. Give 'time_format' if it is text that sorts by time, like %Y-%m-%dT%H:%M:%SZ; "
-                "else a 'query' that makes it a timestamp"
+                f"{self._options.table or 'query'}: {source.time!r} is stored as {type(first).__name__}, which cannot "
+                "be compared with a time. Set 'time_format' if it is text that sorts by time, like %Y-%m-%dT%H:%M:%SZ, "
+                "or write a 'query' that returns a timestamp"
             )
         zoned = isinstance(first, datetime) and first.tzinfo is not None
         if bounds := window.bounds(zoned, source.without_zone):

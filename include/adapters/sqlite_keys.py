@@ -53,7 +53,7 @@ class SqliteKeys:
             with closing(sqlite3.connect(self._file, timeout=30, isolation_level=None)) as store:
                 yield store
         except sqlite3.OperationalError as error:
-            raise ServiceError(f"the online store {self._file} is not to be written: {error}; try again") from error
+            raise ServiceError(f"the online store {self._file} cannot be written: {error}; try again") from error
 
 
 def _views(store: sqlite3.Connection) -> list[str]:

@@ -90,7 +90,7 @@ class Catalog(Record):
                 return one
         alike = get_close_matches(identity, [e.id for e in self.entries])
         raise NotFoundError(
-            f"the catalog of {self.usecase} has no {identity!r}; alike: {', '.join(alike) or 'nothing'}. Search it"
+            f"the catalog of {self.usecase} has no {identity!r}; similar: {', '.join(alike) or 'nothing'}. Search it"
         )
 
     def columns(self, identity: str) -> list[Entry]:

@@ -49,7 +49,7 @@ def unpack(settings: "Settings", usecase: str, name: str, directory: Path) -> st
     from include.adapters.export_files import ExportFiles
 
     if directory.exists():
-        raise SettingsError(f"{directory} is there already; name a new directory")
+        raise SettingsError(f"{directory} exists already; name a new directory")
     aside = directory.with_name(f".{directory.name}.aside")
     shutil.rmtree(aside, ignore_errors=True)
     try:

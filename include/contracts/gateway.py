@@ -32,5 +32,5 @@ class GatewayClient(Record):
     @model_validator(mode="after")
     def _is_known_by_one_thing(self) -> Self:
         if bool(self.key_sha256) == bool(self.public_key):
-            raise ValueError("needs key_sha256 or public_key, one of both")
+            raise ValueError("needs exactly one of key_sha256 and public_key")
         return self

@@ -91,7 +91,7 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
     there = [path for path in candidates if path.exists()]
     if len(there) > 1:
         names = [path.name for path in there]
-        raise SourceError(f"{landing / period.key} has {names} for the table {table!r}; leave the one that holds")
+        raise SourceError(f"{landing / period.key} has {names} for the table {table!r}; keep only the valid one")
     return there[0] if there else None
 
 
@@ -109,5 +109,5 @@ def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, month: Wi
     if outside:
         raise SourceError(
             f"{place}: {outside} of {batch.num_rows} rows in {delivered} are of another month (by {source.time!r} in "
-            f"{source.timezone}); deliver each month's rows in its own directory"
+            f"{source.timezone}); deliver the rows of each month in its own directory"
         )

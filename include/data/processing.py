@@ -75,8 +75,8 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
             connection.to_parquet(table, directory / f"{name}.parquet")
         except duckdb.DataError as error:  # its words hold a value
             raise DataError(
-                f"{name} cannot be computed from the raw tables ({type(error).__name__}): a value does not fit what "
-                "features.py makes of it; a raw gate should refuse it first"
+                f"{name} cannot be computed from the raw tables ({type(error).__name__}): features.py cannot "
+                "process a value; add an expectation to the raw gate that refuses it"
             ) from None
     return {name: connection.read_parquet(directory / f"{name}.parquet") for name in tables}
 

@@ -85,8 +85,8 @@ def _require_columns(place: str, table: str, source: Source, batch: pa.RecordBat
     if missing := [name for name in source.columns if name not in delivered]:
         unexpected = [name for name in delivered if name not in source.columns]
         raise SourceError(
-            f"{place} lacks the columns {missing}; beside the agreed ones it has {unexpected}. Was a column renamed? "
-            f"Deliver the table with its agreed columns, or change 'sources.{table}.columns' in usecase.yaml"
+            f"{place} lacks the columns {missing}; its columns that the spec does not name are {unexpected}. "
+            f"If a column was renamed, deliver the old name, or change 'sources.{table}.columns' in usecase.yaml"
         )
 
 
@@ -94,7 +94,7 @@ def _require_values(place: str, name: str, values: pa.Array) -> None:
     if values.null_count:
         raise SourceError(
             f"{place}: column {name!r} is empty in {values.null_count} of {len(values)} rows; it is part of the key "
-            "or the event time, so every row needs it: deliver the table with it"
+            "or the event time, so every row needs a value: deliver the table again"
         )
 
 
@@ -109,13 +109,13 @@ def _column(place: str, table: str, source: Source, name: str, values: pa.Array)
     except ZonelessError as error:
         raise SourceError(
             f"{place}: column {name!r}: {error} of {len(values)} timestamps have no time zone. Deliver them with an "
-            f"offset (like 10:00:00Z), or say how they are read: 'sources.{table}.without_zone' = utc, or local "
+            f"offset (like 10:00:00Z), or set 'sources.{table}.without_zone' to utc, or to local "
             f"for {source.timezone}"
         ) from None
     except IMPOSSIBLE:
         count = _failing(values, convert)
     raise SourceError(
-        f"{place}: column {name!r}: {count} of {len(values)} values cannot be read as {kind}. Deliver them as agreed, "
+        f"{place}: column {name!r}: {count} of {len(values)} values cannot be read as {kind}. Deliver them as {kind}, "
         f"or change 'sources.{table}.columns.{name}' in usecase.yaml"
     )
 
@@ -171,7 +171,7 @@ def _timestamp(values: pa.Array, source: Source) -> pa.Array:
     if pa.types.is_timestamp(values.type) and values.type.tz:
         return values.cast(UTC, safe=False)  # finer than a microsecond is cut off
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        raise pa.ArrowInvalid("a number is no timestamp: seconds, milliseconds or days?")
+        raise pa.ArrowInvalid("a number is not a timestamp: its unit is unknown")
     return _localized(values.cast(pa.timestamp("us"), safe=False), source)
 
 

@@ -85,7 +85,7 @@ def path(staging: Path, part: str, table: str) -> Path:
     """The file of a staged table; raises NotFoundError naming the step that would write it."""
     file = staging / part / f"{table}.parquet"
     if not file.is_file():
-        raise NotFoundError(f"{file} is not there: clear the run from its first task")
+        raise NotFoundError(f"{file} does not exist: clear the run from its first task on")
     return file
 
 
@@ -110,7 +110,7 @@ def require_passed(staging: Path) -> None:
     staged = _fingerprints(staging)
     if changed := sorted(t for t in {*passed, *staged} if passed.get(t) != staged.get(t)):
         raise GateRefusedError(
-            f"{staging}: the features gate has not passed {changed} as they are staged; "
+            f"{staging}: the features gate did not pass {changed} as they are staged; "
             "clear the run from gate_features on"
         )
 

@@ -55,7 +55,7 @@ def _check(file: Path, table: str, one: dict[str, Any], parameters: Mapping[str,
     dimension = (one.get("meta") or {}).get("dimension")
     if dimension not in DIMENSIONS:
         raise BrokenCheckError(
-            f"{file}: {one['type']} {one['id']} has meta.dimension = {dimension!r}; it is one of {list(DIMENSIONS)}"
+            f"{file}: {one['type']} {one['id']} has meta.dimension = {dimension!r}; allowed are {list(DIMENSIONS)}"
         )
     return Check(
         id=one["id"],

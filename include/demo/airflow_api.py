@@ -122,7 +122,7 @@ class Airflow:
         while (run := self.find(dag_id, after=after, partition=partition)) is None:
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"no run of {dag_id} started within {seconds:.0f} s; is it paused in the Airflow UI?"
+                    f"no run of {dag_id} started within {seconds:.0f} s; check in the Airflow UI whether it is paused"
                 )
             time.sleep(0.3)
         return run

@@ -238,7 +238,7 @@ class Scenario:
             if time.monotonic() > deadline:
                 dag = self._dag("retrain_trigger")
                 raise ServiceError(
-                    f"{dag} recorded no decision on {sorted(alerts)} in {month.key}: is it paused, or red?"
+                    f"{dag} recorded no decision on {sorted(alerts)} in {month.key}: is it paused or failed?"
                 )
             time.sleep(0.5)
 

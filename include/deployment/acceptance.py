@@ -32,11 +32,11 @@ def unmet(expects: Expectation, answer: Mapping[str, Any]) -> list[str]:
     """What an answer does not keep, in words with its figures; [] when it keeps all."""
     number, faults = headline(answer), []
     if expects.prediction is not None and str(answer["prediction"]) != str(expects.prediction):
-        faults.append(f"the prediction is {answer['prediction']!r}, {expects.prediction!r} was agreed")
+        faults.append(f"the prediction is {answer['prediction']!r}, the spec expects {expects.prediction!r}")
     if expects.at_least is not None and not number >= expects.at_least:
-        faults.append(f"the answer is {number:.4g}, at least {expects.at_least:g} was agreed")
+        faults.append(f"the answer is {number:.4g}, the spec expects at least {expects.at_least:g}")
     if expects.at_most is not None and not number <= expects.at_most:
-        faults.append(f"the answer is {number:.4g}, at most {expects.at_most:g} was agreed")
+        faults.append(f"the answer is {number:.4g}, the spec expects at most {expects.at_most:g}")
     return faults
 
 

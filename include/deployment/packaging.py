@@ -97,10 +97,10 @@ def _complete_requests(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     """Up to ``PARITY_ROWS`` rows that a client could have sent: the server refuses a request with a missing field."""
     needed = [*spec.fields, *spec.feature_names]
     if lacking := sorted(set(needed) - set(rows.columns)):
-        raise DeploymentError(f"{spec.name}: the rows to package with lack {lacking}; they have {list(rows.columns)}")
+        raise DeploymentError(f"{spec.name}: the rows for packaging lack {lacking}; they have {list(rows.columns)}")
     complete = rows[rows[list(spec.fields)].notna().all(axis=1)]
     if complete.empty:
-        raise DeploymentError(f"{spec.name}: none of the {len(rows)} rows to package with has every request field")
+        raise DeploymentError(f"{spec.name}: none of the {len(rows)} rows for packaging has every request field")
     return complete.sample(min(PARITY_ROWS, len(complete)), random_state=0)
 
 

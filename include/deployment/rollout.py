@@ -57,7 +57,7 @@ def shift(
         this rollout is over.
     """
     if not 0 < share <= 1:
-        raise DeploymentError(f"{state.usecase}: a share of {share:g} for {release} is not above 0 and at most 1")
+        raise DeploymentError(f"{state.usecase}: a share of {share:g} for {release} must be above 0 and at most 1")
     _require_free(state, release, rollout, opens)
     about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {_word(strategy)} of {release}"
     return _next(
@@ -128,12 +128,12 @@ def going_on(state: RolloutState, rollout: str) -> RolloutState:
     if state.rollout != rollout:
         raise RolloutAbortedError(
             f"{state.usecase}: the state is of rollout {state.rollout or 'unknown'} ({state.reason}), not of "
-            f"{rollout}; nothing is shifted: start a new deployment"
+            f"{rollout}; no traffic was shifted: start a new deployment"
         )
     if state.outcome in ("aborted", "kept"):
         raise RolloutAbortedError(
-            f"{state.usecase}: rollout {rollout} is over: {state.reason}. Nothing shifts traffic again; to try once "
-            "more, start a new deployment"
+            f"{state.usecase}: rollout {rollout} is over: {state.reason}. Its tasks move no more traffic; "
+            "to try again, start a new deployment"
         )
     return state
 
@@ -143,7 +143,7 @@ def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) 
     alive = state.lease_until is None or state.lease_until > time.time()
     if other and alive:
         raise DeploymentError(
-            f"{state.usecase}: a rollout of {state.challenger} is under way ({state.rollout or 'by hand'}: "
+            f"{state.usecase}: a rollout of {state.challenger} is in progress ({state.rollout or 'by hand'}: "
             f"{state.reason}); wait for it, or run the rollback DAG with the operation `abort`"
         )
     if rollout and (state.rollout == rollout or not opens):

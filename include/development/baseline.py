@@ -124,7 +124,7 @@ def fit_baseline(spec: UseCase, problem: Problem, train: Matrix) -> Baseline:
         return Linear(problem, train)
     elif feature is not None and not problem.classes:
         return Seasonal(problem, train, feature)
-    raise TrainingError(f"{spec.name}: trainer.baseline.kind {kind!r} is not for {spec.task}; say prior or linear")
+    raise TrainingError(f"{spec.name}: trainer.baseline.kind {kind!r} is not for {spec.task}; choose prior or linear")
 
 
 def _without_texts(problem: Problem) -> tuple[Problem, list[int]]:

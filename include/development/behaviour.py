@@ -129,7 +129,7 @@ def _direction(
     spec: UseCase, model: TrainedModel, train: pd.DataFrame, rows: pd.DataFrame, given: np.ndarray, test: Direction
 ) -> GateOutcome:
     if given.ndim == 2:
-        raise SpecError(f"{spec.name}: behaviour.direction needs one number per row; {spec.task} answers several")
+        raise SpecError(f"{spec.name}: behaviour.direction needs one number per row, but {spec.task} answers several")
     gate, numbers = f"direction:{test.feature}", _numbers(spec, rows, test.feature)
     if (_numbers(spec, train, test.feature).nunique() <= 1).all():
         detail = f"not judged: {test.feature} has one value in the training part, so nothing of it could be learned"

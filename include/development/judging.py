@@ -74,7 +74,7 @@ def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping
     if failed := [outcome for outcome in outcomes if not outcome.passed]:
         said = "; ".join(f"{outcome.gate}: {outcome.detail}" for outcome in failed)
         raise TrainingError(
-            f"{spec.name}: the model is not registered, it fails {len(failed)} of {len(outcomes)} behaviour tests: "
+            f"{spec.name}: not registered, because the model fails {len(failed)} of {len(outcomes)} behaviour tests: "
             f"{said} (test {primary} {metrics[f'test_{primary}']:.4f}, baseline "
             f"{metrics[f'baseline_test_{primary}']:.4f}); train on other data or parameters, or change `behaviour`"
         )
@@ -86,12 +86,13 @@ def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarr
     unusable = not np.isfinite(scores).all()
     if unusable or (kind_of(spec.metrics.primary) == "classes" and (scores.min() < 0 or scores.max() > 1)):
         raise TrainingError(
-            f"{spec.name}: predictions from {scores.min()} to {scores.max()} are not what a {spec.task} model says; "
+            f"{spec.name}: predictions from {scores.min()} to {scores.max()} are impossible for the task {spec.task}; "
             "check the fit"
         )
     if len(scores) > 1 and (scores == scores[0]).all():
         raise TrainingError(
-            f"{spec.name}: the model says {scores[0]} for every row: it learned nothing; check data and parameters"
+            f"{spec.name}: the model answers {scores[0]} for every row, so it learned nothing; check data and "
+            "parameters"
         )
     return scores
 

@@ -93,7 +93,7 @@ class Workspace:
     def _read(self, name: str) -> Any:
         file = self.path / name
         if not file.is_file():
-            raise NotFoundError(f"{file} does not exist: run the training from build_dataset on")
+            raise NotFoundError(f"{file} does not exist: clear the training from build_dataset on")
         return file.read_bytes()
 
 

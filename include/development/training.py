@@ -94,7 +94,7 @@ def start_of(spec: UseCase, content: bytes | None) -> TrainedModel | None:
     if model.trainer != trainer(spec.trainer.name, spec.name).name or not same:
         raise TrainingError(
             f"{spec.name}: the champion is a {model.trainer} for {model.task} on {len(model.encoder.names)} features, "
-            f"the spec says {spec.trainer.name} for {spec.task} on {len(spec.feature_names)}: nothing of it fits; "
+            f"the spec says {spec.trainer.name} for {spec.task} on {len(spec.feature_names)}: its weights do not fit; "
             "train with start_from: scratch"
         )
     return model

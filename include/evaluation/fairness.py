@@ -70,7 +70,7 @@ def group_figures(
         ``frame`` lacks a column of ``fairness.groups``.
     """
     if missing := [c for c in spec.fairness.groups if c not in frame.columns]:
-        raise DataError(f"{spec.name}: fairness.groups need {missing}; the rows have {list(frame.columns)}")
+        raise DataError(f"{spec.name}: fairness.groups needs {missing}; the rows have {list(frame.columns)}")
     return [_of_column(spec, frame[column], y, scores, seed) for column in spec.fairness.groups]
 
 

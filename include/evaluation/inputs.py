@@ -88,7 +88,7 @@ def refuse_leak(spec: UseCase, side: Side, name: str, test_set: EvaluationSet) -
     if shared := side.training_periods & set(test_set.periods):
         raise LeakageError(f"{who} {sorted(shared)}, which the {name} test set covers; {way_out}")
     if events := side.training_ids.intersection(test_set.frame.get(spec.event.id, [])):
-        raise LeakageError(f"{who} {len(events)} events of the {name} test set, {min(events)} for one; {way_out}")
+        raise LeakageError(f"{who} {len(events)} events of the {name} test set, for example {min(events)}; {way_out}")
 
 
 def ask(spec: UseCase, side: Side, test_set: EvaluationSet) -> np.ndarray:

@@ -54,7 +54,7 @@ def checked(y: Any, p: Any, who: str = "the model", kind: Kind = "classes") -> t
             f"{who}: {scores.shape} scores for {labels.shape} labels; give one answer each, and at least one"
         )
     if not np.isfinite(scores).all():
-        raise EvaluationError(f"{who}: {int((~np.isfinite(scores)).sum())} of {scores.size} scores are no numbers")
+        raise EvaluationError(f"{who}: {int((~np.isfinite(scores)).sum())} of {scores.size} scores are not numbers")
     if kind == "numbers":
         return _numbers(labels, scores, who)
     if kind == "clusters":

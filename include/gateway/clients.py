@@ -34,7 +34,7 @@ def load(path: Path, models: Collection[str]) -> dict[str, GatewayClient]:
     clients = {str(name): _client(path, str(name), facts, models) for name, facts in found.items()}
     hashes = [one.key_sha256 for one in clients.values() if one.key_sha256]
     if twice := {name for name, one in clients.items() if hashes.count(one.key_sha256) > 1}:
-        raise SettingsError(f"{path}: {sorted(twice)} have the same key; give each client one of its own")
+        raise SettingsError(f"{path}: {sorted(twice)} have the same key; give each client its own key")
     return clients
 
 
@@ -70,9 +70,9 @@ def _read(path: Path) -> dict:
     try:
         found = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
-        raise SettingsError(f"{path} must map names of clients to what they may, got a {type(found).__name__}")
+        raise SettingsError(f"{path} must map names of clients to their permissions, but is a {type(found).__name__}")
     return found
 
 
@@ -103,7 +103,7 @@ def _require_rsa(file: Path, where: str) -> None:
     try:
         key = load_pem_public_key(file.read_bytes())
     except ValueError as error:
-        raise SettingsError(f"{where}: {file} is no public key in PEM: {error}") from error
+        raise SettingsError(f"{where}: {file} is not a public key in PEM: {error}") from error
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
         raise SettingsError(f"{where}: {file} must be an RSA key of 2048 bits or more; tokens are signed with RS256")
 

@@ -31,7 +31,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadRequestError("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise BadRequestError(f"the body is no JSON: {error.msg} at character {error.pos}") from None
+        raise BadRequestError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise BadRequestError("the body is nested too deeply") from None
     if not isinstance(found, dict):
@@ -47,7 +47,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(_: str) -> Any:
-    raise BadRequestError("NaN and Infinity are no JSON; every number must be finite")
+    raise BadRequestError("NaN and Infinity are not JSON; every number must be finite")
 
 
 def _integer(text: str) -> int:

@@ -23,7 +23,7 @@ def require_allowed(spec: UseCase) -> None:
     if not spec.hand_over.allowed:
         raise AccessError(
             f"{spec.name}: its data must not leave this environment (hand_over.allowed: false in usecase.yaml); "
-            f"whoever owns the data ({spec.owner}) may change that"
+            f"the owner of the data ({spec.owner}) may change that"
         )
     rules = {c: r for c, r in spec.privacy.columns.items() if r.level == "personal" and r.treatment == "keep"}
     if untreated := sorted(c for c in rules if any(c in s.columns for s in spec.sources.values())):
@@ -89,7 +89,7 @@ def proved(spec: UseCase, treat: Treatment) -> Treatment:
 def _require_gone(table: str, column: str, before: pa.Array, after: pa.Array) -> None:
     clear = before.filter(pc.not_equal(before.cast(pa.string()), ""))
     if left := pc.sum(pc.is_in(after, value_set=clear.drop_null())).as_py():
-        raise AccessError(f"{table}.{column}: {left} values came through their treatment unchanged; nothing leaves")
+        raise AccessError(f"{table}.{column}: {left} values are unchanged after their treatment, so nothing leaves")
 
 
 def require_other_keys(own: str, other: str) -> None:
@@ -103,7 +103,7 @@ def require_other_keys(own: str, other: str) -> None:
     if shared:
         raise SettingsError(
             "a pseudonym key of hand-overs is also prod's own: tokens of dev would join with prod's; "
-            "give MOEBIUS_HAND_OVER_KEYS secrets of its own"
+            "give MOEBIUS_HAND_OVER_KEYS other secrets"
         )
 
 

@@ -34,9 +34,9 @@ class KeyRing:
         if not pairs:
             raise ValueError(f"there are no pseudonym keys; {HOW}")
         if not all(_ID.match(name) for name in names):
-            raise ValueError(f"of {len(names)} pseudonym keys one has no id like k01; {HOW}")
+            raise ValueError(f"one of {len(names)} pseudonym keys has no id like k01; {HOW}")
         if names != sorted(set(names)):
-            raise ValueError(f"pseudonym keys {names} do not rise; {HOW}")
+            raise ValueError(f"pseudonym keys {names} are not in rising order; {HOW}")
         if short := [name for name, _, secret in pairs if len(secret) < SHORTEST_SECRET]:
             raise ValueError(f"pseudonym keys {short} are too short; {HOW}")
         return cls({name: secret for name, _, secret in pairs})
@@ -91,7 +91,7 @@ def reference(token: str) -> str:
 def key_of(subject: str) -> str:
     """The key id in a reference; raises ValueError when it is none."""
     if not (found := _REFERENCE.match(subject)):
-        raise ValueError("a subject is named by its reference, like k01-<32 hex digits>; see docs/guides/privacy.md")
+        raise ValueError("name a subject by its reference, like k01-<32 hex digits>; see docs/guides/privacy.md")
     return found[1]
 
 

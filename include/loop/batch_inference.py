@@ -101,7 +101,7 @@ def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
     if period.key < oldest.key:
         raise DataError(
             f"{spec.name}: predictions are kept from {oldest.key} on (retention.predictions_periods = "
-            f"{spec.retention.predictions_periods}), {period.key} would be deleted at once; name a later month"
+            f"{spec.retention.predictions_periods}), {period.key} would be deleted at once; choose a later month"
         )
     return oldest
 

@@ -42,7 +42,7 @@ def _require_same(spec: UseCase, serving: ReleaseRef, model: ModelRef) -> None:
     said = (packaged["usecase"], packaged["model_version"], packaged.get("model_hash"))
     if said != (spec.name, model.version, model.artifact_hash):
         raise EvaluationError(
-            f"alarm: release {serving.name}, which serves, was packaged from {said[0]} version {said[1]} (artifact "
+            f"alarm: release {serving.name}, the serving one, was packaged from {said[0]} version {said[1]} (artifact "
             f"{str(said[2])[:12]}), the registry has version {model.version} (artifact {model.artifact_hash[:12]}); "
             f"find out who changed either, then package the version again or run {spec.name}.rollback"
         )

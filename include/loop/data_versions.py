@@ -115,17 +115,17 @@ class Operation:
         """The snapshot that was named, of the month that was named (if one was)."""
         if not self.snapshot:
             known = [one.name for one in self._snapshots.published()]
-            raise NotFoundError(f"name a snapshot; the current ones are {known}, `list` shows all")
+            raise NotFoundError(f"give the name of a snapshot; the current ones are {known}, `list` shows all")
         found = versioning.named(self.snapshot, self._snapshots)
         if self.period and found.period != self.period:
             raise NotFoundError(
-                f"snapshot {found.name} is of {found.period}, not of {self.period}; name one of them only"
+                f"snapshot {found.name} is of {found.period}, not of {self.period}; give only one of them"
             )
         return found
 
     def _signed(self) -> dict[str, Any]:
         if len(self.reason.strip()) < 3:
-            raise NotFoundError("there is no reason; say why in `reason`, it is kept in the record")
+            raise NotFoundError("the reason is missing; give it in `reason`, it is recorded")
         return {"by": self.by, "why": self.reason, "at": self.at}
 
     def _done(self, name: str, snapshot: SnapshotRef, text: str) -> dict[str, Any]:

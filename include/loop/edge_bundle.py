@@ -22,7 +22,7 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
     """
     state = services.serving.rollout_state(spec)
     if not release and state is None:
-        raise NotFoundError(f"{spec.name} has no release that serves: name one, or deploy a model first")
+        raise NotFoundError(f"{spec.name} has no serving release: name a release, or deploy a model first")
     ref = services.adapters.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
     target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
     services.settings.staging.mkdir(parents=True, exist_ok=True)

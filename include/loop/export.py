@@ -35,9 +35,9 @@ def export(
     """
     if recipient not in services.settings.recipients:
         known = sorted(services.settings.recipients)
-        raise AccessError(f"{recipient!r} is no recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
+        raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
     if not months:
-        raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier one first")
+        raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier month first")
     entry, exports = services.settings.recipients[recipient], services.adapters.exports
     key = entry.key or exports.recipient_key(recipient)
     roles = (services.settings.role_of(asked_by), entry.role)

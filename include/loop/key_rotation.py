@@ -49,7 +49,7 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     keys = services.pseudonym_keys
     before = active_keys(spec, services)
     if keys is None or before is None:
-        raise SettingsError(f"{spec.name}: no pseudonym keys: there is nothing to rotate")
+        raise SettingsError(f"{spec.name}: there are no pseudonym keys, so there is nothing to rotate")
     copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
     with rewriting.alone(spec, state):
         line = erasure.renew_line(keys)
@@ -76,6 +76,6 @@ def _prove(spec: UseCase, services: Services, left: list[Finding]) -> None:
         places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
         raise PrivacyError(
             f"{spec.name}: tokens of an earlier key are still in {len(places)} files: {', '.join(places[:20])}. "
-            "Did a pipeline run meanwhile? Run it again; what is no table must be deleted by hand"
+            "If a pipeline ran in the meantime, run this again; delete files that are not tables by hand"
         )
     print(f"searched {services.settings.home}: no token of an earlier key is left")

@@ -33,7 +33,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
         the month is not published, or the use case asks for no labels.
     """
     if spec.labelling is None:
-        raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: nobody is asked for labels")
+        raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: it asks nobody for labels")
     champion = services.serving.champion(spec)
     if champion is None:
         print(f"{spec.name} has no release that serves, so nothing is known to be unsure: nobody is asked")

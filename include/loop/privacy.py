@@ -85,7 +85,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
                 [
                     f"{spec.name} {period.key}: personal values stand in clear in {len(found)} places:",
                     *lines,
-                    "Correct what wrote them (or the treatment in usecase.yaml), delete what was written, audit again",
+                    "Correct the code that wrote them (or the treatment in usecase.yaml), delete them, audit again",
                 ]
             )
         )

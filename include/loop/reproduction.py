@@ -46,6 +46,6 @@ def _record(services: Services, model: ModelRef) -> tuple[Order, Fit]:
     except NotFoundError as error:
         raise NotFoundError(
             f"{model.usecase}/{model.version} has no record of its order and fit: it is an ensemble, or older than "
-            f"they are; reproduce the versions that it was made of ({error})"
+            f"they are; reproduce the versions that it averages ({error})"
         ) from error
     return Order.model_validate_json(order), Fit.model_validate_json(fit)

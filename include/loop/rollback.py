@@ -50,7 +50,7 @@ def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
     others = [one.name for one in reversed(known) if not one.serves]
     champion = services.serving.require_rollout_state(spec).champion
     if not others:
-        raise NotFoundError(f"{spec.name}: {champion} is the only release, there is nothing to roll back to")
+        raise NotFoundError(f"{spec.name}: {champion} is the only release, so there is nothing to roll back to")
     return others, rollback_form.body(spec.metrics.primary, champion, known)
 
 
@@ -70,7 +70,7 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
     earlier = [name for name in names if name < state.champion]
     if not named and not earlier:
         raise NotFoundError(
-            f"{spec.name}: {state.champion} is the first release, there is none before it; there are {names}"
+            f"{spec.name}: {state.champion} is the first release, no release is before it; there are {names}"
         )
     target = services.adapters.releases.get(spec.name, named or earlier[-1])
     release.verify(Path(target.path))
@@ -103,7 +103,7 @@ def abort(spec: UseCase, services: Services, reason: str, by: str = "") -> str:
     state = services.serving.require_rollout_state(spec)
     if state.challenger is None:
         raise NotFoundError(
-            f"{spec.name}: no rollout is under way, {state.champion} has all the traffic; to go back to an earlier "
+            f"{spec.name}: no rollout is in progress, {state.champion} has all the traffic; to go back to an earlier "
             "release choose the operation `roll_back`"
         )
     return end_rollout(spec, services, f"aborted by {by or 'an operator'}: {reason}", by)

@@ -66,6 +66,6 @@ def _require_answers(found: Drill) -> None:
     """Raises DeploymentError when no request was answered, so that nothing was proved."""
     if found.requests == found.refused:
         raise DeploymentError(
-            f"all {found.requests} requests of the drill were refused ({found.refusal}): nothing was proved of "
+            f"all {found.requests} requests of the drill were refused ({found.refusal}): nothing was proved about "
             f"{found.back_to}; see the model server's log"
         )

@@ -195,7 +195,9 @@ def end_rollout(
         events.record(spec, services.adapters.lake, told)
         follow(spec, services, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
-    raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times while it was ended; try again")
+    raise ConflictError(
+        f"{spec.name}: the rollout state changed {CONFLICTS} times while the task ended the rollout; try again"
+    )
 
 
 def keep_champion(spec: UseCase, services: Services, reason: str, rollout_id: str = "", by: str = "") -> str:

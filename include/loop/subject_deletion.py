@@ -30,7 +30,7 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
     """
     column = privacy.subject_column(spec)
     if column is None:
-        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: there is nobody to delete")
+        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
     keys = _keys(spec, services, subject)
     copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
     with rewriting.alone(spec, state):
@@ -53,7 +53,7 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
 def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
     keys = active_keys(spec, services)
     if keys is None:
-        raise SettingsError(f"{spec.name}: no pseudonym keys, by which a subject is known: {privacy.HOW_TO_KEY}")
+        raise SettingsError(f"{spec.name}: there are no pseudonym keys, which identify a subject: {privacy.HOW_TO_KEY}")
     try:
         made_with = key_of(subject)
     except ValueError as error:

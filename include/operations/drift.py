@@ -60,7 +60,7 @@ def _require(spec: UseCase, frame: pd.DataFrame) -> None:
     if missing := [n for n in spec.feature_names if n not in frame]:
         raise DataError(f"features {missing} of {spec.name} are not in the data; it has {[*frame]}")
     if frame.empty:
-        raise DataError(f"no rows to describe the features of {spec.name}")
+        raise DataError(f"there are no rows to describe the features of {spec.name}")
 
 
 def _feature(feature: Feature, values: pd.Series) -> dict[str, Any]:

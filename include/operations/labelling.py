@@ -70,7 +70,7 @@ def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> di
         allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number"
         raise DataError(
             f"{spec.name}: {', '.join(sorted(wrong))} must be {allowed}, {LATER!r} or {CANNOT_TELL!r}; nothing was "
-            "kept: clear the form and answer again"
+            "stored: clear the form and answer again"
         )
     answered = {field: said for field, said in filled.items() if said not in (None, "", LATER)}
     return {rows[f].event: None if said == CANNOT_TELL else _label(spec, said) for f, said in answered.items()}
@@ -111,7 +111,7 @@ def table(
 
 def _schema(spec: UseCase) -> pa.Schema:
     if spec.event.label is None or spec.event.label_time is None:
-        raise DataError(f"{spec.name} is a {spec.task} without labels; nothing can be labelled")
+        raise DataError(f"{spec.name} is a {spec.task} without labels, so nothing can be labelled")
     return pa.schema(
         [
             ("period", pa.string()),

@@ -59,7 +59,7 @@ def _pool(order: np.ndarray, doubt: np.ndarray, count: int) -> np.ndarray:
 def uncertainty(spec: UseCase, members: Sequence[np.ndarray], n: int) -> np.ndarray:
     """(n,) by ``labelling.strategy``: in [0, 1] for classes, in units of the label for numbers; more is less sure."""
     if spec.task == "clustering" or spec.labelling is None:
-        raise DataError(f"{spec.name}: nothing is labelled; its task is {spec.task}, labelling is {spec.labelling}")
+        raise DataError(f"{spec.name}: nothing can be labelled: its task is {spec.task}, labelling is {spec.labelling}")
     if not members or any(len(scores) != n for scores in members):
         raise DataError(f"{spec.name}: scores of {[len(scores) for scores in members]} rows for {n} rows")
     if spec.task not in answers.CLASSIFYING:

@@ -53,7 +53,7 @@ def run_period() -> Period:
     context = get_current_context()
     key = context["dag_run"].partition_key or context["params"].get("period")
     if not key:
-        raise NotFoundError("this run names no month: trigger it with a partition key or `period`, like 2013-04")
+        raise NotFoundError("this run has no month: trigger it with a partition key or `period`, like 2013-04")
     return Period(key=key)
 
 

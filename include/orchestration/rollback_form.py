@@ -35,7 +35,7 @@ class RollbackForm(HITLOperator):
         self._ask()
         (chosen,) = super().execute_complete(context, event)["chosen_options"]
         if chosen == KEEP:
-            raise AirflowSkipException("what serves was kept")
+            raise AirflowSkipException("the serving release stays")
         return str(chosen)
 
     def _ask(self) -> None:

@@ -25,7 +25,7 @@ def claim(settings: Settings) -> None:
     if owner != settings.environment:
         raise SettingsError(
             f"{settings.home} is the state of {owner}, and this is {settings.environment}: "
-            f"unset MOEBIUS_HOME, or give each environment a directory of its own"
+            f"unset MOEBIUS_HOME, or give each environment its own directory"
         )
     write_atomically(mark, settings.environment)
     write_atomically(settings.home / "version", VERSION)
@@ -38,7 +38,7 @@ def _require_version(settings: Settings) -> None:
     if version != VERSION:
         raise SettingsError(
             f"{settings.home} holds state of version {version}, and this release of Moebius needs version {VERSION}: "
-            "remove the state with `make clean`, or go on with the release of Moebius that wrote it"
+            "remove the state with `make clean`, or continue with the release of Moebius that wrote it"
         )
 
 

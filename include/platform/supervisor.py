@@ -185,7 +185,7 @@ class Supervisor:
             except OSError as error:
                 variable = f"MOEBIUS_{setting.upper()}"
                 raise SettingsError(
-                    f"port {port} for {name} is taken{_holder(port)}; stop that, or set {variable} to a free port"
+                    f"port {port} for {name} is taken{_holder(port)}; stop it, or set {variable} to a free port"
                 ) from error
 
 

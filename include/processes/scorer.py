@@ -45,7 +45,7 @@ class Scorer(StreamWorker):
     def finish(self, entries: Sequence[StreamEntry]) -> None:
         if not self._server.model_ready(self.spec.name):
             raise ServiceError(
-                f"nothing serves {self.spec.name}: {len(entries)} requests wait until a release is deployed"
+                f"no release serves {self.spec.name}: {len(entries)} requests wait until a release is deployed"
             )
         done = self._scorer.handle(entries)
         self.metrics.done(self.spec.name, done.scored, done.dead, published(entries))

@@ -174,7 +174,7 @@ class Adapters:
         from include.adapters.event_stream import RedisEventStream
 
         if (of := spec.scoring) is None:
-            raise SpecError(f"{spec.name} scores no stream: its usecase.yaml has no `scoring: {{stream: <name>}}`")
+            raise SpecError(f"{spec.name} cannot score a stream: its usecase.yaml has no `scoring: {{stream: <name>}}`")
         address, limit = self.settings.redis_address, self.settings.stream_backlog
         return RedisEventStream(address, spec.name, of.stream, limit, group="scoring", keep=of.keep_results)
 

@@ -20,7 +20,7 @@ class Serving:
     def require_rollout_state(self, spec: UseCase) -> RolloutState:
         state = self.rollout_state(spec)
         if state is None:
-            raise NotFoundError(f"{spec.name} has no release that serves: deploy one first")
+            raise NotFoundError(f"{spec.name} has no serving release: deploy a release first")
         return state
 
     def champion(self, spec: UseCase) -> ReleaseRef | None:

@@ -36,7 +36,7 @@ class Event(Part):
     @model_validator(mode="after")
     def _both(self) -> Self:
         if (self.label is None) != (self.label_time is None):
-            raise ValueError("give label and label_time, or neither of them")
+            raise ValueError("give both label and label_time, or neither")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"classes {self.classes} must differ")
         return self
@@ -156,7 +156,7 @@ class Feature(Part):
         if self.shape and self.kind != "numeric":
             raise ValueError(f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}")
         if (self.kind == "text") != (self.length is not None):
-            raise ValueError(f"feature {self.name}: a text feature needs 'length', another kind has none")
+            raise ValueError(f"feature {self.name}: a text feature needs 'length', other kinds have no length")
         return self
 
     @property
@@ -231,5 +231,5 @@ class HandOver(Part):
     @model_validator(mode="after")
     def _sampled(self) -> Self:
         if self.allowed and self.share < 1 and not self.sample:
-            raise ValueError(f"hand_over.share {self.share} needs hand_over.sample: which source, by which columns")
+            raise ValueError(f"hand_over.share {self.share} needs hand_over.sample, which names sources and columns")
         return self

@@ -176,7 +176,7 @@ class Fairness(Part):
     @model_validator(mode="after")
     def _of_groups(self) -> Self:
         if self.limits and not self.groups:
-            raise ValueError("fairness.limits need fairness.groups: the columns that hold the groups")
+            raise ValueError("fairness.limits needs fairness.groups: the columns that hold the groups")
         return self
 
 

@@ -48,7 +48,7 @@ class Expectation(Part):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if self.prediction is None and self.at_least is None and self.at_most is None:
-            raise ValueError("say what is expected: prediction, at_least or at_most")
+            raise ValueError("give an expectation: prediction, at_least or at_most")
         return self
 
 
@@ -80,5 +80,5 @@ def check_user_acceptance(
             raise ValueError(f"user_acceptance {test.name!r}: the request lacks {lacking}")
         if unknown := sorted(set(test.features) - set(looked_up)):
             raise ValueError(
-                f"user_acceptance {test.name!r}: {unknown} are no looked-up features; there are {list(looked_up)}"
+                f"user_acceptance {test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"
             )

@@ -83,7 +83,7 @@ class Rollout(Part):
     @model_validator(mode="after")
     def _rising(self) -> Self:
         if self.steps != sorted(set(self.steps)) or (self.strategy == "canary" and not self.steps):
-            raise ValueError(f"rollout steps {self.steps} must rise, and a canary needs one at least")
+            raise ValueError(f"rollout steps {self.steps} must rise, and a canary needs at least one")
         if self.strategy == "ab_test" and self.sticky_by is None:
             raise ValueError("rollout.sticky_by: an A/B test needs the request field by which clients stay in one arm")
         if self.ab_test.min_hours > self.ab_test.max_hours:

@@ -94,7 +94,9 @@ class UseCase(Part):
         if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
             raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
         if missing := [c for c in (self.event.id, self.event.time) if c not in self.request]:
-            raise ValueError(f"answers meet the truth by {missing}, so clients must send it: {sorted(self.request)}")
+            raise ValueError(
+                f"answers are joined with labels by {missing}, so clients must send it: {sorted(self.request)}"
+            )
         if missing := [v for v in self.views if v not in self.feature_views]:
             raise ValueError(
                 f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"
@@ -111,7 +113,7 @@ class UseCase(Part):
         self._treatable()
         if self.privacy.subject not in (None, *self.entities):
             raise ValueError(
-                f"privacy.subject {self.privacy.subject!r} is none of the entities {sorted(self.entities)}"
+                f"privacy.subject {self.privacy.subject!r} is not an entity; the entities are {sorted(self.entities)}"
             )
         self._check_hand_over()
         self._check_task()
@@ -123,9 +125,11 @@ class UseCase(Part):
     def _check_rollout(self) -> None:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
         if sticky not in (None, *self.request):
-            raise ValueError(f"rollout.sticky_by {sticky!r} is none of the request's fields {sorted(self.request)}")
+            raise ValueError(
+                f"rollout.sticky_by {sticky!r} is not a request field; the fields are {sorted(self.request)}"
+            )
         if self.rollout.strategy == "ab_test" and self.event.label is None:
-            raise ValueError("rollout.strategy: an A/B test compares labelled rows, and a clustering has none")
+            raise ValueError("rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels")
         classes = self.task in ("binary", "multiclass")
         if measure and classes != (measure in ("error_rate", "brier_score")):
             raise ValueError(f"rollout.ab_test.measure {measure!r} is not for {self.task}")
@@ -133,16 +137,20 @@ class UseCase(Part):
     def _check_task(self) -> None:
         """What the task needs: a label or none, its classes, metrics that it has."""
         if (self.task == "clustering") != (self.event.label is None):
-            raise ValueError(f"event.label = {self.event.label!r}: clustering has none, another task needs one")
+            raise ValueError(f"event.label = {self.event.label!r}: clustering has no label, every other task needs one")
         if (self.task == "multiclass") != (len(self.event.classes) > 2):
-            raise ValueError(f"event.classes = {self.event.classes}: three or more are for multiclass, and only for it")
+            raise ValueError(
+                f"event.classes = {self.event.classes}: multiclass needs three or more, other tasks have none"
+            )
         used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
         if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
             raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
         self._check_labelling()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
-            raise ValueError(f"trainer.baseline.feature {seasonal!r} is none of the features {self.feature_names}")
+            raise ValueError(
+                f"trainer.baseline.feature {seasonal!r} is not a feature; the features are {self.feature_names}"
+            )
 
     def _check_labelling(self) -> None:
         if self.labelling is None:
@@ -166,10 +174,10 @@ class UseCase(Part):
             n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask") and delivered[n] != "string"
         )
         if text:
-            raise ValueError(f"privacy.columns {text} must be of type string in their source to be hidden like that")
+            raise ValueError(f"privacy.columns {text} must be of type string in their source for this treatment")
         asked = sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise")
         if asked:
-            raise ValueError(f"clients send {asked}: of the treatments the model server can only pseudonymise")
+            raise ValueError(f"clients send {asked}: the model server can only pseudonymise request fields")
 
     @property
     def pseudonymised(self) -> list[str]:
@@ -193,8 +201,8 @@ class UseCase(Part):
             )
         if hidden := sorted(self._private & set(source.columns)):
             raise ValueError(
-                f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; events "
-                "lie on the stream in clear, so such a source cannot be streamed"
+                f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; a "
+                "stream stores events in clear, so such a source cannot be streamed"
             )
 
     def _check_scoring(self) -> None:
@@ -204,8 +212,8 @@ class UseCase(Part):
             raise ValueError(f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another")
         if hidden := sorted(self._private & set(self.request)):
             raise ValueError(
-                f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; events lie on "
-                "the stream in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
+                f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; a stream "
+                "stores events in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
             )
 
     @property

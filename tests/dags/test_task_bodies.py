@@ -164,6 +164,6 @@ def test_a_run_without_a_period_says_so(loop: dict[str, MagicMock], dags: dict) 
     dag = dags["flight_delay.monitoring"]
     run = context(dag) | {"params": {}}
     run["dag_run"].partition_key = None
-    with set_current_context(run), pytest.raises(AirflowFailException, match="names no month"):
+    with set_current_context(run), pytest.raises(AirflowFailException, match="has no month"):
         dag.get_task("measure").python_callable()
     assert not loop["monitoring.monitor"].called

@@ -202,5 +202,5 @@ def test_the_command_fails_in_words(services: Services, written: Catalog) -> Non
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "NotFoundError: the catalog of flight_delay has no 'table/evnts'; alike: table/events"
+        "NotFoundError: the catalog of flight_delay has no 'table/evnts'; similar: table/events"
     )

@@ -120,7 +120,7 @@ def test_every_entry_has_a_page(user: TestClient) -> None:
 def test_what_is_not_there_is_said(user: TestClient, home: Path) -> None:
     answer = user.get("/catalog/flight_delay/table/evnts")
     assert answer.status_code == 404
-    assert "alike: table/events" in answer.json()["detail"]
+    assert "similar: table/events" in answer.json()["detail"]
     assert "no use case 'other'" in user.get("/catalog/other/table/events").json()["detail"]
     assert user.get("/catalog/flight_delay/sheet/..%2Fcatalog").status_code == 404
     (home / "catalog" / SPEC.name / "catalog.json").unlink()

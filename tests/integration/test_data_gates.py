@@ -81,7 +81,7 @@ def test_a_refused_month_goes_nowhere_and_a_repaired_one_passes(after_january: D
     rooms.deliver("2013-02", "flights", duplicated(rooms.archived("2013-02", "flights")))
     with pytest.raises(GateRefusedError):
         rooms.publish("2013-02")
-    with pytest.raises(NotFoundError, match=r"raw/flights\.parquet is not there"):
+    with pytest.raises(NotFoundError, match=r"raw/flights\.parquet does not exist"):
         rooms.build("2013-02")
     assert rooms.lake.periods("flight_delay", "events") == ["2013-01"]
     assert versioning.latest(rooms.snapshots) == before

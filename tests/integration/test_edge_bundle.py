@@ -84,7 +84,7 @@ def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: P
 
 def test_a_release_that_was_changed_or_is_not_there_gives_none(release: ReleaseRef, tmp_path: Path) -> None:
     services = Services(Settings(home=tmp_path))
-    with pytest.raises(NotFoundError, match="has no release that serves: name one"):
+    with pytest.raises(NotFoundError, match="has no serving release: name a release"):
         edge_bundle.make(SPEC, services, None)
     with pytest.raises(NotFoundError, match="has no release 'r0009'"):
         edge_bundle.make(SPEC, services, "r0009")

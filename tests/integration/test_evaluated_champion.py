@@ -138,7 +138,7 @@ def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop
 
 def test_a_release_of_another_artifact_is_an_alarm(loop: Loop) -> None:
     loop.serve(loop.champion, "0" * 64)
-    with pytest.raises(EvaluationError, match=r"alarm: release r0001, which serves, was packaged from .*0000000"):
+    with pytest.raises(EvaluationError, match=r"alarm: release r0001, the serving one, was packaged from .*0000000"):
         retrain_evaluation.evaluate(loop.spec, loop.services, loop.candidate.version)
 
 

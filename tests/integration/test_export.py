@@ -68,12 +68,12 @@ def test_what_leaves_is_what_both_may_read(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"recipient": "nobody"}, AccessError, r"'nobody' is no recipient .*\['auditor', 'dev', 'press'\]"),
+        ({"recipient": "nobody"}, AccessError, r"'nobody' is not a recipient .*\['auditor', 'dev', 'press'\]"),
         ({"table": "evnts"}, AccessError, "flight_delay has no table 'evnts'"),
         ({"table": "weather"}, NotFoundError, "weather is not in the lake yet"),
         ({"months": [Period(key="2013-02")]}, MissingPeriodError, r"no rows of 2013-02; it has \['2013-01'\]"),
         ({"months": []}, MissingPeriodError, "no month to export"),
-        ({"asked_by": "eve"}, SettingsError, "the login 'eve' has no role here"),
+        ({"asked_by": "eve"}, SettingsError, "the login 'eve' has no role"),
     ],
 )
 def test_what_cannot_be_exported_is_named_and_leaves_no_trace(

@@ -84,7 +84,7 @@ def test_the_files_are_of_a_standard_that_others_read(private: str, tmp_path: Pa
 
 
 def test_another_key_is_told_from_an_altered_file(files: ExportFiles, tmp_path: Path) -> None:
-    with pytest.raises(ExportFileError, match=r"is for ada \(key .{16}\), and the key here is .{16}"):
+    with pytest.raises(ExportFileError, match=r"is for ada \(key .{16}\), but the key here is .{16}"):
         opened(files, new_private_key(), tmp_path)
     assert not (tmp_path / "open").exists()
 
@@ -109,7 +109,7 @@ def test_a_damaged_file_is_named_and_nothing_is_written(
 
 def test_a_missing_file_is_named(files: ExportFiles, private: str, tmp_path: Path) -> None:
     (place(tmp_path) / "2013-01" / "events.parquet").unlink()
-    with pytest.raises(ExportFileError, match=r"2013-01/events\.parquet is not there"):
+    with pytest.raises(ExportFileError, match=r"2013-01/events\.parquet does not exist"):
         opened(files, private, tmp_path)
 
 
@@ -168,7 +168,7 @@ def test_writing_it_again_leaves_it_as_it_is(files: ExportFiles, private: str, t
 
 
 def test_an_export_that_there_is_not_is_refused_with_those_that_there_are(files: ExportFiles, private: str) -> None:
-    with pytest.raises(NotFoundError, match=r"three is no export; of flight_delay there are \['one'\]"):
+    with pytest.raises(NotFoundError, match=r"three is not an export; flight_delay has \['one'\]"):
         files.unpack("flight_delay", "three", private, Path("/nowhere"))
 
 

@@ -208,7 +208,7 @@ def test_events_from_a_file_give_the_same_as_a_frame(store: FeastFeatureStore, t
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out.parquet"), frame, check_dtype=False)
     assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".out")]
     assert not list((tmp_path / "staging").iterdir())
-    with pytest.raises(NotFoundError, match="there is no file of events"):
+    with pytest.raises(NotFoundError, match="the file of events does not exist"):
         store.historical_file(SERVICE, tmp_path / "nothing.parquet", tmp_path / "out.parquet")
     with pytest.raises(DataError, match=r"already have the feature columns \['temp'\]"):
         store.historical_file(

@@ -323,16 +323,16 @@ PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
     ("text", "words"),
     [
         ("- shop", "must map names of clients"),
-        ("shop: {", "is no YAML"),
+        ("shop: {", "is not YAML"),
         ("Shop!: {key_sha256: x}", "client 'Shop!': a name has lower-case letters"),
-        ("shop: {}", "client 'shop': .*needs key_sha256 or public_key"),
+        ("shop: {}", "client 'shop': .*needs exactly one of key_sha256"),
         ("shop: {key_sha256: secret}", "client 'shop': key_sha256: String should match"),
         (f"shop: {{key_sha256: '{KEY}', rate: 0}}", "client 'shop': rate: .*greater than or equal to 1"),
         (f"shop: {{key_sha256: '{KEY}', admin: true}}", "client 'shop': admin: Extra inputs are not permitted"),
         (f"shop: {{key_sha256: '{KEY}', models: [nothing]}}", r"client 'shop': no use case \['nothing'\]; there are"),
         (f"a: {{key_sha256: '{KEY}'}}\nb: {{key_sha256: '{KEY}'}}", r"\['a', 'b'\] have the same key"),
         ("shop: {public_key: none.pem}", "client 'shop': there is no file .*none.pem"),
-        ("shop: {public_key: bad.pem}", "client 'shop': .*bad.pem is no public key in PEM"),
+        ("shop: {public_key: bad.pem}", "client 'shop': .*bad.pem is not a public key in PEM"),
     ],
 )
 def test_a_client_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:

@@ -145,7 +145,7 @@ def test_a_role_that_is_too_low_neither_asks_nor_approves(both: Environments) ->
     asked = hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
     with pytest.raises(AccessError, match="'vera' has the role 'viewer'"):
         hand_over.export(both.spec, both.prod, asked, {**ANSWER, "responded_by_user": {"name": "vera"}}, "r1")
-    with pytest.raises(SettingsError, match="the login 'nobody' has no role here"):
+    with pytest.raises(SettingsError, match="the login 'nobody' has no role"):
         hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "nobody")
 
 

@@ -131,7 +131,7 @@ def test_requests_keep_the_rate(served: Api, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("path", "options", "said"),
     [
-        ("stuck", PAGINGS["page"], "a page came twice; correct 'paging'"),
+        ("stuck", PAGINGS["page"], "the same page arrived twice; correct 'paging'"),
         ("elsewhere", {"paging": {"by": "link", "next": "next"}, "records": "items"}, "page is on another host"),
         ("cursor", {"records": "data.rows"}, r"no list of objects at 'data.rows'; it has \['data', 'meta'\]"),
     ],

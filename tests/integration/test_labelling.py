@@ -176,5 +176,5 @@ def test_a_month_that_is_read_has_nothing_to_ask_and_an_unpublished_one_is_named
     assert labelling.select_rows(SPEC, services, Period(key="2013-11")).rows == []
     with pytest.raises(NotFoundError, match="2013-05"):
         labelling.select_rows(SPEC, services, Period(key="2013-05"))
-    with pytest.raises(NotFoundError, match="nobody is asked for labels"):
+    with pytest.raises(NotFoundError, match="it asks nobody for labels"):
         labelling.select_rows(load_usecase("flight_delay"), services, DECEMBER)

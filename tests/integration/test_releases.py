@@ -102,7 +102,7 @@ def test_what_users_did_not_agree_to_gets_no_traffic_and_is_told_with_its_figure
     said = r"gets no traffic: memory: .* MB, allowed 1 MB|user_acceptance:what no model says: the answer is"
     with pytest.raises(DeploymentError, match=said) as refused:
         tried(serving, ref)
-    assert "at most -1 was agreed" in str(refused.value)
+    assert "the spec expects at most -1" in str(refused.value)
     kept = json.loads((Path(ref.path) / predeployment.REPORT).read_text())
     failed = [check["gate"] for check in kept["checks"] if not check["passed"]]
     assert failed == ["user_acceptance:what no model says", "memory"]

@@ -105,7 +105,7 @@ def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Ser
     for again in (steps.shift_traffic, steps.judge_rollout):
         with pytest.raises(RolloutAbortedError, match="start a new deployment"):
             again(spec, services, SECOND, 0.5, run)
-    with pytest.raises(NotFoundError, match="no rollout is under way"):
+    with pytest.raises(NotFoundError, match="no rollout is in progress"):
         rollback.abort(spec, services, "again", "ada")
 
 

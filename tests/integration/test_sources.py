@@ -177,7 +177,7 @@ def test_a_broken_file_is_named_and_its_values_are_not(tmp_path: Path, name: str
         ({"path": "s3://bucket/planes.csv"}, "the driver of s3:// is not there: install s3fs"),
         ({"path": "s4://bucket/planes.csv"}, "no such protocol; there are: .*s3"),
         ({"path": "x.csv", "package": "nowhere"}, "the package 'nowhere' is not installed"),
-        ({"path": "/x/{period}.csv"}, r"\{period\} needs the source's 'time' column"),
+        ({"path": "/x/{period}.csv"}, r"\{period\} needs the name of the time column"),
     ],
 )
 def test_a_place_that_is_not_there_is_named(options: dict[str, Any], said: str) -> None:
@@ -244,7 +244,7 @@ def test_rows_of_another_month_in_a_delivered_file_are_not_dropped_in_silence(tm
 def test_two_delivered_files_for_one_table_are_refused(tmp_path: Path, weather: pa.Table) -> None:
     deliver(tmp_path, "weather.csv", as_csv(weather))
     deliver(tmp_path, "weather.parquet", as_parquet(weather))
-    with pytest.raises(SourceError, match=r"\['weather.csv', 'weather.parquet'\].*leave the one that holds"):
+    with pytest.raises(SourceError, match=r"\['weather.csv', 'weather.parquet'\].*keep only the valid one"):
         rows(SPEC, "weather", landing=tmp_path)
 
 

@@ -131,7 +131,7 @@ def test_times_without_zone_are_read_as_said(postgres: int, zone: str, read: str
 
 
 def test_a_password_in_the_spec_is_refused_and_not_repeated() -> None:
-    with pytest.raises(SpecError, match=r"a password stands in the url; write \$\{NAME\}") as caught:
+    with pytest.raises(SpecError, match=r"the url contains a password; write \$\{NAME\}") as caught:
         rows(from_({"planes": {"url": "postgresql://me:hunter2@host/db", "table": "planes"}}), "planes")
     assert "hunter2" not in str(caught.value)
 

@@ -250,7 +250,9 @@ def finish(stream: RedisEventStream, entries: list[StreamEntry], dead: dict[str,
 
 def test_producers_wait_while_the_consumer_is_behind(redis_settings: Settings) -> None:  # noqa: F811
     stream, most = open_stream(redis_settings, limit=10), []
-    with pytest.raises(ServiceError, match=r"10 events are not done \(limit 10\) and 2 wait .* consumer running"):
+    with pytest.raises(
+        ServiceError, match=r"10 events are unprocessed \(limit 10\) and 2 could not be .* consumer runs"
+    ):
         stream.publish([one(n) for n in range(12)], patience=0.05)
 
     def work() -> None:
@@ -344,7 +346,9 @@ def test_dead_letters_are_replayed_or_dropped(layer: SpeedLayer, redis_settings:
 
 def test_a_redis_that_is_away_is_named() -> None:
     gone = RedisEventStream(f"redis://user:secret@127.0.0.1:{free_port()}/0", SPEC.name, VIEW)
-    with pytest.raises(ServiceError, match=r"Redis at 127\.0\.0\.1:\d+/0 did not do it: ConnectionError") as raised:
+    with pytest.raises(
+        ServiceError, match=r"Redis at 127\.0\.0\.1:\d+/0 did not answer as expected: ConnectionError"
+    ) as raised:
         gone.backlog()
     assert "secret" not in str(raised.value)
 

@@ -120,8 +120,8 @@ def test_what_the_form_lacks_is_named(trained: Trained) -> None:
     services, _, spec, dataset = trained
     name = dataset.snapshots["2013-01"]
     for changes, message in (
-        (form("restore"), "name a snapshot; the current ones are"),
-        (form("pin", snapshot=name, reason=" "), "there is no reason; say why"),
+        (form("restore"), "give the name of a snapshot; the current ones are"),
+        (form("pin", snapshot=name, reason=" "), "the reason is missing; give it"),
         (form("restore", snapshot=name, period="2013-02"), f"{name} is of 2013-01, not of 2013-02"),
         (form("rebuild"), "name the model version to rebuild; there are"),
         (form("rebuild", version=99), "has no model version 99; there are"),

@@ -58,7 +58,7 @@ def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatc
 def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
     settings = Settings(airflow_users={"ada": "viewer", "bob": "op"})
     assert [settings.role_of(user) for user in ("admin", "ada", "bob")] == ["admin", "viewer", "op"]
-    with pytest.raises(SettingsError, match=r"'eve' has no role here; known are \['ada', 'admin', 'bob'\]"):
+    with pytest.raises(SettingsError, match=r"'eve' has no role; known logins are \['ada', 'admin', 'bob'\]"):
         settings.role_of("eve")
 
 

@@ -51,7 +51,7 @@ def labelled(
     events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
     if twice := int(events[spec.event.id].duplicated().sum()):
         raise DataError(
-            f"{spec.name}: {twice} {spec.event.id} are more than once in the events; publish the periods again"
+            f"{spec.name}: {twice} {spec.event.id} occur more than once in the events; publish the periods again"
         )
     events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
     if spec.event.label is None or spec.event.label_time is None:

@@ -53,7 +53,7 @@ def check_parts(
 
 def _check_names(spec: UseCase) -> None:
     if told := [n for n in spec.feature_names if n in (spec.event.label, spec.event.label_time)]:
-        raise SpecError(f"{spec.name}: the features {told} are the label or its time; take them out of 'features'")
+        raise SpecError(f"{spec.name}: the features {told} are the label or its time; remove them from 'features'")
 
 
 def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
@@ -61,7 +61,7 @@ def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
     for name, frame in parts.items():
         if twice := int(frame[identifier].duplicated().sum()):
             raise DataError(
-                f"{spec.name}: {twice} {identifier} are more than once in the {name} part; correct the events"
+                f"{spec.name}: {twice} {identifier} occur more than once in the {name} part; correct the events"
             )
     for one, other in combinations(parts, 2):
         if shared := set(parts[one][identifier]) & set(parts[other][identifier]):
@@ -134,8 +134,8 @@ def _check_label_alarm(spec: UseCase, train: pd.DataFrame) -> None:
     if found := alarms(spec, train):
         told = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in found)
         raise LeakageError(
-            f"{spec.name}: one feature alone tells the label {spec.event.label}: {told}. It was probably made from it, "
-            "or is known only later: take it out. If it is right, say 'tells_label: true' at the feature"
+            f"{spec.name}: one feature alone predicts the label {spec.event.label}: {told}. It was probably "
+            "computed from the label, or is known only later: remove it. If it is correct, set 'tells_label: true'"
         )
 
 
@@ -147,7 +147,7 @@ def _repeated(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> dict[str, int
     for name, count in found.items():
         if count > spec.split.max_repeated * len(parts[name]):
             raise LeakageError(
-                f"{spec.name}: {count} of {len(parts[name])} rows of {name} are word for word in the training part "
+                f"{spec.name}: {count} of {len(parts[name])} rows of {name} are identical to rows of the training part "
                 "under another event id; drop the copies, split by the group that they belong to, or say with "
                 f"split.max_repeated (now {spec.split.max_repeated}) that such rows are no copies"
             )

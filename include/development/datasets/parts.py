@@ -69,7 +69,7 @@ def as_number(frame: pd.DataFrame, name: str) -> pd.Series:
         numbers = frame[name].astype("float64")
     except (TypeError, ValueError) as error:  # its words hold a value
         kind = type(error).__name__
-        raise DataError(f"feature {name!r} is numeric but holds something else ({kind}); correct the source") from None
+        raise DataError(f"feature {name!r} is numeric but contains other values ({kind}); correct the source") from None
     if np.isinf(numbers).any():
         raise DataError(f"feature {name!r} holds {int(np.isinf(numbers).sum())} infinite values; correct the source")
     return numbers

@@ -95,7 +95,7 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
     if lacks := sorted(set(dataset.snapshots.values()) - pinned):
         raise NotFoundError(
             f"dataset {dataset.name}: its manifest does not pin the table versions of {lacks}; it was built "
-            "before manifests did, so it can only be trained anew"
+            "before manifests pinned them, so train a new model"
         )
     if lacks := [one.dataset for one in dataset.frozen if not one.snapshots]:
         raise NotFoundError(f"dataset {dataset.name}: the manifests of the frozen test sets {lacks} pin no snapshots")

@@ -96,7 +96,7 @@ def _asked(frame: pd.DataFrame) -> pd.Series:
 
 def _require_rows(spec: UseCase, learning: pd.Series) -> None:
     if not learning.any():
-        raise DataError(f"{spec.name}: no rows are left to learn from; widen train_from … train_to")
+        raise DataError(f"{spec.name}: no rows are left for training; widen train_from … train_to")
 
 
 def _groups(spec: UseCase, frame: pd.DataFrame) -> pd.Series:

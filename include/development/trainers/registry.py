@@ -33,5 +33,5 @@ def _own(usecase: str) -> Trainer:
         return import_module(name).TRAINER
     except (ModuleNotFoundError, AttributeError) as error:
         raise TrainingError(
-            f"trainer.name is {OWN!r}, but {name} has no TRAINER: {error}; write it, or name a built-in trainer"
+            f"trainer.name is {OWN!r}, but {name} has no TRAINER: {error}; add it, or name a built-in trainer"
         ) from error

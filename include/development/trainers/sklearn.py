@@ -140,13 +140,15 @@ def _fitted(problem: Problem, train: Matrix, known: Parameters, run: Run) -> Any
 def _go_on_from(start: Any, problem: Problem, estimator: Any, prepared: np.ndarray, X: np.ndarray) -> None:
     if problem.task != "clustering" or start.problem.task != "clustering":
         raise TrainingError(
-            f"sklearn's {type(estimator).__name__} cannot go on from a {start.describe()['algorithm']}; "
+            f"sklearn's {type(estimator).__name__} cannot continue from a {start.describe()['algorithm']}; "
             "start from scratch"
         )
     clusters = estimator.get_params().get("n_clusters") or estimator.n_components
     scores = start.predict(X)
     if scores.shape[1] != clusters:
-        raise TrainingError(f"sklearn cannot go on from {scores.shape[1]} clusters to {clusters}; start from scratch")
+        raise TrainingError(
+            f"sklearn cannot continue from {scores.shape[1]} clusters to {clusters}; start from scratch"
+        )
     sklearn_clusters.start_at(estimator, prepared, scores.argmax(axis=1), clusters)
 
 
@@ -155,7 +157,7 @@ def _require_classes(problem: Problem, train: Matrix) -> None:
         return
     there = set(np.asarray(train.y).tolist())
     if missing := sorted(set(range(problem.classes)) - there):
-        raise TrainingError(f"sklearn: the classes {missing} have no row in the training part; take a longer window")
+        raise TrainingError(f"sklearn: the classes {missing} have no row in the training part; use a longer window")
 
 
 def _onnx(problem: Problem, pipe: Any) -> bytes:
@@ -197,7 +199,7 @@ def _require_equal(problem: Problem, pipe: Any, model: SklearnModel, X: np.ndarr
     if not off <= TOLERANCE:
         raise TrainingError(
             f"sklearn: the ONNX graph of {type(pipe[-1]).__name__} is off by {off:.2g} of its largest score, "
-            f"more than {TOLERANCE:g}; take another estimator, or scale what it reads"
+            f"more than {TOLERANCE:g}; use another estimator, or scale its inputs"
         )
 
 

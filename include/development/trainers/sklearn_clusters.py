@@ -20,7 +20,7 @@ def start_at(estimator: Any, prepared: np.ndarray, cluster: np.ndarray, clusters
     sizes = np.bincount(cluster, minlength=clusters)
     if len(sizes) != clusters or not sizes.all():
         raise TrainingError(
-            f"sklearn cannot go on from {len(sizes)} clusters, {int((sizes == 0).sum())} of them empty now, to "
+            f"sklearn cannot continue from {len(sizes)} clusters, {int((sizes == 0).sum())} of them empty now, to "
             f"{clusters}; start from scratch"
         )
     centres = np.stack([prepared[cluster == k].mean(axis=0) for k in range(clusters)])

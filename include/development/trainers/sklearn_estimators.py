@@ -111,7 +111,7 @@ def _require_columns(problem: Problem) -> None:
     if texts := [one.name for one in problem.inputs if one.kind == "text"]:
         raise TrainingError(f"sklearn reads numbers and categories, {texts} are text; use torch_text or torch_tabular")
     if not any(one.kind == "numeric" or one.size for one in problem.inputs):
-        raise TrainingError("sklearn: no number and no category with a known value to learn from")
+        raise TrainingError("sklearn: no feature has a known number or category to learn from")
 
 
 def _reducer(problem: Problem, parameters: Parameters) -> Any:

@@ -113,7 +113,7 @@ def _require_finite(epoch: int, train: float, validation: float, options: Option
     if not math.isfinite(train + validation):
         raise TrainingError(
             f"the fit diverged in epoch {epoch}: train loss {train}, validation loss {validation}; lower "
-            f"learning_rate = {options.learning_rate}, or look for labels that are no numbers"
+            f"learning_rate = {options.learning_rate}, or look for labels that are not numbers"
         )
 
 
@@ -157,7 +157,7 @@ def options(parameters: Mapping[str, Any]) -> Options:
     """The parameters of a trainer that are the loop's."""
     device = parameters["device"]
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("parameter device = 'cuda', but there is no GPU that torch can use; say auto")
+        raise TrainingError("parameter device = 'cuda', but there is no GPU that torch can use; use auto")
     found = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     names = ("epochs", "patience", "batch_size", "learning_rate", "weight_decay", "seed")
     return Options(**{name: parameters[name] for name in names}, device=found)

@@ -52,7 +52,7 @@ class TorchTrainer:
         TrainingError
             the problem has no input that the network is for.
         """
-        raise NotImplementedError(f"{type(self).__name__} must say what its network is")
+        raise NotImplementedError(f"{type(self).__name__} must define its network")
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> TorchModel:
         require_task(self, problem, train)
@@ -91,7 +91,7 @@ class TorchTrainer:
         state = start.scoring.state_dict() if isinstance(start, TorchModel) else {}
         if not isinstance(start, TorchModel) or not take_over(scoring, problem, state, start.problem):
             raise TrainingError(
-                f"{self.name} cannot go on from a {start.describe()['algorithm']}: no weights in common; "
+                f"{self.name} cannot continue from a {start.describe()['algorithm']}: no weights in common; "
                 "start from scratch"
             )
 

@@ -159,12 +159,12 @@ def _start(start: Fitted | None, problem: Problem) -> Any:
     if start is None:
         return None
     if not isinstance(start, XGBoostModel) or start.problem.task != problem.task:
-        raise TrainingError(f"xgboost cannot go on from a {start.describe()['algorithm']}; start from scratch")
+        raise TrainingError(f"xgboost cannot continue from a {start.describe()['algorithm']}; start from scratch")
     old, new = start.problem, problem
     same = len(old.inputs) == len(new.inputs) and all(map(_continues, old.inputs, new.inputs))
     if not same or old.classes != new.classes:
         raise TrainingError(
-            f"xgboost cannot go on from trees of {[i.name for i in old.inputs]} with other categories, order or "
+            f"xgboost cannot continue from trees of {[i.name for i in old.inputs]} with other categories, order or "
             f"classes than {[i.name for i in new.inputs]} have now; start from scratch"
         )
     return start.booster

@@ -25,7 +25,7 @@ def device(wanted: int | float | str) -> str:
 
     usable = bool(xgboost.build_info().get("USE_CUDA")) and Path("/dev/nvidiactl").exists()
     if wanted == "cuda" and not usable:
-        raise TrainingError("xgboost parameter device = 'cuda': no GPU, or XGBoost was built without it; say auto")
+        raise TrainingError("xgboost parameter device = 'cuda': no GPU, or XGBoost was built without it; use auto")
     return "cuda" if usable and wanted != "cpu" else "cpu"
 
 

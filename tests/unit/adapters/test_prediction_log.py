@@ -87,7 +87,7 @@ def test_two_shipments_at_once_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(line(1))
     shipment = spool(tmp_path).unshipped()
     next(shipment)
-    with pytest.raises(ConflictError, match="another shipment"):
+    with pytest.raises(ConflictError, match="another task already ships"):
         next(spool(tmp_path).unshipped())
     shipment.close()
 

@@ -114,7 +114,7 @@ def test_what_nobody_describes_is_a_gap() -> None:
 
 
 def test_an_unknown_entry_is_answered_with_one_like_it() -> None:
-    with pytest.raises(NotFoundError, match="has no 'table/evnts'; alike: table/events"):
+    with pytest.raises(NotFoundError, match="has no 'table/evnts'; similar: table/events"):
         catalog().entry("table/evnts")
 
 

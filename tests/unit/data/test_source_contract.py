@@ -74,7 +74,9 @@ def test_what_cannot_be_read_is_counted_and_not_shown(kind: str, values: Any, co
 
 @pytest.mark.parametrize("values", [["2013-03-10 05:30:00"], [datetime(2013, 3, 10, 5, 30)], [date(2013, 3, 10)]])
 def test_a_time_without_zone_is_refused_until_somebody_says_how_it_is_read(values: Any) -> None:
-    said = r"column 'x': 1 of 1 timestamps have no time zone.*'sources.t.without_zone' = utc, or local for America/New"
+    said = (
+        r"column 'x': 1 of 1 timestamps have no time zone.*'sources.t.without_zone' to utc, or to local for America/New"
+    )
     with pytest.raises(SourceError, match=said):
         conformed(values, "timestamp", timezone="America/New_York")
 
@@ -94,7 +96,9 @@ def test_an_hour_that_the_clock_shows_twice_or_never_cannot_be_read() -> None:
 
 def test_a_missing_column_is_named_and_so_are_the_unexpected() -> None:
     batch = source_contract.as_batch({"id": ["a"], "xx": [1]})
-    with pytest.raises(SourceError, match=r"here lacks the columns \['x'\].*it has \['xx'\].*'sources.t.columns'"):
+    with pytest.raises(
+        SourceError, match=r"here lacks the columns \['x'\].*does not name are \['xx'\].*'sources.t.columns'"
+    ):
         source_contract.conform("here", "t", source(), batch, None)
 
 

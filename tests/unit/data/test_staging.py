@@ -1,4 +1,4 @@
-"""Staging: replaced as a whole, and clear about what is not there."""
+"""Staging: replaced as a whole, and clear about what does not exist."""
 
 from pathlib import Path
 
@@ -17,5 +17,5 @@ def test_a_part_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_not_staged_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"raw/flights\.parquet is not there"):
+    with pytest.raises(NotFoundError, match=r"raw/flights\.parquet does not exist"):
         staging.frame(tmp_path, staging.RAW, "flights")

@@ -40,7 +40,7 @@ def test_the_number_that_is_limited_is_the_tasks_headline(answer: dict[str, Any]
 def test_a_class_is_expected_by_its_name() -> None:
     expects = Expectation(prediction=0)
     assert unmet(expects, {"prediction": "0", "probability": 0.9, "scores": [0.9]}) == []
-    assert "0 was agreed" in unmet(expects, {"prediction": "7", "probability": 0.9, "scores": [0.9]})[0]
+    assert "the spec expects 0" in unmet(expects, {"prediction": "7", "probability": 0.9, "scores": [0.9]})[0]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_a_class_is_expected_by_its_name() -> None:
     [
         ({"request": {**GOOD["request"], "gate": "A1"}}, r"no request fields \['gate'\]"),
         ({"request": {n: v for n, v in GOOD["request"].items() if n != "dest"}}, r"the request lacks \['dest'\]"),
-        ({"features": {"snow": 1}}, r"\['snow'\] are no looked-up features"),
-        ({"expects": {}}, "say what is expected"),
+        ({"features": {"snow": 1}}, r"\['snow'\] are not looked-up features"),
+        ({"expects": {}}, "give an expectation"),
     ],
 )
 def test_a_test_that_cannot_be_asked_is_refused_with_the_spec(change: dict[str, Any], said: str) -> None:

@@ -43,7 +43,7 @@ def test_a_batch_holds_the_rows_of_its_requests_in_order(requests: list[list[tup
         ({"pixels": np.array([[np.inf, np.nan]], np.float32)}, "input 'pixels' must be finite numbers; 2 are not"),
         ({"name": np.array([[b"\xff"]], dtype=object)}, "input 'name' cannot be decoded as UTF-8"),
         ({"pixels": np.zeros((2, 2), np.float32)}, "same number of rows"),
-        ({"at": np.zeros((0, 1))}, "one at least"),
+        ({"at": np.zeros((0, 1))}, "at least one"),
     ],
 )
 def test_what_is_wrong_is_told_by_the_field(change: dict, says: str) -> None:

@@ -63,7 +63,7 @@ def test_a_roll_back_makes_the_earlier_release_champion() -> None:
         (lambda s: rollout.shift(s, "r0002", 1.5, 9.0), "a share of 1.5 for r0002"),
         (
             lambda s: rollout.shift(rollout.shift(s, "r0002", 0.2, FUTURE), "r0003", 0.2, 9.0),
-            r"rollout of r0002 is under way .* operation `abort`",
+            r"rollout of r0002 is in progress .* operation `abort`",
         ),
         (lambda s: rollout.roll_back(s, "r0001", "x"), "has all the traffic already"),
     ],
@@ -102,7 +102,7 @@ def test_a_shadow_gets_no_traffic_and_may_be_rolled_out_afterwards() -> None:
     assert copied.shadow.model_dump() == {"release": "r0002", "share": 0.5}
     some = rollout.shift(copied, "r0002", 0.2, FUTURE, rollout="run1", opens=False)
     assert some.shadow is None
-    with pytest.raises(DeploymentError, match="rollout of r0002 is under way"):
+    with pytest.raises(DeploymentError, match="rollout of r0002 is in progress"):
         rollout.shift(copied, "r0003", 0.2, FUTURE, rollout="run2")
 
 
@@ -116,7 +116,7 @@ def test_what_was_ended_shifts_nothing_again(end: str) -> None:
         lambda: rollout.promote(over, "r0002", rollout="run1"),
         lambda: rollout.going_on(over, "run1"),
     ):
-        with pytest.raises(RolloutAbortedError, match=r"over: enough seen\. Nothing shifts traffic again"):
+        with pytest.raises(RolloutAbortedError, match=r"over: enough seen\. Its tasks move no more traffic"):
             act()
     assert rollout.shift(over, "r0002", 0.2, FUTURE, rollout="run2").challenger == "r0002"
 

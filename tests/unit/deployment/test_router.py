@@ -111,7 +111,7 @@ def test_after_the_lease_all_is_the_champions_and_nothing_is_copied(tmp_path: Pa
     ("wrong", "says"),
     [
         ({"weights": {OLD: 0.5}}, "add up to 1"),
-        ({"sticky_by": "colour"}, "sticky_by 'colour' is no field of a request"),
+        ({"sticky_by": "colour"}, "sticky_by 'colour' is not a request field"),
         ({"shadow": {"release": NEW, "share": 0}}, "above 0 and at most 1"),
         ({"shadow": {"release": "r9999", "share": 1}}, "r9999"),
     ],

@@ -79,7 +79,7 @@ def test_clusters_by_chance_are_defined_and_slices_are_better(parameters: dict[s
 
 @pytest.mark.parametrize("case", [CLUSTERS, Case("xgboost", TABLE, "binary", {})], ids=repr)
 def test_a_season_is_for_numbers(case: Case) -> None:
-    with pytest.raises(TrainingError, match=f"'seasonal' is not for {case.task}; say prior or linear"):
+    with pytest.raises(TrainingError, match=f"'seasonal' is not for {case.task}; choose prior or linear"):
         fit_baseline(spec(case, "seasonal", "x0"), case.problem, rows(case))
 
 

@@ -129,7 +129,7 @@ def test_impossible_tests_are_named(behaviour: dict, complaint: str) -> None:
 
 
 def test_a_direction_needs_one_number_per_row() -> None:
-    with pytest.raises(SpecError, match="needs one number per row; multiclass answers several"):
+    with pytest.raises(SpecError, match="needs one number per row, but multiclass answers several"):
         outcome("multiclass", direction=[{"feature": "strength", "by": 1, "effect": "rises"}])
 
 

@@ -87,7 +87,7 @@ def test_a_model_that_fails_a_behaviour_test_is_refused_with_its_figures(dataset
 
 def test_a_model_that_is_no_better_than_the_baseline_is_refused(dataset: DatasetRef) -> None:
     spec = flight_spec(metrics=Metrics(primary="accuracy"), behaviour=Behaviour(stability=0))
-    with pytest.raises(TrainingError, match=r"is not registered, it fails 1 of .*baseline"):
+    with pytest.raises(TrainingError, match=r"not registered, because the model fails 1 of .*baseline"):
         train(spec, dataset, {"n_estimators": 1, "max_depth": 1, "learning_rate": 0.001}, Run(1))
 
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_no_better_than_the_baseline_is_refused(dataset: Dataset
         ({"max_depth": "deep"}, "max_depth = 'deep' must be like 6"),
         ({"n_estimators": 0}, "n_estimators = 0 must be 1 or more"),
         ({"max_depth": -5}, r"xgboost cannot fit with .*max_depth"),
-        ({"gamma": 1e9}, "for every row: it learned nothing"),
+        ({"gamma": 1e9}, "for every row, so it learned nothing"),
     ],
 )
 def test_unusable_parameters_are_named(dataset: DatasetRef, parameters: dict, complaint: str) -> None:

@@ -112,5 +112,5 @@ def test_a_champion_of_another_kind_cannot_be_started_from(ordered: Ordered, mod
 
 
 def test_what_was_not_ordered_is_not_found(tmp_path: Path, ordered: Ordered) -> None:
-    with pytest.raises(NotFoundError, match=r"order\.json does not exist: run the training from build_dataset on"):
+    with pytest.raises(NotFoundError, match=r"order\.json does not exist: clear the training from build_dataset on"):
         ordered.train(Workspace(tmp_path / "nothing"))

@@ -122,5 +122,5 @@ def test_a_spec_without_groups_has_no_figures() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(DataError, match=r"fairness.groups need \['origin'\]; the rows have \['dest'\]"):
+    with pytest.raises(DataError, match=r"fairness.groups needs \['origin'\]; the rows have \['dest'\]"):
         group_figures(spec(), *(answers()[0].rename(columns={"origin": "dest"}), *answers()[1:]))

@@ -60,7 +60,7 @@ def test_the_direction_says_what_is_better(metric: str) -> None:
     [
         ([1, 1], [0.2, 0.3], "roc_auc of the model is undefined: all 2 labels are 1"),
         ([0, 1], [0.2], r"\(1,\) scores for \(2,\) labels"),
-        ([0, 1], [0.2, float("nan")], "1 of 2 scores are no numbers"),
+        ([0, 1], [0.2, float("nan")], "1 of 2 scores are not numbers"),
         ([0, 1], [0.2, 1.5], "the first is 1.5 at row 1"),
         ([0, 2], [0.2, 0.3], "labels must be 0 … 1, got 1 other"),
         ([], [], "at least one"),

@@ -12,7 +12,7 @@ from include.gateway.clients import hashed
 
 def test_a_client_is_known_by_one_thing() -> None:
     for facts in ({}, {"key_sha256": hashed("a"), "public_key": "a.pem"}):
-        with pytest.raises(ValidationError, match="needs key_sha256 or public_key"):
+        with pytest.raises(ValidationError, match="needs exactly one of key_sha256"):
             GatewayClient.model_validate(facts)
 
 

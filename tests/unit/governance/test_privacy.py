@@ -60,7 +60,7 @@ def test_a_reference_names_a_subject_and_tells_nothing() -> None:
     [
         ("", "there are no"),
         ("secret-without-id", "no id like k01"),
-        ("k02:aaaaaaaaaaaaaaaaaaaa,k01:bbbbbbbbbbbbbbbbbbbb", "do not rise"),
+        ("k02:aaaaaaaaaaaaaaaaaaaa,k01:bbbbbbbbbbbbbbbbbbbb", "are not in rising order"),
         ("k01:hush", r"\['k01'\] are too short"),
     ],
 )

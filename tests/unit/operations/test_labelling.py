@@ -49,7 +49,7 @@ def test_an_answer_becomes_a_label_of_the_task(spec: UseCase, text: Any, label: 
     ],
 )
 def test_what_is_no_label_is_refused_with_the_field_and_the_way_out(spec: UseCase, text: Any) -> None:
-    with pytest.raises(DataError, match=r"row_002 must be .* nothing was kept: clear the form and answer again"):
+    with pytest.raises(DataError, match=r"row_002 must be .* nothing was stored: clear the form and answer again"):
         labels(spec, selection(), {"row_001": LATER, "row_002": text})
 
 

@@ -119,7 +119,7 @@ def test_missing_values_are_a_difference_and_no_error() -> None:
 
 
 def test_what_has_no_labels_and_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(DataError, match="nothing is labelled; its task is binary, labelling is None"):
+    with pytest.raises(DataError, match="nothing can be labelled: its task is binary, labelling is None"):
         uncertainty(small_spec(), [np.array([0.5])], 1)
     with pytest.raises(DataError, match=r"scores of \[2\] rows for 3 rows"):
         uncertainty(asking(), [np.array([0.5, 0.5])], 3)

@@ -161,5 +161,5 @@ def test_requests_that_hold_personal_fields_cannot_be_streamed() -> None:
     from include.services.composition import Services
     from include.settings import Settings
 
-    with pytest.raises(SpecError, match="scores no stream"):
+    with pytest.raises(SpecError, match="cannot score a stream"):
         Services(Settings()).adapters.scoring_stream(load_usecase("flight_delay"))

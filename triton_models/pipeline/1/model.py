@@ -150,12 +150,12 @@ class _Request:
 
 
 def _given(requests: list):
-    """Looked-up features that came with the requests, a dict per row; None when none came."""
+    """Looked-up features that arrived with the requests, a dict per row; None when none came."""
     texts = [request.tensors[GIVEN].reshape(-1) for request in requests if GIVEN in request.tensors]
     if not texts:
         return None
     if len(texts) < len(requests):
-        raise ValueError(f"{GIVEN} came with {len(texts)} of {len(requests)} requests")
+        raise ValueError(f"{GIVEN} arrived with {len(texts)} of {len(requests)} requests")
     return [json.loads(text) for text in np.concatenate(texts)]
 
 
@@ -167,5 +167,5 @@ def _require_sound_tensors() -> None:
     back = pb_utils.Tensor("known", known).as_numpy()
     if not np.array_equal(known, back):
         raise pb_utils.TritonModelException(
-            f"a tensor did not survive a round trip: {(known != back).sum()} of {known.size} numbers changed"
+            f"a tensor changed in a round trip: {(known != back).sum()} of {known.size} numbers changed"
         )

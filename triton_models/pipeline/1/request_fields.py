@@ -26,7 +26,7 @@ class RequestFields:
             if sizes is None:
                 sizes = lengths
             if lengths != sizes or 0 in lengths:
-                raise ValueError(f"every input needs the same number of rows, one at least; {name!r} has {lengths}")
+                raise ValueError(f"every input needs the same number of rows, at least one; {name!r} has {lengths}")
             fields[name] = _texts(name, parts) if kind == "string" else self._values(name, parts)
         if self._scalars and not np.isfinite([fields[name] for name in self._scalars]).all():
             _refuse({name: fields[name] for name in self._scalars})

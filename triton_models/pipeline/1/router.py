@@ -98,7 +98,7 @@ class Router:
         if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
             raise ValueError(f"weights {shares} must be shares that add up to 1")
         if sticky_by is not None and sticky_by not in self._fields:
-            raise ValueError(f"sticky_by {sticky_by!r} is no field of a request; there are {self._fields}")
+            raise ValueError(f"sticky_by {sticky_by!r} is not a request field; there are {self._fields}")
         if copied and not 0 < copied["share"] <= 1:
             raise ValueError(f"the shadow's share {copied['share']} must be above 0 and at most 1")
 

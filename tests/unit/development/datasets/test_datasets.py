@@ -175,7 +175,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 def test_an_event_in_two_periods_is_refused(tmp_path: Path) -> None:
     tables = {p: events(p) for p in PERIODS}
     tables["2013-03"].loc[0, "flight_id"] = tables["2013-01"].loc[0, "flight_id"]
-    with pytest.raises(DataError, match="1 flight_id are more than once in the events"):
+    with pytest.raises(DataError, match="1 flight_id occur more than once in the events"):
         build(tmp_path, tables)
 
 

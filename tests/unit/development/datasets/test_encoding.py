@@ -51,7 +51,7 @@ def test_text_types_of_pandas_are_equal(carrier: pd.Series) -> None:
     ("rows", "complaint"),
     [
         ({"carrier": ["AA"]}, r"lack the features \['temp'\]"),
-        ({"carrier": ["AA"], "temp": ["warm"]}, "feature 'temp' is numeric but holds something else"),
+        ({"carrier": ["AA"], "temp": ["warm"]}, "feature 'temp' is numeric but contains other values"),
         ({"carrier": ["AA"], "temp": [np.inf]}, "feature 'temp' holds 1 infinite values"),
         ({"carrier": ["AA"], "temp": [1e300]}, "feature 'temp' holds 1 values beyond float32"),
     ],

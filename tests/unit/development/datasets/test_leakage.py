@@ -34,7 +34,7 @@ def test_a_shared_event_is_named(parts: dict[str, pd.DataFrame], other: str) -> 
 
 def test_an_event_twice_is_refused(parts: dict[str, pd.DataFrame]) -> None:
     parts["train"].loc[1, "flight_id"] = parts["train"].loc[0, "flight_id"]
-    with pytest.raises(DataError, match="1 flight_id are more than once in the train part"):
+    with pytest.raises(DataError, match="1 flight_id occur more than once in the train part"):
         check_parts(flight_spec(), parts)
 
 
@@ -52,7 +52,9 @@ def test_the_label_is_no_feature(parts: dict[str, pd.DataFrame]) -> None:
 
 def test_a_feature_that_is_the_label_is_named_with_the_way_out(parts: dict[str, pd.DataFrame]) -> None:
     parts["train"]["distance"] = parts["train"]["late"].astype(float) * 100
-    with pytest.raises(LeakageError, match=r"alone tells the label late: distance \(AUC 1.0000\).*'tells_label: true'"):
+    with pytest.raises(
+        LeakageError, match=r"alone predicts the label late: distance \(AUC 1.0000\).*'tells_label: true'"
+    ):
         check_parts(flight_spec(), parts)
 
 
@@ -66,7 +68,7 @@ def test_copies_of_training_rows_under_other_ids_are_counted_and_too_many_refuse
     copy(35)
     assert check_parts(flight_spec(), parts).repeated == {"validation": 0, "test": 35}
     copy(36)
-    with pytest.raises(LeakageError, match=r"36 of 700 rows of test are word for word in the training part"):
+    with pytest.raises(LeakageError, match=r"36 of 700 rows of test are identical to rows of the training part"):
         check_parts(flight_spec(), parts)
     allowed = flight_spec().split.model_copy(update={"max_repeated": 0.1})
     assert check_parts(flight_spec(split=allowed), parts).repeated["test"] == 36

@@ -135,5 +135,5 @@ def test_a_row_without_group_is_refused() -> None:
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
-    with pytest.raises(DataError, match="no rows are left to learn from"):
+    with pytest.raises(DataError, match="no rows are left for training"):
         cut(flight_spec(split=STRATIFIED), rows(100), learn=[], test=["2013-01"], frozen=Frozen())

@@ -95,7 +95,7 @@ def test_models_of_different_questions_are_not_averaged() -> None:
 def test_it_cannot_be_fitted_and_refuses_what_is_no_ensemble() -> None:
     first = model("xgboost", "binary", "ABC")
     matrix = Matrix(np.zeros((1, 2), dtype=np.float32), np.zeros(1))
-    with pytest.raises(TrainingError, match="made by the evaluation, not fitted"):
+    with pytest.raises(TrainingError, match="the evaluation makes ensembles"):
         EnsembleTrainer().fit(first.problem, matrix, matrix, {}, Run())
     with pytest.raises(TrainingError, match="3 bytes are not an ensemble"):
         EnsembleTrainer().load(first.problem, b"abc")

@@ -101,7 +101,7 @@ def test_a_category_keeps_its_vector_whatever_its_code_is_now(values: tuple[str,
 
 def test_a_network_does_not_go_on_from_trees() -> None:
     trees = trainer("xgboost").fit(TABULAR.problem, rows(TABULAR), rows(TABULAR), {"n_estimators": 2}, Run())
-    with pytest.raises(TrainingError, match="torch_tabular cannot go on from a gradient-boosted trees"):
+    with pytest.raises(TrainingError, match="torch_tabular cannot continue from a gradient-boosted trees"):
         fit(TABULAR, Run(start=trees))
 
 

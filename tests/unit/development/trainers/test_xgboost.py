@@ -82,7 +82,7 @@ def test_it_goes_on_while_the_codes_mean_the_same(values: tuple[str, ...]) -> No
 @pytest.mark.parametrize("values", [("AA", "B6", "UA"), ("AA",)], ids=["shifted", "gone"])
 def test_it_does_not_go_on_when_codes_mean_something_else(values: tuple[str, ...]) -> None:
     champion = fit(500, problem=with_carrier(CARRIERS), n_estimators=2)
-    with pytest.raises(TrainingError, match=r"cannot go on from trees of .* with other categories"):
+    with pytest.raises(TrainingError, match=r"cannot continue from trees of .* with other categories"):
         fit(500, problem=with_carrier(values), run=Run(start=champion), n_estimators=2)
 
 
