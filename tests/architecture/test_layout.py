@@ -121,6 +121,13 @@ def _lines(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+@pytest.mark.parametrize("room", ["integration", "e2e"])
+def test_a_test_carries_the_mark_of_its_room(room: str) -> None:
+    """``make integration`` and ``make e2e`` choose by it."""
+    unmarked = [p.name for p in (ROOT / "tests" / room).glob("test_*.py") if f"pytest.mark.{room}" not in p.read_text()]
+    assert not unmarked
+
+
 def test_every_ignored_warning_has_a_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     filters = tomllib.loads(text)["tool"]["pytest"]["ini_options"]["filterwarnings"]

@@ -33,14 +33,15 @@ def graph() -> dict[str, list[dict[str, Any]]]:
 
 def _describe(dag: Any) -> dict[str, Any]:
     return {
-        "starts_on": _schedule(dag),
+        "starts_on": schedule_of(dag),
         "tasks": {t.task_id: sorted(t.downstream_task_ids) for t in sorted(dag.tasks, key=lambda t: t.task_id)},
         "ends_in": sorted(o.name for t in dag.tasks for o in t.outlets),
         "retries": {t.task_id: t.retries for t in sorted(dag.tasks, key=lambda t: t.task_id)},
     }
 
 
-def _schedule(dag: Any) -> dict[str, Any]:
+def schedule_of(dag: Any) -> dict[str, Any]:
+    """Timetable and assets."""
     condition = getattr(dag.timetable, "asset_condition", None)
     return {"timetable": type(dag.timetable).__name__, "assets": sorted(_names(condition))}
 

@@ -6,6 +6,7 @@ import pytest
 
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
+from tests.dags.index import INDEX, index
 from tests.dags.snapshot import GRAPH, graph, load_dags
 
 ALWAYS = {
@@ -44,6 +45,10 @@ def test_the_wiring_is_the_recorded_one() -> None:
     new = {family for family, shapes in found.items() if any(one not in recorded.get(family, []) for one in shapes)}
     # a use case's own rollout steps are a shape of their own, and its spec needs no leave of this file
     assert not rewired | new - {"deployment"}, "`python -m tests.dags.snapshot`, and show the diff in review"
+
+
+def test_the_index_of_dags_is_the_written_one() -> None:
+    assert INDEX.read_text() == index(), "`python -m tests.dags.index` writes docs/dags.md again"
 
 
 def test_every_dag_has_a_runbook_tags_and_an_owner(dags: dict) -> None:
