@@ -64,7 +64,11 @@ def modules(spec: UseCase, searches: bool) -> list[str]:
 
 def settled(spec: UseCase) -> dict[str, Any]:
     """What the spec says about a fit, and the behaviour tests that a model must pass to be registered."""
-    in_order: dict[str, Any] = {"tuning": {"trials", "minutes", "sampler", "workers"}, "start_from": True, "ensemble": True}
+    in_order: dict[str, Any] = {
+        "tuning": {"trials", "minutes", "sampler", "workers"},
+        "start_from": True,
+        "ensemble": True,
+    }
     return {
         **spec.model_dump(mode="json", include={"name", "task", "split", "metrics", "behaviour"}),
         "event": spec.event.model_dump(mode="json", include={"label", "classes"}),
