@@ -20,9 +20,8 @@ is scored again, one commit replaces the answers of that release. A killed run l
 from airflow.sdk import PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import emit_period, form, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import emit_period, form, moebius_dag, period_param, run_period, text_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -52,8 +51,8 @@ for usecase in usecases():
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
-            "period": text_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
+            "period": period_param(
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
             ),
             "release": text_param(None, "Release", "Release that scores, like r0002; empty: the serving release."),
         },

@@ -18,9 +18,8 @@ If MLflow does not answer, no task fails: the catalog says that its models are m
 
 from airflow.sdk import PartitionedAssetTimetable, chain
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, moebius_dag, text_param, usecases
+from include.orchestration.dags import NO_RETRY, moebius_dag, period_param, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -46,8 +45,8 @@ for usecase in usecases():
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
-            "period": text_param(
-                None, "Month", "Month that triggered this run; the catalog always covers all months.", MONTH
+            "period": period_param(
+                None, "Month", "Month that triggered this run; the catalog always covers all months."
             )
         },
     ):

@@ -23,17 +23,17 @@ Repeating a month is always safe: the same data gives the same snapshot.
 
 from airflow.sdk import CronPartitionTimetable, Param, chain, task
 
-from include.contracts.period import MONTH
+from include.contracts.period import Period
 from include.orchestration import assets
 from include.orchestration.dags import (
     NO_RETRY,
     emit_period,
     form,
     moebius_dag,
+    period_param,
     run_key,
     run_period,
     start_run,
-    text_param,
     usecases,
 )
 from include.orchestration.steps import Call, step
@@ -89,11 +89,13 @@ for usecase in usecases():
         arc="dev",
         component="data",
         doc=__doc__,
-        schedule=CronPartitionTimetable(usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format="%Y-%m"),
+        schedule=CronPartitionTimetable(
+            usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT
+        ),
         end_date=usecase.last_run,
         params={
-            "period": text_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
+            "period": period_param(
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
             ),
             "look_back": Param(
                 True,

@@ -27,12 +27,13 @@ Shows the snapshots of the published months and changes which ones are kept: *li
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.contracts.period import MONTH
+from include.contracts.period import Period
 from include.orchestration import assets
 from include.orchestration.dags import (
     emit_period,
     form,
     moebius_dag,
+    period_param,
     run_key,
     text_param,
     triggered_by,
@@ -44,7 +45,7 @@ from include.specification.usecase import UseCase
 OPERATIONS = ["list", "diff", "restore", "pin", "unpin", "expire", "rebuild"]
 FORM = {
     "operation": Param("list", type="string", enum=OPERATIONS, title="Operation", description="What to do."),
-    "period": text_param(None, "Month", "Only snapshots of this month, like 2013-04.", MONTH),
+    "period": period_param(None, "Month", "Only snapshots of this month, like 2013-04."),
     "snapshot": text_param(None, "Snapshot", "Its name, like 2013-04-0123456789ab; `list` shows them."),
     "other": text_param(None, "Other snapshot", "For diff: compare with this one; empty: the current one."),
     "version": Param(None, type=["null", "integer"], title="Model version", description="For rebuild.", minimum=1),
@@ -66,8 +67,8 @@ def build(spec: UseCase) -> None:
     def load_features(call: Call, done: dict) -> None:
         if done["operation"] != "restore":
             raise AirflowSkipException("only a restore changes features")
-        call(done["period"], run_key())
-        emit_period(features, done["period"])
+        call(Period(done["period"]), run_key())
+        emit_period(features, Period(done["period"]))
 
     load_features(operate())
 

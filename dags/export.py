@@ -14,8 +14,17 @@ login, time, number of rows and hash.
 | `export` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nothing was exported |
 """
 
-from include.contracts.period import MONTH, Period
-from include.orchestration.dags import NO_RETRY, form, moebius_dag, run_key, text_param, triggered_by, usecases
+from include.contracts.period import Period
+from include.orchestration.dags import (
+    NO_RETRY,
+    form,
+    moebius_dag,
+    period_param,
+    run_key,
+    text_param,
+    triggered_by,
+    usecases,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -24,7 +33,7 @@ def build(spec: UseCase) -> None:
     @step(spec, "export.export", **NO_RETRY, multiple_outputs=False)
     def export(call: Call) -> dict:
         asked = form()
-        months = Period.between(asked["from"], asked["to"])
+        months = Period.between(Period(asked["from"]), Period(asked["to"]))
         return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by(), run_key())
 
     export()
@@ -39,8 +48,8 @@ for usecase in usecases():
         doc=__doc__,
         params={
             "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
-            "from": text_param(usecase.periods.first, "First month", "First month to export, like 2013-01.", MONTH),
-            "to": text_param(usecase.periods.first, "Last month", "Last month to export, like 2013-03.", MONTH),
+            "from": period_param(usecase.periods.first, "First month", "First month to export, like 2013-01."),
+            "to": period_param(usecase.periods.first, "Last month", "Last month to export, like 2013-03."),
             "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
             "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
         },

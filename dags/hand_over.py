@@ -21,11 +21,12 @@ of the hand-over and its treatment. The table `exports` records who asked and wh
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain
 
-from include.contracts.period import MONTH
+from include.contracts.period import Period
 from include.orchestration.dags import (
     NO_RETRY,
     form,
     moebius_dag,
+    period_param,
     run_key,
     text_param,
     triggered_by,
@@ -39,7 +40,7 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     @step(spec, "hand_over.ask", **NO_RETRY, multiple_outputs=False)
     def ask(call: Call) -> dict:
-        return call(form()["from"], form()["to"], form()["reason"], triggered_by())
+        return call(Period(form()["from"]), Period(form()["to"]), form()["reason"], triggered_by())
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -62,8 +63,8 @@ for usecase in usecases(lambda spec: spec.hand_over.allowed):
         component="data",
         doc=__doc__,
         params={
-            "from": text_param(usecase.periods.first, "First month", "First month to hand over, like 2013-01.", MONTH),
-            "to": text_param(usecase.periods.first, "Last month", "Last month to hand over, like 2013-03.", MONTH),
+            "from": period_param(usecase.periods.first, "First month", "First month to hand over, like 2013-01."),
+            "to": period_param(usecase.periods.first, "Last month", "Last month to hand over, like 2013-03."),
             "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
         },
     ):

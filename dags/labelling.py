@@ -23,9 +23,8 @@ from datetime import datetime
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import moebius_dag, run_period, text_param, usecases, xcom
+from include.orchestration.dags import moebius_dag, period_param, run_period, usecases, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -62,6 +61,6 @@ for usecase in usecases(lambda spec: spec.labelling):
         component="data",
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.health(usecase.name)),
-        params={"period": text_param(None, "Month", "Month whose unlabelled rows are offered.", MONTH)},
+        params={"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")},
     ):
         build(usecase)

@@ -16,9 +16,8 @@ alert.
 
 from airflow.sdk import PartitionedAssetTimetable, chain
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import emit_period, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import emit_period, moebius_dag, period_param, run_period, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -48,8 +47,8 @@ for usecase in usecases():
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
-            "period": text_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
+            "period": period_param(
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
             )
         },
     ):

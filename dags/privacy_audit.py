@@ -18,9 +18,8 @@ once. Every result is recorded in the lake table `privacy_audits`; no message co
 
 from airflow.sdk import PartitionedAssetTimetable
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import NO_RETRY, moebius_dag, period_param, run_period, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -41,6 +40,6 @@ for usecase in usecases():
         component="data",
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={"period": text_param(None, "Month", "Month whose personal values are searched.", MONTH)},
+        params={"period": period_param(None, "Month", "Month whose personal values are searched.")},
     ):
         build(usecase)

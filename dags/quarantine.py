@@ -24,7 +24,7 @@ from typing import Any
 
 from airflow.sdk import Param, task
 
-from include.contracts.period import MONTH
+from include.contracts.period import Period
 from include.orchestration.dags import form, moebius_dag, start_run, text_param, triggered_by, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -34,7 +34,9 @@ def build(spec: UseCase) -> None:
     @step(spec, "quarantine.decide")
     def decide(call: Call) -> dict[str, int]:
         asked, by = form(), triggered_by()
-        return call(asked["period"], asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"])
+        return call(
+            Period(asked["period"]), asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"]
+        )
 
     @task
     def run_month(run_id: Any = None) -> None:
@@ -52,7 +54,7 @@ for usecase in usecases():
         doc=__doc__,
         params={
             "period": Param(
-                "", type="string", pattern=MONTH, title="Month", description="The refused month, like 2013-04."
+                "", type="string", pattern=Period.PATTERN, title="Month", description="The refused month, like 2013-04."
             ),
             "gate": Param("raw", enum=["raw", "features"], title="Gate", description="The gate that holds the rows."),
             "table": text_param("all", "Table", "A table of that gate, like flights, or all."),

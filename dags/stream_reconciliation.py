@@ -20,9 +20,8 @@ Differences do not fail the task; they are on the Moebius page, in the log and i
 
 from airflow.sdk import PartitionedAssetTimetable
 
-from include.contracts.period import MONTH
 from include.orchestration import assets
-from include.orchestration.dags import moebius_dag, run_period, text_param, usecases
+from include.orchestration.dags import moebius_dag, period_param, run_period, usecases
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -44,8 +43,8 @@ for usecase in usecases(lambda spec: spec.streams):
         doc=__doc__,
         schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
         params={
-            "period": text_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect.", MONTH
+            "period": period_param(
+                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
             )
         },
     ):

@@ -23,7 +23,6 @@ from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
 
 from include.contracts.development import TrainingRequest
-from include.contracts.period import MONTH
 from include.orchestration import assets
 from include.orchestration.containers import fit_in_container, next_tasks
 from include.orchestration.dags import (
@@ -32,7 +31,7 @@ from include.orchestration.dags import (
     form,
     moebius_dag,
     number,
-    text_param,
+    period_param,
     triggering_extra,
     usecases,
 )
@@ -47,11 +46,9 @@ SAMPLERS, STARTS = ["tpe", "random", "grid"], ["scratch", "champion"]
 def fields(spec: UseCase) -> dict[str, Param]:
     tuning = spec.trainer.tuning
     return {
-        "train_from": text_param(None, "Train from", "First month to train on; empty: the first published.", MONTH),
-        "train_to": text_param(
-            None, "Train to", "Last month to train on; empty: the month before the test month.", MONTH
-        ),
-        "test_period": text_param(None, "Test month", "Held out to evaluate; empty: the newest published.", MONTH),
+        "train_from": period_param(None, "Train from", "First month to train on; empty: the first published."),
+        "train_to": period_param(None, "Train to", "Last month to train on; empty: the month before the test month."),
+        "test_period": period_param(None, "Test month", "Held out to evaluate; empty: the newest published."),
         "trials": number(tuning.trials, "Tuning trials", "Parameter sets to try, the spec's first; 0: none.", 0),
         "minutes": number(tuning.minutes, "Tuning minutes", "Time limit of the search; empty: none."),
         "sampler": choice(tuning.sampler, SAMPLERS, "Sampler", "How the next parameters are chosen; grid needs lists."),

@@ -10,6 +10,7 @@ MoebiusError
 │   ├── ExportFileError        an exported file that the key does not open, or that was truncated or altered
 │   ├── LeakageError           a dataset that must not be used for evaluation
 │   └── PrivacyError           personal data stand in clear, or are still there after their deletion
+├── PeriodError            a text that is not a period
 ├── BrokenCheckError       the check itself crashed: says nothing about the data
 ├── AccessError            rows that a role may not read, or that must not leave
 ├── ConflictError          a concurrent writer won; the whole step may be retried
@@ -68,6 +69,10 @@ class LeakageError(DataError):
 
 class PrivacyError(DataError):
     """Personal data are where they must not be."""
+
+
+class PeriodError(MoebiusError, ValueError):
+    """A text that is not a period."""
 
 
 class BrokenCheckError(MoebiusError):

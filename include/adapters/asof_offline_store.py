@@ -34,6 +34,7 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
 from include.contracts.content import quoted
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError
 
@@ -391,13 +392,13 @@ def _pins(usecase: str, view: str, store: AsofOfflineStoreConfig) -> dict[str, i
     """Period → version of a view: as given, or as the current manifests say."""
     if store.pins is not None:
         return store.pins.get(f"{usecase}/{view}", {})
-    manifests = Path(store.snapshots, usecase).glob("????-??.json")
+    manifests = Path(store.snapshots, usecase).glob(f"{Period.GLOB}.json")
     snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
     return {one.period: one.tables[view].version for one in snapshots if view in one.tables}
 
 
 @lru_cache(maxsize=65536)
-def _period_files(table: str, period: str, version: int) -> tuple[str, ...]:
+def _period_files(table: str, period: Period, version: int) -> tuple[str, ...]:
     """Files of one period at one version, which never change."""
     try:
         delta = DeltaTable(table, version=version)

@@ -26,6 +26,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from include.contracts.period import Period
 from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
 from include.errors import ServiceError
 
@@ -239,13 +240,13 @@ class RedisEventStream:
         ]
         pipe.eval(FINISH, 4, self._events, self._dead, self._results, self._group, self._keep, *words)
 
-    def pushed(self, months: Sequence[str]) -> list[str]:
+    def pushed(self, months: Sequence[Period]) -> list[str]:
         """JSON of every feature row that was pushed for these months (UTC)."""
         with self._answering():
             found: list[Any] = [self._client.hvals(f"{self._prefix}:pushed:{month}") for month in months]
         return [row for rows in found for row in rows]
 
-    def forget(self, before: str) -> None:
+    def forget(self, before: Period) -> None:
         """Drop what was pushed for months before this one."""
         with self._answering():
             for name in list(self._client.scan_iter(f"{self._prefix}:pushed:*")):

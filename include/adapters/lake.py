@@ -13,6 +13,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from include.contracts.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
+from include.contracts.period import Period
 from include.contracts.tables import TableCommit, TableRef, TableState
 from include.errors import ConflictError, DataError, NotFoundError
 
@@ -36,7 +37,7 @@ class DeltaLake:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: str) -> TableRef:
+    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
         """Replace the rows of one period in one commit; rows that are there already are not written again.
 
         ``rows`` are a table or a Parquet file, which is streamed: memory does not grow with it.
@@ -112,14 +113,14 @@ class DeltaLake:
             delta.vacuum(0, dry_run=False, **how)
         return len(unneeded)
 
-    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, str]]) -> int:
+    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
         """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number.
 
         Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
         Raises NotFoundError as ``vacuum`` does.
         """
         path = self._path(usecase, table)
-        periods: defaultdict[int, set[str]] = defaultdict(set)
+        periods: defaultdict[int, set[Period]] = defaultdict(set)
         for version, period in keep:
             periods[version].add(period)
         needed = {
@@ -141,7 +142,7 @@ class DeltaLake:
         return sorted(p.parent.name for p in (self._root / usecase).glob("*/_delta_log"))
 
     def read(
-        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+        self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
         """Rows with their ``period`` column; timestamps in UTC.
 
@@ -153,7 +154,7 @@ class DeltaLake:
         return _rows(self._open(usecase, table, version), periods)
 
     def files(
-        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+        self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> list[str]:
         """Parquet files of these periods (None: of all) at a version (None: the newest), for DuckDB to read.
 
@@ -182,11 +183,11 @@ class DeltaLake:
             for commit in self._open(usecase, table).history()
         ]
 
-    def periods(self, usecase: str, table: str) -> list[str]:
+    def periods(self, usecase: str, table: str) -> list[Period]:
         """Periods that the table has rows for, sorted; [] without the table."""
         if not self.exists(usecase, table):
             return []
-        return sorted(partition[PERIOD] for partition in self._open(usecase, table).partitions())
+        return sorted(Period(partition[PERIOD]) for partition in self._open(usecase, table).partitions())
 
     def version(self, usecase: str, table: str) -> int:
         return self._open(usecase, table).version()
@@ -250,7 +251,7 @@ def _until_it_wins(attempt: Callable[[], T], what: str) -> T:
     raise ConflictError(f"{what}: other writers won {ATTEMPTS} times; run the step again when they are done") from last
 
 
-def _overwrite(delta: DeltaTable, source: Rows, period: str, digest: str) -> None:
+def _overwrite(delta: DeltaTable, source: Rows, period: Period, digest: str) -> None:
     write_deltalake(
         delta,
         source.batches(period),
@@ -261,7 +262,7 @@ def _overwrite(delta: DeltaTable, source: Rows, period: str, digest: str) -> Non
     )
 
 
-def _published(delta: DeltaTable, period: str) -> tuple[int, str] | None:
+def _published(delta: DeltaTable, period: Period) -> tuple[int, str] | None:
     """Rows and content hash of a period as it is in the table; None without it."""
     if not (files := _files(delta, [period])):
         return None
@@ -276,14 +277,14 @@ def _schema(delta: DeltaTable) -> pa.Schema:
     return stored_schema(pa.schema(delta.schema().to_arrow()))
 
 
-def _listed(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
+def _listed(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[str]:
     if periods is not None and not periods:
         return []
     filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
     return sorted(delta.file_uris(file_pruning_predicate=filters))
 
 
-def _files(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]:
+def _files(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[str]:
     files = _listed(delta, periods)
     if gone := sum(not Path(file).exists() for file in files):
         raise NotFoundError(
@@ -293,11 +294,11 @@ def _files(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[str]
     return files
 
 
-def _counts(delta: DeltaTable, periods: Sequence[str] | None = None) -> list[int]:
+def _counts(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[int]:
     return [pq.read_metadata(file).num_rows for file in _files(delta, periods)]
 
 
-def _rows(delta: DeltaTable, periods: Sequence[str] | None) -> pa.Table:
+def _rows(delta: DeltaTable, periods: Sequence[Period] | None) -> pa.Table:
     schema = _schema(delta)
     if not (files := _files(delta, periods)):
         return schema.empty_table()

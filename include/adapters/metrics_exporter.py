@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, GateResult
 
 log = logging.getLogger(__name__)
@@ -148,9 +149,9 @@ def _gate_labels(result: GateResult, check: CheckOutcome) -> tuple[str, ...]:
 
 def newest(figures: Sequence[Figure]) -> list[Figure]:
     """The figures of the newest period of each use case; of repeated ones the last."""
-    period: dict[str, str] = {}
+    period: dict[str, Period] = {}
     for f in figures:
-        period[f.usecase] = max(f.period, period.get(f.usecase, ""))
+        period[f.usecase] = max(f.period, period.get(f.usecase, f.period))
     keyed = {(f.usecase, f.release, f.name, f.subject): f for f in figures if f.period == period[f.usecase]}
     return list(keyed.values())
 

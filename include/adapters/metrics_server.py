@@ -76,15 +76,10 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
 
 def _alert(found: Mapping[str, Any]) -> Alert:
     labels = found["labels"]
-    return Alert(
-        name=labels["alertname"],
-        usecase=labels["usecase"],
-        severity=labels["severity"],
-        release=labels.get("release", ""),
-        period=labels.get("period", ""),
-        value=float(found["value"]),
-        summary=found["annotations"].get("summary", ""),
-    )
+    named = {name: labels.get(name, "") for name in ("release", "period")}
+    known = {"name": labels["alertname"], "usecase": labels["usecase"], "severity": labels["severity"]}
+    summary = found["annotations"].get("summary", "")
+    return Alert.model_validate({**known, **named, "value": float(found["value"]), "summary": summary})
 
 
 def directory(settings: Settings) -> Path:

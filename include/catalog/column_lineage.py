@@ -39,7 +39,7 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
     cleaned = features.process(raw)
     tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
     earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
-    return lineage(cleaned), lineage(features.build(tables, Period(key=spec.periods.first), earlier))
+    return lineage(cleaned), lineage(features.build(tables, Period(spec.periods.first), earlier))
 
 
 def of_request(spec: UseCase) -> frozenset[str]:

@@ -115,10 +115,10 @@ def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[Co
     return "\n".join(f"- {limit}" for limit in limits) or "None is known."
 
 
-def _missing_periods(state: TableState) -> list[str]:
+def _missing_periods(state: TableState) -> list[Period]:
     if not state.rows:
         return []
-    return [p.key for p in Period.between(min(state.rows), max(state.rows)) if p.key not in state.rows]
+    return [p for p in Period.between(min(state.rows), max(state.rows)) if p not in state.rows]
 
 
 def _lineage(catalog: Catalog, entry: Entry) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import NotFoundError
 
@@ -33,7 +34,7 @@ class GateEntry(Record):
     """What a quality gate said last of one period of a table; ``failures`` have counts, never values."""
 
     gate: str
-    period: str
+    period: Period
     passed: bool
     failures: list[str] = Field(default_factory=list)
 

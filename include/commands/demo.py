@@ -42,11 +42,13 @@ def demo(
 def _play(usecase: str, sample: int, approve: str, last: str | None) -> int:
     from rich.console import Console
 
+    from include.contracts.period import Period
     from include.demo.play import play
     from include.demo.scenario import Script
     from include.platform import requirements
     from include.settings import load_settings
 
     requirements.ensure(load_settings())
-    play(Script(usecase, sample=sample, approve=approve, last=last), Console())
+    until = Period(last) if last else None
+    play(Script(usecase, sample=sample, approve=approve, last=until), Console())
     return 0

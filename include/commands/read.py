@@ -16,6 +16,7 @@ def read(
     from rich import print as show
     from rich.table import Table
 
+    from include.contracts.period import Period
     from include.loop.export import read_as
     from include.services.composition import services
     from include.specification.loader import load_usecase
@@ -23,7 +24,7 @@ def read(
     usecase, _, name = table.partition(".")
     if not name:
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
-    rows = read_as(load_usecase(usecase), services(), role, name, *([month] if month else []))
+    rows = read_as(load_usecase(usecase), services(), role, name, Period(month) if month else None)
     shown = Table(*rows.column_names, title=f"{table} as {role}: {rows.num_rows} rows")
     for row in rows.slice(0, SHOWN).to_pylist():
         shown.add_row(*map(str, row.values()))

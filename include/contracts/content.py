@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.period import Period
 from include.errors import DataError, NotFoundError
 
 PERIOD = "period"
@@ -102,7 +103,7 @@ class Rows:
                 connection.read_parquet(str(self._given), hive_partitioning=False).create_view("given")
             return relation_hash(connection, "given", self.schema)
 
-    def batches(self, period: str) -> pa.RecordBatchReader:
+    def batches(self, period: Period) -> pa.RecordBatchReader:
         """All rows with their ``period``, a batch at a time."""
         schema = with_period(self.schema)
 

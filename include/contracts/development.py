@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from include.contracts.period import MONTH
+from include.contracts.period import Period
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
 from include.errors import TrainingError
@@ -20,7 +20,7 @@ class PartRef(Record):
     path: str
     rows: int
     content_hash: str
-    periods: list[str]
+    periods: list[Period]
 
 
 class FrozenRef(Record):
@@ -66,7 +66,7 @@ class DatasetRef(Record):
     validation: PartRef
     test: PartRef
     excluded_hashes: list[str] = []
-    snapshots: dict[str, str]
+    snapshots: dict[Period, str]
     features_from: list[SnapshotRef] = []
     frozen: list[FrozenRef] = []
     as_of: str = ""
@@ -99,9 +99,9 @@ class TrainingRequest(Record):
     """
 
     plan: str = ""
-    train_from: str | None = Field(default=None, pattern=MONTH)
-    train_to: str | None = Field(default=None, pattern=MONTH)
-    test_period: str | None = Field(default=None, pattern=MONTH)
+    train_from: Period | None = None
+    train_to: Period | None = None
+    test_period: Period | None = None
     trials: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, gt=0)
     sampler: Literal["tpe", "random", "grid"] | None = None

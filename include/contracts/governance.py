@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 Role = Literal["viewer", "user", "op", "admin"]
@@ -18,7 +19,7 @@ class ExportedFile(Record):
     """One encrypted Parquet file of an export; ``sha256`` is of the encrypted bytes."""
 
     table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    period: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+    period: Period
     rows: int
     columns: list[str]
     bytes: int
@@ -38,7 +39,7 @@ class ExportManifest(Record):
     kind: Literal["hand_over", "export"]
     recipient: str
     fingerprint: str
-    periods: list[str]
+    periods: list[Period]
     reason: str
     requested_by: str
     approved_by: str

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from include.contracts.development import TrainingRequest
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 
@@ -11,7 +12,7 @@ class Figure(Record):
 
     usecase: str
     release: str
-    period: str
+    period: Period
     name: str
     subject: str = ""
     value: float
@@ -21,13 +22,13 @@ class Figure(Record):
 
 
 class Alert(Record):
-    """A firing Prometheus alert."""
+    """A firing Prometheus alert; ``period`` is '' when the alert is of no period."""
 
     name: str
     usecase: str
     severity: Literal["look", "retrain"]
     release: str
-    period: str
+    period: Period | Literal[""]
     value: float
     summary: str
 
@@ -41,9 +42,9 @@ class RetrainPlan(Record):
     cause: str
     evidence: list[str]
     action: str
-    train_from: str | None
-    train_to: str | None
-    test_period: str | None
+    train_from: Period | None
+    train_to: Period | None
+    test_period: Period | None
     alerts: list[Alert]
     decided_at: str
 

@@ -1,50 +1,76 @@
 """The unit of work of the data pipeline, and windows of event times."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import field_validator
+from pydantic_core import CoreSchema, core_schema
 
 from include.contracts.record import Record
+from include.errors import PeriodError
 
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 
+class Period(str):
+    """One calendar month, the partition of every table: ``Period("2013-04")``.
 
-class Period(Record):
-    """One calendar month, the partition of every table: ``Period(key="2013-04")``."""
+    It is text: it sorts by time, and files, tables, queries and JSON hold it as it is. This module alone knows how it
+    is written.
 
-    key: str
+    Raises
+    ------
+    PeriodError
+        the text is not a month.
+    """
 
-    @field_validator("key")
-    @classmethod
-    def _month(cls, key: str) -> str:
+    __slots__ = ()
+
+    FORMAT: ClassVar[str] = "%Y-%m"
+    """For ``strftime``."""
+    PATTERN: ClassVar[str] = r"^\d{4}-(0[1-9]|1[0-2])$"
+    """Regular expression of the whole text."""
+    GLOB: ClassVar[str] = "????-??"
+    """Matches the names of files and folders that are periods."""
+
+    def __new__(cls, key: str) -> Self:
         try:
-            return datetime.strptime(key, "%Y-%m").strftime("%Y-%m")
+            return super().__new__(cls, datetime.strptime(key, cls.FORMAT).strftime(cls.FORMAT))
         except ValueError:
-            raise ValueError(f"period {key!r} is not a month; write it like 2013-04") from None
+            raise PeriodError(f"period {str(key)!r} is not a month; write it like 2013-04") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        text = core_schema.str_schema()
+        plain = core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
+        return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
+
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        """The period in which ``moment`` lies, by the calendar of its own time zone."""
+        return super().__new__(cls, moment.strftime(cls.FORMAT))
 
     @property
     def start(self) -> datetime:
-        return datetime.strptime(self.key, "%Y-%m").replace(tzinfo=UTC)
+        """Midnight UTC of the first day, included."""
+        return datetime.strptime(self, self.FORMAT).replace(tzinfo=UTC)
 
     @property
     def end(self) -> datetime:
-        """Exclusive."""
+        """Midnight UTC after the last day, excluded."""
         return self.shift(1).start
 
-    def shift(self, months: int) -> Self:
-        index = self.start.year * 12 + self.start.month - 1 + months
-        return type(self)(key=f"{index // 12:04d}-{index % 12 + 1:02d}")
+    def shift(self, periods: int) -> Self:
+        """The period that lies so many periods later, or earlier when negative."""
+        index = self.start.year * 12 + self.start.month - 1 + periods
+        return type(self)(f"{index // 12:04d}-{index % 12 + 1:02d}")
 
     @classmethod
-    def between(cls, first: str, last: str) -> list[Self]:
-        """All months from first to last, both included."""
-        months, one = [], cls(key=first)
-        while one.key <= last:
-            months.append(one)
-            one = one.shift(1)
-        return months
+    def between(cls, first: "Period", last: "Period") -> "list[Period]":
+        """All periods from first to last, both included; [] when last is before first."""
+        periods, period = [], first
+        while period <= last:
+            periods.append(period)
+            period = period.shift(1)
+        return periods
 
 
 class Window(Record):
@@ -60,12 +86,12 @@ class Window(Record):
         return cls(start=period.start.replace(tzinfo=zone), end=period.end.replace(tzinfo=zone))
 
     @property
-    def periods(self) -> list[str]:
-        """Keys of the local months that it touches."""
-        last = (self.end - timedelta(microseconds=1)).strftime("%Y-%m")
-        return [period.key for period in Period.between(self.start.strftime("%Y-%m"), last)]
+    def periods(self) -> list[Period]:
+        """The local months that it touches."""
+        return Period.between(Period.of(self.start), Period.of(self.end - timedelta(microseconds=1)))
 
     def utc(self) -> tuple[datetime, datetime]:
+        """Start and end in UTC."""
         return self.start.astimezone(UTC), self.end.astimezone(UTC)
 
     def bounds(self, zoned: bool, without_zone: str) -> tuple[datetime, datetime] | None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
@@ -66,7 +67,7 @@ class GateResult(Record):
 
     usecase: str
     gate: Literal["raw", "features"]
-    period: str
+    period: Period
     rows: dict[str, int]
     checks: list[CheckOutcome]
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 
@@ -41,7 +42,7 @@ class StreamChange(Record):
     """
 
     windows: dict[str, StreamWindow] = {}
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[Period, dict[str, str]] = {}
     late: int = 0
 
     @property
@@ -65,7 +66,7 @@ class Reconciliation(Record):
     """
 
     view: str
-    period: str
+    period: Period
     equal: int
     differing: int
     only_speed: int

@@ -1,5 +1,6 @@
 """Tables of the lake, their versions, and the snapshots that pin them."""
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 
@@ -18,7 +19,7 @@ class TableCommit(Record):
     version: int
     at: str
     operation: str
-    period: str | None = None
+    period: Period | None = None
     content_hash: str | None = None
 
 
@@ -28,7 +29,7 @@ class TableState(Record):
     table: str
     version: int
     columns: dict[str, str]
-    rows: dict[str, int]
+    rows: dict[Period, int]
     files: list[str]
     commits: list[TableCommit]
 
@@ -37,7 +38,7 @@ class SnapshotRef(Record):
     """A published period: the immutable, named set of table versions."""
 
     usecase: str
-    period: str
+    period: Period
     name: str
     tables: dict[str, TableRef]
     rewrites: list[str] = []

@@ -60,7 +60,7 @@ def batches(
     Raises what ``collect`` raises, while it is read.
     """
     source, delivered = spec.sources[table], find_delivered(table, period, landing)
-    place = f"{spec.name} {period.key}: source {table!r}"
+    place = f"{spec.name} {period}: source {table!r}"
     month = Window.of_month(period, source.timezone) if source.time else None
     wanted, rows = window or month, 0
     yield _empty(source)  # so the schema is known when there are no rows
@@ -74,8 +74,8 @@ def batches(
         yield conforming
     if month and not (rows or delivered or window):
         raise MissingPeriodError(
-            f"source {table!r} has no rows for {period.key}; "
-            f"deliver {landing / period.key / f'{table}.csv'} and run the period again"
+            f"source {table!r} has no rows for {period}; "
+            f"deliver {landing / period / f'{table}.csv'} and run the period again"
         )
 
 
@@ -87,11 +87,11 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
     SourceError
         several were: which one holds?
     """
-    candidates = [landing / period.key / f"{table}.{suffix}" for suffix in DELIVERED]
+    candidates = [landing / period / f"{table}.{suffix}" for suffix in DELIVERED]
     there = [path for path in candidates if path.exists()]
     if len(there) > 1:
         names = [path.name for path in there]
-        raise SourceError(f"{landing / period.key} has {names} for the table {table!r}; keep only the valid one")
+        raise SourceError(f"{landing / period} has {names} for the table {table!r}; keep only the valid one")
     return there[0] if there else None
 
 

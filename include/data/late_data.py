@@ -41,7 +41,7 @@ def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
         if source.time
         for day, (count, digest) in tally(stage.path(staging, stage.RAW, table), source).items()
     ]
-    lake.publish(spec.name, COLLECTIONS, pa.Table.from_pylist(rows, schema=SCHEMA), period.key)
+    lake.publish(spec.name, COLLECTIONS, pa.Table.from_pylist(rows, schema=SCHEMA), period)
 
 
 def tally(file: Path, source: Source) -> Days:
@@ -62,7 +62,7 @@ def changed(
     lake: Lake,
     connect: Connect,
     treat: Treat = ingestion.untreated,
-) -> list[str]:
+) -> list[Period]:
     """Earlier periods whose rows in the late-data window are not what was collected of them, oldest first.
 
     A period that was never collected is not looked at. ``treat`` must be the one of ``collect``; ``staging``
@@ -71,10 +71,10 @@ def changed(
     Raises what ``ingestion.collect`` raises, but a period without rows is one that changed.
     """
     known = set(lake.periods(spec.name, COLLECTIONS))
-    found: set[str] = set()
+    found: set[Period] = set()
     for table, source in spec.sources.items():
         for window in _late_windows(source, period):
-            key = window.start.strftime("%Y-%m")
+            key = Period.of(window.start)
             if key not in known or key in found:
                 continue
             now = _tally_now(spec, table, window, landing, staging, connect, treat)
@@ -83,12 +83,12 @@ def changed(
     return sorted(found)
 
 
-def to_run_again(spec: UseCase, period: Period, late: Iterable[str], published: Iterable[str]) -> list[str]:
+def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], published: Iterable[Period]) -> list[Period]:
     """The published ones of the late periods, and those up to this one whose features look back into them, in order."""
     late, history = set(late) & set(published), max(source.history for source in spec.sources.values())
-    built_on = {Period(key=key).shift(step).key for key in late for step in range(1, history + 1)}
-    current = {*published, period.key}
-    return sorted(late | {key for key in built_on if key in current and key <= period.key})
+    built_on = {key.shift(step) for key in late for step in range(1, history + 1)}
+    current = {*published, period}
+    return sorted(late | {key for key in built_on if key in current and key <= period})
 
 
 def _late_windows(source: Source, period: Period) -> list[Window]:
@@ -97,14 +97,14 @@ def _late_windows(source: Source, period: Period) -> list[Window]:
         return []
     start = Window.of_month(period, source.timezone).start
     late = Window(start=start - timedelta(days=source.late_days), end=start)
-    months = [Window.of_month(Period(key=key), source.timezone) for key in late.periods]
+    months = [Window.of_month(key, source.timezone) for key in late.periods]
     return [Window(start=max(late.start, month.start), end=min(late.end, month.end)) for month in months]
 
 
 def _tally_now(
     spec: UseCase, table: str, window: Window, landing: Path, staging: Path, connect: Connect, treat: Treat
 ) -> Days:
-    month = Period(key=window.start.strftime("%Y-%m"))
+    month = Period.of(window.start)
     rows = ingestion.batches(spec, table, month, landing, connect, window)
     try:
         stage.replace(staging, LATE, {table: (treat(table, batch) for batch in rows)})
@@ -114,6 +114,6 @@ def _tally_now(
 
 
 def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
-    rows = lake.read(spec.name, COLLECTIONS, [window.start.strftime("%Y-%m")]).to_pylist()
+    rows = lake.read(spec.name, COLLECTIONS, [Period.of(window.start)]).to_pylist()
     first = window.start.strftime("%Y-%m-%d")
     return {r["day"]: (r["rows"], r["hash"]) for r in rows if r["source"] == table and r["day"] >= first}

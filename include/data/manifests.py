@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
 from include.ports.state import Locks, StateStore
@@ -37,7 +38,7 @@ class Turn(Record):
 class Expiry(Turn):
     """The end of a snapshot; its manifest is kept for the record."""
 
-    period: str
+    period: Period
     snapshot: SnapshotRef
 
 
@@ -66,7 +67,7 @@ class Snapshots:
         return self._locks.hold(f"{self._room}/changing")
 
     # -- manifests
-    def current(self, period: str) -> SnapshotRef | None:
+    def current(self, period: Period) -> SnapshotRef | None:
         return self._read(f"{period}.json", SnapshotRef)
 
     def published(self) -> list[SnapshotRef]:
@@ -102,7 +103,7 @@ class Snapshots:
         self._state.put(f"{self._room}/log/{snapshot.period}.jsonl", lines)
         self._write(f"{snapshot.period}.json", snapshot)
 
-    def turns(self, period: str) -> list[Turn]:
+    def turns(self, period: Period) -> list[Turn]:
         """Which snapshot of the period became current when, oldest first."""
         log = self._state.get(f"{self._room}/log/{period}.jsonl")
         return [Turn.model_validate_json(line) for line in log.text.splitlines()] if log else []

@@ -92,10 +92,10 @@ def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | N
 
 
 def _earlier(spec: UseCase, period: Period, table: str, lake: Lake, snapshots: Snapshots | None) -> pa.Table | None:
-    if snapshots is not None and (published := snapshots.current(period.key)):
+    if snapshots is not None and (published := snapshots.current(period)):
         return versioning.read(published, table, lake)
-    if snapshots is None and period.key in lake.periods(spec.name, table):
-        return lake.read(spec.name, table, [period.key]).drop_columns(["period"])
-    if period.key >= spec.periods.first:
-        log.warning("%s: %s is not published; features are built without its %s", spec.name, period.key, table)
+    if snapshots is None and period in lake.periods(spec.name, table):
+        return lake.read(spec.name, table, [period]).drop_columns(["period"])
+    if period >= spec.periods.first:
+        log.warning("%s: %s is not published; features are built without its %s", spec.name, period, table)
     return None

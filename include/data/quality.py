@@ -51,10 +51,10 @@ def gate(
     files = {table: stage.path(staging, part, table) for table in tables}
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
     parameters = _parameters(spec, name, period, tables, lake)
-    result = validator.validate(spec.name, name, period.key, files, parameters, released)
+    result = validator.validate(spec.name, name, period, files, parameters, released)
     lake.append(spec.name, RESULTS, _rows(result, staging.name))
     refused = [f for f in result.failures if f.severity == "block"]
-    mark = held_back / period.key / name
+    mark = held_back / period / name
     if any(not f.broken for f in refused):
         held = quarantine.hold(spec, period, name, validator.failing(result, files, parameters, released), lake)
         _hold_back(staging, part, result, mark)
@@ -117,7 +117,7 @@ def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], la
 
 def _passed_before(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> list[GateResult]:
     """The newest passing result of each of the last months before this one."""
-    newest = {r.period: r for r in results(spec, lake) if r.gate == gate and r.passed and r.period < period.key}
+    newest = {r.period: r for r in results(spec, lake) if r.gate == gate and r.passed and r.period < period}
     return [newest[key] for key in sorted(newest)[-COMPARED_MONTHS:]]
 
 

@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 )
 
 
-def current(spec: UseCase, lake: Lake, period: str | None = None, gate: str | None = None) -> list[dict[str, Any]]:
+def current(spec: UseCase, lake: Lake, period: Period | None = None, gate: str | None = None) -> list[dict[str, Any]]:
     """The last word on every row, of one period and gate or of all."""
     if not lake.exists(spec.name, TABLE):
         return []
@@ -42,7 +42,7 @@ def current(spec: UseCase, lake: Lake, period: str | None = None, gate: str | No
 def decided(spec: UseCase, period: Period, gate: str, lake: Lake) -> dict[str, dict[str, set[str]]]:
     """``released`` and ``dropped`` → table → names of rows."""
     found: dict[str, dict[str, set[str]]] = {status: {} for status in STATUS.values()}
-    for word in current(spec, lake, period.key, gate):
+    for word in current(spec, lake, period, gate):
         if word["status"] in found:
             found[word["status"]].setdefault(word["table"], set()).add(word["row"])
     return found
@@ -50,9 +50,9 @@ def decided(spec: UseCase, period: Period, gate: str, lake: Lake) -> dict[str, d
 
 def hold(spec: UseCase, period: Period, gate: str, failing: Mapping[str, pa.Table], lake: Lake) -> dict[str, int]:
     """Record rows that a gate refused; returns how many, per table. One that is held already is not held twice."""
-    held = {(w["table"], w["row"]) for w in current(spec, lake, period.key, gate) if w["status"] == "held"}
+    held = {(w["table"], w["row"]) for w in current(spec, lake, period, gate) if w["status"] == "held"}
     new = [
-        {**row, "period": period.key, "gate": gate, "table": table, "status": "held"}
+        {**row, "period": period, "gate": gate, "table": table, "status": "held"}
         for table, rows in failing.items()
         for row in rows.to_pylist()
         if (table, row["row"]) not in held
@@ -63,7 +63,7 @@ def hold(spec: UseCase, period: Period, gate: str, failing: Mapping[str, pa.Tabl
 
 def close(spec: UseCase, period: Period, gate: str, lake: Lake) -> None:
     """The period passed: rows that are still held are not in it any more."""
-    left = [w for w in current(spec, lake, period.key, gate) if w["status"] == "held"]
+    left = [w for w in current(spec, lake, period, gate) if w["status"] == "held"]
     _record(spec, lake, [{**w, "status": "repaired"} for w in left])
 
 
@@ -80,12 +80,12 @@ def decide(
         no such row is held, or was decided so before.
     """
     status = STATUS[action]
-    known = current(spec, lake, period.key, gate)
+    known = current(spec, lake, period, gate)
     wanted = [w for w in known if w["status"] in ("held", status) and table in (ALL, w["table"])]
     if not wanted:
         held = sorted({(w["period"], w["gate"], w["table"]) for w in current(spec, lake) if w["status"] == "held"})
         raise NotFoundError(
-            f"{spec.name} {period.key}: no rows of table {table!r} are held at the {gate} gate; held are {held}"
+            f"{spec.name} {period}: no rows of table {table!r} are held at the {gate} gate; held are {held}"
         )
     decision = {"status": status, "decided_by": by, "decided_at": datetime.now(UTC), "note": note}
     _record(spec, lake, [{**w, **decision} for w in wanted if w["status"] == "held"])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from include.contracts.development import DatasetRef
+from include.contracts.period import Period
 from include.contracts.record import Record
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
@@ -25,7 +26,7 @@ class SnapshotFacts(Record):
     """
 
     name: str
-    period: str
+    period: Period
     published_at: str | None
     rows: dict[str, int]
     current: bool
@@ -43,7 +44,7 @@ class Expiration(Record):
     files: dict[str, int]
 
 
-def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: str | None = None) -> list[SnapshotFacts]:
+def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: Period | None = None) -> list[SnapshotFacts]:
     """Every snapshot that has not expired (of one period, if named), by period, oldest first."""
     users = _users(uses)
     found = [s for s in snapshots.all_named() if period in (None, s.period)]
@@ -140,9 +141,9 @@ def _delete_files(spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses) -
     return deleted
 
 
-def _needed(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[tuple[int, str]]]:
+def _needed(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[tuple[int, Period]]]:
     """(version, period) by table."""
-    needed: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
+    needed: defaultdict[str, set[tuple[int, Period]]] = defaultdict(set)
     for snapshot in snapshots:
         for table, ref in snapshot.tables.items():
             needed[table].add((ref.version, snapshot.period))

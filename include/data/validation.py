@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.data import suites
 from include.ports import CheckEngine, RowScan
@@ -36,7 +37,7 @@ class SuiteValidator:
         self,
         usecase: str,
         gate: Literal["raw", "features"],
-        period: str,
+        period: Period,
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
         accepted: Mapping[str, Collection[str]] | None = None,

@@ -46,14 +46,14 @@ def publish(
     with snapshots.publishing():
         for table in stage.names(staging, stage.TABLES):
             file = stage.path(staging, stage.TABLES, table)
-            tables[table] = lake.publish(spec.name, table, file, period.key)
-        snapshot = SnapshotRef(usecase=spec.name, period=period.key, name=_name(period, tables), tables=tables)
+            tables[table] = lake.publish(spec.name, table, file, period)
+        snapshot = SnapshotRef(usecase=spec.name, period=period, name=_name(period, tables), tables=tables)
         return _commit(snapshot, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
 
 
 def _name(period: Period, tables: dict[str, TableRef]) -> str:
     content = json.dumps({name: ref.content_hash for name, ref in tables.items()}, sort_keys=True)
-    return f"{period.key}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    return f"{period}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def _commit(snapshot: SnapshotRef, snapshots: Snapshots, turn: Turn) -> SnapshotRef:
@@ -86,7 +86,7 @@ def restore(
     return snapshot
 
 
-def snapshot(period: str, snapshots: Snapshots) -> SnapshotRef:
+def snapshot(period: Period, snapshots: Snapshots) -> SnapshotRef:
     """The current snapshot of a period; raises NotFoundError when it was never published."""
     if (current := snapshots.current(period)) is None:
         known = [one.period for one in snapshots.published()]

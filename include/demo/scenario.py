@@ -35,17 +35,17 @@ class Script:
     sample: int = 8000
     canary_rate: float = 80.0
     approve: str = "demo"
-    last: str | None = None
+    last: Period | None = None
 
 
-def _months(spec: UseCase, services: Services, last: str) -> list[Period]:
+def _months(spec: UseCase, services: Services, last: Period) -> list[Period]:
     """The months to play: in dev those that were handed over, without a gap; raises MissingPeriodError."""
     months = Period.between(spec.periods.first, last)
     if services.settings.environment == "dev":
         landing = services.places.landing(spec)
         hand_over.require_handed_over(spec, months[0], landing)
         there = hand_over.handed_over(spec, landing)
-        months = list(takewhile(lambda month: month.key in there, months))
+        months = list(takewhile(lambda month: month in there, months))
     return months
 
 
@@ -70,14 +70,14 @@ class Scenario:
             self.live_month(month)
             if self._retrained_and_monitored():
                 return
-        self.progress.note(f"[yellow]no retrained release was monitored by {self.months[-1].key}[/]")
+        self.progress.note(f"[yellow]no retrained release was monitored by {self.months[-1]}[/]")
 
     # -- stages
     def publish(self, month: Period, then: str) -> None:
-        if month.key in self.services.records.published(self.spec):
+        if month in self.services.records.published(self.spec):
             return
-        with self.progress.stage("data pipeline", f"{month.key}: data pipeline", then):
-            self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month.key))
+        with self.progress.stage("data pipeline", f"{month}: data pipeline", then):
+            self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month))
 
     def first_release(self) -> None:
         if self.services.serving.rollout_state(self.spec) is not None:
@@ -91,7 +91,7 @@ class Scenario:
         self._evaluate_and_deploy(begun, None)
 
     def live_month(self, month: Period) -> None:
-        if self.memory.done(month.key, "closed"):
+        if self.memory.done(month, "closed"):
             return
         if self._asked_afterwards:
             self.publish(month, then="live traffic about the whole month")
@@ -99,13 +99,13 @@ class Scenario:
         self.publish(month, then="monitoring, when the truth has come")
         self._monitor(month, by_hand=self._asked_afterwards)
         self._respond(month)
-        self.memory.mark(month.key, "closed")
+        self.memory.mark(month, "closed")
 
     def _send(self, month: Period) -> None:
         traffic = self._take_traffic(month)
-        if self.memory.done(month.key, "traffic"):
+        if self.memory.done(month, "traffic"):
             return
-        with self.progress.stage("live traffic", f"{month.key}: live traffic over gRPC", "the month's data pipeline"):
+        with self.progress.stage("live traffic", f"{month}: live traffic over gRPC", "the month's data pipeline"):
             traffic.rate = None
             self._show(traffic)
         self._close_traffic(month, traffic)
@@ -113,23 +113,23 @@ class Scenario:
     def _monitor(self, month: Period, by_hand: bool) -> None:
         """By the publication of the month, or once more by hand when its requests came only after that."""
         monitoring = self._dag("monitoring")
-        with self.progress.stage("monitoring", f"{month.key}: monitoring", "Prometheus scrapes, its rules decide"):
+        with self.progress.stage("monitoring", f"{month}: monitoring", "Prometheus scrapes, its rules decide"):
             run = (
-                self.airflow.trigger(monitoring, partition_key=month.key)
+                self.airflow.trigger(monitoring, partition_key=month)
                 if by_hand
-                else self.airflow.wait_for(monitoring, partition=month.key)
+                else self.airflow.wait_for(monitoring, partition=month)
             )
             self.airflow.wait(run)
 
     def _respond(self, month: Period) -> None:
-        with self.progress.stage("alerting", f"{month.key}: alerts"):
+        with self.progress.stage("alerting", f"{month}: alerts"):
             alerts = self._settled_alerts(month)
             self.progress.status(", ".join(sorted({a.name for a in alerts})) or "none")
         by_release = {r: sorted(a.name for a in alerts if a.release == r) for r in {a.release for a in alerts}}
-        self.memory.mark(month.key, "alerts", by_release)
+        self.memory.mark(month, "alerts", by_release)
         if not alerts:
             return
-        title = f"{month.key}: the watcher starts retrain_trigger"
+        title = f"{month}: the watcher starts retrain_trigger"
         with self.progress.stage("retrain trigger", title, "why did it decay?"):
             decision = self._decision(month, {(a.name, a.release) for a in alerts})
         self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
@@ -137,7 +137,7 @@ class Scenario:
             self._retrain(datetime.fromisoformat(decision.decided_at), month)
 
     def _retrain(self, decided: datetime, month: Period) -> None:
-        with self.progress.stage("training", f"{month.key}: retraining by plan", "the four comparisons"):
+        with self.progress.stage("training", f"{month}: retraining by plan", "the four comparisons"):
             self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=decided))
         following = month.shift(1)
         ahead = following in self.months and not self._asked_afterwards
@@ -157,7 +157,7 @@ class Scenario:
 
     def _deploy_under_traffic(self, begun: datetime, following: Period | None) -> None:
         """While a canary is judged, the clients of the next month are already there."""
-        ahead = following if following and not self.memory.done(following.key, "traffic") else None
+        ahead = following if following and not self.memory.done(following, "traffic") else None
         traffic = self._take_traffic(ahead) if ahead else None
         sender = None
         if traffic:
@@ -206,23 +206,21 @@ class Scenario:
 
     def _close_traffic(self, month: Period, traffic: Traffic) -> None:
         if traffic.sent < traffic.total or not traffic.total:
-            raise ServiceError(f"live traffic of {month.key} stopped after {traffic.sent} of {traffic.total} requests")
+            raise ServiceError(f"live traffic of {month} stopped after {traffic.sent} of {traffic.total} requests")
         if traffic.failed > traffic.total * 0.01:
-            raise ServiceError(f"{traffic.failed} of {traffic.total} requests of {month.key} failed; see `make status`")
+            raise ServiceError(f"{traffic.failed} of {traffic.total} requests of {month} failed; see `make status`")
         figures = {"sent": traffic.sent, "failed": traffic.failed, "seconds": round(traffic.seconds, 1)}
-        self.memory.mark(month.key, "traffic", {**figures, "answers": traffic.answers})
+        self.memory.mark(month, "traffic", {**figures, "answers": traffic.answers})
 
     def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
-        deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month.key}"}}'
+        deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month}"}}'
         while not self.services.adapters.metrics_server.query(f"count({selector})"):
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"Prometheus did not scrape the figures of {month.key} within 60 s; see `make status`"
-                )
+                raise ServiceError(f"Prometheus did not scrape the figures of {month} within 60 s; see `make status`")
             time.sleep(0.3)
         time.sleep(3 * self.services.settings.scrape_seconds)
-        return [a for a in self.services.adapters.metrics_server.alerts(self.spec.name) if a.period == month.key]
+        return [a for a in self.services.adapters.metrics_server.alerts(self.spec.name) if a.period == month]
 
     def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 60) -> RetrainPlan:
         """The strongest decision on this month, once every alert that fires was decided on."""
@@ -230,15 +228,13 @@ class Scenario:
         while True:
             for run in self.airflow.unfinished([self._dag("retrain_trigger")]):
                 self.airflow.wait(run)
-            mine = [
-                d for d in self.services.records.decisions(self.spec) if any(a.period == month.key for a in d.alerts)
-            ]
+            mine = [d for d in self.services.records.decisions(self.spec) if any(a.period == month for a in d.alerts)]
             if alerts <= {(a.name, a.release) for d in mine for a in d.alerts}:
                 return next((d for d in mine if d.decision == "retrain"), mine[-1])
             if time.monotonic() > deadline:
                 dag = self._dag("retrain_trigger")
                 raise ServiceError(
-                    f"{dag} recorded no decision on {sorted(alerts)} in {month.key}: is it paused or failed?"
+                    f"{dag} recorded no decision on {sorted(alerts)} in {month}: is it paused or failed?"
                 )
             time.sleep(0.5)
 

@@ -50,7 +50,7 @@ class Feed:
         column, delay = str(spec.sources[of.source].time), timedelta(hours=of.published_after_hours)
         events = raw_events(spec, services, period, view)
         begin = datetime.fromisoformat(events[0][column]) - 2 * timedelta(hours=of.window_hours)
-        if period.key > spec.periods.first:
+        if period > spec.periods.first:
             events = raw_events(spec, services, period.shift(-1), view) + events
         after = max(begin, stream.newest() or begin)
         timed = [(datetime.fromisoformat(event[column]), event) for event in events]

@@ -6,6 +6,7 @@ from itertools import pairwise
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 MONTHS = 6  # of served figures that are shown, the newest ones
@@ -19,7 +20,7 @@ class Choice(Record):
     model_version: int
     serves: bool
     test: Interval | None
-    months: dict[str, float]
+    months: dict[Period, float]
     spans: list[str]
 
 
@@ -30,7 +31,7 @@ def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
     return [f"{one.at[:16]}{end}" for one, end in zip(changes, until, strict=False) if one.release == release]
 
 
-def served(figures: Sequence[Figure], release: str, metric: str) -> dict[str, float]:
+def served(figures: Sequence[Figure], release: str, metric: str) -> dict[Period, float]:
     """Month → figure of what the release answered there, oldest first; of a month measured again the last."""
     mine = {f.period: f.value for f in figures if (f.release, f.name, f.subject) == (release, metric, "")}
     return dict(sorted(mine.items()))

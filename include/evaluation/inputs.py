@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from include.contracts.period import Period
 from include.errors import LeakageError
 from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.metrics import checked, kind_of
@@ -26,7 +27,7 @@ class Side:
     predict: Callable[[pd.DataFrame], np.ndarray]
     release: str | None = None
     training_hashes: frozenset[str] = frozenset()
-    training_periods: frozenset[str] = frozenset()
+    training_periods: frozenset[Period] = frozenset()
     training_ids: frozenset[str] = frozenset()
     members: tuple[int, ...] = ()
     signature: str = ""
@@ -41,7 +42,7 @@ class EvaluationSet:
 
     frame: pd.DataFrame
     content_hash: str
-    periods: list[str] = field(default_factory=list)
+    periods: list[Period] = field(default_factory=list)
     rewrites: tuple[str, ...] = ()
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data.manifests import Snapshots
 from include.governance.pseudonyms import TOKEN, KeyRing
@@ -124,21 +125,21 @@ class LakeRewrite:
         before, after = (sum(c[i] for c in changes.values()) for i in (0, 2))
         self.changed.append(Changed(f"lake/{table}", before, after))
 
-    def _heads(self, table: str) -> dict[str, int]:
+    def _heads(self, table: str) -> dict[Period, int]:
         """Period → version of the table that the current snapshot pins."""
         return {m.period: m.tables[table].version for m in self.snapshots.published() if table in m.tables}
 
-    def _changed(self, table: str, period: str, version: int) -> tuple[int, bool, int]:
+    def _changed(self, table: str, period: Period, version: int) -> tuple[int, bool, int]:
         """Rows before, whether the change does anything, rows after."""
         rows = self.lake.read(self.usecase, table, [period], version)
         after = self.change(rows)
         return rows.num_rows, not after.equals(rows), after.num_rows
 
-    def _write(self, table: str, period: str, version: int) -> TableRef:
+    def _write(self, table: str, period: Period, version: int) -> TableRef:
         rows = self.change(self.lake.read(self.usecase, table, [period], version))
         return self.lake.publish(self.usecase, table, rows.drop_columns([PERIOD]), period)
 
-    def _write_head(self, table: str, period: str) -> None:
+    def _write_head(self, table: str, period: Period) -> None:
         """The newest rows; what others appended between reading and writing is taken up by writing again."""
         version = self.lake.version(self.usecase, table)
         while (written := self._write(table, period, version).version) > version + 1:
@@ -147,8 +148,8 @@ class LakeRewrite:
     def _publish(
         self,
         table: str,
-        changes: dict[str, tuple[int, bool, int]],
-        others: set[tuple[str, int]],
+        changes: dict[Period, tuple[int, bool, int]],
+        others: set[tuple[Period, int]],
         pinning: dict[str, SnapshotRef],
     ) -> None:
         current = self._heads(table)

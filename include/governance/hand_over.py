@@ -33,11 +33,11 @@ def require_allowed(spec: UseCase) -> None:
         )
 
 
-def periods(spec: UseCase, first: str, last: str) -> list[Period]:
+def periods(spec: UseCase, first: Period, last: Period) -> list[Period]:
     """The months of a hand-over; raises MissingPeriodError when the source does not cover them all."""
     months = Period.between(first, last)
-    covered = {p.key for p in Period.between(spec.periods.first, spec.periods.last)}
-    if not months or (beyond := [m.key for m in months if m.key not in covered]):
+    covered = Period.between(spec.periods.first, spec.periods.last)
+    if not months or (beyond := [m for m in months if m not in covered]):
         what = f"there is no month from {first} to {last}" if not months else f"there is no data of {beyond}"
         raise MissingPeriodError(
             f"{spec.name}: {what}; choose from {spec.periods.first} to {spec.periods.last}, the earlier month first"
@@ -114,7 +114,7 @@ def _secret(part: str) -> str:
 def summary(spec: UseCase, months: list[Period], reason: str, asked_by: str, recipient: str) -> str:
     """What the approver reads, as Markdown."""
     lines = [
-        f"**{asked_by}** asks to hand over **{months[0].key} to {months[-1].key}** of {spec.title} to **{recipient}**.",
+        f"**{asked_by}** asks to hand over **{months[0]} to {months[-1]}** of {spec.title} to **{recipient}**.",
         f"\nReason: {reason}\n",
         "| table | rows | columns as they are | treated |",
         "|---|---|---|---|",
@@ -131,21 +131,21 @@ def _table_line(spec: UseCase, table: str) -> str:
     return f"| {table} | {rows} | {', '.join(c for c in columns if c not in rules)} | {treated} |"
 
 
-def handed_over(spec: UseCase, landing: Path) -> list[str]:
+def handed_over(spec: UseCase, landing: Path) -> list[Period]:
     """Months of which every source lies in the landing directory."""
-    months = sorted(p.name for p in landing.glob("????-??"))
+    months = sorted(Period(p.name) for p in landing.glob(Period.GLOB))
     return [month for month in months if not _absent(spec, landing, month)]
 
 
 def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
     """Raise MissingPeriodError unless every table of the month was handed over."""
-    if absent := _absent(spec, landing, period.key):
+    if absent := _absent(spec, landing, period):
         raise MissingPeriodError(
-            f"{spec.name}: {period.key} was not handed over to dev (no {absent}; there are "
+            f"{spec.name}: {period} was not handed over to dev (no {absent}; there are "
             f"{handed_over(spec, landing) or 'no months'}), and dev calls no source: run `{spec.name}.hand_over` in "
             f"prod for it, have it approved, then `{spec.name}.take_in` here"
         )
 
 
-def _absent(spec: UseCase, landing: Path, month: str) -> list[str]:
-    return [t for t in spec.sources if not ingestion.find_delivered(t, Period(key=month), landing)]
+def _absent(spec: UseCase, landing: Path, month: Period) -> list[str]:
+    return [t for t in spec.sources if not ingestion.find_delivered(t, month, landing)]

@@ -41,9 +41,11 @@ def _answered(spec: UseCase, services: Services, since: float, releases: list[st
 
 def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows whose label is published, with its code."""
-    asked = {Period(key=month) for month in rows[spec.event.time].dt.strftime("%Y-%m").unique()} if len(rows) else set()
+    asked = (
+        {Period(month) for month in rows[spec.event.time].dt.strftime(Period.FORMAT).unique()} if len(rows) else set()
+    )
     # a local month reaches into the next UTC month
-    months = {one.shift(back).key for one in asked for back in (0, -1)}
+    months = {one.shift(back) for one in asked for back in (0, -1)}
     parts = [_truth(spec, services, month, rows) for month in services.records.published(spec) if month in months]
     known = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
     known = known.dropna().drop_duplicates(spec.event.id, keep="last")
@@ -51,7 +53,7 @@ def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataF
     return rows.merge(coded, on=spec.event.id, how="inner")
 
 
-def _truth(spec: UseCase, services: Services, period: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _truth(spec: UseCase, services: Services, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]

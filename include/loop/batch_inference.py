@@ -45,12 +45,12 @@ def score_partition(
         services.records.snapshots(spec).publishing(),
         tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
     ):
-        snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
+        snapshot = versioning.snapshot(period, services.records.snapshots(spec))
         scored, complete = Path(aside) / "scored.parquet", Path(aside) / "complete.parquet"
         counts = _score(spec, services, snapshot, release, scored)
         if scored.is_file():  # a month without events has no file
             _add_other_releases(services, release, period, scored, complete)
-            services.adapters.lake.publish(spec.name, TABLE, complete, period.key)
+            services.adapters.lake.publish(spec.name, TABLE, complete, period)
     _forget(spec, services, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 
@@ -77,9 +77,7 @@ def _events(files: list[str], columns: list[str]) -> str:
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
     """The month's answers of every release: publishing replaces the month as a whole."""
-    there = (
-        services.adapters.lake.files(release.usecase, TABLE, [period.key]) if _exists(services, release.usecase) else []
-    )
+    there = services.adapters.lake.files(release.usecase, TABLE, [period]) if _exists(services, release.usecase) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         rows = connection.read_parquet(str(scored))
@@ -96,18 +94,18 @@ def _exists(services: Services, usecase: str) -> bool:
 
 def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
     """The first month that is kept; raises DataError when the one to score is before it."""
-    newest = max([period.key, *services.records.published(spec)])
-    oldest = Period(key=newest).shift(1 - spec.retention.predictions_periods)
-    if period.key < oldest.key:
+    newest = max([period, *services.records.published(spec)])
+    oldest = Period(newest).shift(1 - spec.retention.predictions_periods)
+    if period < oldest:
         raise DataError(
-            f"{spec.name}: predictions are kept from {oldest.key} on (retention.predictions_periods = "
-            f"{spec.retention.predictions_periods}), {period.key} would be deleted at once; choose a later month"
+            f"{spec.name}: predictions are kept from {oldest} on (retention.predictions_periods = "
+            f"{spec.retention.predictions_periods}), {period} would be deleted at once; choose a later month"
         )
     return oldest
 
 
 def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
     """Months whose retention is over go, files and all."""
-    if any(period < oldest.key for period in services.adapters.lake.periods(spec.name, TABLE)):
-        services.adapters.lake.delete(spec.name, TABLE, f"period < '{oldest.key}'")
+    if any(period < oldest for period in services.adapters.lake.periods(spec.name, TABLE)):
+        services.adapters.lake.delete(spec.name, TABLE, f"period < '{oldest}'")
         services.adapters.lake.vacuum(spec.name, TABLE, [])

@@ -38,7 +38,7 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     late = late_data.changed(spec, period, landing, staging, services.adapters.lake, services.adapters.connector, treat)
     shutil.rmtree(staging, ignore_errors=True)
     months = late_data.to_run_again(spec, period, late, services.records.published(spec))
-    log.info("%s %s: rows came late for %s; running again: %s", spec.name, period.key, late, months)
+    log.info("%s %s: rows came late for %s; running again: %s", spec.name, period, late, months)
     form = {"look_back": False}
     return [{"trigger_run_id": f"late__{run}__{month}", "fields": {"period": month} | form} for month in months]
 

@@ -34,7 +34,7 @@ class Operation:
     services: Services
     by: str
     at: datetime
-    period: str | None = None
+    period: Period | None = None
     snapshot: str | None = None
     other: str | None = None
     version: int | None = None
@@ -87,7 +87,7 @@ class Operation:
     def expire(self) -> dict[str, Any]:
         used, lake = uses(self.spec, self.services), self.services.adapters.lake
         done = retention.expire(self.spec, lake, self._snapshots, used, as_of=self.at, by=self.by, why=self.reason)
-        self._record("expire", f"{self.at:%Y-%m}", f"as of {self.at:%Y-%m-%d}", done.json_dict())
+        self._record("expire", Period.of(self.at), f"as of {self.at:%Y-%m-%d}", done.json_dict())
         text = f"{len(done.expired)} expired, {done.kept} kept; files deleted: {done.files}"
         return {**done.json_dict(), "text": "\n".join([text, *done.expired])}
 
@@ -132,7 +132,7 @@ class Operation:
         self._record(name, snapshot.period, snapshot.name, {})
         return {"period": snapshot.period, "snapshot": snapshot.name, "text": text}
 
-    def _record(self, name: str, period: str, subject: str, result: Mapping[str, Any]) -> None:
+    def _record(self, name: str, period: Period, subject: str, result: Mapping[str, Any]) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         row = {"period": period, "operation": name, "subject": subject, "at": at, "by": self.by, "why": self.reason}
         rows = pa.Table.from_pylist([{**row, "result": json.dumps(result)}], RECORD_SCHEMA)
@@ -154,13 +154,14 @@ def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -
     """Run the operation that a form asks for; errors as ``Operation.run``."""
     name, day = form["operation"], form.get("as_of")
     logical = datetime.fromisoformat(day).replace(tzinfo=UTC) if day and name == "expire" else datetime.now(UTC)
-    named = {key: form.get(key) for key in ("period", "snapshot", "other", "version")}
-    return Operation(spec, services, by, logical, **named, reason=form.get("reason") or "").run(name)
+    named = {key: form.get(key) for key in ("snapshot", "other", "version")}
+    month = Period(form["period"]) if form.get("period") else None
+    return Operation(spec, services, by, logical, period=month, **named, reason=form.get("reason") or "").run(name)
 
 
-def load_features(spec: UseCase, services: Services, period: str, run: str) -> None:
+def load_features(spec: UseCase, services: Services, period: Period, run: str) -> None:
     """The current snapshot's features of a month, into the online store; safe to repeat."""
-    data_pipeline.materialize(spec, services, Period(key=period), run)
+    data_pipeline.materialize(spec, services, period, run)
 
 
 def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:

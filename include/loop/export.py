@@ -44,11 +44,11 @@ def export(
     tables = [_table(spec, services, table, month, roles) for month in months]
     manifest = ExportManifest(
         usecase=spec.name,
-        name=f"{table}-{months[0].key}-{run}"[:120],
+        name=f"{table}-{months[0]}-{run}"[:120],
         kind="export",
         recipient=recipient,
         fingerprint=exports.fingerprint(key),
-        periods=[m.key for m in months],
+        periods=list(months),
         reason=reason,
         requested_by=asked_by,
         approved_by=asked_by,
@@ -60,13 +60,13 @@ def export(
 
 
 def _table(spec: UseCase, services: Services, table: str, month: Period, roles: Sequence[str]) -> ExportTable:
-    rows = read_as(spec, services, roles[0], table, month.key)
+    rows = read_as(spec, services, roles[0], table, month)
     for role in roles[1:]:
         rows = services.access.visible_rows(role, spec, table, rows)
-    return ExportTable(table, month.key, rows.schema, rows.to_batches())
+    return ExportTable(table, month, rows.schema, rows.to_batches())
 
 
-def read_as(spec: UseCase, services: Services, role: str, table: str, period: str | None = None) -> pa.Table:
+def read_as(spec: UseCase, services: Services, role: str, table: str, period: Period | None = None) -> pa.Table:
     """The rows of a table, without the columns that the role may not read.
 
     Raises

@@ -23,7 +23,7 @@ from include.specification.usecase import UseCase
 RECIPIENT = "dev"
 
 
-def ask(spec: UseCase, services: Services, first: str, last: str, reason: str, asked_by: str) -> dict:
+def ask(spec: UseCase, services: Services, first: Period, last: Period, reason: str, asked_by: str) -> dict:
     """Check everything that can be refused before a person is asked.
 
     Returns ``{"from", "to", "reason", "asked_by", "fingerprint", "summary"}``.
@@ -64,14 +64,14 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
     key = exports.recipient_key(RECIPIENT)
     if exports.fingerprint(key) != asked["fingerprint"]:
         raise AccessError(f"the key of {RECIPIENT} changed after the approval; ask again")
-    months = hand_over.periods(spec, asked["from"], asked["to"])
+    months = hand_over.periods(spec, Period(asked["from"]), Period(asked["to"]))
     manifest = ExportManifest(
         usecase=spec.name,
         name=f"{asked['from']}-to-{asked['to']}-{run}"[:120],
         kind="hand_over",
         recipient=RECIPIENT,
         fingerprint=asked["fingerprint"],
-        periods=[m.key for m in months],
+        periods=months,
         reason=asked["reason"],
         requested_by=asked["asked_by"],
         approved_by=approved_by,
@@ -90,7 +90,7 @@ def _tables(spec: UseCase, services: Services, months: list[Period], run: str) -
             _collect(spec, services, month, staging)
             for table in spec.sources:
                 with pq.ParquetFile(stage.path(staging, stage.RAW, table)) as file:
-                    yield ExportTable(table, month.key, file.schema_arrow, file.iter_batches())
+                    yield ExportTable(table, month, file.schema_arrow, file.iter_batches())
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 

@@ -53,8 +53,8 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
 
 def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
     """Rows that nobody labelled, as the model saw them; those that it was never asked for, as it would have."""
-    reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period.key]
-    snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
+    reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period]
+    snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     asked = set(labelling.answered(spec, services.adapters.lake)[spec.event.id])
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
@@ -70,7 +70,7 @@ def _logged(spec: UseCase, services: Services, events: pd.DataFrame, period: Per
     """The newest logged request of each event; a local month reaches into the next UTC month."""
     if events.empty or not services.adapters.lake.exists(spec.name, "predictions"):
         return pd.DataFrame(columns=[spec.event.id])
-    logged = services.adapters.lake.read(spec.name, "predictions", [period.key, period.shift(1).key]).to_pandas()
+    logged = services.adapters.lake.read(spec.name, "predictions", [period, period.shift(1)]).to_pandas()
     logged = logged[logged[spec.event.id].isin(events[spec.event.id])]
     return logged.sort_values(["logged_at", "request_id"]).drop_duplicates(spec.event.id, keep="last")
 
@@ -91,7 +91,7 @@ def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[
 def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.OfferedRow]) -> Selection:
     digest = hashlib.sha256("\n".join(row.event for row in rows).encode()).hexdigest()[:8]
     return Selection(
-        usecase=spec.name, name=f"{period.key}-{release}-{digest}", period=period.key, release=release,
+        usecase=spec.name, name=f"{period}-{release}-{digest}", period=period, release=release,
         strategy=spec.labelling.strategy if spec.labelling else "", rows=rows,
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped."""
     log, shipped = services.adapters.prediction_log(spec), 0
     for batch in log.unshipped():
-        rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime("%Y-%m"))
+        rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime(Period.FORMAT))
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
         if len(rows):
@@ -41,12 +41,12 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
 
     A month that is measured again replaces its figures.
     """
-    snapshot = versioning.snapshot(period.key, services.records.snapshots(spec))
+    snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     predictions = _predictions_of(spec, services, events, period)
     if predictions.empty:
         return {}
-    history = [f for f in services.records.figures(spec) if f.period < period.key]
+    history = [f for f in services.records.figures(spec) if f.period < period]
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
     offline = _offline(spec, services, asked) if spec.views else None
     figures = [
@@ -55,7 +55,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
         for f in _measure(spec, services, name, predictions, events, offline, period, history)
     ]
     rows = [{k: v for k, v in f.json_dict().items() if k != "period"} for f in figures]
-    services.adapters.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period.key)
+    services.adapters.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
@@ -78,7 +78,7 @@ def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, per
     """Logged predictions of the month's events; a local month reaches into the next UTC month."""
     if not services.adapters.lake.exists(spec.name, "predictions"):
         return pd.DataFrame()
-    months = [period.key, period.shift(1).key]
+    months = [period, period.shift(1)]
     logged = services.adapters.lake.read(spec.name, "predictions", months).to_pandas()
     return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
@@ -109,7 +109,7 @@ def _measure(
         release.document(directory, "baseline.json"),
         predictions=predictions,
         events=events,
-        period=period.key,
+        period=period,
         rescored={r.name: scoring.scores(Path(r.path), predictions) for r in earlier},
         history=history,
         offline=offline,

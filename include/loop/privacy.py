@@ -83,7 +83,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
         raise PrivacyError(
             "\n".join(
                 [
-                    f"{spec.name} {period.key}: personal values stand in clear in {len(found)} places:",
+                    f"{spec.name} {period}: personal values stand in clear in {len(found)} places:",
                     *lines,
                     "Correct the code that wrote them (or the treatment in usecase.yaml), delete them, audit again",
                 ]
@@ -125,7 +125,7 @@ def _record(spec: UseCase, services: Services, period: Period, found: dict[tuple
     rows = [(place, column, values) for (place, column), values in found.items()] or [("", "", 0)]
     table = pa.table(
         {
-            "period": pa.array([period.key] * len(rows)),
+            "period": pa.array([period] * len(rows)),
             "audited_at": pa.array([datetime.now(UTC)] * len(rows), pa.timestamp("us", tz="UTC")),
             "place": pa.array([r[0] for r in rows], pa.string()),
             "column": pa.array([r[1] for r in rows], pa.string()),

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 def decide(
     spec: UseCase,
     services: Services,
-    period: str,
+    period: Period,
     gate: str,
     table: str,
     action: quarantine.Action,
@@ -21,6 +21,6 @@ def decide(
     reason: str,
 ) -> dict[str, int]:
     """Record the decision, with who took it and why; rows per table. Raises NotFoundError when nothing is held."""
-    decided = quarantine.decide(spec, Period(key=period), gate, table, action, by, reason, services.adapters.lake)
+    decided = quarantine.decide(spec, period, gate, table, action, by, reason, services.adapters.lake)
     log.info("%s %s, %s gate: %s %s by %s: %s", spec.name, period, gate, action, decided, by, reason)
     return decided

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from include.contracts.atomic_file import write_atomically
 from include.contracts.development import DatasetRef
+from include.contracts.period import Period
 from include.development.datasets.parts import content_hash, read_frame
 from include.errors import ConflictError, LockHeldError
 from include.governance import erasure
@@ -77,7 +78,7 @@ def record(spec: UseCase, services: Services, kind: str, facts: dict[str, str], 
     rows = changed or [Changed("", 0, 0)]
     now = datetime.now(UTC)
     columns = {
-        "period": [now.strftime("%Y-%m")] * len(rows),
+        "period": [Period.of(now)] * len(rows),
         "done_at": pa.array([now] * len(rows), pa.timestamp("us", tz="UTC")),
         "kind": [kind] * len(rows),
         "facts": [json.dumps(facts, sort_keys=True)] * len(rows),

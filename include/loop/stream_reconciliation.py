@@ -16,5 +16,5 @@ def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconci
     ]
     reconciliation.record(spec, period, found, services.adapters.lake)
     for stream in streams.values():
-        stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS).key)
+        stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS))
     return found

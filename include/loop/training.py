@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
+from include.contracts.period import Period
 from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.datasets import building
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
@@ -23,9 +24,9 @@ LOG_EVERY = 5.0  # seconds: a trial may take less time than telling of it
 def dataset_for(
     spec: UseCase,
     services: Services,
-    train_from: str | None = None,
-    train_to: str | None = None,
-    test_period: str | None = None,
+    train_from: Period | None = None,
+    train_to: Period | None = None,
+    test_period: Period | None = None,
 ) -> DatasetRef:
     """Build the dataset of a window; what is not named is everything published, newest month as test set.
 
@@ -194,7 +195,11 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
 
 
 def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
-    about = {"trainer": spec.trainer.name, "task": spec.task, "test_period": asked.dataset.test.periods[-1]}
+    about: dict[str, str] = {
+        "trainer": spec.trainer.name,
+        "task": spec.task,
+        "test_period": asked.dataset.test.periods[-1],
+    }
     if asked.trials:
         about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}

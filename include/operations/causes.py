@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import sqrt
 
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.specification.usecase import UseCase
 
@@ -39,22 +40,22 @@ class Cause:
 class History:
     """Figures of one release, newest last; a period measured again counts with its last measurement."""
 
-    def __init__(self, figures: Sequence[Figure], usecase: str, release: str, period: str) -> None:
+    def __init__(self, figures: Sequence[Figure], usecase: str, release: str, period: Period) -> None:
         mine = [f for f in figures if f.usecase == usecase and f.period <= period]
         self.by_key = {(f.period, f.name, f.subject): f for f in mine if f.release == release}
         self.others = [f for f in mine if f.release != release and f.period == period]
         self.period = period
         self.periods = sorted({key[0] for key in self.by_key})
 
-    def value(self, name: str, period: str | None = None, subject: str = "") -> float | None:
+    def value(self, name: str, period: Period | None = None, subject: str = "") -> float | None:
         found = self.by_key.get((period or self.period, name, subject))
         return found.value if found else None
 
-    def subjects(self, name: str, period: str) -> dict[str, float]:
+    def subjects(self, name: str, period: Period) -> dict[str, float]:
         return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
 
     @property
-    def healthy(self) -> list[str]:
+    def healthy(self) -> list[Period]:
         return [p for p in self.periods if self.value("breached", p) == 0]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
 from include.ports import Lake
@@ -38,7 +39,7 @@ class Selection(Record):
 
     usecase: str
     name: str
-    period: str
+    period: Period
     release: str
     strategy: str
     rows: list[OfferedRow]

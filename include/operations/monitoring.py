@@ -24,7 +24,7 @@ def measure(
     *,
     predictions: pd.DataFrame,
     events: pd.DataFrame,
-    period: str,
+    period: Period,
     rescored: Mapping[str, np.ndarray] | None = None,
     history: Sequence[Figure] = (),
     offline: pd.DataFrame | None = None,
@@ -187,11 +187,11 @@ def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure])
     mine = [f for f in figures if f.name == "breached"]
     if not mine:
         return []
-    first = Period(key=scope.period).shift(1 - scope.spec.monitoring.windows.of).key
+    first = scope.period.shift(1 - scope.spec.monitoring.windows.of)
     breached = {f.period: f.value for f in history if _counts(scope, f, first)} | {scope.period: mine[0].value}
     return [scope.figure("breached_windows", sum(breached.values()), n=len(breached))]
 
 
-def _counts(scope: Scope, figure: Figure, first: str) -> bool:
+def _counts(scope: Scope, figure: Figure, first: Period) -> bool:
     same = (figure.usecase, figure.release, figure.name) == (scope.spec.name, scope.release, "breached")
     return same and first <= figure.period < scope.period

@@ -20,7 +20,7 @@ def decide(
     figures_history: Sequence[Figure],
     decisions_history: Sequence[RetrainPlan],
     gate_results: Sequence[GateResult],
-    period: str,
+    period: Period,
     verdicts: Sequence[Verdict] = (),
     forced: str | None = None,
 ) -> RetrainPlan:
@@ -54,10 +54,12 @@ def decide(
 class _Plan:
     """Puts a decision into a record; its name is the same for the same alerts and decision."""
 
-    def __init__(self, spec: UseCase, alerts: list[Alert], period: str) -> None:
+    def __init__(self, spec: UseCase, alerts: list[Alert], period: Period) -> None:
         self.spec, self.alerts, self.period = spec, alerts, period
 
-    def of(self, decision: str, cause: Cause, action: str, window: tuple[str, str, str] | None = None) -> RetrainPlan:
+    def of(
+        self, decision: str, cause: Cause, action: str, window: tuple[Period, Period, Period] | None = None
+    ) -> RetrainPlan:
         train_from, train_to, test_period = window or (None, None, None)
         plan = RetrainPlan(
             usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=cause.evidence,
@@ -67,9 +69,9 @@ class _Plan:
         name = f"{self.period}-{decision}-{plan.digest[:8]}"
         return plan.model_copy(update={"name": name, "decided_at": datetime.now(UTC).isoformat(timespec="seconds")})
 
-    def retrain(self, cause: Cause, test: str, window: tuple[str, str]) -> RetrainPlan:
+    def retrain(self, cause: Cause, test: Period, window: tuple[Period, str]) -> RetrainPlan:
         train_from, why = window
-        train_to = Period(key=test).shift(-1).key
+        train_to = test.shift(-1)
         action = (
             f"retrain {self.spec.trainer.name} on {train_from} to {train_to} ({why}), test on {test}; "
             "features and parameters as they are"
@@ -77,7 +79,7 @@ class _Plan:
         return self.of("retrain", cause, action, (train_from, train_to, test))
 
 
-def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, period: str) -> str:
+def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, period: Period) -> str:
     """The release that the alerts are about; without one, the release that served last."""
     named = [a.release for a in alerts if a.severity == "retrain" and a.release] or [
         a.release for a in alerts if a.release
@@ -87,7 +89,7 @@ def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, peri
     return named[0] if named else newest.release if newest else ""
 
 
-def _newest_known(spec: UseCase, history: History) -> str | None:
+def _newest_known(spec: UseCase, history: History) -> Period | None:
     """The newest period with labels; without labels (clustering) the newest with answers."""
     name = "labelled" if spec.event.label else "rows"
     return max((p for p in history.periods if (history.value(name, p) or 0) > 0), default=None)
@@ -123,7 +125,7 @@ def _look(alerts: list[Alert]) -> str:
     )
 
 
-def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: str) -> str | None:
+def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: Period) -> str | None:
     """Why a retrain must wait, or None."""
     planned = [d for d in decisions if d.usecase == spec.name and d.decision == "retrain" and d.test_period]
     for plan in reversed(planned):
@@ -140,12 +142,12 @@ def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: str) -> st
     return None
 
 
-def _months(earlier: str, later: str) -> int:
-    first, last = Period(key=earlier).start, Period(key=later).start
+def _months(earlier: Period, later: Period) -> int:
+    first, last = earlier.start, later.start
     return (last.year - first.year) * 12 + last.month - first.month
 
 
-def _window(spec: UseCase, test: str, verdicts: Sequence[Verdict]) -> tuple[str, str]:
+def _window(spec: UseCase, test: Period, verdicts: Sequence[Verdict]) -> tuple[Period, str]:
     """First training period and why; a short window whose last candidate was refused is widened to everything."""
     window, first = spec.retrain.window, spec.periods.first
     if window == "all":
@@ -153,5 +155,5 @@ def _window(spec: UseCase, test: str, verdicts: Sequence[Verdict]) -> tuple[str,
     refused = bool(verdicts) and verdicts[-1].decision == "keep_champion"
     if refused:
         return first, f"all periods, because the last candidate from window {window} was refused"
-    start = Period(key=test).shift(-int(window.removeprefix("last:"))).key
+    start = test.shift(-int(window.removeprefix("last:")))
     return max(start, first), f"window {window}"

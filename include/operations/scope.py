@@ -7,6 +7,7 @@ import pandas as pd
 
 from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.specification.usecase import UseCase
 
 SCORES = {
@@ -25,7 +26,7 @@ class Scope:
 
     spec: UseCase
     release: str
-    period: str
+    period: Period
 
     def figure(self, name: str, value: float, subject: str = "", n: int = 0) -> Figure:
         return Figure(

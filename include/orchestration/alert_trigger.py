@@ -54,10 +54,10 @@ class PrometheusAlertTrigger(BaseEventTrigger):
             await asyncio.sleep(kwargs["poll_seconds"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[list[Alert]]) -> AsyncIterator[TriggerEvent]:
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[tuple[str, ...]] = set()
         async for alerts in shared_stream:
             mine = [a for a in alerts if a.usecase == self.usecase]
-            now = {(a.name, a.release, a.period) for a in mine}
+            now: set[tuple[str, ...]] = {(a.name, a.release, a.period) for a in mine}
             if now - seen:
                 yield TriggerEvent({"usecase": self.usecase, "alerts": [a.json_dict() for a in mine]})
             seen = now

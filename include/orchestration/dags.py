@@ -54,7 +54,7 @@ def run_period() -> Period:
     key = context["dag_run"].partition_key or context["params"].get("period")
     if not key:
         raise NotFoundError("this run has no month: trigger it with a partition key or `period`, like 2013-04")
-    return Period(key=key)
+    return Period(key)
 
 
 def run_key() -> str:
@@ -109,16 +109,20 @@ def emit(asset: Any, **extra: Any) -> None:
     get_current_context()["outlet_events"][asset].extra.update(extra)
 
 
-def emit_period(asset: Any, period: str | None = None) -> None:
+def emit_period(asset: Any, period: Period | None = None) -> None:
     """This task's event of ``asset`` is of a month (None: the run's, also when that came by the form)."""
-    get_current_context()["outlet_events"][asset].add_partitions(period or run_period().key)
+    get_current_context()["outlet_events"][asset].add_partitions(str(period or run_period()))
 
 
 def text_param(default: str | None, title: str, description: str, pattern: str | None = None) -> Param:
     schema: dict[str, Any] = {"type": ["null", "string"], "title": title, "description": description}
     if pattern:
         schema["pattern"] = pattern
-    return Param(default, **schema)
+    return Param(default and str(default), **schema)
+
+
+def period_param(default: str | None, title: str, description: str) -> Param:
+    return text_param(default, title, description, Period.PATTERN)
 
 
 def number(default: float | None, title: str, description: str, least: int | None = None) -> Param:

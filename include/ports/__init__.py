@@ -12,7 +12,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.operations import Alert
-from include.contracts.period import Window
+from include.contracts.period import Period, Window
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
 from include.contracts.tables import SnapshotRef, TableRef, TableState
@@ -44,7 +44,7 @@ class Connect(Protocol):
 class Lake(Protocol):
     """Versioned tables, partitioned by ``period``; a commit is all or nothing."""
 
-    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: str) -> TableRef:
+    def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
         """Replace the rows of one period, given as a table or a Parquet file, in one commit.
 
         The same rows again, in whatever order: same content hash, nothing written.
@@ -59,7 +59,7 @@ class Lake(Protocol):
     def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
         """Delete the files that neither the newest version nor ``keep_versions`` need; returns their number."""
 
-    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, str]]) -> int:
+    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
         """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number."""
 
     def exists(self, usecase: str, table: str) -> bool: ...
@@ -73,16 +73,16 @@ class Lake(Protocol):
         """Every version, newest first: version, at, operation, period, content_hash."""
 
     def files(
-        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+        self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> list[str]:
         """Parquet files of these periods (None: of all), at a version (None: the newest), for DuckDB to read."""
 
     def read(
-        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+        self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
         """Rows of the table, all periods or those named. Raises NotFoundError without the table."""
 
-    def periods(self, usecase: str, table: str) -> list[str]:
+    def periods(self, usecase: str, table: str) -> list[Period]:
         """Periods that the table has rows for, sorted; [] without the table."""
 
     def version(self, usecase: str, table: str) -> int: ...
@@ -123,7 +123,7 @@ class Validator(Protocol):
         self,
         usecase: str,
         gate: Literal["raw", "features"],
-        period: str,
+        period: Period,
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
         accepted: Mapping[str, Collection[str]] | None = None,
@@ -217,10 +217,10 @@ class EventStream(Protocol):
         the oldest unfinished event; it is asked again when another consumer changed a window meanwhile.
         """
 
-    def pushed(self, months: Sequence[str]) -> list[str]:
+    def pushed(self, months: Sequence[Period]) -> list[str]:
         """JSON of every feature row that was pushed for these months (UTC)."""
 
-    def forget(self, before: str) -> None:
+    def forget(self, before: Period) -> None:
         """Drop what was pushed for months before this one."""
 
     def newest(self) -> datetime | None:

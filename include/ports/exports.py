@@ -8,6 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
+from include.contracts.period import Period
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class ExportTable:
     """Rows to export, in batches of one schema."""
 
     table: str
-    period: str
+    period: Period
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
 

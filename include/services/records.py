@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan
+from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
@@ -46,7 +47,7 @@ class Records:
         """The current and every named snapshot."""
         return list(self.snapshots(spec).manifests().values())
 
-    def published(self, spec: UseCase) -> list[str]:
+    def published(self, spec: UseCase) -> list[Period]:
         return [s.period for s in self.snapshot_refs(spec)]
 
     def gate_results(self, spec: UseCase) -> list[GateResult]:

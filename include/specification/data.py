@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from include.specification.part import Month, Name, Part, Zone
+from include.contracts.period import Period
+from include.specification.part import Name, Part, Zone
 
 
 class Periods(Part):
     """Months the source covers, and when the pipeline of a month starts (cron, UTC)."""
 
-    first: Month
-    last: Month
+    first: Period
+    last: Period
     schedule: str
 
 

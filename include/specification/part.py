@@ -3,12 +3,9 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-
-from include.contracts.period import Period
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Month = Annotated[str, BeforeValidator(lambda key: Period(key=str(key)).key)]
 
 
 def _known_zone(name: str) -> str:

@@ -253,7 +253,7 @@ class UseCase(Part):
     @property
     def last_run(self) -> datetime:
         """When the pipeline of the last month is due, at the latest."""
-        return Period(key=self.periods.last).shift(1).end
+        return Period(self.periods.last).shift(1).end
 
     @property
     def directory(self) -> Path:

@@ -34,7 +34,7 @@ class StreamFeatures:
         Events have the columns of the source's contract; times are aware. Raises whatever DuckDB or Arrow raises
         when the expressions cannot be evaluated on them; its text may hold values.
         """
-        sql = _sql(self._spec.name, self._view, period.key)
+        sql = _sql(self._spec.name, self._view, period)
         arrow = _arrow(self._spec.sources[self._source])
         self._engine.register(self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(self._source + EARLIER, pa.Table.from_pylist(list(earlier), arrow))
@@ -50,13 +50,13 @@ class StreamFeatures:
 
 
 @lru_cache(maxsize=64)
-def _sql(usecase: str, view: str, period: str) -> str:
+def _sql(usecase: str, view: str, period: Period) -> str:
     spec = load_usecase(usecase)
     features, source = import_module(f"include.usecases.{usecase}.features"), spec.streams[view].source
     raw = {name: _table(spec, name, name) for name in spec.sources}
     before = raw | {source: _table(spec, source, source + EARLIER)}
     earlier = {source: features.process(before)[source]}
-    built = features.build(features.process(raw), Period(key=period), earlier)
+    built = features.build(features.process(raw), period, earlier)
     return str(ibis.to_sql(built[view], dialect="duckdb"))
 
 

@@ -34,11 +34,11 @@ def reconcile(
     """
     batch = _batch(view, period, snapshots, lake)
     begin, end = _bounds(view, period, batch, snapshots, lake)
-    months = sorted({begin.strftime("%Y-%m"), period.key, end.strftime("%Y-%m")})
+    months = sorted({Period.of(begin), period, Period.of(end)})
     speed = _speed(stream.pushed(months), batch.columns.to_list())
     speed = speed[(speed[TIME] > begin) & (speed[TIME] <= end)]
     key = spec.entities[spec.feature_views[view].entity].key
-    found = compare(view, period.key, speed, batch, key)
+    found = compare(view, period, speed, batch, key)
     log.info("%s", summary(found))
     return found
 
@@ -46,7 +46,7 @@ def reconcile(
 def record(spec: UseCase, period: Period, found: list[Reconciliation], lake: Lake) -> None:
     """Write the month's results into the lake's ``reconciliation``; a repetition replaces them."""
     rows = [{"view": one.view, "record": one.model_dump_json()} for one in found]
-    lake.publish(spec.name, TABLE, pa.Table.from_pylist(rows, SCHEMA), period.key)
+    lake.publish(spec.name, TABLE, pa.Table.from_pylist(rows, SCHEMA), period)
 
 
 def results(spec: UseCase, lake: Lake) -> list[Reconciliation]:
@@ -57,7 +57,7 @@ def results(spec: UseCase, lake: Lake) -> list[Reconciliation]:
     return sorted(records, key=lambda one: (one.period, one.view))
 
 
-def compare(view: str, period: str, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:
+def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:
     """Row by row and feature by feature; of rows with the same key and time the last counts."""
     at = [key, TIME]
     left, right = (rows.drop_duplicates(at, keep="last").set_index(at).sort_index() for rows in (speed, batch))
@@ -106,14 +106,14 @@ def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[n
 
 
 def _batch(view: str, period: Period, snapshots: Snapshots, lake: Lake) -> pd.DataFrame:
-    return versioning.read(versioning.snapshot(period.key, snapshots), view, lake).to_pandas()
+    return versioning.read(versioning.snapshot(period, snapshots), view, lake).to_pandas()
 
 
 def _bounds(
     view: str, period: Period, batch: pd.DataFrame, snapshots: Snapshots, lake: Lake
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """After the first, up to the second: a local month is not the month in UTC."""
-    if snapshots.current(period.shift(-1).key):
+    if snapshots.current(period.shift(-1)):
         begin = _batch(view, period.shift(-1), snapshots, lake)[TIME].max()
     else:
         begin = batch[TIME].min() - pd.Timedelta(seconds=1)

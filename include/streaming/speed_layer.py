@@ -146,15 +146,15 @@ class SpeedLayer:
 
     def _computed(
         self, windows: Mapping[str, StreamWindow], due: Mapping[str, set[float]]
-    ) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
+    ) -> tuple[pd.DataFrame, dict[Period, dict[str, str]]]:
         """The rows of the due times, and their records."""
         wanted, earlier = self._needed(windows, due)
         if not wanted:
             return pd.DataFrame(), {}
-        month = datetime.fromtimestamp(max(one.time for one in wanted), UTC).strftime("%Y-%m")
+        month = Period.of(datetime.fromtimestamp(max(one.time for one in wanted), UTC))
         fields = [[self._typed(one.event) for one in part] for part in (wanted, earlier)]
         try:
-            rows = self._features.rows(Period(key=month), *fields)
+            rows = self._features.rows(month, *fields)
             return rows, self._records(rows)
         except Exception as error:  # computing talks to nobody: whatever it is, it is in the events
             raise BrokenEventError(f"its features cannot be computed: {type(error).__name__}") from error
@@ -176,13 +176,15 @@ class SpeedLayer:
         times = {c for c, kind in self.source.columns.items() if kind == "timestamp"}
         return {c: datetime.fromisoformat(v) if c in times and v is not None else v for c, v in event.items()}
 
-    def _records(self, rows: pd.DataFrame) -> dict[str, dict[str, str]]:
+    def _records(self, rows: pd.DataFrame) -> dict[Period, dict[str, str]]:
         """Month → row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""
-        found: dict[str, dict[str, str]] = {}
+        found: dict[Period, dict[str, str]] = {}
         for row in rows.to_dict("records"):
             moment = row[TIME].isoformat()
             plain = {str(name): None if pd.isna(v) else v for name, v in row.items()} | {TIME: moment}
-            found.setdefault(moment[:7], {})[f"{row[self.entity]}|{moment}"] = json.dumps(plain, allow_nan=False)
+            found.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = json.dumps(
+                plain, allow_nan=False
+            )
         return found
 
 

@@ -25,6 +25,6 @@ def flights_dataset(spec: UseCase, directory: Path) -> DatasetRef:
         excluded=[],
         lake=lake,
         feature_store=store,
-        snapshots=[publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS],
+        snapshots=[publish(spec, settings, lake, store, Period(month)) for month in MONTHS],
         directory=settings.datasets / spec.name,
     )

@@ -26,7 +26,7 @@ from tests.benchmarks import _pandas_pipeline
 from tests.benchmarks._synthetic import enlarge
 from tests.integration.state_fixtures import snapshots_in
 
-MONTH = Period(key="2013-03")
+MONTH = Period("2013-03")
 MILLION = 1_000_000
 SIZES = (1, 5, 20)
 MEMORY_LIMIT = "3GB"
@@ -78,7 +78,7 @@ def _prepare(home: Path, rows: int) -> None:
     """Deliver a month with so many flights; the suites without their own idea of a month's usual size."""
     spec = load_usecase("flight_delay")
     ingestion.collect(spec, MONTH, home / "landing", home / "real", Services(Settings(home=home)).adapters.connector)
-    delivered = home / "landing" / MONTH.key
+    delivered = home / "landing" / MONTH
     delivered.mkdir(parents=True)
     enlarge(home / "real" / "raw" / "flights.parquet", rows, delivered / "flights.parquet")
     for table in ("weather", "planes"):
@@ -127,7 +127,7 @@ def _pandas(home: Path) -> int:
     parameters = {"year": MONTH.start.year, "month": MONTH.start.month, "period_start": MONTH.start}
     parameters["period_end"] = MONTH.end + quality.LOCAL_CALENDAR
     parameters |= {"days": (MONTH.end - MONTH.start).days, "last_days": MONTH.end - 2 * quality.LOCAL_CALENDAR}
-    return _pandas_pipeline.run(home / "landing" / MONTH.key, home / "pandas", parameters)
+    return _pandas_pipeline.run(home / "landing" / MONTH, home / "pandas", parameters)
 
 
 if __name__ == "__main__":

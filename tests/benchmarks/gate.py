@@ -29,7 +29,7 @@ from tests.benchmarks._synthetic import enlarge
 SAMPLES = 5
 ROWS = 10_000_000
 MEMORY_LIMIT = "2GB"
-MONTH = Period(key="2013-03")
+MONTH = Period("2013-03")
 KNOWN = {
     "year": 2013, "month": 3, "days": 31, "period_start": MONTH.start, "period_end": MONTH.end + quality.LOCAL_CALENDAR,
     "last_days": MONTH.end - 2 * quality.LOCAL_CALENDAR,
@@ -106,7 +106,7 @@ def _check(who: str, file: Path) -> dict[str, Any]:
     parameters = KNOWN | {"flights_min_rows": 1, "flights_max_rows": None}
     validator = _validator(0 if who == "scan" else sys.maxsize)
     begun = time.perf_counter()
-    result = validator.validate("flight_delay", "raw", MONTH.key, {"flights": file}, parameters)
+    result = validator.validate("flight_delay", "raw", MONTH, {"flights": file}, parameters)
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     verdict = [[c.check, c.passed, c.broken, c.unexpected] for c in result.checks]

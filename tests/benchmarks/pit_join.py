@@ -26,7 +26,7 @@ from include.usecases.flight_delay import features
 
 SAMPLES = 3
 SERVICE = "five_views"
-MONTHS = Period.between("2013-01", "2013-12")
+MONTHS = Period.between(Period("2013-01"), Period("2013-12"))
 # how late the flights of a carrier, a route and a plane were on the days before
 HISTORIES = {"carrier_history": ["carrier"], "route_history": ["origin", "dest"], "plane_history": ["tailnum"]}
 MORE = """
@@ -91,7 +91,7 @@ def _publish(home: Path) -> pd.DataFrame:
         raw = ingestion.tables(spec, period, Path("no landing"), connect)
         tables = features.process({name: ibis.memtable(rows) for name, rows in raw.items()})
         built = {view: rows.to_pyarrow() for view, rows in features.build(tables, period).items()}
-        months[period.key] = (tables["events"].to_pandas(), built)
+        months[period] = (tables["events"].to_pandas(), built)
     events = pd.concat([month for month, _ in months.values()], ignore_index=True)
     histories = {name: _history(events, name, keys) for name, keys in HISTORIES.items()}
     for key, (_, built) in months.items():

@@ -72,7 +72,7 @@ def _consumer(settings: Settings) -> Iterator[None]:
 
 
 def _hours(services: Services, month: str) -> Iterator[list[dict[str, Any]]]:
-    events = pd.DataFrame({"event": raw_events(SPEC, services, Period(key=month), VIEW)})
+    events = pd.DataFrame({"event": raw_events(SPEC, services, Period(month), VIEW)})
     for _, hour in events.groupby(events.event.str["time_hour"], sort=True):
         yield hour.event.tolist()
 

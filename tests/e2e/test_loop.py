@@ -88,29 +88,29 @@ def test_what_features_start_beside_the_loop_succeeds_too(airflow: Airflow) -> N
 
 def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow: Airflow) -> None:
     services, spec = Services(load_settings()), load_usecase("flight_delay")
-    pipeline, period = "flight_delay.data_pipeline", Period(key="2013-09")
+    pipeline, period = "flight_delay.data_pipeline", Period("2013-09")
     landing = services.places.landing(spec)
     flights = ingestion.tables(spec, period, landing, services.adapters.connector)["flights"].to_pandas()
     early = flights[flights["time_hour"] < "2013-09-29T04:00Z"]
-    delivered = landing / period.key / "flights.parquet"
+    delivered = landing / period / "flights.parquet"
     delivered.parent.mkdir(parents=True)
     pd.concat([early, early.head(5)]).to_parquet(delivered, index=False)
     with pytest.raises(RunFailedError, match="gate_raw"):
-        airflow.wait(airflow.trigger(pipeline, {"period": period.key}))
-    assert period.key not in services.records.published(spec)
+        airflow.wait(airflow.trigger(pipeline, {"period": period}))
+    assert period not in services.records.published(spec)
 
     begun = now()
-    form = {"period": period.key, "gate": "raw", "action": "drop", "reason": "delivered twice"}
+    form = {"period": period, "gate": "raw", "action": "drop", "reason": "delivered twice"}
     airflow.wait(airflow.trigger("flight_delay.quarantine", form))
     airflow.wait(airflow.wait_for(pipeline, after=begun))
     assert events_of(services, spec, period) == len(early), "one of each pair stays"
 
     delivered.unlink()  # the source itself has the whole month, and the next month looks back
-    airflow.wait(airflow.trigger(pipeline, {"period": period.shift(1).key}))
+    airflow.wait(airflow.trigger(pipeline, {"period": period.shift(1)}))
     again = [run for run in airflow.runs(pipeline) if run["dag_run_id"].startswith("late__")]
-    assert {airflow.wait(run)["conf"]["period"] for run in again} == {period.key, period.shift(1).key}
+    assert {airflow.wait(run)["conf"]["period"] for run in again} == {period, period.shift(1)}
     assert events_of(services, spec, period) == len(flights)
 
 
 def events_of(services: Services, spec: UseCase, period: Period) -> int:
-    return versioning.snapshot(period.key, services.records.snapshots(spec)).tables["events"].rows
+    return versioning.snapshot(period, services.records.snapshots(spec)).tables["events"].rows

@@ -73,25 +73,25 @@ class DataRooms:
         return self.home / "staging" / period
 
     def collect(self, period: str) -> dict[str, int]:
-        return ingestion.collect(self.spec, Period(key=period), self.landing, self.staging(period), self.connect)
+        return ingestion.collect(self.spec, Period(period), self.landing, self.staging(period), self.connect)
 
     def gate(self, name: quality.Gate, period: str) -> GateResult:
         rooms = (self.staging(period), self.quarantine, self.validator, self.lake)
-        return quality.gate(self.spec, name, Period(key=period), *rooms)
+        return quality.gate(self.spec, name, Period(period), *rooms)
 
     def build(self, period: str) -> dict[str, int]:
-        return processing.build(self.spec, Period(key=period), self.staging(period), self.lake, self.snapshots)
+        return processing.build(self.spec, Period(period), self.staging(period), self.lake, self.snapshots)
 
     def publish(self, period: str) -> SnapshotRef:
         self.collect(period)
         self.gate("raw", period)
         self.build(period)
         self.gate("features", period)
-        return versioning.publish(self.spec, Period(key=period), self.staging(period), self.lake, self.snapshots)
+        return versioning.publish(self.spec, Period(period), self.staging(period), self.lake, self.snapshots)
 
     def serve(self, period: str) -> SnapshotRef:
         snapshot = self.publish(period)
-        versioning.materialize(self.spec, Period(key=period), self.store)
+        versioning.materialize(self.spec, Period(period), self.store)
         return snapshot
 
     def deliver(self, period: str, table: str, rows: pd.DataFrame) -> None:
@@ -101,7 +101,7 @@ class DataRooms:
 
     def archived(self, period: str, table: str) -> pd.DataFrame:
         nothing = self.home / "nothing"
-        batches = ingestion.batches(self.spec, table, Period(key=period), nothing, self.connect)
+        batches = ingestion.batches(self.spec, table, Period(period), nothing, self.connect)
         return pa.Table.from_batches(batches).to_pandas()
 
 

@@ -27,7 +27,7 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.state_fixtures import snapshots_in
 
-MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
+MONTHS = Period.between(Period("2013-01"), Period("2013-04"))
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +41,14 @@ def flights(tmp_path_factory: pytest.TempPathFactory, spec: UseCase) -> tuple[Se
     settings = Settings(home=tmp_path_factory.mktemp("flights"))
     lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
     store.apply()
-    return settings, [publish(spec, settings, lake, store, Period(key=month)) for month in MONTHS]
+    return settings, [publish(spec, settings, lake, store, month) for month in MONTHS]
 
 
 def publish(
     spec: UseCase, settings: Settings, lake: DeltaLake, store: FeastFeatureStore, period: Period
 ) -> SnapshotRef:
     """One month by the real data steps, without the quality gates: they take long."""
-    staging = settings.staging / period.key
+    staging = settings.staging / period
     ingestion.collect(spec, period, settings.landing / spec.name, staging, Services(settings).adapters.connector)
     processing.build(spec, period, staging, lake)
     stage.mark_passed(staging)
@@ -61,7 +61,7 @@ def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
     settings, snapshots = flights
     lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
 
-    def build(test_period: str, **changes: object) -> DatasetRef:
+    def build(test_period: Period, **changes: object) -> DatasetRef:
         arguments = {"train_from": None, "train_to": None, "excluded": [], "snapshots": snapshots, **changes}
         directory = settings.datasets / spec.name
         return building.build(
@@ -73,7 +73,7 @@ def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
 
 @pytest.fixture(scope="session")
 def dataset(build_dataset) -> DatasetRef:
-    return build_dataset("2013-04")
+    return build_dataset(Period("2013-04"))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tests.integration.metrics_server_fixtures import free_port
 
 KEYS = "k01:first-secret-of-the-tests"
 BOTH = f"{KEYS},k02:second-secret-of-the-tests"
-JANUARY = Period(key="2013-01")
+JANUARY = Period("2013-01")
 RULE = ColumnPrivacy.model_validate({"class": "personal", "treatment": "pseudonymise"})
 
 
@@ -66,6 +66,6 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make(home: Path) -> None:
     spec, services = private_spec(), services_at(home)
-    _deliver_every_fifth(services.places.landing(spec) / JANUARY.key)
+    _deliver_every_fifth(services.places.landing(spec) / JANUARY)
     run_month(spec, services)
     data_pipeline.materialize(spec, services, JANUARY, "materialized")

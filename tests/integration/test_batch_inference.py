@@ -34,7 +34,7 @@ from tests.integration.pipeline_fixtures import (
 )  # fmt: skip
 
 pytestmark = pytest.mark.integration
-MONTH = Period(key="2013-02")
+MONTH = Period("2013-02")
 ROWS = 300
 
 
@@ -49,9 +49,9 @@ def in_the_lake() -> dict[str, pa.Table]:
 
 
 def publish(services: Services, tables: dict[str, pa.Table], name: str = "2013-02-aaaa") -> None:
-    refs = {table: services.adapters.lake.publish(SPEC.name, table, rows, MONTH.key) for table, rows in tables.items()}
-    snapshot = SnapshotRef(usecase=SPEC.name, period=MONTH.key, name=name, tables=refs)
-    services.records.snapshots(SPEC).replace(f"{MONTH.key}.json", snapshot)
+    refs = {table: services.adapters.lake.publish(SPEC.name, table, rows, MONTH) for table, rows in tables.items()}
+    snapshot = SnapshotRef(usecase=SPEC.name, period=MONTH, name=name, tables=refs)
+    services.records.snapshots(SPEC).replace(f"{MONTH}.json", snapshot)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, S
 
 
 def scored(services: Services, name: str) -> pd.DataFrame:
-    rows = services.adapters.lake.read(SPEC.name, TABLE, [MONTH.key]).to_pandas()
+    rows = services.adapters.lake.read(SPEC.name, TABLE, [MONTH]).to_pandas()
     return rows[rows["release"] == name].sort_values("flight_id").reset_index(drop=True)
 
 
@@ -166,7 +166,7 @@ def test_a_changed_release_and_a_month_too_old_score_nothing(world: tuple[Servin
     with pytest.raises(DeploymentError, match=r"model\.onnx was changed"):
         score_partition(SPEC, services, MONTH, added.name)
     with pytest.raises(DataError, match="kept from 2011-03 on"):
-        score_partition(SPEC, services, Period(key="2011-02"))
+        score_partition(SPEC, services, Period("2011-02"))
 
 
 def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Services]) -> None:
@@ -175,7 +175,7 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     rows = scored(services, "r0001")
     services.adapters.lake.publish(SPEC.name, TABLE, pa.Table.from_pandas(rows.drop(columns="period")), "2010-01")
     score_partition(SPEC, services, MONTH)
-    assert services.adapters.lake.periods(SPEC.name, TABLE) == [MONTH.key]
+    assert services.adapters.lake.periods(SPEC.name, TABLE) == [MONTH]
     erased = rows["tailnum"].iloc[0]
     LakeRewrite(SPEC.name, services.adapters.lake, services.records.snapshots(SPEC), without({erased}), "erased").run()
     left = scored(services, "r0001")

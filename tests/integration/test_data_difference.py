@@ -18,7 +18,7 @@ from tests.integration.state_fixtures import snapshots_in
 from tests.unit.development.frames import events
 
 pytestmark = pytest.mark.integration
-SPEC, MONTH = load_usecase("flight_delay"), Period(key="2013-01")
+SPEC, MONTH = load_usecase("flight_delay"), Period("2013-01")
 
 
 class World:
@@ -41,7 +41,7 @@ def world(tmp_path: Path) -> World:
 
 
 def flights() -> pd.DataFrame:
-    return events(MONTH.key).drop(columns="period")
+    return events(MONTH).drop(columns="period")
 
 
 def test_rows_are_told_apart_by_their_key(world: World) -> None:

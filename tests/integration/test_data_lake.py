@@ -24,7 +24,7 @@ from include.specification.loader import load_usecase
 from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
-SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")
+SPEC, MAY = load_usecase("flight_delay"), Period("2013-05")
 
 
 def rows(*values: float) -> pa.Table:
@@ -184,7 +184,7 @@ def test_a_snapshot_keeps_what_it_pinned(tmp_path: Path) -> None:
     first = publish(tmp_path, a=rows(1), b=rows(2))
     second = publish(tmp_path, a=rows(9), b=rows(2))
     lake = DeltaLake(tmp_path / "lake")
-    assert versioning.snapshot(MAY.key, snapshots_in(tmp_path)) == second
+    assert versioning.snapshot(MAY, snapshots_in(tmp_path)) == second
     assert versioning.named(first.name, snapshots_in(tmp_path)) == first
     assert versioning.read(first, "a", lake)["value"].to_pylist() == [1]
     assert versioning.read(second, "a", lake)["value"].to_pylist() == [9]
@@ -219,7 +219,7 @@ class Mortal(DeltaLake):
 
 home = Path(sys.argv[1])
 lake = Mortal(home / "lake")
-versioning.publish(load_usecase("flight_delay"), Period(key="2013-05"), home / "staging", lake, snapshots_in(home))
+versioning.publish(load_usecase("flight_delay"), Period("2013-05"), home / "staging", lake, snapshots_in(home))
 """
 
 
@@ -233,7 +233,7 @@ def test_a_kill_between_commits_leaves_the_snapshot_before(tmp_path: Path, commi
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     lake = DeltaLake(tmp_path / "lake")
-    assert versioning.snapshot(MAY.key, snapshots_in(tmp_path)) == before
+    assert versioning.snapshot(MAY, snapshots_in(tmp_path)) == before
     assert [versioning.read(before, t, lake)["value"].to_pylist() for t in "abc"] == [[1], [2], [3]]
 
     completed = versioning.publish(SPEC, MAY, tmp_path / "staging", lake, snapshots_in(tmp_path))

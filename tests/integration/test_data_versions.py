@@ -19,7 +19,7 @@ from include.specification.loader import load_usecase
 from tests.integration.state_fixtures import file_state, snapshots_in
 
 pytestmark = pytest.mark.integration
-SPEC, MAY = load_usecase("flight_delay"), Period(key="2013-05")
+SPEC, MAY = load_usecase("flight_delay"), Period("2013-05")
 START = datetime(2013, 6, 1, tzinfo=UTC)
 KEPT = timedelta(days=SPEC.retention.snapshots_days)
 BY = {"by": "ann", "why": "the source was wrong"}
@@ -48,7 +48,7 @@ class World:
         return retention.expire(SPEC, self.lake, self.snapshots, uses or {}, as_of=as_of, by="ann", why="")
 
     def current(self) -> SnapshotRef:
-        return versioning.snapshot(MAY.key, self.snapshots)
+        return versioning.snapshot(MAY, self.snapshots)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_restored_snapshot_is_current_again_and_can_be_replaced_again(world: W
     assert world.restore(first.name, days=3) == first
     assert world.values(world.current()) == [1, 2]
     assert world.publish(3, days=4) == second == world.current()
-    turns = world.snapshots.turns(MAY.key)
+    turns = world.snapshots.turns(MAY)
     assert [(t.name, t.by) for t in turns] == [
         (first.name, ""),
         (second.name, ""),
@@ -114,7 +114,7 @@ def test_what_is_pinned_used_or_current_stays(world: World) -> None:
     done = world.expire(START + 2 * KEPT, uses)
     assert (done.expired, done.kept) == ([gone.name], 3)
     assert [world.values(s) for s in (pinned, used, current)] == [[1], [2], [4]]
-    facts = {f.name: f for f in retention.overview(SPEC, world.snapshots, uses, MAY.key)}
+    facts = {f.name: f for f in retention.overview(SPEC, world.snapshots, uses, MAY)}
     assert facts[pinned.name].pin.why == "the source was wrong"
     assert facts[used.name].used_by == ["model 1"]
     assert all(f.expires_at is None for f in facts.values())
@@ -136,7 +136,7 @@ def test_expired_content_can_be_published_again(world: World) -> None:
 
 def test_a_snapshot_from_before_there_was_a_log_is_kept(world: World) -> None:
     first, _ = world.publish(1), world.publish(2)
-    file_state(world.home).delete(f"snapshots/{SPEC.name}/log/{MAY.key}.jsonl")
+    file_state(world.home).delete(f"snapshots/{SPEC.name}/log/{MAY}.jsonl")
     assert world.expire(START + 9 * KEPT).expired == []
     assert world.values(first) == [1]
 

@@ -33,7 +33,7 @@ from tests.integration.usecase_fixtures import patient
 
 pytestmark = pytest.mark.integration
 SPEC = patient(load_usecase("digit_image"))
-MONTHS = ("2013-01", "2013-02", "2013-03")
+MONTHS = Period.between(Period("2013-01"), Period("2013-03"))
 MONTHS_ROWS = 450  # of three months
 RING = SPEC.behaviour.minimum_functionality[0].name
 PIXELS = [f.name for f in SPEC.features]
@@ -41,7 +41,7 @@ PIXELS = [f.name for f in SPEC.features]
 
 def publish(services: Services, month: str) -> SnapshotRef:
     """A month, by the functions that the tasks of its DAG call."""
-    period, run = Period(key=month), f"test-{month}"
+    period, run = Period(month), f"test-{month}"
     data_pipeline.collect(SPEC, services, period, run)
     data_pipeline.gate(SPEC, services, period, run, "raw")
     data_pipeline.build_features(SPEC, services, period, run)
@@ -57,7 +57,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     services = Services(Settings(home=tmp_path_factory.mktemp("digits")))
     services.adapters.feature_store.apply()
     for month in MONTHS:  # without the gates: they take long
-        quickly(SPEC, services.settings, services.adapters.lake, services.adapters.feature_store, Period(key=month))
+        quickly(SPEC, services.settings, services.adapters.lake, services.adapters.feature_store, Period(month))
     publish(services, "2013-12")
     return services
 
@@ -80,7 +80,7 @@ def test_half_of_the_last_month_is_not_read_yet_and_passes_the_gates(services: S
     assert [g.passed for g in services.records.gate_results(SPEC)] == [True, True]
 
 
-def build(services: Services, test_period: str, *excluded: DatasetRef) -> DatasetRef:
+def build(services: Services, test_period: Period, *excluded: DatasetRef) -> DatasetRef:
     return building.build(
         SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.adapters.lake,
         feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
@@ -90,7 +90,7 @@ def build(services: Services, test_period: str, *excluded: DatasetRef) -> Datase
 
 @pytest.fixture(scope="module")
 def dataset(services: Services) -> DatasetRef:
-    return build(services, "2013-03")
+    return build(services, Period("2013-03"))
 
 
 def test_a_dataset_without_feature_views_has_every_digit_in_every_part(dataset: DatasetRef) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from include.contracts.evaluation import Interval, Verdict
 from include.contracts.operations import Alert, Figure
+from include.contracts.period import Period
 from include.evaluation.four_comparisons import compare
 from include.evaluation.metrics import score
 from include.operations import drift
@@ -65,7 +66,7 @@ def monitored(number: int, baseline: dict, history: list[Figure], seed: int = 0)
         logged_at=pd.Timestamp(f"2013-{number:02d}-01", tz="UTC"),
     )  # fmt: skip
     events = rows[["flight_id", "late"]]
-    period = f"2013-{number:02d}"
+    period = Period(f"2013-{number:02d}")
     return measure(spec(), "r0001", baseline, predictions=log, events=events, period=period, history=history)
 
 
@@ -83,7 +84,7 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
         value=2, summary="",
     )  # fmt: skip
     known = {"figures_history": history, "decisions_history": [], "gate_results": []}
-    plan = decide(spec(), alerts=[alert], period="2013-06", **known)
+    plan = decide(spec(), alerts=[alert], period=Period("2013-06"), **known)
     assert (plan.decision, plan.cause) == ("retrain", "label shift")
     assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")
     assert any("temp" in line and "does not explain it" in line for line in plan.evidence)

@@ -18,7 +18,7 @@ from include.specification import loader
 from tests.integration.environments_fixtures import Environments, environments
 
 pytestmark = pytest.mark.integration
-JANUARY = [Period(key="2013-01")]
+JANUARY = [Period("2013-01")]
 EVENTS = pa.table({"flight_id": ["a", "b"], "tailnum": ["k01:aa", "k01:bb"], "late": [1, 0]})
 RECIPIENTS = {"auditor": {"role": "admin"}, "press": {"role": "viewer"}, "dev": {"role": "op"}}
 
@@ -71,7 +71,7 @@ def test_what_leaves_is_what_both_may_read(
         ({"recipient": "nobody"}, AccessError, r"'nobody' is not a recipient .*\['auditor', 'dev', 'press'\]"),
         ({"table": "evnts"}, AccessError, "flight_delay has no table 'evnts'"),
         ({"table": "weather"}, NotFoundError, "weather is not in the lake yet"),
-        ({"months": [Period(key="2013-02")]}, MissingPeriodError, r"no rows of 2013-02; it has \['2013-01'\]"),
+        ({"months": [Period("2013-02")]}, MissingPeriodError, r"no rows of 2013-02; it has \['2013-01'\]"),
         ({"months": []}, MissingPeriodError, "no month to export"),
         ({"asked_by": "eve"}, SettingsError, "the login 'eve' has no role"),
     ],

@@ -27,11 +27,11 @@ from tests.integration.environments_fixtures import ANSWER, Environments, both, 
 
 __all__ = ["both"]
 pytestmark = pytest.mark.integration
-JANUARY = Period(key="2013-01")
+JANUARY = Period("2013-01")
 
 
 def handed_over(both: Environments, first: str = "2013-01", last: str = "2013-01", run: str = "r1") -> ExportManifest:
-    asked = hand_over.ask(both.spec, both.prod, first, last, "try a feature", "uwe")
+    asked = hand_over.ask(both.spec, both.prod, Period(first), Period(last), "try a feature", "uwe")
     return hand_over.export(both.spec, both.prod, asked, ANSWER, run)
 
 
@@ -100,8 +100,8 @@ def test_dev_builds_on_what_was_handed_over(done: Environments) -> None:
 
 def test_dev_calls_no_source_for_a_month_that_was_not_handed_over(done: Environments) -> None:
     with pytest.raises(MissingPeriodError, match=r"2013-03 was not handed over .*2013-02.*hand_over.*take_in"):
-        data_pipeline.collect(done.spec, done.dev, Period(key="2013-03"), "run")
-    assert data_pipeline.collect(done.spec, done.prod, Period(key="2013-03"), "run")["flights"] > 20_000
+        data_pipeline.collect(done.spec, done.dev, Period("2013-03"), "run")
+    assert data_pipeline.collect(done.spec, done.prod, Period("2013-03"), "run")["flights"] > 20_000
 
 
 def test_who_asked_and_who_approved_is_recorded_once(both: Environments) -> None:
@@ -132,7 +132,7 @@ def test_of_a_damaged_hand_over_nothing_is_taken_in(both: Environments) -> None:
 
 
 def test_without_approval_nothing_leaves(both: Environments) -> None:
-    asked = hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
+    asked = hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
     for answer in (None, {}, {"chosen_options": ["Reject"], "responded_by_user": {"name": "olga"}}):
         with pytest.raises(AccessError, match="no person approved"):
             hand_over.export(both.spec, both.prod, asked, answer, "r1")
@@ -141,16 +141,16 @@ def test_without_approval_nothing_leaves(both: Environments) -> None:
 
 def test_a_role_that_is_too_low_neither_asks_nor_approves(both: Environments) -> None:
     with pytest.raises(AccessError, match=r"'vera' has the role 'viewer', which does not read internal columns"):
-        hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "vera")
-    asked = hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
+        hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "vera")
+    asked = hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
     with pytest.raises(AccessError, match="'vera' has the role 'viewer'"):
         hand_over.export(both.spec, both.prod, asked, {**ANSWER, "responded_by_user": {"name": "vera"}}, "r1")
     with pytest.raises(SettingsError, match="the login 'nobody' has no role"):
-        hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "nobody")
+        hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "nobody")
 
 
 def test_an_approval_is_of_one_recipient_key(both: Environments) -> None:
-    asked = hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
+    asked = hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
     both.dev.settings.private_key_file.unlink()
     state.make_keys(both.dev.settings)
     with pytest.raises(AccessError, match="the key of dev changed after the approval"):
@@ -159,18 +159,18 @@ def test_an_approval_is_of_one_recipient_key(both: Environments) -> None:
 
 def test_a_spec_that_forbids_it_is_obeyed_before_anybody_is_asked(both: Environments) -> None:
     with pytest.raises(AccessError, match="must not leave"):
-        hand_over.ask(personal_spec(allowed=False), both.prod, "2013-01", "2013-01", "why", "uwe")
+        hand_over.ask(personal_spec(allowed=False), both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
 
 
 def test_prods_own_keys_do_not_serve_for_hand_overs(tmp_path: Path) -> None:
     both = environments(tmp_path, hand_over_keys="k01:the-key-of-prod-alone")
     with pytest.raises(SettingsError, match="also prod's own"):
-        hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
+        hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
 
 
 def test_each_side_has_its_place(both: Environments) -> None:
     with pytest.raises(AccessError, match="from prod to dev, and this is dev"):
-        hand_over.ask(both.spec, both.dev, "2013-01", "2013-01", "why", "uwe")
+        hand_over.ask(both.spec, both.dev, Period("2013-01"), Period("2013-01"), "why", "uwe")
     with pytest.raises(AccessError, match="taken in by dev, and this is prod"):
         take_in.take_in(both.spec, both.prod, None)
 
@@ -183,7 +183,7 @@ def test_dev_without_a_hand_over_says_where_it_comes_from(both: Environments) ->
 def test_dev_that_was_never_up_has_no_key_to_encrypt_for(both: Environments) -> None:
     (both.prod.settings.exchange / "recipients" / "dev.pub").unlink()
     with pytest.raises(NotFoundError, match=r"'dev' has no public key.*make up ENV=dev"):
-        hand_over.ask(both.spec, both.prod, "2013-01", "2013-01", "why", "uwe")
+        hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
 
 
 def test_the_state_of_one_environment_is_not_used_by_the_other(both: Environments) -> None:

@@ -18,7 +18,7 @@ from tests.integration.metrics_server_fixtures import free_port
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
-FEBRUARY = Period(key="2013-02")
+FEBRUARY = Period("2013-02")
 NOWHERE = Path("/nothing is delivered here")
 SERVICES = Services(Settings(home=NOWHERE))
 WINDOW = {"start": "from", "end": "to"}

@@ -31,7 +31,7 @@ from tests.integration.ml_fixtures import publish
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("digit_image")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-DECEMBER = Period(key="2013-12")
+DECEMBER = Period("2013-12")
 
 
 def events(services: Services, month: str) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     services = Services(settings)
     services.adapters.feature_store.apply()
     for month in ("2013-10", "2013-11", "2013-12"):
-        publish(SPEC, settings, services.adapters.lake, services.adapters.feature_store, Period(key=month))
+        publish(SPEC, settings, services.adapters.lake, services.adapters.feature_store, Period(month))
     assert labelling.select_rows(SPEC, services, DECEMBER).rows == []  # before the first release nobody is asked
     champion = release(services, events(services, "2013-11"))
     rollout.write(services.adapters.state, rollout.first(SPEC, champion.name))
@@ -132,7 +132,7 @@ def test_what_was_answered_is_not_offered_again(services: Services, kept: tuple)
 
 def test_the_labels_are_in_the_next_dataset(services: Services, kept: tuple) -> None:
     dataset = build(
-        SPEC, train_from=None, train_to=None, test_period="2013-12", excluded=[], lake=services.adapters.lake,
+        SPEC, train_from=None, train_to=None, test_period=Period("2013-12"), excluded=[], lake=services.adapters.lake,
         feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip
@@ -173,8 +173,8 @@ def test_a_month_of_classes_is_shipped_and_monitored(services: Services) -> None
 
 
 def test_a_month_that_is_read_has_nothing_to_ask_and_an_unpublished_one_is_named(services: Services) -> None:
-    assert labelling.select_rows(SPEC, services, Period(key="2013-11")).rows == []
+    assert labelling.select_rows(SPEC, services, Period("2013-11")).rows == []
     with pytest.raises(NotFoundError, match="2013-05"):
-        labelling.select_rows(SPEC, services, Period(key="2013-05"))
+        labelling.select_rows(SPEC, services, Period("2013-05"))
     with pytest.raises(NotFoundError, match="it asks nobody for labels"):
         labelling.select_rows(load_usecase("flight_delay"), services, DECEMBER)

@@ -19,7 +19,7 @@ from tests.integration.privacy_fixtures import KEYS
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
-JANUARY, FEBRUARY = Period(key="2013-01"), Period(key="2013-02")
+JANUARY, FEBRUARY = Period("2013-01"), Period("2013-02")
 
 
 class Feed:
@@ -68,8 +68,8 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, pd.D
     found = {}
     for period in (JANUARY, FEBRUARY):
         tables = ingestion.tables(SPEC, period, services.settings.landing, services.adapters.connector)
-        found[period.key] = {name: rows.to_pandas() for name, rows in tables.items()}
-        found[period.key]["flights"] = found[period.key]["flights"].iloc[::50]
+        found[period] = {name: rows.to_pandas() for name, rows in tables.items()}
+        found[period]["flights"] = found[period]["flights"].iloc[::50]
     weather = found["2013-01"]["weather"]
     found["2013-01"]["weather"] = weather[weather.time_hour < weather.time_hour.max()]
     found["late"] = {"weather": weather[weather.time_hour == weather.time_hour.max()]}
@@ -95,7 +95,7 @@ def test_late_rows_are_found_and_their_month_runs_again(feed: Feed, months: Any)
     ]
     assert len({one["trigger_run_id"] for one in asked}) == 2
     for one in asked:
-        feed.run(Period(key=one["fields"]["period"]), one["trigger_run_id"])
+        feed.run(Period(one["fields"]["period"]), one["trigger_run_id"])
     assert len(feed.hours("2013-01")) == before + len(months["late"]["weather"])
     assert feed.late() == []
 

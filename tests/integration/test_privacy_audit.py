@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from redis import Redis
 
+from include.contracts.period import Period
 from include.data import versioning
 from include.errors import PrivacyError, SettingsError
 from include.governance.pseudonyms import KeyRing, is_token
@@ -27,7 +28,7 @@ LEAK = "N14228"  # flew in January
 
 def test_a_month_is_published_with_tokens_only_and_the_audit_agrees(private_home: Path) -> None:
     services = services_at(private_home)
-    snapshot = versioning.snapshot("2013-01", services.records.snapshots(SPEC))
+    snapshot = versioning.snapshot(Period("2013-01"), services.records.snapshots(SPEC))
     events = versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist()
     assert all(is_token(v) for v in events if v)
     assert KeyRing.parse(KEYS).token(LEAK) in events

@@ -16,7 +16,7 @@ from include.errors import GateRefusedError, NotFoundError
 from tests.integration.data_fixtures import DataRooms, rooms, suite_validator, validator  # noqa: F401
 
 pytestmark = pytest.mark.integration
-FEBRUARY = Period(key="2013-02")
+FEBRUARY = Period("2013-02")
 FLIGHTS = 24951
 
 

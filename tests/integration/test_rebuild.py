@@ -44,7 +44,7 @@ class World:
         self.store.apply()
 
     def publish(self, period: str, edition: int = 0) -> SnapshotRef:
-        month, random = Period(key=period), np.random.default_rng([int(period[-2:]), edition])
+        month, random = Period(period), np.random.default_rng([int(period[-2:]), edition])
         days = pd.date_range(month.start, month.end, freq="D", inclusive="left").astype("datetime64[us, UTC]")
         index = pd.MultiIndex.from_product([["EWR", "JFK", "LGA"], days], names=["origin", "event_timestamp"])
         weather = pd.DataFrame({n: random.normal(size=len(index)) for n in WEATHER}, index=index).reset_index()
@@ -57,7 +57,7 @@ class World:
         stage.mark_passed(self.home / "staging")
         return versioning.publish(SPEC, month, self.home / "staging", self.lake, self.snapshots, month.end)
 
-    def build(self, test_period: str, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
+    def build(self, test_period: Period, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
         return building.build(
             SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=self.lake,
             feature_store=self.store, snapshots=self.snapshots.published(), directory=self.datasets,
@@ -86,8 +86,8 @@ def world(tmp_path: Path) -> World:
 
 
 def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) -> None:
-    champion = world.build("2013-02")
-    candidate = world.build("2013-03", excluded=[champion])
+    champion = world.build(Period("2013-02"))
+    candidate = world.build(Period("2013-03"), excluded=[champion])
     before = content(champion), content(candidate)
     assert [s.period for s in candidate.features_from] == ["2013-01", "2013-02", "2013-03"]
 
@@ -101,12 +101,14 @@ def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) 
     assert world.rebuild(champion) == champion
     assert (content(champion), content(candidate)) == before
     assert building.load_dataset(candidate.name, world.datasets) == candidate
-    assert world.build("2013-03", excluded=[champion]).name != candidate.name, "the months have other content now"
+    assert world.build(Period("2013-03"), excluded=[champion]).name != candidate.name, (
+        "the months have other content now"
+    )
 
 
 def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -> None:
     dataset = building.build(
-        SPEC, train_from="2013-02", train_to=None, test_period="2013-03", excluded=[], lake=world.lake,
+        SPEC, train_from=Period("2013-02"), train_to=None, test_period=Period("2013-03"), excluded=[], lake=world.lake,
         feature_store=world.store, snapshots=world.snapshots.published(), directory=world.datasets,
         as_of=MUCH_LATER,
     )  # fmt: skip
@@ -114,12 +116,12 @@ def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -
     assert (list(dataset.snapshots), january.period) == (["2013-02", "2013-03"], "2013-01")
     world.publish("2013-01", edition=1)
     assert january.name not in world.expire({"model 1": dataset})
-    facts = retention.overview(SPEC, world.snapshots, {"model 1": dataset}, "2013-01")
+    facts = retention.overview(SPEC, world.snapshots, {"model 1": dataset}, Period("2013-01"))
     assert {f.name: f.used_by for f in facts}[january.name] == ["model 1"]
 
 
 def test_a_damaged_file_is_replaced_and_a_sound_one_left_alone(world: World) -> None:
-    dataset = world.build("2013-03")
+    dataset = world.build(Period("2013-03"))
     before, file = content(dataset), Path(dataset.train.path)
     written = file.stat().st_mtime_ns
     assert world.rebuild(dataset) == dataset
@@ -130,9 +132,9 @@ def test_a_damaged_file_is_replaced_and_a_sound_one_left_alone(world: World) -> 
 
 
 def test_what_nobody_kept_cannot_be_rebuilt_and_says_so(world: World) -> None:
-    dataset = world.build("2013-03")
+    dataset = world.build(Period("2013-03"))
     shutil.rmtree(world.datasets)
-    replaced = versioning.snapshot("2013-02", world.snapshots)
+    replaced = versioning.snapshot(Period("2013-02"), world.snapshots)
     world.publish("2013-02", edition=1)
     assert world.expire({}) == [replaced.name]
     with pytest.raises(NotFoundError, match="files were vacuumed because no snapshot pinned it"):
@@ -141,7 +143,7 @@ def test_what_nobody_kept_cannot_be_rebuilt_and_says_so(world: World) -> None:
 
 
 def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
-    dataset = world.build("2013-03")
+    dataset = world.build(Period("2013-03"))
     shutil.rmtree(world.datasets)
     split = SPEC.split.model_copy(update={"validation_days": 3})
     arguments = {"lake": world.lake, "feature_store": world.store, "directory": world.datasets}
@@ -155,7 +157,7 @@ def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
 
 
 def test_data_that_were_erased_do_not_come_back_and_the_error_says_why(world: World) -> None:
-    services, dataset = Services(Settings(home=world.home)), world.build("2013-03")
+    services, dataset = Services(Settings(home=world.home)), world.build(Period("2013-03"))
     mark = "a subject was erased (k01-0123)"
     erasure.LakeRewrite(SPEC.name, world.lake, world.snapshots, erasure.without(["2013-02_00001"]), mark).run()
     assert rebuild_dataset(SPEC, services, dataset) == dataset, "its files are sound"
@@ -171,6 +173,6 @@ def test_data_that_were_erased_do_not_come_back_and_the_error_says_why(world: Wo
         rebuild_dataset(SPEC, services, dataset)
     assert not world.datasets.exists()
 
-    later = world.build("2013-03")
+    later = world.build(Period("2013-03"))
     shutil.rmtree(world.datasets)
     assert rebuild_dataset(SPEC, services, later) == later, "it was built from what is left"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.contracts.development import ModelRef
+from include.contracts.period import Period
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training
@@ -18,7 +19,7 @@ from tests.integration.test_rebuild import World
 
 pytestmark = pytest.mark.integration
 SPEC = FLIGHTS.model_copy(update={"behaviour": Behaviour()})  # made-up rows: rain means nothing in them
-PERIODS = ("2013-01", "2013-02", "2013-03")
+PERIODS = Period.between(Period("2013-01"), Period("2013-03"))
 TREES = {"n_estimators": 20, "subsample": 0.7, "seed": 3}
 NET = {"epochs": 2}
 

@@ -27,7 +27,7 @@ from tests.integration.api_fixtures import Api, api  # noqa: F401
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
-FEBRUARY = Period(key="2013-02")
+FEBRUARY = Period("2013-02")
 NOWHERE = Path("/nothing is delivered here")
 SERVICES = Services(Settings(home=NOWHERE))
 
@@ -80,9 +80,9 @@ KINDS: dict[str, Callable[[pa.Table], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("month", [period.key for period in Period.between("2013-01", "2013-12")])
+@pytest.mark.parametrize("month", Period.between(Period("2013-01"), Period("2013-12")))
 def test_the_local_month_is_the_archives_own_year_and_month(month: str) -> None:
-    period = Period(key=month)
+    period = Period(month)
     found = rows(SPEC, "flights", period).to_pandas()
     assert set(zip(found["year"], found["month"], strict=True)) == {(2013, period.start.month)}
     assert (
@@ -112,7 +112,7 @@ def test_a_web_server_gives_the_same_rows(api: Api, weather: pa.Table, name: str
 
 def test_a_glob_is_all_its_files_and_a_window_is_cut_out_of_them(tmp_path: Path, weather: pa.Table) -> None:
     for month in ("2013-01", "2013-02", "2013-03"):
-        (tmp_path / f"{month}.parquet").write_bytes(as_parquet(rows(SPEC, "weather", Period(key=month))))
+        (tmp_path / f"{month}.parquet").write_bytes(as_parquet(rows(SPEC, "weather", Period(month))))
     assert rows(from_("weather", path=str(tmp_path / "*.parquet")), "weather").equals(weather)
 
 
@@ -122,11 +122,13 @@ def test_a_path_with_a_period_opens_the_files_of_the_month_only(tmp_path: Path, 
     spec = from_("weather", path=str(tmp_path / "{period}.csv"))
     assert rows(spec, "weather").equals(weather)
     with pytest.raises(MissingPeriodError, match=r"'weather' has no rows for 2013-05; deliver .*2013-05/weather\.csv"):
-        rows(spec, "weather", Period(key="2013-05"))
+        rows(spec, "weather", Period("2013-05"))
 
 
 def test_parquet_is_asked_for_the_window_by_its_statistics(tmp_path: Path) -> None:
-    year = pa.concat_tables([rows(SPEC, "flights", period) for period in Period.between("2013-01", "2013-02")])
+    year = pa.concat_tables(
+        [rows(SPEC, "flights", period) for period in Period.between(Period("2013-01"), Period("2013-02"))]
+    )
     (tmp_path / "flights.parquet").write_bytes(as_parquet(year.sort_by("time_hour")))
     connector = SERVICES.adapters.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
     source = SPEC.sources["flights"]
@@ -219,15 +221,15 @@ def test_a_use_case_may_bring_its_own_source(monkeypatch: pytest.MonkeyPatch, tm
 
 # -- delivered files
 def deliver(landing: Path, name: str, content: bytes) -> None:
-    (landing / FEBRUARY.key).mkdir(parents=True, exist_ok=True)
-    (landing / FEBRUARY.key / name).write_bytes(content)
+    (landing / FEBRUARY).mkdir(parents=True, exist_ok=True)
+    (landing / FEBRUARY / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith("zip")])
 def test_a_delivered_file_takes_the_sources_place(tmp_path: Path, weather: pa.Table, name: str) -> None:
     deliver(tmp_path, name, KINDS[name](weather.slice(0, 100)))
     assert rows(SPEC, "weather", landing=tmp_path).num_rows == 100
-    assert rows(SPEC, "weather", Period(key="2013-03"), tmp_path).num_rows == 2227
+    assert rows(SPEC, "weather", Period("2013-03"), tmp_path).num_rows == 2227
 
 
 def test_a_delivered_file_may_say_na_as_the_source_does(tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_delivered_file_may_say_na_as_the_source_does(tmp_path: Path) -> None:
 
 
 def test_rows_of_another_month_in_a_delivered_file_are_not_dropped_in_silence(tmp_path: Path) -> None:
-    deliver(tmp_path, "weather.parquet", as_parquet(rows(SPEC, "weather", Period(key="2013-03"))))
+    deliver(tmp_path, "weather.parquet", as_parquet(rows(SPEC, "weather", Period("2013-03"))))
     with pytest.raises(SourceError, match=r"500 of 500 rows in .*weather\.parquet are of another month"):
         rows(SPEC, "weather", landing=tmp_path)
 

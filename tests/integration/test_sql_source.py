@@ -28,7 +28,7 @@ from tests.integration.state_fixtures import snapshots_in
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
-FEBRUARY = Period(key="2013-02")
+FEBRUARY = Period("2013-02")
 NOWHERE = Path("/nothing is delivered here")
 SERVICES = Services(Settings(home=NOWHERE))
 TEXT_TIME = "%Y-%m-%dT%H:%M:%SZ"

@@ -38,8 +38,8 @@ from tests.integration.redis_fixtures import redis_settings, running_redis  # no
 pytestmark = pytest.mark.integration
 SPEC, VIEW = load_usecase("flight_delay"), "airport_weather"
 WINDOW = SPEC.streams[VIEW].window_hours
-FEBRUARY = Period(key="2013-02")
-MONTHS = ["2013-01", "2013-02", "2013-03"]
+FEBRUARY = Period("2013-02")
+MONTHS = [Period("2013-01"), Period("2013-02"), Period("2013-03")]
 
 
 def open_stream(settings: Settings, limit: int = 10_000) -> RedisEventStream:
@@ -81,11 +81,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with running_redis(tmp_path_factory.mktemp("world")) as settings:
         services = Services(settings.model_copy(update={"pseudonym_keys": SecretStr(KEYS)}))
         services.adapters.feature_store.apply()
-        for month in (Period(key="2013-01"), FEBRUARY):
-            at = (SPEC, services, month, month.key)
+        for month in (Period("2013-01"), FEBRUARY):
+            at = (SPEC, services, month, month)
             data_pipeline.collect(*at)
             data_pipeline.build_features(*at)
-            staging.mark_passed(services.places.staging(SPEC, month.key))  # the gates have tests of their own
+            staging.mark_passed(services.places.staging(SPEC, month))  # the gates have tests of their own
             data_pipeline.publish(*at)
         yield services
 
@@ -102,7 +102,9 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
 
     (clean,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert clean.equal == len(
-        versioning.read(versioning.snapshot("2013-02", world.records.snapshots(SPEC)), VIEW, world.adapters.lake)
+        versioning.read(
+            versioning.snapshot(Period("2013-02"), world.records.snapshots(SPEC)), VIEW, world.adapters.lake
+        )
     )
     assert (clean.differing, clean.only_speed, clean.only_batch) == (0, 0, 0)
 
@@ -124,12 +126,12 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     (less,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert less.only_batch == 1
     with pytest.raises(NotFoundError, match="2013-03 is not published"):
-        stream_reconciliation.reconcile(SPEC, world, Period(key="2013-03"))
+        stream_reconciliation.reconcile(SPEC, world, Period("2013-03"))
 
 
 def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) -> None:
     batch = versioning.read(
-        versioning.snapshot("2013-02", world.records.snapshots(SPEC)), VIEW, world.adapters.lake
+        versioning.snapshot(Period("2013-02"), world.records.snapshots(SPEC)), VIEW, world.adapters.lake
     ).to_pandas()
     newest = batch[batch.origin == "JFK"].sort_values("event_timestamp").iloc[-1]
     (online,) = world.adapters.feature_store.online(SPEC.feature_service, [{"origin": "JFK", "tailnum": ""}])

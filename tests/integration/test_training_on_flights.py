@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.parts import read_part
 from include.development.judging import TrainingResult
@@ -37,7 +38,7 @@ def test_every_labelled_flight_is_in_one_part(
 
 
 def test_the_same_window_gives_the_same_dataset(build_dataset, dataset: DatasetRef) -> None:  # noqa: F811
-    assert build_dataset("2013-04", train_from="2013-01", train_to="2013-03") == dataset
+    assert build_dataset(Period("2013-04"), train_from=Period("2013-01"), train_to=Period("2013-03")) == dataset
 
 
 def test_weather_is_from_before_the_departure(dataset: DatasetRef) -> None:  # noqa: F811
@@ -61,8 +62,8 @@ def test_weather_is_from_before_the_departure(dataset: DatasetRef) -> None:  # n
 
 
 def test_a_champions_test_set_stays_out_of_the_next_training(build_dataset) -> None:  # noqa: F811
-    champion = build_dataset("2013-03")
-    follower = build_dataset("2013-04", excluded=[champion])
+    champion = build_dataset(Period("2013-03"))
+    follower = build_dataset(Period("2013-04"), excluded=[champion])
     frozen = _ids(champion.test)
     assert not frozen & (_ids(follower.train) | _ids(follower.validation))
     assert follower.validation.periods == ["2013-02"]

@@ -40,7 +40,7 @@ def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:
 
 def scored_in_bulk(loop: Loop, model: ModelRef, month: SnapshotRef) -> None:
     """The month's batch predictions are those of the registered model on the features known at each event's time."""
-    counts = score_partition(loop.spec, loop.services, Period(key=month.period))
+    counts = score_partition(loop.spec, loop.services, Period(month.period))
     found = (
         loop.services.adapters.lake.read(loop.spec.name, "batch_predictions").to_pandas().set_index(loop.spec.event.id)
     )
@@ -130,6 +130,6 @@ def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_cand
 
 def in_clear(loop: Loop, month: str) -> pd.DataFrame:
     """The month's events as a client knows them: with clear tail numbers."""
-    period, landing = Period(key=month), loop.services.places.landing(loop.spec)
+    period, landing = Period(month), loop.services.places.landing(loop.spec)
     raw = ingestion.tables(loop.spec, period, landing, loop.services.adapters.connector)
     return features.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()

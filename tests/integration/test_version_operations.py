@@ -25,7 +25,7 @@ from tests.integration.privacy_fixtures import KEYS
 from tests.integration.test_rebuild import World
 
 pytestmark = pytest.mark.integration
-SPEC, JANUARY = load_usecase("flight_delay"), Period(key="2013-01")
+SPEC, JANUARY = load_usecase("flight_delay"), Period("2013-01")
 Trained = tuple[Services, World, UseCase, DatasetRef]
 WHY = "the delivery was wrong"
 
@@ -42,14 +42,14 @@ def publish(services: Services) -> SnapshotRef:
     data_pipeline.build_features(SPEC, services, JANUARY, run)
     stage.mark_passed(services.places.staging(SPEC, run))
     published = data_pipeline.publish(SPEC, services, JANUARY, run)
-    load_features(SPEC, services, JANUARY.key, run)
+    load_features(SPEC, services, JANUARY, run)
     return published
 
 
 def deliver_warmer_weather(services: Services) -> None:
     batches = ingestion.batches(SPEC, "weather", JANUARY, services.places.landing(SPEC), services.adapters.connector)
     weather = pa.Table.from_batches(batches).to_pandas()
-    directory = services.places.landing(SPEC) / JANUARY.key
+    directory = services.places.landing(SPEC) / JANUARY
     directory.mkdir(parents=True)
     weather.assign(temp=weather["temp"] + 3).to_csv(directory / "weather.csv", index=False)
 
@@ -90,7 +90,7 @@ def trained(mlflow: Settings, tmp_path: Path) -> Iterator[Trained]:  # noqa: F81
     world, services = World(tmp_path), Services(mlflow.model_copy(update={"home": tmp_path}))
     for period in ("2013-01", "2013-02", "2013-03"):
         world.publish(period)
-    dataset = world.build("2013-03")
+    dataset = world.build(Period("2013-03"))
     model = services.adapters.tracker.log_training(SPEC.name, dataset, b"model", {}, {}, {}, key=str(tmp_path))
     yield services, world, SPEC, services.adapters.tracker.model(SPEC.name, model.version).dataset
     assert model.dataset == dataset

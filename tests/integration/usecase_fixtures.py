@@ -47,7 +47,7 @@ class Loop:
 
     def publish(self, month: str, gated: bool = False, online: bool = True) -> SnapshotRef:
         """The month by the data pipeline's steps; the quality gates take long, so only where they are asked for."""
-        spec, services, period = self.spec, self.services, Period(key=month)
+        spec, services, period = self.spec, self.services, Period(month)
         data_pipeline.collect(spec, services, period, month)
         if gated:
             data_pipeline.gate(spec, services, period, month, "raw")
@@ -96,7 +96,7 @@ class Loop:
 
     def monitor(self, month: str) -> dict[str, float]:
         monitoring.ship_predictions(self.spec, self.services)
-        return monitoring.monitor(self.spec, self.services, Period(key=month))
+        return monitoring.monitor(self.spec, self.services, Period(month))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
+from include.contracts.period import Period
 from include.development.card.facts import MEANING, Evidence, Facts
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
@@ -246,7 +247,7 @@ def _passed(outcome: GateOutcome) -> str:
     return "passed" if outcome.passed else "**failed**"
 
 
-def _span(periods: Sequence[str]) -> str:
+def _span(periods: Sequence[Period]) -> str:
     return periods[0] if len(periods) == 1 else f"{periods[0]} … {periods[-1]}"
 
 

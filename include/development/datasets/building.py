@@ -31,9 +31,9 @@ MANIFEST = "dataset.json"
 def build(
     spec: UseCase,
     *,
-    train_from: str | None,
-    train_to: str | None,
-    test_period: str,
+    train_from: Period | None,
+    train_to: Period | None,
+    test_period: Period,
     excluded: Sequence[DatasetRef],
     lake: Lake,
     feature_store: FeatureStore,
@@ -111,34 +111,38 @@ def load_dataset(name: str, directory: Path) -> DatasetRef:
 
 
 def _window(
-    spec: UseCase, train_from: str | None, train_to: str | None, test_period: str, snapshots: Sequence[SnapshotRef]
-) -> tuple[list[str], list[str]]:
-    """Periods to learn from and to test on, as keys."""
-    last = Period(key=test_period)
+    spec: UseCase,
+    train_from: Period | None,
+    train_to: Period | None,
+    test_period: Period,
+    snapshots: Sequence[SnapshotRef],
+) -> tuple[list[Period], list[Period]]:
+    """Periods to learn from and to test on."""
+    last = test_period
     by_time = spec.split.by == "time"
-    test = [last.shift(-back).key for back in reversed(range(spec.split.test_periods if by_time else 1))]
-    end = Period(key=train_to or (Period(key=test[0]).shift(-1).key if by_time else last.key)).key
+    test = [last.shift(-back) for back in reversed(range(spec.split.test_periods if by_time else 1))]
+    end = train_to or (test[0].shift(-1) if by_time else last)
     if by_time and end >= test[0]:
         raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
-    if end > last.key:
-        raise DataError(f"{spec.name}: train_to {end} is after test_period {last.key}; choose an earlier one")
+    if end > last:
+        raise DataError(f"{spec.name}: train_to {end} is after test_period {last}; choose an earlier one")
     known = sorted(s.period for s in snapshots if s.period <= end)
-    start = Period(key=train_from).key if train_from else _policy_start(spec, end, known)
+    start = train_from or _policy_start(spec, end, known)
     if start > end:
         raise DataError(f"{spec.name}: train_from {start} is after train_to {end}; swap or widen them")
-    learn = [p.key for p in Period.between(start, end)]
-    return learn, test if by_time else [p.key for p in Period.between(start, last.key)]
+    learn = Period.between(start, end)
+    return learn, test if by_time else Period.between(start, last)
 
 
-def _policy_start(spec: UseCase, end: str, known: Sequence[str]) -> str:
+def _policy_start(spec: UseCase, end: Period, known: Sequence[Period]) -> Period:
     first = known[0] if known else spec.periods.first
     if spec.retrain.window == "all":
         return first
     months = int(spec.retrain.window.removeprefix("last:"))
-    return max(first, Period(key=end).shift(1 - months).key)
+    return max(first, end.shift(1 - months))
 
 
-def _chosen(spec: UseCase, periods: Sequence[str], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
+def _chosen(spec: UseCase, periods: Sequence[Period], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
     by_period = {s.period: s for s in snapshots}
     if missing := [p for p in periods if p not in by_period]:
         raise NotFoundError(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from include.contracts.development import FrozenRef
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
@@ -64,7 +65,7 @@ def labelled(
     return Labelled(events[known & ~late].reset_index(drop=True), counts, immature)
 
 
-def require_mature(spec: UseCase, found: Labelled, period: str, as_of: datetime) -> None:
+def require_mature(spec: UseCase, found: Labelled, period: Period, as_of: datetime) -> None:
     """Raises LeakageError when most labels of the period were not yet known at ``as_of``."""
     late, known = found.immature.get(period, 0), int((found.rows["period"] == period).sum())
     if late > MOST_IMMATURE * (late + known):

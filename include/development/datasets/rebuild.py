@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from include.contracts.development import DatasetRef
+from include.contracts.period import Period
 from include.development.datasets.building import shaped, with_features, write
 from include.development.datasets.labelled_events import held_out, labelled
 from include.development.datasets.parts import content_hash, read_part
@@ -106,7 +107,7 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
         )
 
 
-def _tested(spec: UseCase, dataset: DatasetRef) -> list[str]:
+def _tested(spec: UseCase, dataset: DatasetRef) -> list[Period]:
     return dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
 
 

@@ -37,7 +37,7 @@ def read(source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist(wanted, schema=_schema())
 
 
-def _periods() -> tuple[str, str]:
+def _periods() -> tuple[Period, Period]:
     periods = load_usecase(Path(__file__).parent.name).periods
     return periods.first, periods.last
 

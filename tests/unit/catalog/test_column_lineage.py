@@ -22,7 +22,7 @@ def views(rows: pd.DataFrame) -> pd.DataFrame:
     planes = pd.DataFrame({"tailnum": ["N1"], "year_built": [1.0], "seats": [1.0], "engines": [1.0]})
     tables = {"weather": ibis.memtable(rows), "planes": ibis.memtable(planes)}
     return ibis.duckdb.connect().to_pandas(
-        features.build(tables, Period(key="2013-02"))["airport_weather"].order_by("event_timestamp")
+        features.build(tables, Period("2013-02"))["airport_weather"].order_by("event_timestamp")
     )
 
 

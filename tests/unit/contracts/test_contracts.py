@@ -1,5 +1,13 @@
 """Records: months count right, weights are whole, a digest is of the content."""
 
+import json
+import pickle
+import re
+from datetime import timedelta
+from fnmatch import fnmatch
+
+import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +15,10 @@ from pydantic import ValidationError
 
 from include.contracts.deployment import RolloutState
 from include.contracts.period import Period
+from include.contracts.record import Record
+from include.errors import PeriodError
 
-MONTHS = st.builds(lambda y, m: Period(key=f"{y:04d}-{m:02d}"), st.integers(1971, 2100), st.integers(1, 12))
+MONTHS = st.builds(lambda y, m: Period(f"{y:04d}-{m:02d}"), st.integers(1971, 2100), st.integers(1, 12))
 
 
 @given(MONTHS, st.integers(-500, 500))
@@ -23,13 +33,13 @@ def test_a_month_ends_where_the_next_begins(month: Period) -> None:
 
 
 def test_between_names_every_month_once() -> None:
-    assert [p.key for p in Period.between("2012-11", "2013-02")] == ["2012-11", "2012-12", "2013-01", "2013-02"]
+    assert Period.between(Period("2012-11"), Period("2013-02")) == ["2012-11", "2012-12", "2013-01", "2013-02"]
 
 
 @pytest.mark.parametrize("key", ["2013", "2013-13", "13-01", "", "2013-01-01"])
 def test_what_is_no_month_is_refused_with_an_example(key: str) -> None:
-    with pytest.raises(ValidationError, match="write it like 2013-04"):
-        Period(key=key)
+    with pytest.raises(PeriodError, match="write it like 2013-04"):
+        Period(key)
 
 
 @pytest.mark.parametrize("weights", [{}, {"r0001": 0.5}, {"r0001": 1.5, "r0002": -0.5}])
@@ -39,4 +49,44 @@ def test_weights_must_be_shares_of_one(weights: dict) -> None:
 
 
 def test_a_digest_follows_the_content() -> None:
-    assert Period(key="2013-01").digest == Period(key="2013-01").digest != Period(key="2013-02").digest
+    first, again, other = (Batch(period=Period(key), rows={}) for key in ("2013-01", "2013-01", "2013-02"))
+    assert first.digest == again.digest != other.digest
+
+
+class Batch(Record):
+    period: Period
+    rows: dict[Period, int]
+
+
+def test_a_period_is_plain_text_in_json_and_a_period_again_when_read() -> None:
+    batch = Batch.model_validate({"period": "2013-01", "rows": {"2013-02": 3}})
+    assert batch.model_dump_json() == '{"period":"2013-01","rows":{"2013-02":3}}'
+    assert type(batch.json_dict()["period"]) is str
+    again = Batch.model_validate_json(batch.model_dump_json())
+    assert [key.shift(1) for key in [again.period, *again.rows]] == ["2013-02", "2013-03"]
+
+
+def test_a_record_refuses_what_is_no_month() -> None:
+    with pytest.raises(ValidationError, match="period '2013-13' is not a month; write it like 2013-04"):
+        Batch.model_validate({"period": "2013-13", "rows": {}})
+
+
+def test_a_period_is_text_to_everybody_else() -> None:
+    period = Period("2013-04")
+    assert (f"{period}", repr(period), json.dumps({period: period})) == (
+        "2013-04",
+        "'2013-04'",
+        '{"2013-04": "2013-04"}',
+    )
+    assert pa.array([period]).to_pylist() == ["2013-04"]
+    with duckdb.connect() as connection:
+        assert connection.execute("SELECT $1", [period]).fetchall() == [("2013-04",)]
+    copied = pickle.loads(pickle.dumps(period))  # noqa: S301
+    assert (type(copied), copied) == (Period, period)
+
+
+@given(MONTHS)
+def test_pattern_and_names_of_files_match_every_period(month: Period) -> None:
+    assert re.fullmatch(Period.PATTERN, month)
+    assert fnmatch(month, Period.GLOB)
+    assert Period.of(month.start) == month == Period.of(month.end - timedelta(microseconds=1))

@@ -6,7 +6,7 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
 SPEC = load_usecase("flight_delay")
-MAY = Period(key="2013-05")
+MAY = Period("2013-05")
 
 
 def with_sources(**changes: object) -> UseCase:
@@ -29,7 +29,7 @@ def test_a_long_late_window_is_cut_by_month() -> None:
 
 
 def test_the_clock_change_does_not_shift_the_window() -> None:
-    assert windows(31, Period(key="2013-04")) == [("2013-03-01T00:00:00-05:00", "2013-04-01T00:00:00-04:00")]
+    assert windows(31, Period("2013-04")) == [("2013-03-01T00:00:00-05:00", "2013-04-01T00:00:00-04:00")]
 
 
 def test_without_late_days_or_time_nothing_is_asked_again() -> None:
@@ -37,15 +37,22 @@ def test_without_late_days_or_time_nothing_is_asked_again() -> None:
     assert late_data._late_windows(SPEC.sources["planes"], MAY) == []
 
 
+def months(*keys: str) -> list[Period]:
+    return [Period(key) for key in keys]
+
+
 def test_a_late_month_and_what_is_built_on_it_run_again_in_order() -> None:
-    assert late_data.to_run_again(SPEC, MAY, ["2013-04"], ["2013-03", "2013-04"]) == ["2013-04", "2013-05"]
-    assert late_data.to_run_again(SPEC, MAY, ["2013-03"], ["2013-03", "2013-04", "2013-06"]) == ["2013-03", "2013-04"]
+    assert late_data.to_run_again(SPEC, MAY, months("2013-04"), months("2013-03", "2013-04")) == ["2013-04", "2013-05"]
+    assert late_data.to_run_again(SPEC, MAY, months("2013-03"), months("2013-03", "2013-04", "2013-06")) == [
+        "2013-03",
+        "2013-04",
+    ]
 
 
 def test_without_history_only_the_late_month_runs_again() -> None:
-    assert late_data.to_run_again(with_sources(history=0), MAY, ["2013-04"], ["2013-04"]) == ["2013-04"]
+    assert late_data.to_run_again(with_sources(history=0), MAY, months("2013-04"), months("2013-04")) == ["2013-04"]
 
 
 def test_a_month_that_was_never_published_is_not_run_again() -> None:
-    assert late_data.to_run_again(SPEC, MAY, ["2013-04"], ["2013-03"]) == []
-    assert late_data.to_run_again(SPEC, MAY, [], ["2013-04"]) == []
+    assert late_data.to_run_again(SPEC, MAY, months("2013-04"), months("2013-03")) == []
+    assert late_data.to_run_again(SPEC, MAY, months(), months("2013-04")) == []

@@ -109,7 +109,7 @@ def test_an_empty_key_is_counted() -> None:
 
 
 def test_extra_columns_are_left_behind_and_the_window_is_half_open() -> None:
-    window = Window.of_month(Period(key="2013-03"), "America/New_York")
+    window = Window.of_month(Period("2013-03"), "America/New_York")
     times = ["2013-03-01T04:59:59Z", "2013-03-01T05:00:00Z", "2013-04-01T03:59:59Z", "2013-04-01T04:00:00Z"]
     batch = source_contract.as_batch({"id": list("abcd"), "x": times, "secret": [1] * 4})
     timed = source("timestamp", time="x", timezone="America/New_York")
@@ -123,7 +123,7 @@ def test_bad_values_of_other_months_do_not_matter() -> None:
     timed = Source(connector="file", columns=columns, key=["id"], time="at")
     times = ["2013-03-05T00:00:00Z", "2013-01-05T00:00:00Z"]
     batch = source_contract.as_batch({"id": ["a", "b"], "at": times, "n": ["1", "bad"]})
-    rows = source_contract.conform("here", "t", timed, batch, Window.of_month(Period(key="2013-03"), "UTC"))
+    rows = source_contract.conform("here", "t", timed, batch, Window.of_month(Period("2013-03"), "UTC"))
     assert rows["n"].to_pylist() == [1]
 
 

@@ -20,7 +20,7 @@ from include.development.trainers.protocol import Parameters, Run
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
-PERIODS = ("2013-01", "2013-02", "2013-03")
+PERIODS = Period.between(Period("2013-01"), Period("2013-03"))
 LATER = datetime(2014, 1, 1, tzinfo=UTC)
 
 
@@ -31,7 +31,7 @@ def flight_spec(**changes: object) -> UseCase:
 
 def events(period: str, rows: int = 700) -> pd.DataFrame:
     """Flights spread evenly over the month; the late ones leave in the evening."""
-    month, seed = Period(key=period), np.random.default_rng(int(period[-2:]))
+    month, seed = Period(period), np.random.default_rng(int(period[-2:]))
     hour = seed.integers(5, 23, rows)
     times = pd.date_range(month.start, month.end, periods=rows + 1, inclusive="left").astype("datetime64[us, UTC]")
     return pd.DataFrame(
@@ -109,7 +109,7 @@ def build(
     arguments = {
         "train_from": None,
         "train_to": None,
-        "test_period": "2013-03",
+        "test_period": Period("2013-03"),
         "excluded": [],
         "lake": MemoryLake(tables),
         "feature_store": store or MemoryFeatureStore(spec),

@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, SettingsError
 from include.governance import hand_over
 from include.specification.data import ColumnPrivacy
@@ -92,11 +93,11 @@ def test_hand_overs_need_keys_that_are_not_prods() -> None:
 @pytest.mark.parametrize(("first", "last"), [("2013-03", "2013-01"), ("2012-12", "2013-01"), ("2013-12", "2014-01")])
 def test_months_that_there_are_not_are_refused_with_those_that_there_are(first: str, last: str) -> None:
     with pytest.raises(MissingPeriodError, match="choose from 2013-01 to 2013-12"):
-        hand_over.periods(spec(), first, last)
+        hand_over.periods(spec(), Period(first), Period(last))
 
 
 def test_the_approver_reads_every_column_and_what_happens_to_it() -> None:
-    months = hand_over.periods(spec(), "2013-01", "2013-02")
+    months = hand_over.periods(spec(), Period("2013-01"), Period("2013-02"))
     text = hand_over.summary(spec(), months, "try a feature", "ada", "dev (key 12)")
     for source in spec().sources.values():
         assert all(column in text for column in source.required)

@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.errors import DataError
 from include.operations.monitoring import measure
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 
 def figures(log: pd.DataFrame, truth: pd.DataFrame, **changes: Any) -> dict[tuple[str, str, str], Figure]:
-    arguments: dict[str, Any] = {"period": "2013-06", "release": "r0001", "baseline": baseline(), **changes}
+    arguments: dict[str, Any] = {"period": Period("2013-06"), "release": "r0001", "baseline": baseline(), **changes}
     found = measure(SPEC, predictions=log, events=truth, **arguments)
     return {(f.release, f.name, f.subject): f for f in found}
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.errors import DataError
 from include.operations.monitoring import measure
 from tests.unit.operations.task_worlds import CLASSES, PIXELS, Month, clustering, multiclass, regression
@@ -16,7 +17,7 @@ Found = dict[tuple[str, str], Figure]
 
 
 def figures(month: Month, baseline: dict[str, Any], release: str = "r0001", **more: Any) -> Found:
-    given = {"predictions": month.log, "events": month.events, "period": "2013-06"} | more
+    given = {"predictions": month.log, "events": month.events, "period": Period("2013-06")} | more
     found = measure(month.spec, "r0001", baseline, **given)
     return {(f.name, f.subject): f for f in found if f.release == release}
 

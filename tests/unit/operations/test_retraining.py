@@ -4,6 +4,7 @@ import pytest
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
+from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, GateResult
 from include.operations.retraining import decide
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -39,7 +40,7 @@ SPRING = [*month("2013-04", 0.641), *month("2013-05", 0.700)]
 
 def plan(history: list[Figure], **changes: Any) -> RetrainPlan:
     arguments: dict[str, Any] = {
-        "alerts": [alert()], "decisions_history": [], "gate_results": [], "period": "2013-06",
+        "alerts": [alert()], "decisions_history": [], "gate_results": [], "period": Period("2013-06"),
     } | changes  # fmt: skip
     return decide(arguments.pop("spec", SPEC), figures_history=history, **arguments)
 
@@ -146,7 +147,9 @@ def test_skew_between_serving_and_offline_is_repaired() -> None:
 
 
 def earlier(period: str, decision: Any = "retrain") -> RetrainPlan:
-    return plan([*SPRING, *month("2013-06", 0.6)]).model_copy(update={"test_period": period, "decision": decision})
+    return plan([*SPRING, *month("2013-06", 0.6)]).model_copy(
+        update={"test_period": Period(period), "decision": decision}
+    )
 
 
 def test_the_same_month_the_cooldown_and_the_budget_hold_a_retrain_back() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.contracts.period import Period
 from include.streaming import reconciliation
 
 HOURS = pd.date_range("2013-04-01", periods=4, freq="h", tz="UTC")
@@ -15,7 +16,7 @@ def rows(**changes: list[Any]) -> pd.DataFrame:
 
 
 def compared(speed: pd.DataFrame, batch: pd.DataFrame) -> Any:
-    return reconciliation.compare("weather", "2013-04", speed, batch, "origin")
+    return reconciliation.compare("weather", Period("2013-04"), speed, batch, "origin")
 
 
 def test_the_same_rows_are_equal_whatever_their_order() -> None:

@@ -179,4 +179,4 @@ def test_raw_rows_become_events_in_the_order_of_time() -> None:
     found = as_events(source, rows)
     assert found == [weather(1, temp=None), weather(2)]
     assert json.loads(json.dumps(found)) == found
-    assert Period(key="2013-03").start == START
+    assert Period("2013-03").start == START

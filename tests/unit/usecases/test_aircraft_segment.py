@@ -8,7 +8,7 @@ from include.contracts.period import Period
 from include.specification.loader import load_usecase
 from include.usecases.aircraft_segment import features
 
-MARCH = Period(key="2013-03")
+MARCH = Period("2013-03")
 FLIGHT = {
     "year": 2013, "month": 3, "day": 8, "sched_dep_time": 1030, "carrier": "UA", "flight": 1545, "tailnum": "N1",
     "origin": "EWR", "dest": "IAH", "distance": 1400, "time_hour": "2013-03-08T15:00:00Z",
@@ -63,7 +63,7 @@ def test_a_month_is_known_when_it_is_complete(year: int, month: int, known: str)
     tables = process(*({"day": 1 + i, "year": year, "month": month} for i in range(5)))
     assert tables["events"].event_timestamp.tolist() == [pd.Timestamp(known)]
     usage = {name: ibis.memtable(tables[name]) for name in ("usage", "planes")}
-    views = features.build(usage, Period(key=f"{year}-{month:02d}"))
+    views = features.build(usage, Period(f"{year}-{month:02d}"))
     assert views["plane_usage"].event_timestamp.to_pandas().tolist() == [pd.Timestamp(known)]
 
 

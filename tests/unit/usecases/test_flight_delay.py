@@ -11,7 +11,7 @@ from include.contracts.period import Period
 from include.usecases.flight_delay import features
 from include.usecases.flight_delay.request import on_request
 
-MARCH = Period(key="2013-03")
+MARCH = Period("2013-03")
 FLIGHT = {
     "year": 2013, "month": 3, "day": 10, "sched_dep_time": 515, "sched_arr_time": 2400, "arr_delay": 15.0,
     "carrier": "UA", "flight": 1545, "tailnum": "N14228", "origin": "EWR", "dest": "IAH", "distance": 1400,

@@ -12,7 +12,7 @@ from include.specification.loader import load_usecase
 from include.usecases.weather_forecast import features
 from include.usecases.weather_forecast.request import AHEAD_SECONDS, on_request
 
-MARCH = Period(key="2013-03")
+MARCH = Period("2013-03")
 FIRST = pd.Timestamp("2013-03-01", tz="UTC")
 
 

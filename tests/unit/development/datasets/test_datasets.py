@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from include.contracts.development import PartRef
+from include.contracts.period import Period
 from include.development.datasets import building
 from include.development.datasets.parts import read_part
 from include.errors import DataError, LeakageError, NotFoundError
@@ -58,7 +59,7 @@ def test_another_value_gives_another_name(tmp_path: Path) -> None:
 
 
 def test_a_frozen_test_set_never_trains_or_validates(tmp_path: Path) -> None:
-    champion = build(tmp_path, test_period="2013-02")
+    champion = build(tmp_path, test_period=Period("2013-02"))
     dataset = build(tmp_path, excluded=[champion])
     assert not (ids(dataset.train) | ids(dataset.validation)) & ids(champion.test)
     assert dataset.excluded_hashes == [champion.test.content_hash]
@@ -131,17 +132,17 @@ def test_lost_rows_are_refused(tmp_path: Path) -> None:
 
 def test_a_period_without_snapshot_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no snapshot of 2013-04; run the data pipeline"):
-        build(tmp_path, test_period="2013-04")
+        build(tmp_path, test_period=Period("2013-04"))
 
 
 def test_training_on_the_test_period_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LeakageError, match="train_to 2013-03 is not before the test set 2013-03"):
-        build(tmp_path, train_to="2013-03")
+        build(tmp_path, train_to=Period("2013-03"))
 
 
 def test_an_empty_window_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="train_from 2013-02 is after train_to 2013-01"):
-        build(tmp_path, train_from="2013-02", train_to="2013-01")
+        build(tmp_path, train_from=Period("2013-02"), train_to=Period("2013-01"))
 
 
 def test_events_that_differ_from_their_snapshot_are_refused(tmp_path: Path) -> None:
