@@ -1,11 +1,17 @@
 """``moebius reproduce``."""
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from include.commands.failure import report
 from include.errors import MoebiusError
+
+if TYPE_CHECKING:
+    from include.development.reproduction import Reproduction
+    from include.services.composition import Services
+    from include.specification.usecase import UseCase
 
 
 def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, like my_case/3")]) -> None:
@@ -25,10 +31,22 @@ def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, l
 
 
 def _reproduced(usecase: str, version: int) -> bool:
-    from include.loop import reproduction
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    outcome = reproduction.reproduce(load_usecase(usecase), services(), version)
+    outcome = reproduction(load_usecase(usecase), services(), version)
     print(f"{usecase}/{version}\n{outcome.describe()}")
     return outcome.reproduced
+
+
+def reproduction(spec: "UseCase", services: "Services", version: int) -> "Reproduction":
+    """Train the version again; errors as ``development.reproduction.reproduce`` says."""
+    from include.development.environment import FIT_ENVIRONMENT, environment
+    from include.loop.data_versions import rebuild_dataset
+    from include.settings import default_environment
+
+    default_environment(FIT_ENVIRONMENT)  # before the libraries that read it
+    from include.development.reproduction import reproduce
+
+    rebuild, machine = partial(rebuild_dataset, spec, services), environment(services.settings.revision)
+    return reproduce(spec, services.adapters.tracker, version, rebuild, machine)

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import ModelRef
 from include.deployment import pipeline
-from include.errors import DeploymentError
+from include.errors import DeploymentError, EvaluationError
 
 MANIFEST = "release.json"
 SERVING = Path(__file__).resolve().parents[2] / "triton_models" / "pipeline" / "1"
@@ -43,6 +45,18 @@ def verify(directory: Path) -> None:
                 f"{path} was changed after packaging (sha256 {found[:12]}, not {expected[:12]}): it will not serve; "
                 "package the model version again, or serve another release"
             )
+
+
+def require_model(serving: ReleaseRef, model: ModelRef) -> None:
+    """Raises EvaluationError unless the release's own manifest, sealed with its files, names this model's artifact."""
+    packaged = manifest(Path(serving.path))
+    origin = (packaged["usecase"], packaged["model_version"], packaged.get("model_hash"))
+    if origin != (model.usecase, model.version, model.artifact_hash):
+        raise EvaluationError(
+            f"alarm: release {serving.name}, the serving one, was packaged from {origin[0]} version {origin[1]} (artifact "
+            f"{str(origin[2])[:12]}), the registry has version {model.version} (artifact {model.artifact_hash[:12]}); "
+            f"find out who changed either, then package the version again or run {model.usecase}.rollback"
+        )
 
 
 def document(directory: Path, name: str) -> Any:

@@ -1,12 +1,20 @@
 """Is a model that was trained again the same one? Judged by its answers to the test part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.record import Record
+from include.development import training
+from include.development.datasets.encoded import read
+from include.development.order import Fit, Order
+from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
+from include.errors import NotFoundError
+from include.ports import ExperimentTracker
+from include.specification.usecase import UseCase
 
 EXACT, FLOAT64, FLOAT32 = 0.0, 1e-9, 1e-5
 TOLERANCE = {"xgboost": EXACT, "sklearn": FLOAT64}
@@ -42,6 +50,46 @@ class Reproduction(Record):
             f"allowed {self.tolerance:.3g}; the model's bytes are {'the same' if self.same_bytes else 'others'}"
         )
         return "\n".join([*lines, "REPRODUCED" if self.reproduced else "NOT REPRODUCED"])
+
+
+def reproduce(
+    spec: UseCase,
+    tracker: ExperimentTracker,
+    version: int,
+    rebuild: Callable[[DatasetRef], DatasetRef],
+    environment: Mapping[str, str],
+) -> Reproduction:
+    """``rebuild`` the data of a version from its manifest, fit again and compare the answers to the test part.
+
+    Raises
+    ------
+    NotFoundError
+        no such version, it has no record of its order (an ensemble), or pinned data are gone.
+    DataError
+        the data come out otherwise: the code or the spec changed since.
+    TrainingError
+        the fit fails.
+    """
+    model = tracker.model(spec.name, version)
+    order, fit = _record(tracker, model)
+    dataset = rebuild(order.dataset)
+    start = training.start_of(spec, tracker.load(order.start) if order.start else None)
+    parts = read(spec, dataset, start.encoder if start else None)
+    run = Run(fit.threads, None, start.fitted if start else None)
+    again = training.fit(spec, dataset, parts, fit.parameters, run)
+    first = TrainedModel.from_bytes(tracker.load(model))
+    return compared(first, again, parts.frames["test"], fit.environment, environment)
+
+
+def _record(tracker: ExperimentTracker, model: ModelRef) -> tuple[Order, Fit]:
+    try:
+        order, fit = (tracker.document(model, name) for name in ("order.json", "fit.json"))
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{model.usecase}/{model.version} has no record of its order and fit: it is an ensemble, or older than "
+            f"they are; reproduce the versions that it averages ({error})"
+        ) from error
+    return Order.model_validate_json(order), Fit.model_validate_json(fit)
 
 
 def compared(

@@ -1,6 +1,5 @@
 """A published month, scored with the champion straight through ONNX Runtime."""
 
-import tempfile
 from pathlib import Path
 
 import duckdb
@@ -38,15 +37,14 @@ def score_partition(
     if release is None:
         return None
     oldest = _oldest_kept(spec, services, period)
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
     with (
         # one after the other: the month is read and replaced as a whole, with the answers of other releases
         services.adapters.locks.hold(f"staging/{spec.name}/{TABLE}"),
         services.records.snapshots(spec).publishing(),
-        tempfile.TemporaryDirectory(dir=services.settings.staging) as aside,
+        services.places.aside() as aside,
     ):
         snapshot = versioning.snapshot(period, services.records.snapshots(spec))
-        scored, complete = Path(aside) / "scored.parquet", Path(aside) / "complete.parquet"
+        scored, complete = aside / "scored.parquet", aside / "complete.parquet"
         counts = _score(spec, services, snapshot, release, scored)
         if scored.is_file():  # a month without events has no file
             _add_other_releases(services, release, period, scored, complete)

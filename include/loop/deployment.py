@@ -1,27 +1,19 @@
 """From an approved model to the release that serves; each function may be repeated."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
-from include.contracts.deployment import ReleaseRef, RolloutState
+from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.features import FeatureServiceRef
-from include.deployment import events, interface, packaging, pipeline, predeployment, rollout
+from include.deployment import interface, packaging, predeployment
 from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.loop import verdicts
 from include.services.composition import Services
-from include.settings import ROOT
 from include.specification.usecase import UseCase
-
-PIPELINE = ROOT / "triton_models" / "pipeline"
 
 
 def package_release(spec: UseCase, services: Services, version: int | str | None) -> ReleaseRef:
@@ -63,7 +55,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
-    with aside_on_disk(services) as aside:
+    with services.places.aside() as aside:
         packaging.package(
             spec,
             model=trained,
@@ -99,11 +91,11 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> di
     """
 
     def write(directory: Path, name: str) -> None:
-        pipeline.write(spec, PIPELINE, directory, pipeline_parameters(spec, services), pinned=name)
+        services.serving.write_pipeline(spec, directory, pinned=name)
 
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
-        with aside_on_disk(services) as aside:
+        with services.places.aside() as aside:
             return predeployment.verify(spec, release, server, wire, write, aside / "model")
     finally:
         wire.close()
@@ -116,90 +108,3 @@ def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None
     for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
         if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
             services.adapters.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())
-
-
-def promote_release(
-    spec: UseCase,
-    services: Services,
-    release: str,
-    transition: Callable[[RolloutState, str], RolloutState] = rollout.promote,
-    *,
-    rollout_id: str = "",
-    by: str = "",
-    what: Literal["promoted", "rolled_back"] = "promoted",
-) -> None:
-    """All traffic to the release; its model gets the alias ``champion``.
-
-    A run that was killed after it wrote the state finishes here: the server is made to follow in any case.
-    """
-    state = services.serving.rollout_state(spec)
-    if state is None:
-        state = switch(spec, services, rollout.first(spec, release, rollout_id))
-    elif state.weights != {release: 1.0} or state.shadow:
-        state = switch(spec, services, transition(state, release))
-    else:
-        follow(spec, services, state)
-    model_version = services.adapters.releases.get(spec.name, release).model_version
-    services.adapters.tracker.set_alias(spec.name, "champion", model_version)
-    stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
-    services.adapters.tracker.tag(spec.name, model_version, stamp)
-    events.record(spec, services.adapters.lake, events.event(state, what, by))
-
-
-def switch(spec: UseCase, services: Services, state: RolloutState) -> RolloutState:
-    """Write the state and wait until the server follows it.
-
-    Raises
-    ------
-    ConflictError
-        somebody else changed the state since it was read.
-    ServiceError
-        the server does not follow it in time: a release does not load, or the server is down.
-    """
-    rollout.write(services.adapters.state, state)
-    follow(spec, services, state)
-    return state
-
-
-def follow(spec: UseCase, services: Services, state: RolloutState) -> None:
-    """Wait until the server follows the written state, installing the stable name when it is not there."""
-    _ensure_pipeline(spec, services)
-    rollout.confirm(
-        lambda: services.serving.served_generation(spec), state.generation, services.settings.serving_timeout
-    )
-
-
-def _ensure_pipeline(spec: UseCase, services: Services) -> None:
-    server, parameters = services.adapters.model_server(spec), pipeline_parameters(spec, services)
-    installed = services.settings.triton_repository / spec.name / pipeline.CONFIG
-    # other settings (another online store, say) reach the server with the next deployment
-    if _says(installed, pipeline.config(spec, parameters)) and server.model_ready(spec.name):
-        return
-    with aside_on_disk(services) as aside:
-        pipeline.write(spec, PIPELINE, aside / "model", parameters)
-        server.install(spec.name, aside / "model")
-    server.load(spec.name)
-
-
-def _says(file: Path, text: str) -> bool:
-    return file.is_file() and file.read_text() == text
-
-
-def pipeline_parameters(spec: UseCase, services: Services) -> dict[str, str]:
-    settings = services.settings
-    return {
-        "releases": str(settings.releases / spec.name),
-        "online_store": settings.online_store_url,
-        "online_timeout": str(settings.online_timeout),
-        "project": settings.feature_project,
-        "spool": str(settings.prediction_spool / spec.name),
-        "privacy": str(services.places.privacy_state(spec)),
-    }
-
-
-@contextmanager
-def aside_on_disk(services: Services) -> Iterator[Path]:
-    """A directory on the state root's disk, so that what is complete can be renamed into place."""
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=services.settings.staging) as directory:
-        yield Path(directory)

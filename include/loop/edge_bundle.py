@@ -1,6 +1,5 @@
 """A release for machines without a server."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,5 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
         raise NotFoundError(f"{spec.name} has no serving release: name a release, or deploy a model first")
     ref = services.adapters.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
     target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=services.settings.staging) as work:
-        return edge.bundle(Path(ref.path), ref.name, Path(work) / "bundle", target)
+    with services.places.aside() as aside:
+        return edge.bundle(Path(ref.path), ref.name, aside / "bundle", target)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.evaluation import Verdict
+from include.development import ensembles
 from include.development.datasets.building import load_dataset
 from include.development.datasets.parts import read_part
 from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.report import render
-from include.loop import ensembles, verdicts
-from include.loop.champion import champion_model
+from include.loop import verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -35,7 +35,7 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     """
     candidate = services.adapters.tracker.model(spec.name, _version(spec, services, version))
     serving = services.serving.champion(spec)
-    champion = champion_model(spec, services)
+    champion = services.serving.champion_model(spec)
     made = partial(
         compare,
         spec,
@@ -64,7 +64,7 @@ def _registered(
 ) -> tuple[ModelRef, Verdict]:
     """The average as a version with its verdict; the candidate with its own when the average cannot be registered."""
     try:
-        ensemble = ensembles.register(spec, services, *members)
+        ensemble = ensembles.register(spec, services.adapters.tracker, *members)
     except TrainingError as error:
         alone = made(average=False)
         words = f"{alone.reason} Their average would have been taken, but cannot be registered: {error}."
@@ -101,7 +101,7 @@ def _version(spec: UseCase, services: Services, version: int | str | None) -> in
     if version:
         wanted = int(version)
     else:
-        wanted = next((v for v in reversed(known) if not ensembles.members_of(spec, services, v)), 0)
+        wanted = next((v for v in reversed(known) if not ensembles.members_of(spec, services.adapters.tracker, v)), 0)
     if wanted not in known:
         raise NotFoundError(f"{spec.name} has no model version {wanted or '(none registered)'}; there are {known}")
     return wanted
@@ -113,7 +113,7 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
 
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    members = ensembles.members_of(spec, services, model.version)
+    members = ensembles.members_of(spec, services.adapters.tracker, model.version)
     datasets = {one.dataset.name: _as_it_lies(one.dataset) for one in (model, *members)}
     parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]
     return Side(

@@ -7,8 +7,7 @@ from include.contracts.evaluation import Interval
 from include.deployment import release, rollback_form, rollout
 from include.deployment.rollback_form import Choice
 from include.errors import DeploymentError, NotFoundError
-from include.loop.deployment import promote_release
-from include.loop.rollout import end_rollout
+from include.loop.rollout import end_rollout, promote_release
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

@@ -1,10 +1,10 @@
 """Measure, while nothing is wrong, how long a roll back would take."""
 
 from include.contracts.deployment import ReleaseRef
-from include.deployment import drill, events, pipeline
+from include.deployment import drill, events
 from include.deployment.drill import Drill
 from include.errors import DeploymentError
-from include.loop.deployment import PIPELINE, aside_on_disk, pipeline_parameters, verify_release
+from include.loop.deployment import verify_release
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -45,11 +45,11 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
 
 def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: ReleaseRef) -> Drill:
     private, server = drill.private(spec), services.adapters.model_server(spec)
-    with aside_on_disk(services) as aside:
+    with services.places.aside() as aside:
         releases = aside / "releases" / private.name
         drill.releases_aside(releases, champion, earlier)
         own = {"releases": str(releases), "spool": str(aside / "spool")}
-        pipeline.write(private, PIPELINE, aside / "model", pipeline_parameters(spec, services) | own)
+        services.serving.write_pipeline(private, aside / "model", **own)
         server.remove(private.name)
         server.install(private.name, aside / "model")
         try:

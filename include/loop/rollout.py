@@ -4,13 +4,14 @@ What a rollout is doing stands in the rollout state alone: a task that is run ag
 """
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import events, judgement, rollout, shadow
 from include.errors import ConflictError, RolloutAbortedError, ServiceError
 from include.loop.ab_labels import read_out
-from include.loop.deployment import follow, promote_release, switch
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -59,7 +60,7 @@ def mirror_traffic(spec: UseCase, services: Services, release: str, rollout_id: 
 
 def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what: str = "shifted") -> int:
     try:
-        switch(spec, services, wanted)
+        services.serving.switch(spec, wanted)
     except ServiceError as error:
         reason = f"the server did not follow: {error}"
         back = rollout.abort(wanted, reason, "interrupted")
@@ -163,6 +164,34 @@ def look_at_ab_test(
     return None
 
 
+def promote_release(
+    spec: UseCase,
+    services: Services,
+    release: str,
+    transition: Callable[[RolloutState, str], RolloutState] = rollout.promote,
+    *,
+    rollout_id: str = "",
+    by: str = "",
+    what: Literal["promoted", "rolled_back"] = "promoted",
+) -> None:
+    """All traffic to the release; its model gets the alias ``champion``.
+
+    A run that was killed after it wrote the state finishes here: the server is made to follow in any case.
+    """
+    state = services.serving.rollout_state(spec)
+    if state is None:
+        state = services.serving.switch(spec, rollout.first(spec, release, rollout_id))
+    elif state.weights != {release: 1.0} or state.shadow:
+        state = services.serving.switch(spec, transition(state, release))
+    else:
+        services.serving.follow(spec, state)
+    model_version = services.adapters.releases.get(spec.name, release).model_version
+    services.adapters.tracker.set_alias(spec.name, "champion", model_version)
+    stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
+    services.adapters.tracker.tag(spec.name, model_version, stamp)
+    events.record(spec, services.adapters.lake, events.event(state, what, by))
+
+
 def promote(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> None:
     """The watched release becomes the champion; raises RolloutAbortedError when somebody ended its rollout."""
 
@@ -193,7 +222,7 @@ def end_rollout(
             continue
         told = events.event(ended, outcome, by, reason, state.challenger, figures)
         events.record(spec, services.adapters.lake, told)
-        follow(spec, services, ended)
+        services.serving.follow(spec, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
     raise ConflictError(
         f"{spec.name}: the rollout state changed {CONFLICTS} times while the task ended the rollout; try again"

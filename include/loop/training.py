@@ -13,7 +13,6 @@ from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
 from include.development.training_key import search_key, training_key
 from include.errors import DataError
-from include.loop.champion import champion_model
 from include.services.composition import Services
 from include.settings import default_environment
 from include.specification.usecase import UseCase
@@ -53,7 +52,7 @@ def dataset_for(
 
 def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
     """The dataset whose test set the serving release was released with: that is never trained on."""
-    champion = champion_model(spec, services)
+    champion = services.serving.champion_model(spec)
     return [champion.dataset] if champion else []
 
 
@@ -61,7 +60,7 @@ def order(spec: UseCase, services: Services, request: TrainingRequest) -> str:
     """Build the dataset and write down what is to be trained; the key under which it lies."""
     tuning = spec.trainer.tuning
     from_champion = (request.start_from or spec.trainer.start_from) == "champion"
-    start = champion_model(spec, services) if from_champion else None
+    start = services.serving.champion_model(spec) if from_champion else None
     asked = Order(
         dataset=dataset_for(spec, services, request.train_from, request.train_to, request.test_period),
         trials=tuning.trials if request.trials is None else request.trials,

@@ -32,7 +32,7 @@ class Services:
         self.adapters = adapters or Adapters(settings, resolve)
         self.places = Places(settings)
         self.records = Records(self.adapters)
-        self.serving = Serving(self.adapters)
+        self.serving = Serving(self.adapters, self.places)
 
     @cached_property
     def access(self) -> "Access":

@@ -1,7 +1,10 @@
 """Where a use case keeps its files below the state root."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from include.settings import Settings
 from include.specification.usecase import UseCase
@@ -9,7 +12,7 @@ from include.specification.usecase import UseCase
 
 @dataclass(frozen=True)
 class Places:
-    """Paths, made from the settings; nothing is read or written."""
+    """Paths, made from the settings."""
 
     settings: Settings
 
@@ -18,6 +21,13 @@ class Places:
 
     def staging(self, spec: UseCase, run: str) -> Path:
         return self.settings.staging / spec.name / run
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A directory on the state root's disk, so that what is complete can be renamed into place; it goes then."""
+        self.settings.staging.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".aside-", dir=self.settings.staging) as directory:
+            yield Path(directory)
 
     def quarantine(self, spec: UseCase) -> Path:
         return self.settings.home / "quarantine" / spec.name

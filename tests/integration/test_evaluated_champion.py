@@ -14,7 +14,7 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import DataError, EvaluationError
-from include.loop import deployment, retrain_evaluation
+from include.loop import deployment, retrain_evaluation, rollout
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour
@@ -96,7 +96,7 @@ class Loop:
         release = self.serving.package(trained, model.version, frame, model_hash=model_hash, features=features)
         state = self.serving.rollout_state()
         if state is None:
-            deployment.promote_release(self.spec, self.services, release.name)
+            rollout.promote_release(self.spec, self.services, release.name)
         else:
             self.serving.serve(release.name)
         return release.name

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from include.commands.reproduce import reproduction
 from include.contracts.development import ModelRef
 from include.contracts.period import Period
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training
-from include.loop.reproduction import reproduce
 from include.services.composition import Services
 from include.specification.learning import Behaviour, Trainer
 from tests.integration.ml_fixtures import mlflow_running
@@ -52,21 +52,21 @@ def test_xgboost_comes_out_to_the_last_bit_on_rebuilt_data(trained: Trained) -> 
     trainer = Trainer(name="xgboost", parameters=TREES, imbalance="weights")
     first = trained.train(trainer)
     shutil.rmtree(trained.world.datasets)
-    found = reproduce(SPEC.model_copy(update={"trainer": trainer}), trained.services, first.version)
+    found = reproduction(SPEC.model_copy(update={"trainer": trainer}), trained.services, first.version)
     assert (found.difference, found.tolerance, found.same_bytes) == (0, 0, True)
     assert found.rows == trained.dataset.test.rows
     assert "\nREPRODUCED" in f"\n{found.describe()}"
 
     went_on = trained.train(trainer, start=first, run="went on")
     assert went_on.artifact_hash != first.artifact_hash
-    found = reproduce(SPEC.model_copy(update={"trainer": trainer}), trained.services, went_on.version)
+    found = reproduction(SPEC.model_copy(update={"trainer": trainer}), trained.services, went_on.version)
     assert found.same_bytes
 
 
 def test_torch_comes_out_within_its_tolerance(trained: Trained) -> None:
     trainer = Trainer(name="torch_tabular", parameters=NET)
     model = trained.train(trainer)
-    found = reproduce(SPEC.model_copy(update={"trainer": trainer}), trained.services, model.version)
+    found = reproduction(SPEC.model_copy(update={"trainer": trainer}), trained.services, model.version)
     assert found.difference <= found.tolerance == 1e-5
     assert found.reproduced
 
@@ -78,19 +78,19 @@ def test_other_parameters_in_the_record_are_told_by_other_answers(trained: Train
     trained.services.adapters.tracker.add_document(
         model, "fit.json", fit.replace('"n_estimators": 20', '"n_estimators": 10')
     )
-    found = reproduce(SPEC.model_copy(update={"trainer": trainer}), trained.services, model.version)
+    found = reproduction(SPEC.model_copy(update={"trainer": trainer}), trained.services, model.version)
     assert found.difference > 0
     assert found.describe().endswith("NOT REPRODUCED")
 
 
 def test_what_cannot_be_told_is_said(trained: Trained) -> None:
     with pytest.raises(NotFoundError, match="version 99"):
-        reproduce(SPEC, trained.services, 99)
+        reproduction(SPEC, trained.services, 99)
     made = trained.services.adapters.tracker.log_training(SPEC.name, trained.dataset, b"m", {}, {}, {})
     with pytest.raises(NotFoundError, match=f"flight_delay/{made.version} has no record of its order and fit"):
-        reproduce(SPEC, trained.services, made.version)
+        reproduction(SPEC, trained.services, made.version)
     model = trained.train(Trainer(name="xgboost", parameters=TREES), run="changed spec")
     shutil.rmtree(trained.world.datasets)
     split = SPEC.split.model_copy(update={"validation_days": 3})
     with pytest.raises(DataError, match="come out with other content"):
-        reproduce(SPEC.model_copy(update={"split": split}), trained.services, model.version)
+        reproduction(SPEC.model_copy(update={"split": split}), trained.services, model.version)

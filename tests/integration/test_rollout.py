@@ -14,7 +14,7 @@ from include.adapters.metrics_server import Prometheus
 from include.contracts.deployment import Judgement
 from include.deployment import packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
-from include.loop import deployment
+from include.loop.rollout import promote_release
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from tests.integration.ml_fixtures import mlflow
@@ -204,7 +204,7 @@ def test_a_first_promotion_killed_after_the_state_was_written_is_finished_by_its
     services = Services(bare_serving.settings.model_copy(update={"mlflow_port": mlflow.mlflow_port}))
     services.adapters.tracker.log_training(SPEC.name, dataset_ref(), b"model", {}, {}, {})
     rollout.write(bare_serving.state, rollout.first(SPEC, name))  # killed here: no pipeline is loaded yet
-    deployment.promote_release(SPEC, services, name)
+    promote_release(SPEC, services, name)
     rows = request_rows(requests_frame(3))
     assert {a["release"] for a in bare_serving.server.infer(SPEC.name, rows)} == {name}
     assert services.adapters.tracker.alias(SPEC.name, "champion") == 1

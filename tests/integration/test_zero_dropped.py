@@ -113,7 +113,7 @@ def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Pl
     platform = Platform(serving, Services(serving.settings.model_copy(update=ports)))
     for name in (FIRST, SECOND):
         platform.services.adapters.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
-    deployment.promote_release(QUICK, platform.services, FIRST)
+    rollout.promote_release(QUICK, platform.services, FIRST)
     yield platform
     serving.serve(FIRST)
 
@@ -184,9 +184,9 @@ def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_setti
         rollout.shift_traffic(QUICK, services, SECOND, 0.5, "aborted")
         wait_until(lambda: load.answers[-1][1]["release"] == SECOND, what="the challenger's answer")
         rollout.end_rollout(QUICK, services, "a test", rollout_id="aborted")
-        deployment.promote_release(QUICK, services, SECOND)
+        rollout.promote_release(QUICK, services, SECOND)
         rollback.restore_release(QUICK, services, rollback.rollback_target(QUICK, services, None), "a test")
-        deployment.promote_release(QUICK, patient, SECOND)
+        rollout.promote_release(QUICK, patient, SECOND)
         seconds = time.monotonic() - begun
     assert '"0.2"' in (services.settings.triton_repository / QUICK.name / "config.pbtxt").read_text()
     require_right(platform, load, seconds)

@@ -17,7 +17,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
-from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, training
+from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, rollout, training
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of
@@ -79,7 +79,7 @@ class Loop:
         retrain_evaluation.record_approval(self.spec, self.services, verdict, None)
         release = deployment.package_release(self.spec, self.services, verdict.candidate)
         deployment.verify_release(self.spec, self.services, release)
-        deployment.promote_release(self.spec, self.services, release.name)
+        rollout.promote_release(self.spec, self.services, release.name)
         return release
 
     def ask(self, rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from include.contracts.development import ModelRef
 from include.development import judging
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
-from include.services.composition import Services
+from include.ports import ExperimentTracker
 from include.specification.usecase import UseCase
 
 MEMBERS_TAG = "ensemble_of"
@@ -17,7 +17,7 @@ class Averaging(Tuning):
         return f"Average of the versions {self.parameters['members']} with equal weights: nothing was fitted for it."
 
 
-def register(spec: UseCase, services: Services, champion: ModelRef, candidate: ModelRef) -> ModelRef:
+def register(spec: UseCase, tracker: ExperimentTracker, champion: ModelRef, candidate: ModelRef) -> ModelRef:
     """Average, judge, test, document and register; the same two give the same version.
 
     Its dataset is the candidate's: on that test set it was compared.
@@ -29,11 +29,11 @@ def register(spec: UseCase, services: Services, champion: ModelRef, candidate: M
     """
     from include.development.trainers.ensemble import average
 
-    members = [TrainedModel.from_bytes(services.adapters.tracker.load(one)) for one in (champion, candidate)]
+    members = [TrainedModel.from_bytes(tracker.load(one)) for one in (champion, candidate)]
     versions = f"{champion.version}, {candidate.version}"
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
     result = judging.judge(spec, candidate.dataset, average(members).to_bytes(), made)
-    return services.adapters.tracker.log_training(
+    return tracker.log_training(
         spec.name,
         candidate.dataset,
         result.model,
@@ -44,8 +44,8 @@ def register(spec: UseCase, services: Services, champion: ModelRef, candidate: M
     )
 
 
-def members_of(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
+def members_of(spec: UseCase, tracker: ExperimentTracker, version: int) -> list[ModelRef]:
     """The versions that a version is the average of, those of its members included; [] for a trained model."""
-    told = services.adapters.tracker.tags(spec.name, version).get(MEMBERS_TAG, "")
-    direct = [services.adapters.tracker.model(spec.name, int(member)) for member in told.split(",") if member.strip()]
-    return [one for member in direct for one in (member, *members_of(spec, services, member.version))]
+    versions = tracker.tags(spec.name, version).get(MEMBERS_TAG, "")
+    members = [tracker.model(spec.name, int(member)) for member in versions.split(",") if member.strip()]
+    return [one for member in members for one in (member, *members_of(spec, tracker, member.version))]
