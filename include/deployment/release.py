@@ -54,7 +54,8 @@ def require_model(serving: ReleaseRef, model: ModelRef) -> None:
     if origin != (model.usecase, model.version, model.artifact_hash):
         raise EvaluationError(
             f"alarm: release {serving.name}, the serving one, was packaged from {origin[0]} version {origin[1]} "
-            f"(artifact {str(origin[2])[:12]}), the registry has version {model.version} (artifact {model.artifact_hash[:12]}); "
+            f"(artifact {str(origin[2])[:12]}), the registry has version {model.version} "
+            f"(artifact {model.artifact_hash[:12]}); "
             f"find out who changed either, then package the version again or run {model.usecase}.rollback"
         )
 
