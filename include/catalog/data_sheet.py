@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from markdown_it import MarkdownIt
 
 from include.catalog.entries import Catalog, Entry
+from include.catalog.profile import ColumnProfile
 from include.contracts.period import Period
 from include.contracts.tables import TableState
-from include.data.profile import ColumnProfile
 from include.specification.usecase import UseCase
 
 MUCH_MISSING = 0.2

@@ -13,7 +13,7 @@ def subject(usecase: Annotated[str, typer.Argument(help="the use case whose pseu
 
     The reference names the subject in the form of the DAG `subject_deletion`. The clear value is kept nowhere.
     """
-    from include.governance.pseudonyms import reference
+    from include.contracts.pseudonyms import reference
     from include.loop.privacy import active_keys
     from include.services.composition import services
     from include.specification.loader import load_usecase

@@ -95,6 +95,26 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
     return there[0] if there else None
 
 
+def handed_over(spec: UseCase, landing: Path) -> list[Period]:
+    """Months of which every source lies in the landing directory."""
+    months = sorted(Period(p.name) for p in landing.glob(Period.GLOB))
+    return [month for month in months if not _absent(spec, landing, month)]
+
+
+def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
+    """Raise MissingPeriodError unless every table of the month was handed over."""
+    if absent := _absent(spec, landing, period):
+        raise MissingPeriodError(
+            f"{spec.name}: {period} was not handed over to dev (no {absent}; there are "
+            f"{handed_over(spec, landing) or 'no months'}), and dev calls no source: run `{spec.name}.hand_over` in "
+            f"prod for it, have it approved, then `{spec.name}.take_in` here"
+        )
+
+
+def _absent(spec: UseCase, landing: Path, month: Period) -> list[str]:
+    return [t for t in spec.sources if not find_delivered(t, month, landing)]
+
+
 def _empty(source: Source) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
 

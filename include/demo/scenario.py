@@ -12,11 +12,11 @@ from pathlib import Path
 from include.contracts.atomic_file import write_atomically
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period
+from include.data import ingestion
 from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
-from include.governance import hand_over
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -43,8 +43,8 @@ def _months(spec: UseCase, services: Services, last: Period) -> list[Period]:
     months = Period.between(spec.periods.first, last)
     if services.settings.environment == "dev":
         landing = services.places.landing(spec)
-        hand_over.require_handed_over(spec, months[0], landing)
-        there = hand_over.handed_over(spec, landing)
+        ingestion.require_handed_over(spec, months[0], landing)
+        there = ingestion.handed_over(spec, landing)
         months = list(takewhile(lambda month: month in there, months))
     return months
 

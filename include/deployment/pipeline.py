@@ -4,8 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from include.contracts import encoding
-from include.governance import pseudonyms
+from include.contracts import encoding, pseudonyms
 from include.specification.usecase import UseCase
 
 SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
+from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import SnapshotRef, TableRef
-from include.data.manifests import Snapshots
-from include.governance.pseudonyms import TOKEN, KeyRing
 from include.ports import Lake
+from include.ports.snapshots import SnapshotManifests
 
 PERIOD = "period"
 Change = Callable[[pa.Table], pa.Table]
@@ -84,7 +84,7 @@ class LakeRewrite:
 
     usecase: str
     lake: Lake
-    snapshots: Snapshots
+    snapshots: SnapshotManifests
     change: Change
     mark: str
     changed: list[Changed] = field(default_factory=list)

@@ -1,7 +1,6 @@
 """What may leave prod for dev, which rows of it, and the proof that it was treated."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts.period import Period
-from include.data import ingestion
 from include.errors import AccessError, MissingPeriodError, SettingsError
 from include.specification.data import Source
 from include.specification.usecase import UseCase
@@ -129,23 +127,3 @@ def _table_line(spec: UseCase, table: str) -> str:
     rows = f"{spec.hand_over.share:.0%}, by {', '.join(by)}" if by else "all"
     treated = ", ".join(f"{c} ({rules[c]})" for c in columns if c in rules) or "none"
     return f"| {table} | {rows} | {', '.join(c for c in columns if c not in rules)} | {treated} |"
-
-
-def handed_over(spec: UseCase, landing: Path) -> list[Period]:
-    """Months of which every source lies in the landing directory."""
-    months = sorted(Period(p.name) for p in landing.glob(Period.GLOB))
-    return [month for month in months if not _absent(spec, landing, month)]
-
-
-def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
-    """Raise MissingPeriodError unless every table of the month was handed over."""
-    if absent := _absent(spec, landing, period):
-        raise MissingPeriodError(
-            f"{spec.name}: {period} was not handed over to dev (no {absent}; there are "
-            f"{handed_over(spec, landing) or 'no months'}), and dev calls no source: run `{spec.name}.hand_over` in "
-            f"prod for it, have it approved, then `{spec.name}.take_in` here"
-        )
-
-
-def _absent(spec: UseCase, landing: Path, month: Period) -> list[str]:
-    return [t for t in spec.sources if not ingestion.find_delivered(t, month, landing)]

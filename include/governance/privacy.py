@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.contracts.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
-from include.governance.pseudonyms import KeyRing, is_token, key_of, reference
 from include.specification.data import ColumnPrivacy
 from include.specification.usecase import UseCase
 

@@ -10,9 +10,9 @@ from include.catalog import data_sheet, making
 from include.catalog import files as catalog_files
 from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
+from include.catalog.profile import profile
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
-from include.data.profile import profile
 from include.errors import MoebiusError, SpecError
 from include.governance.access import RECORDS, column_level
 from include.services.composition import Services

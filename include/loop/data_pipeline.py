@@ -8,7 +8,6 @@ from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, late_data, processing, quality, versioning
-from include.governance import hand_over
 from include.loop import privacy
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the month; rows per table."""
     if services.settings.environment == "dev":
-        hand_over.require_handed_over(spec, period, services.places.landing(spec))
+        ingestion.require_handed_over(spec, period, services.places.landing(spec))
     staging, treat = services.places.staging(spec, run), privacy.treatment(spec, services)
     rows = ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
     late_data.record(spec, period, staging, services.adapters.lake)

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
+from include.contracts.pseudonyms import KeyRing
 from include.data import ingestion
 from include.data import staging as stage
 from include.errors import AccessError, SettingsError
 from include.governance import hand_over, privacy
-from include.governance.pseudonyms import KeyRing
 from include.loop import export_log
 from include.loop import privacy as own_privacy
 from include.ports.exports import ExportTable

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.errors import PrivacyError, SettingsError
 from include.governance import erasure
-from include.governance.pseudonyms import TOKEN, KeyRing
 from include.governance.traces import Finding, search
 from include.loop import rewriting
 from include.loop.privacy import SOURCES, active_keys

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts.period import Period
+from include.contracts.pseudonyms import KeyRing
 from include.data import ingestion
 from include.errors import PrivacyError, SettingsError
 from include.governance import privacy as treatments
-from include.governance.pseudonyms import KeyRing
 from include.governance.traces import Finding, Matcher, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase

@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime
 
+from include.contracts.pseudonyms import KeyRing, key_of
 from include.errors import PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
-from include.governance.pseudonyms import KeyRing, key_of
 from include.governance.traces import Matcher, search
 from include.loop import rewriting
 from include.loop.privacy import SOURCES, active_keys

@@ -13,8 +13,8 @@ from include.settings import Settings, load_settings, resolve
 from include.specification.loader import load_usecase, usecase_names
 
 if TYPE_CHECKING:  # imported on first use: DAG files are parsed often
+    from include.contracts.pseudonyms import KeyRing
     from include.governance.access import Access
-    from include.governance.pseudonyms import KeyRing
 
 
 class Services:
@@ -50,7 +50,7 @@ class Services:
     @cached_property
     def pseudonym_keys(self) -> "KeyRing | None":
         """The keys of pseudonyms; None when there are none. Raises SettingsError, which shows no secret."""
-        from include.governance.pseudonyms import KeyRing
+        from include.contracts.pseudonyms import KeyRing
 
         text = self.secret("pseudonym_keys")
         try:

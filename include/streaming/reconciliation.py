@@ -9,8 +9,6 @@ import pyarrow as pa
 
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
-from include.data import versioning
-from include.data.manifests import Snapshots
 from include.ports import EventStream, Lake
 from include.specification.usecase import UseCase
 
@@ -26,14 +24,13 @@ SCHEMA = pa.schema([("view", pa.string()), ("record", pa.string())])
 
 
 def reconcile(
-    spec: UseCase, view: str, period: Period, snapshots: Snapshots, stream: EventStream, lake: Lake
+    spec: UseCase, view: str, period: Period, batch: pd.DataFrame, before: pd.DataFrame | None, stream: EventStream
 ) -> Reconciliation:
-    """Compare what was pushed for a published month with its batch rows; raises NotFoundError without the month.
+    """Compare what was pushed for a published month with its rows in the ``batch``.
 
-    The month's rows are those after the last row of the month before, up to its own last.
+    The month's rows are those after the last row of the month ``before`` (None: not published), up to its own last.
     """
-    batch = _batch(view, period, snapshots, lake)
-    begin, end = _bounds(view, period, batch, snapshots, lake)
+    begin, end = _bounds(batch, before)
     months = sorted({Period.of(begin), period, Period.of(end)})
     speed = _speed(stream.pushed(months), batch.columns.to_list())
     speed = speed[(speed[TIME] > begin) & (speed[TIME] <= end)]
@@ -105,18 +102,9 @@ def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[n
     return unequal, float(known.max()) if len(known) else None
 
 
-def _batch(view: str, period: Period, snapshots: Snapshots, lake: Lake) -> pd.DataFrame:
-    return versioning.read(versioning.snapshot(period, snapshots), view, lake).to_pandas()
-
-
-def _bounds(
-    view: str, period: Period, batch: pd.DataFrame, snapshots: Snapshots, lake: Lake
-) -> tuple[pd.Timestamp, pd.Timestamp]:
+def _bounds(batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
     """After the first, up to the second: a local month is not the month in UTC."""
-    if snapshots.current(period.shift(-1)):
-        begin = _batch(view, period.shift(-1), snapshots, lake)[TIME].max()
-    else:
-        begin = batch[TIME].min() - pd.Timedelta(seconds=1)
+    begin = batch[TIME].min() - pd.Timedelta(seconds=1) if before is None else before[TIME].max()
     return begin, batch[TIME].max()
 
 

@@ -22,7 +22,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import BaseModel
 
-from include.governance.pseudonyms import KeyRing
+from include.contracts.pseudonyms import KeyRing
 from include.usecases.flight_delay.request import on_request
 
 

@@ -25,6 +25,7 @@ from include.adapters.release_store import DirectoryReleases
 from include.contracts.deployment import ReleaseRef, RolloutState
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.features import FeatureServiceRef
+from include.contracts.pseudonyms import KeyRing
 from include.deployment import packaging, pipeline, release, rollout
 from include.deployment.requests import request
 from include.development.datasets.encoder import Encoder
@@ -32,7 +33,6 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
-from include.governance.pseudonyms import KeyRing
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of

@@ -10,10 +10,10 @@ import pytest
 
 from include.catalog import files
 from include.catalog.entries import Catalog
+from include.catalog.profile import profile
 from include.commands.catalog import answer
 from include.contracts.development import DatasetRef, PartRef
 from include.data import quarantine
-from include.data.profile import profile
 from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
 from include.governance.access import RECORDS

@@ -20,7 +20,6 @@ from include.errors import (
     NotFoundError,
     SettingsError,
 )  # fmt: skip
-from include.governance import hand_over as rules
 from include.loop import data_pipeline, export_log, hand_over, take_in
 from include.platform import state
 from tests.integration.environments_fixtures import ANSWER, Environments, both, environments, personal_spec
@@ -53,7 +52,7 @@ def raw(both: Environments, table: str, directory: Path) -> pa.Table:
 
 
 def test_dev_gets_the_sample_and_what_belongs_to_it(done: Environments, tmp_path: Path) -> None:
-    assert rules.handed_over(done.spec, done.dev.places.landing(done.spec)) == ["2013-01", "2013-02"]
+    assert ingestion.handed_over(done.spec, done.dev.places.landing(done.spec)) == ["2013-01", "2013-02"]
     everything, sample = raw(done, "flights", tmp_path), landed(done, "flights")
     assert sample.num_rows == pytest.approx(0.1 * everything.num_rows, rel=0.2)
     assert sample.schema.names == everything.schema.names

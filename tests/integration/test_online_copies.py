@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from redis import Redis
 
 from include.adapters.event_stream import RedisEventStream
+from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.streaming import KeptEvent, StreamChange, StreamWindow
 from include.errors import ServiceError
 from include.governance import erasure
-from include.governance.pseudonyms import KeyRing, reference
 from include.governance.traces import Matcher, search
 from include.loop import key_rotation, subject_deletion
 from include.services.composition import Services

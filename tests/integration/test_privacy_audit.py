@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 
 from include.contracts.period import Period
+from include.contracts.pseudonyms import KeyRing, is_token
 from include.data import versioning
 from include.errors import PrivacyError, SettingsError
-from include.governance.pseudonyms import KeyRing, is_token
 from include.loop import privacy
 from include.services.composition import Services
 from include.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.pseudonyms import KeyRing
 from include.errors import DeploymentError
-from include.governance.pseudonyms import KeyRing
 from include.loop import privacy
 from tests.integration.pipeline_fixtures import (
     Serving,

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.development import DatasetRef, PartRef
+from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.development.datasets.parts import content_hash, read_part, write_part
 from include.errors import DataError, PrivacyError, SettingsError
-from include.governance.pseudonyms import KeyRing, reference
 from include.governance.traces import Matcher, search
 from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
 from include.services.composition import Services

@@ -10,12 +10,12 @@ import pytest
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
 from include.contracts.period import Period
+from include.contracts.pseudonyms import is_token
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion
 from include.development.datasets import building
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.answers import predicted
-from include.governance.pseudonyms import is_token
 from include.loop.batch_inference import score_partition
 from include.usecases.aircraft_segment import features
 from tests.integration.usecase_fixtures import Loop, live

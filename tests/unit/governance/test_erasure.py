@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.contracts.pseudonyms import KeyRing
 from include.governance import erasure
-from include.governance.pseudonyms import KeyRing
 
 OLD = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa")
 NEW = KeyRing.parse("k01:aaaaaaaaaaaaaaaaaaaa,k02:bbbbbbbbbbbbbbbbbbbb")

@@ -5,9 +5,9 @@ import datetime
 import pyarrow as pa
 import pytest
 
+from include.contracts.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
 from include.governance import privacy
-from include.governance.pseudonyms import KeyRing, is_token, key_of, reference
 from include.settings import Settings
 from include.specification.data import ColumnPrivacy
 from include.specification.loader import load_usecase
