@@ -4,7 +4,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,10 @@ from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
 from include.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from include.development.search.study import Place
+    from include.ports.state import Locks
 
 
 class Order(Record):
@@ -50,15 +54,19 @@ class Workspace:
     """The directory of one order; deleted when its model is registered."""
 
     path: Path
+    locks: "Locks"
 
     @property
     def checkpoint(self) -> Path:
         """Where a fit keeps what a killed one goes on from."""
         return self.path / "checkpoint"
 
-    def study(self, order: Order) -> Path:
+    def study(self, order: Order) -> "Place":
         """Where the trials of the order's search are kept, which other orders of the use case may share."""
-        return self.path.parent / "studies" / order.search[:16]
+        from include.development.search.study import Place
+
+        home = self.path.parent / "studies" / order.search[:16]
+        return Place(home, self.locks, f"training/{self.path.parent.name}/studies/{home.name}")
 
     def write_order(self, order: Order, start: bytes | None = None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

@@ -211,4 +211,4 @@ def _search(spec: UseCase, asked: Order) -> tuple[str, dict[str, str]]:
 
 
 def _workspace(spec: UseCase, services: Services, key: str) -> Workspace:
-    return Workspace(services.settings.training / spec.name / key)
+    return Workspace(services.settings.training / spec.name / key, services.adapters.locks)

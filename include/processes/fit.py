@@ -11,6 +11,7 @@ import sys
 from include.development.environment import FIT_ENVIRONMENT, environment
 from include.development.order import Workspace
 from include.errors import MoebiusError
+from include.services.adapters import Adapters
 from include.settings import default_environment, load_settings
 from include.specification.loader import load_usecase
 
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         settings = load_settings()
-        place = Workspace(settings.training / given.usecase / given.key)
+        place = Workspace(settings.training / given.usecase / given.key, Adapters(settings, str).locks)
         fit = train(load_usecase(given.usecase), place, settings.train_threads, environment(settings.revision))
     except MoebiusError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

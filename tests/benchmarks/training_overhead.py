@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.adapters.file_locks import FileLocks
 from include.contracts.development import DatasetRef
 from include.development.environment import FIT_ENVIRONMENT, environment
 from include.development.order import Order, Workspace
@@ -76,7 +77,7 @@ def task(home: Path) -> None:
     from include.development.training import train
 
     spec, order = load_usecase("flight_delay"), Order(dataset=_dataset(home))
-    place = Workspace(home / "training" / training_key(spec, order))
+    place = Workspace(home / "training" / training_key(spec, order), FileLocks(home))
     place.delete()
     place.write_order(order)
     train(spec, place, THREADS, environment("bench"))

@@ -44,7 +44,7 @@ def test_what_was_ordered_is_fitted_registered_and_found_again(
     fit = training.fit(spec, services, key)
     model = training.register(spec, services, key)
     assert model.artifact_hash == fit.artifact_hash
-    assert not Workspace(services.settings.training / spec.name / key).path.exists()
+    assert not Workspace(services.settings.training / spec.name / key, services.adapters.locks).path.exists()
     assert training.remaining(spec, services, key) == "registration"
     assert training.register(spec, services, key) == model
 
@@ -108,7 +108,7 @@ def test_a_killed_search_goes_on_within_its_budget(
 ) -> None:
     parameters = {"n_estimators": 150, "max_depth": 8}
     key = ordered(spec, services, dataset, trials=4, sampler="random", parameters=parameters)
-    place = Workspace(services.settings.training / spec.name / key)
+    place = Workspace(services.settings.training / spec.name / key, services.adapters.locks)
     study = study_of(spec, place, place.order())
     with subprocess.Popen(_command(spec, key), env=_environment(services), cwd=ROOT) as task:
         while not any(record.state == "complete" for record in study.records()):

@@ -1,26 +1,27 @@
 """A search on disk that any number of processes share; one that is killed leaves nothing to repair.
 
-The trials are an Optuna study in a journal file. Which of them runs is told by a file lock per trial that the system
-frees when its process ends: a trial that runs without a holder was killed, and its parameters are tried again.
+The trials are an Optuna study in a journal file. A process holds the lock of the trial that it runs: a running trial
+whose lock is free was killed, and its parameters are tried again.
 """
 
-import fcntl
 import itertools
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import optuna
 
 from include.contracts.development import TrialRecord
 from include.development.trainers.protocol import Parameters, Space
-from include.errors import TrainingError
+from include.errors import LockHeldError, TrainingError
 from include.specification.learning import Range
+
+if TYPE_CHECKING:
+    from include.ports.state import Locks
 
 RUNNING, WAITING = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING
 COMPLETE, PRUNED, FAIL = (getattr(optuna.trial.TrialState, name) for name in ("COMPLETE", "PRUNED", "FAIL"))
@@ -28,6 +29,18 @@ STATES: Mapping[Any, Literal["complete", "pruned", "failed", "running"]] = {
     COMPLETE: "complete", PRUNED: "pruned", FAIL: "failed", RUNNING: "running",
 }  # fmt: skip
 START, PARAMETERS, REASON = "start", "parameters", "reason"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The directory that a search is kept in; its locks have names below ``name``."""
+
+    home: Path
+    locks: "Locks"
+    name: str
+
+    def hold(self, what: str, wait: float | None = None) -> AbstractContextManager[None]:
+        return self.locks.hold(f"{self.name}/{what}", wait=wait)
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,8 @@ class Claim:
     parameters: dict[str, int | float | str]
     first: bool
     left: float | None
-    lock: Any
+    held: ExitStack
+    seen: Path
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -71,27 +85,27 @@ class Claim:
 
     def close(self) -> None:
         """Give up the lock: a trial that did not end counts as killed from now on."""
-        self.lock.close()
+        self.held.close()
 
     def alive(self) -> None:
         """Say when this trial was last seen, for the budget of time."""
-        os.utime(self.lock.fileno())
+        self.seen.touch()
 
 
 class Study:
-    """The search that is kept in ``home``."""
+    """The search that is kept in ``place``."""
 
-    def __init__(self, home: Path, aim: Aim) -> None:
-        home.mkdir(parents=True, exist_ok=True)
-        self._home, self._aim = home, aim
+    def __init__(self, place: Place, aim: Aim) -> None:
+        place.home.mkdir(parents=True, exist_ok=True)
+        self._place, self._home, self._aim = place, place.home, aim
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._grid = _grid(aim) if aim.sampler == "grid" else []
-        with self._exclusive():
-            self._study = _opened(home / "journal.log", aim)
+        with place.hold("study"):
+            self._study = _opened(place.home / "journal.log", aim)
 
     def claim(self, budget: Budget) -> Claim | None:
         """The next trial, chosen for nobody else; None when the budget or the grid is used up."""
-        with self._exclusive():
+        with self._place.hold("study"):
             self._take_back()
             done = len(self._counted())
             left = None if budget.seconds is None else budget.seconds - self.seconds()
@@ -99,8 +113,10 @@ class Study:
                 return None
             self._plan(done)
             trial = self._study.ask()
-            lock = _held(self._lock(trial.number))
-            return Claim(trial, self._parameters(trial), bool(trial.user_attrs.get(START)), left, lock)
+            held, seen = ExitStack(), self._seen(trial.number)
+            held.enter_context(self._place.hold(f"trial-{trial.number}"))
+            seen.touch()
+            return Claim(trial, self._parameters(trial), bool(trial.user_attrs.get(START)), left, held, seen)
 
     def tell(self, claim: Claim, value: float | None, scores: np.ndarray | None = None, failed: str = "") -> None:
         """The end of a trial: complete with ``value`` and its validation ``scores``, failed, or else pruned."""
@@ -113,7 +129,7 @@ class Study:
         state = COMPLETE if value is not None else FAIL if failed else PRUNED
         self._study.tell(claim.trial, value, state)
         claim.close()
-        self._lock(claim.trial.number).unlink(missing_ok=True)
+        claim.seen.unlink(missing_ok=True)
 
     def records(self) -> list[TrialRecord]:
         """Every trial that counts, in order."""
@@ -178,16 +194,22 @@ class Study:
     def _take_back(self) -> None:
         """Put the parameters of killed trials back; in an order that may be cut short anywhere."""
         for trial in self._study.get_trials(deepcopy=False, states=(RUNNING,)):
-            if (lock := self._lock(trial.number)).is_file():
-                if (free := _held(lock)) is None:
-                    continue  # its process lives
-                lock.rename(self._killed(trial.number))
-                free.close()
-            self._killed(trial.number).touch()
+            try:
+                with self._place.hold(f"trial-{trial.number}", wait=0):
+                    self._bury(trial.number)
+            except LockHeldError:
+                continue  # its process lives
             self._study.enqueue_trial(
                 trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == START}
             )
             self._study.tell(trial.number, state=FAIL)
+
+    def _bury(self, number: int) -> None:
+        """Note the kill, at the time when the trial was last seen alive; one that was never seen was killed now."""
+        if (seen := self._seen(number)).is_file():
+            seen.rename(self._killed(number))
+        elif not self._killed(number).is_file():
+            self._killed(number).touch()
 
     def _counted(self) -> list[Any]:
         trials = self._study.get_trials(deepcopy=False)
@@ -200,8 +222,9 @@ class Study:
         return begun, trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
 
     # -- files
-    def _lock(self, number: int) -> Path:
-        return self._home / f"trial-{number}.lock"
+    def _seen(self, number: int) -> Path:
+        """There while the trial runs; the time of the file is when it was last seen alive."""
+        return self._home / f"trial-{number}.seen"
 
     def _killed(self, number: int) -> Path:
         """There when the trial was killed; when it was last seen alive is the time of the file."""
@@ -209,12 +232,6 @@ class Study:
 
     def _scores(self, number: int) -> Path:
         return self._home / f"scores-{number}.npy"
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        with (self._home / "study.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _opened(journal: Path, aim: Aim) -> Any:
@@ -225,17 +242,6 @@ def _opened(journal: Path, aim: Aim) -> Any:
     storage = JournalStorage(JournalFileBackend(str(journal)))
     pruner = optuna.pruners.MedianPruner() if aim.pruning else optuna.pruners.NopPruner()
     return optuna.create_study(study_name="search", storage=storage, direction=way, pruner=pruner, load_if_exists=True)
-
-
-def _held(path: Path) -> Any:
-    """The lock file, locked until it is closed or this process ends; None when another one holds it."""
-    lock = path.open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
 
 
 def _grid(aim: Aim) -> list[dict[str, Any]]:

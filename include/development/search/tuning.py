@@ -1,7 +1,6 @@
 """Searches better parameters on the validation part; the test part is never looked at."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.contracts.development import TrialRecord
@@ -15,7 +14,7 @@ from include.evaluation.metrics import direction, score
 from include.specification.learning import Tuning as Policy
 
 if TYPE_CHECKING:
-    from include.development.search.study import Claim, Study
+    from include.development.search.study import Claim, Place, Study
 
 START, BEST = "start", "best"
 STRIDES = 2  # reports per doubling of the steps: a journal entry at each of 200 trees costs as much as the fit
@@ -63,8 +62,8 @@ def space_of(trainer: Trainer, policy: Policy) -> Space:
     return policy.space or trainer.space
 
 
-def open_study(home: Path, trainer: Trainer, policy: Policy, start: Parameters, metric: str) -> "Study":
-    """The study that is kept in ``home``; raises TrainingError for a space that cannot be searched."""
+def open_study(place: "Place", trainer: Trainer, policy: Policy, start: Parameters, metric: str) -> "Study":
+    """The study that is kept in ``place``; raises TrainingError for a space that cannot be searched."""
     from include.development.search.study import Aim, Study
 
     space = space_of(trainer, policy)
@@ -73,7 +72,7 @@ def open_study(home: Path, trainer: Trainer, policy: Policy, start: Parameters, 
             f"trainer.tuning.space names {unknown}; {trainer.name} has {', '.join(sorted(trainer.defaults))}"
         )
     aim = Aim(space, dict(start), direction(metric), policy.sampler, policy.pruning)
-    return Study(home, aim)
+    return Study(place, aim)
 
 
 def work(

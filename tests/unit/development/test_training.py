@@ -14,6 +14,7 @@ from include.development.trainers.trained_model import TrainedModel
 from include.development.training_key import search_key, training_key
 from include.errors import NotFoundError, TrainingError
 from tests.unit.development.frames import build, flight_spec, started_from
+from tests.unit.fakes.state import MemoryLocks
 
 QUICK = {"n_estimators": 15, "max_depth": 3}
 
@@ -59,7 +60,7 @@ class Ordered:
 
     def place(self, weights: bytes | None = None, **changes: object) -> Workspace:
         order = Order.model_validate({"dataset": self.dataset, "parameters": QUICK, **changes})
-        workspace = Workspace(self.home / training_key(flight_spec(), order))
+        workspace = Workspace(self.home / training_key(flight_spec(), order), MemoryLocks())
         workspace.write_order(order.model_copy(update={"search": search_key(flight_spec(), order)}), weights)
         return workspace
 
@@ -113,4 +114,4 @@ def test_a_champion_of_another_kind_cannot_be_started_from(ordered: Ordered, mod
 
 def test_what_was_not_ordered_is_not_found(tmp_path: Path, ordered: Ordered) -> None:
     with pytest.raises(NotFoundError, match=r"order\.json does not exist: clear the training from build_dataset on"):
-        ordered.train(Workspace(tmp_path / "nothing"))
+        ordered.train(Workspace(tmp_path / "nothing", MemoryLocks()))

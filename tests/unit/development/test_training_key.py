@@ -18,8 +18,10 @@ from include.specification.data import Event
 from include.specification.learning import Trainer
 from include.specification.usecase import UseCase
 from tests.unit.development.frames import build, flight_spec, started_from
+from tests.unit.fakes.state import MemoryLocks
 
 BESIDE = {
+    "adapters.file_locks": "keeps workers apart",
     "contracts.atomic_file": "how a file is written",
     "contracts.development": "records: their values are in the key",
     "contracts.evaluation": "records",
@@ -29,6 +31,7 @@ BESIDE = {
     "development.cost": "measures",
     "development.order": "where an order and its fit lie",
     "errors": "what is raised",
+    "ports.state": "what a lock must do",
     "specification.loader": "reads the yaml, whose values are in the key",
     "specification.packaging": "what comes after a training",
     "specification.running": "what comes after a training",
@@ -38,7 +41,9 @@ FIT = """
 import json, pathlib, sys
 import include.development.training, include.development.trainers.xgboost
 from include.development.order import Workspace
-place, executed = Workspace(pathlib.Path(sys.argv[1])), set()
+from include.adapters.file_locks import FileLocks
+home = pathlib.Path(sys.argv[1])
+place, executed = Workspace(home, FileLocks(home)), set()
 
 def note(frame, event, argument):
     if event == "call" and frame.f_code.co_name != "<module>":
@@ -122,7 +127,7 @@ def test_what_the_spec_says_about_anything_else_does_not(dataset: DatasetRef, pa
 def test_a_fit_reads_nothing_else_of_the_spec(
     dataset: DatasetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, place, read = flight_spec(), Workspace(tmp_path / "order"), set()
+    spec, place, read = flight_spec(), Workspace(tmp_path / "order", MemoryLocks()), set()
     place.write_order(Order(dataset=dataset, parameters={"n_estimators": 5}, trials=2, search="s" * 16))
 
     def noted(part: Any, name: str) -> Any:
@@ -193,7 +198,7 @@ def test_the_list_is_all_that_the_code_of_a_fit_imports(name: str) -> None:
 @pytest.mark.parametrize("trials", [0, 2])
 def test_a_real_fit_runs_the_list_and_loads_nothing_else(dataset: DatasetRef, tmp_path: Path, trials: int) -> None:
     order = Order(dataset=dataset, parameters={"n_estimators": 5}, trials=trials, search="s" * 16)
-    Workspace(tmp_path / "order").write_order(order)
+    Workspace(tmp_path / "order", MemoryLocks()).write_order(order)
     command = [sys.executable, "-c", FIT, str(tmp_path / "order")]
     told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert set(told["executed"]) - set(BESIDE) == set(training_key.modules(flight_spec(), bool(trials)))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.development.search.study import Aim, Budget, Study
+from include.adapters.file_locks import FileLocks
+from include.development.search.study import Aim, Budget, Place, Study
 from include.development.search.tuning import Tuning, open_study, outcome, work
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.errors import TrainingError
@@ -50,9 +51,13 @@ class Slope:
         raise NotImplementedError
 
 
+def place(home: Path) -> Place:
+    return Place(home, FileLocks(home), "search")
+
+
 def search(home: Path, policy: Policy, start: dict[str, Any] | None = None, told: Callable = lambda _: None) -> Tuning:
     start = start or {"slope": 0.0, "seed": 0}
-    study = open_study(home, Slope(), policy, start, "brier")
+    study = open_study(place(home), Slope(), policy, start, "brier")
     work(study, Slope(), PARTS, policy, "brier", Run(), told)
     return outcome(study, PARTS, policy, "brier", start)
 
@@ -125,7 +130,7 @@ def test_one_worker_tries_the_same_again(tmp_path: Path) -> None:
 
 
 def test_the_time_is_kept(tmp_path: Path) -> None:
-    study = Study(tmp_path, Aim(SPACE, {"slope": 0.0}, -1))
+    study = Study(place(tmp_path), Aim(SPACE, {"slope": 0.0}, -1))
     with closing(study.claim(Budget(9, seconds=0.0))) as first:
         assert first.trial, "the first trial always runs"
         assert not first.late, "and is never cut short"
@@ -136,7 +141,7 @@ def test_the_time_is_kept(tmp_path: Path) -> None:
 
 
 def test_no_two_workers_take_the_same_trial(tmp_path: Path) -> None:
-    studies = [Study(tmp_path, Aim(SPACE, {"slope": 0.0}, -1)) for _ in range(2)]
+    studies = [Study(place(tmp_path), Aim(SPACE, {"slope": 0.0}, -1)) for _ in range(2)]
     with ExitStack() as stack:
         taken = [stack.enter_context(closing(study.claim(Budget(3)))).trial.number for study in (*studies, studies[0])]
         assert taken == [0, 1, 2]
@@ -146,9 +151,10 @@ def test_no_two_workers_take_the_same_trial(tmp_path: Path) -> None:
 WORKER = """
 import sys, time
 from pathlib import Path
+from include.adapters.file_locks import FileLocks
 from include.development.search.study import Budget
-from tests.unit.development.search.test_tuning import Aim, SPACE, Study
-claim = Study(Path(sys.argv[1]), Aim(SPACE, {"slope": 0.0}, -1, "random")).claim(Budget(3))
+from tests.unit.development.search.test_tuning import Aim, SPACE, Study, place
+claim = Study(place(Path(sys.argv[1])), Aim(SPACE, {"slope": 0.0}, -1, "random")).claim(Budget(3))
 print(claim.parameters["slope"], flush=True)
 time.sleep(60)
 """
@@ -156,7 +162,7 @@ time.sleep(60)
 
 def test_what_a_killed_worker_tried_is_tried_again_within_the_budget(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WORKER, str(tmp_path)]
-    study = Study(tmp_path, Aim(SPACE, {"slope": 0.0}, -1, "random"))
+    study = Study(place(tmp_path), Aim(SPACE, {"slope": 0.0}, -1, "random"))
     first = study.claim(Budget(3))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as worker:
         assert worker.stdout
