@@ -2,8 +2,7 @@
 
 import os
 import sys
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,15 +11,10 @@ from include.demo import DEFAULT_USECASE
 from include.errors import MoebiusError
 
 
-class Approver(StrEnum):
-    demo = "demo"
-    me = "me"
-
-
 def demo(
     usecase: Annotated[str, typer.Option(help="the use case to play")] = DEFAULT_USECASE,
     sample: Annotated[int, typer.Option(help="live requests per month")] = 8000,
-    approve: Annotated[Approver, typer.Option(help="who approves; me: you, in the UI")] = Approver.demo,
+    approve: Annotated[Literal["demo", "me"], typer.Option(help="who approves; me: you, in the UI")] = "demo",
     last: Annotated[str | None, typer.Option(help="the last month to play, like 2013-09")] = None,
 ) -> None:
     """Start the platform and play the whole loop: training, release, live traffic, decay, retraining, promotion.
@@ -28,7 +22,8 @@ def demo(
     The platform keeps running afterwards. An interrupted demo continues where it stopped.
     """
     try:
-        code = _play(usecase, sample, approve, last)
+        _play(usecase, sample, approve, last)
+        code = 0
     except MoebiusError as error:
         code = report(error)
         print("`make demo` continues from here; `make status` shows the services; `make clean` starts over.")
@@ -39,7 +34,7 @@ def demo(
     os._exit(code)  # gRPC's background threads must not hold the process after the last line
 
 
-def _play(usecase: str, sample: int, approve: str, last: str | None) -> int:
+def _play(usecase: str, sample: int, approve: str, last: str | None) -> None:
     from rich.console import Console
 
     from include.contracts.period import Period
@@ -51,4 +46,3 @@ def _play(usecase: str, sample: int, approve: str, last: str | None) -> int:
     requirements.ensure(load_settings())
     until = Period(last) if last else None
     play(Script(usecase, sample=sample, approve=approve, last=until), Console())
-    return 0

@@ -91,17 +91,14 @@ def start_run(dag_id: str, run_id: str, fields: dict[str, Any]) -> NoReturn:
     What ``TriggerDagRunOperator`` does, whose import takes longer than all DAG files together. The run has no logical
     date: today is after the DAG's ``end_date``, and such a run ends without a task.
     """
-    waiting: dict[str, Any] = {"wait_for_completion": False, "poke_interval": 0, "deferrable": False}
-    raise DagRunTriggerException(
-        trigger_dag_id=dag_id,
-        dag_run_id=run_id,
-        conf=fields,
-        reset_dag_run=False,
-        skip_when_already_exists=True,
-        allowed_states=[],
-        failed_states=[],
-        **waiting,
-    )
+    unused = ("reset_dag_run", "wait_for_completion", "allowed_states", "failed_states", "poke_interval", "deferrable")
+    wish: dict[str, Any] = {
+        "trigger_dag_id": dag_id,
+        "dag_run_id": run_id,
+        "conf": fields,
+        **dict.fromkeys(unused, False),
+    }
+    raise DagRunTriggerException(**wish, skip_when_already_exists=True)
 
 
 def emit(asset: Any, **extra: Any) -> None:

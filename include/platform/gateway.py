@@ -2,8 +2,10 @@
 
 import signal
 import time
+from typing import Any
 
 from include.adapters import haproxy, metrics_server
+from include.contracts.gateway import GatewayClient
 from include.errors import ServiceError
 from include.gateway import clients
 from include.platform.supervisor import Supervisor
@@ -18,6 +20,31 @@ def configure(settings: Settings) -> None:
     """Check the client file, write HAProxy's files and tell Prometheus; raises SettingsError by client."""
     haproxy.configure(settings, usecase_names(), clients.load(settings.gateway_clients, usecase_names()))
     metrics_server.scrape_gateway(settings)
+
+
+def add(settings: Settings, client: str, facts: dict[str, Any]) -> str:
+    """Add a client, or give it a new key; says the key. Raises SettingsError for facts that cannot be used."""
+    key = clients.add(settings.gateway_clients, client, facts, usecase_names())
+    known_by = f"its key, shown this once, is {key}" if key else "known by its tokens"
+    return f"client {client}: {known_by}; {reload(settings)}"
+
+
+def remove(settings: Settings, client: str) -> str:
+    """Raises NotFoundError when there is no such client."""
+    clients.remove(settings.gateway_clients, client, usecase_names())
+    return f"{client} is no client any more; {reload(settings)}"
+
+
+def listing(settings: Settings) -> str:
+    """One line per client: what it may do, and how it identifies itself."""
+    known = clients.load(settings.gateway_clients, usecase_names())
+    return "\n".join(f"{name}: {_described(client)}" for name, client in known.items()) or "no clients"
+
+
+def _described(client: GatewayClient) -> str:
+    models = "all use cases" if client.models is None else ", ".join(sorted(client.models))
+    known_by = "API key" if client.key_sha256 else f"tokens ({client.public_key})"
+    return f"{', '.join(sorted(client.roles))}; {models}; {client.rate} requests a second; {known_by}"
 
 
 def reload(settings: Settings) -> str:

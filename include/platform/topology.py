@@ -39,16 +39,9 @@ class Declaration:
 
 
 TOPOLOGY = (
-    Declaration(
-        name="redis",
-        health="{s.redis_address}",
-        memory=20,
-        ports=("redis_port",),
-        when="without_own_redis",
-    ),
-    Declaration(
+    Declaration(name="redis", health="{s.redis_address}", memory=20, ports=("redis_port",), when="without_own_redis"),
+    Declaration(  # /health answers before the database is there
         name="mlflow",
-        # /health answers before the database is there
         health="{s.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0",
         address="{s.mlflow_url}",
         memory=300,
