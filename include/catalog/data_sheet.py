@@ -94,12 +94,12 @@ def _origin(catalog: Catalog, column: Entry) -> str:
 
 def _gates(entry: Entry) -> str:
     if not entry.gates:
-        return "No gate checks this table by itself."
+        return "No gate checks this table."
     rows = [
         [g.period, g.gate, "passed" if g.passed else "refused", "; ".join(g.failures)]
         for g in entry.gates[:SHOWN_GATES]
     ]
-    return _table(["period", "gate", "last result", "not met"], rows)
+    return _table(["period", "gate", "last result", "failed"], rows)
 
 
 def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[ColumnProfile]) -> str:
@@ -112,7 +112,7 @@ def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[Co
         )
     if (view := spec.feature_views.get(state.table)) and view.freshness_hours:
         limits.append(f"Serving treats a value older than {view.freshness_hours:g} hours as missing.")
-    return "\n".join(f"- {limit}" for limit in limits) or "None is known."
+    return "\n".join(f"- {limit}" for limit in limits) or "No limits are known."
 
 
 def _missing_periods(state: TableState) -> list[Period]:
@@ -127,8 +127,8 @@ def _lineage(catalog: Catalog, entry: Entry) -> str:
     return "\n\n".join(
         f"{title}\n\n{_table(['steps away', 'what'], rows) if rows else nothing}"
         for title, rows, nothing in (
-            ("Made from:", made, "No record says so: Moebius writes it itself."),
-            ("Feeds:", feeds, "Nothing that is registered."),
+            ("Made from:", made, "Moebius writes this table itself."),
+            ("Feeds:", feeds, "No registered entry."),
         )
     )
 
@@ -141,10 +141,10 @@ def _retention(spec: UseCase, entry: Entry) -> str:
     if entry.kind == "predictions":
         return f"Predictions are kept for {spec.retention.predictions_periods} periods."
     if entry.versions and entry.versions[0].name.startswith("Delta"):
-        return "A record of the platform: kept as long as the platform."
+        return "Records of the platform are never deleted."
     return (
-        f"Snapshots are kept for {spec.retention.snapshots_days} days; those that are current, pinned or that a "
-        "registered model was trained on are kept as long as they are."
+        f"Snapshots are kept for {spec.retention.snapshots_days} days; current and pinned snapshots, and those "
+        "that a registered model was trained on, are kept longer."
     )
 
 

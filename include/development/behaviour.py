@@ -89,7 +89,7 @@ def _numbers(spec: UseCase, frame: pd.DataFrame, feature: str) -> pd.DataFrame:
         return values.astype("float64")
     except (TypeError, ValueError):
         raise SpecError(
-            f"{spec.directory / 'usecase.yaml'}: behaviour changes {feature!r} by a number, but it is no number"
+            f"{spec.directory / 'usecase.yaml'}: behaviour changes {feature!r} by a number, but it is not a number"
         ) from None
 
 
@@ -103,8 +103,8 @@ def _invariance(
     kept = float((worst <= test.max_change).mean())
     other = f"± {test.noise:g} standard deviations" if test.noise is not None else f"= {test.values}"
     detail = (
-        f"with {test.feature} {other}, {kept:.1%} of {len(rows)} answers change by {test.max_change:g} at most "
-        f"(largest change {worst.max():.4g}); {test.share:.1%} must"
+        f"with {test.feature} {other}, {kept:.1%} of {len(rows)} answers change by at most {test.max_change:g} "
+        f"(largest change {worst.max():.4g}); at least {test.share:.1%} must"
     )
     return GateOutcome(gate=f"invariance:{test.feature}", passed=kept >= test.share, detail=detail)
 
@@ -132,14 +132,14 @@ def _direction(
         raise SpecError(f"{spec.name}: behaviour.direction needs one number per row, but {spec.task} answers several")
     gate, numbers = f"direction:{test.feature}", _numbers(spec, rows, test.feature)
     if (_numbers(spec, train, test.feature).nunique() <= 1).all():
-        detail = f"not judged: {test.feature} has one value in the training part, so nothing of it could be learned"
+        detail = f"not judged: {test.feature} has only one value in the training part, so its effect was not learned"
         return GateOutcome(gate=gate, passed=True, detail=detail)
     answer = model.predict(changed(spec, rows, test.feature, {name: numbers[name] + test.by for name in numbers}))
     moved = (answer - given) * (1 if test.effect == "rises" else -1)
     share = float((moved > 0).mean())
     detail = (
         f"with {test.feature} {test.by:+g} the mean answer goes from {given.mean():.4f} to {answer.mean():.4f} and "
-        f"{share:.1%} of {len(rows)} answers {test.effect[:-1]}; the mean must, and {test.share:.1%} of them"
+        f"{share:.1%} of {len(rows)} answers {test.effect[:-1]}; required: the mean, and {test.share:.1%} of them"
     )
     passed = bool(moved.mean() > 0 and share >= test.share)
     return GateOutcome(gate=gate, passed=passed, detail=detail)
@@ -149,7 +149,9 @@ def _functionality(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, test:
     gate = f"minimum_functionality:{test.name}"
     such = rows[_where(spec, rows, test)]
     if such.empty:
-        return GateOutcome(gate=gate, passed=True, detail=f"not judged: none of {len(rows)} test rows is such a row")
+        return GateOutcome(
+            gate=gate, passed=True, detail=f"not judged: none of the {len(rows)} test rows has these values"
+        )
     scores = model.predict(such)
     if test.predicted is not None:
         return _said(spec, gate, scores, test)
@@ -168,7 +170,7 @@ def _said(spec: UseCase, gate: str, scores: np.ndarray, test: MinimumFunctionali
     if test.predicted not in names:
         raise SpecError(f"{spec.name}: {gate} wants the class {test.predicted!r}; there are {names}")
     share = float((predicted(spec.task, scores) == names.index(test.predicted)).mean())
-    detail = f"{share:.1%} of {len(scores)} such rows are called {test.predicted}; {test.share:.1%} must"
+    detail = f"{share:.1%} of {len(scores)} such rows get the class {test.predicted}; at least {test.share:.1%} must"
     return GateOutcome(gate=gate, passed=share >= test.share, detail=detail)
 
 
@@ -201,11 +203,11 @@ def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np
     without[:, looked_up] = np.nan
     worst = float(_moved(model.fitted.predict(stepped), given).max())
     limit = spec.behaviour.stability
-    detail = f"one float32 step up of every number changes an answer by {worst:.3g} at most; {limit:g} is allowed"
+    detail = f"one float32 step up of every number changes an answer by at most {worst:.3g}; {limit:g} is allowed"
     outcomes = [GateOutcome(gate="stability", passed=worst <= limit, detail=detail)]
     if looked_up:
         strange = int((~np.isfinite(model.fitted.predict(without))).sum())
-        detail = f"{strange} of {given.size} scores are no numbers when no looked-up number is known; none may be"
+        detail = f"{strange} of {given.size} scores are not numbers if looked-up numbers are missing; none may be"
         outcomes.append(GateOutcome(gate="stability:missing", passed=strange == 0, detail=detail))
     return outcomes
 

@@ -70,7 +70,7 @@ def _other(verdict: Verdict) -> str:
         return ""
     called = {"ensemble": "average of champion and candidate", "candidate": "candidate alone"}[verdict.other.who]
     parts = [
-        f"## The {called}, not taken: {WORDS[verdict.other.decision]} by {verdict.other.rule}",
+        f"## The {called}, not chosen: {WORDS[verdict.other.decision]} by {verdict.other.rule}",
         _gates(verdict.other.gates),
         _cells(verdict.other.cells),
     ]

@@ -111,7 +111,7 @@ def _slices(spec: UseCase, evidence: Evidence) -> list[GateOutcome]:
     outcomes = [_slice(spec, figure) for figure in evidence.slices]
     if evidence.unjudged_slices:
         names = ", ".join(evidence.unjudged_slices)
-        detail = f"not judged, too few rows or rows of one class only: {names}"
+        detail = f"not judged, because they have too few rows or only one class: {names}"
         outcomes.append(GateOutcome(gate="slices:unjudged", passed=True, detail=detail))
     return outcomes
 
@@ -125,7 +125,7 @@ def _slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
     if figure.gain is not None:
         passed = not (figure.gain.value < -margin and figure.gain.high < 0)
         gained = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {figure.gain.n} rows"
-        detail = f"{gained}; lost below {-margin:+.4f}"
+        detail = f"{gained}; it fails below {-margin:+.4f}"
         return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
     return _absolute_slice(spec, figure)
 
@@ -136,7 +136,9 @@ def _absolute_slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
     limits = [sign * _limit(c) for c in spec.acceptance if c.metric == primary]
     best_case, value = max(sign * figure.value.low, sign * figure.value.high), sign * figure.value.value
     passed = all(not (value < limit - margin and best_case < limit) for limit in limits)
-    detail = f"{primary} {shown(figure.value)} on {figure.value.n} rows; the acceptance limit less {margin} applies"
+    detail = (
+        f"{primary} {shown(figure.value)} on {figure.value.n} rows; the limit is the acceptance limit minus {margin}"
+    )
     return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
 
 
@@ -178,4 +180,6 @@ def ensemble_words(chosen: str, gain: Interval | None) -> str:
     if gain is None:
         return ""
     taken = "is taken instead of the candidate" if chosen == "ensemble" else "is not taken"
-    return f"The average of champion and candidate {taken}: over the candidate alone it gains {shown(gain, '+')}."
+    return (
+        f"The average of champion and candidate {taken}: compared with the candidate alone it gains {shown(gain, '+')}."
+    )

@@ -55,7 +55,7 @@ def _feature_drift(spec: UseCase) -> dict[str, Any]:
     threshold = spec.monitoring.drift_threshold
     summary = (
         f"{{{{ $value }}}} features of {spec.name} drifted beyond PSI {threshold} in {{{{ $labels.period }}}} "
-        "(release {{ $labels.release }}): look at them; drift alone does not retrain"
+        "(release {{ $labels.release }}): check them; drift alone does not retrain"
     )
     expression = f"{_figure(spec, 'drifted_features')} >= {spec.monitoring.drift_features}"
     return _rule(spec, "MoebiusFeatureDrift", expression, "look", summary=summary)

@@ -72,12 +72,14 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
     increase = history.value("missing_increase")
     if increase is not None and increase > MISSING_INCREASE:
         share = history.value("missing_share") or 0.0
-        evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the release's baseline")
+        evidence.append(
+            f"{share:.1%} of the feature cells are missing, {increase:+.1%} compared with the release's baseline"
+        )
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
     unmatched, known = history.value("unmatched"), history.value("labelled")
     awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
     if awaited and unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
-        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} predictions have no ground truth")
+        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} predictions have no label")
         subjects.append("ground truth")
     return Cause("data fault", evidence, list(dict.fromkeys(subjects))) if evidence else None
 
@@ -86,7 +88,8 @@ def pipeline_skew(history: History) -> Cause | None:
     """Features that were served with other values than the offline store has."""
     skewed = {n: v for n, v in history.subjects("feature_skew", history.period).items() if v > SKEWED_SHARE}
     evidence = [
-        f"{n} was served with another value than stored offline in {v:.1%} of the rows" for n, v in skewed.items()
+        f"{n} was served with another value than the offline store has, in {v:.1%} of the rows"
+        for n, v in skewed.items()
     ]
     return Cause("pipeline skew", evidence, sorted(skewed)) if skewed else None
 
@@ -130,11 +133,11 @@ def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
     cleared = {n for n in drifted if usual[n] > limit or drifted[n] <= CLEARLY_MORE * usual[n]}
     suspects = sorted(drifted.keys() - cleared, key=lambda n: -drifted[n])
     good = ", ".join(healthy) or "any good period"
-    told = [f"{n} drifted (PSI {drifted[n]:.2f}), and not in {good}" for n in suspects]
+    told = [f"{n} drifted (PSI {drifted[n]:.2f}), but not in {good}" for n in suspects]
     if cleared:
-        told.append(f"drift of {', '.join(sorted(cleared))} does not explain it: it was there in good periods too")
+        told.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: good periods had it too")
     if suspects and not healthy:
-        told.append("there is no good period of this release to compare with, so the cause is likely, not shown")
+        told.append("this release has no good period to compare with, so the cause is likely but not proved")
     return suspects, told
 
 

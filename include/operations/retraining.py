@@ -74,7 +74,7 @@ class _Plan:
         train_to = test.shift(-1)
         action = (
             f"retrain {self.spec.trainer.name} on {train_from} to {train_to} ({why}), test on {test}; "
-            "features and parameters as they are"
+            "with the same features and parameters"
         )
         return self.of("retrain", cause, action, (train_from, train_to, test))
 
@@ -106,7 +106,9 @@ def _no_loss(spec: UseCase, history: History, alerts: list[Alert]) -> Cause:
     evidence = [f"{a.name}: {a.summary}" for a in alerts]
     loss, limit = history.value("performance_loss"), spec.monitoring.performance_loss
     if loss is not None:
-        evidence.append(f"{spec.metrics.primary} loss in {history.period} is {loss:+.3f}; a breach is above {limit}")
+        evidence.append(
+            f"{spec.metrics.primary} loss in {history.period} is {loss:+.3f}; a breach is a loss above {limit}"
+        )
     if any(a.name in SERVING_ALERTS for a in alerts):
         return Cause("serving fault", evidence, [])
     drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > spec.monitoring.drift_threshold}
@@ -119,10 +121,10 @@ def _look(alerts: list[Alert]) -> str:
     if not alerts:
         return "keep the champion: no alert"
     if any(a.name in SERVING_ALERTS for a in alerts):
-        return "keep the champion: look at the model server, its log and `make status`; a new model repairs no server"
-    return (
-        "keep the champion: look at the drifted features; drift without a confirmed performance loss does not retrain"
-    )
+        return (
+            "keep the champion: check the model server, its log and `make status`; a new model does not repair a server"
+        )
+    return "keep the champion: check the drifted features; drift without a confirmed performance loss does not retrain"
 
 
 def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: Period) -> str | None:

@@ -22,7 +22,7 @@ class RollbackForm(HITLOperator):
 
     def __init__(self, *, spec: UseCase, **options: Any) -> None:
         super().__init__(
-            subject=f"{spec.title}: which release shall serve?", options=[KEEP], defaults=KEEP,
+            subject=f"{spec.title}: which release should serve?", options=[KEEP], defaults=KEEP,
             response_timeout=OPEN_FOR, **options,
         )  # fmt: skip
         self.spec = spec

@@ -99,7 +99,7 @@ def test_search_finds_in_names_meanings_and_kinds(user: TestClient) -> None:
     assert "/catalog/flight_delay/feature/wind_speed" in found
     assert "table/events/late" not in found
     assert "release/r0001" in user.get("/catalog/", params={"kind": "release"}).text
-    assert "nothing has “no such thing”" in user.get("/catalog/", params={"q": "no such thing"}).text
+    assert "no entry has “no such thing”" in user.get("/catalog/", params={"q": "no such thing"}).text
 
 
 def test_a_table_shows_columns_gates_versions_and_lineage_both_ways(user: TestClient) -> None:

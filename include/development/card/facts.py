@@ -11,9 +11,9 @@ from include.evaluation.fairness import GroupFigures
 MEANING = {
     "roc_auc": "chance that a positive row gets a higher answer than a negative one; 0.5 is guessing, 1 is perfect",
     "average_precision": "precision averaged over recall; guessing gives the share of positives",
-    "brier": "mean squared distance of the probability to what happened; 0 is perfect",
-    "log_loss": "how surprised the model is by what happened; 0 is perfect",
-    "accuracy": "share of rows whose most probable class is right",
+    "brier": "mean squared difference between probability and outcome; 0 is perfect",
+    "log_loss": "negative log probability of the outcome; 0 is perfect",
+    "accuracy": "share of rows whose most probable class is correct",
     "f1_macro": "mean over the classes of the harmonic mean of precision and recall; 1 is perfect",
     "roc_auc_ovr": "roc_auc of each class against the rest, averaged",
     "mae": "mean absolute error, in units of the label",

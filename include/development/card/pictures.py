@@ -27,17 +27,17 @@ def of_answers(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.nda
     pictures: Pictures = {
         "confusion": (
             plots.confusion(y, said, names),
-            "Rows of the test part by what they were and what the model says.",
+            "Rows of the test part by actual and predicted class.",
         )
     }
     if spec.task == "multiclass":
         right, said_probability = said == y, scores.max(axis=1)
-        caption = "The probability of the class that it says, and how often that class was right."
+        caption = "Predicted probability of the chosen class against the share of correct rows."
         return pictures | {"calibration": (plots.calibration(right, said_probability), caption)}
-    caption = "How often it was so, by what the model said, with 95 % intervals; and how often it says what."
+    caption = "Observed share by predicted probability, with 95 % intervals; right: distribution of the predictions."
     pictures["calibration"] = (plots.calibration(y, scores), caption)
     if 0 < y.mean() < 1:
-        caption = "How well the model orders the rows; dotted: guessing."
+        caption = "ROC and precision-recall curve; dotted: a random model."
         pictures["roc"] = (plots.roc_and_precision(y, scores), caption)
     return pictures
 
@@ -45,12 +45,12 @@ def of_answers(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.nda
 def _of_numbers(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, said: np.ndarray) -> Pictures:
     times = frame[spec.event.time]
     pictures = {
-        "predicted": (plots.predicted_and_actual(y, said), "Predictions against what was; dotted: equal."),
-        "residuals": (plots.residuals_by_time(times.to_numpy(), y - said), "What was, less the prediction, by day."),
+        "predicted": (plots.predicted_and_actual(y, said), "Actual against predicted values; dotted: equal."),
+        "residuals": (plots.residuals_by_time(times.to_numpy(), y - said), "Actual minus predicted value, by day."),
     }
     if spec.task == "forecasting":
         rows, name = _one_series(spec, frame)
-        caption = f"The newest {len(rows)} rows of the test part{name}: what was forecast, and what was."
+        caption = f"The newest {len(rows)} rows of the test part{name}: forecast and actual values."
         drawn = plots.stretch_of_series(times.to_numpy()[rows], y[rows], said[rows], str(spec.event.label))
         pictures["series"] = (drawn, caption)
     return pictures
@@ -77,7 +77,7 @@ def _of_clusters(spec: UseCase, space: np.ndarray, cluster: np.ndarray, count: i
         centres[k] = np.median(space[cluster == k], axis=0)
     apart = np.nanmax(centres, axis=0) - np.nanmin(centres, axis=0)
     widest = np.sort(np.argsort(-apart, kind="stable")[:PROFILED])
-    caption = "The middle of each cluster: how far above or below that of all rows a feature is."
+    caption = "Median of each cluster: distance of each feature from the median of all rows."
     return {
         "clusters": (plots.clusters(space, cluster, count), "Rows of the test part by cluster."),
         "profile": (plots.profile(centres[:, widest], [names[i] for i in widest]), caption),
@@ -88,13 +88,13 @@ def of_explanation(moved: Attribution, shuffled: Mapping[str, Any]) -> Pictures:
     table = moved.table()
     values = np.array([row["importance"] for row in table])
     drawn = plots.bars([row["feature"] for row in table], values, None, f"mean absolute SHAP value ({moved.unit})")
-    pictures: Pictures = {"importance": (drawn, "How far each feature moves an answer on average.")}
+    pictures: Pictures = {"importance": (drawn, "Mean effect of each feature on an answer.")}
     for name, image in moved.heat_maps().items():
-        caption = f"How far each number of {name} moves an answer on average."
+        caption = f"Mean effect of each number of {name} on an answer."
         pictures[f"heat_map_{name}"] = (plots.heat_map(image, f"SHAP value ({moved.unit})"), caption)
     if rows := shuffled["features"]:
         losses, reach = np.array([r["loss"] for r in rows]), np.array([[r["low"], r["high"]] for r in rows]).T
-        caption = "What is lost when a feature is shuffled among the rows, with 95 % intervals."
+        caption = "Loss when a feature is shuffled among the rows, with 95 % intervals."
         drawn = plots.bars([r["feature"] for r in rows], losses, reach, shuffled["metric"])
         pictures["permutation"] = (drawn, caption)
     return pictures
@@ -103,7 +103,7 @@ def of_explanation(moved: Attribution, shuffled: Mapping[str, Any]) -> Pictures:
 def of_training(curve: Sequence[Mapping[str, float]]) -> Pictures:
     if len(curve) < 2:
         return {}
-    return {"learning_curve": (plots.learning_curve(curve), "The fit, step by step.")}
+    return {"learning_curve": (plots.learning_curve(curve), "Loss by step of the fit.")}
 
 
 def of_slices(spec: UseCase, slices: Sequence[Mapping[str, Any]], whole: float | None) -> Pictures:

@@ -93,9 +93,9 @@ def calibration(right: np.ndarray, p: np.ndarray, bins: int = 10) -> Figure:
     low, high = min(said.min(), so.min()), max(said.max(), so.max())
     left.plot([low, high], [low, high], color=GREY, linestyle=":")
     left.errorbar(said, so, yerr=1.96 * np.sqrt(so * (1 - so) / rows[filled]), color=BLUE, marker="o", markersize=3)
-    left.set(xlabel="said probability", ylabel="share that was so", title="Calibration")
+    left.set(xlabel="predicted probability", ylabel="observed share", title="Calibration")
     other.hist(p, bins=30, color=BLUE)
-    other.set(xlabel="said probability", ylabel="rows", title="What it says")
+    other.set(xlabel="predicted probability", ylabel="rows", title="Predictions")
     return figure
 
 
@@ -107,7 +107,7 @@ def confusion(y: np.ndarray, said: np.ndarray, names: Sequence[str]) -> Figure:
     size = max(2.9, 0.38 * len(names) + 1)
     figure, (axes,) = canvas(1, size + 0.7, size)
     axes.imshow(share, cmap=MAP, vmin=0, vmax=1)
-    axes.set(xlabel="the model says", ylabel="it was", xticks=range(len(names)), yticks=range(len(names)))
+    axes.set(xlabel="predicted", ylabel="actual", xticks=range(len(names)), yticks=range(len(names)))
     axes.set_xticklabels(names, rotation=45 if len(names) > 2 and max(map(len, names)) > 3 else 0)
     axes.set_yticklabels(names)
     if len(names) <= CELLS_WITH_TEXT:

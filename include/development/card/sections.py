@@ -22,11 +22,11 @@ def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence)
         "Intended use": _intended_use(spec),
         "Data": _data(spec, dataset, found),
         "Training": _training(facts, found),
-        "How good it is": _metrics(spec, dataset, facts, found),
+        "Performance": _metrics(spec, dataset, facts, found),
         "Slices": _slices(spec, found),
         "Groups": _groups(spec, found),
         "Behaviour tests": _behaviour(spec, facts),
-        "What moves the answer": _explanation(spec, found),
+        "Explanation": _explanation(spec, found),
         "Limits": _limits(spec, found),
         "Cost": _cost(facts),
         "Lineage": _lineage(dataset, facts),
@@ -44,7 +44,7 @@ def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) 
     tests = f"{len(facts.behaviour) - len(failed)} of {len(facts.behaviour)} behaviour tests passed"
     return (
         f"{spec.description} This model is *{found.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
-        f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that it never saw, "
+        f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that were not used for training, "
         f"its {primary} is **{good}**{against}" + (f"; {tests}." if facts.behaviour else ".")
     )
 
@@ -56,7 +56,7 @@ def _intended_use(spec: UseCase) -> str:
         asked.append("Not for:\n\n" + "\n".join(f"- {use}" for use in spec.card.not_for))
     if spec.card.ethics:
         asked.append(f"Ethical considerations: {spec.card.ethics}")
-    return "\n\n".join([*asked, f"Agreed before development, on the test set:\n\n{criteria}"])
+    return "\n\n".join([*asked, f"Acceptance criteria, set before development, on the test set:\n\n{criteria}"])
 
 
 def _criterion(criterion: Criterion) -> str:
@@ -74,9 +74,9 @@ def _data(spec: UseCase, dataset: DatasetRef, found: Evidence) -> str:
     return "\n\n".join(
         [
             _table(head, rows),
-            f"{_split(spec)} Frozen test sets of earlier releases kept out: {len(dataset.excluded_hashes)}.",
-            "Where the data come from, what is in the tables, how they were checked and what is wrong with them is in "
-            f"their data sheets: *Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
+            f"{_split(spec)} Frozen test sets of earlier releases that were excluded: {len(dataset.excluded_hashes)}.",
+            "The data sheets describe the origin of the data, the tables, the checks and known faults: "
+            f"*Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
             _table(["feature", "kind", "from", "meaning"], features),
         ]
     )
@@ -96,9 +96,10 @@ def _meaning(spec: UseCase, feature: Any) -> str:
 
 def _split(spec: UseCase) -> str:
     if spec.split.by == "time":
-        return f"Split by time: the newest data test, the {spec.split.validation_days} days before them validate."
+        days = spec.split.validation_days
+        return f"Split by time: the newest months are the test part, the {days} days before them the validation part."
     how = f"whole groups of equal {spec.split.group}" if spec.split.by == "group" else "equal shares of every class"
-    return f"Split by {how}: {spec.split.test_share:.0%} test, {spec.split.validation_share:.0%} validate."
+    return f"Split by {how}: {spec.split.test_share:.0%} test part, {spec.split.validation_share:.0%} validation part."
 
 
 def _training(facts: Facts, found: Evidence) -> str:
@@ -120,12 +121,12 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) 
         for name in spec.metrics.names
     ]
     level = f"{spec.comparison.confidence:.0%}"
-    told = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "what it is"], rows)]
-    told += [f"No interval of {name}: {why}." for name, why in found.undefined.items()]
-    told.append(f"Intervals are by bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
+    told = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
+    told += [f"{name} has no interval: {why}." for name, why in found.undefined.items()]
+    told.append(f"Intervals come from a bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
     if found.calibration is not None:
         told.append(
-            f"Calibration: what it says and what happens are {found.calibration:.3f} apart on average (0 is best)."
+            f"Calibration: predicted and observed shares differ by {found.calibration:.3f} on average (0 is best)."
         )
     pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
     return "\n\n".join(told + _pictures(found, *pictures))
@@ -150,20 +151,20 @@ def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
 
 def _groups(spec: UseCase, found: Evidence) -> str:
     if not found.groups:
-        return "The spec names no groups of people or things to be fair to."
+        return "The spec names no groups."
     told = []
     for one in found.groups:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
         rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
         told.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
-        told += [f"{measure}: {_shown(gap)} apart." for measure, gap in one.gaps.items()]
+        told += [f"{measure}: gap {_shown(gap)}." for measure, gap in one.gaps.items()]
     limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in found.fairness]
     return "\n\n".join([*told, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
 
 
 def _behaviour(spec: UseCase, facts: Facts) -> str:
     if not facts.behaviour:
-        return "None were run."
+        return "No tests were run."
     rows = [[o.gate, _passed(o), o.detail] for o in facts.behaviour]
     return _table(["test", "outcome", "figures"], rows)
 
@@ -171,27 +172,27 @@ def _behaviour(spec: UseCase, facts: Facts) -> str:
 def _explanation(spec: UseCase, found: Evidence) -> str:
     rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in found.importance[:TOP_FEATURES]]
     told = [
-        f"How far each feature moves an answer on average ({found.method}; {found.unit}):",
+        f"Mean effect of each feature on an answer ({found.method}; {found.unit}):",
         _table(["feature", "mean absolute SHAP value", "share"], rows),
         *_pictures(found, "importance", *(name for name in found.plots if name.startswith("heat_map"))),
         _permutation(found.permutation),
         *_pictures(found, "permutation"),
-        f"In rules: a tree of depth 3 that imitates the model ({found.tree.measure} {found.tree.fidelity:.2f} on rows "
-        "that it was not fitted on, so it tells that much of the story):",
+        f"Rules of a surrogate tree of depth 3 ({found.tree.measure} {found.tree.fidelity:.2f} on rows "
+        "that the tree was not fitted on):",
         "\n".join(f"- {rule}" for rule in found.tree.rules),
-        "Around single rows of the test set, a line that imitates the model nearby; an effect of a number is that of "
-        "one standard deviation more, else that of this value instead of another row's:",
-        _table(["row", "answer", "what moves it most", "fidelity (R²)"], [_local(one) for one in found.local]),
+        "Linear models around single rows of the test set. The effect of a number is the effect of one standard "
+        "deviation more; otherwise it is the effect of this value instead of the value of another row:",
+        _table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in found.local]),
     ]
     return "\n\n".join(told)
 
 
 def _permutation(found: Mapping[str, Any]) -> str:
     if "undefined" in found:
-        return f"Shuffling features says nothing here: {found['undefined']}."
-    loss = found["metric"] if found["metric"].startswith("share") else f"lost {found['metric']}"
+        return f"Permutation importance is undefined here: {found['undefined']}."
+    loss = found["metric"] if found["metric"].startswith("share") else f"loss of {found['metric']}"
     rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in found["features"]]
-    head = f"When a feature is shuffled among {found['rows']:,} rows ({found['repeats']} times, 95 % interval):"
+    head = f"Loss when a feature is shuffled among {found['rows']:,} rows ({found['repeats']} times, 95 % interval):"
     return f"{head}\n\n{_table(['feature', loss], rows[:TOP_FEATURES])}"
 
 
@@ -201,13 +202,13 @@ def _local(one: Mapping[str, Any]) -> list[str]:
 
 
 def _limits(spec: UseCase, found: Evidence) -> str:
-    limits = ["The figures hold for the periods above; monitoring says whether they still do."]
+    limits = ["The figures describe the periods above; monitoring shows whether they still apply."]
     if spec.event.label:
         hours = f"{spec.event.label_delay_hours:g} hours"
         limits.append(f"Labels are complete {hours} after the event; events without one are left out.")
-    limits.append("SHAP values and rules say what the model uses, not what causes the outcome.")
+    limits.append("SHAP values and rules show what the model uses, not what causes the outcome.")
     if any(f.kind == "categorical" for f in spec.features):
-        limits.append("A category that the training part did not have counts as unknown.")
+        limits.append("A category that does not occur in the training part counts as unknown.")
     if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in found.slices if not s["enough_rows"]]:
         limits.append(f"Too few rows to judge: {', '.join(small)}.")
     limits += [
@@ -219,7 +220,7 @@ def _limits(spec: UseCase, found: Evidence) -> str:
 def _cost(facts: Facts) -> str:
     if not facts.cost:
         return "Not measured."
-    return _table(["what", "how much"], [_amount(name, value) for name, value in facts.cost.items()])
+    return _table(["what", "amount"], [_amount(name, value) for name, value in facts.cost.items()])
 
 
 def _amount(name: str, value: float) -> list[str]:

@@ -161,13 +161,13 @@ def test_an_average_that_beats_both_is_taken_and_said() -> None:
     mae = {c.name: c.figure.value for c in found.cells if c.metric == "mae"}
     [alone] = [c.figure.value for c in found.other.cells if (c.metric, c.name) == ("mae", "D")]
     assert alone - mae["D"] == pytest.approx(found.ensemble_gain.value)
-    assert "## The candidate alone, not taken: release it step by step" in render(found)
+    assert "## The candidate alone, not chosen: release it step by step" in render(found)
 
 
 def test_an_average_with_a_bad_champion_is_not_taken() -> None:
     found = verdict("regression", 0.2, 4.0, **ENSEMBLE)
     assert (found.contender, found.decision) == ("candidate", "canary")
-    assert "is not taken: over the candidate alone it gains -" in found.reason
+    assert "is not taken: compared with the candidate alone it gains -" in found.reason
     assert found.other is not None
     assert found.other.who == "ensemble"
 

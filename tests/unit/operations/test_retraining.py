@@ -56,7 +56,7 @@ def test_a_confirmed_loss_retrains_on_everything_before_the_newest_labelled_mont
 def test_what_drifted_in_good_months_too_is_no_cause() -> None:
     found = plan([*SPRING, *month("2013-06", 0.666)])
     assert found.cause == "concept change"
-    assert any("drift of temp does not explain it" in line for line in found.evidence)
+    assert any("drift of temp does not explain the loss" in line for line in found.evidence)
 
 
 def test_a_feature_that_drifted_only_now_is_the_cause() -> None:

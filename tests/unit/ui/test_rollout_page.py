@@ -74,4 +74,4 @@ def test_releases_and_events_are_shown_as_text() -> None:
 
 def test_a_silent_prometheus_and_a_use_case_without_release_are_said() -> None:
     assert "cannot be compared: Prometheus is away" in render(unwatched="Prometheus is away")
-    assert "Nothing serves yet" in render(state=None)
+    assert "No release serves yet" in render(state=None)

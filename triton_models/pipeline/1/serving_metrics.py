@@ -47,7 +47,7 @@ class Heartbeat:
     def __init__(self, model: str, process: str) -> None:
         self._family = pb_utils.MetricFamily(
             name="moebius_alive_timestamp_seconds",
-            description="when a process of a model last gave a sign of life",
+            description="time of the last sign of life of a process of a model",
             kind=pb_utils.MetricFamily.GAUGE,
         )
         self._moment = self._family.Metric(labels={"model": model, "process": process})
@@ -76,7 +76,9 @@ class ServingMetrics:
         kinds = pb_utils.MetricFamily
         self._families = {n: kinds(name=n, description=d, kind=kinds.COUNTER) for n, d in COUNTERS.items()}
         generation = kinds(
-            name="moebius_rollout_generation", description="rollout state that is followed", kind=kinds.GAUGE
+            name="moebius_rollout_generation",
+            description="generation of the rollout state that the process follows",
+            kind=kinds.GAUGE,
         )
         self._generation_family, self._generation = (
             generation,
