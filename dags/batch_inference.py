@@ -17,11 +17,10 @@ is scored again, one commit replaces the answers of that release. A killed run l
 | `score_partition` with `DataError` | the month lacks a column of the release, or is older than the retention | publish the month again, or choose a later month |
 """
 
-from airflow.sdk import PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import emit_period, form, moebius_dag, period_param, run_period, text_param, usecases
+from include.orchestration.dags import dag_family, emit_period, form, on_period, period_param, run_period, text_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -42,19 +41,15 @@ def build(spec: UseCase) -> None:
     score_partition()
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="deployment",
-        doc=__doc__,
-        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={
-            "period": period_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
-            ),
-            "release": text_param(None, "Release", "Release that scores, like r0002; empty: the serving release."),
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="deployment",
+    doc=__doc__,
+    schedule=on_period(assets.features),
+    params={
+        "period": period_param(),
+        "release": text_param(None, "Release", "Release that scores, like r0002; empty: the serving release."),
+    },
+)

@@ -16,10 +16,10 @@ meanings, privacy classes, versions, gate results, and the lineage from the sour
 If MLflow does not answer, no task fails: the catalog says that its models are missing.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, chain
+from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, moebius_dag, period_param, usecases
+from include.orchestration.dags import NO_RETRY, dag_family, on_period, period_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -36,18 +36,14 @@ def build(spec: UseCase) -> None:
     chain(write_catalog(), check_meanings())
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="dev",
-        component="data",
-        doc=__doc__,
-        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={
-            "period": period_param(
-                None, "Month", "Month that triggered this run; the catalog always covers all months."
-            )
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="dev",
+    component="data",
+    doc=__doc__,
+    schedule=on_period(assets.features),
+    params={
+        "period": period_param(None, "Month", "Month that triggered this run; the catalog always covers all months.")
+    },
+)

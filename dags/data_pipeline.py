@@ -27,14 +27,13 @@ from include.contracts.period import Period
 from include.orchestration import assets
 from include.orchestration.dags import (
     NO_RETRY,
+    dag_family,
     emit_period,
     form,
-    moebius_dag,
     period_param,
     run_key,
     run_period,
     start_run,
-    usecases,
 )
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -82,27 +81,23 @@ def build(spec: UseCase) -> None:
     run_late_months_again.expand_kwargs(late)
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="dev",
-        component="data",
-        doc=__doc__,
-        schedule=CronPartitionTimetable(
-            usecase.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT
+dag_family(
+    build,
+    __file__,
+    arc="dev",
+    component="data",
+    doc=__doc__,
+    schedule=lambda spec: CronPartitionTimetable(
+        spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT
+    ),
+    end_date=lambda spec: spec.last_run,
+    params={
+        "period": period_param(),
+        "look_back": Param(
+            True,
+            type="boolean",
+            title="Look for late rows",
+            description="Ask the sources again for the last days of the month before; run it again if they changed.",
         ),
-        end_date=usecase.last_run,
-        params={
-            "period": period_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
-            ),
-            "look_back": Param(
-                True,
-                type="boolean",
-                title="Look for late rows",
-                description="Ask the sources again for the last days of the month before; run it again if they changed.",
-            ),
-        },
-    ):
-        build(usecase)
+    },
+)

@@ -30,14 +30,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.contracts.period import Period
 from include.orchestration import assets
 from include.orchestration.dags import (
+    dag_family,
     emit_period,
     form,
-    moebius_dag,
     period_param,
     run_key,
     text_param,
     triggered_by,
-    usecases,
 )
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -73,6 +72,4 @@ def build(spec: UseCase) -> None:
     load_features(operate())
 
 
-for usecase in usecases():
-    with moebius_dag(usecase, __file__, arc="dev", component="data", doc=__doc__, params=FORM):
-        build(usecase)
+dag_family(build, __file__, arc="dev", component="data", doc=__doc__, params=FORM)

@@ -17,7 +17,7 @@ deletes them. An event that still cannot be used becomes a dead letter again.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import form, moebius_dag, usecases
+from include.orchestration.dags import dag_family, form
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -30,29 +30,27 @@ def build(spec: UseCase) -> None:
     settle()
 
 
-for usecase in usecases(lambda spec: spec.event_streams):
-    views = sorted(usecase.event_streams)
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="data",
-        doc=__doc__,
-        params={
-            "view": Param(
-                views[0],
-                type="string",
-                enum=views,
-                title="Stream",
-                description="Feature view that it feeds, or requests to score.",
-            ),
-            "choice": Param(
-                "replay",
-                type="string",
-                enum=["replay", "drop"],
-                title="What to do",
-                description="replay: put them back on the stream; drop: delete them.",
-            ),
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.event_streams,
+    params=lambda spec: {
+        "view": Param(
+            sorted(spec.event_streams)[0],
+            type="string",
+            enum=sorted(spec.event_streams),
+            title="Stream",
+            description="Feature view that it feeds, or requests to score.",
+        ),
+        "choice": Param(
+            "replay",
+            type="string",
+            enum=["replay", "drop"],
+            title="What to do",
+            description="replay: put them back on the stream; drop: delete them.",
+        ),
+    },
+)

@@ -27,7 +27,7 @@ from airflow.sdk import chain, task
 
 from include.contracts.deployment import ReleaseRef
 from include.orchestration import assets
-from include.orchestration.dags import emit, form, moebius_dag, text_param, triggering_extra, usecases
+from include.orchestration.dags import dag_family, emit, form, on, text_param, triggering_extra
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -68,14 +68,12 @@ def build(spec: UseCase) -> None:
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="model-deployment",
-        doc=__doc__,
-        schedule=[assets.approved(usecase.name)],
-        params={"version": text_param(None, "Model version", "Approved version to deploy, like 2.", r"^[1-9]\d*$")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="model-deployment",
+    doc=__doc__,
+    schedule=on(assets.approved),
+    params={"version": text_param(None, "Model version", "Approved version to deploy, like 2.", r"^[1-9]\d*$")},
+)

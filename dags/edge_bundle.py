@@ -13,7 +13,7 @@ the release before it is published as `var/edge/<use case>/<release>.zip`. `docs
 | `make_bundle` | the release does not exist, or the bundle answers differently from the release | read the message; an earlier bundle is unchanged |
 """
 
-from include.orchestration.dags import form, moebius_dag, text_param, usecases
+from include.orchestration.dags import dag_family, form, text_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -26,13 +26,11 @@ def build(spec: UseCase) -> None:
     make_bundle()
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="model-deployment",
-        doc=__doc__,
-        params={"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="model-deployment",
+    doc=__doc__,
+    params={"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")},
+)

@@ -17,13 +17,12 @@ login, time, number of rows and hash.
 from include.contracts.period import Period
 from include.orchestration.dags import (
     NO_RETRY,
+    dag_family,
     form,
-    moebius_dag,
     period_param,
     run_key,
     text_param,
     triggered_by,
-    usecases,
 )
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -39,19 +38,17 @@ def build(spec: UseCase) -> None:
     export()
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="dev",
-        component="data",
-        doc=__doc__,
-        params={
-            "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
-            "from": period_param(usecase.periods.first, "First month", "First month to export, like 2013-01."),
-            "to": period_param(usecase.periods.first, "Last month", "Last month to export, like 2013-03."),
-            "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
-            "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="dev",
+    component="data",
+    doc=__doc__,
+    params=lambda spec: {
+        "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
+        "from": period_param(spec.periods.first, "First month", "First month to export, like 2013-01."),
+        "to": period_param(spec.periods.first, "Last month", "Last month to export, like 2013-03."),
+        "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
+        "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
+    },
+)

@@ -24,13 +24,12 @@ from airflow.sdk import chain
 from include.contracts.period import Period
 from include.orchestration.dags import (
     NO_RETRY,
+    dag_family,
     form,
-    moebius_dag,
     period_param,
     run_key,
     text_param,
     triggered_by,
-    usecases,
     xcom,
 )
 from include.orchestration.steps import Call, step
@@ -55,17 +54,16 @@ def build(spec: UseCase) -> None:
     chain(ask(), approve, export())
 
 
-for usecase in usecases(lambda spec: spec.hand_over.allowed):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="dev",
-        component="data",
-        doc=__doc__,
-        params={
-            "from": period_param(usecase.periods.first, "First month", "First month to hand over, like 2013-01."),
-            "to": period_param(usecase.periods.first, "Last month", "Last month to hand over, like 2013-03."),
-            "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="dev",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.hand_over.allowed,
+    params=lambda spec: {
+        "from": period_param(spec.periods.first, "First month", "First month to hand over, like 2013-01."),
+        "to": period_param(spec.periods.first, "Last month", "Last month to hand over, like 2013-03."),
+        "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
+    },
+)

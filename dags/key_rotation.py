@@ -19,9 +19,7 @@ them.
 | `rotate`: ConflictError | another writer committed first, or a deletion runs | nothing: it retries, and a repetition completes the work |
 """
 
-from airflow.sdk import Param
-
-from include.orchestration.dags import moebius_dag, triggered_by, usecases
+from include.orchestration.dags import confirm_param, dag_family, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -34,21 +32,13 @@ def build(spec: UseCase) -> None:
     rotate()
 
 
-for usecase in usecases(lambda spec: spec.pseudonymised):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="data",
-        doc=__doc__,
-        params={
-            "confirm": Param(
-                "",
-                type="string",
-                pattern=f"^{usecase.name}$",
-                title="Confirm",
-                description="Every stored token is rewritten: type the use case's name.",
-            )
-        },
-    ):
-        build(usecase)
+# Airflow skips a file of the DAG folder that does not contain the word "airflow"
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.pseudonymised,
+    params=lambda spec: {"confirm": confirm_param(spec, "Every stored token is rewritten: type the use case's name.")},
+)

@@ -21,10 +21,10 @@ stores nothing; a form that nobody answers for 14 days stores nothing either, an
 
 from datetime import datetime
 
-from airflow.sdk import PartitionedAssetTimetable, task
+from airflow.sdk import task
 
 from include.orchestration import assets
-from include.orchestration.dags import moebius_dag, period_param, run_period, usecases, xcom
+from include.orchestration.dags import dag_family, on_period, period_param, run_period, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -53,14 +53,13 @@ def build(spec: UseCase) -> None:
     anything_to_label(chosen) >> ask >> keep_labels(chosen)
 
 
-for usecase in usecases(lambda spec: spec.labelling):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ml",
-        component="data",
-        doc=__doc__,
-        schedule=PartitionedAssetTimetable(assets=assets.health(usecase.name)),
-        params={"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ml",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.labelling,
+    schedule=on_period(assets.health),
+    params={"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")},
+)

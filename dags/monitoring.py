@@ -14,10 +14,10 @@ alert.
 | `measure` | the monitoring baseline of the release is missing or was changed | somebody changed the release directory: roll back to another release |
 """
 
-from airflow.sdk import PartitionedAssetTimetable, chain
+from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import emit_period, moebius_dag, period_param, run_period, usecases
+from include.orchestration.dags import dag_family, emit_period, on_period, period_param, run_period
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -38,18 +38,12 @@ def build(spec: UseCase) -> None:
     chain(ship_predictions(), measure())
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="monitoring",
-        doc=__doc__,
-        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={
-            "period": period_param(
-                None, "Month", "Month of this run, like 2013-04; a partition key has the same effect."
-            )
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="monitoring",
+    doc=__doc__,
+    schedule=on_period(assets.features),
+    params={"period": period_param()},
+)

@@ -16,10 +16,8 @@ once. Every result is recorded in the lake table `privacy_audits`; no message co
 | `audit`: SettingsError | the pseudonym keys are missing, or are not those in use | put the keys back: `docs/guides/privacy.md` |
 """
 
-from airflow.sdk import PartitionedAssetTimetable
-
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, moebius_dag, period_param, run_period, usecases
+from include.orchestration.dags import NO_RETRY, dag_family, on_period, period_param, run_period
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -32,14 +30,12 @@ def build(spec: UseCase) -> None:
     audit()
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="data",
-        doc=__doc__,
-        schedule=PartitionedAssetTimetable(assets=assets.features(usecase.name)),
-        params={"period": period_param(None, "Month", "Month whose personal values are searched.")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="data",
+    doc=__doc__,
+    schedule=on_period(assets.features),
+    params={"period": period_param(None, "Month", "Month whose personal values are searched.")},
+)

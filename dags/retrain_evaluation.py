@@ -25,7 +25,7 @@ from airflow.task.trigger_rule import TriggerRule
 from include.contracts.evaluation import Verdict
 from include.governance.approval import approver
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, emit, form, moebius_dag, text_param, triggering_extra, usecases, xcom
+from include.orchestration.dags import NO_RETRY, dag_family, emit, form, on, text_param, triggering_extra, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -77,14 +77,12 @@ def build(spec: UseCase) -> None:
     chain([approve, by_policy], hand_over())
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ml",
-        component="evaluation",
-        doc=__doc__,
-        schedule=[assets.candidate(usecase.name)],
-        params={"version": text_param(None, "Model version", "Registered version to evaluate, like 2.", r"^[1-9]\d*$")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ml",
+    component="evaluation",
+    doc=__doc__,
+    schedule=on(assets.candidate),
+    params={"version": text_param(None, "Model version", "Registered version to evaluate, like 2.", r"^[1-9]\d*$")},
+)

@@ -16,7 +16,7 @@ from airflow.sdk import Param, chain, task
 
 from include.contracts.operations import RetrainPlan
 from include.orchestration import assets
-from include.orchestration.dags import emit, form, moebius_dag, triggered_by, triggering_extra, usecases
+from include.orchestration.dags import dag_family, emit, form, on, triggered_by, triggering_extra
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -47,21 +47,16 @@ def build(spec: UseCase) -> None:
     chain(route(decision), [start_training(decision), keep_champion(decision)])
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="retraining",
-        doc=__doc__,
-        schedule=[assets.alerts(usecase.name)],
-        params={
-            "force": Param(
-                False,
-                type="boolean",
-                title="Retrain without an alert",
-                description="The record will say who forced it.",
-            )
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="retraining",
+    doc=__doc__,
+    schedule=on(assets.alerts),
+    params={
+        "force": Param(
+            False, type="boolean", title="Retrain without an alert", description="The record will say who forced it."
+        )
+    },
+)

@@ -25,7 +25,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import choice, emit, form, moebius_dag, text_param, triggered_by, usecases, xcom
+from include.orchestration.dags import choice, dag_family, emit, form, text_param, triggered_by, xcom
 from include.orchestration.rollback_form import RollbackForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -64,14 +64,12 @@ FORM = {
     "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
 }
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="model-deployment",
-        doc=__doc__,
-        max_active_runs=8,  # an abort must not wait behind a form that nobody answers
-        params=FORM,
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="model-deployment",
+    doc=__doc__,
+    max_active_runs=8,  # an abort must not wait behind a form that nobody answers
+    params=FORM,
+)

@@ -18,7 +18,7 @@ no earlier release.
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.orchestration.dags import moebius_dag, triggered_by, usecases
+from include.orchestration.dags import dag_family, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -34,13 +34,12 @@ def build(spec: UseCase) -> None:
     drill()
 
 
-for usecase in usecases(lambda spec: spec.rollout.drill):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="model-deployment",
-        doc=__doc__,
-        schedule=usecase.rollout.drill,
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="model-deployment",
+    doc=__doc__,
+    where=lambda spec: spec.rollout.drill,
+    schedule=lambda spec: spec.rollout.drill,
+)

@@ -23,7 +23,7 @@ Train again to remove that too.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import form, moebius_dag, triggered_by, usecases
+from include.orchestration.dags import confirm_param, dag_family, form, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -36,29 +36,22 @@ def build(spec: UseCase) -> None:
     delete_subject()
 
 
-for usecase in usecases(lambda spec: spec.privacy.subject):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ops",
-        component="data",
-        doc=__doc__,
-        params={
-            "subject": Param(
-                None,
-                type=["null", "string"],
-                pattern=r"^k\d\d-[0-9a-f]{32}$",
-                title="Subject",
-                description="The subject's reference, like k01-…; never the value itself.",
-            ),
-            "reason": Param("", type="string", minLength=3, title="Reason", description="Kept with the record."),
-            "confirm": Param(
-                "",
-                type="string",
-                pattern=f"^{usecase.name}$",
-                title="Confirm",
-                description="This cannot be undone: type the use case's name.",
-            ),
-        },
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ops",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.privacy.subject,
+    params=lambda spec: {
+        "subject": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^k\d\d-[0-9a-f]{32}$",
+            title="Subject",
+            description="The subject's reference, like k01-…; never the value itself.",
+        ),
+        "reason": Param("", type="string", minLength=3, title="Reason", description="Kept with the record."),
+        "confirm": confirm_param(spec, "This cannot be undone: type the use case's name."),
+    },
+)

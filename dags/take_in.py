@@ -12,7 +12,7 @@ The dev side of a hand-over: checks and decrypts the data from prod and puts it 
 | `take_in` | the hand-over is for another key, was truncated or altered, or does not exist | read the message; nothing of that hand-over was taken in; ask for a new hand-over |
 """
 
-from include.orchestration.dags import NO_RETRY, form, moebius_dag, text_param, usecases
+from include.orchestration.dags import NO_RETRY, dag_family, form, text_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -25,13 +25,12 @@ def build(spec: UseCase) -> None:
     take_in()
 
 
-for usecase in usecases(lambda spec: spec.hand_over.allowed):
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="dev",
-        component="data",
-        doc=__doc__,
-        params={"name": text_param(None, "Hand-over", "Its name in the exchange; empty: all new ones.", r"^[\w.-]+$")},
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="dev",
+    component="data",
+    doc=__doc__,
+    where=lambda spec: spec.hand_over.allowed,
+    params={"name": text_param(None, "Hand-over", "Its name in the exchange; empty: all new ones.", r"^[\w.-]+$")},
+)

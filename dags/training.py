@@ -27,13 +27,13 @@ from include.orchestration import assets
 from include.orchestration.containers import fit_in_container, next_tasks
 from include.orchestration.dags import (
     choice,
+    dag_family,
     emit,
     form,
-    moebius_dag,
     number,
+    on,
     period_param,
     triggering_extra,
-    usecases,
 )
 from include.orchestration.steps import Call, bound, step
 from include.settings import load_settings
@@ -94,15 +94,13 @@ def build(spec: UseCase) -> None:
     chain([fitted, train_docker], registered)
 
 
-for usecase in usecases():
-    with moebius_dag(
-        usecase,
-        __file__,
-        arc="ml",
-        component="model-development",
-        doc=__doc__,
-        schedule=[assets.retrain_plan(usecase.name)],
-        params=fields(usecase),
-        render_template_as_native_obj=False,
-    ):
-        build(usecase)
+dag_family(
+    build,
+    __file__,
+    arc="ml",
+    component="model-development",
+    doc=__doc__,
+    schedule=on(assets.retrain_plan),
+    params=fields,
+    render_template_as_native_obj=False,
+)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from airflow.sdk import DAG, Param, get_current_context
+from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_current_context
 from airflow.sdk.exceptions import DagRunTriggerException
 
 from include.contracts.period import Period
@@ -19,27 +19,53 @@ RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_
 NO_RETRY = {"retries": 0}
 """For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
 
-
-def usecases(where: Callable[[UseCase], object] = lambda spec: True) -> list[UseCase]:
-    """The use cases that the DAG family is for, for the one-DAG-per-use-case loop of a DAG file."""
-    return [spec for spec in map(load_usecase, usecase_names()) if where(spec)]
+DEFAULTS = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": datetime(2013, 1, 1, tzinfo=UTC)}
 
 
-def moebius_dag(spec: UseCase, file: str, *, arc: str, component: str, doc: str | None, **options: Any) -> DAG:
-    """A DAG ``<usecase>.<file stem>`` with the common tags, owner and runbook.
+def dag_family(
+    build: Callable[[UseCase], object], file: str, *, where: Callable[[UseCase], object] = bool, **options: Any
+) -> None:
+    """One DAG per use case that the family is for; ``options`` as ``usecase_dag`` says, ``file`` is the DAG file."""
+    for spec in filter(where, map(load_usecase, usecase_names())):
+        usecase_dag(spec, build, Path(file).stem, **options)
 
-    ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises.
+
+def usecase_dag(
+    spec: UseCase,
+    build: Callable[[UseCase], object],
+    family: str,
+    *,
+    arc: str,
+    component: str,
+    doc: str | None,
+    **options: Any,
+) -> DAG:
+    """The DAG ``<usecase>.<family>`` with the common tags, owner and runbook; ``build`` adds its tasks.
+
+    ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises. ``options`` are
+    Airflow's; one that is a function gets the spec.
     """
-    begin = datetime(2013, 1, 1, tzinfo=UTC)
-    options = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": begin} | options
-    return DAG(
-        dag_id=f"{spec.name}.{Path(file).stem}",
+    own = {name: value(spec) if callable(value) else value for name, value in options.items()}
+    with DAG(
+        dag_id=f"{spec.name}.{family}",
         tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}"],
         default_args={"owner": spec.owner, **RETRY},
         doc_md=doc,
         is_paused_upon_creation=False,
-        **options,
-    )
+        **{**DEFAULTS, **own},
+    ) as dag:
+        build(spec)
+    return dag
+
+
+def on(asset: Callable[[str], Asset]) -> Callable[[UseCase], list[Asset]]:
+    """The schedule of a DAG that starts with each event of an asset of its use case."""
+    return lambda spec: [asset(spec.name)]
+
+
+def on_period(asset: Callable[[str], Asset]) -> Callable[[UseCase], PartitionedAssetTimetable]:
+    """The schedule of a DAG that starts once for each period of an asset of its use case."""
+    return lambda spec: PartitionedAssetTimetable(assets=asset(spec.name))
 
 
 def run_period() -> Period:
@@ -118,8 +144,16 @@ def text_param(default: str | None, title: str, description: str, pattern: str |
     return Param(default and str(default), **schema)
 
 
-def period_param(default: str | None, title: str, description: str) -> Param:
+RUN_PERIOD = "Month of this run, like 2013-04; a partition key has the same effect."
+
+
+def period_param(default: str | None = None, title: str = "Month", description: str = RUN_PERIOD) -> Param:
     return text_param(default, title, description, Period.PATTERN)
+
+
+def confirm_param(spec: UseCase, description: str) -> Param:
+    """A field in which a person types the use case's name."""
+    return Param("", type="string", pattern=f"^{spec.name}$", title="Confirm", description=description)
 
 
 def number(default: float | None, title: str, description: str, least: int | None = None) -> Param:

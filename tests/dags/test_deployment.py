@@ -4,14 +4,13 @@ import pytest
 from airflow.sdk import DAG
 
 from dags.deployment import build
-from include.orchestration.dags import moebius_dag
+from include.orchestration.dags import usecase_dag
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 
 def wired(**rollout: object) -> DAG:
     spec = small_spec(rollout=rollout)
-    with moebius_dag(spec, "deployment.py", arc="ops", component="model-deployment", doc="") as dag:
-        build(spec)
+    dag = usecase_dag(spec, build, "deployment", arc="ops", component="model-deployment", doc="")
     return dag
 
 

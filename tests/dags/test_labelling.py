@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import ParamValidationError, TaskAwaitingInput
 from dags.labelling import build
 from include.errors import DataError
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
-from include.orchestration.dags import moebius_dag
+from include.orchestration.dags import usecase_dag
 from include.orchestration.label_form import KEEP, NOT_NOW, LabelForm
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -39,8 +39,7 @@ def answer(**fields: str) -> dict[str, Any]:
 
 
 def test_the_rows_are_chosen_then_asked_about_then_kept() -> None:
-    with moebius_dag(ASKING, "labelling.py", arc="ml", component="data", doc="") as dag:
-        build(ASKING)
+    dag = usecase_dag(ASKING, build, "labelling", arc="ml", component="data", doc="")
     after = {task.task_id: task.downstream_task_ids for task in dag.tasks}
     assert after["select_rows"] == {"anything_to_label", "keep_labels"}
     assert after["anything_to_label"] == {"ask"}

@@ -18,7 +18,7 @@ from dags import deployment
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import RetrainPlan
 from include.errors import ConflictError, GateRefusedError
-from include.orchestration.dags import moebius_dag
+from include.orchestration.dags import usecase_dag
 from include.services import composition
 from include.services.composition import Services
 from include.settings import Settings
@@ -125,8 +125,7 @@ def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, M
 )  # fmt: skip
 def test_the_tasks_of_every_strategy_do(loop: dict[str, MagicMock], rollout: dict, expected: set[str]) -> None:
     spec = small_spec(rollout=rollout)
-    with moebius_dag(spec, "deployment.py", arc="ops", component="m", doc="", params={"version": "2"}) as dag:
-        deployment.build(spec)
+    dag = usecase_dag(spec, deployment.build, "deployment", arc="ops", component="m", doc="", params={"version": "2"})
     for of, body in bodies({dag.dag_id: dag}):
         execute(of, body)
     assert {f"rollout.{name}" for name in expected} <= called(loop)
