@@ -7,20 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from include.contracts.content import PERIOD, Rows, in_utc, relation_hash, stored_schema, with_period
+from include.contracts.content import Rows, in_utc, quoted, relation_hash, stored_schema, with_period
 from include.contracts.period import Period
-from include.contracts.tables import TableCommit, TableRef, TableState
+from include.contracts.tables import PERIOD, RowFilter, TableCommit, TableRef, TableState
 from include.errors import ConflictError, DataError, NotFoundError
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 8
-READ = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
+READ = """read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true,
+    filename = true, file_row_number = true)"""
+POSITION = ("filename", "file_row_number")
 # Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
 # The log keeps no column's smallest and largest value either: it outlives the files, and so would a subject's data.
 LOG = {
@@ -151,7 +154,14 @@ class DeltaLake:
         NotFoundError
             there is no such table, or not this version of it (any more).
         """
-        return _rows(self._open(usecase, table, version), periods)
+        return _rows(self._open(usecase, table, version), RowFilter(periods=periods))
+
+    def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
+        """Rows of the newest version that meet the filter, in its order; raises NotFoundError without the table.
+
+        For the ``newest`` rows the columns of the order are read of every file, the others of theirs alone.
+        """
+        return _rows(self._open(usecase, table), wanted)
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
@@ -298,13 +308,38 @@ def _counts(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[
     return [pq.read_metadata(file).num_rows for file in _files(delta, periods)]
 
 
-def _rows(delta: DeltaTable, periods: Sequence[Period] | None) -> pa.Table:
-    schema = _schema(delta)
-    if not (files := _files(delta, periods)):
-        return schema.empty_table()
+def _rows(delta: DeltaTable, wanted: RowFilter) -> pa.Table:
+    every, files = _schema(delta), _files(delta, wanted.periods)
+    schema = pa.schema([every.field(name) for name in wanted.columns or every.names])
     with in_utc() as connection:
-        found = connection.sql(f"SELECT * FROM {READ}", params={"files": files}).to_arrow_table()  # noqa: S608
-    for field in schema:
-        if field.name not in found.column_names:  # a column that came after these files were written
-            found = found.append_column(field, pa.nulls(found.num_rows, field.type))
-    return found.select(schema.names).cast(schema)
+        connection.register("typed", every.empty_table())  # a file lacks columns that are younger than it
+        if files and wanted.newest is not None:
+            files = sorted({row[0] for row in _query(connection, files, wanted, POSITION[:1]).fetchall()})
+        if not files:
+            return schema.empty_table()
+        return _query(connection, files, wanted, schema.names).to_arrow_table().cast(schema)
+
+
+def _query(
+    connection: duckdb.DuckDBPyConnection, files: list[str], wanted: RowFilter, columns: Sequence[str]
+) -> duckdb.DuckDBPyRelation:
+    meets, values = _conditions(wanted)
+    rows = f"SELECT * FROM (SELECT * FROM typed UNION ALL BY NAME SELECT * FROM {READ}) WHERE {meets}"  # noqa: S608
+    by = [quoted(name) for name in (*wanted.order, *POSITION)]
+    if wanted.newest is not None:
+        rows += f" ORDER BY {', '.join(f'{name} DESC' for name in by)} LIMIT {wanted.newest}"
+    order = f"ORDER BY {', '.join(by)}" if wanted.order else ""
+    query = f"SELECT {', '.join(map(quoted, columns))} FROM ({rows}) {order}"  # noqa: S608
+    return connection.sql(query, params={"files": files, **values})
+
+
+def _conditions(wanted: RowFilter) -> tuple[str, dict[str, Any]]:
+    """SQL of what rows must meet, and the values that it names."""
+    bounds = [f"{quoted(name)} >= $least{i}" for i, name in enumerate(wanted.at_least)]
+    equals = [
+        f"list_contains($equal{i}, {quoted(name)})" if isinstance(value, list) else f"{quoted(name)} = $equal{i}"
+        for i, (name, value) in enumerate(wanted.equal.items())
+    ]
+    values = {f"least{i}": value for i, value in enumerate(wanted.at_least.values())}
+    values |= {f"equal{i}": value for i, value in enumerate(wanted.equal.values())}
+    return " AND ".join([*bounds, *equals]) or "true", values

@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure
-from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, GateResult
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ GATE_SECONDS = 15.0  # a gate runs once a month; its table is larger than the fi
 
 
 class Polled(Collector, Generic[T]):
-    """Records that a scrape asks ``read`` for, at most once per ``cache_seconds``.
+    """The newest records, for which a scrape asks ``read`` at most once per ``cache_seconds``.
 
     It waits ``patience`` seconds; if that is not enough it gets the records read before. When reading fails, or hangs
     for ``stale_seconds``, there are none: a stale figure would keep an alert alive, and nobody would know.
@@ -58,12 +57,9 @@ class Polled(Collector, Generic[T]):
             up = self._up and time.monotonic() - self._read_at < self.stale_seconds
             return self._records if up else None
 
-    def select(self, records: Sequence[T]) -> list[T]:
-        raise NotImplementedError
-
     def _refresh(self) -> None:
         if self._pending is None and time.monotonic() - self._read_at >= self.cache_seconds:
-            self._pending = self._reader.submit(lambda: self.select(self.read()))
+            self._pending = self._reader.submit(lambda: list(self.read()))
         if self._pending is None or not wait([self._pending], timeout=self.patience).done:
             return
         self._read_at, failure = time.monotonic(), self._pending.exception()
@@ -91,9 +87,6 @@ class FigureCollector(Polled[Figure]):
             gauge.add_metric([f.usecase, f.release, f.period, f.name, f.subject], f.value)
         yield gauge
 
-    def select(self, records: Sequence[Figure]) -> list[Figure]:
-        return newest(records)
-
 
 class GateCollector(Polled[GateResult]):
     """The newest evaluation of every gate: expectations that failed, and that broke, by table and dimension.
@@ -119,10 +112,6 @@ class GateCollector(Polled[GateResult]):
         yield failed
         yield broken
 
-    def select(self, records: Sequence[GateResult]) -> list[GateResult]:
-        """``records`` are in the order of evaluation."""
-        return list({(r.usecase, r.gate): r for r in records}.values())
-
 
 class DrillCollector(Polled[RolloutEvent]):
     """The newest rollback drill of every use case: its seconds, and when it was (seconds since 1970)."""
@@ -138,22 +127,9 @@ class DrillCollector(Polled[RolloutEvent]):
         yield took
         yield when
 
-    def select(self, records: Sequence[RolloutEvent]) -> list[RolloutEvent]:
-        """``records`` are oldest first."""
-        return list({r.usecase: r for r in records if r.event == "drilled"}.values())
-
 
 def _gate_labels(result: GateResult, check: CheckOutcome) -> tuple[str, ...]:
     return result.usecase, result.gate, check.table, check.dimension, check.severity
-
-
-def newest(figures: Sequence[Figure]) -> list[Figure]:
-    """The figures of the newest period of each use case; of repeated ones the last."""
-    period: dict[str, Period] = {}
-    for f in figures:
-        period[f.usecase] = max(f.period, period.get(f.usecase, f.period))
-    keyed = {(f.usecase, f.release, f.name, f.subject): f for f in figures if f.period == period[f.usecase]}
-    return list(keyed.values())
 
 
 @dataclass(frozen=True)
@@ -179,24 +155,13 @@ def start(
     port: int,
     cache_seconds: float = 1.0,
     gates: Callable[[], Sequence[GateResult]] | None = None,
-    rollouts: Callable[[], Sequence[RolloutEvent]] | None = None,
+    drills: Callable[[], Sequence[RolloutEvent]] | None = None,
 ) -> Exporter:
     """Serve ``/metrics`` in a thread of this process; raises OSError when the port is taken."""
     registry = CollectorRegistry()
     registry.register(FigureCollector(read, cache_seconds))
     if gates is not None:
         registry.register(GateCollector(gates, GATE_SECONDS))
-    if rollouts is not None:
-        registry.register(DrillCollector(rollouts, GATE_SECONDS))
+    if drills is not None:
+        registry.register(DrillCollector(drills, GATE_SECONDS))
     return Exporter(*start_http_server(port, addr=host, registry=registry))
-
-
-def serve(
-    read: Callable[[], Sequence[Figure]],
-    host: str,
-    port: int,
-    gates: Callable[[], Sequence[GateResult]] | None = None,
-    rollouts: Callable[[], Sequence[RolloutEvent]] | None = None,
-) -> None:
-    """Serve ``/metrics`` until the process is stopped."""
-    start(read, host, port, gates=gates, rollouts=rollouts).thread.join()

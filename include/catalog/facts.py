@@ -8,10 +8,13 @@ from include.contracts.development import ModelRef
 from include.contracts.features import ViewDefinition
 from include.contracts.quality import GateResult
 from include.contracts.record import Record
-from include.contracts.tables import SnapshotRef, TableState
+from include.contracts.tables import PERIOD, SnapshotRef, TableState
 from include.governance.access import LEVELS, column_level
-from include.records import COLUMNS, PREDICTIONS, RECORD_TABLES, VIEW_COLUMNS
+from include.records.registry import RECORD_TABLES
 from include.specification.usecase import UseCase
+
+PERIOD_MEANING = {PERIOD: "calendar month: the partition"}
+VIEW_COLUMNS = {"event_timestamp": "moment from which the values may be used, UTC"}
 
 
 class ModelRecord(Record):
@@ -52,8 +55,8 @@ def table_meaning(spec: UseCase, facts: Facts, table: str) -> str:
 def column_meaning(spec: UseCase, facts: Facts, table: str, column: str) -> str:
     """What a column is, from where its table is described; '' when nobody says."""
     told = spec.tables.get(table) or RECORD_TABLES.get(table)
-    known = {**COLUMNS, **(told.columns if told else _view_columns(spec, facts, table))}
-    if column not in known and table in PREDICTIONS:  # requests and features keep their meaning
+    known = {**PERIOD_MEANING, **(told.columns if told else _view_columns(spec, facts, table))}
+    if column not in known and table in RECORD_TABLES and RECORD_TABLES[table].is_open:
         known |= _request_columns(spec, facts)
     return known.get(column, "")
 

@@ -10,7 +10,7 @@ from include.contracts.features import ViewDefinition
 from include.contracts.quality import GateResult
 from include.contracts.tables import TableState
 from include.governance.access import column_level
-from include.records import PREDICTIONS
+from include.records.registry import ANSWERS
 from include.specification.usecase import UseCase
 
 
@@ -56,7 +56,7 @@ def _table(spec: UseCase, facts: Facts, state: TableState) -> Iterator[Entry]:
     columns = [c for c in state.columns if c != "period"]
     yield Entry(
         id=f"table/{state.table}",
-        kind="predictions" if state.table in PREDICTIONS else "table",
+        kind="predictions" if state.table in ANSWERS else "table",
         name=state.table,
         meaning=table_meaning(spec, facts, state.table),
         owner=owner,

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
+from include.contracts.tables import PERIOD
 from include.errors import DataError, NotFoundError
 
-PERIOD = "period"
 BATCH = 65_536  # rows that are in memory at once
 LANES = (1, 17, 33, 49)  # SHA-256 in hexadecimal as four unsigned 64-bit numbers
 

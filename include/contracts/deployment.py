@@ -1,10 +1,12 @@
 """Releases, the rollout state, and what is recorded about a rollout."""
 
+from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from include.contracts.evaluation import Interval
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 
@@ -108,21 +110,61 @@ class ReadOut(Record):
 
 
 class RolloutEvent(Record):
-    """One change of what serves, or one judgement or drill: who, when, from what, to what, why, on which figures.
+    """Every change of what serves, every judgement of a rollout, every rollback drill.
 
     ``at`` is UTC, ISO 8601; ``share`` is of ``release``; ``figures`` is the judgement, read-out or drill, as JSON.
     """
 
-    usecase: str
-    at: str
-    rollout: str
-    generation: int
+    usecase: str = Field(description="use case")
+    at: str = Field(description="when, UTC")
+    rollout: str = Field(description="run of the deployment that it belongs to")
+    generation: int = Field(description="of the rollout state")
     event: Literal[
         "shifted", "shadowed", "judged", "promoted", "kept", "aborted", "interrupted", "rolled_back", "drilled"
     ]
-    champion: str
-    release: str
-    share: float
-    by: str
-    reason: str
-    figures: dict[str, Any] = {}
+    champion: str = Field(description="release that has what is not given to another, afterwards")
+    release: str = Field(description="release that it is about")
+    share: float = Field(description="of the traffic that this release has, or of the requests copied to it")
+    by: str = Field(description="login or asset that started the run")
+    reason: str = Field(description="why")
+    figures: dict[str, Any] = Field(default={}, description="judgement, read-out or drill, JSON")
+
+    @property
+    def period(self) -> Period:
+        return Period.of(datetime.fromisoformat(self.at))
+
+
+class Answer(Record):
+    """What is kept of an answer; its row has columns of the use case too."""
+
+    release: str = Field(description="release that answered")
+    prediction: float | None = Field(description="what is predicted: code of the class, cluster, or value")
+    probability: float | None = Field(
+        description="of the positive class, or of the class that is predicted; empty for values and clusters"
+    )
+    scores: list[float] | None = Field(
+        description="everything the model said: probability or value, or one score for each class or cluster"
+    )
+
+
+class LoggedPrediction(Answer):
+    """Every answer that a release gave, with the request and the features it saw."""
+
+    request_id: str = Field(description="names one answer")
+    logged_at: AwareDatetime = Field(description="when it was answered, UTC")
+    latency_ms: float = Field(description="time inside the model server, milliseconds")
+    missing: int = Field(description="features that had no usable value")
+
+
+class BatchPrediction(Answer):
+    """Answers of batch inference, one row per event of a month and release."""
+
+    snapshot: str = Field(description="snapshot whose events were scored")
+    outcome: Literal["answered", "fell_back", "refused"] = Field(
+        description="answered; fell_back: features were missing, the release's constant answer; refused: no answer"
+    )
+    reason: str = Field(description="why there is no answer; empty when there is one")
+    predicted_class: str | None = Field(
+        description="name of the class that is predicted; empty for other tasks than multiclass"
+    )
+    missing: int = Field(description="feature views that had no usable values")

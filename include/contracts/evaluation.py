@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+from pydantic import AwareDatetime, Field
+
+from include.contracts.period import Period
 from include.contracts.record import Record
 
 
@@ -68,3 +71,11 @@ class Verdict(Record):
     members: list[int] = []
     ensemble_gain: Interval | None = None
     other: Look | None = None
+
+
+class RecordedVerdict(Record):
+    """Every verdict of the four comparisons."""
+
+    period: Period
+    decided_at: AwareDatetime = Field(description="when it was decided, UTC")
+    record: Verdict = Field(description="cells, gates and reason, JSON")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from include.contracts.period import Period
 from include.contracts.record import Record
@@ -49,3 +49,40 @@ class ExportManifest(Record):
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
+
+
+class RecordedExport(Record):
+    """Every export and hand-over: what left, for whom, on whose word."""
+
+    period: Period
+    name: str = Field(description="of the export, in the exchange directory")
+    kind: Literal["hand_over", "export"] = Field(description="hand_over: to dev; export: to a person")
+    recipient: str = Field(description="whose key opens it")
+    requested_by: str = Field(description="login that asked for it")
+    approved_by: str = Field(description="login that approved it")
+    created_at: AwareDatetime = Field(description="when it was written, UTC")
+    rows: int = Field(description="rows of all its files")
+    sha256: str = Field(description="hash of the manifest")
+    record: ExportManifest = Field(description="the manifest with its files, JSON")
+
+
+class PrivacyFinding(Record):
+    """Every search for personal values in clear, one row per finding."""
+
+    period: Period
+    audited_at: AwareDatetime = Field(description="when it was searched, UTC")
+    place: str = Field(description="where one was found; empty when nowhere")
+    column: str = Field(description="personal column whose values were found")
+    values: int = Field(description="how many different values were found")
+
+
+class PrivacyChange(Record):
+    """Every deletion of a subject and every key rotation, one row per changed place."""
+
+    period: Period
+    done_at: AwareDatetime = Field(description="when it was done, UTC")
+    kind: Literal["erasure", "rotation"] = Field(description="what was done")
+    facts: dict[str, str] = Field(description="circumstances, JSON")
+    place: str = Field(description="what was changed; empty when nothing was")
+    before: int = Field(description="rows concerned before")
+    after: int = Field(description="rows concerned after")

@@ -2,23 +2,25 @@
 
 from typing import Literal
 
+from pydantic import AwareDatetime, Field
+
 from include.contracts.development import TrainingRequest
 from include.contracts.period import Period
 from include.contracts.record import Record
 
 
 class Figure(Record):
-    """One monitored figure of one release in one period; ``subject`` is a feature or slice, else ''."""
+    """Monitored figures of one release in one month: quality, drift, calibration, latency."""
 
-    usecase: str
-    release: str
+    usecase: str = Field(description="use case")
+    release: str = Field(description="release that was measured")
     period: Period
-    name: str
-    subject: str = ""
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
+    name: str = Field(description="what was measured")
+    subject: str = Field(default="", description="feature or slice; empty for the whole")
+    value: float = Field(description="the figure")
+    low: float | None = Field(default=None, description="lower bound of its interval")
+    high: float | None = Field(default=None, description="upper bound of its interval")
+    n: int = Field(default=0, description="rows behind it")
 
 
 class Alert(Record):
@@ -54,3 +56,23 @@ class RetrainPlan(Record):
         return TrainingRequest(
             plan=self.name, train_from=self.train_from, train_to=self.train_to, test_period=self.test_period
         )
+
+
+class RecordedDecision(Record):
+    """Every decision to retrain or not, with cause and evidence."""
+
+    period: Period
+    decision: Literal["retrain", "keep", "fix_data"]
+    decided_at: AwareDatetime = Field(description="when it was decided, UTC")
+    record: RetrainPlan = Field(description="the decision, JSON")
+
+
+class GivenLabel(Record):
+    """Labels that people gave to rows they were asked about, one row per answer; the last word counts."""
+
+    period: Period
+    given_by: str = Field(description="login that answered")
+    selection: str = Field(description="rows that were offered together")
+    release: str = Field(description="release that was unsure of the row")
+    strategy: str = Field(description="how unsure was told: entropy, margin or disagreement")
+    uncertainty: float = Field(description="how unsure: 0 to 1 for classes, in units of the label for numbers")

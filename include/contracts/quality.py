@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import AwareDatetime, Field
+
 from include.contracts.period import Period
 from include.contracts.record import Record
 
@@ -11,17 +13,33 @@ TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
 class CheckOutcome(Record):
     """What one expectation said; ``broken`` when it could not be evaluated, which says nothing about the data."""
 
-    check: str = ""
-    table: str
-    expectation: str
-    column: str | None
-    dimension: str = ""
-    severity: Literal["block", "warn"]
-    unexpected: int = 0
-    rows: int
-    passed: bool = False
-    broken: bool = False
-    detail: str = ""
+    check: str = Field(default="", description="name of the expectation in its suite")
+    table: str = Field(description="table that was checked")
+    expectation: str = Field(description="kind of expectation")
+    column: str | None = Field(description="column that was checked; empty for the table")
+    dimension: str = Field(default="", description="completeness, consistency, accuracy, freshness, volume or schema")
+    severity: Literal["block", "warn"] = Field(description="block stops publication, warn does not")
+    unexpected: int = Field(default=0, description="rows that did not meet it")
+    rows: int = Field(description="rows of the table")
+    passed: bool = Field(default=False, description="whether it was met")
+    broken: bool = Field(default=False, description="whether it could not be evaluated")
+    detail: str = Field(default="", description="counts in words")
+
+
+class Evaluation(Record):
+    """Where a recorded check belongs: one evaluation of a gate on a period."""
+
+    period: Period
+    gate: Literal["raw", "features"] = Field(description="raw: before processing; features: before publication")
+    run: str = Field(description="run of the data pipeline")
+    evaluation: str = Field(description="names the rows of one evaluation")
+    position: int = Field(description="of the expectation in the evaluation")
+
+
+class CheckRecord(CheckOutcome, Evaluation):
+    """Every evaluation of a quality gate, one row per expectation."""
+
+    evaluated_at: AwareDatetime = Field(description="when the gate ran, UTC")
 
 
 class Check(Record):
@@ -89,3 +107,24 @@ class GateResult(Record):
         """As JSON, with what was not met only."""
         failures = [f.json_dict() for f in self.failures]
         return {**self.model_dump(exclude={"checks"}), "evaluated": self.evaluated, "failures": failures}
+
+
+class QuarantinedRow(Record):
+    """Rows that a gate refused, and what was decided about them; the last word on a row counts."""
+
+    period: Period
+    gate: str = Field(description="gate that refused it")
+    table: str = Field(description="table it belongs to")
+    row: str = Field(description="hash that names the row")
+    reasons: str = Field(description="expectations that it did not meet")
+    content: str = Field(description="the row, JSON")
+    status: Literal["held", "released", "dropped", "repaired"]
+    """``repaired``: it was held and is not in the data that passed."""
+    decided_by: str | None = Field(default=None, description="login that decided")
+    note: str | None = Field(default=None, description="reason of the decision")
+    decided_at: AwareDatetime | None = Field(default=None, description="when it was decided, UTC")
+    recorded_at: AwareDatetime = Field(description="when this was written, UTC")
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.period, self.gate, self.table, self.row

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from include.contracts.period import Period
 from include.contracts.record import Record
 
@@ -73,3 +75,11 @@ class Reconciliation(Record):
     only_batch: int
     features: dict[str, int] = {}
     largest: dict[str, float] = {}
+
+
+class RecordedReconciliation(Record):
+    """How far what streaming pushed differs from what the batch computed."""
+
+    period: Period
+    view: str = Field(description="feature view")
+    record: Reconciliation = Field(description="counts and differences per feature, JSON")

@@ -1,7 +1,15 @@
 """Tables of the lake, their versions, and the snapshots that pin them."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
 from include.contracts.period import Period
 from include.contracts.record import Record
+
+PERIOD = "period"
+"""Column by which every table of the lake is partitioned."""
 
 
 class TableRef(Record):
@@ -43,3 +51,41 @@ class SnapshotRef(Record):
     tables: dict[str, TableRef]
     rewrites: list[str] = []
     """Erasures and key rotations since it was published: its rows are no longer what its name was made of."""
+
+
+class RowFilter(Record):
+    """Which rows of a table, which of their columns, and in which order; every condition holds.
+
+    ``equal`` maps columns to a value, or to a list of values of which it is one; ``at_least`` to the smallest value.
+    Rows come by ``order``, equal ones as they were written; ``newest`` leaves the last of them, so many.
+    None means no condition; no ``columns`` are all.
+    """
+
+    periods: Sequence[Period] | None = None
+    equal: Mapping[str, Any] = {}
+    at_least: Mapping[str, Any] = {}
+    order: Sequence[str] = ()
+    newest: int | None = Field(default=None, ge=0)
+    columns: Sequence[str] | None = None
+
+
+class CollectedDay(Record):
+    """What was collected of a source, day by day, to notice rows that come late."""
+
+    period: Period
+    source: str = Field(description="source")
+    day: str = Field(description="local day")
+    rows: int = Field(description="rows of the day")
+    hash: str = Field(description="of the day's rows, in any order")
+
+
+class VersionOperation(Record):
+    """Every operation on versions: restore, pin, expire, rebuild and the like."""
+
+    period: Period
+    operation: str = Field(description="what was done")
+    subject: str = Field(description="snapshot or model it was done to")
+    at: AwareDatetime = Field(description="when, UTC")
+    by: str = Field(description="login that asked for it")
+    why: str = Field(description="reason")
+    result: dict[str, Any] = Field(description="what came out, JSON")

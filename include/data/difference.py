@@ -8,9 +8,9 @@ import duckdb
 import numpy as np
 from pydantic import Field
 
-from include.contracts.content import PERIOD, in_utc, quoted
+from include.contracts.content import in_utc, quoted
 from include.contracts.record import Record
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import PERIOD, SnapshotRef
 from include.evaluation.histograms import psi
 from include.ports import Lake
 from include.specification.usecase import UseCase

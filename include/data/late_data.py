@@ -10,19 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from include.contracts.content import quoted
 from include.contracts.period import Period, Window
+from include.contracts.tables import CollectedDay
 from include.data import ingestion
 from include.data import staging as stage
 from include.ports import Connect, Lake, Treat
+from include.records.registry import COLLECTIONS
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 
-COLLECTIONS = "collections"
 LATE = "late"
-SCHEMA = pa.schema([("source", pa.string()), ("day", pa.string()), ("rows", pa.int64()), ("hash", pa.string())])
 # a sum of row hashes knows no order and, unlike XOR, counts a row that came twice
 TALLY = """
     SELECT strftime(timezone($zone, {time}), '%Y-%m-%d') AS day, count(*) AS rows, sum(hash({columns}))::VARCHAR AS hash
@@ -35,13 +34,13 @@ Days = dict[str, tuple[int, str]]
 
 def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
     """Keep what was just collected, in place of what was collected of the period before."""
-    rows = [
-        {"source": table, "day": day, "rows": count, "hash": digest}
+    days = [
+        CollectedDay(period=period, source=table, day=day, rows=count, hash=digest)
         for table, source in spec.sources.items()
         if source.time
         for day, (count, digest) in tally(stage.path(staging, stage.RAW, table), source).items()
     ]
-    lake.publish(spec.name, COLLECTIONS, pa.Table.from_pylist(rows, schema=SCHEMA), period)
+    COLLECTIONS.replace(spec.name, lake, period, days)
 
 
 def tally(file: Path, source: Source) -> Days:
@@ -70,7 +69,7 @@ def changed(
 
     Raises what ``ingestion.collect`` raises, but a period without rows is one that changed.
     """
-    known = set(lake.periods(spec.name, COLLECTIONS))
+    known = set(COLLECTIONS.periods(spec.name, lake))
     found: set[Period] = set()
     for table, source in spec.sources.items():
         for window in _late_windows(source, period):
@@ -114,6 +113,6 @@ def _tally_now(
 
 
 def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
-    rows = lake.read(spec.name, COLLECTIONS, [Period.of(window.start)]).to_pylist()
-    first = window.start.strftime("%Y-%m-%d")
-    return {r["day"]: (r["rows"], r["hash"]) for r in rows if r["source"] == table and r["day"] >= first}
+    month, first = Period.of(window.start), window.start.strftime("%Y-%m-%d")
+    days = COLLECTIONS.read(spec.name, lake, periods=[month], since=first, source=table)
+    return {one.day: (one.rows, one.hash) for one in days}

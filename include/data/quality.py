@@ -4,29 +4,27 @@ import json
 import logging
 import shutil
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import uuid4
-
-import pyarrow as pa
 
 from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
-from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.quality import CheckOutcome, CheckRecord, GateResult
 from include.data import quarantine
 from include.data import staging as stage
 from include.errors import BrokenCheckError, GateRefusedError
 from include.ports import Lake, Validator
+from include.records.registry import GATE_RESULTS
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
 Gate = Literal["raw", "features"]
-RESULTS = "gate_results"
 COMPARED_MONTHS = 3
 VOLUME = (0.5, 2.0)  # of the median month
-EVALUATED = pa.timestamp("us", tz="UTC")
 LOCAL_CALENDAR = timedelta(days=1)  # a local month ends up to half a day after it does in UTC
 
 
@@ -52,7 +50,7 @@ def gate(
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
     parameters = _parameters(spec, name, period, tables, lake)
     result = validator.validate(spec.name, name, period, files, parameters, released)
-    lake.append(spec.name, RESULTS, _rows(result, staging.name))
+    GATE_RESULTS.append(spec.name, lake, _records(result, staging.name))
     refused = [f for f in result.failures if f.severity == "block"]
     mark = held_back / period / name
     if any(not f.broken for f in refused):
@@ -68,15 +66,19 @@ def gate(
     return result
 
 
-def results(spec: UseCase, lake: Lake) -> list[GateResult]:
-    """Every gate result so far, in the order of evaluation: the last word on a period and gate comes last."""
-    if not lake.exists(spec.name, RESULTS):
-        return []
-    rows = [row for row in lake.read(spec.name, RESULTS).to_pylist() if row.get("evaluation")]
-    evaluations: dict[tuple[datetime, str], list[dict[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: row["position"]):
-        evaluations.setdefault((row["evaluated_at"], row["evaluation"]), []).append(row)
-    return [_result(spec, evaluations[key]) for key in sorted(evaluations)]
+def results(spec: UseCase, lake: Lake, **wanted: Any) -> list[GateResult]:
+    """Gate results in the order of evaluation: the last word on a period and gate comes last.
+
+    ``wanted`` are filters of whole evaluations (see ``RecordTable.rows``): periods, since, gate, evaluation.
+    """
+    checks = GATE_RESULTS.read(spec.name, lake, **wanted)
+    return [_result(spec, list(group)) for _, group in groupby(checks, key=lambda check: check.evaluation)]
+
+
+def last(spec: UseCase, lake: Lake) -> list[GateResult]:
+    """The newest evaluation of every gate."""
+    newest = [check for gate in get_args(Gate) for check in GATE_RESULTS.read(spec.name, lake, gate=gate, newest=1)]
+    return [r for one in newest for r in results(spec, lake, periods=[one.period], evaluation=one.evaluation)]
 
 
 def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:
@@ -117,28 +119,29 @@ def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], la
 
 def _passed_before(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> list[GateResult]:
     """The newest passing result of each of the last months before this one."""
-    newest = {r.period: r for r in results(spec, lake) if r.gate == gate and r.passed and r.period < period}
-    return [newest[key] for key in sorted(newest)[-COMPARED_MONTHS:]]
+    earlier = [key for key in reversed(GATE_RESULTS.periods(spec.name, lake)) if key < period]
+    passed = ([r for r in results(spec, lake, periods=[key], gate=gate) if r.passed] for key in earlier)
+    return [found[-1] for found in islice(filter(None, passed), COMPARED_MONTHS)]
 
 
-def _rows(result: GateResult, run: str) -> pa.Table:
-    """One row per expectation; ``evaluation`` names the rows of one evaluation, ``rows`` are the table's."""
-    about = {"period": result.period, "gate": result.gate, "run": run, "evaluation": uuid4().hex}
-    rows = [about | {"position": n} | check.model_dump() for n, check in enumerate(result.checks)]
-    for row in rows:
-        row["rows"] = result.rows[row["table"]]
-    found = pa.Table.from_pylist(rows)
-    return found.append_column("evaluated_at", pa.array([datetime.now(UTC)] * len(rows), EVALUATED))
+def _records(result: GateResult, run: str) -> list[CheckRecord]:
+    """One per expectation; ``rows`` are the table's."""
+    about = {"gate": result.gate, "run": run, "evaluation": uuid4().hex, "evaluated_at": datetime.now(UTC)}
+    rows = {"period": result.period, **about}
+    return [
+        CheckRecord.model_validate({**check.model_dump(), **rows, "position": n, "rows": result.rows[check.table]})
+        for n, check in enumerate(result.checks)
+    ]
 
 
-def _result(spec: UseCase, rows: list[dict[str, Any]]) -> GateResult:
-    first, fields = rows[0], CheckOutcome.model_fields
+def _result(spec: UseCase, checks: list[CheckRecord]) -> GateResult:
+    fields = set(CheckOutcome.model_fields)
     return GateResult(
         usecase=spec.name,
-        gate=first["gate"],
-        period=first["period"],
-        rows={row["table"]: row["rows"] for row in rows},
-        checks=[CheckOutcome(**{name: row[name] for name in fields}) for row in rows],
+        gate=checks[0].gate,
+        period=checks[0].period,
+        rows={check.table: check.rows for check in checks},
+        checks=[CheckOutcome(**check.model_dump(include=fields)) for check in checks],
     )
 
 

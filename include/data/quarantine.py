@@ -10,61 +10,57 @@ of its period, and for no other.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from include.contracts.period import Period
+from include.contracts.quality import QuarantinedRow
 from include.errors import NotFoundError
 from include.ports import Lake
+from include.records.registry import QUARANTINE
 from include.specification.usecase import UseCase
 
-TABLE = "quarantine"
 ALL = "all"
 Action = Literal["release", "drop"]
 STATUS: dict[str, str] = {"release": "released", "drop": "dropped"}
-TIME = pa.timestamp("us", tz="UTC")
-SCHEMA = pa.schema(
-    [(n, pa.string()) for n in ("period", "gate", "table", "row", "reasons", "content", "status", "decided_by", "note")]
-    + [("decided_at", TIME), ("recorded_at", TIME)]
-)
 
 
-def current(spec: UseCase, lake: Lake, period: Period | None = None, gate: str | None = None) -> list[dict[str, Any]]:
+def current(spec: UseCase, lake: Lake, period: Period | None = None, gate: str | None = None) -> list[QuarantinedRow]:
     """The last word on every row, of one period and gate or of all."""
-    if not lake.exists(spec.name, TABLE):
-        return []
-    words = lake.read(spec.name, TABLE, None if period is None else [period]).sort_by("recorded_at").to_pylist()
-    last = {(w["period"], w["gate"], w["table"], w["row"]): w for w in words if gate in (None, w["gate"])}
-    return list(last.values())
+    of_gate = {} if gate is None else {"gate": gate}
+    words = QUARANTINE.read(spec.name, lake, periods=None if period is None else [period], **of_gate)
+    return list({word.key: word for word in words}.values())
 
 
 def decided(spec: UseCase, period: Period, gate: str, lake: Lake) -> dict[str, dict[str, set[str]]]:
     """``released`` and ``dropped`` → table → names of rows."""
     found: dict[str, dict[str, set[str]]] = {status: {} for status in STATUS.values()}
     for word in current(spec, lake, period, gate):
-        if word["status"] in found:
-            found[word["status"]].setdefault(word["table"], set()).add(word["row"])
+        if word.status in found:
+            found[word.status].setdefault(word.table, set()).add(word.row)
     return found
 
 
 def hold(spec: UseCase, period: Period, gate: str, failing: Mapping[str, pa.Table], lake: Lake) -> dict[str, int]:
     """Record rows that a gate refused; returns how many, per table. One that is held already is not held twice."""
-    held = {(w["table"], w["row"]) for w in current(spec, lake, period, gate) if w["status"] == "held"}
+    held = {(w.table, w.row) for w in current(spec, lake, period, gate) if w.status == "held"}
+    about = {"period": period, "gate": gate, "status": "held", "recorded_at": datetime.now(UTC)}
     new = [
-        {**row, "period": period, "gate": gate, "table": table, "status": "held"}
+        QuarantinedRow(**row, **about, table=table)
         for table, rows in failing.items()
         for row in rows.to_pylist()
         if (table, row["row"]) not in held
     ]
-    _record(spec, lake, new)
+    QUARANTINE.append(spec.name, lake, new)
     return {table: rows.num_rows for table, rows in failing.items()}
 
 
 def close(spec: UseCase, period: Period, gate: str, lake: Lake) -> None:
     """The period passed: rows that are still held are not in it any more."""
-    left = [w for w in current(spec, lake, period, gate) if w["status"] == "held"]
-    _record(spec, lake, [{**w, "status": "repaired"} for w in left])
+    left = [w for w in current(spec, lake, period, gate) if w.status == "held"]
+    repaired = {"status": "repaired", "recorded_at": datetime.now(UTC)}
+    QUARANTINE.append(spec.name, lake, [w.model_copy(update=repaired) for w in left])
 
 
 def decide(
@@ -81,19 +77,14 @@ def decide(
     """
     status = STATUS[action]
     known = current(spec, lake, period, gate)
-    wanted = [w for w in known if w["status"] in ("held", status) and table in (ALL, w["table"])]
+    wanted = [w for w in known if w.status in ("held", status) and table in (ALL, w.table)]
     if not wanted:
-        held = sorted({(w["period"], w["gate"], w["table"]) for w in current(spec, lake) if w["status"] == "held"})
+        held = sorted({(w.period, w.gate, w.table) for w in current(spec, lake) if w.status == "held"})
         raise NotFoundError(
             f"{spec.name} {period}: no rows of table {table!r} are held at the {gate} gate; held are {held}"
         )
-    decision = {"status": status, "decided_by": by, "decided_at": datetime.now(UTC), "note": note}
-    _record(spec, lake, [{**w, **decision} for w in wanted if w["status"] == "held"])
-    tables = [w["table"] for w in wanted]
+    now = datetime.now(UTC)
+    decision = {"status": status, "decided_by": by, "decided_at": now, "note": note, "recorded_at": now}
+    QUARANTINE.append(spec.name, lake, [w.model_copy(update=decision) for w in wanted if w.status == "held"])
+    tables = [w.table for w in wanted]
     return {one: tables.count(one) for one in sorted(set(tables))}
-
-
-def _record(spec: UseCase, lake: Lake, words: list[dict[str, Any]]) -> None:
-    if words:
-        stamped = [{**w, "recorded_at": datetime.now(UTC)} for w in words]
-        lake.append(spec.name, TABLE, pa.Table.from_pylist(stamped, schema=SCHEMA))

@@ -147,7 +147,7 @@ class Scenario:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
             run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
             run = self.airflow.wait(run, on_question=self._approve)
-        verdict = self.services.records.verdicts(self.spec)[-1]
+        verdict = self.services.records.verdicts(self.spec, newest=1)[-1]
         self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
         if not self._handed_over(run):
             self.progress.note("not handed over for deployment: the champion keeps serving")
@@ -256,9 +256,8 @@ class Scenario:
         releases = self.services.adapters.releases.all(self.spec.name)
         if state is None or len(releases) < 2:
             return False
-        return state.champion != releases[0].name and any(
-            f.release == state.champion and f.name == self.spec.metrics.primary
-            for f in self.services.records.figures(self.spec)
+        return state.champion != releases[0].name and bool(
+            self.services.records.figures(self.spec, release=state.champion, name=self.spec.metrics.primary)
         )
 
 

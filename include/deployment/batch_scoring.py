@@ -22,7 +22,6 @@ from include.errors import DataError
 from include.evaluation.answers import headline, predicted
 from include.specification.usecase import UseCase
 
-TABLE = "batch_predictions"
 ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"
 KNOWN_AT = "__event_timestamp"
 NOT_FINITE = "the model gave scores that are not finite numbers"

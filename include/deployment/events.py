@@ -1,24 +1,12 @@
 """Rollout events as rows of the lake's ``rollout_events``: every change of what serves, and why."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-
 from include.contracts.deployment import RolloutEvent, RolloutState
 from include.ports import Lake
+from include.records.registry import ROLLOUT_EVENTS
 from include.specification.usecase import UseCase
-
-TABLE = "rollout_events"
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("usecase", "at", "rollout", "event", "champion", "release")),
-        *((name, pa.string()) for name in ("by", "reason", "figures", "period")),
-        ("generation", pa.int64()),
-        ("share", pa.float64()),
-    ]
-)
 
 
 def event(
@@ -39,25 +27,6 @@ def event(
 
 def record(spec: UseCase, lake: Lake, one: RolloutEvent) -> None:
     """Keep the event; the same event of the same state is kept once, so a repeated task adds nothing."""
-    if one.event != "drilled" and any(_same(one, kept) for kept in events(spec, lake)):
-        return
-    row = one.json_dict() | {"figures": json.dumps(one.figures), "period": one.at[:7]}
-    lake.append(spec.name, TABLE, pa.Table.from_pylist([row], SCHEMA))
-
-
-def _same(one: RolloutEvent, other: RolloutEvent) -> bool:
-    return (one.rollout, one.generation, one.event) == (other.rollout, other.generation, other.event)
-
-
-def events(spec: UseCase, lake: Lake) -> list[RolloutEvent]:
-    """Every event, oldest first."""
-    if not lake.exists(spec.name, TABLE):
-        return []
-    rows = lake.read(spec.name, TABLE).to_pylist()
-    found = [
-        RolloutEvent.model_validate(
-            {k: v for k, v in row.items() if k != "period"} | {"figures": json.loads(row["figures"])}
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda one: (one.at, one.generation))
+    same = {"rollout": one.rollout, "generation": one.generation, "event": one.event}
+    if one.event == "drilled" or not ROLLOUT_EVENTS.read(spec.name, lake, newest=1, **same):
+        ROLLOUT_EVENTS.append(spec.name, lake, [one])

@@ -8,23 +8,15 @@ import pyarrow as pa
 from include.contracts.governance import Level, Role
 from include.contracts.record import Record
 from include.errors import AccessError
+from include.records.registry import RECORD_TABLES
 from include.specification.usecase import UseCase
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-RECORDS = (
-    "batch_predictions", "collections", "decisions", "exports", "figures", "gate_results", "given_labels",
-    "predictions", "privacy_audits", "privacy_records", "quarantine", "reconciliation", "rollout_events", "verdicts",
-    "version_operations",
-)  # fmt: skip
-"""Tables that the platform itself writes, beside those of the spec: internal at least."""
-
-WHOLE_ROWS = {"quarantine": "content"}
-"""Columns that hold whole rows as text: of the highest class that a column has."""
 
 
 def known_tables(spec: UseCase) -> list[str]:
     """Every table that access can be set for: sources, published tables, feature views, records."""
-    return sorted({*spec.sources, *spec.tables, *spec.feature_views, *RECORDS})
+    return sorted({*spec.sources, *spec.tables, *spec.feature_views, *RECORD_TABLES})
 
 
 class Access(Record):
@@ -81,11 +73,10 @@ class Access(Record):
 
 
 def column_level(spec: UseCase, table: str, column: str) -> Level:
-    """The privacy class of a column: by its name, the same in every table; a record's is internal at least."""
+    """The privacy class of a column: by its name, the same in every table; a record's has a least class."""
     levels: dict[str, Level] = {name: rule.level for name, rule in spec.privacy.columns.items()}
     level = levels.get(column, spec.privacy.default)
-    if table in RECORDS:
-        level = max(level, "internal", key=LEVELS.index)
-    if WHOLE_ROWS.get(table) == column:
-        level = max(level, *levels.values(), key=LEVELS.index)
-    return level
+    if (records := RECORD_TABLES.get(table)) is None:
+        return level
+    every = levels.values() if column in records.whole_rows else ()
+    return max(level, records.level, *every, key=LEVELS.index)

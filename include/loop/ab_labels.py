@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 
 import pandas as pd
-import pyarrow.dataset as ds
 
 from include.contracts.deployment import ReadOut, RolloutState
 from include.contracts.period import Period
@@ -12,6 +11,7 @@ from include.data import versioning
 from include.deployment import ab_readout
 from include.evaluation import answers
 from include.operations.scope import SCORES, logged_scores
+from include.records.registry import PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -30,11 +30,10 @@ def _answered(spec: UseCase, services: Services, since: float, releases: list[st
     sticky = spec.rollout.sticky_by
     told = ["logged_at", "request_id", "release", SCORES[spec.task], spec.event.id, spec.event.time]
     columns = list(dict.fromkeys([*told, *([sticky] if sticky else [])]))
-    if not services.adapters.lake.exists(spec.name, "predictions"):
+    lake, begun = services.adapters.lake, datetime.fromtimestamp(since, UTC)
+    rows = PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns).to_pandas()
+    if rows.empty:
         return pd.DataFrame(columns=columns)
-    files = services.adapters.lake.files(spec.name, "predictions")
-    wanted = (ds.field("logged_at") >= datetime.fromtimestamp(since, UTC)) & ds.field("release").isin(releases)
-    rows = ds.dataset(files, format="parquet").to_table(columns=columns, filter=wanted).to_pandas()
     ordered = rows.sort_values(["logged_at", "request_id"], kind="stable")
     return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
 

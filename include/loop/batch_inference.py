@@ -10,8 +10,9 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.deployment import batch_scoring
-from include.deployment.batch_scoring import TABLE, BatchScorer
+from include.deployment.batch_scoring import BatchScorer
 from include.errors import DataError
+from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -39,7 +40,7 @@ def score_partition(
     oldest = _oldest_kept(spec, services, period)
     with (
         # one after the other: the month is read and replaced as a whole, with the answers of other releases
-        services.adapters.locks.hold(f"staging/{spec.name}/{TABLE}"),
+        services.adapters.locks.hold(f"staging/{spec.name}/{BATCH_PREDICTIONS.name}"),
         services.records.snapshots(spec).publishing(),
         services.places.aside() as aside,
     ):
@@ -48,7 +49,7 @@ def score_partition(
         counts = _score(spec, services, snapshot, release, scored)
         if scored.is_file():  # a month without events has no file
             _add_other_releases(services, release, period, scored, complete)
-            services.adapters.lake.publish(spec.name, TABLE, complete, period)
+            BATCH_PREDICTIONS.replace(spec.name, services.adapters.lake, period, complete)
     _forget(spec, services, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 
@@ -75,7 +76,8 @@ def _events(files: list[str], columns: list[str]) -> str:
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
     """The month's answers of every release: publishing replaces the month as a whole."""
-    there = services.adapters.lake.files(release.usecase, TABLE, [period]) if _exists(services, release.usecase) else []
+    lake, table = services.adapters.lake, BATCH_PREDICTIONS.name
+    there = lake.files(release.usecase, table, [period]) if lake.exists(release.usecase, table) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         rows = connection.read_parquet(str(scored))
@@ -84,10 +86,6 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
             rows = rows.union(others.select(*rows.columns))
         rows.write_parquet(str(target), compression="zstd")
-
-
-def _exists(services: Services, usecase: str) -> bool:
-    return services.adapters.lake.exists(usecase, TABLE)
 
 
 def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
@@ -104,6 +102,7 @@ def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
 
 def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
     """Months whose retention is over go, files and all."""
-    if any(period < oldest for period in services.adapters.lake.periods(spec.name, TABLE)):
-        services.adapters.lake.delete(spec.name, TABLE, f"period < '{oldest}'")
-        services.adapters.lake.vacuum(spec.name, TABLE, [])
+    lake, table = services.adapters.lake, BATCH_PREDICTIONS.name
+    if any(period < oldest for period in BATCH_PREDICTIONS.periods(spec.name, lake)):
+        lake.delete(spec.name, table, f"period < '{oldest}'")
+        lake.vacuum(spec.name, table, [])

@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
-
 from include.catalog import data_sheet, making
 from include.catalog import files as catalog_files
 from include.catalog.entries import Catalog
@@ -14,7 +12,9 @@ from include.catalog.profile import profile
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
 from include.errors import MoebiusError, SpecError
-from include.governance.access import RECORDS, column_level
+from include.governance.access import column_level
+from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS, RECORD_TABLES
+from include.records.table import RecordTable
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -34,8 +34,8 @@ def gather(spec: UseCase, services: Services) -> Catalog:
         models=models,
         releases=services.adapters.releases.all(spec.name),
         serving=state.champion if state else None,
-        predictions=_predictions(spec, services, "predictions"),
-        scored=_predictions(spec, services, "batch_predictions"),
+        predictions=_answers(spec, services, PREDICTIONS),
+        scored=_answers(spec, services, BATCH_PREDICTIONS),
         notes=notes,
     )
     return making.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -64,7 +64,7 @@ def require_meanings(spec: UseCase, services: Services) -> None:
     if gaps := read(spec, services).gaps():
         raise SpecError(
             f"the catalog of {spec.name} has {len(gaps)} gaps; describe them in usecase.yaml, feature_repo/ or "
-            "include/records.py:\n- " + "\n- ".join(gaps)
+            "the records of include/contracts/:\n- " + "\n- ".join(gaps)
         )
 
 
@@ -79,7 +79,8 @@ def states(spec: UseCase, services: Services) -> list[TableState]:
 
 def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: TableState) -> None:
     # the sheet is one file for every role: it shows values that all of them may read
-    hidden = {c for c in state.columns if state.table in RECORDS or column_level(spec, state.table, c) != "public"}
+    records = state.table in RECORD_TABLES
+    hidden = {c for c in state.columns if records or column_level(spec, state.table, c) != "public"}
     text = data_sheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
     home = directory(spec, services)
     write_atomically(home / f"{state.table}.md", text)
@@ -100,12 +101,7 @@ def _model(spec: UseCase, services: Services, version: int) -> ModelRecord:
     return ModelRecord(model=model, features=features, tags=services.adapters.tracker.tags(spec.name, version))
 
 
-def _predictions(spec: UseCase, services: Services, table: str) -> dict[str, int]:
+def _answers(spec: UseCase, services: Services, table: RecordTable) -> dict[str, int]:
     """Answers in the table per release."""
-    if not services.adapters.lake.exists(spec.name, table):
-        return {}
-    if not (files := services.adapters.lake.describe(spec.name, table).files):
-        return {}
-    with duckdb.connect() as connection:
-        query = "SELECT release, count(*) FROM read_parquet(?, union_by_name = true) GROUP BY release"
-        return dict(connection.execute(query, [files]).fetchall())
+    releases = table.rows(spec.name, services.adapters.lake, columns=["release"])["release"].value_counts()
+    return {one["values"]: one["counts"] for one in releases.to_pylist()}

@@ -1,29 +1,22 @@
 """The operations on snapshots, each answered in words and, when it changes something, recorded in the lake."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import SnapshotRef, VersionOperation
 from include.data import difference, retention, versioning
 from include.data.manifests import Snapshots
 from include.development.datasets.building import MANIFEST
 from include.development.datasets.rebuild import rebuild
 from include.errors import NotFoundError
 from include.loop import data_pipeline
+from include.records.registry import VERSION_OPERATIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
-
-RECORD = "version_operations"
-RECORD_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("period", "operation", "subject", "at", "by", "why", "result")]
-)
 
 
 @dataclass(frozen=True)
@@ -132,11 +125,12 @@ class Operation:
         self._record(name, snapshot.period, snapshot.name, {})
         return {"period": snapshot.period, "snapshot": snapshot.name, "text": text}
 
-    def _record(self, name: str, period: Period, subject: str, result: Mapping[str, Any]) -> None:
-        at = datetime.now(UTC).isoformat(timespec="microseconds")
-        row = {"period": period, "operation": name, "subject": subject, "at": at, "by": self.by, "why": self.reason}
-        rows = pa.Table.from_pylist([{**row, "result": json.dumps(result)}], RECORD_SCHEMA)
-        self.services.adapters.lake.append(self.spec.name, RECORD, rows)
+    def _record(self, name: str, period: str, subject: str, result: Mapping[str, Any]) -> None:
+        done = VersionOperation(
+            period=period, operation=name, subject=subject, at=datetime.now(UTC), by=self.by, why=self.reason,
+            result=dict(result),
+        )  # fmt: skip
+        VERSION_OPERATIONS.append(self.spec.name, self.services.adapters.lake, [done])
 
 
 OPERATIONS: dict[str, Callable[[Operation], dict[str, Any]]] = {
@@ -199,11 +193,9 @@ def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> l
     return list(dict.fromkeys(done))
 
 
-def operations(spec: UseCase, services: Services) -> list[dict[str, Any]]:
+def operations(spec: UseCase, services: Services) -> list[VersionOperation]:
     """Every recorded operation, oldest first."""
-    if not services.adapters.lake.exists(spec.name, RECORD):
-        return []
-    return sorted(services.adapters.lake.read(spec.name, RECORD).to_pylist(), key=lambda row: row["at"])
+    return VERSION_OPERATIONS.read(spec.name, services.adapters.lake)
 
 
 def _line(facts: retention.SnapshotFacts) -> str:

@@ -1,36 +1,22 @@
 """The audit table ``exports``: who let what leave, for whom, when, how many rows, with which hash."""
 
-import pyarrow as pa
+from typing import Any
 
-from include.contracts.governance import ExportManifest
+from include.contracts.governance import ExportManifest, RecordedExport
+from include.records.registry import EXPORTS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
-
-TABLE = "exports"
 
 
 def record(spec: UseCase, services: Services, manifest: ExportManifest) -> None:
     """Append what left, once per export."""
-    if manifest.name in {one.name for one in recorded(spec, services)}:
+    if recorded(spec, services, name=manifest.name):
         return
-    row = {
-        "period": manifest.periods[0],
-        "name": manifest.name,
-        "kind": manifest.kind,
-        "recipient": manifest.recipient,
-        "requested_by": manifest.requested_by,
-        "approved_by": manifest.approved_by,
-        "created_at": manifest.created_at,
-        "rows": manifest.rows,
-        "sha256": manifest.digest,
-        "record": manifest.model_dump_json(),
-    }
-    services.adapters.lake.append(spec.name, TABLE, pa.Table.from_pylist([row]))
+    same = {name: getattr(manifest, name) for name in RecordedExport.model_fields if hasattr(manifest, name)}
+    about = {"period": manifest.periods[0], "sha256": manifest.digest, "record": manifest}
+    EXPORTS.append(spec.name, services.adapters.lake, [RecordedExport.model_validate(same | about)])
 
 
-def recorded(spec: UseCase, services: Services) -> list[ExportManifest]:
-    """Every export so far, oldest first."""
-    if not services.adapters.lake.exists(spec.name, TABLE):
-        return []
-    rows = services.adapters.lake.read(spec.name, TABLE).to_pylist()
-    return sorted((ExportManifest.model_validate_json(r["record"]) for r in rows), key=lambda m: m.created_at)
+def recorded(spec: UseCase, services: Services, **wanted: Any) -> list[ExportManifest]:
+    """The exports so far, oldest first; ``wanted`` are the filters of ``RecordTable.rows``."""
+    return [row.record for row in EXPORTS.read(spec.name, services.adapters.lake, **wanted)]

@@ -15,6 +15,7 @@ from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.operations import labelling, labelling_form, selection
 from include.operations.labelling import Selection
+from include.records.registry import GIVEN_LABELS, PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -56,7 +57,7 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
     reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period]
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
-    asked = set(labelling.answered(spec, services.adapters.lake)[spec.event.id])
+    asked = labelling.answered(spec, services.adapters.lake, period)
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
     logged = _logged(spec, services, events, period)
     unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
@@ -68,9 +69,10 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
 
 def _logged(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The newest logged request of each event; a local month reaches into the next UTC month."""
-    if events.empty or not services.adapters.lake.exists(spec.name, "predictions"):
+    months = [period, period.shift(1)]
+    logged = PREDICTIONS.rows(spec.name, services.adapters.lake, periods=months).to_pandas()
+    if events.empty or logged.empty:
         return pd.DataFrame(columns=[spec.event.id])
-    logged = services.adapters.lake.read(spec.name, "predictions", [period, period.shift(1)]).to_pandas()
     logged = logged[logged[spec.event.id].isin(events[spec.event.id])]
     return logged.sort_values(["logged_at", "request_id"]).drop_duplicates(spec.event.id, keep="last")
 
@@ -114,10 +116,9 @@ def keep_labels(
     """
     chosen = Selection.model_validate(offered)
     given = labelling.labels(spec, chosen, filled)
-    known = labelling.answered(spec, services.adapters.lake)
-    kept = set(known.loc[known["selection"] == chosen.name, spec.event.id])
+    kept = labelling.answered(spec, services.adapters.lake, chosen.period, selection=chosen.name)
     new = {event: label for event, label in given.items() if event not in kept}
     if new:
-        services.adapters.lake.append(spec.name, labelling.TABLE, labelling.table(spec, chosen, new, by, at))
+        GIVEN_LABELS.append(spec.name, services.adapters.lake, labelling.table(spec, chosen, new, by, at))
     unknown = sum(label is None for label in given.values())
     return {"labels": len(given) - unknown, "cannot_tell": unknown, "later": len(chosen.rows) - len(given)}

@@ -11,6 +11,7 @@ from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.operations import monitoring
+from include.records.registry import FIGURES, PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -23,16 +24,16 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
         if len(rows):
-            services.adapters.lake.append(spec.name, "predictions", pa.Table.from_pandas(rows, preserve_index=False))
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            PREDICTIONS.append(spec.name, services.adapters.lake, table)
         log.acknowledge(batch)
         shipped += len(rows)
     return shipped
 
 
 def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
-    if not services.adapters.lake.exists(spec.name, "predictions"):
-        return rows
-    there = services.adapters.lake.read(spec.name, "predictions", periods=sorted(set(rows["period"])))
+    periods, lake = sorted(set(rows["period"])), services.adapters.lake
+    there = PREDICTIONS.rows(spec.name, lake, periods=periods, columns=["request_id"])
     return rows[~rows["request_id"].isin(there["request_id"].to_pylist())]
 
 
@@ -46,7 +47,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     predictions = _predictions_of(spec, services, events, period)
     if predictions.empty:
         return {}
-    history = [f for f in services.records.figures(spec) if f.period < period]
+    history = services.records.figures(spec, name="breached")
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
     offline = _offline(spec, services, asked) if spec.views else None
     figures = [
@@ -54,18 +55,8 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
         for name in sorted(set(predictions["release"]))
         for f in _measure(spec, services, name, predictions, events, offline, period, history)
     ]
-    rows = [{k: v for k, v in f.json_dict().items() if k != "period"} for f in figures]
-    services.adapters.lake.publish(spec.name, "figures", pa.Table.from_pylist(rows, FIGURES), period)
+    FIGURES.replace(spec.name, services.adapters.lake, period, figures)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
-
-
-FIGURES = pa.schema(
-    [
-        *((name, pa.string()) for name in ("usecase", "release", "name", "subject")),
-        *((name, pa.float64()) for name in ("value", "low", "high")),
-        ("n", pa.int64()),
-    ]
-)
 
 
 def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.DataFrame:
@@ -76,10 +67,10 @@ def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.Data
 
 def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
     """Logged predictions of the month's events; a local month reaches into the next UTC month."""
-    if not services.adapters.lake.exists(spec.name, "predictions"):
-        return pd.DataFrame()
     months = [period, period.shift(1)]
-    logged = services.adapters.lake.read(spec.name, "predictions", months).to_pandas()
+    logged = PREDICTIONS.rows(spec.name, services.adapters.lake, periods=months).to_pandas()
+    if logged.empty:
+        return logged
     return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
 

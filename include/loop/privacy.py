@@ -9,18 +9,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.contracts.governance import PrivacyFinding
 from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing
 from include.data import ingestion
 from include.errors import PrivacyError, SettingsError
 from include.governance import privacy as treatments
 from include.governance.traces import Finding, Matcher, search
+from include.records.registry import PRIVACY_AUDITS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
-AUDITS = "privacy_audits"
 SOURCES = ("landing",)
 """Rooms of the state root that others fill: they hold source files, in clear by their nature."""
 
@@ -122,14 +123,9 @@ def _by_place(home: Path, findings: Sequence[Finding]) -> dict[tuple[str, str], 
 
 def _record(spec: UseCase, services: Services, period: Period, found: dict[tuple[str, str], int]) -> None:
     """One row per finding, or one that says that there is none."""
-    rows = [(place, column, values) for (place, column), values in found.items()] or [("", "", 0)]
-    table = pa.table(
-        {
-            "period": pa.array([period] * len(rows)),
-            "audited_at": pa.array([datetime.now(UTC)] * len(rows), pa.timestamp("us", tz="UTC")),
-            "place": pa.array([r[0] for r in rows], pa.string()),
-            "column": pa.array([r[1] for r in rows], pa.string()),
-            "values": pa.array([r[2] for r in rows], pa.int64()),
-        }
-    )
-    services.adapters.lake.append(spec.name, AUDITS, table)
+    about = {"period": period, "audited_at": datetime.now(UTC)}
+    rows = [
+        PrivacyFinding.model_validate({**about, "place": place, "column": column, "values": values})
+        for (place, column), values in (found or {("", ""): 0}).items()
+    ]
+    PRIVACY_AUDITS.append(spec.name, services.adapters.lake, rows)

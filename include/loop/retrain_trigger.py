@@ -1,12 +1,10 @@
 """Why did the model decay, and what is to be done about it?"""
 
-import json
-
-import pyarrow as pa
-
-from include.contracts.operations import Alert, RetrainPlan
+from include.contracts.operations import Alert, RecordedDecision, RetrainPlan
+from include.contracts.period import Period
 from include.errors import NotFoundError
 from include.operations import retraining
+from include.records.registry import DECISIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -28,22 +26,24 @@ def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced
     current = services.adapters.metrics_server.alerts(spec.name)
     alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())
     figures = services.records.figures(spec)
+    period = max((f.period for f in figures), default=published[-1])
+    newer = [one for one in services.records.gate_periods(spec) if one >= period]
     plan = retraining.decide(
         spec,
         alerts=alerts,
         figures_history=figures,
-        decisions_history=services.records.decisions(spec),
-        gate_results=services.records.gate_results(spec),
-        period=max((f.period for f in figures), default=published[-1]),
-        verdicts=services.records.verdicts(spec),
+        decisions_history=services.records.decisions(spec, decision="retrain"),
+        gate_results=services.records.gate_results(spec, periods=newer),
+        period=period,
+        verdicts=services.records.verdicts(spec, newest=1),
         forced=forced,
     )
-    _record(spec, services, plan)
+    _record(spec, services, plan, period)
     return plan
 
 
-def _record(spec: UseCase, services: Services, plan: RetrainPlan) -> None:
-    """Every decision is kept, to retrain or not to."""
-    period = max((a.period for a in plan.alerts), default=plan.test_period or "")
-    row = {"period": period, "record": json.dumps(plan.json_dict())}
-    services.adapters.lake.append(spec.name, "decisions", pa.Table.from_pylist([row]))
+def _record(spec: UseCase, services: Services, plan: RetrainPlan, period: Period) -> None:
+    """Every decision is kept, to retrain or not to: with the newest period of its alerts, else of its test."""
+    newest = max((a.period for a in plan.alerts), default="") or plan.test_period or period
+    about = {"period": newest, "decision": plan.decision, "decided_at": plan.decided_at, "record": plan}
+    DECISIONS.append(spec.name, services.adapters.lake, [RecordedDecision.model_validate(about)])

@@ -1,15 +1,14 @@
 """One change, everywhere a use case keeps rows: lake, snapshots, datasets, staging, quarantine, spool."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from include.contracts.atomic_file import write_atomically
 from include.contracts.development import DatasetRef
+from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.development.datasets.parts import content_hash, read_frame
 from include.errors import ConflictError, LockHeldError
@@ -17,10 +16,10 @@ from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
 from include.governance.privacy_state import PrivacyState
 from include.governance.traces import files
+from include.records.registry import PRIVACY_RECORDS, RECORD_TABLES
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
-RECORDS = "privacy_records"
 SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")
 """Rooms whose Parquet files are not single files of rows: the lake is rewritten by version, the rest is others'."""
 
@@ -45,9 +44,9 @@ def rewrite(
     changed = list(erasure.rewrite_parquet(rooms, home, change))
     _refresh_datasets(services, changed, mark)
     changed += _spool(spec, services, line)
-    return changed + LakeRewrite(spec.name, services.adapters.lake, services.records.snapshots(spec), change, mark).run(
-        [RECORDS]
-    )
+    kept = [table.name for table in RECORD_TABLES.values() if not table.rewritten]
+    lake = LakeRewrite(spec.name, services.adapters.lake, services.records.snapshots(spec), change, mark)
+    return changed + lake.run(kept)
 
 
 def _spool(spec: UseCase, services: Services, line: Callable[[bytes], bytes]) -> list[Changed]:
@@ -75,17 +74,9 @@ def _counted(part: Path) -> dict[str, object]:
 
 def record(spec: UseCase, services: Services, kind: str, facts: dict[str, str], changed: Sequence[Changed]) -> None:
     """One row per changed place in the lake table ``privacy_records``; one without place when nothing changed."""
-    rows = changed or [Changed("", 0, 0)]
     now = datetime.now(UTC)
-    columns = {
-        "period": [Period.of(now)] * len(rows),
-        "done_at": pa.array([now] * len(rows), pa.timestamp("us", tz="UTC")),
-        "kind": [kind] * len(rows),
-        "facts": [json.dumps(facts, sort_keys=True)] * len(rows),
-        "place": [r.place for r in rows],
-        "before": pa.array([r.before for r in rows], pa.int64()),
-        "after": pa.array([r.after for r in rows], pa.int64()),
-    }
-    services.adapters.lake.append(spec.name, RECORDS, pa.table(columns))
+    about = {"period": Period.of(now), "done_at": now, "kind": kind, "facts": facts}
+    rows = [PrivacyChange.model_validate(about | asdict(row)) for row in changed or [Changed("", 0, 0)]]
+    PRIVACY_RECORDS.append(spec.name, services.adapters.lake, rows)
     for row in changed:
         print(f"{row.place}: {row.before} → {row.after}")

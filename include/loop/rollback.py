@@ -16,8 +16,9 @@ PREVIOUS = "previous"
 
 def choices(spec: UseCase, services: Services) -> list[Choice]:
     """Every release with its figures, oldest first; raises NotFoundError when nothing serves."""
-    state, events = services.serving.require_rollout_state(spec), services.records.rollout_events(spec)
-    figures, metric = services.records.figures(spec), spec.metrics.primary
+    state, metric = services.serving.require_rollout_state(spec), spec.metrics.primary
+    events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
+    figures = services.records.figures(spec, name=metric, subject="")
     return [
         Choice(
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,

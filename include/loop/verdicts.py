@@ -2,12 +2,11 @@
 
 import json
 
-import pyarrow as pa
-
 from include.contracts.development import ModelRef
-from include.contracts.evaluation import Verdict
+from include.contracts.evaluation import RecordedVerdict, Verdict
 from include.development.card.page import page_with_verdict, with_verdict
 from include.errors import NotFoundError
+from include.records.registry import VERDICTS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -19,8 +18,8 @@ def store(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, 
     """With the model's documents, in its card, as a tag and in the lake."""
     keep(spec, services, model, verdict, report)
     period = model.dataset.test.periods[-1]
-    text = json.dumps(verdict.json_dict(), indent=1)
-    services.adapters.lake.append(spec.name, "verdicts", pa.Table.from_pylist([{"period": period, "record": text}]))
+    row = RecordedVerdict.model_validate({"period": period, "decided_at": verdict.decided_at, "record": verdict})
+    VERDICTS.append(spec.name, services.adapters.lake, [row])
 
 
 def keep(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, report: str) -> None:

@@ -9,16 +9,15 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
 from include.ports import Lake
+from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 
-TABLE = "given_labels"
 LATER, CANNOT_TELL = "(later)", "(cannot tell)"
 TYPES = {"binary": pa.int64(), "multiclass": pa.string()}  # of the label; a number else
 NO, YES = "0", "1"
@@ -113,20 +112,13 @@ def table(
 def _schema(spec: UseCase) -> pa.Schema:
     if spec.event.label is None or spec.event.label_time is None:
         raise DataError(f"{spec.name} is a {spec.task} without labels, so nothing can be labelled")
-    return pa.schema(
-        [
-            ("period", pa.string()),
-            (spec.event.id, pa.string()),
-            (spec.event.label, TYPES.get(spec.task, pa.float64())),
-            (spec.event.label_time, pa.timestamp("us", tz="UTC")),
-            *((name, pa.string()) for name in ("given_by", "selection", "release", "strategy")),
-            ("uncertainty", pa.float64()),
-        ]
-    )
+    period, *rest = GIVEN_LABELS.schema
+    label = pa.field(spec.event.label, TYPES.get(spec.task, pa.float64()))
+    time = pa.field(spec.event.label_time, pa.timestamp("us", tz="UTC"))
+    return pa.schema([period, pa.field(spec.event.id, pa.string()), label, time, *rest])
 
 
-def answered(spec: UseCase, lake: Lake) -> pd.DataFrame:
-    """Everything that people said, those who could not tell too: event id, selection and the rest; may be empty."""
-    if not lake.exists(spec.name, TABLE):
-        return _schema(spec).empty_table().to_pandas()
-    return lake.read(spec.name, TABLE).to_pandas()
+def answered(spec: UseCase, lake: Lake, period: Period, **wanted: Any) -> set[str]:
+    """Ids of the period's events that people answered about, those who could not tell too."""
+    rows = GIVEN_LABELS.rows(spec.name, lake, periods=[period], **wanted)
+    return set(rows[spec.event.id].to_pylist()) if rows.num_rows else set()

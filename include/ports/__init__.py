@@ -15,7 +15,7 @@ from include.contracts.operations import Alert
 from include.contracts.period import Period, Window
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
-from include.contracts.tables import SnapshotRef, TableRef, TableState
+from include.contracts.tables import RowFilter, SnapshotRef, TableRef, TableState
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 
@@ -81,6 +81,9 @@ class Lake(Protocol):
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
         """Rows of the table, all periods or those named. Raises NotFoundError without the table."""
+
+    def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
+        """Rows of the newest version that meet a filter; little else is read. Raises NotFoundError."""
 
     def periods(self, usecase: str, table: str) -> list[Period]:
         """Periods that the table has rows for, sorted; [] without the table."""

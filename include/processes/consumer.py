@@ -60,7 +60,7 @@ class Consumer(StreamWorker):
     def _gauges(self) -> tuple[int, int, list[Reconciliation]]:
         read_at, found = self._reconciled
         if time.monotonic() - read_at > RECONCILED_SECONDS:
-            found = self.services.records.reconciliations(self.spec)
+            found = self.services.records.reconciliations(self.spec, newest=1, view=self.view)
             self._reconciled = (time.monotonic(), found)
         return self.stream.backlog(), self.stream.dead_count(), found
 

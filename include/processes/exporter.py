@@ -1,35 +1,31 @@
 """The exporter process: monitored figures and gate results from the lake, exposed for Prometheus to scrape."""
 
-from include.adapters.metrics_exporter import serve
-from include.contracts.deployment import RolloutEvent
-from include.contracts.operations import Figure
-from include.contracts.quality import GateResult
+from collections.abc import Callable
+from typing import TypeVar
+
+from include.adapters.metrics_exporter import start
 from include.services.composition import Services
-from include.settings import load_settings
+from include.services.records import Records
+from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
+
+T = TypeVar("T")
 
 
-def figures(services: Services) -> list[Figure]:
-    """Everything that was monitored, of every use case."""
-    return [figure for name in usecase_names() for figure in services.records.figures(load_usecase(name))]
-
-
-def gates(services: Services) -> list[GateResult]:
-    """Every gate result of every use case, oldest first."""
-    return [result for name in usecase_names() for result in services.records.gate_results(load_usecase(name))]
-
-
-def rollouts(services: Services) -> list[RolloutEvent]:
-    """Every rollout event of every use case, oldest first."""
-    return [event for name in usecase_names() for event in services.records.rollout_events(load_usecase(name))]
+def every(settings: Settings, newest: Callable[[Records, UseCase], list[T]]) -> Callable[[], list[T]]:
+    """Reads the newest records of every use case."""
+    return lambda: [
+        record for name in usecase_names() for record in newest(Services(settings).records, load_usecase(name))
+    ]
 
 
 if __name__ == "__main__":
     settings = load_settings()
-    serve(
-        lambda: figures(Services(settings)),
+    start(
+        every(settings, Records.last_figures),
         settings.host,
         settings.exporter_port,
-        lambda: gates(Services(settings)),
-        lambda: rollouts(Services(settings)),
-    )
+        gates=every(settings, Records.last_gate_results),
+        drills=every(settings, Records.last_drill),
+    ).thread.join()

@@ -1,15 +1,16 @@
-"""What is recorded about a use case, oldest first."""
+"""What is recorded about a use case, oldest first; ``wanted`` are the filters of ``RecordTable.rows``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan
 from include.contracts.period import Period
-from include.contracts.quality import GateResult
+from include.contracts.quality import GateResult, QuarantinedRow
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
 from include.ports import Lake
+from include.records.registry import DECISIONS, FIGURES, GATE_RESULTS, RECONCILIATION, ROLLOUT_EVENTS, VERDICTS
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
 
@@ -50,38 +51,45 @@ class Records:
     def published(self, spec: UseCase) -> list[Period]:
         return [s.period for s in self.snapshot_refs(spec)]
 
-    def gate_results(self, spec: UseCase) -> list[GateResult]:
+    def gate_results(self, spec: UseCase, **wanted: Any) -> list[GateResult]:
         from include.data import quality
 
-        return quality.results(spec, self._lake)
+        return quality.results(spec, self._lake, **wanted)
 
-    def quarantined_rows(self, spec: UseCase) -> list[dict]:
+    def gate_periods(self, spec: UseCase) -> list[Period]:
+        """Periods that a gate checked, sorted."""
+        return GATE_RESULTS.periods(spec.name, self._lake)
+
+    def last_gate_results(self, spec: UseCase) -> list[GateResult]:
+        """The newest evaluation of every gate."""
+        from include.data import quality
+
+        return quality.last(spec, self._lake)
+
+    def quarantined_rows(self, spec: UseCase) -> list[QuarantinedRow]:
         """The last word on every row that a gate held."""
         from include.data import quarantine
 
         return quarantine.current(spec, self._lake)
 
-    def figures(self, spec: UseCase) -> list[Figure]:
-        return [Figure.model_validate(row) for row in self._rows(spec, "figures")]
+    def figures(self, spec: UseCase, **wanted: Any) -> list[Figure]:
+        return FIGURES.read(spec.name, self._lake, **wanted)
 
-    def reconciliations(self, spec: UseCase) -> list[Reconciliation]:
-        from include.streaming import reconciliation
+    def last_figures(self, spec: UseCase) -> list[Figure]:
+        """Those of the newest period."""
+        return self.figures(spec, periods=FIGURES.periods(spec.name, self._lake)[-1:])
 
-        return reconciliation.results(spec, self._lake)
+    def reconciliations(self, spec: UseCase, **wanted: Any) -> list[Reconciliation]:
+        return [row.record for row in RECONCILIATION.read(spec.name, self._lake, **wanted)]
 
-    def decisions(self, spec: UseCase) -> list[RetrainPlan]:
-        records = [RetrainPlan.model_validate_json(row["record"]) for row in self._rows(spec, "decisions")]
-        return sorted(records, key=lambda d: d.decided_at)
+    def decisions(self, spec: UseCase, **wanted: Any) -> list[RetrainPlan]:
+        return [row.record for row in DECISIONS.read(spec.name, self._lake, **wanted)]
 
-    def rollout_events(self, spec: UseCase) -> list[RolloutEvent]:
-        """Every change of what serves, every judgement of a rollout, every drill."""
-        from include.deployment import events
+    def rollout_events(self, spec: UseCase, **wanted: Any) -> list[RolloutEvent]:
+        return ROLLOUT_EVENTS.read(spec.name, self._lake, **wanted)
 
-        return events.events(spec, self._lake)
+    def last_drill(self, spec: UseCase) -> list[RolloutEvent]:
+        return self.rollout_events(spec, event="drilled", newest=1)
 
-    def verdicts(self, spec: UseCase) -> list[Verdict]:
-        records = [Verdict.model_validate_json(row["record"]) for row in self._rows(spec, "verdicts")]
-        return sorted(records, key=lambda v: v.decided_at)
-
-    def _rows(self, spec: UseCase, table: str) -> list[dict]:
-        return self._lake.read(spec.name, table).to_pylist() if self._lake.exists(spec.name, table) else []
+    def verdicts(self, spec: UseCase, **wanted: Any) -> list[Verdict]:
+        return [row.record for row in VERDICTS.read(spec.name, self._lake, **wanted)]

@@ -5,22 +5,19 @@ import logging
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from include.contracts.period import Period
-from include.contracts.streaming import Reconciliation
+from include.contracts.streaming import Reconciliation, RecordedReconciliation
 from include.ports import EventStream, Lake
+from include.records.registry import RECONCILIATION
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
 TIME = "event_timestamp"
-TABLE = "reconciliation"
 TOLERANCE = 1e-9
 KEEP_MONTHS = 2
 """Pushed rows are kept for so many months before the reconciled one, so that it can be repeated."""
-
-SCHEMA = pa.schema([("view", pa.string()), ("record", pa.string())])
 
 
 def reconcile(
@@ -42,16 +39,8 @@ def reconcile(
 
 def record(spec: UseCase, period: Period, found: list[Reconciliation], lake: Lake) -> None:
     """Write the month's results into the lake's ``reconciliation``; a repetition replaces them."""
-    rows = [{"view": one.view, "record": one.model_dump_json()} for one in found]
-    lake.publish(spec.name, TABLE, pa.Table.from_pylist(rows, SCHEMA), period)
-
-
-def results(spec: UseCase, lake: Lake) -> list[Reconciliation]:
-    """Everything that was reconciled, oldest month first."""
-    if not lake.exists(spec.name, TABLE):
-        return []
-    records = [Reconciliation.model_validate_json(r["record"]) for r in lake.read(spec.name, TABLE).to_pylist()]
-    return sorted(records, key=lambda one: (one.period, one.view))
+    records = [RecordedReconciliation(period=period, view=one.view, record=one) for one in found]
+    RECONCILIATION.replace(spec.name, lake, period, records)
 
 
 def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from include.contracts.quality import QuarantinedRow
 from include.errors import SpecError
 from include.operations import history
 from include.services.composition import Services
@@ -32,7 +33,7 @@ def create_app() -> FastAPI:
     @app.get("/", response_class=HTMLResponse, dependencies=signed_in)
     def overview() -> str:
         services = Services(load_settings())
-        loops = [_loop(load_usecase(name), services) for name in usecase_names()]
+        loops = [_line(load_usecase(name), services) for name in usecase_names()]
         return TEMPLATES.get_template("overview.html").render(loops=loops)
 
     @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=signed_in)
@@ -49,15 +50,20 @@ def create_app() -> FastAPI:
     return app
 
 
-def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
-    state = services.serving.rollout_state(spec)
+def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str, Any]:
+    """What the overview shows of a loop; of verdicts and decisions the newest."""
     return {
         "spec": spec,
-        "state": state,
+        "state": services.serving.rollout_state(spec),
         "published": services.records.published(spec),
-        "months": history.rows(spec, services.records.figures(spec)),
-        "verdicts": services.records.verdicts(spec),
-        "decisions": services.records.decisions(spec),
+        "months": history.rows(spec, services.records.figures(spec, subject="")),
+        "verdicts": services.records.verdicts(spec, newest=newest),
+        "decisions": services.records.decisions(spec, newest=newest),
+    }
+
+
+def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
+    return _line(spec, services, newest=None) | {
         "gates": services.records.gate_results(spec),
         "quarantine": _held(services.records.quarantined_rows(spec)),
         "reconciliations": services.records.reconciliations(spec),
@@ -65,7 +71,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
     }
 
 
-def _held(rows: list[dict[str, Any]]) -> list[tuple[tuple[str, ...], int]]:
+def _held(rows: list[QuarantinedRow]) -> list[tuple[tuple[str, ...], int]]:
     """Rows in quarantine: (period, gate, table, status, decided by, note) → how many."""
     fields = ("period", "gate", "table", "status", "decided_by", "note")
-    return sorted(Counter(tuple(row[f] or "" for f in fields) for row in rows).items(), reverse=True)
+    return sorted(Counter(tuple(getattr(row, f) or "" for f in fields) for row in rows).items(), reverse=True)

@@ -48,6 +48,6 @@ def shown(spec: UseCase, services: Services) -> dict[str, Any]:
         "watch": watched,
         "unwatched": unwatched,
         "releases": rollback.choices(spec, services) if state else [],
-        "events": services.records.rollout_events(spec)[-EVENTS:],
+        "events": services.records.rollout_events(spec, newest=EVENTS),
         "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }

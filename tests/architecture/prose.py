@@ -14,7 +14,7 @@ CODE_ROOMS = ("include", "dags", "plugins", "triton_models")
 CARDS_AND_REPORTS = (
     "include/development/card", "include/evaluation/report.py", "include/evaluation/verdict.py",
     "include/operations/alerts.py", "include/operations/causes.py", "include/operations/retraining.py",
-    "include/catalog/data_sheet.py", "include/records.py",
+    "include/catalog/data_sheet.py",
 )  # fmt: skip
 SPOKEN = {"title", "description", "help", "subject", "doc", "note", "summary"}
 FORM_CALLS = {"text_param", "choice", "number"}
@@ -67,7 +67,7 @@ def descriptions() -> list[Text]:
 
 
 def cards_and_reports() -> list[Text]:
-    """The texts in the code of model cards, verdicts, alerts and record tables, without docstrings."""
+    """The texts in the code of model cards, verdicts and alerts, without docstrings."""
     files = [file for file in _modules() if _name(file).startswith(CARDS_AND_REPORTS)]
     return [text for file in files for text in _strings(file)]
 

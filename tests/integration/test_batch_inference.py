@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.deployment import release
-from include.deployment.batch_scoring import TABLE
 from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError, NotFoundError
 from include.governance.erasure import LakeRewrite, without
 from include.loop.batch_inference import score_partition
+from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
 from include.settings import ROOT
 from tests.integration.pipeline_fixtures import (
@@ -74,7 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, S
 
 
 def scored(services: Services, name: str) -> pd.DataFrame:
-    rows = services.adapters.lake.read(SPEC.name, TABLE, [MONTH]).to_pandas()
+    rows = services.adapters.lake.read(SPEC.name, BATCH_PREDICTIONS.name, [MONTH]).to_pandas()
     return rows[rows["release"] == name].sort_values("flight_id").reset_index(drop=True)
 
 
@@ -104,9 +104,9 @@ def test_batch_and_online_give_the_same_answers(world: tuple[Serving, Services])
 def test_a_repetition_writes_nothing_and_another_release_stands_beside(world: tuple[Serving, Services]) -> None:
     _, services = world
     score_partition(SPEC, services, MONTH)
-    version, first = services.adapters.lake.version(SPEC.name, TABLE), scored(services, "r0001")
+    version, first = services.adapters.lake.version(SPEC.name, BATCH_PREDICTIONS.name), scored(services, "r0001")
     score_partition(SPEC, services, MONTH)
-    assert services.adapters.lake.version(SPEC.name, TABLE) == version
+    assert services.adapters.lake.version(SPEC.name, BATCH_PREDICTIONS.name) == version
     counts = score_partition(SPEC, services, MONTH, "r0002")
     assert counts
     assert counts["release"] == "r0002"
@@ -173,9 +173,11 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     _, services = world
     score_partition(SPEC, services, MONTH)
     rows = scored(services, "r0001")
-    services.adapters.lake.publish(SPEC.name, TABLE, pa.Table.from_pandas(rows.drop(columns="period")), "2010-01")
+    services.adapters.lake.publish(
+        SPEC.name, BATCH_PREDICTIONS.name, pa.Table.from_pandas(rows.drop(columns="period")), "2010-01"
+    )
     score_partition(SPEC, services, MONTH)
-    assert services.adapters.lake.periods(SPEC.name, TABLE) == [MONTH]
+    assert BATCH_PREDICTIONS.periods(SPEC.name, services.adapters.lake) == [MONTH]
     erased = rows["tailnum"].iloc[0]
     LakeRewrite(SPEC.name, services.adapters.lake, services.records.snapshots(SPEC), without({erased}), "erased").run()
     left = scored(services, "r0001")

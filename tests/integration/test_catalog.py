@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,12 +14,11 @@ from include.catalog.entries import Catalog
 from include.catalog.profile import profile
 from include.commands.catalog import answer
 from include.contracts.development import DatasetRef, PartRef
-from include.data import quarantine
+from include.contracts.quality import QuarantinedRow
 from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
-from include.governance.access import RECORDS
 from include.loop import catalog
-from include.records import RECORD_TABLES
+from include.records.registry import QUARANTINE
 from include.services.composition import Services
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.data import ColumnPrivacy, Privacy
@@ -139,17 +139,13 @@ def test_a_sheet_shows_no_value_of_a_personal_column(rooms: DataRooms, services:
 
 def test_a_record_table_shows_no_value_and_has_no_gap(rooms: DataRooms, services: Services) -> None:
     """The quarantine holds whole rows as text."""
-    held = {name: ["2013-01"] if name == "period" else [f"secret {name}"] for name in quarantine.SCHEMA.names}
-    rows = pa.table({n: held[n] for n in held if not n.endswith("_at")})
-    services.adapters.lake.append(SPEC.name, quarantine.TABLE, rows)
+    texts = {name: f"secret {name}" for name in QuarantinedRow.model_fields if not name.endswith("_at")}
+    held = {**texts, "period": "2013-01", "status": "held", "recorded_at": datetime.now(UTC)}
+    QUARANTINE.append(SPEC.name, services.adapters.lake, [QuarantinedRow.model_validate(held)])
     made = catalog.write(SPEC, services)
-    assert "secret" not in files.sheet(catalog.directory(SPEC, services), quarantine.TABLE, "md")
+    assert "secret" not in files.sheet(catalog.directory(SPEC, services), QUARANTINE.name, "md")
     assert made.entry("table/quarantine/content").privacy == made.entry("table/quarantine").privacy != "public"
     assert made.gaps() == []
-
-
-def test_every_record_table_is_described() -> None:
-    assert set(RECORDS) == set(RECORD_TABLES)
 
 
 def test_a_sheet_reads_as_a_page_of_its_own(written: Catalog, services: Services) -> None:

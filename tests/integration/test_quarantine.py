@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.period import Period
+from include.contracts.quality import QuarantinedRow
 from include.data import quality, quarantine, suites, versioning
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
 from include.errors import GateRefusedError, NotFoundError
+from include.records.registry import GATE_RESULTS
 from tests.integration.data_fixtures import DataRooms, rooms, suite_validator, validator  # noqa: F401
 
 pytestmark = pytest.mark.integration
@@ -48,7 +50,7 @@ def decide(rooms: DataRooms, action: quarantine.Action, table: str = "all") -> d
     return quarantine.decide(rooms.spec, FEBRUARY, "raw", table, action, "anna", "seen with the airline", rooms.lake)
 
 
-def words(rooms: DataRooms) -> list[dict]:  # noqa: F811
+def words(rooms: DataRooms) -> list[QuarantinedRow]:  # noqa: F811
     return quarantine.current(rooms.spec, rooms.lake)
 
 
@@ -59,10 +61,10 @@ def test_bad_rows_wait_with_reasons_and_no_message_shows_a_value(rooms: DataRoom
     assert "{'flights': 8}" in message
     assert "54321" not in message + (rooms.quarantine / "2013-02" / "raw" / "reasons.json").read_text()
     held = words(rooms)
-    assert {(w["table"], w["status"]) for w in held} == {("flights", "held")}
+    assert {(w.table, w.status) for w in held} == {("flights", "held")}
     # of a flight that came twice the copy waits, so dropping it loses no flight
-    assert sorted(json.loads(w["content"])["distance"] == -54321 for w in held) == [False] * 5 + [True] * 3
-    assert {w["reasons"].split(": ")[1] for w in held} == {
+    assert sorted(json.loads(w.content)["distance"] == -54321 for w in held) == [False] * 5 + [True] * 3
+    assert {w.reasons.split(": ")[1] for w in held} == {
         "expect_column_values_to_be_between", "expect_compound_columns_to_be_unique",
     }  # fmt: skip
     refused(rooms)
@@ -78,9 +80,7 @@ def test_dropped_rows_are_left_out_and_the_month_is_published(rooms: DataRooms, 
     assert snapshot.tables["events"].rows == FLIGHTS - 3
     assert len(versioning.read(snapshot, "events", rooms.lake)["flight_id"].unique()) == FLIGHTS - 3
     assert rooms.publish("2013-02") == snapshot
-    assert {(w["status"], w["decided_by"], w["note"]) for w in words(rooms)} == {
-        ("dropped", "anna", "seen with the airline")
-    }
+    assert {(w.status, w.decided_by, w.note) for w in words(rooms)} == {("dropped", "anna", "seen with the airline")}
 
 
 def test_released_rows_pass_and_a_new_bad_row_does_not(rooms: DataRooms, flights: pd.DataFrame) -> None:  # noqa: F811
@@ -93,7 +93,7 @@ def test_released_rows_pass_and_a_new_bad_row_does_not(rooms: DataRooms, flights
     rows.loc[rows.index[2], "arr_delay"] = 5000
     rooms.deliver("2013-02", "flights", rows)
     assert f"arr_delay: expect_column_values_to_be_between: 1 of {FLIGHTS}" in refused(rooms)
-    assert sorted(w["status"] for w in words(rooms)) == ["held", "released", "released"]
+    assert sorted(w.status for w in words(rooms)) == ["held", "released", "released"]
 
 
 def test_a_copy_is_released_with_its_first_and_another_flight_with_its_key_is_not(
@@ -125,7 +125,7 @@ def test_a_repaired_month_closes_what_was_held(rooms: DataRooms, flights: pd.Dat
     shutil.rmtree(rooms.landing / "2013-02")
     rooms.collect("2013-02")
     rooms.gate("raw", "2013-02")
-    assert {w["status"] for w in words(rooms)} == {"repaired"}
+    assert {w.status for w in words(rooms)} == {"repaired"}
     with pytest.raises(NotFoundError, match=r"no rows of table 'all' are held at the raw gate; held are \[\]"):
         decide(rooms, "drop")
 
@@ -165,7 +165,7 @@ def test_only_what_the_features_gate_passed_can_be_published(rooms: DataRooms) -
 def test_results_are_a_table_with_a_row_per_expectation(rooms: DataRooms) -> None:  # noqa: F811
     rooms.collect("2013-02")
     result = rooms.gate("raw", "2013-02")
-    table = rooms.lake.read("flight_delay", quality.RESULTS).to_pandas()
+    table = GATE_RESULTS.rows("flight_delay", rooms.lake).to_pandas()
     assert quality.results(rooms.spec, rooms.lake) == [result]
     assert len(table) == result.evaluated
     assert set(table.dimension) == set(suites.DIMENSIONS)

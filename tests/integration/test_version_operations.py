@@ -81,7 +81,7 @@ def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Pa
     listed = asked(SPEC, services, form("list"), "ann")["snapshots"]
     assert {one["name"]: one["current"] for one in listed} == {first.name: True, second.name: False}
     (record,) = operations(SPEC, services)
-    assert (record["operation"], record["subject"], record["by"], record["why"]) == ("restore", first.name, "ann", WHY)
+    assert (record.operation, record.subject, record.by, record.why) == ("restore", first.name, "ann", WHY)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_registered_model_keeps_its_data(trained: Trained) -> None:
     assert f"model {version}" in listed[dataset.snapshots["2013-02"]]["used_by"]
     with pytest.raises(NotFoundError, match=r"expired on 2019-01-01T00:00:00\+00:00 \(the delivery was wrong\)"):
         asked(spec, services, form("restore", snapshot=gone["expired"][0]), "ann")
-    assert [row["operation"] for row in operations(spec, services)] == ["expire", "rebuild"]
+    assert [row.operation for row in operations(spec, services)] == ["expire", "rebuild"]
 
 
 def test_what_the_form_lacks_is_named(trained: Trained) -> None:

@@ -12,10 +12,9 @@ from include.contracts.tables import SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
 from include.ports import Lake
+from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 
-GIVEN = "given_labels"
-"""Lake table of the labels that people gave: event id, label and when it was given, under the names of the spec."""
 MOST_IMMATURE = 0.5  # of a month's labels; beyond, what is left of it says little about it
 
 
@@ -34,7 +33,8 @@ class Labelled:
 
 def given_version(spec: UseCase, lake: Lake) -> int | None:
     """The newest version of the labels that people gave; None when there are none."""
-    return lake.version(spec.name, GIVEN) if lake.exists(spec.name, GIVEN) else None
+    table = GIVEN_LABELS.name
+    return lake.version(spec.name, table) if lake.exists(spec.name, table) else None
 
 
 def labelled(
@@ -110,7 +110,7 @@ def _with_given(
     label, time = str(spec.event.label), str(spec.event.label_time)
     if version is None:
         return events.assign(**{PERSON: False}), 0
-    given = lake.read(spec.name, GIVEN, version=version).to_pandas()
+    given = lake.read(spec.name, GIVEN_LABELS.name, version=version).to_pandas()
     given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
     last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
     lacks = events[label].isna() & events[spec.event.id].isin(last.index)

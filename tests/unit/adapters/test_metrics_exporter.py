@@ -1,6 +1,6 @@
 import threading
 
-from include.adapters.metrics_exporter import DrillCollector, FigureCollector, GateCollector, newest
+from include.adapters.metrics_exporter import DrillCollector, FigureCollector, GateCollector
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure
 from include.contracts.quality import CheckOutcome, GateResult
@@ -12,13 +12,6 @@ def figure(usecase: str, period: str, value: float, release: str = "r0001") -> F
 
 def samples(collector: FigureCollector) -> dict[str, list[float]]:
     return {metric.name: [s.value for s in metric.samples] for metric in collector.collect()}
-
-
-def test_only_the_newest_period_of_each_use_case_is_exposed() -> None:
-    old, new, again = figure("a", "2013-05", 0.1), figure("a", "2013-06", 0.2), figure("a", "2013-06", 0.3)
-    other = figure("b", "2013-01", 0.4)
-    assert newest([old, new, other, again]) == [again, other]
-    assert newest([]) == []
 
 
 def test_a_reader_that_fails_exposes_nothing_and_says_so() -> None:
@@ -64,12 +57,11 @@ def outcome(dimension: str, passed: bool = False, broken: bool = False) -> Check
     )  # fmt: skip
 
 
-def test_the_newest_evaluation_of_a_gate_is_exposed_met_expectations_as_nothing_failed() -> None:
-    older = gate_result("2013-07", outcome("volume"), outcome("schema"))
-    newer = gate_result(
+def test_an_evaluation_of_a_gate_is_exposed_met_expectations_as_nothing_failed() -> None:
+    newest = gate_result(
         "2013-06", outcome("volume"), outcome("volume"), outcome("volume", broken=True), outcome("schema", passed=True)
     )
-    found = {m.name: m.samples for m in GateCollector(lambda: [older, newer], cache_seconds=0, patience=5).collect()}
+    found = {m.name: m.samples for m in GateCollector(lambda: [newest], cache_seconds=0, patience=5).collect()}
     assert [s.value for s in found["moebius_gates_up"]] == [1]
     failed = {s.labels["dimension"]: s.value for s in found["moebius_gate_failures"]}
     assert failed == {"volume": 2, "schema": 0}
@@ -87,18 +79,10 @@ def test_gate_results_that_cannot_be_read_are_said() -> None:
     assert found == {"moebius_gates_up": [0], "moebius_gate_failures": [], "moebius_gate_broken": []}
 
 
-def drilled(at: str, seconds: float, event: str = "drilled") -> RolloutEvent:
-    return RolloutEvent(
-        usecase="a", at=at, rollout="", generation=1, event=event, champion="r2", release="r1", share=0, by="",
-        reason="", figures={"recovery_seconds": seconds} if event == "drilled" else {},
+def test_a_drill_is_exposed() -> None:
+    drill = RolloutEvent(
+        usecase="a", at="2026-01-08T00:00:00+00:00", rollout="", generation=1, event="drilled", champion="r2",
+        release="r1", share=0, by="", reason="", figures={"recovery_seconds": 0.2},
     )  # fmt: skip
-
-
-def test_the_newest_drill_is_exposed() -> None:
-    events = [
-        drilled("2026-01-01T00:00:00+00:00", 0.5),
-        drilled("2026-01-08T00:00:00+00:00", 0.2),
-        drilled("2026-01-09T00:00:00+00:00", 0, "promoted"),
-    ]
-    found = samples(DrillCollector(lambda: events, cache_seconds=0, patience=5))
+    found = samples(DrillCollector(lambda: [drill], cache_seconds=0, patience=5))
     assert found == {"moebius_recovery_seconds": [0.2], "moebius_drill_time_seconds": [1767830400]}

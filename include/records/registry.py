@@ -1,0 +1,30 @@
+"""Every table of records that the platform writes, the same for every use case. A new one is one entry here."""
+
+from include.contracts.deployment import BatchPrediction, LoggedPrediction, RolloutEvent
+from include.contracts.evaluation import RecordedVerdict
+from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
+from include.contracts.operations import Figure, GivenLabel, RecordedDecision
+from include.contracts.quality import CheckRecord, QuarantinedRow
+from include.contracts.streaming import RecordedReconciliation
+from include.contracts.tables import CollectedDay, VersionOperation
+from include.records.table import RecordTable
+
+GATE_RESULTS = RecordTable("gate_results", CheckRecord, order=("evaluated_at", "evaluation", "position"))
+QUARANTINE = RecordTable("quarantine", QuarantinedRow, order=("recorded_at",), whole_rows=("content",))
+COLLECTIONS = RecordTable("collections", CollectedDay, order=("day",), mode="replace")
+RECONCILIATION = RecordTable("reconciliation", RecordedReconciliation, order=("period", "view"), mode="replace")
+PRIVACY_AUDITS = RecordTable("privacy_audits", PrivacyFinding, order=("audited_at",))
+PRIVACY_RECORDS = RecordTable("privacy_records", PrivacyChange, order=("done_at",), rewritten=False)
+VERSION_OPERATIONS = RecordTable("version_operations", VersionOperation, order=("at",))
+PREDICTIONS = RecordTable("predictions", LoggedPrediction, order=("logged_at",), is_open=True)
+BATCH_PREDICTIONS = RecordTable("batch_predictions", BatchPrediction, order=("period",), mode="replace", is_open=True)
+FIGURES = RecordTable("figures", Figure, order=("period",), mode="replace")
+ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"))
+GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_open=True)
+DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",))
+VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",))
+EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",))
+
+RECORD_TABLES: dict[str, RecordTable] = {one.name: one for one in globals().values() if isinstance(one, RecordTable)}
+ANSWERS = (PREDICTIONS.name, BATCH_PREDICTIONS.name)
+"""Answers of releases: they go by ``retention.predictions_periods``."""

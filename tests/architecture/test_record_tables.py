@@ -1,0 +1,34 @@
+"""Who writes into the lake: records through their registry, data through publication, rewrites through erasure."""
+
+import ast
+
+import pytest
+
+from include.records.registry import RECORD_TABLES
+from include.specification.loader import load_usecase, usecase_names
+from tests.architecture.test_layout import ROOT, modules
+
+WRITERS = {
+    "include/records/table.py": {"append", "publish"},
+    "include/data/versioning.py": {"publish"},
+    "include/governance/erasure.py": {"publish"},
+}
+"""Modules that write into the lake, and how: tables of records, tables of the spec and views, whatever is stored."""
+
+
+def lake_writes(source: str) -> set[str]:
+    """Methods that write, called on something whose name ends in ``lake``."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    methods = [func for func in calls if isinstance(func, ast.Attribute) and func.attr in {"append", "publish"}]
+    return {func.attr for func in methods if ast.unparse(func.value).endswith("lake")}
+
+
+def test_only_the_registry_publication_and_erasure_write_into_the_lake() -> None:
+    found = {str(path.relative_to(ROOT)): lake_writes(path.read_text()) for path in modules("include", "dags")}
+    assert {name: writes for name, writes in found.items() if writes} == WRITERS
+
+
+@pytest.mark.parametrize("usecase", usecase_names())
+def test_no_table_of_a_use_case_has_the_name_of_a_table_of_records(usecase: str) -> None:
+    spec = load_usecase(usecase)
+    assert not set(RECORD_TABLES) & {*spec.sources, *spec.tables, *spec.feature_views}

@@ -1,0 +1,77 @@
+"""The lake in memory: whole tables by use case and name, one version each."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.contracts.content import content_hash, stored_schema, with_period
+from include.contracts.period import Period
+from include.contracts.tables import PERIOD, RowFilter, TableRef
+from include.errors import NotFoundError
+
+
+class MemoryLake:
+    """Keeps rows in the order in which they came, period by period."""
+
+    def __init__(self) -> None:
+        self._tables: defaultdict[str, dict[str, pa.Table]] = defaultdict(dict)
+        self._versions: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def append(self, usecase: str, table: str, rows: pa.Table) -> None:
+        rows = rows.cast(stored_schema(rows.schema))
+        self._put(usecase, table, [*([self.read(usecase, table)] if self.exists(usecase, table) else []), rows])
+
+    def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
+        rows = rows.drop_columns([PERIOD] if PERIOD in rows.column_names else [])
+        rows = rows.cast(stored_schema(rows.schema))
+        dated = rows.append_column(
+            with_period(rows.schema).field(PERIOD), pa.array([period] * rows.num_rows, pa.string())
+        )
+        others = [one for one in self.periods(usecase, table) if one != period]
+        before = [self.read(usecase, table, others)] if self.exists(usecase, table) else []
+        self._put(usecase, table, [*before, dated])
+        digest = content_hash(rows)
+        return TableRef(table=table, version=self.version(usecase, table), rows=rows.num_rows, content_hash=digest)
+
+    def exists(self, usecase: str, table: str) -> bool:
+        return table in self._tables[usecase]
+
+    def tables(self, usecase: str) -> list[str]:
+        return sorted(self._tables[usecase])
+
+    def version(self, usecase: str, table: str) -> int:
+        return self._versions[usecase, table]
+
+    def periods(self, usecase: str, table: str) -> list[Period]:
+        rows = self._tables[usecase].get(table)
+        return sorted(map(Period, set(rows[PERIOD].to_pylist()))) if rows is not None else []
+
+    def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
+        return self.read(usecase, table).schema
+
+    def read(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        return self.select(usecase, table, RowFilter(periods=periods))
+
+    def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
+        if not self.exists(usecase, table):
+            raise NotFoundError(f"the lake has no table {usecase}.{table}")
+        rows = self._tables[usecase][table]
+        among = dict(wanted.equal) | ({} if wanted.periods is None else {PERIOD: list(wanted.periods)})
+        for name, value in among.items():
+            values = value if isinstance(value, list) else [value]
+            rows = rows.filter(pc.is_in(rows[name], pa.array(values, rows.schema.field(name).type)))
+        for name, least in wanted.at_least.items():
+            rows = rows.filter(pc.greater_equal(rows[name], pa.scalar(least, rows.schema.field(name).type)))
+        for name in reversed(wanted.order):
+            rows = rows.take(pa.array(sorted(range(rows.num_rows), key=rows[name].to_pylist().__getitem__), pa.int64()))
+        if wanted.newest is not None:
+            rows = rows.slice(max(rows.num_rows - wanted.newest, 0))
+        return rows.select(list(wanted.columns or rows.column_names))
+
+    def _put(self, usecase: str, table: str, parts: list[pa.Table]) -> None:
+        self._tables[usecase][table] = pa.concat_tables(parts, promote_options="default").sort_by(PERIOD)
+        self._versions[usecase, table] += 1
