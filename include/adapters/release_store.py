@@ -1,25 +1,24 @@
 """Packaged releases on disk: ``releases/<usecase>/r0001/`` …; complete or not there."""
 
-import fcntl
 import hashlib
 from pathlib import Path
 
 from include.contracts.deployment import ReleaseRef
 from include.errors import NotFoundError
+from include.ports.state import Locks
 
 
 class DirectoryReleases:
     """Release directories below ``root``."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, locks: Locks) -> None:
+        self.root, self._locks = root, locks
 
     def add(self, usecase: str, staged: Path, model_version: int) -> ReleaseRef:
         """Rename a complete staged directory to the next free name."""
         home = self.root / usecase
         home.mkdir(parents=True, exist_ok=True)
-        with (home / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locks.hold(f"releases/{usecase}/adding"):
             name = f"r{max((int(n[1:]) for n in self._names(usecase)), default=0) + 1:04d}"
             (staged / "model_version").write_text(str(model_version))
             staged.replace(home / name)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
-from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period
 from include.data import ingestion
@@ -17,6 +15,7 @@ from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
+from include.ports.state import StateStore
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -55,7 +54,7 @@ class Scenario:
     def __init__(self, spec: UseCase, services: Services, airflow: Airflow, progress: Progress, script: Script) -> None:
         self.spec, self.services, self.airflow = spec, services, airflow
         self.progress, self.script = progress, script
-        self.memory = Memory(services.settings.home / "demo" / spec.name / "progress.json")
+        self.memory = Memory(services.adapters.state, f"demo/{spec.name}/progress.json")
         self._asked: set[str] = set()
         self.months = _months(spec, services, script.last or spec.periods.last)
 
@@ -262,15 +261,16 @@ class Scenario:
 
 
 class Memory:
-    """What the demo has done, so that an interrupted one resumes: one small JSON, replaced atomically."""
+    """What the demo has done, so that an interrupted one resumes: one small JSON."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.content: dict[str, dict] = json.loads(path.read_text()) if path.is_file() else {}
+    def __init__(self, state: StateStore, key: str) -> None:
+        self._state, self._key = state, key
+        value = state.get(key)
+        self.content: dict[str, dict] = json.loads(value.text) if value else {}
 
     def mark(self, month: str, what: str, value: object = True) -> None:
         self.content.setdefault(month, {})[what] = value
-        write_atomically(self.path, json.dumps(self.content, indent=1))
+        self._state.put(self._key, json.dumps(self.content, indent=1))
 
     def done(self, month: str, what: str) -> bool:
         return what in self.content.get(month, {})

@@ -94,7 +94,7 @@ class Adapters:
     def releases(self) -> ReleaseStore:
         from include.adapters.release_store import DirectoryReleases
 
-        return DirectoryReleases(self.settings.releases)
+        return DirectoryReleases(self.settings.releases, self.locks)
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> SourceConnector:
         """The connector of a raw table, or of the file that was delivered in its place.

@@ -76,6 +76,13 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
     assert not {"os.environ", "getenv"} & set(re.findall(r"os\.environ|getenv", source)), "ask include.settings"
 
 
+@pytest.mark.parametrize("path", modules("include", "dags", "plugins"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_adapters_and_the_supervisor_lock_files(path: Path) -> None:
+    """Steps take locks as an argument (``include/ports/state.py``), so that several machines can share them."""
+    if path.parent != ROOT / "include/adapters" and path != ROOT / "include/platform/supervisor.py":
+        assert not {"fcntl", "filelock"} & imports(ast.parse(path.read_text()))
+
+
 @pytest.mark.parametrize("path", modules("feature_repo"), ids=lambda p: p.name)
 def test_feature_definitions_import_feast_only(path: Path) -> None:
     foreign = {

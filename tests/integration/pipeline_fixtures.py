@@ -21,7 +21,6 @@ from include.adapters import model_server
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.kserve import KServe
 from include.adapters.model_server import TritonServer
-from include.adapters.release_store import DirectoryReleases
 from include.contracts.deployment import ReleaseRef, RolloutState
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.features import FeatureServiceRef
@@ -141,8 +140,8 @@ class Serving:
         )
         self.spec = spec
         self.supervisor = Supervisor(home / "platform", self.settings.host)
-        self.releases = DirectoryReleases(self.settings.releases)
-        self.state = Services(self.settings).adapters.state
+        adapters = Services(self.settings).adapters
+        self.releases, self.state = adapters.releases, adapters.state
         self.server = TritonServer(self.settings, spec.request, spec.inputs)
         self.kserve = KServe(self.settings)
         self.store = FeastFeatureStore(self.settings)
