@@ -9,7 +9,7 @@ MoebiusError
 │   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
 │   ├── ExportFileError        an exported file that the key does not open, or that was truncated or altered
 │   ├── LeakageError           a dataset that must not be used for evaluation
-│   └── PrivacyError           personal data stand in clear, or are still there after their deletion
+│   └── PrivacyError           personal data is stored in clear, or left after its deletion
 ├── PeriodError            a text that is not a period
 ├── BrokenCheckError       the check itself crashed: says nothing about the data
 ├── AccessError            rows that a role may not read, or that must not leave
@@ -25,7 +25,7 @@ MoebiusError
     ├── AnswerError            the model server refused one request, or none answered it (code inside)
     └── RequestFailedError     the model server is there, and answered this request with an error
 
-Each message names the thing, the value and the way out.
+Each message names the thing, the value and what to do.
 """
 
 

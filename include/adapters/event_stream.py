@@ -4,14 +4,14 @@ Below ``moebius:<usecase>:<view>:``
 
 | key | is |
 |---|---|
-| ``events`` | the stream; an entry that is done is deleted, so its length is the consumers' backlog |
-| ``dead`` | the dead-letter stream: the event, the reason, the place it had |
-| ``results`` | where events are scored: the answer of each, and the place that it had |
+| ``events`` | the stream; a processed entry is deleted, so the length is the backlog |
+| ``dead`` | the dead-letter stream: event, reason, former position |
+| ``results`` | for scored events: the answer and the position of its event |
 | ``windows`` | hash: key of the events → StreamWindow |
-| ``pushed:<month>`` | hash: row id → the feature row last pushed; a hash, so that a repetition doubles nothing |
+| ``pushed:<month>`` | hash: row id → the feature row that was last pushed; a repetition overwrites it |
 
-Everything that finishing a batch changes is one MULTI/EXEC under WATCH of the stream's ``turn``: a consumer that
-dies leaves all of it or nothing, and of two that change the same windows the second decides again.
+One MULTI/EXEC under WATCH of the stream's ``turn`` finishes a batch. So a consumer that dies leaves all changes or
+none, and of two consumers that change the same windows, the second computes again.
 """
 
 import json

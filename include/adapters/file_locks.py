@@ -1,4 +1,4 @@
-"""Locks on one disk: the system frees a file's lock when its process ends, however it ends."""
+"""Locks as files on one disk: the system releases a lock when its process ends, also after a kill."""
 
 import fcntl
 import time

@@ -1,7 +1,7 @@
 """Raw tables from HTTP APIs that answer JSON page by page (fulfils ports.SourceConnector).
 
 Throttled (429) and failed (5xx, no answer) requests are repeated with growing pauses, or after the time
-that ``Retry-After`` names. A secret never stands in the spec: ``${NAME}`` is an environment variable.
+that ``Retry-After`` names. The spec never contains a secret: ``${NAME}`` is an environment variable.
 """
 
 import logging

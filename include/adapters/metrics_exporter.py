@@ -1,4 +1,4 @@
-"""Monitored figures and gate results as Prometheus gauges; the state is the lake's, so a restart loses nothing."""
+"""Monitored figures and gate results as Prometheus gauges; all state is in the lake, so a restart loses nothing."""
 
 import logging
 import threading

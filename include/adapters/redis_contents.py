@@ -1,4 +1,4 @@
-"""Everything a Redis holds, as bytes: for a search that must leave nothing out."""
+"""All keys and values of a Redis as bytes, for searches that must be complete."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Feast's Redis online store in which an older value never replaces a newer one, whoever writes.
+"""Feast's Redis online store, changed so that an older value never replaces a newer one.
 
 Feast loads it by its name (``online_store.type``). The layout stays Feast's own: one hash per entity key, a field per
 feature (murmur3 of ``<view>:<feature>``) and ``_ts:<view>``. Feast's own store compares in the client, so that two

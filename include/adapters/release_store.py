@@ -1,4 +1,4 @@
-"""Packaged releases on disk: ``releases/<usecase>/r0001/`` …; complete or not there."""
+"""Packaged releases on disk: ``releases/<usecase>/r0001/`` …; each is complete or absent."""
 
 import hashlib
 from pathlib import Path

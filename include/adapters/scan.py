@@ -2,7 +2,7 @@
 
 All of a table's checks are one query; uniqueness takes one more, on hashes of the key, and an exact look at the
 rows whose hashes meet. The meaning of each check is that of Great Expectations' pandas engine, which reads NaN and
-NULL alike; tests/integration/test_scan.py holds both against each other on random data.
+NULL alike; tests/integration/test_scan.py compares both on random data.
 
 A row's name is the SHA-256 of its content and the number of the copy: ``<hash>-<n>``.
 """

@@ -1,4 +1,4 @@
-"""What the scoring of streams says of itself to Prometheus, beside the other figures of the consumer process."""
+"""Prometheus metrics of stream scoring, in the consumer process."""
 
 import logging
 import time

@@ -1,7 +1,7 @@
 """Raw tables from SQL databases through SQLAlchemy (fulfils ports.SourceConnector).
 
-The window is a WHERE clause, rows come through a server-side cursor. A password never stands in the
-spec: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
+The window is a WHERE clause, rows come through a server-side cursor. The spec never contains a
+password: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
 """
 
 import re

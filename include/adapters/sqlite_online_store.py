@@ -1,6 +1,7 @@
-"""Feast's SQLite online store in which an older value never replaces a newer one, whoever writes.
+"""Feast's SQLite online store, changed so that an older value never replaces a newer one.
 
-Feast loads it by its name (``online_store.type``). The file's layout stays Feast's own. Times are kept to the second.
+Feast loads it by its name (``online_store.type``). The file's layout stays Feast's own.
+Times have a precision of one second.
 """
 
 import sqlite3

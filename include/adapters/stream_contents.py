@@ -1,7 +1,7 @@
-"""What the event streams of a use case keep in Redis, rewritten: events, dead letters, windows, pushed rows.
+"""Rewrites what the event streams of a use case store in Redis: events, dead letters, windows, pushed rows.
 
 The keys are those of ``event_stream``. Each is replaced in one MULTI/EXEC under WATCH; a stream keeps the places of its
-entries, its groups and who works on what. A deleted entry's bytes stay in a stream's node, so the stream is made anew.
+entries, its groups and who works on what. A deleted entry's bytes stay in a stream's node, so the stream is rewritten.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the stream consumer says of itself to Prometheus."""
+"""Prometheus metrics of the stream consumer."""
 
 import logging
 import time

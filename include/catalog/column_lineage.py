@@ -1,8 +1,7 @@
 """Which columns a column is computed from, read from the use case's own Ibis expressions.
 
-Nothing is declared twice and nothing is computed: the expressions are built on tables without rows and walked.
-A column comes from another when the other's value enters its own, windows and join keys included; a filter
-decides which rows there are and does not count.
+The expressions are built on tables without rows, so nothing is computed. A column comes from another column if the
+other column's value enters it, also through windows and join keys; filters do not count.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The data sheet of a table: what somebody who does not know it must know, in Markdown and HTML.
+"""The data sheet of a table, in Markdown and HTML: what a new reader must know about it.
 
 Source of the sections: Gebru et al. 2021, Datasheets for Datasets, as far as the platform can answer them itself.
 """

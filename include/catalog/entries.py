@@ -1,6 +1,6 @@
-"""The catalog of one use case: what there is, what it means, whose it is, and what came from what.
+"""The catalog of one use case: entries with meaning and owner, and their lineage.
 
-``include/catalog/making.py`` makes one from what the platform records anyway; nothing is entered by hand.
+``include/catalog/making.py`` builds it from the platform's records; nothing is entered by hand.
 """
 
 from collections import Counter

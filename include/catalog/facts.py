@@ -1,4 +1,4 @@
-"""The records that a catalog is made from, and what they say of a name: its meaning and its privacy class."""
+"""The records that a catalog is built from; they give the meaning and the privacy class of a name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What came from what: the edges of the catalog, each named after the record that says so."""
+"""The lineage edges of the catalog; each names the record that it comes from."""
 
 from collections.abc import Iterator
 

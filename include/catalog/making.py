@@ -1,4 +1,4 @@
-"""Makes the catalog from records: spec, lake, snapshots, feature registry, gates, models, releases, predictions."""
+"""Builds the catalog from records: spec, lake, snapshots, feature registry, gates, models, releases, predictions."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What rows say, whatever their order, chunks, file or place: their stored types and their content hash."""
+"""Stored types and content hash of rows; both ignore order, chunks, file and place."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

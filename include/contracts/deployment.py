@@ -110,7 +110,7 @@ class ReadOut(Record):
 
 
 class RolloutEvent(Record):
-    """Every change of what serves, every judgement of a rollout, every rollback drill.
+    """Every change of the serving release, every judgement of a rollout, every rollback drill.
 
     ``at`` is UTC, ISO 8601; ``share`` is of ``release``; ``figures`` is the judgement, read-out or drill, as JSON.
     """
@@ -118,13 +118,13 @@ class RolloutEvent(Record):
     usecase: str = Field(description="use case")
     at: str = Field(description="when, UTC")
     rollout: str = Field(description="run of the deployment that it belongs to")
-    generation: int = Field(description="of the rollout state")
+    generation: int = Field(description="generation of the rollout state")
     event: Literal[
         "shifted", "shadowed", "judged", "promoted", "kept", "aborted", "interrupted", "rolled_back", "drilled"
     ]
-    champion: str = Field(description="release that has what is not given to another, afterwards")
-    release: str = Field(description="release that it is about")
-    share: float = Field(description="of the traffic that this release has, or of the requests copied to it")
+    champion: str = Field(description="champion after the event")
+    release: str = Field(description="release of the event")
+    share: float = Field(description="share of the traffic of this release, or of the requests copied to it")
     by: str = Field(description="login or asset that started the run")
     reason: str = Field(description="why")
     figures: dict[str, Any] = Field(default={}, description="judgement, read-out or drill, JSON")
@@ -138,19 +138,19 @@ class Answer(Record):
     """What is kept of an answer; its row has columns of the use case too."""
 
     release: str = Field(description="release that answered")
-    prediction: float | None = Field(description="what is predicted: code of the class, cluster, or value")
+    prediction: float | None = Field(description="prediction: code of the class, cluster, or value")
     probability: float | None = Field(
-        description="of the positive class, or of the class that is predicted; empty for values and clusters"
+        description="probability of the positive or the predicted class; empty for values and clusters"
     )
     scores: list[float] | None = Field(
-        description="everything the model said: probability or value, or one score for each class or cluster"
+        description="all scores of the model: probability or value, or one score per class or cluster"
     )
 
 
 class LoggedPrediction(Answer):
     """Every answer that a release gave, with the request and the features it saw."""
 
-    request_id: str = Field(description="names one answer")
+    request_id: str = Field(description="id of the answer")
     logged_at: AwareDatetime = Field(description="when it was answered, UTC")
     latency_ms: float = Field(description="time inside the model server, milliseconds")
     missing: int = Field(description="features that had no usable value")
@@ -164,7 +164,5 @@ class BatchPrediction(Answer):
         description="answered; fell_back: features were missing, the release's constant answer; refused: no answer"
     )
     reason: str = Field(description="why there is no answer; empty when there is one")
-    predicted_class: str | None = Field(
-        description="name of the class that is predicted; empty for other tasks than multiclass"
-    )
+    predicted_class: str | None = Field(description="name of the predicted class; for multiclass only")
     missing: int = Field(description="feature views that had no usable values")

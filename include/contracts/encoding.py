@@ -1,4 +1,4 @@
-"""From raw feature columns to the matrix that a model reads; training and the model server run this very file.
+"""From raw feature columns to the matrix that a model reads; training and the model server run the same file.
 
 NumPy only: it is copied beside the serving code. An *entry* is one feature of ``encoding.json``:
 ``{"name", "kind", "origin", "categories"}``; for text ``"vocabulary"`` (words in order of their codes, from 2 on) and

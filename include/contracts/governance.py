@@ -27,12 +27,12 @@ class ExportedFile(Record):
 
     @property
     def path(self) -> str:
-        """Where it lies within the export."""
+        """Its path within the export."""
         return f"{self.period}/{self.table}.parquet"
 
 
 class ExportManifest(Record):
-    """What left, for whom, why and on whose word; ``fingerprint`` is of the recipient's public key."""
+    """What left, for whom, why and who approved it; ``fingerprint`` is of the recipient's public key."""
 
     usecase: str
     name: str
@@ -52,12 +52,12 @@ class ExportManifest(Record):
 
 
 class RecordedExport(Record):
-    """Every export and hand-over: what left, for whom, on whose word."""
+    """Every export and hand-over: what left, for whom, and who approved it."""
 
     period: Period
-    name: str = Field(description="of the export, in the exchange directory")
+    name: str = Field(description="name of the export in the exchange directory")
     kind: Literal["hand_over", "export"] = Field(description="hand_over: to dev; export: to a person")
-    recipient: str = Field(description="whose key opens it")
+    recipient: str = Field(description="recipient, whose key opens it")
     requested_by: str = Field(description="login that asked for it")
     approved_by: str = Field(description="login that approved it")
     created_at: AwareDatetime = Field(description="when it was written, UTC")
@@ -70,8 +70,8 @@ class PrivacyFinding(Record):
     """Every search for personal values in clear, one row per finding."""
 
     period: Period
-    audited_at: AwareDatetime = Field(description="when it was searched, UTC")
-    place: str = Field(description="where one was found; empty when nowhere")
+    audited_at: AwareDatetime = Field(description="time of the search, UTC")
+    place: str = Field(description="place of the finding; empty if there is none")
     column: str = Field(description="personal column whose values were found")
     values: int = Field(description="how many different values were found")
 
@@ -83,6 +83,6 @@ class PrivacyChange(Record):
     done_at: AwareDatetime = Field(description="when it was done, UTC")
     kind: Literal["erasure", "rotation"] = Field(description="what was done")
     facts: dict[str, str] = Field(description="circumstances, JSON")
-    place: str = Field(description="what was changed; empty when nothing was")
-    before: int = Field(description="rows concerned before")
-    after: int = Field(description="rows concerned after")
+    place: str = Field(description="place that was changed; empty if there is none")
+    before: int = Field(description="affected rows before")
+    after: int = Field(description="affected rows after")

@@ -24,7 +24,7 @@ class Figure(Record):
 
 
 class Alert(Record):
-    """A firing Prometheus alert; ``period`` is '' when the alert is of no period."""
+    """A firing Prometheus alert; ``period`` is '' if the alert belongs to no period."""
 
     name: str
     usecase: str
@@ -52,7 +52,7 @@ class RetrainPlan(Record):
 
     @property
     def request(self) -> TrainingRequest:
-        """What the plan asks of the next training."""
+        """Fields of the plan that the next training uses."""
         return TrainingRequest(
             plan=self.name, train_from=self.train_from, train_to=self.train_to, test_period=self.test_period
         )
@@ -68,11 +68,11 @@ class RecordedDecision(Record):
 
 
 class GivenLabel(Record):
-    """Labels that people gave to rows they were asked about, one row per answer; the last word counts."""
+    """Labels that people gave to rows they were asked about, one row per answer; the newest answer counts."""
 
     period: Period
     given_by: str = Field(description="login that answered")
     selection: str = Field(description="rows that were offered together")
-    release: str = Field(description="release that was unsure of the row")
-    strategy: str = Field(description="how unsure was told: entropy, margin or disagreement")
-    uncertainty: float = Field(description="how unsure: 0 to 1 for classes, in units of the label for numbers")
+    release: str = Field(description="release that was uncertain about the row")
+    strategy: str = Field(description="measure of uncertainty: entropy, margin or disagreement")
+    uncertainty: float = Field(description="uncertainty: 0 to 1 for classes, in units of the label for numbers")

@@ -11,7 +11,7 @@ TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
 
 
 class CheckOutcome(Record):
-    """What one expectation said; ``broken`` when it could not be evaluated, which says nothing about the data."""
+    """The result of one expectation; ``broken``: it could not be evaluated, so the data may be good or bad."""
 
     check: str = Field(default="", description="name of the expectation in its suite")
     table: str = Field(description="table that was checked")
@@ -19,9 +19,9 @@ class CheckOutcome(Record):
     column: str | None = Field(description="column that was checked; empty for the table")
     dimension: str = Field(default="", description="completeness, consistency, accuracy, freshness, volume or schema")
     severity: Literal["block", "warn"] = Field(description="block stops publication, warn does not")
-    unexpected: int = Field(default=0, description="rows that did not meet it")
+    unexpected: int = Field(default=0, description="rows that failed it")
     rows: int = Field(description="rows of the table")
-    passed: bool = Field(default=False, description="whether it was met")
+    passed: bool = Field(default=False, description="whether it passed")
     broken: bool = Field(default=False, description="whether it could not be evaluated")
     detail: str = Field(default="", description="counts in words")
 
@@ -32,8 +32,8 @@ class Evaluation(Record):
     period: Period
     gate: Literal["raw", "features"] = Field(description="raw: before processing; features: before publication")
     run: str = Field(description="run of the data pipeline")
-    evaluation: str = Field(description="names the rows of one evaluation")
-    position: int = Field(description="of the expectation in the evaluation")
+    evaluation: str = Field(description="id of the evaluation")
+    position: int = Field(description="position of the expectation in the evaluation")
 
 
 class CheckRecord(CheckOutcome, Evaluation):
@@ -81,7 +81,7 @@ class Check(Record):
 
 
 class GateResult(Record):
-    """What a quality gate said of one period at one point (``raw`` or ``features``)."""
+    """The result of a quality gate for one period at one point (``raw`` or ``features``)."""
 
     usecase: str
     gate: Literal["raw", "features"]
@@ -95,7 +95,7 @@ class GateResult(Record):
 
     @property
     def failures(self) -> list[CheckOutcome]:
-        """Expectations that were not met, broken ones among them."""
+        """Expectations that failed, including broken ones."""
         return [c for c in self.checks if not c.passed]
 
     @property
@@ -104,19 +104,19 @@ class GateResult(Record):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """As JSON, with what was not met only."""
+        """As JSON, with failed expectations only."""
         failures = [f.json_dict() for f in self.failures]
         return {**self.model_dump(exclude={"checks"}), "evaluated": self.evaluated, "failures": failures}
 
 
 class QuarantinedRow(Record):
-    """Rows that a gate refused, and what was decided about them; the last word on a row counts."""
+    """Rows that a gate refused, and the decisions on them; the newest decision on a row counts."""
 
     period: Period
     gate: str = Field(description="gate that refused it")
     table: str = Field(description="table it belongs to")
-    row: str = Field(description="hash that names the row")
-    reasons: str = Field(description="expectations that it did not meet")
+    row: str = Field(description="hash that identifies the row")
+    reasons: str = Field(description="expectations that it failed")
     content: str = Field(description="the row, JSON")
     status: Literal["held", "released", "dropped", "repaired"]
     """``repaired``: it was held and is not in the data that passed."""

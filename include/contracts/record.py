@@ -1,4 +1,4 @@
-"""What every record is: frozen, closed, JSON, with a digest."""
+"""The base of every record: frozen, closed, JSON, with a digest."""
 
 import hashlib
 import json

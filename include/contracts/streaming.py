@@ -78,7 +78,7 @@ class Reconciliation(Record):
 
 
 class RecordedReconciliation(Record):
-    """How far what streaming pushed differs from what the batch computed."""
+    """Differences between streamed and batch features."""
 
     period: Period
     view: str = Field(description="feature view")

@@ -70,22 +70,22 @@ class RowFilter(Record):
 
 
 class CollectedDay(Record):
-    """What was collected of a source, day by day, to notice rows that come late."""
+    """Rows collected from a source by day, to notice late rows."""
 
     period: Period
     source: str = Field(description="source")
     day: str = Field(description="local day")
     rows: int = Field(description="rows of the day")
-    hash: str = Field(description="of the day's rows, in any order")
+    hash: str = Field(description="hash of the day's rows, which ignores their order")
 
 
 class VersionOperation(Record):
-    """Every operation on versions: restore, pin, expire, rebuild and the like."""
+    """Every operation on versions: restore, pin, expire, rebuild and others."""
 
     period: Period
     operation: str = Field(description="what was done")
-    subject: str = Field(description="snapshot or model it was done to")
+    subject: str = Field(description="snapshot or model that was changed")
     at: AwareDatetime = Field(description="when, UTC")
     by: str = Field(description="login that asked for it")
     why: str = Field(description="reason")
-    result: dict[str, Any] = Field(description="what came out, JSON")
+    result: dict[str, Any] = Field(description="result, JSON")

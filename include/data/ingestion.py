@@ -1,7 +1,7 @@
-"""Collect the raw tables of a period into staging, batch by batch, exactly as their contract says.
+"""Collect the raw tables of a period into staging, batch by batch, as their contract declares.
 
-A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.jsonl``, ``.jsonl.gz``) takes the place of
-the source for its table and period: so a late or repaired file is delivered.
+A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.jsonl``, ``.jsonl.gz``) replaces the
+source for its table and period; use it to deliver a late or repaired file.
 """
 
 from collections.abc import Iterator

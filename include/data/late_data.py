@@ -1,4 +1,4 @@
-"""Rows that arrive after their period was collected: found by counting again, answered by running the period again.
+"""Rows that arrive after their period was collected: found by counting again; the period then runs again.
 
 The lake table ``collections`` keeps, per period, source and local day, how many rows were collected and an
 order-free hash of them. The next period's run asks the sources again for the days of their late-data window.

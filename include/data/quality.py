@@ -1,4 +1,4 @@
-"""The quality gates: nothing goes on that has not passed, and what was refused is kept apart with its reasons."""
+"""The quality gates: only tables that passed continue; refused tables go to quarantine with their reasons."""
 
 import json
 import logging

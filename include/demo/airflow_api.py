@@ -1,4 +1,4 @@
-"""The operator's hands: Airflow's public REST API."""
+"""What an operator does in the demo, through Airflow's public REST API."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The play: a year of months, from the first release until a retrained one has been monitored for a month."""
+"""The scenario of the demo: months of a year, from the first release until a retrained one was monitored."""
 
 import json
 import threading

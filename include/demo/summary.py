@@ -1,4 +1,4 @@
-"""What the demo has shown: the table of months, the four cells, where the time went, where to look."""
+"""The summary of the demo: months, four cells, durations, addresses."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The outside world of the demo: clients that ask for predictions while the weather feed goes on."""
+"""The outside world of the demo: clients that ask for predictions, and the weather feed."""
 
 import queue
 import threading

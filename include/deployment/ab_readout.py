@@ -1,4 +1,4 @@
-"""The read-out of an A/B test: labelled rows of both arms, clients as clusters, one interval of the difference."""
+"""The result of an A/B test: one interval of the difference of both arms on labelled rows, clustered by client."""
 
 from dataclasses import dataclass
 

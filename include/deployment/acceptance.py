@@ -1,4 +1,4 @@
-"""User acceptance: the spec's list of requests and what their answers must be, asked of the release before traffic."""
+"""User acceptance tests: requests of the spec with their expected answers, sent to a release before traffic."""
 
 import json
 import time

@@ -1,6 +1,6 @@
-"""What must happen to requests that are wrong: each is refused, nothing is hurt, the next good one is answered.
+"""Tests with bad requests: each is refused, and the next good request is answered as before.
 
-All go over gRPC as raw KServe tensors, past every check of a client library of ours.
+They are sent over gRPC as raw KServe tensors, so no client library checks them first.
 """
 
 import copy

@@ -1,8 +1,8 @@
 """The rollback drill: how long a roll back takes, measured on a private copy of the serving model.
 
-Clients are never touched: the drill has its own rollout state, that only its own model of the same server follows.
-What it proves is what a real roll back needs: the earlier release is whole, loads, answers as its model did, and the
-router switches to it and back.
+Clients are not affected: the drill has its own rollout state and its own model on the same server. It proves what a
+real rollback needs: the earlier release is complete, loads and answers as its model did, and the router switches to it
+and back.
 """
 
 import time

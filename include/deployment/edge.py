@@ -1,4 +1,4 @@
-"""The edge bundle: a release as one zip file that answers rows with onnxruntime alone, proved on the release's samples.
+"""The edge bundle: a release as one zip file that answers rows with onnxruntime alone, tested on the release's samples.
 
 ``run.py`` (see ``edge_runner.py``), ``encoding.py``, ``model.onnx``, ``schema.json``, ``bundle.json`` and the use
 case's ``request.py``.

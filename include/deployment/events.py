@@ -1,4 +1,4 @@
-"""Rollout events as rows of the lake's ``rollout_events``: every change of what serves, and why."""
+"""Rollout events as rows of the lake's ``rollout_events``: every change of the serving release, with its reason."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,7 @@
 """The contract with client systems: an OpenAPI document of the KServe v2 inference protocol for one use case.
 
-``interface.json`` in a release has the schemas of request and answer and example payloads. Before traffic the real
-server is held to it: its metadata must be the contract's, and each example be answered by the answer's schema.
+``interface.json`` in a release has the schemas of request and answer and example payloads. Before traffic, a
+test compares the metadata of the real server with it, and each example with the schema of the answer.
 """
 
 from collections.abc import Mapping, Sequence

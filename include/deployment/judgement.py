@@ -1,4 +1,4 @@
-"""The judgement of a rollout step: both arms, from Prometheus, against the spec's abort criteria."""
+"""The judgement of a rollout step: figures of both arms, from Prometheus, compared with the spec's abort criteria."""
 
 import math
 from dataclasses import dataclass

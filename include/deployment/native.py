@@ -1,4 +1,4 @@
-"""The model alone for a server that has the native ONNX Runtime backend: a Triton model directory inside a release.
+"""A Triton model directory inside a release, for a server with the native ONNX Runtime backend.
 
 Copied under any name into such a server's repository it serves the encoded matrix; lookup, encoding and answers are
 the pipeline's. ``config.pbtxt`` names inputs and outputs as the graph does and warms up with one real row.

@@ -1,8 +1,8 @@
-"""Other forms of a model's ONNX graph: measured beside it on real rows, and kept only where that pays.
+"""Other forms of a model's ONNX graph: measured on real rows, and used only if they are better.
 
 Graph optimisation is ONNX Runtime's own, done once and stored (level *extended*: it runs on every CPU). Dynamic
 quantisation (ONNX Runtime, weights of 8 bits) makes large matrix products several times faster and small ones slower,
-so it is tried and timed, never assumed.
+so it is measured.
 """
 
 import tempfile

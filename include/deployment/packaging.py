@@ -1,4 +1,4 @@
-"""Packaging: everything that answers a request together, proved equal to the trained model, in one directory."""
+"""Packaging: writes a complete release directory and proves that it answers as the trained model does."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 """The test before traffic: the release alone, under a private name, on the real server.
 
-What it found is ``tested.json`` in the release's directory, whether it passed or not.
+The results are ``tested.json`` in the release's directory, also if a test failed.
 """
 
 import json

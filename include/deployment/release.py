@@ -1,4 +1,4 @@
-"""A release directory: its manifest names every file by hash, so a change is seen before it serves."""
+"""A release directory: its manifest contains the hash of every file, so a changed file is noticed before it serves."""
 
 import hashlib
 import json

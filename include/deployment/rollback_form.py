@@ -1,4 +1,4 @@
-"""What an operator sees before a rollback: every release with its figures, and when it served."""
+"""The content of the rollback form: every release with its figures, and when it served."""
 
 from collections.abc import Sequence
 from itertools import pairwise

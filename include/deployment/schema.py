@@ -1,4 +1,4 @@
-"""What goes into a release and what comes out, for people and programs: ``schema.json``."""
+"""Inputs and outputs of a release, for people and programs: ``schema.json``."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The judgement of a shadow: what the copies said, from Prometheus, against the spec's limits."""
+"""The judgement of a shadow: answers to the copies, from Prometheus, compared with the spec's limits."""
 
 import math
 

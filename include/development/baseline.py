@@ -1,4 +1,4 @@
-"""The predictors that any model must beat: no ambition, no tuning, nothing to break."""
+"""Simple, untuned predictors that every candidate must beat."""
 
 from typing import Any, Protocol
 

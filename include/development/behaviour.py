@@ -1,4 +1,4 @@
-"""Tests of what a candidate does, declared in the spec, before it is registered.
+"""Behaviour tests of a candidate, declared in the spec; they run before it is registered.
 
 Source of the kinds: Ribeiro et al. 2020, Beyond Accuracy: Behavioral Testing of NLP Models with CheckList.
 """

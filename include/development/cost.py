@@ -1,4 +1,4 @@
-"""What a piece of work costs this process: wall time, CPU time and the peak of its memory."""
+"""The cost of a piece of work in this process: wall time, CPU time and the peak of its memory."""
 
 import resource
 import time

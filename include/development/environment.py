@@ -1,4 +1,4 @@
-"""What a fit ran on: the revision of the code, the lock file, Python, the machine and the libraries that decide."""
+"""Environment of a fit: the revision of the code, the lock file, Python, the machine and the libraries that decide."""
 
 import hashlib
 import platform

@@ -1,4 +1,4 @@
-"""Which features move the answer, by how much: SHAP values, and what is lost when a feature is shuffled.
+"""The effect of each feature on an answer: SHAP values, and the loss when a feature is shuffled.
 
 Sources: Lundberg and Lee, NeurIPS 2017 (SHAP); Lundberg et al. 2020, From local explanations to global understanding
 with explainable AI for trees (exact for trees); Breiman 2001 and Fisher, Rudin, Dominici, JMLR 2019 (permutation

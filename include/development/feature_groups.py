@@ -1,4 +1,4 @@
-"""Which columns of the encoded matrix belong to one feature, and what a reader may be told of its values."""
+"""Columns of the encoded matrix by feature, and which of its values a document may show."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What one training is asked to do, and the directory where it is done: both outlive a killed task."""
+"""The order of one training and its directory on disk; both survive a killed task."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Is a model that was trained again the same one? Judged by its answers to the test part."""
+"""Compares a model that was trained again with the original, by their answers to the test part."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Metrics per slice of the data, with intervals: who is served worse than the rest."""
+"""Metrics per slice of the data, with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Simple models of the model: a shallow tree of all its answers, and a line through those around one row.
+"""Surrogate models: a shallow tree for all answers of a model, and a linear model around one row.
 
 Sources: Craven and Shavlik, NeurIPS 1995 (a tree that imitates a model); Ribeiro, Singh, Guestrin 2016, "Why Should I
 Trust You?" (LIME: weighted ridge regression on perturbations of a row).

@@ -1,4 +1,4 @@
-"""The key of a training: a hash of all that decides its model, and of nothing else.
+"""The key of a training: a hash of everything that decides its model, and of nothing else.
 
 The modules are named below; ``tests/unit/development/test_training_key.py`` runs fits and compares. What decides the
 data of a fit (``features.py``, ``request.py``, the window, the snapshots) is in the name of its dataset.

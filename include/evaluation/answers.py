@@ -1,4 +1,4 @@
-"""What scores mean, by task: the truth they are judged by, the prediction they say, their headline number.
+"""The meaning of scores, by task: labels to compare with, predictions, main number.
 
 Scores are (n,) for binary (probability of the positive class), regression and forecasting (the value), and (n, K) for
 multiclass (probabilities) and clustering (nearness; the largest is the cluster).

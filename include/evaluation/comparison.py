@@ -1,4 +1,4 @@
-"""The figures of an evaluation: what every contender said on both test sets, resampled together."""
+"""The figures of an evaluation: answers of all contenders on both test sets, resampled together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

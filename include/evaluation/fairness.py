@@ -1,4 +1,4 @@
-"""How far groups of people or things are apart in what the model says of them, and whether that is within limits.
+"""Gaps between groups in the answers of a model, compared with limits.
 
 ``demographic_parity``: the share that is called positive; ``equal_opportunity``: the share of true positives that is
 found; ``equalized_odds``: that, or the share of negatives wrongly called positive, whichever is further apart;

@@ -1,4 +1,4 @@
-"""Distributions as histograms, and how far two of them are apart.
+"""Distributions as histograms, and distances between two of them.
 
 Population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and Jensen-Shannon divergence (Lin, IEEE Trans.
 Information Theory 37, 1991; base 2, so in [0, 1]). Missing values are a bin of their own; so is everything that the

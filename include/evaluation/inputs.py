@@ -1,4 +1,4 @@
-"""What the four comparisons take: two models and two test sets, and what makes them unusable."""
+"""The inputs of the four comparisons, two models and two test sets, and the checks that refuse them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""The REST edge: strict JSON in, gRPC behind; and who may ask."""
+"""The REST edge: strict JSON in front of gRPC, and the clients of the gateway."""

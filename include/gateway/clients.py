@@ -1,4 +1,4 @@
-"""Who may ask through the gateway: ``<home>/gateway/clients.yaml``, with hashes of keys and never a key.
+"""Clients of the gateway: ``<home>/gateway/clients.yaml``, with hashes of their keys.
 
 .. code-block:: yaml
 

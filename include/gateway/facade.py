@@ -1,6 +1,6 @@
-"""REST in front of gRPC (KServe v2): one crafted JSON body kills Triton's own HTTP server, so none is passed on.
+"""REST in front of gRPC (KServe v2): one crafted JSON body stops Triton's own HTTP server, so no body is passed on.
 
-The gateway has checked client, role and rate before; what is checked here is what a request means.
+The gateway has already checked client, role and rate; this module checks the content of a request.
 """
 
 import json

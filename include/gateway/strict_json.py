@@ -1,4 +1,4 @@
-"""JSON as a request may hold it: one meaning only, and nothing that is large by being short."""
+"""Strict JSON for requests: no ambiguous texts, and no short text that expands to a large value."""
 
 import json
 from typing import Any

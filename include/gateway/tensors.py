@@ -1,4 +1,4 @@
-"""KServe v2 JSON to tensors and back: each tensor is built anew, so nothing of a client's text is passed on.
+"""KServe v2 JSON to tensors and back: each tensor is rebuilt, so no text of a client is passed on.
 
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol (inference request and response)
 """

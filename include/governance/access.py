@@ -1,4 +1,4 @@
-"""Who may read what: a role reads the columns of its privacy class and below, table by table where that is set."""
+"""Read access: a role reads the columns of its privacy class and lower classes; single tables may have other rules."""
 
 from collections.abc import Iterable
 from typing import Any, get_args

@@ -1,4 +1,4 @@
-"""Who must approve that a candidate replaces what serves."""
+"""Who must approve that a candidate replaces the champion."""
 
 from typing import Literal
 

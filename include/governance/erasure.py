@@ -1,4 +1,4 @@
-"""Rewrites what is stored: rows that name a subject go, or tokens get the current key. Nothing else changes.
+"""Rewrites stored rows: deletes rows that name a subject, or renews tokens with the current key.
 
 Every table is handled in all versions that a snapshot pins: its head first, so that each version pinned afterwards
 is clean in all periods; then the pinned contents; then the manifests. Killed anywhere, a repetition finishes it.

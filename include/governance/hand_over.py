@@ -1,4 +1,4 @@
-"""What may leave prod for dev, which rows of it, and the proof that it was treated."""
+"""Rules of a hand-over: what may leave prod for dev, which rows, and the proof of their treatment."""
 
 from collections.abc import Callable
 

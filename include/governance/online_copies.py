@@ -1,4 +1,4 @@
-"""What a use case keeps to be looked up quickly: online features, and what streams keep."""
+"""Copies for fast lookup that a use case has: online features, and the data of streams."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

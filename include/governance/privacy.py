@@ -1,4 +1,4 @@
-"""What ingestion does to personal columns before anything is written: pseudonymise, mask, generalise, drop."""
+"""Treatment of personal columns before anything is written: pseudonymise, mask, generalise, drop."""
 
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Finds given values wherever they were left: in tables, in text, in databases' files. Never tells a value.
+"""Finds given values in tables, text and database files. No result contains a value.
 
 A file is searched as bytes; Parquet by its columns' distinct values, because its pages are compressed; ``.gz`` and
-``.zip`` unpacked. What is found is told by place, file, column and count.
+``.zip`` unpacked. A finding names place, file, column and count.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""The labelled rows of an A/B test: what the log has of both arms, met by the truth that became known."""
+"""The labelled rows of an A/B test: answers of both arms from the log, joined with the labels that are known."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The operations on snapshots, each answered in words and, when it changes something, recorded in the lake."""
+"""The operations on snapshots. Each returns a text; an operation that changes something is recorded in the lake."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

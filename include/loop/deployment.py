@@ -1,4 +1,4 @@
-"""From an approved model to the release that serves; each function may be repeated."""
+"""From an approved model to the serving release; each function may be repeated."""
 
 from pathlib import Path
 

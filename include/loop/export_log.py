@@ -1,4 +1,4 @@
-"""The audit table ``exports``: who let what leave, for whom, when, how many rows, with which hash."""
+"""The audit table ``exports``: who exported what, for whom, when, how many rows, with which hash."""
 
 from typing import Any
 

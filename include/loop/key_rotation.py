@@ -1,4 +1,4 @@
-"""The stored tokens get the newest key, without the clear values; the tokens of the old one are gone."""
+"""Renews stored tokens with the newest key, without clear values, and deletes the old tokens."""
 
 import re
 from collections.abc import Iterator

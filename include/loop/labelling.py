@@ -1,4 +1,4 @@
-"""Ask people for the labels that would teach most, and keep what they say."""
+"""Asks people for the labels that would teach the model most, and stores their answers."""
 
 import hashlib
 from datetime import datetime

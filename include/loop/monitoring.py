@@ -1,4 +1,4 @@
-"""Predictions meet the truth: figures per month and release."""
+"""Joins predictions with labels and writes figures per month and release."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What ingestion does to personal columns, and the proof that none of them stands in clear anywhere."""
+"""Treatment of personal columns at ingestion, and the audit that none of their values is stored in clear."""
 
 import logging
 import tempfile

@@ -1,4 +1,4 @@
-"""Decide what becomes of the rows that a gate holds."""
+"""Decisions on the rows that a gate holds."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Why did the model decay, and what is to be done about it?"""
+"""Finds the cause of a decay and decides what to do."""
 
 from include.contracts.operations import Alert, RecordedDecision, RetrainPlan
 from include.contracts.period import Period

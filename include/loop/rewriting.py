@@ -1,4 +1,4 @@
-"""One change, everywhere a use case keeps rows: lake, snapshots, datasets, staging, quarantine, spool."""
+"""Applies one change wherever a use case stores rows: lake, snapshots, datasets, staging, quarantine, spool."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -1,4 +1,4 @@
-"""Put an earlier release back: model, features and baseline together; or end the rollout that is under way."""
+"""Puts an earlier release back (model, features and baseline together), or ends the rollout in progress."""
 
 from pathlib import Path
 

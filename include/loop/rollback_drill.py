@@ -1,4 +1,4 @@
-"""Measure, while nothing is wrong, how long a roll back would take."""
+"""Measures how long a rollback would take."""
 
 from include.contracts.deployment import ReleaseRef
 from include.deployment import drill, events

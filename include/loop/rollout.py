@@ -1,6 +1,6 @@
-"""From a tested release to all of the traffic, watched; each function may be repeated, also after a kill.
+"""Moves traffic to a tested release and watches it; each function may be repeated, also after a kill.
 
-What a rollout is doing stands in the rollout state alone: a task that is run again reads it and goes on.
+Only the rollout state says what a rollout is doing: a repeated task reads it and continues.
 """
 
 import time

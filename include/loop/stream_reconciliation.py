@@ -1,4 +1,4 @@
-"""What the speed layer pushed in a month, against the batch that corrects it."""
+"""Compares the rows that the speed layer pushed in a month with the rows of the batch."""
 
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation

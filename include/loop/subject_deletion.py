@@ -1,4 +1,4 @@
-"""Everything that is stored of one subject goes, with proof; it does not come back with a later month."""
+"""Deletes all stored data of one subject and proves it; later months leave the subject out."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Dev's side of a hand-over: check, decrypt and lay into the landing directory, as if delivered."""
+"""The dev side of a hand-over: checks and decrypts the data and puts it into the landing directory."""
 
 import shutil
 

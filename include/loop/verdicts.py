@@ -1,4 +1,4 @@
-"""Verdicts are stored with the model version, which makes them part of its record, and in the lake, to be listed."""
+"""Stores verdicts with the model version and in the lake."""
 
 import json
 

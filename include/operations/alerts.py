@@ -1,7 +1,7 @@
-"""The Prometheus rule file, generated from the use-case specs: what is worth a look, what asks for a retrain.
+"""The Prometheus rule file, generated from the use-case specs: alerts that ask people to look, or for a retrain.
 
 The rules read the gauge ``moebius_figure{usecase, release, period, name, subject}`` of the newest period only, so an
-alert resolves by itself when a newer period is in order, and the model server's own metrics.
+alert resolves by itself when a newer period is good, and the model server's own metrics.
 """
 
 from collections.abc import Iterable

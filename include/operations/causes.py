@@ -1,4 +1,4 @@
-"""Why a release got worse: the cause that the figures support, with the evidence in sentences.
+"""The cause of a decay that the figures support, with its evidence in sentences.
 
 Seasons drift every month, so a drifted feature is a suspect only when it was in order, and clearly less drifted, in
 the periods in which the same release was still good. What remains without a suspect is a change of the concept itself.

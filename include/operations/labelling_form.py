@@ -1,4 +1,4 @@
-"""What a person sees of a row to label: a picture, a curve or a table, and what the release says of it."""
+"""How the form shows a row to label: a picture, a curve or a table, and the answer of the release."""
 
 from collections.abc import Collection
 from math import isfinite

@@ -1,4 +1,4 @@
-"""Figures of one release in one period: what came in, how it drifted, and how good the answers were."""
+"""Figures of one release in one period: volume, drift and quality."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

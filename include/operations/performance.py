@@ -1,4 +1,4 @@
-"""How good the answers were: metrics with intervals, calibration, labels, and the loss against the release's test."""
+"""Quality of answers: metrics with intervals, calibration, labels, and the loss against the release's test set."""
 
 from collections.abc import Mapping
 from typing import Any

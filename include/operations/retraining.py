@@ -1,4 +1,4 @@
-"""The decision to retrain or to keep: first why, then whether, then what to change."""
+"""The decision to retrain or to keep: finds the cause, decides, and plans the change."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Whose figures are made, and the rows they are made of."""
+"""Use case, release and period of figures, and the rows that they describe."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Active selection: the unlabelled rows whose label would teach most, and no two of the same kind.
+"""Active selection: the unlabelled rows whose label would teach the model most, without similar rows.
 
 How unsure a row is: the entropy of the class probabilities, or how near the two largest are (Settles, "Active Learning
 Literature Survey", 2009), or how far several releases are apart, query by committee: the mean Kullback-Leibler

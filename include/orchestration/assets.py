@@ -1,4 +1,4 @@
-"""Every asset of Moebius: what one DAG hands to the next, so the asset graph is the architecture."""
+"""Every asset of Moebius: the results that one DAG hands to the next."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What every Moebius DAG has in common: name, owner, tags, retries, form, runbook, failure meaning."""
+"""Defaults of every Moebius DAG: name, owner, tags, retries, form, runbook, failure meaning."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

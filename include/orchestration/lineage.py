@@ -1,4 +1,4 @@
-"""What each task reads and writes, told to Airflow's OpenLineage provider.
+"""Inputs and outputs of each task, for Airflow's OpenLineage provider.
 
 Data sets are named ``<use case>.<table>`` in the namespace ``moebius://<environment>``; what is not yet published
 is ``<use case>.raw.<table>`` and ``<use case>.built.<table>``, so that a consumer sees the way from the source to

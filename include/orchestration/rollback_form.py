@@ -1,4 +1,4 @@
-"""The required action that asks which release to put back; its options are the releases that there are."""
+"""The required action that asks which release to put back; its options are the existing releases."""
 
 from datetime import timedelta
 from typing import Any

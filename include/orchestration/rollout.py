@@ -1,7 +1,7 @@
 """The tasks of a rollout, by the spec's strategy; the deployment DAG joins them.
 
-Every task but a breach is repeated when it dies, and goes on where the rollout state stands: what is deliberate (a
-breach, an abort) is not retryable, so ``step`` ends it at once.
+Airflow repeats a task that dies, and the task continues from the rollout state. A breach and an abort are deliberate
+and not retryable, so ``step`` fails the task at once.
 """
 
 from datetime import timedelta

@@ -1,7 +1,4 @@
-"""Before anything starts: what pip cannot install. Prometheus and Redis come from the system's packages.
-
-HAProxy too, once the gateway has a client.
-"""
+"""Programs that pip cannot install: Prometheus and Redis, and HAProxy if the gateway has a client."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What is stored to be looked up quickly, entity by entity: Feast can neither delete nor rename an entity."""
+"""Stores of online features, entity by entity: Feast can neither delete nor rename an entity."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol

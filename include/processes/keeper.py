@@ -1,4 +1,4 @@
-"""The keeper process: starts a model server again that died, and loads a model again whose process died.
+"""The keeper process: restarts a model server that died, and reloads a model whose process died.
 
 The server itself does neither: after its Python process was killed a model counts as ready and fails every request.
 """

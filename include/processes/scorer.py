@@ -1,4 +1,4 @@
-"""Scores the requests of one use case's stream with whatever serves under its stable name."""
+"""Scores the requests of a use case's stream with its serving release."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What working on a stream is, whatever is done with its events: take, finish, try again, claim, leave."""
+"""The common part of all stream workers: take events, finish them, retry, claim, stop."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""How a release is packaged and served, and what its users want to see before it gets traffic."""
+"""How a release is packaged and served, and the acceptance tests of its users."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, Self

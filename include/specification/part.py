@@ -1,4 +1,4 @@
-"""What every part of a use-case spec is made of: closed, frozen parts and the types of their values."""
+"""The building blocks of a use-case spec: closed, frozen parts and the types of their values."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -1,4 +1,4 @@
-"""How a model of a use case gets to work and is watched: approval, rollout, monitoring, retraining."""
+"""How a model is rolled out and watched: approval, rollout, monitoring, retraining."""
 
 from string import Template
 from typing import Annotated, Literal, Self

@@ -1,4 +1,4 @@
-"""The use-case spec: what ``include/usecases/<name>/usecase.yaml`` may say."""
+"""The use-case spec: the content of ``include/usecases/<name>/usecase.yaml``."""
 
 from datetime import datetime
 from pathlib import Path

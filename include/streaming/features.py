@@ -1,4 +1,4 @@
-"""Feature rows of a few events, by the very Ibis expressions of the batch, compiled to SQL once per month."""
+"""Feature rows of a few events, by the Ibis expressions of the batch, compiled to SQL once per month."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache

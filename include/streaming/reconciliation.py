@@ -1,4 +1,4 @@
-"""The speed layer against the batch layer: what was pushed from the stream, and what the batch says it should be."""
+"""Compares the rows that were pushed from a stream with the rows of the batch."""
 
 import json
 import logging

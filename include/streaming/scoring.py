@@ -1,7 +1,7 @@
-"""Requests of a stream, asked of the stable name: the same routing, features and log as for any other client.
+"""Sends the requests of a stream to the stable name, with the routing, features and log of any other client.
 
-The server is asked first and the batch finished second, in one step: a consumer that dies in between asks again (the
-log then has two answers to one request), and no result is lost or doubled.
+It asks the server first, and then finishes the batch in one step. A consumer that dies in between asks again: the log
+then has two answers to one request, but no result is lost or doubled.
 """
 
 import json

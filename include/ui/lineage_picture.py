@@ -1,4 +1,4 @@
-"""Where the boxes and lines of a lineage picture go: from left (the source) to right (what is fed)."""
+"""Positions of the boxes and lines of a lineage picture, from the source on the left to the right."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The Moebius pages: every loop on one line, each loop on a page of its own, behind Airflow's own login."""
+"""The Moebius pages: one line per loop, and one page per loop, behind Airflow's login."""
 
 from collections import Counter
 from pathlib import Path
@@ -25,7 +25,7 @@ TEMPLATES = Environment(
 
 
 def create_app() -> FastAPI:
-    """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route asks who is looking."""
+    """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route checks the login."""
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
 
     signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]

@@ -1,4 +1,4 @@
-"""Rollouts in the Airflow UI: what is rolled out, how both arms do, every release, every change of what serves."""
+"""Rollouts in the Airflow UI: the rollout in progress, figures of both arms, all releases and events."""
 
 from typing import Any
 

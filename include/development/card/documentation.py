@@ -1,4 +1,4 @@
-"""Everything that is written down about a model version besides the model and its metrics."""
+"""Writes all documents of a model version."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The model card as a page that needs nothing else, and the verdict that the evaluation adds to both forms of it."""
+"""The model card as a self-contained HTML page; the evaluation adds its verdict to page and Markdown."""
 
 import html
 import re

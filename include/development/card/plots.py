@@ -1,6 +1,6 @@
 """Pictures of a model for its card, as SVG: small, sharp in print, and in the reader's own text colour.
 
-What is text or line takes ``currentColor`` where it is written into a page; so it is readable on a dark one too.
+Text and lines use ``currentColor`` in a page, so they are readable on a dark screen.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it learned from, how good it is and where it is not, in Markdown.
+"""The model card in Markdown: intended use, data, training, performance, explanation, limits.
 
 Source of the sections: Mitchell et al. 2019, Model Cards for Model Reporting.
 """

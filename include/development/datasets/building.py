@@ -1,4 +1,4 @@
-"""Builds the dataset of a training: point-in-time features, the spec's split, and no leak between the parts."""
+"""Builds the dataset of a training: point-in-time features, the spec's split, checks for leaks."""
 
 import hashlib
 import importlib

@@ -1,4 +1,4 @@
-"""The alarm for a feature that is the label in disguise: one column that tells it almost perfectly by itself."""
+"""The alarm for a feature that is the label in disguise: a single column that predicts it almost perfectly."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The events of published months with the labels that were known at a moment; what has none is counted."""
+"""The events of published months with the labels that were known at a given time; other events are counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

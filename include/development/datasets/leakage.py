@@ -1,6 +1,6 @@
 """Checks that a dataset may be used: disjoint parts, nothing known too late, no feature that is the label, enough rows.
 
-What it counts on the way goes into the dataset's manifest.
+Its counts go into the dataset's manifest.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A search on disk that any number of processes share; one that is killed leaves nothing to repair.
+"""A search on disk that several processes share; a killed process leaves nothing to repair.
 
 The trials are an Optuna study in a journal file. A process holds the lock of the trial that it runs: a running trial
 whose lock is free was killed, and its parameters are tried again.

@@ -1,4 +1,4 @@
-"""Searches better parameters on the validation part; the test part is never looked at."""
+"""Searches better parameters on the validation part; it never reads the test part."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Where a fit stands, on disk: a killed one finds it again, another one does not."""
+"""The checkpoint of a fit on disk: a repeated fit continues from it, a different fit ignores it."""
 
 import hashlib
 import json

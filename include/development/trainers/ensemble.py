@@ -1,8 +1,8 @@
 """The average of trained models as one model: saved, packaged and served like any other.
 
-Its matrix is the members' matrices side by side, each by its own encoding, so a feature stands there once per member,
+Its matrix is the members' matrices side by side, each by its own encoding, so it contains a feature once per member,
 with that member's categories. Its scores are the mean of theirs (Breiman, "Stacked regressions", 1996: equal weights
-need no data of their own to be fitted on).
+are not fitted, so they need no data).
 """
 
 import json

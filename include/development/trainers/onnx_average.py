@@ -1,4 +1,4 @@
-"""Several ONNX models as one graph that says the mean of their scores."""
+"""Several ONNX models as one graph that returns the mean of their scores."""
 
 from collections.abc import Sequence
 from typing import Any

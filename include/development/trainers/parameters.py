@@ -1,4 +1,4 @@
-"""What a trainer may be asked: its tasks and the values of its parameters."""
+"""The tasks and parameters that a trainer accepts."""
 
 from collections.abc import Mapping, Sequence
 

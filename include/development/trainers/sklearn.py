@@ -1,8 +1,8 @@
 """scikit-learn's estimators: linear models, trees, clustering, with dimension reduction before them if wanted.
 
-The fitted pipeline is turned into ONNX at once, and that graph is the model: what is saved, judged and served is one
-and the same, in a format that runs nothing when it is read (a pickle would). Its answers are compared with
-scikit-learn's on the training rows before it is let out.
+The fitted pipeline is turned into ONNX at once, and that graph is the model: the same graph is saved, evaluated
+and served, in a format that runs no code when it is read (a pickle would). Its answers are compared with
+scikit-learn's on the training rows before it is returned.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""scikit-learn's estimators by name, and the preparation that each of them wants."""
+"""scikit-learn's estimators by name, and the preprocessing that each of them needs."""
 
 from collections.abc import Mapping
 from importlib import import_module

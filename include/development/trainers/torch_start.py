@@ -1,4 +1,4 @@
-"""Going on from another network's weights: what fits is taken over, the rest starts from scratch."""
+"""Starts a network from another one's weights: matching weights are copied, the rest starts from scratch."""
 
 import torch
 from torch import Tensor, nn

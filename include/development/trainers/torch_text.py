@@ -1,6 +1,6 @@
 """A small Transformer encoder over the words of one text, beside the other inputs, then an MLP.
 
-Source: Vaswani et al. 2017; the state of a token of its own in front of the words stands for the text (Devlin et al.
+Source: Vaswani et al. 2017; the state of an extra token before the words represents the text (Devlin et al.
 2019).
 """
 

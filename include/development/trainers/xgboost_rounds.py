@@ -1,7 +1,7 @@
-"""The rounds of one boosting: early stopping, checkpoints, and going on as if nothing had happened.
+"""The rounds of one boosting: early stopping, checkpoints, and resuming without a difference.
 
-XGBoost's random sampling goes on differently in a loaded booster. So where rows or columns are sampled, every
-``CHUNK`` rounds begin anew with a seed of their own, killed or not, and both give the same trees to the bit.
+XGBoost's random sampling continues differently in a loaded booster. If rows or columns are sampled, every ``CHUNK``
+rounds therefore start with their own seed, so that a resumed fit gives exactly the same trees.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The scans that scikit-learn carries, delivered as if twelve monthly batches had come in.
+"""The scans of digits in scikit-learn, delivered as twelve monthly batches.
 
 They have no dates: each gets one by its place in the file, so that the months are its twelve twelfths in file order.
-Of the last month every other scan comes without its digit, as if nobody had read it yet.
+In the last month every second scan has no digit, as if nobody had read it yet.
 """
 
 import gzip

@@ -115,7 +115,10 @@ def test_the_baseline_must_be_beaten() -> None:
     ("behaviour", "complaint"),
     [
         ({"direction": [{"feature": "speed", "by": 1, "effect": "rises"}]}, "names the feature 'speed'; there are"),
-        ({"direction": [{"feature": "place", "by": 1, "effect": "rises"}]}, "'place' by a number, but it is not a number"),
+        (
+            {"direction": [{"feature": "place", "by": 1, "effect": "rises"}]},
+            "'place' by a number, but it is not a number",
+        ),
         ({"minimum_functionality": [{"name": "a", "where": {"far": 1}, "at_most": 1}]}, "'a' needs 'far'"),
         (
             {"minimum_functionality": [{"name": "a", "where": {"idle": [0, 1]}, "predicted": "x"}]},

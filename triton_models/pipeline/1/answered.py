@@ -1,4 +1,4 @@
-"""A batch of requests with its answers: what of it goes into the figures, the log and each response."""
+"""A batch of requests with its answers, for the figures, the log and the responses."""
 
 import binascii
 import os

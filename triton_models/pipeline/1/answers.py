@@ -1,4 +1,4 @@
-"""What the scores of a release say, by task: to the client, to the log, to the figures.
+"""Converts the scores of a release, by task, for the client, the log and the figures.
 
 ``facts`` is the release's manifest; scores are arrays [N, m], m as the task has it: one probability or value, K
 probabilities of classes, or the nearness to K clusters.

@@ -1,4 +1,4 @@
-"""The door of the pipeline: a personal field becomes its pseudonym before lookup, model and log see it."""
+"""Entry of the pipeline: replaces personal fields by pseudonyms before lookup, model and log."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""What happens to a row whose features lack: by view, the model's own treatment, an error, or a constant answer."""
+"""Policy for missing features, by view: the model's own treatment, an error, or a constant answer."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Reads Feast's online store directly, SQLite or Redis: the serving environment has no Feast, and this is faster."""
+"""Reads Feast's online store directly, SQLite or Redis: serving has no Feast, and direct reads are faster."""
 
 import math
 import sqlite3

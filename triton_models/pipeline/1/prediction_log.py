@@ -1,4 +1,4 @@
-"""The prediction log: one append per batch to a spool file; what was written survives a kill -9 of the server."""
+"""The prediction log: one append per batch to a spool file; written records survive a kill -9 of the server."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Reads Feast's Redis online store, and keeps what it read until Redis says that it was written.
+"""Reads Feast's Redis online store, and caches values until Redis reports that they were written.
 
 One hash per entity key (the serialized key, then the project); a field per feature (murmur3 of ``<view>:<feature>``)
 and ``_ts:<view>`` (a serialized ``Timestamp``). Redis tells a connection which of the keys that it read were written

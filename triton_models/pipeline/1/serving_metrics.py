@@ -1,6 +1,6 @@
 """Figures of the stable name for Prometheus.
 
-An update of one series costs the server 60 µs, so rows are counted here and handed on by ``flush``.
+An update of a series is slow in the server, so rows are counted here and ``flush`` hands the sums on.
 """
 
 import threading

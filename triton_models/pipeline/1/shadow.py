@@ -1,4 +1,4 @@
-"""Copies of answered requests for a release that never answers: asked in the background, compared, counted."""
+"""Sends copies of answered requests to a shadow release in the background; compares and counts its answers."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""The tensors of answers. To build one costs a third of what the model costs a row, so those that recur are kept."""
+"""The tensors of answers. Building one is expensive compared with the model, so recurring ones are cached."""
 
 import triton_python_backend_utils as pb_utils
 
