@@ -8,14 +8,15 @@ from scipy import stats
 
 from include.contracts.deployment import ReadOut
 from include.contracts.evaluation import Interval
-from include.evaluation.answers import CLASSIFYING, predicted
+from include.evaluation.metrics import brier_losses
+from include.families.registry import family
 from include.specification.running import ABTest
 from include.specification.usecase import UseCase
 
 
 def measure_of(spec: UseCase) -> str:
-    """The loss per row that decides: the spec's, or Brier score for classes and absolute error for numbers."""
-    return spec.rollout.ab_test.measure or ("brier_score" if spec.task in CLASSIFYING else "absolute_error")
+    """The loss per row that decides: the spec's, or the first one of the task."""
+    return spec.rollout.ab_test.measure or family(spec).facts.ab_measures[0]
 
 
 def losses(spec: UseCase, scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -25,9 +26,9 @@ def losses(spec: UseCase, scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     measure = measure_of(spec)
     if measure == "error_rate":
-        return (predicted(spec.task, scores) != truth.astype(int)).astype(float)
-    if measure == "brier_score" and scores.ndim == 2:
-        return ((scores - np.eye(scores.shape[1])[truth.astype(int)]) ** 2).sum(axis=1)
+        return (family(spec).predicted(scores) != truth.astype(int)).astype(float)
+    if measure == "brier_score":
+        return brier_losses(truth.astype(int), scores)
     distance = np.abs(scores - truth.astype(float))
     return distance if measure == "absolute_error" else distance**2
 

@@ -14,7 +14,7 @@ from include.contracts.evaluation import GateOutcome
 from include.deployment import interface, schema
 from include.deployment.requests import answered
 from include.errors import ServiceError
-from include.evaluation.answers import CLASSIFYING
+from include.families.registry import family
 from include.ports import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
@@ -110,8 +110,8 @@ def _unknown_entity(
         scores = answered(server.infer(name, [unknown]))
     except ServiceError as error:
         return [GateOutcome(gate=gate, passed=refusing, detail=f"refused: {str(error)[:300]}")]
-    classes = spec.task in CLASSIFYING
-    sound = bool(np.isfinite(scores).all() and not (classes and (scores.min() < 0 or scores.max() > 1)))
+    probabilities = family(spec).facts.probabilities
+    sound = bool(np.isfinite(scores).all() and not (probabilities and (scores.min() < 0 or scores.max() > 1)))
     said = f"answered with scores from {scores.min():.4g} to {scores.max():.4g}"
     if refusing:
         said += "; a feature view says when_missing: reject"

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
-from include.evaluation.answers import headline, predicted
+from include.families.registry import family_named
+from include.families.serving import headline
 from include.specification.usecase import UseCase
 
 ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"
@@ -44,9 +45,8 @@ class BatchScorer:
         if self.manifest["usecase"] != spec.name:
             raise DataError(f"release {directory} belongs to {self.manifest['usecase']!r}, not to {spec.name!r}")
         self.features, self.views = self.manifest["encoding"]["features"], self.manifest["views"]
-        self.task, self.width = self.manifest["task"], self.manifest["scores_per_row"]
-        model = (directory / "model.onnx").read_bytes()
-        self._model = OnnxModel(model, self.manifest["encoding"], self.task, self.width)
+        self.family, self.width = family_named(self.manifest["task"]), self.manifest["scores_per_row"]
+        self._model = OnnxModel.of_release(directory)
         self._on_request = _load_on_request(directory / "request.py")
 
     @property
@@ -123,10 +123,10 @@ class BatchScorer:
     def _table(self, rows: pa.RecordBatch, scores: np.ndarray, facts: dict[str, np.ndarray]) -> pa.Table:
         refused = facts["outcome"] == REFUSED
         safe = np.where(refused[:, None], 0.0, scores)
-        codes = predicted(self.task, safe if self.width > 1 else safe[:, 0])
-        best = headline(safe if self.width > 1 else safe[:, 0])
-        unlikely = refused if self.task in ("binary", "multiclass") else np.ones(len(refused), bool)
-        named = np.array(self.manifest["classes"] or [None], dtype=object)[codes.astype(int)] if self._named else None
+        answers = safe if self.width > 1 else safe[:, 0]
+        codes, best, classes = self.family.predicted(answers), headline(answers), self.manifest["classes"]
+        unlikely = refused if self.manifest["answers_with_probability"] else np.ones(len(refused), bool)
+        named = np.array(classes, dtype=object)[codes.astype(int)] if classes else None
         return pa.table(
             {
                 **self._identity(rows),
@@ -141,10 +141,6 @@ class BatchScorer:
                 "missing": pa.array(facts["missing"], pa.int64()),
             }
         )  # fmt: skip
-
-    @property
-    def _named(self) -> bool:
-        return self.task == "multiclass"
 
     def _identity(self, rows: pa.RecordBatch) -> dict[str, pa.Array]:
         """Whose prediction it is: event id and time, entity keys (a subject's rows must be found to be erased)."""

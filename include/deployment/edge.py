@@ -1,7 +1,7 @@
 """The edge bundle: a release as one zip file that answers rows with onnxruntime alone, tested on the release's samples.
 
-``run.py`` (see ``edge_runner.py``), ``encoding.py``, ``model.onnx``, ``schema.json``, ``bundle.json`` and the use
-case's ``request.py``.
+``run.py`` (see ``edge_runner.py``), ``answers.py``, ``encoding.py``, ``model.onnx``, ``schema.json``, ``bundle.json``
+and the use case's ``request.py``.
 """
 
 import json
@@ -19,7 +19,11 @@ from include.deployment.requests import answered
 from include.errors import DeploymentError
 
 RUNNER = Path(__file__).with_name("edge_runner.py")
-FACTS = ("usecase", "task", "classes", "threshold", "scores_per_row", "encoding", "request", "inputs", "model_hash")
+ANSWERS = release.SERVING / "answers.py"  # what scores say is the same here and in the model server
+FACTS = (
+    "usecase", "task", "predicts", "scores", "classes", "threshold", "answers_with_probability", "scores_per_row",
+    "encoding", "request", "inputs", "model_hash",
+)  # fmt: skip
 SECONDS = 120
 
 
@@ -53,8 +57,8 @@ def _lay_out(directory: Path, name: str, facts: dict[str, Any], work: Path) -> N
     for file in ("model.onnx", "schema.json", "request.py"):
         if file in facts["files"]:
             (work / file).write_bytes((directory / file).read_bytes())
-    (work / "encoding.py").write_bytes(Path(encoding.__file__).read_bytes())
-    (work / "run.py").write_bytes(RUNNER.read_bytes())
+    for file, source in {"encoding.py": Path(encoding.__file__), "answers.py": ANSWERS, "run.py": RUNNER}.items():
+        (work / file).write_bytes(source.read_bytes())
     (work / "bundle.json").write_text(json.dumps({"release": name, **{key: facts[key] for key in FACTS}}, indent=1))
 
 

@@ -10,9 +10,10 @@ import json
 import sys
 from pathlib import Path
 
+import answers  # type: ignore[import-not-found]  # these two lie beside it in the bundle
 import numpy as np
 import onnxruntime
-from encoding import Encoding  # type: ignore[import-not-found]  # lies beside it in the bundle
+from encoding import Encoding  # type: ignore[import-not-found]
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,7 +25,9 @@ def answer(rows: list[dict]) -> list[dict]:
     matrix = Encoding(facts["encoding"]["features"]).encode(_columns(facts, rows))
     said = np.asarray(session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0])
     scores = said.reshape(len(rows), -1)[:, -facts["scores_per_row"] :]
-    return [{**_says(facts, row), "release": facts["release"]} for row in scores.tolist()]
+    tensors = {name: _plain(name, values) for name, values in answers.tensors(facts, scores).items()}
+    rows_of = (dict(zip(tensors, row, strict=True)) for row in zip(*tensors.values(), strict=True))
+    return [{**row, "release": facts["release"]} for row in rows_of]
 
 
 def _columns(facts: dict, rows: list[dict]) -> dict:
@@ -54,13 +57,10 @@ def _on_request():  # type: ignore[no-untyped-def]
     return module.on_request
 
 
-def _says(facts: dict, scores: list[float]) -> dict:
-    best = int(np.argmax(scores))
-    if facts["task"] == "binary":
-        return {"prediction": int(scores[0] >= facts["threshold"]), "probability": scores[0]}
-    if facts["task"] == "multiclass":
-        return {"prediction": facts["classes"][best], "probability": scores[best], "scores": scores}
-    return {"prediction": best, "scores": scores} if facts["task"] == "clustering" else {"prediction": scores[0]}
+def _plain(name: str, values: np.ndarray) -> list:
+    """A value per row; of scores a list."""
+    rows = values if name == "scores" else values[:, 0]
+    return [one.decode() if isinstance(one, bytes) else one for one in rows.tolist()]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from include.deployment.scoring import OnnxModel
-from include.evaluation.answers import predicted
+from include.families.protocol import Family
 from include.specification.packaging import Packaging
 
 NOISE = 1.02  # two runs of one graph differ by as much
@@ -29,7 +29,7 @@ QUANTISABLE = {"Attention", "Conv", "EmbedLayerNormalization", "Gather", "Gemm",
 class Proof:
     """Real rows as the model reads them [N, columns], and what the trained model says of them [N] or [N, K]."""
 
-    task: str
+    family: Family
     encoding: dict[str, Any]
     matrix: np.ndarray
     expected: np.ndarray
@@ -41,7 +41,7 @@ class Proof:
 
     def model(self, content: bytes) -> OnnxModel:
         """In one thread, as the server runs it."""
-        return OnnxModel(content, self.encoding, self.task, self.width, threads=1)
+        return OnnxModel(content, self.encoding, self.family.facts.table, self.width, threads=1)
 
     def differences(self, content: bytes) -> dict[str, Any]:
         """How far the graph's scores are from the trained model's; ``changed_predictions`` counts rows."""
@@ -55,9 +55,9 @@ class Proof:
 
     def _changed(self, answer: np.ndarray) -> int:
         """Rows that get another class or cluster."""
-        if self.task in ("regression", "forecasting"):
+        if self.family.facts.predicts == "value":
             return 0
-        return int((predicted(self.task, answer) != predicted(self.task, self.expected)).sum())
+        return int((self.family.predicted(answer) != self.family.predicted(self.expected)).sum())
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import request
 from include.deployment.scoring import encoded
 from include.errors import DeploymentError
-from include.evaluation.answers import THRESHOLD
+from include.families.registry import family
+from include.families.serving import flags
 from include.specification.usecase import UseCase
 
 PARITY_ROWS = 2000
@@ -62,7 +63,7 @@ def package(
     some = _complete_requests(spec, rows)
     staging.mkdir(parents=True)
     onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(some)
-    proof = Proof(spec.task, encoding, encoded(encoding, some), expected)
+    proof = Proof(family(spec), encoding, encoded(encoding, some), expected)
     chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
     samples = _samples(spec, some.head(SAMPLES), expected[:SAMPLES])
     report = _report(chosen, tried, proof)
@@ -182,9 +183,8 @@ def _manifest(
     return {
         "usecase": spec.name,
         "task": spec.task,
-        "classes": spec.event.classes,
+        **flags(spec),
         "model_version": model_version,
-        "threshold": THRESHOLD,
         "encoding": encoding,
         "request": spec.request,
         "inputs": spec.inputs,

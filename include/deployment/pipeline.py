@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from include.contracts import encoding, pseudonyms
+from include.families import serving
 from include.specification.usecase import UseCase
 
 SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
@@ -12,13 +13,6 @@ CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
 BATCHING = "dynamic_batching { }"  # whatever waits together; preferred sizes and delays gained nothing when measured
 ANY = -1  # how many clusters a model has is its own matter
-OUTPUTS: dict[str, dict[str, str]] = {
-    "binary": {"prediction": "TYPE_INT64", "probability": "TYPE_FP32"},
-    "multiclass": {"prediction": "TYPE_STRING", "probability": "TYPE_FP32", "scores": "TYPE_FP32"},
-    "regression": {"prediction": "TYPE_FP32"},
-    "forecasting": {"prediction": "TYPE_FP32"},
-    "clustering": {"prediction": "TYPE_INT64", "scores": "TYPE_FP32"},
-}
 ALWAYS = {"release": "TYPE_STRING", "request_id": "TYPE_STRING"}
 
 FALLBACK = {"fallback": "TYPE_BOOL"}  # one output more costs every request, so only where a view asks for it
@@ -77,7 +71,7 @@ def outputs(spec: UseCase) -> list[tuple[str, str, int]]:
     """Name, type and width of every tensor of an answer."""
     widths = {"scores": len(spec.event.classes) or ANY}
     told = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
-    return [(name, kind, widths.get(name, 1)) for name, kind in (OUTPUTS[spec.task] | ALWAYS | told).items()]
+    return [(name, kind, widths.get(name, 1)) for name, kind in (serving.outputs(spec) | ALWAYS | told).items()]
 
 
 def _tensor(name: str, kind: str, width: int, more: str = "") -> str:

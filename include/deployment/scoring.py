@@ -10,24 +10,22 @@ from include.contracts.encoding import Encoding
 from include.deployment import release
 from include.errors import DataError
 
-TABLES = ("multiclass", "clustering")  # tasks whose scores are (n, K)
-
 
 class OnnxModel:
     """An ONNX model with the encoding it was trained with.
 
-    ``width`` is the number of scores per row: the last columns of the model's last output. ``threads``: 0 is one per
-    core.
+    ``width`` is the number of scores per row: the last columns of the model's last output. ``table``: scores have the
+    shape (n, K). ``threads``: 0 is one per core.
     """
 
-    def __init__(self, content: bytes, encoding: dict[str, Any], task: str, width: int, threads: int = 0) -> None:
+    def __init__(self, content: bytes, encoding: dict[str, Any], table: bool, width: int, threads: int = 0) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input, self._output = self._session.get_inputs()[0].name, self._session.get_outputs()[-1].name
-        self._encoding, self._task, self._width = Encoding(encoding["features"]), task, width
+        self._encoding, self._table, self._width = Encoding(encoding["features"]), table, width
 
     def encode(self, rows: pd.DataFrame) -> np.ndarray:
         """Float32 of shape (rows, columns); raises DataError when a feature is missing."""
@@ -40,8 +38,15 @@ class OnnxModel:
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Float64 of shape (rows,), or (rows, K) for classes and clusters."""
         answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0], dtype=np.float64)
-        table = answer.reshape(len(matrix), -1)[:, -self._width :]
-        return table if self._task in TABLES else table[:, -1]
+        rows = answer.reshape(len(matrix), -1)[:, -self._width :]
+        return rows if self._table else rows[:, -1]
+
+    @classmethod
+    def of_release(cls, directory: Path) -> "OnnxModel":
+        """That of a release, whose files are not checked here."""
+        facts = release.manifest(directory)
+        content = (directory / "model.onnx").read_bytes()
+        return cls(content, facts["encoding"], facts["scores"] == "table", facts["scores_per_row"])
 
 
 def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
@@ -55,10 +60,7 @@ def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
         the rows lack a feature.
     """
     release.verify(directory)
-    facts = release.manifest(directory)
-    model = OnnxModel(
-        (directory / "model.onnx").read_bytes(), facts["encoding"], facts["task"], facts["scores_per_row"]
-    )
+    model = OnnxModel.of_release(directory)
     return model.scores(model.encode(rows))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from include.development.trainers.protocol import Input, Matrix, Problem
 from include.errors import TrainingError
+from include.families.registry import family_named
 from include.specification.usecase import UseCase
 
 CLUSTERS = 4  # where the spec names no number
@@ -25,8 +26,7 @@ class Prior:
     """The share of positives, the shares of the classes, or the mean label, for every row."""
 
     def __init__(self, problem: Problem, y: np.ndarray) -> None:
-        multiclass = problem.task == "multiclass"
-        self._scores = np.bincount(y, minlength=problem.classes) / len(y) if multiclass else np.float64(np.mean(y))
+        self._scores = family_named(problem.task).prior(y, problem.classes)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         return np.broadcast_to(self._scores, (len(X), *np.shape(self._scores))).copy()
@@ -68,7 +68,7 @@ class Linear:
             return self._pipe.predict(read).astype(np.float64)
         scores = np.zeros((len(X), self._problem.classes))
         scores[:, self._pipe[-1].classes_.astype(int)] = self._pipe.predict_proba(read)
-        return scores if self._problem.task == "multiclass" else scores[:, 1]
+        return scores if self._problem.facts.table else scores[:, 1]
 
     def describe(self) -> str:
         return f"The baseline is a {self._name.replace('_', ' ')} on all numbers and categories, not tuned."

@@ -15,7 +15,7 @@ from include.development.datasets.building import request_features
 from include.development.datasets.encoded import Parts
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, SpecError
-from include.evaluation.answers import predicted
+from include.families.registry import family
 from include.specification.learning import Direction, Invariance, MinimumFunctionality
 from include.specification.usecase import UseCase
 
@@ -166,10 +166,10 @@ def _functionality(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, test:
 
 
 def _said(spec: UseCase, gate: str, scores: np.ndarray, test: MinimumFunctionality) -> GateOutcome:
-    names = spec.event.classes or ["0", "1"]
+    names = family(spec).names(spec, scores.shape[-1])
     if test.predicted not in names:
         raise SpecError(f"{spec.name}: {gate} wants the class {test.predicted!r}; there are {names}")
-    share = float((predicted(spec.task, scores) == names.index(test.predicted)).mean())
+    share = float((family(spec).predicted(scores) == names.index(test.predicted)).mean())
     detail = f"{share:.1%} of {len(scores)} such rows get the class {test.predicted}; at least {test.share:.1%} must"
     return GateOutcome(gate=gate, passed=share >= test.share, detail=detail)
 
@@ -183,7 +183,7 @@ def _where(spec: UseCase, rows: pd.DataFrame, test: MinimumFunctionality) -> np.
         values = rows[column]
         if isinstance(wanted, list):
             chosen &= values.between(min(wanted), max(wanted)).to_numpy(dtype=bool)
-        elif column == spec.event.label and spec.task == "multiclass":
+        elif column == spec.event.label and spec.event.classes:
             chosen &= (values == spec.event.classes.index(str(wanted))).to_numpy(dtype=bool)
         else:
             chosen &= (values == wanted).to_numpy(dtype=bool)

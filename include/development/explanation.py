@@ -15,8 +15,8 @@ import pandas as pd
 from include.development.feature_groups import FeatureGroup, evenly, feature_groups
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import EvaluationError
-from include.evaluation.answers import predicted, truth
 from include.evaluation.metrics import direction, score
+from include.families.registry import family, family_named
 from include.specification.usecase import UseCase
 
 # SHAP values of trees cost as much as the fit at 2,000 rows; a mean over 500 is good enough for a ranking.
@@ -78,8 +78,7 @@ def _own(model: TrainedModel, frame: pd.DataFrame, groups: list[FeatureGroup]) -
     some = evenly(frame, TREE_ROWS)
     given = model.fitted.contributions(model.encoder.transform(some))  # type: ignore[attr-defined]
     moved = np.asarray(given, dtype=np.float64)[..., :-1].reshape(len(some), -1, model.problem.width)
-    unit = "log-odds" if model.task in ("binary", "multiclass") else "units of the label"
-    return _summed("SHAP, exact for trees", unit, groups, moved)
+    return _summed("SHAP, exact for trees", family_named(model.task).margin_unit, groups, moved)
 
 
 def _summed(method: str, unit: str, groups: list[FeatureGroup], moved: np.ndarray) -> Attribution:
@@ -101,8 +100,7 @@ def _asked(model: TrainedModel, frame: pd.DataFrame, groups: list[FeatureGroup])
     explainer = shap.PermutationExplainer(model.fitted.predict, _Replaced(background, players), seed=0)
     values = np.asarray(explainer(X, max_evals=evaluations, silent=True).values)
     moved = np.moveaxis(values.reshape(len(X), len(players), -1), 1, 2)
-    unit = {"binary": "probability", "multiclass": "probability", "clustering": "nearness"}.get(model.task, "")
-    unit, method = unit or "units of the label", "SHAP, sampled permutations"
+    unit, method = family_named(model.task).unit, "SHAP, sampled permutations"
     if by_column:
         return _summed(method, unit, groups, moved)
     return Attribution(method, unit, len(X), groups, np.abs(moved).mean(axis=0), None)
@@ -130,13 +128,13 @@ class _Replaced:
 def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> dict[str, Any]:
     """What is lost when a feature is shuffled among the rows: ``metric, rows, repeats, features``.
 
-    ``features`` are ``feature, loss, low, high``, largest first: the mean over the repeats and its 95 % t-interval; for
-    clustering the share of rows that change their cluster, else what the primary metric loses. ``undefined`` says why
-    when the metric cannot be told on these rows.
+    ``features`` are ``feature, loss, low, high``, largest first: the mean over the repeats and its 95 % t-interval;
+    without labels the share of rows that change their cluster, else what the primary metric loses. ``undefined`` says
+    why when the metric cannot be told on these rows.
     """
     some = evenly(frame, SHUFFLED_ROWS)
     X, random = model.encoder.transform(some), np.random.default_rng(0)
-    metric = "share of rows in another cluster" if spec.task == "clustering" else spec.metrics.primary
+    metric = spec.metrics.primary if spec.event.label else "share of rows in another cluster"
     found: dict[str, Any] = {"metric": metric, "rows": len(some), "repeats": REPEATS, "features": []}
     try:
         loss = _losing(spec, model, some, X)
@@ -150,11 +148,11 @@ def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFra
 
 def _losing(spec: UseCase, model: TrainedModel, frame: pd.DataFrame, X: np.ndarray) -> Any:
     """How much worse the answers to a matrix are than those to ``X``."""
-    given = model.fitted.predict(X)
-    if spec.task == "clustering":
-        cluster = predicted(spec.task, given)
-        return lambda other: float((predicted(spec.task, model.fitted.predict(other)) != cluster).mean())
-    y, metric = truth(spec, frame), spec.metrics.primary
+    given, kind = model.fitted.predict(X), family(spec)
+    if spec.event.label is None:
+        cluster = kind.predicted(given)
+        return lambda other: float((kind.predicted(model.fitted.predict(other)) != cluster).mean())
+    y, metric = kind.truth(spec, frame), spec.metrics.primary
     best = score(metric, y, given)
     return lambda other: direction(metric) * (best - score(metric, y, model.fitted.predict(other)))
 

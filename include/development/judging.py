@@ -18,7 +18,8 @@ from include.development.datasets.encoded import Parts, encoded, frames_of, matr
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
-from include.evaluation.metrics import direction, kind_of, score
+from include.evaluation.metrics import direction, score
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 
@@ -84,7 +85,7 @@ def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping
 def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
     scores = model.predict(frame)
     unusable = not np.isfinite(scores).all()
-    if unusable or (kind_of(spec.metrics.primary) == "classes" and (scores.min() < 0 or scores.max() > 1)):
+    if unusable or (family(spec).facts.probabilities and (scores.min() < 0 or scores.max() > 1)):
         raise TrainingError(
             f"{spec.name}: predictions from {scores.min()} to {scores.max()} are impossible for the task {spec.task}; "
             "check the fit"

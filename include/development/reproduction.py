@@ -97,8 +97,8 @@ def compared(
 ) -> Reproduction:
     """Compare the answers to ``rows``; ``then`` and ``now`` are what the trainings ran on."""
     old, new = first.predict(rows), second.predict(rows)
-    unit = max(1.0, float(np.std(old))) if first.task in ("regression", "forecasting") else 1.0
-    difference = float(np.abs(old - new).max() / unit) if old.shape == new.shape else np.inf
+    scale = max(1.0, float(np.std(old))) if first.problem.facts.predicts == "value" else 1.0
+    difference = float(np.abs(old - new).max() / scale) if old.shape == new.shape else np.inf
     return Reproduction(
         rows=len(rows),
         difference=difference,

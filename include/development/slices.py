@@ -10,6 +10,7 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 MISSING = "(missing)"
@@ -82,7 +83,7 @@ def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarr
 
 def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
     entry: dict[str, Any] = {"n": len(rows), "enough_rows": len(rows) >= spec.comparison.slices.min_rows}
-    if spec.task == "binary":
+    if family(spec).facts.threshold is not None:
         entry["positives"] = int(y[rows].sum())
     found, names = figures(spec, y, scores, rows), spec.metrics.names
     reach = {metric: [one.low, one.high] for metric, one in found.intervals.items()}

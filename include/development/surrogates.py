@@ -12,7 +12,7 @@ import pandas as pd
 
 from include.development.feature_groups import FeatureGroup, evenly, feature_groups, shown
 from include.development.trainers.trained_model import TrainedModel
-from include.evaluation.answers import predicted
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 DEPTH, TREE_ROWS = 3, 4000
@@ -46,7 +46,7 @@ def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> S
     scores = model.fitted.predict(X)
     names, readable = _readable(model, X)
     numbers = scores.ndim == 1
-    answers = scores if numbers else predicted(spec.task, scores)
+    answers = scores if numbers else family(spec).predicted(scores)
     kind = DecisionTreeRegressor if numbers else DecisionTreeClassifier
     tree = kind(max_depth=DEPTH, min_samples_leaf=max(1, len(X) // 100), random_state=0)
     tree.fit(readable[::2], answers[::2])
@@ -116,8 +116,7 @@ def _leaf(spec: UseCase, tree: Any, node: int) -> str:
     if not hasattr(tree, "classes_"):
         return f"{value[0]:.3f}"
     code, share = int(tree.classes_[value.argmax()]), value.max() / value.sum()
-    name = spec.event.classes[code] if spec.event.classes else f"cluster {code}"
-    return f"{name} (here {share:.0%})"
+    return f"{family(spec).answer_name(spec, code)} (here {share:.0%})"
 
 
 def local_surrogate(

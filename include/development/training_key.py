@@ -11,6 +11,7 @@ from typing import Any
 
 from include.development.environment import versions
 from include.development.order import Order
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 INCLUDE = Path(__file__).resolve().parents[1]
@@ -18,8 +19,8 @@ SHARED = (
     "contracts.encoding", "development.datasets.encoded", "development.datasets.encoder",
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
     "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
-    "development.training", "evaluation.answers", "specification.data", "specification.learning",
-    "specification.part", "specification.usecase",
+    "development.training", "families.registry", "specification.data", "specification.learning", "specification.part",
+    "specification.task", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = (
@@ -58,8 +59,12 @@ def modules(spec: UseCase, searches: bool) -> list[str]:
     With a trainer of its own all modules of the use case count: what its ``model.py`` imports is not known.
     """
     trainers = [f"development.trainers.{name}" for name in TRAINERS[spec.trainer.name]]
+    kinds = [kind.__module__ for kind in type(family(spec)).__mro__]
+    families = [name.removeprefix("include.") for name in kinds if name.startswith("include.families.")]
     own = [f"usecases.{spec.name}.{file.stem}" for file in spec.directory.glob("*.py")]
-    return sorted([*SHARED, *trainers, *(SEARCH if searches else ()), *(own if spec.trainer.name == "own" else ())])
+    return sorted(
+        [*SHARED, *families, *trainers, *(SEARCH if searches else ()), *(own if spec.trainer.name == "own" else ())]
+    )
 
 
 def settled(spec: UseCase) -> dict[str, Any]:

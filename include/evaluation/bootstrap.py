@@ -82,7 +82,7 @@ def paired(
 
     Parameters
     ----------
-    y : truth as in ``answers``: labels (n,), or the space (n, d) of a clustering
+    y : truth as in ``families.protocol``: labels (n,), or the space (n, d) of a clustering
     models : scores (n,) or (n, K) per model name
     rows : only these rows are drawn and judged (a slice); a clustering stays that of all rows
 
@@ -132,7 +132,7 @@ def _prepared(metric: str, truth: np.ndarray, scores: np.ndarray, rows: np.ndarr
     A row's silhouette is that in the clustering of all rows, whichever are drawn: centres that moved with every
     resample would be another clustering.
     """
-    if kind_of(metric) == "clusters":
+    if kind_of(metric) == "cluster":
         require_defined(metric, truth, scores, who)
         values = silhouettes(truth, scores.argmax(axis=1))[rows]
         return float(values.mean()), mean(values)

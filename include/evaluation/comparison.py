@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 
 from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval
-from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.inputs import EvaluationSet
 from include.evaluation.metrics import calibration_error
 from include.evaluation.slices import draw_slices, slice_figures
 from include.evaluation.verdict import Evidence, decide
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 Scores = Mapping[str, Mapping[str, np.ndarray]]
@@ -42,7 +42,7 @@ class Comparison:
     ) -> "Comparison":
         """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does."""
         names, resamples = metrics_of(spec), spec.comparison.resamples
-        labels = {name: truth(spec, test_set.frame) for name, test_set in sets.items()}
+        labels = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
         drawn = {
             name: paired(labels[name], scores[name], names, resamples, confidence, seed=seed + number)
             for number, name in enumerate(sets)
@@ -76,7 +76,7 @@ class Comparison:
         return fairness_gates(self.spec, figures)
 
     def _calibration(self, who: str) -> tuple[float, float | None] | None:
-        if self.spec.task not in CLASSIFYING:
+        if not family(self.spec).facts.probabilities:
             return None
         new = self.scores["new"]
         champion = calibration_error(self.truth, new["champion"]) if self.has_champion else None

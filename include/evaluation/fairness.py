@@ -17,8 +17,8 @@ import pandas as pd
 
 from include.contracts.evaluation import GateOutcome, Interval
 from include.errors import DataError, UndefinedMetricError
-from include.evaluation.answers import CLASSIFYING, predicted
 from include.evaluation.bootstrap import paired
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 MISSING = "(missing)"
@@ -62,7 +62,7 @@ def group_figures(
     Parameters
     ----------
     y, scores
-        truth (n,), for clustering (n, d), and scores (n,) or (n, K), as in ``include.evaluation.answers``.
+        truth (n,), for clustering (n, d), and scores (n,) or (n, K), as in ``include.families.protocol``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarr
         undefined = dict.fromkeys([*RATES, "error_gap"], reason)
         return GroupFigures(str(values.name), groups, {}, small, undefined)
     gaps, undefined = _error_gap(spec, _Rows(names, y, scores), groups, seed)
-    if spec.task in CLASSIFYING:
+    if family(spec).facts.probabilities:
         kept = np.isin(names, judged)
         _rate_gaps(spec, _Rows(names[kept], y[kept], scores[kept]), groups, (gaps, undefined), seed)
     return GroupFigures(str(values.name), groups, gaps, small, undefined)
@@ -154,14 +154,13 @@ def _rate_gaps(
 ) -> None:
     """Of the rates that fairlearn counts, for the positive class or for every class against the rest."""
     gaps, undefined = into
-    said = predicted(spec.task, rows.scores)
-    classes = range(1, 2) if spec.task == "binary" else range(rows.scores.shape[1])
+    said = family(spec).predicted(rows.scores)
+    classes = {code: f" of {name}" for code, name in enumerate(spec.event.classes)} or {1: ""}
     cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, said == code) for code in classes}
     for code, one in cells.items():
-        label = "" if spec.task == "binary" else f" of {spec.event.classes[code]}"
         rates = one.rates
         for name in groups:
-            groups[name] |= {f"{rate}{label}": _known(rates[rate][name]) for rate in rates}
+            groups[name] |= {f"{rate}{classes[code]}": _known(rates[rate][name]) for rate in rates}
     for measure in RATES:
         points = [one.gap(measure) for one in cells.values()]
         if np.isnan(points).any():

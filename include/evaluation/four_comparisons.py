@@ -16,6 +16,7 @@ from include.errors import EvaluationError
 from include.evaluation.comparison import Comparison
 from include.evaluation.inputs import EvaluationSet, Side, ask, problems, refuse_leak
 from include.evaluation.verdict import ACTIONS, ensemble_words, reason
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 RELEASING = ("promote", "canary")
@@ -71,7 +72,7 @@ def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
     """
     if not spec.trainer.ensemble or champion is None or candidate.members:
         return False
-    return spec.task != "clustering" and candidate.signature == champion.signature
+    return family(spec).facts.labelled and candidate.signature == champion.signature
 
 
 def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: EvaluationSet) -> dict[str, np.ndarray]:

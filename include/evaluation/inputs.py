@@ -8,8 +8,8 @@ import pandas as pd
 
 from include.contracts.period import Period
 from include.errors import LeakageError
-from include.evaluation.answers import CLASSIFYING, truth
 from include.evaluation.metrics import checked, kind_of
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 CLASS_ROWS = 10  # fewer rows of one class and the resamples often miss it
@@ -71,11 +71,8 @@ def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[
 def _unusable_labels(spec: UseCase, name: str, labels: pd.Series) -> list[str]:
     if unknown := int((~np.isfinite(labels.astype("float64"))).sum()):
         return [f"{unknown} of {len(labels)} rows of the {name} test set have no label yet"]
-    if spec.task not in CLASSIFYING:
-        return []
-    names = spec.event.classes or ["0", "1"]
-    counts = {value: int((labels == code).sum()) for code, value in enumerate(names)}
-    if few := [f"{n} rows of class {value}" for value, n in counts.items() if n < CLASS_ROWS]:
+    counts = family(spec).class_rows(spec, labels)
+    if few := [f"{n} rows of class {name}" for name, n in counts.items() if n < CLASS_ROWS]:
         return [f"the {name} test set has only {' and '.join(few)}; {CLASS_ROWS} of each are needed"]
     return []
 
@@ -96,4 +93,4 @@ def ask(spec: UseCase, side: Side, test_set: EvaluationSet) -> np.ndarray:
     """The model's scores; raises EvaluationError when they are unusable."""
     scores = np.asarray(side.predict(test_set.frame[spec.feature_names]), dtype=np.float64)
     who = f"model {side.version} of {spec.name}"
-    return checked(truth(spec, test_set.frame), scores, who, kind_of(spec.metrics.primary))[1]
+    return checked(family(spec).truth(spec, test_set.frame), scores, who, kind_of(spec.metrics.primary))[1]

@@ -1,33 +1,33 @@
 """Metrics by name: one definition, its direction, which answers it takes and when it is undefined.
 
-``y`` and the scores ``p`` are as in ``include.evaluation.answers``: labels and (n,) or (n, K) scores, for
+``y`` and the scores ``p`` are as in ``include.families.protocol``: labels and (n,) or (n, K) scores, for
 clustering the space (n, d) and (n, K) scores.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from include.errors import EvaluationError, UndefinedMetricError
+from include.specification.task import THRESHOLD, Predicts
 
-Kind = Literal["classes", "numbers", "clusters"]
 DIRECTION = {
     "roc_auc": 1, "average_precision": 1, "brier": -1, "log_loss": -1, "accuracy": 1, "f1_macro": 1, "roc_auc_ovr": 1,
     "mae": -1, "rmse": -1, "r2": 1, "median_absolute_error": -1, "silhouette": 1,
 }  # fmt: skip
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(["mae", "rmse", "r2", "median_absolute_error"], "numbers"),
-    "silhouette": "clusters",
+KINDS: dict[str, Predicts] = {
+    **dict.fromkeys(["mae", "rmse", "r2", "median_absolute_error"], "value"),
+    "silhouette": "cluster",
 }
-RANKING = ("roc_auc", "average_precision", "roc_auc_ovr")
+RANKING = ("roc_auc", "average_precision", "roc_auc_ovr")  # undefined where a class lacks
 CLIP = float(np.finfo(np.float32).eps)  # log_loss of a sure and wrong answer stays finite
 
 
-def kind_of(metric: str) -> Kind:
+def kind_of(metric: str) -> Predicts:
     """Which answers the metric takes; raises EvaluationError when it is not known."""
     direction(metric)
-    return KINDS.get(metric, "classes")
+    return KINDS.get(metric, "class")
 
 
 def direction(metric: str) -> int:
@@ -43,7 +43,7 @@ def direction(metric: str) -> int:
     return DIRECTION[metric]
 
 
-def checked(y: Any, p: Any, who: str = "the model", kind: Kind = "classes") -> tuple[np.ndarray, np.ndarray]:
+def checked(y: Any, p: Any, who: str = "the model", kind: Predicts = "class") -> tuple[np.ndarray, np.ndarray]:
     """Truth and scores as arrays that metrics can use, or an EvaluationError that names ``who``.
 
     Binary labels become bool (n,), class codes int64 (n,), numbers float64 (n,), a space float64 (n, d).
@@ -55,9 +55,9 @@ def checked(y: Any, p: Any, who: str = "the model", kind: Kind = "classes") -> t
         )
     if not np.isfinite(scores).all():
         raise EvaluationError(f"{who}: {int((~np.isfinite(scores)).sum())} of {scores.size} scores are not numbers")
-    if kind == "numbers":
+    if kind == "value":
         return _numbers(labels, scores, who)
-    if kind == "clusters":
+    if kind == "cluster":
         return _clusters(labels, scores, who)
     _require_probabilities(scores, who)
     return _classes(labels, scores, who), scores
@@ -123,6 +123,15 @@ def require_defined(metric: str, truth: np.ndarray, scores: np.ndarray, who: str
         raise UndefinedMetricError(f"{undefined} rows are in one cluster")
 
 
+def is_defined(metric: str, truth: np.ndarray, scores: np.ndarray) -> bool:
+    """Whether the metric has a value on these rows."""
+    try:
+        require_defined(metric, truth, scores)
+    except UndefinedMetricError:
+        return False
+    return True
+
+
 def roc_area(y: np.ndarray, p: np.ndarray) -> float:
     """Area under the ROC curve of bool labels: the Mann-Whitney statistic, ties counted half (Bamber 1975)."""
     positive, negative = np.sort(p[y]), np.sort(p[~y])
@@ -140,7 +149,7 @@ def _average_precision(y: np.ndarray, p: np.ndarray) -> float:
 
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> float:
     """Mean F1 of the classes that occur as a label or as an answer."""
-    said, truth = _class(p).astype(np.int64), y.astype(np.int64)
+    said, truth = said_class(p), y.astype(np.int64)
     size = max(said.max(), truth.max()) + 1
     both = np.bincount(truth, minlength=size) + np.bincount(said, minlength=size)
     hits = np.bincount(truth[truth == said], minlength=size)
@@ -158,7 +167,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "average_precision": _average_precision,
     "brier": lambda y, p: float(brier_losses(y, p).mean()),
     "log_loss": lambda y, p: float(log_losses(y, p).mean()),
-    "accuracy": lambda y, p: float(np.mean(_class(p) == y)),
+    "accuracy": lambda y, p: float(np.mean(said_class(p) == y)),
     "f1_macro": _f1_macro,
     "roc_auc_ovr": _roc_area_ovr,
     "mae": lambda y, p: float(np.abs(p - y).mean()),
@@ -169,8 +178,9 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-def _class(p: np.ndarray) -> np.ndarray:
-    return p.argmax(axis=1) if p.ndim == 2 else p >= 0.5
+def said_class(p: np.ndarray) -> np.ndarray:
+    """Class codes (n,) by probabilities (n,) or (n, K)."""
+    return p.argmax(axis=1) if p.ndim == 2 else (p >= THRESHOLD).astype(np.int64)
 
 
 def brier_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -198,6 +208,13 @@ def silhouettes(space: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     other = distance.min(axis=1)
     largest = np.maximum(own, other)
     return np.divide(other - own, largest, out=np.zeros(len(space)), where=largest > 0)
+
+
+def row_losses(predicts: Predicts, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """How wrong each answer is (n,): squared distance of probabilities, absolute error, or minus the silhouette."""
+    if predicts == "class":
+        return brier_losses(y, p)
+    return np.abs(y - p) if predicts == "value" else -silhouettes(y, p.argmax(axis=1))
 
 
 def calibration_error(y: Any, p: Any, bins: int = 10) -> float:

@@ -12,8 +12,8 @@ import pandas as pd
 from include.errors import EvaluationError, UndefinedMetricError
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
-from include.evaluation.metrics import RANKING
 from include.evaluation.verdict import SliceFigure
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 
@@ -67,11 +67,9 @@ def _too_few(spec: UseCase, y: np.ndarray) -> str:
     """Why the slice with these labels is too small, or nothing."""
     if len(y) < spec.comparison.slices.min_rows:
         return f"{len(y)} rows"
-    if spec.task != "binary" and spec.metrics.primary not in RANKING:
-        return ""
-    counts = np.bincount(y.astype(np.int64), minlength=max(2, len(spec.event.classes)))
-    names = spec.event.classes or ["class 0", "class 1"]
-    few = [f"{n} of {name}" for name, n in zip(names, counts, strict=True) if n < CLASS_ROWS]
+    kind = family(spec)
+    counts = kind.class_rows(spec, y) if spec.metrics.primary in kind.every_class else {}
+    few = [f"{n} of class {name}" for name, n in counts.items() if n < CLASS_ROWS]
     return f"{len(y)} rows, {', '.join(few)}" if few else ""
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.answers import predicted
-from include.evaluation.metrics import brier_losses, log_losses, silhouettes
+from include.evaluation.metrics import brier_losses, log_losses, said_class, silhouettes
 
 Weighted = Callable[[np.ndarray], np.ndarray]
 NO_VARIANCE = 1e-10  # share of the mean square that rounding leaves of a variance that is zero
@@ -90,17 +89,13 @@ def _root_mean(squares: np.ndarray) -> Sums:
 
 
 def _accuracy(y: np.ndarray, p: np.ndarray) -> Sums:
-    return mean(_class(p) == y)
-
-
-def _class(p: np.ndarray) -> np.ndarray:
-    return predicted("multiclass" if p.ndim == 2 else "binary", p)
+    return mean(said_class(p) == y)
 
 
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> Sums:
     """Mean F1 of the classes that a resample has, as a label or as an answer."""
     classes = np.arange(p.shape[1] if p.ndim == 2 else 2)
-    true, said = y[:, None] == classes, _class(p)[:, None] == classes
+    true, said = y[:, None] == classes, said_class(p)[:, None] == classes
 
     def finish(sums: np.ndarray, _: np.ndarray) -> np.ndarray:
         hits, size = np.split(sums, 2)

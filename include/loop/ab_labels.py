@@ -9,8 +9,8 @@ from include.contracts.deployment import ReadOut, RolloutState
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import ab_readout
-from include.evaluation import answers
-from include.operations.scope import SCORES, logged_scores
+from include.families.registry import family
+from include.families.serving import logged_column, logged_scores
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -22,13 +22,13 @@ def read_out(spec: UseCase, services: Services, state: RolloutState, challenger:
     rows = _labelled(spec, services, _answered(spec, services, since, [state.champion, challenger]))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
     if len(rows):
-        scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), answers.truth(spec, rows))
+        scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
     return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600)
 
 
 def _answered(spec: UseCase, services: Services, since: float, releases: list[str]) -> pd.DataFrame:
     sticky = spec.rollout.sticky_by
-    told = ["logged_at", "request_id", "release", SCORES[spec.task], spec.event.id, spec.event.time]
+    told = ["logged_at", "request_id", "release", logged_column(spec), spec.event.id, spec.event.time]
     columns = list(dict.fromkeys([*told, *([sticky] if sticky else [])]))
     lake, begun = services.adapters.lake, datetime.fromtimestamp(since, UTC)
     rows = PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns).to_pandas()
@@ -48,7 +48,7 @@ def _labelled(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataF
     parts = [_truth(spec, services, month, rows) for month in services.records.published(spec) if month in months]
     known = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
     known = known.dropna().drop_duplicates(spec.event.id, keep="last")
-    coded = known.assign(**{str(spec.event.label): answers.label_codes(spec, known[spec.event.label])})
+    coded = known.assign(**{str(spec.event.label): family(spec).label_codes(spec, known[spec.event.label])})
     return rows.merge(coded, on=spec.event.id, how="inner")
 
 

@@ -8,12 +8,11 @@ import pandas as pd
 
 from include.contracts.evaluation import Interval
 from include.errors import DataError
-from include.evaluation import answers, histograms
+from include.evaluation import histograms
 from include.evaluation.metrics import calibration_error
+from include.families.registry import family
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
-
-PREDICTION_EDGES = [round(0.05 * i, 2) for i in range(1, 20)]
 
 
 def baseline(
@@ -27,7 +26,7 @@ def baseline(
     Parameters
     ----------
     frame : (n rows) raw feature columns, and the label, coded, if it is known
-    scores : (n,) or (n, K) as in ``include.evaluation.answers``
+    scores : (n,) or (n, K) as in ``include.families.protocol``
     metrics : figures of the release on these rows, each an Interval or its JSON
 
     Raises
@@ -43,17 +42,17 @@ def baseline(
         "rows": len(frame),
         "features": {f.name: _feature(f, frame[f.name]) for f in spec.features},
         "prediction": _prediction(spec, scores),
-        "label_rate": float(y.mean()) if y is not None and spec.task == "binary" else None,
+        "label_rate": float(y.mean()) if y is not None and family(spec).facts.threshold is not None else None,
         "calibration_error": calibration_error(y, scores) if y is not None else None,
         "metrics": {m: v.json_dict() if isinstance(v, Interval) else dict(v) for m, v in metrics.items()},
     }
 
 
 def _known_truth(spec: UseCase, frame: pd.DataFrame) -> np.ndarray | None:
-    """Class codes of the rows when all are known; None for other tasks."""
-    label = spec.event.label
-    classes = spec.task in answers.CLASSIFYING and label in frame and bool(frame[label].notna().all())
-    return answers.truth(spec, frame) if classes else None
+    """Class codes of the rows when all are known; None without classes."""
+    kind, label = family(spec), spec.event.label
+    known = kind.facts.probabilities and label in frame and bool(frame[label].notna().all())
+    return kind.truth(spec, frame) if known else None
 
 
 def _require(spec: UseCase, frame: pd.DataFrame) -> None:
@@ -71,22 +70,18 @@ def _feature(feature: Feature, values: pd.Series) -> dict[str, Any]:
 
 def _prediction(spec: UseCase, scores: np.ndarray) -> dict[str, Any]:
     """Probabilities in fixed bins, values in bins of equal size, classes and clusters by name."""
-    said = predictions(spec, scores)
-    if spec.task == "binary":
-        return histograms.numeric(said, PREDICTION_EDGES)
-    return histograms.categorical(said, names(spec, scores)) if scores.ndim == 2 else histograms.numeric(said)
-
-
-def names(spec: UseCase, scores: np.ndarray) -> list[str]:
-    """What the K columns of ``scores`` (n, K) stand for: class names, or clusters from 0 on."""
-    return spec.event.classes or [str(k) for k in range(scores.shape[1])]
+    kind, answers = family(spec), predictions(spec, scores)
+    if scores.ndim == 2:
+        return histograms.categorical(answers, kind.names(spec, scores.shape[1]))
+    return histograms.numeric(answers, kind.prediction_edges)
 
 
 def predictions(spec: UseCase, scores: np.ndarray) -> pd.Series:
     """What is watched of the answers: (n) probabilities, values, or names of the predicted class or cluster."""
     if scores.ndim == 1:
         return pd.Series(np.asarray(scores, dtype=float))
-    return pd.Series(np.array(names(spec, scores))[answers.predicted(spec.task, scores)])
+    kind = family(spec)
+    return pd.Series(np.array(kind.names(spec, scores.shape[1]))[kind.predicted(scores)])
 
 
 def columns_by_input(spec: UseCase) -> dict[str, list[str]]:

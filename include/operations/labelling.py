@@ -14,13 +14,13 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
+from include.families.registry import family
 from include.ports import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 
+LABEL_TYPES = {int: pa.int64(), str: pa.string(), float: pa.float64()}
 LATER, CANNOT_TELL = "(later)", "(cannot tell)"
-TYPES = {"binary": pa.int64(), "multiclass": pa.string()}  # of the label; a number else
-NO, YES = "0", "1"
 
 
 class OfferedRow(Record):
@@ -51,7 +51,7 @@ class Selection(Record):
 
 def choices(spec: UseCase) -> list[str]:
     """The labels that a person chooses from; [] when the label is a number."""
-    return [NO, YES] if spec.task == "binary" else list(spec.event.classes)
+    return family(spec).names(spec)
 
 
 def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> dict[str, int | str | float | None]:
@@ -73,7 +73,9 @@ def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> di
             "stored: clear the form and answer again"
         )
     answered = {field: said for field, said in filled.items() if said not in (None, "", LATER)}
-    return {rows[f].event: None if said == CANNOT_TELL else _label(spec, said) for f, said in answered.items()}
+    return {
+        rows[f].event: None if said == CANNOT_TELL else family(spec).label_type(said) for f, said in answered.items()
+    }
 
 
 def _usable(spec: UseCase, said: Any) -> bool:
@@ -85,12 +87,6 @@ def _usable(spec: UseCase, said: Any) -> bool:
         return not isinstance(said, bool) and isfinite(float(said))
     except (TypeError, ValueError):
         return False
-
-
-def _label(spec: UseCase, said: Any) -> int | str | float:
-    if spec.task == "multiclass":
-        return str(said)
-    return int(said) if spec.task == "binary" else float(said)
 
 
 def table(
@@ -113,7 +109,7 @@ def _schema(spec: UseCase) -> pa.Schema:
     if spec.event.label is None or spec.event.label_time is None:
         raise DataError(f"{spec.name} is a {spec.task} without labels, so nothing can be labelled")
     period, *rest = GIVEN_LABELS.schema
-    label = pa.field(spec.event.label, TYPES.get(spec.task, pa.float64()))
+    label = pa.field(spec.event.label, LABEL_TYPES[family(spec).label_type])
     time = pa.field(spec.event.label_time, pa.timestamp("us", tz="UTC"))
     return pa.schema([period, pa.field(spec.event.id, pa.string()), label, time, *rest])
 

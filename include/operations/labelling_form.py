@@ -7,34 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.operations.drift import columns_by_input, names
+from include.families.registry import family
+from include.operations.drift import columns_by_input
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices
 from include.specification.usecase import UseCase
 
 SHADES, STEPS = "\N{NO-BREAK SPACE}░▒▓█", "▁▂▃▄▅▆▇█"
-TOP = 3  # classes of an answer that are worth telling
 
 
 def offered(
     spec: UseCase, number: int, row: pd.Series, scores: np.ndarray, doubt: float, visible: Collection[str]
 ) -> OfferedRow:
     """The row as it is shown; ``visible`` are the columns that may be shown, ``scores`` () or (K,)."""
-    answer = said(spec, scores)
+    answer = family(spec).answer(spec, scores)
     name = f"{row[spec.event.id]}" if spec.event.id in visible else f"row {number}"
     return OfferedRow(
         event=str(row[spec.event.id]), title=f"{number}. {name}", answer=answer, uncertainty=doubt,
         shown=_shown(spec, row, visible),
     )  # fmt: skip
-
-
-def said(spec: UseCase, scores: np.ndarray) -> str:
-    """An answer in words: the most likely classes with their probabilities, or the number."""
-    if spec.task == "binary":
-        return f"{float(scores):.0%} for 1"
-    if scores.ndim == 0:
-        return f"{float(scores):.4g}"
-    classes, best = names(spec, scores[None]), np.argsort(-scores, kind="stable")[:TOP]
-    return ", ".join(f"{classes[k]} ({scores[k]:.0%})" for k in best)
 
 
 def body(spec: UseCase, selection: Selection) -> str:

@@ -9,9 +9,10 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
-from include.evaluation import answers
+from include.families.registry import family
+from include.families.serving import headline, logged_column, logged_scores
 from include.operations import drift, performance
-from include.operations.scope import SCORES, Scope, logged_scores
+from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
@@ -75,7 +76,7 @@ def _check(
     spec: UseCase, baseline: Mapping[str, Any], predictions: pd.DataFrame, events: pd.DataFrame,
     rescored: Mapping[str, np.ndarray],
 ) -> None:  # fmt: skip
-    needed = {"request_id", "logged_at", "release", SCORES[spec.task], "latency_ms", spec.event.id}
+    needed = {"request_id", "logged_at", "release", logged_column(spec), "latency_ms", spec.event.id}
     for name, columns, frame in (
         ("prediction log", needed, predictions),
         ("ground truth", {spec.event.id, *([spec.event.label] if spec.event.label else [])}, events),
@@ -101,7 +102,7 @@ def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.D
         return rows
     truth = events[[spec.event.id, spec.event.label]].dropna().drop_duplicates(spec.event.id, keep="last")
     try:
-        coded = truth.assign(**{spec.event.label: answers.label_codes(spec, truth[spec.event.label])})
+        coded = truth.assign(**{spec.event.label: family(spec).label_codes(spec, truth[spec.event.label])})
     except ValueError as error:
         raise DataError(f"ground truth of {spec.name}: {error}") from error
     return rows.merge(coded, on=spec.event.id, how="inner")
@@ -143,12 +144,13 @@ def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> l
     figures = [
         scope.figure("prediction_psi", psi, n=n),
         scope.figure("prediction_js", js, n=n),
-        scope.figure("prediction_mean", answers.headline(scores).mean(), n=n),
+        scope.figure("prediction_mean", headline(scores).mean(), n=n),
     ]
     if scores.ndim == 1:
         return figures
-    shares = np.bincount(answers.predicted(spec.task, scores), minlength=scores.shape[1]) / n
-    named = zip(drift.names(spec, scores), shares, strict=True)
+    kind, count = family(spec), scores.shape[1]
+    shares = np.bincount(kind.predicted(scores), minlength=count) / n
+    named = zip(kind.names(spec, count), shares, strict=True)
     return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
-from include.evaluation import answers
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
-from include.evaluation.metrics import RANKING, calibration_error, direction
-from include.operations.scope import Scope, logged_scores
+from include.evaluation.metrics import calibration_error, direction, is_defined
+from include.families.registry import family
+from include.families.serving import logged_scores
+from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
 ROWS = 2 * CLASS_ROWS  # fewer labelled rows, and nothing is measured; of one class alone, no ranking metric
@@ -25,15 +26,17 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
     ``known`` are served rows with their coded label (for clustering: all served rows).
     """
     spec, primary = scope.spec, scope.spec.metrics.primary
-    metrics = _measurable(spec, known)
+    if len(known) < ROWS:
+        return []
+    y, scores = family(spec).truth(spec, known), logged_scores(spec, known)
+    metrics = _measurable(spec, y, scores)
     if not metrics:
         return []
-    y, scores = answers.truth(spec, known), logged_scores(spec, known)
     drawn = _drawn(scope, y, {"release": scores}, metrics, seed)
     figures = [scope.interval(m, drawn.interval(m, "release")) for m in metrics]
-    if spec.task in answers.CLASSIFYING:
+    if family(spec).facts.probabilities:
         figures.append(scope.figure("calibration_error", calibration_error(y, scores), n=len(y)))
-    figures += _labels(scope, y)
+    figures += [scope.figure(*one, n=len(y)) for one in family(spec).label_figures(spec, y)]
     if primary in metrics and primary in baseline["metrics"]:
         was = Interval.model_validate(baseline["metrics"][primary]).value
         figures += _loss(scope, was, drawn.interval(primary, "release"))
@@ -43,9 +46,12 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
 def counterfactual(scope: Scope, known: pd.DataFrame, rescored: Mapping[str, np.ndarray], seed: int) -> list[Figure]:
     """The primary metric that other releases, with the scores ``rescored``, would have had on the same rows."""
     spec, primary = scope.spec, scope.spec.metrics.primary
-    if not rescored or primary not in _measurable(spec, known):
+    if not rescored or len(known) < ROWS:
         return []
-    drawn = _drawn(scope, answers.truth(spec, known), rescored, [primary], seed)
+    y = family(spec).truth(spec, known)
+    if primary not in _measurable(spec, y, logged_scores(spec, known)):
+        return []
+    drawn = _drawn(scope, y, rescored, [primary], seed)
     name = f"counterfactual_{primary}"
     return [Scope(spec, r, scope.period).interval(name, drawn.interval(primary, r)) for r in rescored]
 
@@ -58,34 +64,12 @@ def _drawn(scope: Scope, y: np.ndarray, models: Mapping[str, np.ndarray], metric
         raise DataError(f"predictions of {scope.release} in {scope.period}: {error}") from error
 
 
-def _measurable(spec: UseCase, known: pd.DataFrame) -> list[str]:
-    """Metrics that these rows are enough for, primary first; of two classes, both must be there for any."""
-    wanted: list[str] = [*spec.metrics.names]
-    if len(known) < ROWS:
-        return []
-    if spec.task == "clustering":
-        found = np.unique(logged_scores(spec, known).argmax(axis=1))
-        return wanted if len(found) > 1 else []
-    label = known[spec.event.label]
-    if spec.task not in answers.CLASSIFYING:
-        return [m for m in wanted if m != "r2" or label.nunique() > 1]
-    rarest = min(int((label == code).sum()) for code in range(len(spec.event.classes) or 2))
-    if rarest >= CLASS_ROWS:
-        return wanted
-    return [] if spec.task == "binary" else [m for m in wanted if m not in RANKING]
-
-
-def _labels(scope: Scope, y: np.ndarray) -> list[Figure]:
-    """The share of positives, of every class, or mean and standard deviation of the values."""
-    spec, n = scope.spec, len(y)
-    if spec.task == "binary":
-        return [scope.figure("label_rate", y.mean(), n=n)]
-    if spec.task == "multiclass":
-        shares = np.bincount(y, minlength=len(spec.event.classes)) / n
-        return [scope.figure("label_share", s, c, n) for c, s in zip(spec.event.classes, shares, strict=True)]
-    if spec.task == "clustering":
-        return []
-    return [scope.figure("label_mean", y.mean(), n=n), scope.figure("label_std", y.std(), n=n)]
+def _measurable(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> list[str]:
+    """Metrics that these rows are enough for, primary first."""
+    kind, counts = family(spec), family(spec).class_rows(spec, y)
+    rare = min(counts.values(), default=CLASS_ROWS) < CLASS_ROWS
+    wanted = [m for m in spec.metrics.names if not (rare and m in kind.every_class)]
+    return [m for m in wanted if is_defined(m, y, scores)]
 
 
 def _loss(scope: Scope, was: float, now: Interval) -> list[Figure]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import DataError
-from include.evaluation import answers
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 POOL, SHARE = 5, 0.25  # the choice is spread among so many times the rows asked for, of this most unsure share
@@ -58,34 +58,11 @@ def _pool(order: np.ndarray, doubt: np.ndarray, count: int) -> np.ndarray:
 
 def uncertainty(spec: UseCase, members: Sequence[np.ndarray], n: int) -> np.ndarray:
     """(n,) by ``labelling.strategy``: in [0, 1] for classes, in units of the label for numbers; more is less sure."""
-    if spec.task == "clustering" or spec.labelling is None:
+    if spec.event.label is None or spec.labelling is None:
         raise DataError(f"{spec.name}: nothing can be labelled: its task is {spec.task}, labelling is {spec.labelling}")
     if not members or any(len(scores) != n for scores in members):
         raise DataError(f"{spec.name}: scores of {[len(scores) for scores in members]} rows for {n} rows")
-    if spec.task not in answers.CLASSIFYING:
-        return np.std(members, axis=0)
-    committee = [_probabilities(scores) for scores in members]
-    if spec.labelling.strategy == "disagreement":
-        return np.clip(_entropy(np.mean(committee, axis=0)) - np.mean([_entropy(p) for p in committee], axis=0), 0, 1)
-    return _entropy(committee[0]) if spec.labelling.strategy == "entropy" else _narrowness(committee[0])
-
-
-def _probabilities(scores: np.ndarray) -> np.ndarray:
-    """(n, K), rows adding up to one."""
-    p = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
-    return p / p.sum(axis=1, keepdims=True)
-
-
-def _entropy(p: np.ndarray) -> np.ndarray:
-    """(n,) in units of the largest possible, log K."""
-    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return -(p * logs).sum(axis=1) / np.log(p.shape[1])
-
-
-def _narrowness(p: np.ndarray) -> np.ndarray:
-    """(n,) one minus the margin between the two largest."""
-    second, first = np.sort(p, axis=1)[:, -2:].T
-    return 1 - (first - second)
+    return family(spec).uncertainty(spec.labelling.strategy, members)
 
 
 class _Space:

@@ -17,9 +17,6 @@ class Periods(Part):
     schedule: str
 
 
-Task = Literal["binary", "multiclass", "regression", "forecasting", "clustering"]
-
-
 class Event(Part):
     """Columns of the event table: one row is one prediction to make.
 

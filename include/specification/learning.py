@@ -105,13 +105,6 @@ class Trainer(Part):
     ensemble: bool = False
 
 
-TASK_METRICS: dict[str, tuple[str, ...]] = {
-    "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy"),
-    "multiclass": ("accuracy", "f1_macro", "roc_auc_ovr", "log_loss", "brier"),
-    "regression": ("mae", "rmse", "r2", "median_absolute_error"),
-    "forecasting": ("mae", "rmse", "r2", "median_absolute_error"),
-    "clustering": ("silhouette",),
-}
 MetricName = Literal[
     "roc_auc", "average_precision", "brier", "log_loss", "accuracy", "f1_macro", "roc_auc_ovr", "mae", "rmse", "r2",
     "median_absolute_error", "silhouette",

@@ -19,12 +19,10 @@ from include.specification.data import (
     Source,
     StreamSpec,
     TableSpec,
-    Task,
     ViewSpec,
     _one_by_one,
 )
 from include.specification.learning import (
-    TASK_METRICS,
     Behaviour,
     Card,
     Comparison,
@@ -38,6 +36,7 @@ from include.specification.learning import (
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, check_user_acceptance
 from include.specification.part import Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
+from include.specification.task import TASKS, Task
 
 USECASES = Path(__file__).resolve().parents[1] / "usecases"
 
@@ -130,21 +129,21 @@ class UseCase(Part):
             )
         if self.rollout.strategy == "ab_test" and self.event.label is None:
             raise ValueError("rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels")
-        classes = self.task in ("binary", "multiclass")
-        if measure and classes != (measure in ("error_rate", "brier_score")):
+        if measure and measure not in TASKS[self.task].ab_measures:
             raise ValueError(f"rollout.ab_test.measure {measure!r} is not for {self.task}")
 
     def _check_task(self) -> None:
         """What the task needs: a label or none, its classes, metrics that it has."""
-        if (self.task == "clustering") != (self.event.label is None):
-            raise ValueError(f"event.label = {self.event.label!r}: clustering has no label, every other task needs one")
-        if (self.task == "multiclass") != (len(self.event.classes) > 2):
-            raise ValueError(
-                f"event.classes = {self.event.classes}: multiclass needs three or more, other tasks have none"
-            )
+        facts = TASKS[self.task]
+        if facts.labelled != (self.event.label is not None):
+            needed = "needs a label" if facts.labelled else "has no label"
+            raise ValueError(f"event.label = {self.event.label!r}: {self.task} {needed}")
+        if facts.names_classes != (len(self.event.classes) > 2):
+            needed = "needs three or more" if facts.names_classes else "has none"
+            raise ValueError(f"event.classes = {self.event.classes}: {self.task} {needed}")
         used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
-        if wrong := sorted(set(used) - set(TASK_METRICS[self.task])):
-            raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(TASK_METRICS[self.task])}")
+        if wrong := sorted(set(used) - set(facts.metrics)):
+            raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(facts.metrics)}")
         self._check_labelling()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
@@ -155,11 +154,12 @@ class UseCase(Part):
     def _check_labelling(self) -> None:
         if self.labelling is None:
             return
-        if self.task == "clustering":
-            raise ValueError("labelling: a clustering has no labels to ask for; leave it out")
-        if self.task in ("regression", "forecasting") and self.labelling.strategy != "disagreement":
+        allowed = TASKS[self.task].labelling
+        if not allowed:
+            raise ValueError(f"labelling: {self.task} has no labels to ask for; leave it out")
+        if self.labelling.strategy not in allowed:
             raise ValueError(
-                f"labelling.strategy {self.labelling.strategy!r} is for classes; for numbers: disagreement"
+                f"labelling.strategy {self.labelling.strategy!r} is not for {self.task}; it has {', '.join(allowed)}"
             )
 
     def _treatable(self) -> None:

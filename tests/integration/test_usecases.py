@@ -15,7 +15,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion
 from include.development.datasets import building
 from include.development.trainers.trained_model import TrainedModel
-from include.evaluation.answers import predicted
+from include.families.registry import family
 from include.loop.batch_inference import score_partition
 from include.usecases.aircraft_segment import features
 from tests.integration.usecase_fixtures import Loop, live
@@ -35,7 +35,7 @@ def with_features(loop: Loop, snapshot: SnapshotRef) -> pd.DataFrame:
 def said_by(loop: Loop, model: ModelRef, rows: pd.DataFrame) -> pd.Series:
     """What the registered model predicts for the rows, by event id."""
     trained = TrainedModel.from_bytes(loop.services.adapters.tracker.load(model))
-    return pd.Series(predicted(loop.spec.task, trained.predict(rows)), index=rows[loop.spec.event.id])
+    return pd.Series(family(loop.spec).predicted(trained.predict(rows)), index=rows[loop.spec.event.id])
 
 
 def scored_in_bulk(loop: Loop, model: ModelRef, month: SnapshotRef) -> None:

@@ -17,9 +17,9 @@ from include.development.feature_groups import evenly
 from include.development.slices import by_slice, figures
 from include.development.surrogates import SurrogateTree, local_surrogate, surrogate_tree
 from include.development.trainers.trained_model import TrainedModel
-from include.evaluation.answers import CLASSIFYING, predicted
 from include.evaluation.fairness import fairness_gates, group_figures
-from include.evaluation.metrics import brier_losses, calibration_error, silhouettes
+from include.evaluation.metrics import calibration_error, row_losses
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 LOCAL_BACKGROUND = 500
@@ -51,11 +51,11 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
         model=model.fitted.describe(),
         intervals=whole.intervals,
         undefined=whole.undefined,
-        labels={part: _label(spec, truth) for part, truth in parts.truth.items()},
+        labels={part: family(spec).summary(spec, truth) for part, truth in parts.truth.items()},
         slices=slices,
         groups=groups,
         fairness=fairness_gates(spec, groups),
-        calibration=calibration_error(y, scores) if spec.task in CLASSIFYING else None,
+        calibration=calibration_error(y, scores) if family(spec).facts.probabilities else None,
         importance=moved.table(),
         method=moved.method,
         unit=moved.unit,
@@ -105,36 +105,12 @@ def _records(spec: UseCase, moved: Attribution, found: Evidence, facts: Facts) -
 def _by_class(spec: UseCase, moved: Attribution) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     if len(moved.features) > 1:
         for code, values in enumerate(moved.features):
-            yield _name(spec, code), moved.table(values)
-
-
-def _name(spec: UseCase, code: int) -> str:
-    if spec.task == "clustering":
-        return f"cluster {code}"
-    return spec.event.classes[code] if spec.event.classes else str(code)
-
-
-def _label(spec: UseCase, truth: np.ndarray) -> str:
-    if spec.task == "clustering":
-        return ""
-    if spec.task == "multiclass":
-        largest = int(np.bincount(truth).argmax())
-        return f"{_name(spec, largest)} ({(truth == largest).mean():.1%})"
-    return f"{truth.mean():.1%}" if spec.task == "binary" else f"{truth.mean():.4g}"
-
-
-def row_losses(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """How wrong each answer is (n,): squared distance of probabilities, absolute error, or minus the silhouette."""
-    if spec.task in CLASSIFYING:
-        return brier_losses(y, scores)
-    if spec.task == "clustering":
-        return -silhouettes(y, predicted(spec.task, scores))
-    return np.abs(y - scores)
+            yield family(spec).answer_name(spec, code), moved.table(values)
 
 
 def _local(spec: UseCase, model: TrainedModel, parts: Parts, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
     """Typical, best and worst rows of the test part, each with what moves the answer there."""
-    frame, losses = parts.frames["test"], row_losses(spec, y, scores)
+    frame, losses = parts.frames["test"], row_losses(family(spec).facts.predicts, y, scores)
     order = np.argsort(losses, kind="stable")
     middle = len(order) // 2
     chosen = {"typical": order[middle : middle + EACH], "best": order[:EACH], "worst": order[::-1][:EACH]}
@@ -142,20 +118,12 @@ def _local(spec: UseCase, model: TrainedModel, parts: Parts, y: np.ndarray, scor
     return [
         {
             "which": which,
-            "said": _said(spec, y[row], scores[row]),
+            "said": family(spec).outcome(spec, y[row], scores[row]),
             **local_surrogate(spec, model, frame.iloc[[row]], background),
         }
         for which, rows in chosen.items()
         for row in rows
     ]
-
-
-def _said(spec: UseCase, truth: Any, scores: Any) -> str:
-    if spec.task == "clustering":
-        return f"for cluster {int(np.argmax(scores))}"
-    if spec.task == "multiclass":
-        return f"for {_name(spec, int(np.argmax(scores)))}; it was {_name(spec, int(truth))}"
-    return f"it was {int(truth)}" if spec.task == "binary" else f"it was {truth:.4g}"
 
 
 def _pictures(

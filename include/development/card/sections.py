@@ -10,6 +10,7 @@ from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.period import Period
 from include.development.card.facts import MEANING, Evidence, Facts
+from include.families.registry import family
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
 
@@ -68,8 +69,7 @@ def _criterion(criterion: Criterion) -> str:
 def _data(spec: UseCase, dataset: DatasetRef, found: Evidence) -> str:
     parts = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     rows = [[name, f"{part.rows:,}", found.labels.get(name, ""), _span(part.periods)] for name, part in parts]
-    what = {"binary": f"{dataset.label} = 1", "multiclass": "largest class", "clustering": ""}
-    head = ["part", "rows", what.get(spec.task, f"mean {dataset.label}"), "periods"]
+    head = ["part", "rows", family(spec).summary_title.format(label=dataset.label), "periods"]
     features = [[f.name, f.kind, f.origin, _meaning(spec, f)] for f in _features(spec)]
     return "\n\n".join(
         [

@@ -21,7 +21,7 @@ from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
 from include.development.datasets.parts import as_number, as_text, content_hash, read_part, write_part
 from include.development.datasets.splits import PERSON, cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
-from include.evaluation.answers import label_codes
+from include.families.registry import family
 from include.ports import FeatureStore, Lake
 from include.specification.usecase import UseCase
 
@@ -256,7 +256,7 @@ def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
         )
     columns |= {name: as_text(frame[name]) for name in others}
     if spec.event.label:
-        columns[spec.event.label] = label_codes(spec, frame[spec.event.label])
+        columns[spec.event.label] = family(spec).label_codes(spec, frame[spec.event.label])
     return pd.DataFrame(columns).reset_index(drop=True)
 
 

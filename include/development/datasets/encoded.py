@@ -12,7 +12,7 @@ from include.development.datasets.imbalance import balanced
 from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Matrix, Problem
 from include.errors import TrainingError
-from include.evaluation.answers import truth
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 PARTS = ("train", "validation", "test")
@@ -55,14 +55,11 @@ def encoded(spec: UseCase, frames: Mapping[str, pd.DataFrame], encoder: Encoder)
     """The parts as ``encoder`` encodes them, the training part balanced as the spec wants it."""
     matrices = {part: matrix(spec, frames[part], encoder) for part in LEARNING}
     matrices["train"] = balanced(spec, matrices["train"])
-    problem = Problem(spec.task, encoder.inputs, _classes(spec))
-    return Parts(frames, {p: truth(spec, frame) for p, frame in frames.items()}, encoder, matrices, problem)
+    kind = family(spec)
+    problem = Problem(spec.task, encoder.inputs, len(kind.names(spec)))
+    return Parts(frames, {p: kind.truth(spec, frame) for p, frame in frames.items()}, encoder, matrices, problem)
 
 
 def matrix(spec: UseCase, frame: pd.DataFrame, encoder: Encoder) -> Matrix:
     """The rows as they are, with their labels, all of equal weight."""
     return Matrix(encoder.transform(frame), frame[spec.event.label].to_numpy() if spec.event.label else None)
-
-
-def _classes(spec: UseCase) -> int:
-    return {"binary": 2, "multiclass": len(spec.event.classes)}.get(spec.task, 0)

@@ -7,9 +7,8 @@ import numpy as np
 
 from include.development.trainers.protocol import Matrix
 from include.errors import TrainingError
+from include.families.registry import family
 from include.specification.usecase import UseCase
-
-CLASSIFYING = ("binary", "multiclass")
 
 
 def balanced(spec: UseCase, train: Matrix, seed: int = 0) -> Matrix:
@@ -27,7 +26,7 @@ def balanced(spec: UseCase, train: Matrix, seed: int = 0) -> Matrix:
     kind = spec.trainer.imbalance
     if kind == "none":
         return train
-    if spec.task not in CLASSIFYING or train.y is None:
+    if not family(spec).facts.probabilities or train.y is None:
         raise TrainingError(f"{spec.name}: trainer.imbalance {kind!r} is for classes; a {spec.task} has none: drop it")
     classes, member, counts = np.unique(train.y, return_inverse=True, return_counts=True)
     if kind == "weights":

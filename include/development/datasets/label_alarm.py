@@ -1,12 +1,13 @@
 """The alarm for a feature that is the label in disguise: a single column that predicts it almost perfectly."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from include.evaluation.answers import CLASSIFYING, label_codes
+from include.families.registry import family
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
 
@@ -28,30 +29,29 @@ class Alarm:
 def alarms(spec: UseCase, train: pd.DataFrame) -> list[Alarm]:
     """Features of the training part that tell the label alone, at ``ALARM`` or above; [] without a label.
 
-    A number is judged by its AUC (binary; either direction), Goodman and Kruskal's lambda over its quantiles
-    (multiclass) or Spearman's rank correlation (numbers); a category by lambda, or by the correlation ratio (numbers).
-    Text is not judged, nor what the spec marks with ``tells_label``. ``SAMPLE`` evenly spaced rows are looked at.
+    The task's family says how a category and a number are measured (``associations``): a number by its AUC in either
+    direction, Goodman and Kruskal's lambda over its quantiles, or Spearman's rank correlation; a category by lambda or
+    the correlation ratio. Text is not judged, nor what the spec marks with ``tells_label``. ``SAMPLE`` evenly spaced
+    rows are looked at.
     """
     if spec.event.label is None:
         return []
     rows = train.iloc[:: max(1, len(train) // SAMPLE)]
-    y = label_codes(spec, rows[spec.event.label]).to_numpy(dtype=np.float64)
+    y = family(spec).label_codes(spec, rows[spec.event.label]).to_numpy(dtype=np.float64)
     judged = [f for f in spec.features if f.kind != "text" and not f.tells_label and f.name in rows]
     found = [Alarm(f.name, *_measured(spec, f, rows[f.name], y)) for f in judged]
     return [alarm for alarm in found if alarm.value >= ALARM]
 
 
 def _measured(spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray) -> tuple[str, float]:
+    of_category, of_number = family(spec).associations
     if feature.kind == "categorical":
-        groups = _frequent(values)
-        return ("lambda", _lambda(groups, y)) if spec.task in CLASSIFYING else ("eta squared", _eta_squared(groups, y))
+        return of_category, OF_GROUPS[of_category](_frequent(values), y)
+    if of_number in OF_GROUPS:
+        return of_number, OF_GROUPS[of_number](_frequent(_quantiles(values)), y)
     numbers = values.to_numpy(dtype=np.float64)
     known = np.isfinite(numbers)
-    if spec.task == "multiclass":
-        return "lambda", _lambda(_frequent(_quantiles(values)), y)
-    if spec.task == "binary":
-        return "AUC", _auc(numbers[known], y[known])
-    return "rank correlation", _rank_correlation(numbers[known], y[known])
+    return of_number, OF_NUMBERS[of_number](numbers[known], y[known])
 
 
 def _frequent(values: pd.Series) -> np.ndarray:
@@ -92,3 +92,8 @@ def _rank_correlation(numbers: np.ndarray, y: np.ndarray) -> float:
     if len(numbers) < FEWEST_OF_VALUE or np.ptp(numbers) == 0 or np.ptp(y) == 0:
         return 0.0
     return float(abs(np.corrcoef(rankdata(numbers), rankdata(y))[0, 1]))
+
+
+Measure = Callable[[np.ndarray, np.ndarray], float]
+OF_GROUPS: Mapping[str, Measure] = {"lambda": _lambda, "eta squared": _eta_squared}
+OF_NUMBERS: Mapping[str, Measure] = {"AUC": _auc, "rank correlation": _rank_correlation}

@@ -11,7 +11,7 @@ import pandas as pd
 from include.contracts.development import DatasetFacts
 from include.development.datasets.label_alarm import alarms
 from include.errors import DataError, LeakageError, SpecError
-from include.evaluation.answers import CLASSIFYING, label_codes
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 FEWEST_ROWS = {"train": 100, "validation": 50}
@@ -44,7 +44,7 @@ def check_parts(
     for name, frame in parts.items():
         _check_enough(spec, name, frame, counts)
         _check_feature_times(spec, name, frame)
-    classes = {name: _classes(spec, frame) for name, frame in parts.items() if spec.task in CLASSIFYING}
+    classes = {name: _classes(spec, frame) for name, frame in parts.items() if family(spec).facts.probabilities}
     for name, found in classes.items():
         _check_classes(spec, name, found)
     _check_label_alarm(spec, parts["train"])
@@ -101,23 +101,19 @@ def _check_enough(spec: UseCase, name: str, frame: pd.DataFrame, left_out: Mappi
 
 def _classes(spec: UseCase, frame: pd.DataFrame) -> dict[str, int]:
     """Rows by class code, also of the classes that none has."""
-    found = label_codes(spec, frame[spec.event.label]).value_counts()
-    codes = range(len(spec.event.classes) or 2)
-    return {str(code): int(found.get(code, 0)) for code in codes}
+    kind = family(spec)
+    rows = kind.class_rows(spec, kind.label_codes(spec, frame[spec.event.label]))
+    return {str(code): count for code, count in enumerate(rows.values())}
 
 
 def _check_classes(spec: UseCase, name: str, found: Mapping[str, int]) -> None:
     fewest = FEWEST_OF_CLASS.get(name, 1)
-    few = [f"{n} of class {_class_name(spec, code)}" for code, n in found.items() if n < fewest]
+    few = [f"{n} of class {family(spec).answer_name(spec, int(code))}" for code, n in found.items() if n < fewest]
     if few:
         raise DataError(
             f"{spec.name}: the {name} part has too few rows of a class of {spec.event.label}: {', '.join(few)}; "
             f"{fewest} are needed: widen its periods, have more of them labelled, or merge classes"
         )
-
-
-def _class_name(spec: UseCase, code: str) -> str:
-    return spec.event.classes[int(code)] if spec.event.classes else code
 
 
 def _check_feature_times(spec: UseCase, name: str, frame: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import DataError
-from include.evaluation.answers import CLASSIFYING, label_codes
+from include.families.registry import family
 from include.specification.usecase import UseCase
 
 PERSON = "labelled_by_person"
@@ -113,8 +113,8 @@ def _groups(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
 def _ranked(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
     """Places in [0, 1): of each row's hash among those of its class and month, from a start that they share."""
     strata = frame[PERIOD].astype(str)
-    if spec.task in CLASSIFYING:
-        strata = strata + "/" + label_codes(spec, frame[spec.event.label]).astype(str)
+    if family(spec).facts.probabilities:
+        strata = strata + "/" + family(spec).label_codes(spec, frame[spec.event.label]).astype(str)
     within = _shares(spec, frame[spec.event.id].astype(str)).groupby(strata)
     return (within.rank(method="first") - 1 + _shares(spec, strata)) / within.transform("size")
 

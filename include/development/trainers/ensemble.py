@@ -18,16 +18,16 @@ from include.development.trainers.onnx_average import averaged
 from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import TrainingError
+from include.specification.task import Predicts
 
 NAME = "ensemble"
-TASKS = frozenset({"binary", "multiclass", "regression", "forecasting"})
 
 
 class EnsembleTrainer:
     """Loads ensembles; ``average`` makes them."""
 
     name = NAME
-    tasks = TASKS
+    predicts: frozenset[Predicts] = frozenset({"class", "value"})
     defaults: Parameters = MappingProxyType({})
     space: Space = MappingProxyType({})
 
@@ -63,9 +63,8 @@ class EnsembleModel:
         return pack({f"member_{i}.zip": member.to_bytes() for i, member in enumerate(self.members)})
 
     def onnx(self) -> bytes:
-        first = self.members[0]
-        scores = first.classes if first.task == "multiclass" else 1
-        return averaged([(member.onnx(), member.problem.width) for member in self.members], scores)
+        members = [(member.onnx(), member.problem.width) for member in self.members]
+        return averaged(members, self.members[0].problem.outputs)
 
     def describe(self) -> dict[str, Any]:
         told = [str(member.fitted.describe()["algorithm"]) for member in self.members]
@@ -85,7 +84,7 @@ def average(members: Sequence[TrainedModel]) -> TrainedModel:
         the members do not answer the same question from the same features, or are clusterings.
     """
     first = members[0]
-    if first.task not in TASKS:
+    if not first.problem.facts.labelled:
         raise TrainingError(f"{first.usecase}: models of the task {first.task} cannot be averaged")
     if different := [m for m in members[1:] if signature(m) != signature(first)]:
         raise TrainingError(

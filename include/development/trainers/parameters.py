@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from include.development.trainers.protocol import Matrix, Parameters, Problem, Trainer
 from include.errors import TrainingError
+from include.specification.task import TASKS
 
 Least = Mapping[str, float]
 Allowed = Mapping[str, Sequence[str]]
@@ -11,15 +12,14 @@ Allowed = Mapping[str, Sequence[str]]
 
 def require_task(trainer: Trainer, problem: Problem, train: Matrix) -> None:
     """Raises TrainingError when ``trainer`` has no such task, or there is nothing to learn from."""
-    if problem.task not in trainer.tasks:
-        raise TrainingError(
-            f"trainer {trainer.name!r} cannot do {problem.task}; it does {', '.join(sorted(trainer.tasks))}"
-        )
+    able = sorted(name for name, task in TASKS.items() if task.predicts in trainer.predicts)
+    if problem.task not in able:
+        raise TrainingError(f"trainer {trainer.name!r} cannot do {problem.task}; it does {', '.join(able)}")
     if len(train.X) == 0 or train.X.shape[1] != problem.width:
         raise TrainingError(
             f"{trainer.name}: {train.X.shape} is not rows of the {problem.width} columns of the problem"
         )
-    if problem.task != "clustering" and (train.y is None or len(train.y) != len(train.X)):
+    if problem.facts.labelled and (train.y is None or len(train.y) != len(train.X)):
         raise TrainingError(f"{trainer.name}: {problem.task} needs one label for each of {len(train.X)} rows")
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from include.specification.data import Task
 from include.specification.learning import Choices, Range
+from include.specification.task import TASKS, Predicts, Task, TaskFacts
 
 Parameters = Mapping[str, int | float | str]
 Space = Mapping[str, Range | Choices]
@@ -53,6 +53,15 @@ class Problem:
     def width(self) -> int:
         """Columns of X."""
         return sum(one.width for one in self.inputs)
+
+    @property
+    def facts(self) -> TaskFacts:
+        return TASKS[self.task]
+
+    @property
+    def outputs(self) -> int:
+        """Scores per row of classes and numbers."""
+        return self.classes if self.facts.table else 1
 
 
 class Matrix(NamedTuple):
@@ -108,10 +117,10 @@ class Contributing(Protocol):
 
 
 class Trainer(Protocol):
-    """One learning algorithm."""
+    """One learning algorithm; ``predicts`` is what it can learn."""
 
     name: str
-    tasks: frozenset[str]
+    predicts: frozenset[Predicts]
     defaults: Parameters
     space: Space
 

@@ -20,6 +20,7 @@ from include.development.trainers.protocol import Matrix, Parameters, Problem, R
 from include.development.trainers.sklearn_estimators import ESTIMATORS, REDUCERS, chosen, pipeline
 from include.errors import TrainingError
 from include.specification.learning import Range
+from include.specification.task import Predicts
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-4  # of the largest score: float32 instead of float64
@@ -60,7 +61,7 @@ class SklearnTrainer:
     """
 
     name = "sklearn"
-    tasks = frozenset({"binary", "multiclass", "regression", "forecasting", "clustering"})
+    predicts: frozenset[Predicts] = frozenset({"class", "value", "cluster"})
     defaults: Parameters = DEFAULTS
     space: Space = SPACE
 
@@ -99,7 +100,7 @@ class SklearnModel:
     def predict(self, X: np.ndarray) -> np.ndarray:
         said = self._session.run(None, {"input": X})[-1].astype(np.float64)
         scores = np.clip(said, 0, 1) if self.problem.classes else said
-        return scores[:, -1] if scores.ndim == 2 and self.problem.task not in ("multiclass", "clustering") else scores
+        return scores[:, -1] if scores.ndim == 2 and not self.problem.facts.table else scores
 
     @cached_property
     def _session(self) -> Any:
@@ -132,13 +133,13 @@ def _fitted(problem: Problem, train: Matrix, known: Parameters, run: Run) -> Any
             _go_on_from(run.start, problem, estimator, prepared, train.X)
         weight = {} if train.weight is None else {"sample_weight": train.weight}
         estimator.fit(prepared, train.y, **weight)
-        if problem.task == "clustering" and not run.start:
+        if problem.facts.predicts == "cluster" and not run.start:
             sklearn_clusters.renumber(estimator, prepared)
     return pipe
 
 
 def _go_on_from(start: Any, problem: Problem, estimator: Any, prepared: np.ndarray, X: np.ndarray) -> None:
-    if problem.task != "clustering" or start.problem.task != "clustering":
+    if {problem.facts.predicts, start.problem.facts.predicts} != {"cluster"}:
         raise TrainingError(
             f"sklearn's {type(estimator).__name__} cannot continue from a {start.describe()['algorithm']}; "
             "start from scratch"
@@ -187,8 +188,8 @@ def _negated(model: Any) -> Any:
 def _expected(problem: Problem, pipe: Any, X: np.ndarray) -> np.ndarray:
     """What scikit-learn itself answers, (rows, m)."""
     if problem.classes:
-        return pipe.predict_proba(X)[:, -1:] if problem.task == "binary" else pipe.predict_proba(X)
-    if problem.task == "clustering":
+        return pipe.predict_proba(X) if problem.facts.table else pipe.predict_proba(X)[:, -1:]
+    if problem.facts.predicts == "cluster":
         return pipe.predict_proba(X) if hasattr(pipe, "predict_proba") else -pipe.transform(X)
     return pipe.predict(X)[:, None]
 
@@ -209,4 +210,4 @@ def _facts(problem: Problem, known: Parameters, pipe: Any) -> dict[str, Any]:
     if known["reduce"] != "none":
         explained = float(pipe[-2].explained_variance_ratio_.sum())
         facts |= {"reduced_to": int(known["components"]), "variance_kept": explained}
-    return facts | ({"clusters": int(known["clusters"])} if problem.task == "clustering" else {})
+    return facts | ({"clusters": int(known["clusters"])} if problem.facts.predicts == "cluster" else {})

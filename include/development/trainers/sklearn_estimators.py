@@ -8,14 +8,13 @@ import numpy as np
 
 from include.development.trainers.protocol import Parameters, Problem
 from include.errors import TrainingError
-
-CLASSES, NUMBERS, CLUSTERS = ("binary", "multiclass"), ("regression", "forecasting"), ("clustering",)
+from include.specification.task import Predicts
 
 
 class Estimator(NamedTuple):
     """``arguments`` maps scikit-learn's names to ours; ``scaled``: it compares sizes of columns, so they are scaled."""
 
-    tasks: tuple[str, ...]
+    predicts: Predicts
     path: str
     arguments: Mapping[str, str]
     scaled: bool = True
@@ -31,44 +30,44 @@ MEANS = {"n_clusters": "clusters", "n_init": "n_init", "max_iter": "max_iter"}
 MIXTURE = {"n_components": "clusters", "n_init": "n_init", "max_iter": "max_iter"}
 UNSTOPPED = {"early_stopping": False}
 ESTIMATORS: Mapping[str, tuple[Estimator, ...]] = {
-    "logistic_regression": (Estimator(CLASSES, "linear_model.LogisticRegression", {"C": "C", "max_iter": "max_iter"}),),
-    "linear_regression": (Estimator(NUMBERS, "linear_model.LinearRegression", {}),),
-    "ridge": (Estimator(NUMBERS, "linear_model.Ridge", {"alpha": "alpha"}),),
+    "logistic_regression": (Estimator("class", "linear_model.LogisticRegression", {"C": "C", "max_iter": "max_iter"}),),
+    "linear_regression": (Estimator("value", "linear_model.LinearRegression", {}),),
+    "ridge": (Estimator("value", "linear_model.Ridge", {"alpha": "alpha"}),),
     "elastic_net": (
         Estimator(
-            NUMBERS,
+            "value",
             "linear_model.ElasticNet",
             {"alpha": "alpha", "l1_ratio": "l1_ratio", "max_iter": "max_iter"},
         ),
     ),
     "random_forest": (
-        Estimator(CLASSES, "ensemble.RandomForestClassifier", FOREST, scaled=False),
-        Estimator(NUMBERS, "ensemble.RandomForestRegressor", FOREST, scaled=False),
+        Estimator("class", "ensemble.RandomForestClassifier", FOREST, scaled=False),
+        Estimator("value", "ensemble.RandomForestRegressor", FOREST, scaled=False),
     ),
     "extra_trees": (
-        Estimator(CLASSES, "ensemble.ExtraTreesClassifier", FOREST, scaled=False),
-        Estimator(NUMBERS, "ensemble.ExtraTreesRegressor", FOREST, scaled=False),
+        Estimator("class", "ensemble.ExtraTreesClassifier", FOREST, scaled=False),
+        Estimator("value", "ensemble.ExtraTreesRegressor", FOREST, scaled=False),
     ),
     "hist_gradient_boosting": (
-        Estimator(CLASSES, "ensemble.HistGradientBoostingClassifier", BOOSTING, scaled=False, fixed=UNSTOPPED),
-        Estimator(NUMBERS, "ensemble.HistGradientBoostingRegressor", BOOSTING, scaled=False, fixed=UNSTOPPED),
+        Estimator("class", "ensemble.HistGradientBoostingClassifier", BOOSTING, scaled=False, fixed=UNSTOPPED),
+        Estimator("value", "ensemble.HistGradientBoostingRegressor", BOOSTING, scaled=False, fixed=UNSTOPPED),
     ),
-    "kmeans": (Estimator(CLUSTERS, "cluster.KMeans", MEANS),),
-    "minibatch_kmeans": (Estimator(CLUSTERS, "cluster.MiniBatchKMeans", MEANS),),
-    "gaussian_mixture": (Estimator(CLUSTERS, "mixture.GaussianMixture", MIXTURE, fixed={"reg_covar": 1e-4}),),
+    "kmeans": (Estimator("cluster", "cluster.KMeans", MEANS),),
+    "minibatch_kmeans": (Estimator("cluster", "cluster.MiniBatchKMeans", MEANS),),
+    "gaussian_mixture": (Estimator("cluster", "mixture.GaussianMixture", MIXTURE, fixed={"reg_covar": 1e-4}),),
 }
-AUTO = {**dict.fromkeys(CLASSES, "logistic_regression"), **dict.fromkeys(NUMBERS, "ridge"), "clustering": "kmeans"}
+AUTO: Mapping[Predicts, str] = {"class": "logistic_regression", "value": "ridge", "cluster": "kmeans"}
 REDUCERS = {"pca": "PCA", "truncated_svd": "TruncatedSVD"}
 
 
 def chosen(problem: Problem, parameters: Parameters) -> tuple[str, Estimator]:
     """The estimator's name and entry; ``auto`` is the plainest one for the task. Raises TrainingError."""
     name = str(parameters["estimator"])
-    name = AUTO[problem.task] if name == "auto" else name
+    name = AUTO[problem.facts.predicts] if name == "auto" else name
     for found in ESTIMATORS[name]:
-        if problem.task in found.tasks:
+        if problem.facts.predicts == found.predicts:
             return name, found
-    able = [n for n, kinds in ESTIMATORS.items() if any(problem.task in kind.tasks for kind in kinds)]
+    able = [n for n, kinds in ESTIMATORS.items() if any(problem.facts.predicts == kind.predicts for kind in kinds)]
     raise TrainingError(f"sklearn estimator {name!r} cannot do {problem.task}; these can: {', '.join(able)}")
 
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, Placed, Standardised, mlp, placed, tensors
-from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
@@ -34,7 +33,7 @@ class ImageNetwork(nn.Module):
         self.convolutions = nn.Sequential(*_block(2, channels), *_block(channels, 2 * channels))
         with torch.no_grad():
             width = self.convolutions(torch.zeros(1, 2, *self._shape)).numel()
-        self.body = mlp(width + self.inputs.width, parameters["hidden"], 1, parameters["dropout"], outputs(problem))
+        self.body = mlp(width + self.inputs.width, parameters["hidden"], 1, parameters["dropout"], problem.outputs)
 
     def learn(self, x: Tensor) -> None:
         self.inputs.learn(x)

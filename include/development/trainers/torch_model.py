@@ -17,7 +17,6 @@ from include.development.trainers.protocol import Parameters, Problem
 from include.errors import TrainingError
 
 BATCH = 4096  # rows scored at once
-NUMBERS = ("regression", "forecasting")
 
 
 class Scoring(nn.Module):
@@ -25,29 +24,24 @@ class Scoring(nn.Module):
 
     def __init__(self, network: nn.Module, problem: Problem) -> None:
         super().__init__()
-        self.network, self.task = network, problem.task
+        self.network, self.facts = network, problem.facts
         self.register_buffer("label_mean", torch.zeros(()))
         self.register_buffer("label_scale", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         raw = self.network(x)
-        if self.task == "binary":
-            return torch.sigmoid(raw)
-        return torch.softmax(raw, dim=1) if self.task == "multiclass" else raw * self.label_scale + self.label_mean
+        if self.facts.predicts == "value":
+            return raw * self.label_scale + self.label_mean
+        return torch.softmax(raw, dim=1) if self.facts.table else torch.sigmoid(raw)
 
     def losses(self, x: Tensor, y: Tensor) -> Tensor:
         """(rows,) log loss, or squared error in standard deviations of the label."""
         raw = self.network(x)
-        if self.task == "binary":
-            return nn.functional.binary_cross_entropy_with_logits(raw[:, 0], y, reduction="none")
-        if self.task == "multiclass":
+        if self.facts.predicts == "value":
+            return (raw[:, 0] - (y - self.label_mean) / self.label_scale) ** 2
+        if self.facts.table:
             return nn.functional.cross_entropy(raw, y.long(), reduction="none")
-        return (raw[:, 0] - (y - self.label_mean) / self.label_scale) ** 2
-
-
-def outputs(problem: Problem) -> int:
-    """How many numbers the network gives."""
-    return problem.classes if problem.task == "multiclass" else 1
+        return nn.functional.binary_cross_entropy_with_logits(raw[:, 0], y, reduction="none")
 
 
 class TorchModel:
@@ -68,9 +62,9 @@ class TorchModel:
     def predict(self, X: np.ndarray) -> np.ndarray:
         with threads(self._threads), torch.no_grad():
             batches = [self.scoring(torch.from_numpy(X[at : at + BATCH])) for at in range(0, len(X), BATCH)]
-        scores = torch.cat(batches) if batches else torch.empty(0, outputs(self.problem))
+        scores = torch.cat(batches) if batches else torch.empty(0, self.problem.outputs)
         scores = scores.double().numpy()
-        return scores if self.problem.task == "multiclass" else scores[:, 0]
+        return scores if self.problem.facts.table else scores[:, 0]
 
     def save(self) -> bytes:
         """A JSON header and the weights as .npy files: no pickle, nothing that runs when it is read."""

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, placed, tensors
-from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
@@ -36,8 +35,8 @@ class SequenceNetwork(nn.Module):
         self.cell = CELLS[parameters["cell"]](
             self.channels.width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
-        self.body = mlp(hidden + self.inputs.width, hidden, 1, dropout, outputs(problem))
-        self.linear = nn.Linear(self.columns.shape[0] * self.channels.width, outputs(problem))
+        self.body = mlp(hidden + self.inputs.width, hidden, 1, dropout, problem.outputs)
+        self.linear = nn.Linear(self.columns.shape[0] * self.channels.width, problem.outputs)
 
     def learn(self, x: Tensor) -> None:
         self.inputs.learn(x)

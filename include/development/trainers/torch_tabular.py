@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, mlp, placed
-from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.specification.learning import Range
 
@@ -27,7 +26,7 @@ class TabularNetwork(nn.Module):
         super().__init__()
         self.inputs = Inputs(placed(problem.inputs))
         shape = (parameters["hidden"], parameters["layers"], parameters["dropout"])
-        self.body = mlp(self.inputs.width, *shape, outputs(problem))
+        self.body = mlp(self.inputs.width, *shape, problem.outputs)
 
     def learn(self, x: Tensor) -> None:
         self.inputs.learn(x)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from include.contracts.encoding import NO_WORD
 from include.development.trainers.protocol import Parameters, Problem, Space
 from include.development.trainers.torch_inputs import Inputs, Placed, mlp, placed
-from include.development.trainers.torch_model import outputs
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
@@ -52,7 +51,7 @@ class TextNetwork(nn.Module):
         self.readers = nn.ModuleDict({f"of_{text.input.name}": Reader(text.input.size, text.input.width, parameters)})
         self.inputs = Inputs([p for p in everything if p is not text])
         width = parameters["width"]
-        self.body = mlp(width + self.inputs.width, width, 1, parameters["dropout"], outputs(problem))
+        self.body = mlp(width + self.inputs.width, width, 1, parameters["dropout"], problem.outputs)
 
     def learn(self, x: Tensor) -> None:
         self.inputs.learn(x)

@@ -11,10 +11,11 @@ from include.development.trainers.checkpoint import checkpoint
 from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.torch_fit import fit, options, reproducible
-from include.development.trainers.torch_model import NUMBERS, Scoring, TorchModel, saved
+from include.development.trainers.torch_model import Scoring, TorchModel, saved
 from include.development.trainers.torch_start import take_over
 from include.errors import TrainingError
 from include.specification.learning import Range
+from include.specification.task import Predicts
 
 DEFAULTS: Mapping[str, int | float | str] = {
     "epochs": 40,
@@ -38,7 +39,7 @@ class TorchTrainer:
     """Fits a network: on a GPU when there is one, else on the CPU, where equal arguments give equal bytes."""
 
     name: str
-    tasks = frozenset({"binary", "multiclass", "regression", "forecasting"})
+    predicts: frozenset[Predicts] = frozenset({"class", "value"})
     defaults: Parameters
     space: Space
     least: ClassVar[Mapping[str, float]] = {}
@@ -99,7 +100,7 @@ class TorchTrainer:
 def _learn(scoring: Scoring, train: Matrix) -> None:
     """What the network must know of the training part before the first step."""
     scoring.network.learn(torch.from_numpy(train.X))
-    if scoring.task in NUMBERS:
+    if scoring.facts.predicts == "value":
         y = np.asarray(train.y, dtype=np.float64)
         scoring.label_mean.fill_(float(y.mean()))
         scoring.label_scale.fill_(float(y.std()) or 1.0)

@@ -13,7 +13,7 @@ from include.development.trainers.archive import pack, unpack
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
-from include.specification.data import Task
+from include.specification.task import Task
 
 
 @dataclass(frozen=True)

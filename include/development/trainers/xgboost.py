@@ -11,6 +11,7 @@ from include.development.trainers.protocol import Fitted, Input, Matrix, Paramet
 from include.development.trainers.xgboost_rounds import Rounds, device
 from include.errors import TrainingError
 from include.specification.learning import Range
+from include.specification.task import Predicts, ScoreShape
 
 # Not target_opset 18: the Booster converter of onnxmltools 1.16 knows opsets up to 15.
 ONNX_OPSET = 15
@@ -45,11 +46,10 @@ ALLOWED = {
     "device": ("auto", "cpu", "cuda"),
 }
 NOT_BOOSTER = ("n_estimators", "early_stopping_rounds", "eval_metric", "device")
-OBJECTIVES = {
-    "binary": ("binary:logistic", "logloss"),
-    "multiclass": ("multi:softprob", "mlogloss"),
-    "regression": ("reg:squarederror", "rmse"),
-    "forecasting": ("reg:squarederror", "rmse"),
+OBJECTIVES: Mapping[tuple[Predicts, ScoreShape], tuple[str, str]] = {
+    ("class", "column"): ("binary:logistic", "logloss"),
+    ("class", "table"): ("multi:softprob", "mlogloss"),
+    ("value", "column"): ("reg:squarederror", "rmse"),
 }
 
 
@@ -57,7 +57,7 @@ class XGBoostTrainer:
     """Histogram trees; with ``run.start`` it boosts on from the trees of another model of the same features."""
 
     name = "xgboost"
-    tasks = frozenset(OBJECTIVES)
+    predicts = frozenset(predicts for predicts, _ in OBJECTIVES)
     defaults: Parameters = DEFAULTS
     space: Space = SPACE
 
@@ -99,11 +99,11 @@ class XGBoostTrainer:
 
 def booster_parameters(problem: Problem, known: Parameters) -> dict[str, int | float | str]:
     """XGBoost's own parameters of a fit, without threads."""
-    objective, loss = OBJECTIVES[problem.task]
+    objective, loss = OBJECTIVES[problem.facts.predicts, problem.facts.scores]
     own = {k: v for k, v in known.items() if k not in NOT_BOOSTER}
     metric = loss if known["eval_metric"] == "auto" else known["eval_metric"]
     own |= {"objective": objective, "eval_metric": metric, "tree_method": "hist", "device": device(known["device"])}
-    return own | ({"num_class": problem.classes} if problem.task == "multiclass" else {})
+    return own | ({"num_class": problem.classes} if problem.facts.table else {})
 
 
 class XGBoostModel:
@@ -115,7 +115,7 @@ class XGBoostModel:
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         if len(X) == 0:  # XGBoost warns of no rows
-            return np.empty((0, self.problem.classes) if self._many else 0)
+            return np.empty((0, self.problem.classes) if self.problem.facts.table else 0)
         return self.booster.predict(_data(X, self._threads)).astype(np.float64)
 
     def save(self) -> bytes:
@@ -136,14 +136,10 @@ class XGBoostModel:
     def describe(self) -> dict[str, Any]:
         return {
             "algorithm": "gradient-boosted trees (XGBoost)",
-            "trees": self.booster.num_boosted_rounds() * max(1, self.problem.classes if self._many else 1),
+            "trees": self.booster.num_boosted_rounds() * self.problem.outputs,
             "features": self.booster.num_features(),
             "bytes": len(self.save()),
         }
-
-    @property
-    def _many(self) -> bool:
-        return self.problem.task == "multiclass"
 
 
 def _data(X: np.ndarray, threads: int, labels: Matrix | None = None) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.deployment.serving_code import served
 
 ANSWERED = served("answered")
-FACTS = {"task": "binary", "threshold": 0.5, "classes": []}
+FACTS = {"predicts": "class", "scores": "column", "threshold": 0.5, "classes": [], "answers_with_probability": True}
 SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 

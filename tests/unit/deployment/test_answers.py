@@ -1,49 +1,38 @@
 """What the serving code makes of scores: the very file that runs in the model server."""
 
-import importlib.util
-from types import ModuleType
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.deployment import pipeline
-from include.evaluation import answers as judged
-from include.settings import ROOT
+from include.families.registry import family_named
+from include.families.serving import flags, headline, outputs
+from include.specification.task import TASKS
+from tests.unit.deployment.serving_code import served
+from tests.unit.development.tasks import task_spec
 
-
-def _served() -> ModuleType:
-    file = ROOT / "triton_models" / "pipeline" / "1" / "answers.py"
-    spec = importlib.util.spec_from_file_location("served_answers", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SERVED = _served()
-CLASSES = ["low", "middle", "high"]
+SERVED = served("answers")
+SPECS = {task: task_spec(task) for task in TASKS}
 
 
 def facts(task: str) -> dict:
-    return {"task": task, "threshold": judged.THRESHOLD, "classes": CLASSES if task == "multiclass" else []}
+    return flags(SPECS[task])
 
 
 def table(rows: list, task: str) -> np.ndarray:
-    width = 3 if task in ("multiclass", "clustering") else 1
-    return np.array(rows, dtype=np.float32)[:, :width]
+    return np.array(rows, dtype=np.float32)[:, : 3 if TASKS[task].table else 1]
 
 
 ROWS = st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=5)
-TASK = st.sampled_from(sorted(pipeline.OUTPUTS))
+TASK = st.sampled_from(sorted(TASKS))
 
 
 @given(ROWS, TASK)
 def test_the_server_predicts_what_the_evaluation_judges(rows: list, task: str) -> None:
     scores = table(rows, task)
     known = scores if scores.shape[1] > 1 else scores[:, 0]
-    np.testing.assert_array_equal(SERVED.codes(facts(task), scores), judged.predicted(task, known))
-    np.testing.assert_array_equal(SERVED.headline(scores), judged.headline(known))
+    np.testing.assert_array_equal(SERVED.codes(facts(task), scores), family_named(task).predicted(known))
+    np.testing.assert_array_equal(SERVED.headline(scores), headline(known))
 
 
 @given(ROWS, TASK)
@@ -51,7 +40,7 @@ def test_every_declared_output_is_there_one_row_per_row(rows: list, task: str) -
     kinds = {"TYPE_INT64": "int64", "TYPE_FP32": "float32", "TYPE_STRING": "object"}
     said = SERVED.tensors(facts(task), table(rows, task))
     assert {name: str(values.dtype) for name, values in said.items()} == {
-        name: kinds[kind] for name, kind in pipeline.OUTPUTS[task].items()
+        name: kinds[kind] for name, kind in outputs(SPECS[task]).items()
     }
     assert {len(values) for values in said.values()} == {len(rows)}
 

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from include.deployment import optimisation
 from include.deployment.optimisation import Proof, Variant, choose, refusal
+from include.families.registry import family_named
 from include.specification.packaging import Packaging
 
 WIDTH, HIDDEN = 4, 32
@@ -36,8 +37,8 @@ def dense(seed: int = 0) -> bytes:
 
 def proof(content: bytes) -> Proof:
     matrix = np.random.default_rng(1).normal(size=(200, WIDTH)).astype(np.float32)
-    bare = Proof("multiclass", ENCODING, matrix, np.zeros((200, 3)))
-    return Proof("multiclass", ENCODING, matrix, bare.model(content).scores(matrix))
+    bare = Proof(family_named("multiclass"), ENCODING, matrix, np.zeros((200, 3)))
+    return Proof(bare.family, ENCODING, matrix, bare.model(content).scores(matrix))
 
 
 @pytest.fixture

@@ -23,20 +23,20 @@ def identity() -> bytes:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8).SerializeToString()
 
 
-def scored(task: str, width: int) -> np.ndarray:
-    model = OnnxModel(identity(), ENCODING, task, width)
+def scored(table: bool, width: int) -> np.ndarray:
+    model = OnnxModel(identity(), ENCODING, table, width)
     rows = pd.DataFrame({"temp": pd.array([1, None], dtype="Int64"), "carrier": ["UA", None], "more": [0, 0]})
     return model.scores(model.encode(rows))
 
 
 def test_one_score_per_row_is_the_last_column() -> None:
-    np.testing.assert_array_equal(scored("binary", 1), [1, np.nan])
+    np.testing.assert_array_equal(scored(False, 1), [1, np.nan])
 
 
 def test_classes_and_clusters_have_one_score_each() -> None:
-    np.testing.assert_array_equal(scored("clustering", 2), [[1, 1], [-1, np.nan]])
+    np.testing.assert_array_equal(scored(True, 2), [[1, 1], [-1, np.nan]])
 
 
 def test_lacking_features_are_named() -> None:
     with pytest.raises(DataError, match=r"lack the features \['carrier'\]"):
-        OnnxModel(identity(), ENCODING, "binary", 1).encode(pd.DataFrame({"temp": [1.0]}))
+        OnnxModel(identity(), ENCODING, False, 1).encode(pd.DataFrame({"temp": [1.0]}))

@@ -11,7 +11,7 @@ from include.development.datasets.encoded import Parts
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem
 from include.development.trainers.trained_model import TrainedModel
-from include.evaluation.answers import truth
+from include.families.registry import family
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
@@ -132,7 +132,7 @@ def task_parts(spec: UseCase) -> tuple[TrainedModel, Parts]:
         part: Matrix(encoder.transform(frames[part]), frames[part]["label"].to_numpy() if spec.event.label else None)
         for part in ("train", "validation")
     }
-    answers = {part: truth(spec, frame) for part, frame in frames.items()}
+    answers = {part: family(spec).truth(spec, frame) for part, frame in frames.items()}
     return model, Parts(frames, answers, encoder, matrices, Problem(spec.task, encoder.inputs, classes))
 
 

@@ -191,8 +191,10 @@ def reachable(*starts: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(set(TRAINERS) - {"ensemble"}))  # an ensemble is made, not fitted
 def test_the_list_is_all_that_the_code_of_a_fit_imports(name: str) -> None:
-    path = reachable("development.training", TRAINERS[name].removeprefix("include.").rpartition(".")[0])
-    assert path - set(BESIDE) == set(training_key.modules(changed_spec("trainer", {"name": name}), True))
+    spec = changed_spec("trainer", {"name": name})
+    by_name = TRAINERS[name].removeprefix("include.").rpartition(".")[0], f"families.{spec.task}"
+    path = reachable("development.training", *by_name)
+    assert path - set(BESIDE) == set(training_key.modules(spec, True))
 
 
 @pytest.mark.parametrize("trials", [0, 2])

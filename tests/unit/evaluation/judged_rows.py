@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from sklearn import metrics as sk
 
-from include.specification.learning import TASK_METRICS
+from include.specification.task import TASKS
 
 
 def metrics_of(task: str) -> tuple[str, ...]:
-    return TASK_METRICS[task]
+    return TASKS[task].metrics
 
 
 def judged(task: str, n: int, seed: int = 0, digits: int = 12) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from include.contracts.evaluation import GateOutcome, Interval
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import DIRECTION
 from include.evaluation.verdict import Evidence, SliceFigure, decide
-from include.specification.learning import TASK_METRICS
+from include.specification.task import TASKS
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.evaluation.judged_rows import judged, metrics_of
 from tests.unit.evaluation.test_verdict import RANK
@@ -104,7 +104,7 @@ def test_a_limit_from_above_is_the_mirror_of_one_from_below(value: float, half: 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), rows=st.integers(60, 120))
 def test_what_one_model_gains_the_other_loses(metric: str, seed: int, rows: int) -> None:
-    task = next(t for t in TASK_METRICS if metric in metrics_of(t))
+    task = next(t for t in TASKS if metric in metrics_of(t))
     y, p = judged(task, rows, seed)
     models = {"a": p, "b": np.roll(p, 1, axis=0)}
     drawn = paired(y, models, [metric], resamples=60, seed=seed)
@@ -114,7 +114,7 @@ def test_what_one_model_gains_the_other_loses(metric: str, seed: int, rows: int)
 
 @pytest.mark.parametrize("metric", DIRECTION)
 def test_a_tie_is_exactly_nothing_in_every_metric(metric: str) -> None:
-    task = next(t for t in TASK_METRICS if metric in metrics_of(t))
+    task = next(t for t in TASKS if metric in metrics_of(t))
     y, p = judged(task, 200)
     gain = paired(y, {"a": p, "b": p.copy()}, [metric], resamples=50).gain(metric, "a", "b")
     assert (gain.value, gain.low, gain.high) == (0, 0, 0)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.evaluation.answers import label_codes
+from include.families.registry import family
 from include.operations import drift
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -27,7 +27,7 @@ class Month:
         """Of this month as the test set, with its labels coded as a dataset has them."""
         labels = {}
         if label := self.spec.event.label:
-            labels = {label: label_codes(self.spec, self.events[label])}
+            labels = {label: family(self.spec).label_codes(self.spec, self.events[label])}
         intervals = {m: {"value": v, "low": v - 0.01, "high": v + 0.01, "n": 300} for m, v in metrics.items()}
         return drift.baseline(self.spec, self.log.assign(**labels), self.scores, intervals)
 

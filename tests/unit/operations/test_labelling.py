@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import DataError
+from include.families.registry import family
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices, labels, table
-from include.operations.labelling_form import body, drawn, offered, said
+from include.operations.labelling_form import body, drawn, offered
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations.task_worlds import PIXELS, clustering, multiclass, regression
@@ -99,9 +100,9 @@ def test_a_picture_is_drawn_in_shades_with_its_missing_points() -> None:
 
 
 def test_an_answer_is_said_in_words() -> None:
-    assert said(BINARY, np.float64(0.62)) == "62% for 1"
-    assert said(CLASSES, np.array([0.2, 0.7, 0.1])) == "1 (70%), 0 (20%), 2 (10%)"
-    assert said(NUMBERS, np.float64(71.238)) == "71.24"
+    assert family(BINARY).answer(BINARY, np.float64(0.62)) == "62% for 1"
+    assert family(CLASSES).answer(CLASSES, np.array([0.2, 0.7, 0.1])) == "1 (70%), 0 (20%), 2 (10%)"
+    assert family(NUMBERS).answer(NUMBERS, np.float64(71.238)) == "71.24"
 
 
 def test_a_row_is_shown_by_what_may_be_seen() -> None:

@@ -126,7 +126,7 @@ def test_what_has_no_labels_and_what_does_not_fit_is_refused() -> None:
     of_clusters = {"primary": "silhouette", "secondary": []}
     limits = [{"metric": "silhouette", "at_least": 0.1}]
     unlabelled = {"label": None, "label_time": None}
-    with pytest.raises(ValueError, match="a clustering has no labels to ask for"):
+    with pytest.raises(ValueError, match="clustering has no labels to ask for"):
         asking(task="clustering", event=unlabelled, metrics=of_clusters, acceptance=limits)
-    with pytest.raises(ValueError, match="for numbers: disagreement"):
+    with pytest.raises(ValueError, match="is not for regression; it has disagreement"):
         numbers("entropy")

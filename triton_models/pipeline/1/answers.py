@@ -1,7 +1,7 @@
-"""Converts the scores of a release, by task, for the client, the log and the figures.
+"""Converts the scores of a release for the client, the log and the figures; an edge bundle uses it too.
 
-``facts`` is the release's manifest; scores are arrays [N, m], m as the task has it: one probability or value, K
-probabilities of classes, or the nearness to K clusters.
+``facts`` is the release's manifest, whose flags say what a score is; scores are arrays [N, m]: one probability or
+value (``column``), or K probabilities of classes or nearness to K clusters (``table``).
 """
 
 import numpy as np
@@ -9,9 +9,9 @@ import numpy as np
 
 def codes(facts: dict, scores):
     """What is predicted [N]: the code of the class, the cluster, or the value."""
-    if facts["task"] == "binary":
-        return (scores[:, 0] >= facts["threshold"]).astype(np.int64)
-    return scores.argmax(axis=1) if facts["task"] in ("multiclass", "clustering") else scores[:, 0]
+    if facts["scores"] == "table":
+        return scores.argmax(axis=1)
+    return scores[:, 0] if facts["threshold"] is None else (scores[:, 0] >= facts["threshold"]).astype(np.int64)
 
 
 def headline(scores):
@@ -20,27 +20,26 @@ def headline(scores):
 
 
 def tensors(facts: dict, scores) -> dict:
-    """Output name → array; which ones there are is what ``include/deployment/pipeline.py`` declares."""
-    said, task, rows = codes(facts, scores), facts["task"], (len(scores), 1)
-    if task == "binary":
-        return {"prediction": said.reshape(rows), "probability": scores.astype(np.float32)}
-    if task == "multiclass":
-        names = np.array([facts["classes"][code].encode() for code in said], dtype=object)
-        probability = headline(scores).astype(np.float32)
-        return {"prediction": names.reshape(rows), "probability": probability.reshape(rows), **_all(scores)}
-    if task == "clustering":
-        return {"prediction": said.astype(np.int64).reshape(rows), **_all(scores)}
-    return {"prediction": said.astype(np.float32).reshape(rows)}
+    """Output name → array [N, m]; which ones there are is what ``include/families/serving.py`` declares."""
+    outputs = {"prediction": _predictions(facts, codes(facts, scores)).reshape(-1, 1)}
+    if facts["answers_with_probability"]:
+        outputs["probability"] = headline(scores).astype(np.float32).reshape(-1, 1)
+    if facts["scores"] == "table":
+        outputs["scores"] = np.ascontiguousarray(scores, dtype=np.float32)
+    return outputs
 
 
-def _all(scores) -> dict:
-    return {"scores": np.ascontiguousarray(scores, dtype=np.float32)}
+def _predictions(facts: dict, said):
+    """Names of classes as bytes, whole numbers for other classes and clusters, or values; [N]."""
+    if facts["classes"]:
+        return np.array([facts["classes"][code].encode() for code in said], dtype=object)
+    return said.astype(np.float32 if facts["predicts"] == "value" else np.int64)
 
 
 def records(facts: dict, scores) -> list:
     """What the log keeps per row: ``prediction``, ``probability`` (None where there is none) and ``scores``."""
     said, best = codes(facts, scores).astype(float).tolist(), headline(scores).tolist()
-    probable = best if facts["task"] in ("binary", "multiclass") else [None] * len(best)
+    probable = best if facts["answers_with_probability"] else [None] * len(best)
     return [
         {"prediction": prediction, "probability": probability, "scores": row}
         for prediction, probability, row in zip(said, probable, scores.tolist(), strict=True)

@@ -73,6 +73,6 @@ class Shadow:
 
 def _differ(facts: dict, ours, theirs) -> int:
     """Rows predicted otherwise; of values those that differ by more than packaging lets them."""
-    if facts["task"] in ("regression", "forecasting"):
+    if facts["predicts"] == "value":
         return int((np.abs(ours - theirs) > facts["parity_bound"]).sum())
     return int((ours != theirs).sum())

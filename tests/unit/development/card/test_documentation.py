@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from include.contracts.evaluation import GateOutcome, Verdict
-from include.development.card.documentation import document, row_losses
+from include.development.card.documentation import document
 from include.development.card.facts import Facts
 from include.development.card.page import page, page_with_verdict, with_verdict
-from include.evaluation.metrics import score
+from include.evaluation.metrics import row_losses, score
+from include.specification.task import TASKS
 from include.specification.usecase import UseCase
 from tests.unit.development.tasks import METRICS, task_dataset, task_parts, task_spec
 
@@ -149,7 +150,7 @@ def test_losses_are_larger_for_worse_answers(task: str) -> None:
     spec = task_spec(task)
     model, parts = task_parts(spec)
     y, scores = parts.truth["test"], model.predict(parts.frames["test"])
-    losses = row_losses(spec, y, scores)
+    losses = row_losses(TASKS[task].predicts, y, scores)
     best = np.argsort(losses)[:120]
     assert losses.shape == (240,)
     primary = spec.metrics.primary

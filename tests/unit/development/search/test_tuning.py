@@ -35,7 +35,7 @@ SPACE = {"slope": Range(low=-4, high=4), "seed": [0]}
 class Slope:
     """Fits nothing: the parameter is the model. It reports a loss that falls the faster, the better it is."""
 
-    name, tasks = "slope", frozenset({"binary"})
+    name, predicts = "slope", frozenset({"class"})
     defaults = MappingProxyType({"slope": 0.0, "seed": 0})
     space = SPACE
 

@@ -11,7 +11,8 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import TrainingError
-from include.specification.data import Feature, Task
+from include.specification.data import Feature
+from include.specification.task import Task
 
 FEATURES = [
     Feature.model_validate({"name": "x", "kind": "numeric", "from": "request"}),

@@ -1,0 +1,61 @@
+"""What serving code must know of a task, as plain flags in a release, and what it answers and logs by them.
+
+``triton_models/pipeline/1/answers.py`` follows the flags, in the model server and in an edge bundle.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.families.registry import family
+from include.specification.usecase import UseCase
+
+NUMBER = "TYPE_FP32"
+
+
+def flags(spec: UseCase) -> dict[str, Any]:
+    """For a release's manifest.
+
+    ``predicts``: class, value or cluster; ``scores``: one per row (column), or one per class or cluster (table);
+    ``classes``: their names where a prediction is a name; ``threshold``: the score from which on a row is of class 1,
+    or None; ``answers_with_probability``.
+    """
+    facts = family(spec).facts
+    return {
+        "predicts": facts.predicts,
+        "scores": facts.scores,
+        "classes": list(spec.event.classes),
+        "threshold": facts.threshold,
+        "answers_with_probability": facts.probabilities,
+    }
+
+
+def outputs(spec: UseCase) -> dict[str, str]:
+    """Triton's type of every output that depends on the task, by name."""
+    facts = family(spec).facts
+    code = NUMBER if facts.predicts == "value" else "TYPE_INT64"
+    prediction = {"prediction": "TYPE_STRING" if facts.names_classes else code}
+    probability = {"probability": NUMBER} if facts.probabilities else {}
+    return prediction | probability | ({"scores": NUMBER} if facts.table else {})
+
+
+def headline(scores: np.ndarray) -> np.ndarray:
+    """One number per row: the probability or value itself, or the largest of K scores."""
+    return scores.max(axis=1) if scores.ndim == 2 else scores
+
+
+def logged_column(spec: UseCase) -> str:
+    """The column of the prediction log that holds a model's scores."""
+    facts = family(spec).facts
+    if facts.table:
+        return "scores"
+    return "probability" if facts.probabilities else "prediction"
+
+
+def logged_scores(spec: UseCase, rows: pd.DataFrame) -> np.ndarray:
+    """Scores (n,) or (n, K) from rows of the prediction log."""
+    column = logged_column(spec)
+    if column != "scores":
+        return rows[column].to_numpy(dtype=float)
+    return np.stack([np.asarray(one, dtype=float) for one in rows[column]])
