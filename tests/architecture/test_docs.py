@@ -106,3 +106,22 @@ def test_examples_import_what_exists(page: Path) -> None:
         (module, what) for module, what in imports_of(page) if not hasattr(importlib.import_module(module), what)
     ]
     assert not missing
+
+
+def quoted_messages(page: Path) -> list[str]:
+    """First cells of the tables of messages."""
+    tables = re.findall(r"^\| message \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    return [line.strip("|").split(" | ")[0].strip() for table in tables for line in table.splitlines()]
+
+
+def exists(message: str, code: str) -> bool:
+    """Whether a part of the message between its placeholders and values is in the code."""
+    parts = [part.strip() for part in re.split(r"…|\[[^\]]*\]|'[^']*'|`|\d[\d-]*|[(),:]", message)]
+    return any(len(part) >= 10 and part in code for part in parts)
+
+
+@pytest.mark.parametrize("page", [p for p in pages() if quoted_messages(p)], ids=name)
+def test_every_message_that_a_page_quotes_exists(page: Path) -> None:
+    files = [file for room in ("include", "dags", "triton_models") for file in (ROOT / room).rglob("*.py")]
+    code = re.sub(r"\"\s*\n\s*f?\"", "", "".join(file.read_text() for file in files))
+    assert [message for message in quoted_messages(page) if not exists(message, code)] == []
