@@ -94,33 +94,23 @@ class DeltaLake:
                 f"{self.schema(usecase, table).names}"
             ) from error
 
-    def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
-        """Delete the files that neither the newest version nor one of ``keep_versions`` needs; returns their number.
+    def vacuum(self, usecase: str, table: str) -> int:
+        """Delete the files that the newest version does not need; returns their number.
 
-        A version holds all periods, so keeping one keeps the old files of each; ``prune`` is finer.
-        ``full`` also deletes files that no commit ever named (of killed writers); then nobody else may write.
-
-        Raises
-        ------
-        NotFoundError
-            there is no such table, or one of the versions is none of it.
+        What no commit ever named stays: somebody may be writing it. Raises NotFoundError.
         """
-        delta = self._open(usecase, table)
-        if unknown := [v for v in keep_versions if not 0 <= v <= delta.version()]:
-            raise NotFoundError(f"{usecase}.{table} has no versions {unknown}; the newest is {delta.version()}")
-        how: dict[str, Any] = {"enforce_retention_duration": False, "full": full}
-        how["keep_versions"] = sorted({*keep_versions, delta.version()})
+        delta, path = self._open(usecase, table), self._path(usecase, table)
         # the log also names files that an earlier vacuum deleted, and a vacuum is two commits each time
-        unneeded = [f for f in delta.vacuum(0, dry_run=True, **how) if (self._path(usecase, table) / f).exists()]
+        unneeded = [f for f in delta.vacuum(0, enforce_retention_duration=False) if (path / f).exists()]
         if unneeded:
-            delta.vacuum(0, dry_run=False, **how)
+            delta.vacuum(0, dry_run=False, enforce_retention_duration=False)
         return len(unneeded)
 
     def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
         """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number.
 
         Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
-        Raises NotFoundError as ``vacuum`` does.
+        Raises NotFoundError without the table or a version.
         """
         path = self._path(usecase, table)
         periods: defaultdict[int, set[Period]] = defaultdict(set)

@@ -48,10 +48,6 @@ class Access(Record):
         """Whether the role reads columns of this class in the table."""
         return LEVELS.index(self.level(role, spec, table)) >= LEVELS.index(level)
 
-    def may_read(self, role: str, spec: UseCase, table: str) -> bool:
-        """Whether the role reads any column of the table."""
-        return self.reads(role, spec, table, "public")
-
     def visible_columns(self, role: str, spec: UseCase, table: str, columns: Iterable[str]) -> list[str]:
         """Those of the columns that the role may read, in their order; [] when it may not read the table."""
         return [c for c in columns if self.reads(role, spec, table, column_level(spec, table, c))]

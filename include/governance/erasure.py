@@ -107,7 +107,7 @@ class LakeRewrite:
         if pinned:
             self.lake.prune(self.usecase, table, sorted(pinned))
         else:
-            self.lake.vacuum(self.usecase, table, [])
+            self.lake.vacuum(self.usecase, table)
 
     def _table(self, table: str) -> None:
         pinning = {place: m for place, m in self.snapshots.manifests().items() if table in m.tables}

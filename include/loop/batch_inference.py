@@ -105,4 +105,4 @@ def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
     lake, table = services.adapters.lake, BATCH_PREDICTIONS.name
     if any(period < oldest for period in BATCH_PREDICTIONS.periods(spec.name, lake)):
         lake.delete(spec.name, table, f"period < '{oldest}'")
-        lake.vacuum(spec.name, table, [])
+        lake.vacuum(spec.name, table)

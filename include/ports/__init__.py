@@ -56,8 +56,8 @@ class Lake(Protocol):
     def delete(self, usecase: str, table: str, predicate: str) -> int:
         """Delete the rows that meet an SQL predicate, as a new version; returns their number."""
 
-    def vacuum(self, usecase: str, table: str, keep_versions: Sequence[int], full: bool = False) -> int:
-        """Delete the files that neither the newest version nor ``keep_versions`` need; returns their number."""
+    def vacuum(self, usecase: str, table: str) -> int:
+        """Delete the files that the newest version does not need; returns their number."""
 
     def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
         """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number."""
@@ -68,9 +68,6 @@ class Lake(Protocol):
         """Names of the tables that there are, sorted."""
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema: ...
-
-    def history(self, usecase: str, table: str) -> list[dict[str, Any]]:
-        """Every version, newest first: version, at, operation, period, content_hash."""
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None

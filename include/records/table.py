@@ -1,8 +1,7 @@
 """A table of records in the lake: its columns are the fields of the record; one way to write it, readers by filter."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -25,10 +24,8 @@ KINDS: Mapping[Any, pa.DataType] = {
     int: pa.int64(),
     float: pa.float64(),
     list[float]: pa.list_(pa.float64()),
-    datetime: pa.timestamp("us", tz="UTC"),
     AwareDatetime: pa.timestamp("us", tz="UTC"),
 }
-JSON = None  # the kind of a field that nests
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,7 @@ class RecordTable(Generic[R]):
     @cached_property
     def schema(self) -> pa.Schema:
         """Columns and types of the record's fields, and ``period``; what nests is JSON text."""
-        kinds = {name: _kind(field.annotation) for name, field in self.record.model_fields.items()}
-        stored = {name: pa.string() if kind is JSON else kind for name, kind in kinds.items()}
+        stored = {name: kind or pa.string() for name, kind in self._kinds.items()}
         return pa.schema(list((stored | {PERIOD: pa.string()}).items()))
 
     @property
@@ -67,27 +63,24 @@ class RecordTable(Generic[R]):
     @property
     def columns(self) -> dict[str, str]:
         """Column → meaning."""
-        fields = self.record.model_fields
-        return {
-            name: field.description or _values(field.annotation) for name, field in fields.items() if name != PERIOD
-        }
+        fields = {name: field for name, field in self.record.model_fields.items() if name != PERIOD}
+        return {name: field.description or _values(field.annotation) for name, field in fields.items()}
 
     def append(self, usecase: str, lake: Lake, rows: Iterable[R] | pa.Table) -> None:
         """Add records, or the rows of an open table; nothing is written for none."""
-        self._require("append")
-        table = self._table(rows)
+        table = self._table(rows, "append")
         if table.num_rows:
             lake.append(usecase, self.name, table)
 
     def replace(self, usecase: str, lake: Lake, period: Period, rows: Iterable[R] | pa.Table | Path) -> TableRef:
         """Replace the period's rows by these records, or by the rows of an open table (or its Parquet file)."""
-        self._require("replace")
-        return lake.publish(usecase, self.name, rows if isinstance(rows, Path) else self._table(rows), period)
+        table = rows if isinstance(rows, Path) else self._table(rows, "replace")
+        return lake.publish(usecase, self.name, table, period)
 
     def read(self, usecase: str, lake: Lake, **wanted: Any) -> list[R]:
         """The records that meet a filter (see ``rows``), in the table's order."""
-        rows = self.rows(usecase, lake, order=self.order, columns=self._stored, **wanted)
-        return [self.record.model_validate(self._parsed(row)) for row in rows.to_pylist()]
+        rows = self.rows(usecase, lake, order=self.order, columns=list(self._kinds), **wanted)
+        return [self.record.model_validate(self._nested(row, from_json)) for row in rows.to_pylist()]
 
     def rows(
         self,
@@ -118,40 +111,37 @@ class RecordTable(Generic[R]):
         return lake.periods(usecase, self.name)
 
     @cached_property
-    def _stored(self) -> list[str]:
-        return list(self.record.model_fields)
+    def _kinds(self) -> dict[str, pa.DataType | None]:
+        return {name: _kind(field.annotation) for name, field in self.record.model_fields.items()}
 
-    @cached_property
-    def _nested(self) -> list[str]:
-        return [name for name, field in self.record.model_fields.items() if _kind(field.annotation) is JSON]
-
-    def _require(self, mode: str) -> None:
+    def _table(self, rows: Iterable[R] | pa.Table, mode: str) -> pa.Table:
         if mode != self.mode:
-            raise DataError(f"the record table {self.name} is written by {self.mode!r}, not by {mode!r}")
-
-    def _table(self, rows: Iterable[R] | pa.Table) -> pa.Table:
+            raise DataError(f"{self.name} is a table of mode {self.mode!r}: write its records by that method")
         if not isinstance(rows, pa.Table):
-            return pa.Table.from_pylist([self._row(record) for record in rows], self.schema)
-        if missing := set(self.record.model_fields) - set(rows.column_names):
-            raise DataError(f"rows for the record table {self.name} lack {sorted(missing)}: add the columns")
-        kinds = {f.name: f.type for f in rows.schema} | {name: self.schema.field(name).type for name in self._stored}
+            every = [{name: getattr(record, name) for name in self.schema.names} for record in rows]
+            return pa.Table.from_pylist([self._nested(row, _to_json) for row in every], self.schema)
+        if missing := set(self._kinds) - set(rows.column_names):
+            raise DataError(f"rows of the record table {self.name} lack {sorted(missing)}: add the columns")
+        kinds = {f.name: f.type for f in rows.schema} | {name: self.schema.field(name).type for name in self._kinds}
         return rows.cast(pa.schema(list(kinds.items())))
 
-    def _row(self, record: R) -> dict[str, Any]:
-        row = {name: getattr(record, name) for name in self.schema.names}
-        return row | {name: to_json(row[name]).decode() for name in self._nested if row[name] is not None}
+    def _nested(self, row: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+        """The row with each field that nests changed, to JSON or from it."""
+        nests = [name for name, kind in self._kinds.items() if kind is None and row[name] is not None]
+        return row | {name: change(row[name]) for name in nests}
 
-    def _parsed(self, row: dict[str, Any]) -> dict[str, Any]:
-        return row | {name: from_json(row[name]) for name in self._nested if row[name] is not None}
+
+def _to_json(value: Any) -> str:
+    return to_json(value).decode()
 
 
 def _kind(annotation: Any) -> pa.DataType | None:
-    """The stored type of a field; ``JSON`` when it nests."""
+    """The stored type of a field; None when it nests."""
     if get_origin(annotation) is Literal or (isinstance(annotation, type) and issubclass(annotation, str)):
         return pa.string()
     if NoneType in get_args(annotation):
         return _kind(next(one for one in get_args(annotation) if one is not NoneType))
-    return KINDS.get(annotation, JSON)
+    return KINDS.get(annotation)
 
 
 def _values(annotation: Any) -> str:

@@ -116,21 +116,11 @@ def test_deleted_rows_are_gone_for_good_after_a_vacuum(tmp_path: Path) -> None:
     assert lake.delete("u", "t", "value >= 2") == 2
     assert lake.read("u", "t")["value"].to_pylist() == [1]
     assert lake.read("u", "t", version=before.version).num_rows == 3, "until the vacuum"
-    assert lake.vacuum("u", "t", []) == 1
+    assert lake.vacuum("u", "t") == 1
     with pytest.raises(NotFoundError, match="t version 1: 1 of its 1 files were vacuumed"):
         lake.read("u", "t", version=before.version)
     with pytest.raises(DataError, match=r"the predicate cannot be evaluated; its columns are \['name'"):
         lake.delete("u", "t", "salary > 2")
-
-
-def test_a_vacuum_keeps_the_versions_that_it_is_told_to(tmp_path: Path) -> None:
-    lake = DeltaLake(tmp_path)
-    refs = [lake.publish("u", "t", rows(value), "2013-01") for value in range(5)]
-    assert lake.vacuum("u", "t", [refs[1].version]) == 3
-    assert lake.read("u", "t", version=refs[1].version)["value"].to_pylist() == [1]
-    assert lake.read("u", "t")["value"].to_pylist() == [4]
-    with pytest.raises(NotFoundError, match=r"no versions \[99\]"):
-        lake.vacuum("u", "t", [99])
 
 
 def test_a_kept_period_does_not_keep_the_others(tmp_path: Path) -> None:
@@ -156,7 +146,7 @@ def test_a_pinned_version_outlives_the_retention_of_the_log(tmp_path: Path) -> N
     delta = DeltaTable(str(tmp_path / "u" / "t"))
     delta.create_checkpoint()
     delta.cleanup_metadata()
-    lake.vacuum("u", "t", [refs[0].version])
+    lake.prune("u", "t", [(refs[0].version, "2013-01")])
     assert lake.read("u", "t", version=refs[0].version)["value"].to_pylist() == [0]
 
 

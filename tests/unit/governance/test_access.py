@@ -42,8 +42,8 @@ def test_each_role_reads_its_class_and_below(spec: UseCase, role: str, visible: 
 def test_a_table_may_have_a_rule_of_its_own(spec: UseCase) -> None:
     rules = access(events={"viewer": "personal", "op": "none"})
     assert rules.visible_columns("viewer", spec, "events", ROWS.column_names) == ROWS.column_names
-    assert not rules.may_read("op", spec, "events")
-    assert rules.may_read("op", spec, "weather"), "the rule is of one table"
+    assert not rules.reads("op", spec, "events", "public")
+    assert rules.reads("op", spec, "weather", "public"), "the rule is of one table"
     with pytest.raises(AccessError, match=r"role 'op' reads flight_delay\.events up to class 'none'"):
         rules.visible_rows("op", spec, "events", ROWS)
 
@@ -55,9 +55,9 @@ def test_rows_of_nothing_but_columns_above_the_role_are_refused(spec: UseCase) -
 
 def test_an_unknown_role_or_table_is_named(spec: UseCase) -> None:
     with pytest.raises(AccessError, match=r"no role 'guest'; access is set for \['admin', 'op', 'user', 'viewer'\]"):
-        access().may_read("guest", spec, "events")
+        access().reads("guest", spec, "events", "public")
     with pytest.raises(AccessError, match=r"flight_delay has no table 'evnts'; it has .*'events'"):
-        access().may_read("viewer", spec, "evnts")
+        access().reads("viewer", spec, "evnts", "public")
     with pytest.raises(AccessError, match=r"MOEBIUS_TABLE_ACCESS names the tables \['flight_delay.evnts'\]"):
         access(evnts={"viewer": "none"}).check([spec])
     access(events={"viewer": "none"}).check([spec])

@@ -122,7 +122,7 @@ def test_figures_of_a_period_are_replaced_as_a_whole() -> None:
     for value in (0.7, 0.8):
         FIGURES.replace(SPEC.name, lake, Period("2013-05"), [figure.model_copy(update={"value": value})])
     assert FIGURES.read(SPEC.name, lake) == [figure.model_copy(update={"value": 0.8})]
-    with pytest.raises(DataError, match="figures is written by 'replace', not by 'append'"):
+    with pytest.raises(DataError, match="figures is a table of mode 'replace'"):
         FIGURES.append(SPEC.name, lake, [figure])
 
 
