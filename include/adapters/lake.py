@@ -41,9 +41,7 @@ class DeltaLake:
         self._root = root
 
     def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
-        """Replace the rows of one period in one commit; rows that are there already are not written again.
-
-        ``rows`` are a table or a Parquet file, which is streamed: memory does not grow with it.
+        """Replace the rows of one period in one commit; a Parquet file is streamed: memory does not grow with it.
 
         Raises
         ------
@@ -137,13 +135,7 @@ class DeltaLake:
     def read(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
-        """Rows with their ``period`` column; timestamps in UTC.
-
-        Raises
-        ------
-        NotFoundError
-            there is no such table, or not this version of it (any more).
-        """
+        """Rows with their ``period`` column; timestamps in UTC. Raises NotFoundError without the table or version."""
         return _rows(self._open(usecase, table, version), RowFilter(periods=periods))
 
     def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
@@ -167,22 +159,6 @@ class DeltaLake:
         """Columns and types, ``period`` among them; raises NotFoundError as ``read`` does."""
         return _schema(self._open(usecase, table, version))
 
-    def history(self, usecase: str, table: str) -> list[dict[str, Any]]:
-        """Every version, newest first: ``version``, ``at`` (UTC), ``operation``, ``period`` and ``content_hash``.
-
-        The last two are None for what ``publish`` did not write. Raises NotFoundError without the table.
-        """
-        return [
-            {
-                "version": commit["version"],
-                "at": datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
-                "operation": commit["operation"],
-                "period": commit.get("period"),
-                "content_hash": commit.get("content_hash"),
-            }
-            for commit in self._open(usecase, table).history()
-        ]
-
     def periods(self, usecase: str, table: str) -> list[Period]:
         """Periods that the table has rows for, sorted; [] without the table."""
         if not self.exists(usecase, table):
@@ -204,10 +180,10 @@ class DeltaLake:
         return TableState(
             table=table,
             version=delta.version(),
-            columns={f.name: str(f.type) for f in stored_schema(pa.schema(delta.schema().to_arrow()))},
+            columns={f.name: str(f.type) for f in _schema(delta)},
             rows=dict(sorted(rows.items())),
             files=delta.file_uris(),
-            commits=[_commit(**entry) for entry in reversed(self.history(usecase, table))],
+            commits=[_commit(entry) for entry in reversed(delta.history())],
         )
 
     def _path(self, usecase: str, table: str) -> Path:
@@ -235,8 +211,10 @@ class DeltaLake:
         )
 
 
-def _commit(at: datetime, **entry: Any) -> TableCommit:
-    return TableCommit(at=at.isoformat(timespec="seconds"), **entry)
+def _commit(entry: dict[str, Any]) -> TableCommit:
+    at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+    facts = {name: entry.get(name) for name in ("version", "operation", "period", "content_hash")}
+    return TableCommit.model_validate({**facts, "at": at.isoformat(timespec="seconds")})
 
 
 def _until_it_wins(attempt: Callable[[], T], what: str) -> T:

@@ -106,8 +106,8 @@ def test_what_a_table_is_can_be_asked_without_reading_it(tmp_path: Path) -> None
     assert len(lake.files("u", "t")) == 2
     assert len(lake.files("u", "t", version=first.version)) == 1
     assert lake.files("u", "t", []) == []
-    newest, oldest, _ = lake.history("u", "t")
-    assert (newest["version"], newest["period"], oldest["content_hash"]) == (2, "2013-02", first.content_hash)
+    _, oldest, newest = lake.describe("u", "t").commits
+    assert (newest.version, newest.period, oldest.content_hash) == (2, "2013-02", first.content_hash)
 
 
 def test_deleted_rows_are_gone_for_good_after_a_vacuum(tmp_path: Path) -> None:
