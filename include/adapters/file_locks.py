@@ -20,31 +20,29 @@ class FileLocks:
 
     @contextmanager
     def hold(
-        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0
+        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0, refusal: str = ""
     ) -> Iterator[None]:
         """As the port says; no ``lease`` is needed, because a lock ends with its process."""
         place = self.root / name
         file = place.with_name(f".{place.name}.lock")
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a") as lock:
-            _acquire(lock, name, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+            if not _acquired(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait):
+                raise LockHeldError(refusal or f"{name} is locked by another process; try again later")
             yield
 
 
-def _acquire(lock: IO[str], name: str, how: int, wait: float | None) -> None:
+def _acquired(lock: IO[str], how: int, wait: float | None) -> bool:
     if wait is None:
         fcntl.flock(lock, how)
-        return
+        return True
     until = time.monotonic() + wait
-    while not _taken(lock, how):
-        if time.monotonic() >= until:
-            raise LockHeldError(f"{name} is locked by another process; try again later")
-        time.sleep(LOOK_SECONDS)
-
-
-def _taken(lock: IO[str], how: int) -> bool:
-    try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    while True:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOOK_SECONDS)
+        else:
+            return True

@@ -1,6 +1,5 @@
 """The model server's prediction log: a spool of JSON lines, read from where the last shipment ended."""
 
-import fcntl
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from include.contracts.atomic_file import write_atomically
-from include.errors import ConflictError
+from include.ports.state import Locks
 
-ACKNOWLEDGED, IN_FLIGHT, LOCK = ".acknowledged.json", ".in_flight.json", ".lock"
+ACKNOWLEDGED, IN_FLIGHT = ".acknowledged.json", ".in_flight.json"
 PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "scores", "latency_ms")
 NUMBERS = ("probability", "prediction")
 BATCH_BYTES = 32 * 1024 * 1024
@@ -44,12 +43,13 @@ class PredictionSpool:
     def __init__(
         self,
         directory: Path,
+        locks: Locks,
         inputs: Mapping[str, Sequence[str]],
         features: Sequence[str],
         time: str,
         texts: Collection[str] = (),
     ) -> None:
-        self.directory, self.time = directory, time
+        self.directory, self._locks, self.time = directory, locks, time
         self.inputs = {name: list(columns) for name, columns in inputs.items()}
         asked = {column for columns in inputs.values() for column in columns}
         self.features = [f for f in features if f not in asked]
@@ -60,16 +60,13 @@ class PredictionSpool:
 
         Raises
         ------
-        ConflictError
+        LockHeldError
             another shipment is under way.
         """
         if not self.directory.is_dir():
             return
-        with (self.directory / LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConflictError(f"another task already ships {self.directory}; try again later") from error
+        refusal = f"another task already ships {self.directory}; try again later"
+        with self._locks.hold(f"spool/{self.directory.name}/shipping", wait=0, refusal=refusal):
             for file in sorted(self.directory.glob("*.jsonl")):
                 yield from self._batches(file)
 

@@ -11,11 +11,12 @@ class PrivacyState:
     """``active_key``, which the model server reads too; ``erased.json``; ``erasing-<subject>.json`` per deletion."""
 
     def __init__(self, usecase: str, state: StateStore, locks: Locks) -> None:
-        self._state, self._locks, self._room = state, locks, f"privacy/{usecase}"
+        self._usecase, self._state, self._locks, self._room = usecase, state, locks, f"privacy/{usecase}"
 
     def alone(self) -> AbstractContextManager[None]:
         """One deletion or rotation at a time; raises LockHeldError while another one runs."""
-        return self._locks.hold(f"{self._room}/rewriting", wait=0)
+        refusal = f"{self._usecase}: another deletion or key rotation runs; try again later"
+        return self._locks.hold(f"{self._room}/rewriting", wait=0, refusal=refusal)
 
     def active_key(self) -> str | None:
         """The name of the key that stored tokens are of."""

@@ -51,7 +51,7 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     if keys is None or before is None:
         raise SettingsError(f"{spec.name}: there are no pseudonym keys, so there is nothing to rotate")
     copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
-    with rewriting.alone(spec, state):
+    with state.alone():
         line = erasure.renew_line(keys)
         copied = copies.copy(line)
         state.use_key(keys.current)

@@ -1,7 +1,6 @@
 """Applies one change wherever a use case stores rows: lake, snapshots, datasets, staging, quarantine, spool."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +10,8 @@ from include.contracts.development import DatasetRef
 from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.development.datasets.parts import content_hash, read_frame
-from include.errors import ConflictError, LockHeldError
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
-from include.governance.privacy_state import PrivacyState
 from include.governance.traces import files
 from include.records.registry import PRIVACY_RECORDS, RECORD_TABLES
 from include.services.composition import Services
@@ -22,17 +19,6 @@ from include.specification.usecase import UseCase
 
 SPARED = ("lake", "landing", "airflow", "mlflow", "prometheus", "redis", "keys")
 """Rooms whose Parquet files are not single files of rows: the lake is rewritten by version, the rest is others'."""
-
-
-@contextmanager
-def alone(spec: UseCase, state: PrivacyState) -> Iterator[None]:
-    """One deletion or rotation at a time; raises ConflictError while another one runs."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(state.alone())
-        except LockHeldError as error:
-            raise ConflictError(f"{spec.name}: another deletion or key rotation runs; try again later") from error
-        yield
 
 
 def rewrite(

@@ -33,7 +33,7 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
     keys = _keys(spec, services, subject)
     copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
-    with rewriting.alone(spec, state):
+    with state.alone():
         values = _all_values(spec, services, column) | copies.values(column)
         stored = privacy.stored_as(values, subject, keys) | state.sought(subject)
         state.seek(subject, stored)

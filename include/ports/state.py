@@ -42,11 +42,11 @@ class Locks(Protocol):
     """Locks by name, for any number of processes."""
 
     def hold(
-        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0
+        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0, refusal: str = ""
     ) -> AbstractContextManager[None]:
         """Held until the block ends; a shared lock keeps out exclusive ones only.
 
         ``wait`` is how many seconds to wait for it, None for as long as it takes. ``lease`` is how many seconds the
         lock may outlive a holder that died; a holder that lives keeps its lock, however long it works.
-        Raises LockHeldError when it is not free in time.
+        Raises LockHeldError, with the words of ``refusal``, when it is not free in time.
         """

@@ -162,7 +162,7 @@ class Adapters:
 
         directory = self.settings.prediction_spool / spec.name
         texts = {f.name for f in spec.features if f.kind != "numeric"}
-        return PredictionSpool(directory, spec.inputs, spec.feature_names, spec.event.time, texts)
+        return PredictionSpool(directory, self.locks, spec.inputs, spec.feature_names, spec.event.time, texts)
 
     def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
         from include.adapters.event_stream import RedisEventStream

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from sklearn.datasets import load_digits
 
-from include.adapters.prediction_log import PredictionSpool
 from include.contracts.deployment import ReleaseRef
 from include.deployment import predeployment, scoring
 from include.deployment.batch_scoring import BatchScorer
@@ -22,6 +21,7 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, DeploymentError, ServiceError
+from include.services.composition import Services
 from include.settings import ROOT
 from include.specification.usecase import UseCase
 from tests.integration.pipeline_fixtures import AT, Serving, wait_until
@@ -151,10 +151,7 @@ def test_the_server_answers_as_the_model_logs_it_and_counts_it(served: dict[str,
 def _logged_as_sent(serving: Serving, rows: pd.DataFrame, expected: np.ndarray, said: np.ndarray) -> None:
     """The log as the lake gets it: one column per number of a tensor."""
     spec = serving.spec
-    texts = {f.name for f in spec.features if f.kind != "numeric"}
-    spool = PredictionSpool(
-        serving.settings.prediction_spool / spec.name, spec.inputs, spec.feature_names, spec.event.time, texts
-    )
+    spool = Services(serving.settings).adapters.prediction_log(spec)
     (batch,) = spool.unshipped()
     spool.acknowledge(batch)
     logged = batch.rows

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from include.adapters.file_locks import FileLocks
 from include.adapters.prediction_log import PredictionSpool
-from include.errors import ConflictError
+from include.errors import LockHeldError
 
 
 def line(number: int, **features: object) -> str:
@@ -20,7 +21,12 @@ def line(number: int, **features: object) -> str:
 
 def spool(directory: Path) -> PredictionSpool:
     return PredictionSpool(
-        directory, {"at": ["at"], "origin": ["origin"]}, ["origin", "temp", "kind"], "at", texts={"origin", "kind"}
+        directory,
+        FileLocks(directory),
+        {"at": ["at"], "origin": ["origin"]},
+        ["origin", "temp", "kind"],
+        "at",
+        texts={"origin", "kind"},
     )
 
 
@@ -46,7 +52,9 @@ def test_a_tensor_is_logged_as_one_and_shipped_as_columns(tmp_path: Path) -> Non
     record["inputs"]["pixels"] = [1.0, 0.5]
     (tmp_path / "a.jsonl").write_text(json.dumps(record) + "\n")
     inputs = {"at": ["at"], "origin": ["origin"], "pixels": ["pixels_00", "pixels_01"]}
-    (batch,) = PredictionSpool(tmp_path, inputs, ["pixels_00", "pixels_01", "temp"], "at").unshipped()
+    (batch,) = PredictionSpool(
+        tmp_path, FileLocks(tmp_path), inputs, ["pixels_00", "pixels_01", "temp"], "at"
+    ).unshipped()
     row = batch.rows.iloc[0]
     assert (row["pixels_00"], row["pixels_01"], row["prediction"], row["scores"]) == (1.0, 0.5, -2.5, [-2.5])
     assert "pixels" not in batch.rows
@@ -87,7 +95,7 @@ def test_two_shipments_at_once_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(line(1))
     shipment = spool(tmp_path).unshipped()
     next(shipment)
-    with pytest.raises(ConflictError, match="another task already ships"):
+    with pytest.raises(LockHeldError, match="another task already ships"):
         next(spool(tmp_path).unshipped())
     shipment.close()
 

@@ -47,7 +47,7 @@ class MemoryLocks:
 
     @contextmanager
     def hold(
-        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0
+        self, name: str, *, shared: bool = False, wait: float | None = None, lease: float = 60.0, refusal: str = ""
     ) -> Iterator[None]:
         def free() -> bool:
             held = self._held.get(name, 0)
@@ -55,7 +55,7 @@ class MemoryLocks:
 
         with self._changed:
             if not self._changed.wait_for(free, wait):
-                raise LockHeldError(f"{name} is locked by another process; try again later")
+                raise LockHeldError(refusal or f"{name} is locked by another process; try again later")
             self._held[name] = self._held.get(name, 0) + (1 if shared else -1)
         try:
             yield

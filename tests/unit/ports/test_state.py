@@ -102,6 +102,9 @@ def test_an_exclusive_lock_keeps_everybody_out(locks: Locks) -> None:
         for shared in (False, True):
             with pytest.raises(LockHeldError, match="changing is locked"), locks.hold(NAME, shared=shared, wait=0):
                 pass
+        words = "a publication runs"
+        with pytest.raises(LockHeldError, match=words), locks.hold(NAME, wait=0, refusal=words):
+            pass
         with locks.hold("snapshots/dogs/changing", wait=0):
             pass
     with locks.hold(NAME, wait=0):
