@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
@@ -79,7 +80,7 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
         asked, services.adapters.tracker.load(asked.start) if asked.start else None
     )
     if asked.trials:
-        services.adapters.tracker.log_search(spec.name, *_search(spec, asked))
+        _log_search(spec, services, asked)
     return key
 
 
@@ -98,12 +99,10 @@ def search(spec: UseCase, services: Services, key: str) -> None:
     place = _workspace(spec, services, key)
     asked = place.order()
     waiting: list[TrialRecord] = []
-    tell = _teller(
-        lambda trials: services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials), waiting
-    )
+    tell = _teller(partial(_log_search, spec, services, asked), waiting)
     training.search(spec, place, services.settings.train_threads, tell)
     if waiting:
-        services.adapters.tracker.log_search(spec.name, *_search(spec, asked), waiting)
+        _log_search(spec, services, asked, waiting)
 
 
 def fit(spec: UseCase, services: Services, key: str) -> Fit:
@@ -154,7 +153,7 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     cost = {**fit.cost, **meter.stages}
     trials = training.study_of(spec, workspace, asked).records() if asked.trials else []
     if trials:
-        services.adapters.tracker.log_search(spec.name, *_search(spec, asked), trials)
+        _log_search(spec, services, asked, trials)
     facts: dict[str, str | bytes] = {
         "order.json": asked.model_dump_json(indent=1),
         "fit.json": fit.model_copy(update={"cost": cost}).model_dump_json(indent=1),
@@ -194,20 +193,17 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
 
 
 def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
-    about: dict[str, str] = {
-        "trainer": spec.trainer.name,
-        "task": spec.task,
-        "test_period": asked.dataset.test.periods[-1],
-    }
+    newest = asked.dataset.test.periods[-1]
+    about: dict[str, str] = {"trainer": spec.trainer.name, "task": spec.task, "test_period": newest}
     if asked.trials:
         about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}
 
 
-def _search(spec: UseCase, asked: Order) -> tuple[str, dict[str, str]]:
-    """The search's key, and the tags of its run."""
+def _log_search(spec: UseCase, services: Services, asked: Order, trials: Sequence[TrialRecord] = ()) -> None:
     about = {"dataset": asked.dataset.name, "sampler": asked.sampler, "trainer": spec.trainer.name}
-    return asked.search, {**about, "metric": spec.metrics.primary, "trials": str(asked.trials)}
+    about |= {"metric": spec.metrics.primary, "trials": str(asked.trials)}
+    services.adapters.tracker.log_search(spec.name, asked.search, about, trials)
 
 
 def _workspace(spec: UseCase, services: Services, key: str) -> Workspace:

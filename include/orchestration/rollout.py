@@ -17,17 +17,10 @@ from include.specification.usecase import UseCase
 MARGIN = timedelta(hours=1)
 
 
-def shift_id(step: int) -> str:
-    """The task that gives the release the share number ``step`` (from 1) of ``rollout.shares``."""
-    return f"shift_{step}"
-
-
-def judge_id(step: int) -> str:
-    """The task that judges the release with that share."""
-    return f"judge_{step}"
-
-
-FIRST_TASK = {"promotion": "promote", "shadow": "start_shadow", "ab_test": "start_ab_test", "shift": shift_id(1)}
+SHIFT, JUDGE = "shift_{}", "judge_{}"
+"""Tasks that give the release a share and judge it, by the number of the share (from 1) in ``rollout.shares``."""
+FIRST_SHIFT = SHIFT.format(1)
+FIRST_TASK = {"promotion": "promote", "shadow": "start_shadow", "ab_test": "start_ab_test", "shift": FIRST_SHIFT}
 """The task that a rollout begins with, by what ``loop.rollout.opening`` says."""
 
 
@@ -61,11 +54,11 @@ class RolloutTasks:
         """The tasks of one step; the pages of Airflow show its share. Only the first step can begin a rollout."""
         spec, shown = self.spec, f"{100 * share:g} %"
 
-        @step(spec, "rollout.shift_traffic", task_id=shift_id(number), task_display_name=f"shift to {shown}")
+        @step(spec, "rollout.shift_traffic", task_id=SHIFT.format(number), task_display_name=f"shift to {shown}")
         def shift(call: Call, release: dict[str, Any]) -> int:
             return call(release["name"], share, run_key(), triggered_by(), opens=opens and number == 1)
 
-        @step(spec, "rollout.judge_rollout", task_id=judge_id(number), task_display_name=f"judge at {shown}")
+        @step(spec, "rollout.judge_rollout", task_id=JUDGE.format(number), task_display_name=f"judge at {shown}")
         def judge(call: Call, release: dict[str, Any]) -> dict[str, Any]:
             return call(release["name"], share, run_key(), triggered_by())
 
@@ -100,7 +93,7 @@ class RolloutTasks:
 
         @task.branch(task_id="decide_ab_test")
         def decide(read_out: dict[str, Any]) -> str:
-            return shift_id(1) if read_out["decision"] == "promote" else "keep_champion"
+            return FIRST_SHIFT if read_out["decision"] == "promote" else "keep_champion"
 
         watched = ABTestSensor(task_id="watch_ab_test", spec=spec)
         read_out: Any = watched.output

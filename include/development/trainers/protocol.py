@@ -106,16 +106,6 @@ class Fitted(Protocol):
         """The fit step by step: ``step``, ``train`` and ``validation`` loss; empty without steps, or once loaded."""
 
 
-class Contributing(Protocol):
-    """A model that knows exactly what moved each answer."""
-
-    def contributions(self, X: np.ndarray) -> np.ndarray:
-        """Additive contributions to the margin (log-odds, or the value) of shape (rows, columns + 1), bias last.
-
-        With K classes (rows, K, columns + 1).
-        """
-
-
 class Trainer(Protocol):
     """One learning algorithm; ``predicts`` is what it can learn."""
 
