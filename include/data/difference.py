@@ -12,7 +12,7 @@ from include.contracts.content import in_utc, quoted
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.evaluation.histograms import psi
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 SHARES = [round(0.1 * i, 1) for i in range(1, 10)]

@@ -13,7 +13,7 @@ from include.contracts.period import Period, Window
 from include.data import source_contract
 from include.data import staging as stage
 from include.errors import MissingPeriodError, SourceError
-from include.ports import Connect, Treat
+from include.ports.sources import Connect, Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 

@@ -16,7 +16,8 @@ from include.contracts.period import Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import ingestion
 from include.data import staging as stage
-from include.ports import Connect, Lake, Treat
+from include.ports.lake import Lake
+from include.ports.sources import Connect, Treat
 from include.records.registry import COLLECTIONS
 from include.specification.data import Source
 from include.specification.usecase import UseCase

@@ -17,7 +17,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.data.manifests import Snapshots
 from include.errors import DataError
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:

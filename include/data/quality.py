@@ -16,7 +16,8 @@ from include.contracts.quality import CheckOutcome, CheckRecord, GateResult
 from include.data import quarantine
 from include.data import staging as stage
 from include.errors import BrokenCheckError, GateRefusedError
-from include.ports import Lake, Validator
+from include.ports.lake import Lake
+from include.ports.quality import Validator
 from include.records.registry import GATE_RESULTS
 from include.specification.usecase import UseCase
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
 from include.errors import NotFoundError
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.records.registry import QUARANTINE
 from include.specification.usecase import UseCase
 

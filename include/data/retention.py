@@ -11,7 +11,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.data.manifests import Expiry, Snapshots, Turn
 from include.errors import NotFoundError
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 Uses = Mapping[str, DatasetRef]

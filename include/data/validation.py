@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.data import suites
-from include.ports import CheckEngine, RowScan
+from include.ports.quality import CheckEngine, RowScan
 
 log = logging.getLogger(__name__)
 

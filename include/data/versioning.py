@@ -18,7 +18,8 @@ from include.contracts.tables import SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
 from include.errors import NotFoundError
-from include.ports import FeatureStore, Lake
+from include.ports.features import FeatureStore
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 # a month by the local calendar starts and ends up to half a day away from the month in UTC

@@ -7,7 +7,7 @@ from typing import Any
 
 from include.contracts.evaluation import GateOutcome
 from include.errors import DataError, ServiceError
-from include.ports import ModelServer
+from include.ports.serving import ModelServer
 from include.specification.packaging import AcceptanceTest, Expectation
 from include.specification.usecase import UseCase
 

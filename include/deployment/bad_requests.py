@@ -15,7 +15,7 @@ from include.deployment import interface, schema
 from include.deployment.requests import answered
 from include.errors import ServiceError
 from include.families.registry import family
-from include.ports import InferenceProtocol, ModelServer
+from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
 Payload = dict[str, Any]

@@ -14,7 +14,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.record import Record
 from include.deployment import release, rollout
 from include.errors import DeploymentError, ServiceError
-from include.ports import ModelServer
+from include.ports.serving import ModelServer
 from include.ports.state import StateStore
 from include.specification.usecase import UseCase
 

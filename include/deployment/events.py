@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.contracts.deployment import RolloutEvent, RolloutState
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.records.registry import ROLLOUT_EVENTS
 from include.specification.usecase import UseCase
 

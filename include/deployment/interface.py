@@ -10,7 +10,7 @@ from typing import Any
 from include.contracts.evaluation import GateOutcome
 from include.deployment import schema
 from include.errors import ServiceError
-from include.ports import InferenceProtocol
+from include.ports.serving import InferenceProtocol
 from include.specification.usecase import UseCase
 
 DOCUMENT = "interface.json"

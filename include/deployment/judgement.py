@@ -6,7 +6,7 @@ from string import Template
 from typing import Literal
 
 from include.contracts.deployment import Judgement
-from include.ports import MetricsServer
+from include.ports.metrics import MetricsServer
 from include.specification.running import AbortQuery
 from include.specification.usecase import UseCase
 

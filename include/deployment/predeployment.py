@@ -18,7 +18,7 @@ from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, pipeline, release
 from include.deployment.requests import answered
 from include.errors import DeploymentError
-from include.ports import InferenceProtocol, ModelServer
+from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
 REPEATS = 4

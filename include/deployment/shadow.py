@@ -4,7 +4,7 @@ import math
 
 from include.contracts.deployment import Judgement
 from include.deployment.judgement import growth, window_of
-from include.ports import MetricsServer
+from include.ports.metrics import MetricsServer
 from include.specification.usecase import UseCase
 
 

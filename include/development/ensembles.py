@@ -4,7 +4,7 @@ from include.contracts.development import ModelRef
 from include.development import judging
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
-from include.ports import ExperimentTracker
+from include.ports.development import ExperimentTracker
 from include.specification.usecase import UseCase
 
 MEMBERS_TAG = "ensemble_of"

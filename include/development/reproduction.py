@@ -13,7 +13,7 @@ from include.development.order import Fit, Order
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import NotFoundError
-from include.ports import ExperimentTracker
+from include.ports.development import ExperimentTracker
 from include.specification.usecase import UseCase
 
 EXACT, FLOAT64, FLOAT32 = 0.0, 1e-9, 1e-5

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from include.contracts.period import Period
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.ports.snapshots import SnapshotManifests
 
 Change = Callable[[pa.Table], pa.Table]

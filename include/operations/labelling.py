@@ -15,7 +15,7 @@ from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
 from include.families.registry import family
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 

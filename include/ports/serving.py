@@ -1,6 +1,54 @@
-"""The model server as the keeper sees it."""
+"""The model server, as steps, client systems and the keeper see it, and the releases that it serves."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from include.contracts.deployment import ReleaseRef
+
+
+class ModelServer(Protocol):
+    """The real Triton server, over gRPC."""
+
+    def ready(self) -> bool: ...
+
+    def install(self, model: str, directory: Path) -> None:
+        """Put a complete model directory into the repository, in one step."""
+
+    def load(self, model: str) -> None: ...
+
+    def unload(self, model: str) -> None: ...
+
+    def remove(self, model: str) -> None: ...
+
+    def infer(
+        self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """One request with these rows; an answer per row: prediction, release, request_id, probability, scores."""
+
+
+class InferenceProtocol(Protocol):
+    """The model server as a client system of any make sees it: KServe v2 over ``grpc`` or ``rest``."""
+
+    def metadata(self, model: str, protocol: str) -> dict[str, Any]:
+        """``{"inputs", "outputs"}``: tensors with name, datatype, shape."""
+
+    def ask(self, model: str, payload: Mapping[str, Any], protocol: str) -> dict[str, Any]:
+        """One request as KServe v2's JSON has it; raises ServiceError with the server's words when it is refused."""
+
+    def memory_mb(self, model: str) -> float | None:
+        """What the process that serves the model holds; None where it cannot be seen."""
+
+
+class ReleaseStore(Protocol):
+    """Packaged releases on disk."""
+
+    def add(self, usecase: str, staged: Path, model_version: int) -> ReleaseRef:
+        """Move a complete staged directory into place under the next name (r0001 …)."""
+
+    def get(self, usecase: str, name: str) -> ReleaseRef: ...
+
+    def all(self, usecase: str) -> list[ReleaseRef]: ...
 
 
 class ModelControl(Protocol):

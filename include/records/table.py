@@ -16,7 +16,7 @@ from include.contracts.period import Period
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, RowFilter, TableRef
 from include.errors import DataError
-from include.ports import Lake
+from include.ports.lake import Lake
 
 R = TypeVar("R", bound=Record)
 KINDS: Mapping[Any, pa.DataType] = {

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from include.errors import MissingPeriodError, SpecError
-from include.ports import ExperimentTracker, FeatureStore, Lake, MetricsServer, ReleaseStore, SourceConnector, Validator
+from include.ports.development import ExperimentTracker
 from include.ports.exports import ExportStore
+from include.ports.features import FeatureStore
+from include.ports.lake import Lake
+from include.ports.metrics import MetricsServer
 from include.ports.online import OnlineKeys
+from include.ports.quality import Validator
+from include.ports.serving import ReleaseStore
+from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
 from include.specification.usecase import UseCase

@@ -9,7 +9,7 @@ from include.contracts.period import Period
 from include.contracts.quality import GateResult, QuarantinedRow
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.records.registry import DECISIONS, FIGURES, GATE_RESULTS, RECONCILIATION, ROLLOUT_EVENTS, VERDICTS
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase

@@ -8,7 +8,8 @@ import pandas as pd
 
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
-from include.ports import EventStream, Lake
+from include.ports.lake import Lake
+from include.ports.streaming import EventStream
 from include.records.registry import RECONCILIATION
 from include.specification.usecase import UseCase
 

@@ -16,7 +16,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from include.contracts.streaming import StreamEntry
 from include.errors import DataError, RequestFailedError
-from include.ports import ModelServer, RequestStream
+from include.ports.serving import ModelServer
+from include.ports.streaming import RequestStream
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)

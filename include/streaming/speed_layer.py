@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, crea
 from include.contracts.period import Period
 from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
 from include.errors import DataError
-from include.ports import EventStream, FeatureStore
+from include.ports.features import FeatureStore
+from include.ports.streaming import EventStream
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 from include.streaming.features import StreamFeatures

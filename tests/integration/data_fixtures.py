@@ -18,7 +18,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, quality, versioning
 from include.data.manifests import Snapshots
 from include.data.validation import SuiteValidator
-from include.ports import Connect
+from include.ports.sources import Connect
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase

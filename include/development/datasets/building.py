@@ -22,7 +22,8 @@ from include.development.datasets.parts import as_number, as_text, content_hash,
 from include.development.datasets.splits import PERSON, cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.families.registry import family
-from include.ports import FeatureStore, Lake
+from include.ports.features import FeatureStore
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 MANIFEST = "dataset.json"

@@ -11,7 +11,7 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
-from include.ports import Lake
+from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 

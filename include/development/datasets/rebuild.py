@@ -14,7 +14,8 @@ from include.development.datasets.labelled_events import held_out, labelled
 from include.development.datasets.parts import content_hash, read_part
 from include.development.datasets.splits import cut
 from include.errors import DataError, NotFoundError
-from include.ports import FeatureStore, Lake
+from include.ports.features import FeatureStore
+from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 PARTS = ("train", "validation", "test")

@@ -10,7 +10,7 @@ import pytest
 from include.adapters.lake import DeltaLake
 from include.contracts.tables import RowFilter
 from include.errors import NotFoundError
-from include.ports import Lake
+from include.ports.lake import Lake
 from tests.unit.fakes.lake import MemoryLake
 
 LAKES: dict[str, Callable[[Path], Lake]] = {"delta": DeltaLake, "memory": lambda root: MemoryLake()}

@@ -1,0 +1,59 @@
+"""The experiment tracker."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+
+
+class ExperimentTracker(Protocol):
+    """Runs, registered versions and their aliases."""
+
+    def log_training(
+        self,
+        usecase: str,
+        dataset: DatasetRef,
+        model: bytes,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        documents: Mapping[str, str | bytes],
+        *,
+        key: str = "",
+        revision: str = "",
+        curve: Sequence[Mapping[str, float]] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> ModelRef:
+        """Log one training run, register its model; ``documents`` maps artifact path to text or bytes.
+
+        A ``key`` that was registered before gives that version again; '' means dataset, parameters and model.
+        ``curve`` is the fit step by step; ``tags`` are of run and version.
+        """
+
+    def log_search(
+        self, usecase: str, search: str, about: Mapping[str, str], trials: Sequence[TrialRecord] = ()
+    ) -> str:
+        """The id of the run of a search, made once; every trial that ended becomes a run below it, once."""
+
+    def find(self, usecase: str, key: str) -> ModelRef | None:
+        """The version that was registered under a training key, if any."""
+
+    def model(self, usecase: str, version: int) -> ModelRef: ...
+
+    def load(self, model: ModelRef) -> bytes:
+        """The model's bytes; raises ServiceError when they do not match ``artifact_hash``."""
+
+    def document(self, model: ModelRef, path: str) -> str: ...
+
+    def content(self, model: ModelRef, path: str) -> bytes: ...
+
+    def add_document(self, model: ModelRef, path: str, text: str | bytes) -> None: ...
+
+    def set_alias(self, usecase: str, alias: str, version: int) -> None: ...
+
+    def alias(self, usecase: str, alias: str) -> int | None: ...
+
+    def tag(self, usecase: str, version: int, tags: Mapping[str, str]) -> None: ...
+
+    def tags(self, usecase: str, version: int) -> dict[str, str]: ...
+
+    def versions(self, usecase: str) -> list[int]: ...
