@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 TRITON_VENV := .venv-triton
+SERVING := triton_models/pipeline/1
 BIN := $(VENV)/bin
 WORKERS ?= 2
 READY := $(VENV)/.ready $(TRITON_VENV)/.ready
@@ -46,6 +47,7 @@ lint: $(READY) ## check style, types, import contracts and the rules of the tree
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=$(SERVING) $(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs $(SERVING)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 

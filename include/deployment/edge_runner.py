@@ -10,10 +10,10 @@ import json
 import sys
 from pathlib import Path
 
-import answers  # type: ignore[import-not-found]  # these two lie beside it in the bundle
+import answers  # lies in the bundle, as encoding does
 import numpy as np
 import onnxruntime
-from encoding import Encoding  # type: ignore[import-not-found]
+from encoding import Encoding
 
 HERE = Path(__file__).resolve().parent
 

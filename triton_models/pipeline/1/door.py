@@ -17,7 +17,8 @@ class Door:
     """
 
     def __init__(self, columns: list, state: str) -> None:
-        self.columns, self._file, self._seen = columns, os.path.join(state, "active_key"), None
+        self.columns, self._file = columns, os.path.join(state, "active_key")
+        self._seen: int | None = None
         text = os.environ.get(VARIABLE, "")
         if not text:
             raise ValueError(

@@ -4,6 +4,7 @@ import functools
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -36,11 +37,11 @@ class TritonPythonModel:
         releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
         online = (settings["online_store"], settings["project"], float(settings["online_timeout"]))
         load = functools.partial(self._load, releases, online)
-        self.log = None if pinned else PredictionLog(settings["spool"])
-        self.metrics = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])
-        self.shadow = None if pinned else Shadow(self.metrics.shadowed)
+        self.log: Any = None if pinned else PredictionLog(settings["spool"])
+        self.metrics: Any = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])
+        self.shadow: Any = None if pinned else Shadow(self.metrics.shadowed)  # type: ignore[union-attr]
         self.tensors = Tensors()
-        self.router = (
+        self.router: Any = (
             Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load, list(self.fields.kinds))
         )
         self.follower = Follower(self._follow)
@@ -105,7 +106,7 @@ class TritonPythonModel:
             try:
                 arms.append(Arm(release, rows, some, release.predict(some, given)))
             except Exception as error:
-                error.release = release.name
+                error.release = release.name  # type: ignore[attr-defined]
                 raise
         return Answered(sizes, arms)
 

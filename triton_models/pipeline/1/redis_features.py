@@ -9,6 +9,7 @@ began is seen by it, as far as the network has delivered the message.
 import struct
 import threading
 import time
+from typing import Any
 
 import mmh3
 import redis
@@ -35,7 +36,7 @@ class RedisFeatures:
         self._keys = {view: declared["key"] for view, declared in views.items()}
         self._asked = {view: _hmget(view, declared["features"]) for view, declared in views.items()}
         self._lock = threading.Lock()
-        self._connection = None
+        self._connection: Any = None
         self._kept: dict = {}  # (view, key) → (values, event time)
         self._pairs: dict = {}  # key in Redis → the (view, key) pairs kept of it
         self._heard_at = 0.0

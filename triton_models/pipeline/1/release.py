@@ -5,6 +5,7 @@ import importlib.util
 import json
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -41,7 +42,7 @@ class Release:
         self._missing = MissingPolicy(self.name, self.manifest)
         self._encoding = Encoding(self.features)
         self._on_request = _load_on_request(directory / "request.py")
-        self._online = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
+        self._online: Any = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
@@ -134,7 +135,7 @@ def _load_on_request(path: Path):
     """``on_request`` of the release's own ``request.py``; None when it has none."""
     if not path.is_file():
         return None
-    spec = importlib.util.spec_from_file_location(f"on_request_{path.parent.name}", path)
+    spec: Any = importlib.util.spec_from_file_location(f"on_request_{path.parent.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.on_request

@@ -37,7 +37,7 @@ class Router:
         self.errors = 0
         self._split = None
         self._releases: dict = {}
-        self._seen = None
+        self._seen: tuple | None = None
         self._retry_at = 0.0
         self._random = np.random.default_rng()
         self._failure = f"no rollout state at {path}: nothing is deployed yet"

@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from itertools import accumulate
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -87,7 +88,7 @@ class ServingMetrics:
         self._series: dict = {}
         self._views: dict = {}
         self._per_batch: dict = {}  # release → the series that every batch adds to: built once, it is the hot path
-        self._pending: Counter = Counter()
+        self._pending: Any = Counter()
         self._buckets: defaultdict = defaultdict(lambda: [0] * len(BOUNDS))  # rows of each bucket alone
         self._lock = threading.Lock()
         self._errors = 0

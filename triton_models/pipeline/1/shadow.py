@@ -22,7 +22,7 @@ class Shadow:
         self._count = count
         self._queue: queue.Queue = queue.Queue(WAITING)
         self._random = np.random.default_rng()
-        self._thread = None
+        self._thread: threading.Thread | None = None
         self._told: set = set()
 
     def offer(self, shadowed, fields: dict, facts: dict, scores) -> None:
