@@ -23,7 +23,7 @@ from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(spec, "privacy.audit", **NO_RETRY)
+    @step(spec, "privacy_audit.audit", **NO_RETRY)
     def audit(call: Call) -> dict[str, int]:
         return call(run_period())
 

@@ -14,11 +14,10 @@ def subject(usecase: Annotated[str, typer.Argument(help="the use case whose pseu
     The reference names the subject in the form of the DAG `subject_deletion`. The clear value is kept nowhere.
     """
     from include.contracts.pseudonyms import reference
-    from include.loop.privacy import active_keys
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    keys = active_keys(load_usecase(usecase), services())
+    keys = services().privacy.active_keys(load_usecase(usecase))
     value = sys.stdin.readline().rstrip("\r\n")
     if keys is None:
         raise SettingsError("there are no pseudonym keys: set MOEBIUS_PSEUDONYM_KEYS")

@@ -24,6 +24,9 @@ _BITS = 22
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _WORD = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
+SOURCES = ("landing",)
+"""Rooms of the state root that others fill: they hold source files, in clear by their nature."""
+
 
 @dataclass(frozen=True)
 class Finding:

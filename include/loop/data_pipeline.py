@@ -8,7 +8,6 @@ from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, late_data, processing, quality, versioning
-from include.loop import privacy
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -19,7 +18,7 @@ def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict
     """Stage the raw tables of the month; rows per table."""
     if services.settings.environment == "dev":
         ingestion.require_handed_over(spec, period, services.places.landing(spec))
-    staging, treat = services.places.staging(spec, run), privacy.treatment(spec, services)
+    staging, treat = services.places.staging(spec, run), services.privacy.treatment(spec)
     rows = ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
     late_data.record(spec, period, staging, services.adapters.lake)
     return rows
@@ -33,7 +32,7 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     if services.settings.environment == "dev":
         return []  # what came late to prod comes here by the next hand-over
     staging = services.places.staging(spec, f"{run}-late")
-    treat, landing = privacy.treatment(spec, services), services.places.landing(spec)
+    treat, landing = services.privacy.treatment(spec), services.places.landing(spec)
     late = late_data.changed(spec, period, landing, staging, services.adapters.lake, services.adapters.connector, treat)
     shutil.rmtree(staging, ignore_errors=True)
     months = late_data.to_run_again(spec, period, late, services.records.published(spec))

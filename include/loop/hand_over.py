@@ -9,13 +9,11 @@ import pyarrow.parquet as pq
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
-from include.contracts.pseudonyms import KeyRing
 from include.data import ingestion
 from include.data import staging as stage
-from include.errors import AccessError, SettingsError
+from include.errors import AccessError
 from include.governance import hand_over, privacy
 from include.loop import export_log
-from include.loop import privacy as own_privacy
 from include.ports.exports import ExportTable
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -105,18 +103,9 @@ def _treatment(spec: UseCase, services: Services) -> hand_over.Treatment:
 
     So no clear value gets as far as staging, and dev's tokens join with nothing in prod.
     """
-    own, choose = own_privacy.treatment(spec, services), hand_over.sampled(spec)
-    again = hand_over.proved(spec, privacy.treatment(spec, _keys(services)))
+    own, choose = services.privacy.treatment(spec), hand_over.sampled(spec)
+    again = hand_over.proved(spec, privacy.treatment(spec, services.privacy.hand_over_keys()))
     return lambda table, batch: again(table, choose(table, own(table, batch)))
-
-
-def _keys(services: Services) -> KeyRing:
-    keys = services.secret("hand_over_keys")
-    hand_over.require_other_keys(services.secret("pseudonym_keys"), keys)
-    try:
-        return KeyRing.parse(keys)
-    except ValueError as error:
-        raise SettingsError(f"MOEBIUS_HAND_OVER_KEYS cannot be used: {error}") from None
 
 
 def _approver(answer: dict | None) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.errors import PrivacyError, SettingsError
 from include.governance import erasure
-from include.governance.traces import Finding, search
-from include.loop import rewriting
-from include.loop.privacy import SOURCES, active_keys
+from include.governance.traces import SOURCES, Finding, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -46,25 +44,25 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     PrivacyError
         tokens of an earlier key are left; says where.
     """
-    keys = services.pseudonym_keys
-    before = active_keys(spec, services)
+    keys, before = services.privacy.keys, services.privacy.active_keys(spec)
     if keys is None or before is None:
         raise SettingsError(f"{spec.name}: there are no pseudonym keys, so there is nothing to rotate")
-    copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
+    copies, rewriting = services.adapters.online_copies(spec), services.rewriting(spec)
+    state = services.records.privacy(spec)
     with state.alone():
         line = erasure.renew_line(keys)
         copied = copies.copy(line)
         state.use_key(keys.current)
         mark = f"tokens were rewritten to key {keys.current}"
         try:
-            changed = rewriting.rewrite(spec, services, erasure.renewed(keys), line, mark)
+            changed = rewriting.rewrite(erasure.renewed(keys), line, mark)
         except ValueError as error:
             raise SettingsError(f"{spec.name}: {error}") from None
         changed += copies.renew_streamed(line)
         deleted = copies.delete(line)
         changed += [erasure.Changed(place, count, copied[place]) for place, count in deleted.items()]
         copies.forget()
-        rewriting.record(spec, services, "rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
+        rewriting.record("rotation", {"from": before.current, "to": keys.current, "by": by}, changed)
     others = OtherTokens(keys)
     home = services.settings.home
     _prove(spec, services, [*search(home, others, (), SOURCES), *copies.search(others, home / "redis")])

@@ -15,8 +15,9 @@ from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.operations import labelling, labelling_form, selection
 from include.operations.labelling import Selection
-from include.records.registry import GIVEN_LABELS, PREDICTIONS
+from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
+from include.services.predictions import newest
 from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
@@ -59,22 +60,13 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     asked = labelling.answered(spec, services.adapters.lake, period)
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
-    logged = _logged(spec, services, events, period)
+    logged = services.predictions.of(spec, events, period)
+    logged = newest(spec, logged) if len(logged) else logged
     unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
     built = with_features(spec, unseen, services.adapters.feature_store, reach) if len(unseen) else unseen
     columns = list(dict.fromkeys([spec.event.id, *spec.fields, *spec.feature_names]))
     parts = [part[columns] for part in (logged, built) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def _logged(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """The newest logged request of each event; a local month reaches into the next UTC month."""
-    months = [period, period.shift(1)]
-    logged = PREDICTIONS.rows(spec.name, services.adapters.lake, periods=months).to_pandas()
-    if events.empty or logged.empty:
-        return pd.DataFrame(columns=[spec.event.id])
-    logged = logged[logged[spec.event.id].isin(events[spec.event.id])]
-    return logged.sort_values(["logged_at", "request_id"]).drop_duplicates(spec.event.id, keep="last")
 
 
 def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[ReleaseRef]:

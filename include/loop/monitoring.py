@@ -44,7 +44,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     """
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
-    predictions = _predictions_of(spec, services, events, period)
+    predictions = services.predictions.of(spec, events, period)
     if predictions.empty:
         return {}
     history = services.records.figures(spec, name="breached")
@@ -63,15 +63,6 @@ def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.Data
     """What the offline store knows for the events, asked by id, time and entity keys alone."""
     keys = list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
     return services.adapters.feature_store.historical(spec.feature_service, events[keys].reset_index(drop=True))
-
-
-def _predictions_of(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """Logged predictions of the month's events; a local month reaches into the next UTC month."""
-    months = [period, period.shift(1)]
-    logged = PREDICTIONS.rows(spec.name, services.adapters.lake, periods=months).to_pandas()
-    if logged.empty:
-        return logged
-    return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
 
 def _can_answer(earlier: ReleaseRef, rows: pd.DataFrame) -> bool:

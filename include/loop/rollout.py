@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
-from include.deployment import events, judgement, rollout, shadow
+from include.deployment import ab_readout, events, judgement, rollout, shadow
 from include.errors import ConflictError, RolloutAbortedError, ServiceError
-from include.loop.ab_labels import read_out
+from include.families.registry import family
+from include.families.serving import logged_scores
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -162,6 +163,17 @@ def look_at_ab_test(
     lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
     rollout.write(services.adapters.state, rollout.renew(state, lease))
     return None
+
+
+def read_out(spec: UseCase, services: Services, state: RolloutState, challenger: str) -> ReadOut:
+    """How an A/B test stands: labelled rows that were answered since the split began, each arm's latest per event."""
+    since = state.since or time.time()
+    answered = services.predictions.since(spec, since, [state.champion, challenger])
+    rows = services.predictions.labelled(spec, answered)
+    scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
+    if len(rows):
+        scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
+    return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600)
 
 
 def promote_release(

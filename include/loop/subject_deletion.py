@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from include.contracts.pseudonyms import KeyRing, key_of
 from include.errors import PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
-from include.governance.traces import Matcher, search
-from include.loop import rewriting
-from include.loop.privacy import SOURCES, active_keys
+from include.governance.traces import SOURCES, Matcher, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -32,7 +30,8 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
     if column is None:
         raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
     keys = _keys(spec, services, subject)
-    copies, state = services.adapters.online_copies(spec), services.records.privacy(spec)
+    copies, rewriting = services.adapters.online_copies(spec), services.rewriting(spec)
+    state = services.records.privacy(spec)
     with state.alone():
         values = _all_values(spec, services, column) | copies.values(column)
         stored = privacy.stored_as(values, subject, keys) | state.sought(subject)
@@ -40,18 +39,18 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         # from now on ingestion leaves the subject's rows out; before the rewriting, so that a kill cannot forget it
         state.erase(subject, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason})
         line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
-        changed = rewriting.rewrite(spec, services, erasure.without(stored), line, mark)
+        changed = rewriting.rewrite(erasure.without(stored), line, mark)
         changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(line).items()]
         changed += copies.erase_streamed(line)
         copies.forget()
-        rewriting.record(spec, services, "erasure", {"subject": subject, "reason": reason, "by": by}, changed)
+        rewriting.record("erasure", {"subject": subject, "reason": reason, "by": by}, changed)
         _prove(spec, services, stored)
         state.proved(subject)
     return {one.place: one.before - one.after for one in changed}
 
 
 def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
-    keys = active_keys(spec, services)
+    keys = services.privacy.active_keys(spec)
     if keys is None:
         raise SettingsError(f"{spec.name}: there are no pseudonym keys, which identify a subject: {privacy.HOW_TO_KEY}")
     try:

@@ -4,17 +4,19 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from include.errors import SettingsError
 from include.services.adapters import Adapters
 from include.services.places import Places
+from include.services.predictions import Predictions
+from include.services.privacy import Privacy
 from include.services.records import Records
 from include.services.serving import Serving
 from include.settings import Settings, load_settings, resolve
 from include.specification.loader import load_usecase, usecase_names
+from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: DAG files are parsed often
-    from include.contracts.pseudonyms import KeyRing
     from include.governance.access import Access
+    from include.services.rewriting import Rewriting
 
 
 class Services:
@@ -33,6 +35,8 @@ class Services:
         self.places = Places(settings)
         self.records = Records(self.adapters)
         self.serving = Serving(self.adapters, self.places)
+        self.predictions = Predictions(self.adapters, self.records)
+        self.privacy = Privacy(self.secret, self.records)
 
     @cached_property
     def access(self) -> "Access":
@@ -47,16 +51,12 @@ class Services:
         """``pseudonym_keys``, ``hand_over_keys`` or ``private_key``; '' when no place has it."""
         return self.settings.secrets().get(f"MOEBIUS_{name.upper()}") or self.vault(name)
 
-    @cached_property
-    def pseudonym_keys(self) -> "KeyRing | None":
-        """The keys of pseudonyms; None when there are none. Raises SettingsError, which shows no secret."""
-        from include.contracts.pseudonyms import KeyRing
+    def rewriting(self, spec: UseCase) -> "Rewriting":
+        """To change every row that is stored of the use case."""
+        from include.services.rewriting import Rewriting
 
-        text = self.secret("pseudonym_keys")
-        try:
-            return KeyRing.parse(text) if text else None
-        except ValueError as error:
-            raise SettingsError(f"MOEBIUS_PSEUDONYM_KEYS cannot be used: {error}") from None
+        lake, snapshots = self.adapters.lake, self.records.snapshots(spec)
+        return Rewriting(spec, lake, snapshots, self.settings.home, self.places.spool(spec))
 
 
 @lru_cache

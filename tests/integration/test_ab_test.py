@@ -12,7 +12,7 @@ import pytest
 from include.contracts.deployment import RolloutState
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
-from include.loop.ab_labels import read_out
+from include.loop.rollout import read_out
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase

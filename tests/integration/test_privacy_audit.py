@@ -14,7 +14,7 @@ from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing, is_token
 from include.data import versioning
 from include.errors import PrivacyError, SettingsError
-from include.loop import privacy
+from include.loop import privacy_audit
 from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.privacy_fixtures import JANUARY, KEYS, private_home, private_spec, services_at
@@ -32,7 +32,7 @@ def test_a_month_is_published_with_tokens_only_and_the_audit_agrees(private_home
     events = versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist()
     assert all(is_token(v) for v in events if v)
     assert KeyRing.parse(KEYS).token(LEAK) in events
-    result = privacy.audit(SPEC, services, JANUARY)
+    result = privacy_audit.audit(SPEC, services, JANUARY)
     assert result["findings"] == 0
     assert result["values"] > 3000
     audited = services.adapters.lake.read("flight_delay", "privacy_audits").to_pylist()[-1]
@@ -98,7 +98,7 @@ def test_a_leak_is_found_where_it_is_planted_and_never_repeated(private_home: Pa
     plant(private_home)
     try:
         with pytest.raises(PrivacyError, match=place) as refused:
-            privacy.audit(SPEC, services_at(private_home), JANUARY)
+            privacy_audit.audit(SPEC, services_at(private_home), JANUARY)
         assert LEAK not in str(refused.value)
         found = services_at(private_home).adapters.lake.read("flight_delay", "privacy_audits").to_pylist()
         assert any(row["values"] == 1 for row in found)
@@ -118,14 +118,14 @@ def test_a_leak_in_redis_is_found(private_home: Path, redis_settings: Settings) 
         client.hset("an entity", "tailnum", LEAK)
         client.xadd("events", {"row": json.dumps({"tailnum": LEAK})})
         with pytest.raises(PrivacyError, match=r"redis, hash: 1 values\n- redis, stream: 1 values"):
-            privacy.audit(SPEC, Services(settings), JANUARY)
+            privacy_audit.audit(SPEC, Services(settings), JANUARY)
 
 
 def test_a_key_that_is_lost_is_named(private_home: Path) -> None:
     with pytest.raises(SettingsError, match=r"key k01 is needed, but the keys are \['k02'\]; put it back"):
-        privacy.treatment(SPEC, services_at(private_home, "k02:another-secret-of-the-tests"))
+        services_at(private_home, "k02:another-secret-of-the-tests").privacy.treatment(SPEC)
 
 
 def test_a_new_key_waits_for_its_rotation(private_home: Path) -> None:
     both = services_at(private_home, f"{KEYS},k02:another-secret-of-the-tests")
-    assert privacy.active_keys(SPEC, both).names == ["k01"]
+    assert both.privacy.active_keys(SPEC).names == ["k01"]

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from include.contracts.atomic_file import write_atomically
 from include.contracts.pseudonyms import KeyRing
 from include.errors import DeploymentError
-from include.loop import privacy
 from tests.integration.pipeline_fixtures import (
     Serving,
     bare_serving,
@@ -68,9 +67,7 @@ def test_the_server_and_the_pipeline_make_the_same_token(private_serving: Servin
     """Awkward values too: what ingestion stages is what the server logs."""
     tails = ["N14228", "", "Ünïcode 机", " padded ", "k01:" + "0" * 24]
     services = services_at(tmp_path, BOTH.split(",", maxsplit=1)[0])
-    staged = privacy.treatment(private_serving.spec, services)(
-        "flights", pa.RecordBatch.from_pydict({"tailnum": tails})
-    )
+    staged = services.privacy.treatment(private_serving.spec)("flights", pa.RecordBatch.from_pydict({"tailnum": tails}))
     row = request_rows(requests_frame(1))[0]
     private_serving.server.infer(private_serving.spec.name, [row | {"tailnum": tail} for tail in tails])
     records = [json.loads(line) for line in _spooled(private_serving).splitlines()][-len(tails) :]

@@ -21,7 +21,7 @@ from include.data import versioning
 from include.development.datasets.parts import content_hash, read_part, write_part
 from include.errors import DataError, PrivacyError, SettingsError
 from include.governance.traces import Matcher, search
-from include.loop import data_pipeline, key_rotation, privacy, subject_deletion
+from include.loop import data_pipeline, key_rotation, subject_deletion
 from include.services.composition import Services
 from include.settings import ROOT
 from tests.integration.privacy_fixtures import (
@@ -283,7 +283,7 @@ def test_a_rotation_leaves_the_same_rows_under_new_tokens_and_no_old_one(home: P
         SPEC.feature_service, [{"origin": "EWR", "tailnum": ring.token(TAIL)}]
     )
     assert online[0]["seats"] is not None
-    assert privacy.active_keys(SPEC, services).names == ["k01", "k02"]
+    assert services.privacy.active_keys(SPEC).names == ["k01", "k02"]
     assert key_rotation.rotate(SPEC, services, "an operator") == {}
     with pytest.raises(SettingsError, match="reference is of key k01, the key in use is k02"):
         subject_deletion.delete(SPEC, services, SUBJECT, "asked", "me")

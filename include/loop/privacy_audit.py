@@ -1,8 +1,7 @@
-"""Treatment of personal columns at ingestion, and the audit that none of their values is stored in clear."""
+"""The audit that no personal value of the source is stored in clear."""
 
 import logging
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,47 +10,15 @@ import pyarrow.compute as pc
 
 from include.contracts.governance import PrivacyFinding
 from include.contracts.period import Period
-from include.contracts.pseudonyms import KeyRing
 from include.data import ingestion
-from include.errors import PrivacyError, SettingsError
-from include.governance import privacy as treatments
-from include.governance.traces import Finding, Matcher, search
+from include.errors import PrivacyError
+from include.governance import privacy
+from include.governance.traces import SOURCES, Finding, Matcher, search
 from include.records.registry import PRIVACY_AUDITS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
-
-SOURCES = ("landing",)
-"""Rooms of the state root that others fill: they hold source files, in clear by their nature."""
-
-
-def treatment(spec: UseCase, services: Services) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
-    """What the pipeline does to each raw batch before it is staged; see ``include.governance.privacy.treatment``."""
-    return treatments.treatment(spec, active_keys(spec, services), sorted(services.records.privacy(spec).erased()))
-
-
-def active_keys(spec: UseCase, services: Services) -> KeyRing | None:
-    """The keys up to the one that stored tokens are of; a newer one waits for the DAG ``key_rotation``.
-
-    None when there are no keys. The first use of a key is noted, so that a key that is added later is known
-    to be new.
-
-    Raises
-    ------
-    SettingsError
-        the keys cannot be used, or the one in use is not among them.
-    """
-    keys = services.pseudonym_keys
-    if keys is None:
-        return None
-    state = services.records.privacy(spec)
-    if (active := state.active_key()) is None:
-        state.use_key(active := keys.current)
-    try:
-        return keys.until(active)
-    except ValueError as error:
-        raise SettingsError(f"{spec.name}: {error}") from None
 
 
 def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
@@ -66,7 +33,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
     PrivacyError
         a value was found: says in which place and column, and how many, never which.
     """
-    personal = treatments.personal_columns(spec)
+    personal = privacy.personal_columns(spec)
     if not personal:
         print(f"{spec.name} marks no column as personal: there is nothing to look for")
         return {"values": 0, "short": 0, "findings": 0}
@@ -96,18 +63,15 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
 def clear_values(spec: UseCase, services: Services, period: Period, columns: Sequence[str]) -> set[str]:
     """Distinct values of these columns in the month's source tables; they exist in memory only."""
     values: set[str] = set()
-    treat = treatment(spec, services)
+    treat = services.privacy.treatment(spec)
 
     def watch(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         for name in set(columns) & set(batch.schema.names):
             values.update(str(v) for v in pc.unique(batch[name]).to_pylist() if v is not None)
         return treat(table, batch)
 
-    services.settings.staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".audit-", dir=services.settings.staging) as staging:
-        ingestion.collect(
-            spec, period, services.places.landing(spec), Path(staging), services.adapters.connector, watch
-        )
+    with services.places.aside() as staging:
+        ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, watch)
     return values
 
 

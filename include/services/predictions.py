@@ -1,0 +1,61 @@
+"""Logged predictions, and the labels that are known of them."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from include.contracts.period import Period
+from include.data import versioning
+from include.families.registry import family
+from include.families.serving import logged_column
+from include.records.registry import PREDICTIONS
+from include.services.adapters import Adapters
+from include.services.records import Records
+from include.specification.usecase import UseCase
+
+
+class Predictions:
+    """Reads the lake's ``predictions``."""
+
+    def __init__(self, adapters: Adapters, records: Records) -> None:
+        self._adapters, self._records = adapters, records
+
+    def of(self, spec: UseCase, events: pd.DataFrame, period: Period) -> pd.DataFrame:
+        """Every logged prediction of these events of a period; a local period reaches into the next one of UTC."""
+        periods = [period, period.shift(1)]
+        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=periods).to_pandas()
+        if events.empty or logged.empty:
+            return pd.DataFrame(columns=[spec.event.id])
+        return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
+
+    def since(self, spec: UseCase, seconds: float, releases: list[str]) -> pd.DataFrame:
+        """The newest answer to each event that these releases gave since an epoch second, with their scores."""
+        columns = ["logged_at", "request_id", "release", logged_column(spec), spec.event.id, spec.event.time]
+        columns = list(dict.fromkeys([*columns, *([spec.rollout.sticky_by] if spec.rollout.sticky_by else [])]))
+        begun, lake = datetime.fromtimestamp(seconds, UTC), self._adapters.lake
+        rows = PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns).to_pandas()
+        return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
+
+    def labelled(self, spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows whose label is published, with its code."""
+        times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
+        # a local period reaches into the next one of UTC
+        wanted = {Period(period).shift(back) for period in times for back in (0, -1)}
+        parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
+        known = (
+            pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
+        )
+        known = known.dropna().drop_duplicates(spec.event.id, keep="last")
+        coded = known.assign(**{str(spec.event.label): family(spec).label_codes(spec, known[spec.event.label])})
+        return rows.merge(coded, on=spec.event.id, how="inner")
+
+    def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
+        snapshot = versioning.snapshot(period, self._records.snapshots(spec))
+        events = versioning.read(snapshot, "events", self._adapters.lake).to_pandas()
+        return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]
+
+
+def newest(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
+    """The newest prediction of each event."""
+    ordered = logged.sort_values(["logged_at", "request_id"], kind="stable")
+    return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
