@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 from wsgiref.simple_server import WSGIServer
 
@@ -123,7 +122,7 @@ class DrillCollector(Polled[RolloutEvent]):
         when = GaugeMetricFamily("moebius_drill_time_seconds", "When the newest drill was", labels=["usecase"])
         for one in self.current() or []:
             took.add_metric([one.usecase], float(one.figures["recovery_seconds"]))
-            when.add_metric([one.usecase], datetime.fromisoformat(one.at).timestamp())
+            when.add_metric([one.usecase], one.at.timestamp())
         yield took
         yield when
 

@@ -40,7 +40,7 @@ def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequen
         "Retention": _retention(spec, entry),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
-    return f"# {state.table}\n\n{body}\n\nWritten {catalog.made_at} from what the platform recorded.\n"
+    return f"# {state.table}\n\n{body}\n\nWritten {catalog.made_at.isoformat()} from what the platform recorded.\n"
 
 
 def page(title: str, text: str) -> str:
@@ -134,7 +134,8 @@ def _lineage(catalog: Catalog, entry: Entry) -> str:
 
 
 def _versions(entry: Entry) -> str:
-    return _table(["version", "made", "what"], [[f"`{v.name}`", v.at, v.detail] for v in entry.versions])
+    rows = [[f"`{v.name}`", v.at.isoformat() if v.at else "", v.detail] for v in entry.versions]
+    return _table(["version", "made", "what"], rows)
 
 
 def _retention(spec: UseCase, entry: Entry) -> str:

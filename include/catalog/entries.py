@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 from include.errors import NotFoundError
 
 Kind = Literal["source", "table", "column", "feature", "feature service", "dataset", "model", "release", "predictions"]
@@ -26,7 +26,7 @@ class VersionEntry(Record):
     """One version of something: its name, when it was made and what is in it."""
 
     name: str
-    at: str = ""
+    at: Moment | None = None
     detail: str = ""
 
 
@@ -79,7 +79,7 @@ class Catalog(Record):
 
     usecase: str
     title: str
-    made_at: str
+    made_at: Moment
     entries: list[Entry]
     edges: list[Edge]
     notes: list[str] = Field(default_factory=list)

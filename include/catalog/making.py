@@ -1,6 +1,7 @@
 """Builds the catalog from records: spec, lake, snapshots, feature registry, gates, models, releases, predictions."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from include.catalog.entries import Catalog, Entry, GateEntry, VersionEntry
 from include.catalog.facts import Facts, ModelRecord, column_meaning, feature_meaning, strictest, table_meaning
@@ -14,7 +15,7 @@ from include.records.registry import ANSWERS
 from include.specification.usecase import UseCase
 
 
-def make(spec: UseCase, facts: Facts, made_at: str) -> Catalog:
+def make(spec: UseCase, facts: Facts, made_at: datetime) -> Catalog:
     """The catalog of a use case; edges between things that are not there (yet) are left out."""
     entries = [
         *_sources(spec, facts),
@@ -95,7 +96,7 @@ def _table_versions(facts: Facts, state: TableState) -> list[VersionEntry]:
         return [
             VersionEntry(
                 name=s.name,
-                at=made.get(r.version, ""),
+                at=made.get(r.version),
                 detail=f"Delta version {r.version}, {r.rows:,} rows of {s.period}, content {r.content_hash[:12]}",
             )
             for s, r in reversed(pinned)

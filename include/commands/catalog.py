@@ -74,7 +74,7 @@ def _line(entry: "Entry") -> str:
 def _entry(catalog: "Catalog", entry: "Entry") -> str:
     lines = [_line(entry), *(f"  {name}: {value}" for name, value in entry.facts.items())]
     lines += [f"  {_line(column)}" for column in catalog.columns(entry.id)]
-    lines += [f"  version {v.name} {v.at} {v.detail}" for v in entry.versions]
+    lines += [f"  version {v.name} {v.at.isoformat() if v.at else ''} {v.detail}" for v in entry.versions]
     lines += [
         f"  gate {g.gate} {g.period}: {'passed' if g.passed else 'refused'} {'; '.join(g.failures)}"
         for g in entry.gates

@@ -1,13 +1,12 @@
 """Releases, the rollout state, and what is recorded about a rollout."""
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import Field, field_validator
 
 from include.contracts.evaluation import Interval
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 
 class ReleaseRef(Record):
@@ -112,11 +111,11 @@ class ReadOut(Record):
 class RolloutEvent(Record):
     """Every change of the serving release, every judgement of a rollout, every rollback drill.
 
-    ``at`` is UTC, ISO 8601; ``share`` is of ``release``; ``figures`` is the judgement, read-out or drill, as JSON.
+    ``share`` is of ``release``; ``figures`` is the judgement, read-out or drill, as JSON.
     """
 
     usecase: str = Field(description="use case")
-    at: str = Field(description="when, UTC")
+    at: Moment = Field(description="when, UTC")
     rollout: str = Field(description="run of the deployment that it belongs to")
     generation: int = Field(description="generation of the rollout state")
     event: Literal[
@@ -131,7 +130,7 @@ class RolloutEvent(Record):
 
     @property
     def period(self) -> Period:
-        return Period.of(datetime.fromisoformat(self.at))
+        return Period.of(self.at)
 
 
 class Answer(Record):
@@ -151,7 +150,7 @@ class LoggedPrediction(Answer):
     """Every answer that a release gave, with the request and the features it saw."""
 
     request_id: str = Field(description="id of the answer")
-    logged_at: AwareDatetime = Field(description="when it was answered, UTC")
+    logged_at: Moment = Field(description="when it was answered, UTC")
     latency_ms: float = Field(description="time inside the model server, milliseconds")
     missing: int = Field(description="features that had no usable value")
 

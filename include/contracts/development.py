@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
 from include.errors import TrainingError
 
@@ -29,7 +29,7 @@ class FrozenRef(Record):
     dataset: str
     content_hash: str
     snapshots: list[SnapshotRef]
-    as_of: str = ""
+    as_of: Moment | None = None
     given_labels: int | None = None
 
 
@@ -53,7 +53,7 @@ class DatasetRef(Record):
     Every part holds the event id, event time, all feature columns of the spec in raw form
     (categories as text), the entity keys, slice columns and the label. ``snapshots`` are those of its
     window (period to name); ``features_from`` are all that a feature could come from, ``frozen`` the test
-    sets that were kept out, ``as_of`` the moment up to which labels were known (UTC, ISO 8601), ``given_labels`` the
+    sets that were kept out, ``as_of`` the moment up to which labels were known, ``given_labels`` the
     version of the table of labels that people gave: from these the dataset can be built again, bit for bit.
     """
 
@@ -69,7 +69,7 @@ class DatasetRef(Record):
     snapshots: dict[Period, str]
     features_from: list[SnapshotRef] = []
     frozen: list[FrozenRef] = []
-    as_of: str = ""
+    as_of: Moment | None = None
     given_labels: int | None = None
     facts: DatasetFacts = DatasetFacts()
     rewrites: list[str] = []

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 
 class Interval(Record):
@@ -66,7 +66,7 @@ class Verdict(Record):
     differences: dict[str, Interval]
     gates: list[GateOutcome]
     self_test: str
-    decided_at: str
+    decided_at: Moment
     contender: Literal["candidate", "ensemble"] = "candidate"
     members: list[int] = []
     ensemble_gain: Interval | None = None
@@ -77,5 +77,5 @@ class RecordedVerdict(Record):
     """Every verdict of the four comparisons."""
 
     period: Period
-    decided_at: AwareDatetime = Field(description="when it was decided, UTC")
+    decided_at: Moment = Field(description="when it was decided, UTC")
     record: Verdict = Field(description="cells, gates and reason, JSON")

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 Role = Literal["viewer", "user", "op", "admin"]
 """Airflow's roles, from the one that may do least."""
@@ -43,7 +43,7 @@ class ExportManifest(Record):
     reason: str
     requested_by: str
     approved_by: str
-    created_at: str
+    created_at: Moment
     files: list[ExportedFile] = []
 
     @property
@@ -60,7 +60,7 @@ class RecordedExport(Record):
     recipient: str = Field(description="recipient, whose key opens it")
     requested_by: str = Field(description="login that asked for it")
     approved_by: str = Field(description="login that approved it")
-    created_at: AwareDatetime = Field(description="when it was written, UTC")
+    created_at: Moment = Field(description="when it was written, UTC")
     rows: int = Field(description="rows of all its files")
     sha256: str = Field(description="hash of the manifest")
     record: ExportManifest = Field(description="the manifest with its files, JSON")
@@ -70,7 +70,7 @@ class PrivacyFinding(Record):
     """Every search for personal values in clear, one row per finding."""
 
     period: Period
-    audited_at: AwareDatetime = Field(description="time of the search, UTC")
+    audited_at: Moment = Field(description="time of the search, UTC")
     place: str = Field(description="place of the finding; empty if there is none")
     column: str = Field(description="personal column whose values were found")
     values: int = Field(description="how many different values were found")
@@ -80,7 +80,7 @@ class PrivacyChange(Record):
     """Every deletion of a subject and every key rotation, one row per changed place."""
 
     period: Period
-    done_at: AwareDatetime = Field(description="when it was done, UTC")
+    done_at: Moment = Field(description="when it was done, UTC")
     kind: Literal["erasure", "rotation"] = Field(description="what was done")
     facts: dict[str, str] = Field(description="circumstances, JSON")
     place: str = Field(description="place that was changed; empty if there is none")

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from include.contracts.development import TrainingRequest
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 
 class Figure(Record):
@@ -48,7 +48,7 @@ class RetrainPlan(Record):
     train_to: Period | None
     test_period: Period | None
     alerts: list[Alert]
-    decided_at: str
+    decided_at: Moment
 
     @property
     def request(self) -> TrainingRequest:
@@ -63,7 +63,7 @@ class RecordedDecision(Record):
 
     period: Period
     decision: Literal["retrain", "keep", "fix_data"]
-    decided_at: AwareDatetime = Field(description="when it was decided, UTC")
+    decided_at: Moment = Field(description="when it was decided, UTC")
     record: RetrainPlan = Field(description="the decision, JSON")
 
 

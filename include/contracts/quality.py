@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
 
@@ -39,7 +39,7 @@ class Evaluation(Record):
 class CheckRecord(CheckOutcome, Evaluation):
     """Every evaluation of a quality gate, one row per expectation."""
 
-    evaluated_at: AwareDatetime = Field(description="when the gate ran, UTC")
+    evaluated_at: Moment = Field(description="when the gate ran, UTC")
 
 
 class Check(Record):
@@ -122,8 +122,8 @@ class QuarantinedRow(Record):
     """``repaired``: it was held and is not in the data that passed."""
     decided_by: str | None = Field(default=None, description="login that decided")
     note: str | None = Field(default=None, description="reason of the decision")
-    decided_at: AwareDatetime | None = Field(default=None, description="when it was decided, UTC")
-    recorded_at: AwareDatetime = Field(description="when this was written, UTC")
+    decided_at: Moment | None = Field(default=None, description="when it was decided, UTC")
+    recorded_at: Moment = Field(description="when this was written, UTC")
 
     @property
     def key(self) -> tuple[str, str, str, str]:

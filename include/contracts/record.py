@@ -2,9 +2,17 @@
 
 import hashlib
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(lambda moment: moment.astimezone(UTC)),
+    PlainSerializer(datetime.isoformat, return_type=str, when_used="json"),
+]
+"""A time with a zone, held in UTC whatever the zone of the machine; in JSON ISO 8601, which ends with +00:00."""
 
 
 class Record(BaseModel):
@@ -17,5 +25,10 @@ class Record(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.json_dict(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+        return self.digest_without()
+
+    def digest_without(self, *fields: str) -> str:
+        """The digest of the other fields."""
+        content = {name: value for name, value in self.json_dict().items() if name not in fields}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 PERIOD = "period"
 """Column by which every table of the lake is partitioned."""
@@ -25,7 +25,7 @@ class TableCommit(Record):
     """One version of a table: when it was made and, where the writer said so, which period and content."""
 
     version: int
-    at: str
+    at: Moment
     operation: str
     period: Period | None = None
     content_hash: str | None = None
@@ -85,7 +85,7 @@ class VersionOperation(Record):
     period: Period
     operation: str = Field(description="what was done")
     subject: str = Field(description="snapshot or model that was changed")
-    at: AwareDatetime = Field(description="when, UTC")
+    at: Moment = Field(description="when, UTC")
     by: str = Field(description="login that asked for it")
     why: str = Field(description="reason")
     result: dict[str, Any] = Field(description="result, JSON")

@@ -7,11 +7,11 @@ expiring, ``expired/<name>.json`` when and why it went. Each is replaced in one 
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self, TypeVar
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
 from include.ports.state import Locks, StateStore
 
@@ -19,20 +19,16 @@ R = TypeVar("R", bound=Record)
 
 
 class Turn(Record):
-    """A snapshot became current, was pinned or expired: at (UTC, ISO 8601), by whom, why."""
+    """A snapshot became current, was pinned or expired: when (to the second), by whom, why."""
 
     name: str
-    at: str
+    at: Moment
     by: str
     why: str
 
     @classmethod
     def of(cls, name: str, at: datetime, by: str, why: str) -> Self:
-        return cls(name=name, at=at.astimezone(UTC).isoformat(timespec="seconds"), by=by, why=why)
-
-    @property
-    def moment(self) -> datetime:
-        return datetime.fromisoformat(self.at)
+        return cls(name=name, at=at.replace(microsecond=0), by=by, why=why)
 
 
 class Expiry(Turn):

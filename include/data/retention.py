@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.data.manifests import Expiry, Snapshots, Turn
@@ -18,8 +18,11 @@ Uses = Mapping[str, DatasetRef]
 """Who was built on snapshots (``model 3``, ``release r0001``, ``dataset 2013-03-…``) and its dataset."""
 
 
+BEFORE = datetime.min.replace(tzinfo=UTC)  # sorts what was published before there was a log
+
+
 class SnapshotFacts(Record):
-    """What is known of one snapshot; times are UTC, ISO 8601.
+    """What is known of one snapshot.
 
     ``superseded_at`` is when another one took its place, from which retention counts; ``expires_at`` is when
     it may go, None while something keeps it.
@@ -27,13 +30,13 @@ class SnapshotFacts(Record):
 
     name: str
     period: Period
-    published_at: str | None
+    published_at: Moment | None
     rows: dict[str, int]
     current: bool
-    superseded_at: str | None
+    superseded_at: Moment | None
     pin: Turn | None
     used_by: list[str]
-    expires_at: str | None
+    expires_at: Moment | None
 
 
 class Expiration(Record):
@@ -49,7 +52,7 @@ def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: Period | N
     users = _users(uses)
     found = [s for s in snapshots.all_named() if period in (None, s.period)]
     facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in found]
-    return sorted(facts, key=lambda f: (f.period, f.published_at or "", f.name))
+    return sorted(facts, key=lambda f: (f.period, f.published_at or BEFORE, f.name))
 
 
 def pin(name: str, snapshots: Snapshots, *, by: str, why: str, at: datetime) -> Turn:
@@ -80,7 +83,7 @@ def expire(
     """
     with snapshots.nobody_publishing():
         facts = overview(spec, snapshots, uses)
-        over = [f.name for f in facts if f.expires_at and datetime.fromisoformat(f.expires_at) <= as_of]
+        over = [f.name for f in facts if f.expires_at and f.expires_at <= as_of]
         for name in over:
             snapshot = versioning.named(name, snapshots)
             turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots_days} days before")
@@ -103,10 +106,10 @@ def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: li
         published_at=min(mine, default=None),
         rows={table: ref.rows for table, ref in snapshot.tables.items()},
         current=serves,
-        superseded_at=since.isoformat() if since else None,
+        superseded_at=since,
         pin=pinned,
         used_by=users,
-        expires_at=None if keeps or since is None else (since + _kept_for(spec)).isoformat(),
+        expires_at=None if keeps or since is None else since + _kept_for(spec),
     )
 
 
@@ -118,7 +121,7 @@ def superseded(name: str, turns: Sequence[Turn]) -> datetime | None:
     """When another snapshot took the place of ``name`` for the last time; None while its turn lasts."""
     last = max((i for i, turn in enumerate(turns) if turn.name == name), default=-1)
     after = turns[last + 1 :]
-    return after[0].moment if after else None
+    return after[0].at if after else None
 
 
 def _users(uses: Uses) -> defaultdict[str, list[str]]:

@@ -101,8 +101,8 @@ def named(name: str, snapshots: Snapshots) -> SnapshotRef:
         return snapshot
     if expiry := snapshots.expiry(name):
         raise NotFoundError(
-            f"snapshot {name} expired on {expiry.at} ({expiry.why}); publish its content again, or choose one of "
-            f"{[one.name for one in snapshots.all_named() if one.period == expiry.period]}"
+            f"snapshot {name} expired on {expiry.at.isoformat()} ({expiry.why}); publish its content again, or choose "
+            f"one of {[one.name for one in snapshots.all_named() if one.period == expiry.period]}"
         )
     raise NotFoundError(
         f"there is no snapshot {name!r} in {snapshots}; there are {[s.name for s in snapshots.all_named()]}"

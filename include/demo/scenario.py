@@ -133,7 +133,7 @@ class Scenario:
             decision = self._decision(month, {(a.name, a.release) for a in alerts})
         self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
         if decision.decision == "retrain":
-            self._retrain(datetime.fromisoformat(decision.decided_at), month)
+            self._retrain(decision.decided_at, month)
 
     def _retrain(self, decided: datetime, month: Period) -> None:
         with self.progress.stage("training", f"{month}: retraining by plan", "the four comparisons"):

@@ -17,7 +17,7 @@ def event(
     mirrored = state.shadow.share if state.shadow and state.shadow.release == about else 0.0
     return RolloutEvent.model_validate(
         {
-            "usecase": state.usecase, "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "usecase": state.usecase, "at": datetime.now(UTC),
             "rollout": state.rollout, "generation": state.generation, "event": what, "champion": state.champion,
             "release": about, "share": state.weights.get(about, mirrored), "by": by, "reason": reason or state.reason,
             "figures": figures or {},

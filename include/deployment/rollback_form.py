@@ -27,8 +27,8 @@ class Choice(Record):
 def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
     """When the release was the champion, in words; [] when nothing is recorded."""
     changes = [one for one in events if one.event in SERVING]
-    until = [*(f" to {later.at[:16]}" for _, later in pairwise(changes)), ", serves"]
-    return [f"{one.at[:16]}{end}" for one, end in zip(changes, until, strict=False) if one.release == release]
+    until = [*(f" to {later.at:%Y-%m-%dT%H:%M}" for _, later in pairwise(changes)), ", serves"]
+    return [f"{one.at:%Y-%m-%dT%H:%M}{end}" for one, end in zip(changes, until, strict=False) if one.release == release]
 
 
 def served(figures: Sequence[Figure], release: str, metric: str) -> dict[Period, float]:

@@ -143,5 +143,5 @@ def _data_problem(spec: UseCase, candidate: Side, champion: Side | None, found: 
     )  # fmt: skip
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -31,7 +31,7 @@ def render(verdict: Verdict) -> str:
 def _facts(verdict: Verdict) -> str:
     champion = "none" if verdict.champion is None else f"model {verdict.champion}, release {verdict.champion_release}"
     facts = [
-        f"Decided by **{verdict.rule}** at {verdict.decided_at}.",
+        f"Decided by **{verdict.rule}** at {verdict.decided_at.isoformat()}.",
         f"Champion: {champion}.",
         f"Gate self-test: {verdict.self_test}.",
     ]

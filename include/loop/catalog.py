@@ -38,7 +38,7 @@ def gather(spec: UseCase, services: Services) -> Catalog:
         scored=_answers(spec, services, BATCH_PREDICTIONS),
         notes=notes,
     )
-    return making.make(spec, facts, datetime.now(UTC).isoformat(timespec="seconds"))
+    return making.make(spec, facts, datetime.now(UTC).replace(microsecond=0))
 
 
 def write(spec: UseCase, services: Services) -> Catalog:

@@ -125,7 +125,7 @@ class Operation:
         self._record(name, snapshot.period, snapshot.name, {})
         return {"period": snapshot.period, "snapshot": snapshot.name, "text": text}
 
-    def _record(self, name: str, period: str, subject: str, result: Mapping[str, Any]) -> None:
+    def _record(self, name: str, period: Period, subject: str, result: Mapping[str, Any]) -> None:
         done = VersionOperation(
             period=period, operation=name, subject=subject, at=datetime.now(UTC), by=self.by, why=self.reason,
             result=dict(result),
@@ -201,9 +201,10 @@ def operations(spec: UseCase, services: Services) -> list[VersionOperation]:
 def _line(facts: retention.SnapshotFacts) -> str:
     pin = f"pinned by {facts.pin.by}: {facts.pin.why}" if facts.pin else ""
     used = f"used by {', '.join(facts.used_by)}" if facts.used_by else ""
-    end = f"may expire from {facts.expires_at}" if facts.expires_at else ""
+    end = f"may expire from {facts.expires_at.isoformat()}" if facts.expires_at else ""
     marks = "; ".join(mark for mark in ("current" if facts.current else "", pin, used, end) if mark)
-    return f"{facts.name}  published {facts.published_at or 'before there was a log'}  rows {facts.rows}  {marks}"
+    published = facts.published_at.isoformat() if facts.published_at else "before there was a log"
+    return f"{facts.name}  published {published}  rows {facts.rows}  {marks}"
 
 
 def _difference_line(found: difference.TableDifference) -> str:

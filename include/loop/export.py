@@ -52,7 +52,7 @@ def export(
         reason=reason,
         requested_by=asked_by,
         approved_by=asked_by,
-        created_at=datetime.now(UTC).isoformat(),
+        created_at=datetime.now(UTC),
     )
     written = exports.write(manifest, key, tables)
     export_log.record(spec, services, written)

@@ -73,7 +73,7 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
         reason=asked["reason"],
         requested_by=asked["asked_by"],
         approved_by=approved_by,
-        created_at=datetime.now(UTC).isoformat(),
+        created_at=datetime.now(UTC),
     )
     written = exports.write(manifest, key, _tables(spec, services, months, run))
     export_log.record(spec, services, written)

@@ -64,10 +64,10 @@ class _Plan:
         plan = RetrainPlan(
             usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=cause.evidence,
             action=action, train_from=train_from, train_to=train_to, test_period=test_period, alerts=self.alerts,
-            decided_at="",
+            decided_at=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
-        name = f"{self.period}-{decision}-{plan.digest[:8]}"
-        return plan.model_copy(update={"name": name, "decided_at": datetime.now(UTC).isoformat(timespec="seconds")})
+        digest = plan.digest_without("name", "decided_at")
+        return plan.model_copy(update={"name": f"{self.period}-{decision}-{digest[:8]}"})
 
     def retrain(self, cause: Cause, test: Period, window: tuple[Period, str]) -> RetrainPlan:
         train_from, why = window

@@ -25,7 +25,8 @@ ROWS = pa.table({"tailnum": [f"N{i:05d}" for i in range(5000)], "seats": list(ra
 def manifest(key: str, name: str = "one") -> ExportManifest:
     return ExportManifest(
         usecase="flight_delay", name=name, kind="export", recipient="ada", fingerprint=fingerprint(key),
-        periods=["2013-01", "2013-02"], reason="why", requested_by="bob", approved_by="eve", created_at="2026-01-01",
+        periods=["2013-01", "2013-02"], reason="why", requested_by="bob", approved_by="eve",
+        created_at="2026-01-01T00:00Z",
     )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_a_canary_is_watched_to_the_end_and_no_request_fails(serving: Serving, s
     assert told[1].figures["requests"][SECOND] >= 30
     assert (told[-1].release, services.serving.champion(spec).name) == (FIRST, FIRST)
     shown = {one.name: one for one in rollback.choices(spec, services)}
-    assert shown[SECOND].spans == [f"{told[4].at[:16]} to {told[5].at[:16]}"]
+    assert shown[SECOND].spans == [f"{told[4].at:%Y-%m-%dT%H:%M} to {told[5].at:%Y-%m-%dT%H:%M}"]
 
 
 def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Serving, services: Services) -> None:

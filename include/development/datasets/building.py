@@ -87,7 +87,7 @@ def build(
         "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
         "snapshots": {s.period: s.name for s in chosen},
     }
-    reads = {"features_from": reach, "frozen": champions, "as_of": moment.isoformat(), "given_labels": given}
+    reads = {"features_from": reach, "frozen": champions, "as_of": moment, "given_labels": given}
     return _publish(spec, parts, facts, {**reads, "facts": checked}, directory)
 
 

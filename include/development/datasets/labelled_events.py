@@ -79,7 +79,7 @@ def held_out(spec: UseCase, champions: Sequence[FrozenRef], lake: Lake) -> Froze
     """What these datasets kept apart, from the versions that they pin: the same whenever it is asked."""
     found = Frozen()
     for one in champions:
-        moment = datetime.fromisoformat(one.as_of) if one.as_of else datetime.now(UTC)
+        moment = one.as_of or datetime.now(UTC)
         rows = labelled(spec, lake, one.snapshots, moment, one.given_labels).rows if one.snapshots else None
         if rows is not None:
             found = _joined(found, _kept_apart(spec, rows))

@@ -66,7 +66,7 @@ def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
 
 def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore) -> dict[str, pd.DataFrame]:
     chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
-    moment = datetime.fromisoformat(dataset.as_of) if dataset.as_of else datetime.now(UTC)
+    moment = dataset.as_of or datetime.now(UTC)
     events = labelled(spec, lake, chosen, moment, dataset.given_labels).rows
     rows = with_features(spec, events, feature_store, dataset.features_from)
     learned = {*dataset.train.periods, *dataset.validation.periods}

@@ -1,5 +1,7 @@
 """Records of a small platform, as the adapters give them: two months of flights, a model, a release."""
 
+from datetime import UTC, datetime
+
 from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
 from include.catalog.making import make
@@ -37,7 +39,7 @@ def facts() -> Facts:
 
 
 def catalog(spec: UseCase = SPEC) -> Catalog:
-    return make(spec, facts(), "2013-03-01T00:00:00+00:00")
+    return make(spec, facts(), datetime(2013, 3, 1, tzinfo=UTC))
 
 
 def gates() -> list[GateResult]:
@@ -66,7 +68,7 @@ def model() -> ModelRef:
 
 
 def _state(table: str, columns: list[str]) -> TableState:
-    commits = [TableCommit(version=v, at=f"2013-0{v}-28T00:00:00+00:00", operation="WRITE") for v in (0, 1, 2)]
+    commits = [TableCommit(version=v, at=datetime(2013, 1 + v, 28, tzinfo=UTC), operation="WRITE") for v in (0, 1, 2)]
     kinds = dict.fromkeys([*columns, "period"], "string")
     return TableState(table=table, version=2, columns=kinds, rows=dict.fromkeys(MONTHS, 50), files=[], commits=commits)
 

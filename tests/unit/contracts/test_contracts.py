@@ -3,7 +3,7 @@
 import json
 import pickle
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 
 import duckdb
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from include.contracts.deployment import RolloutState
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 from include.errors import PeriodError
 
 MONTHS = st.builds(lambda y, m: Period(f"{y:04d}-{m:02d}"), st.integers(1971, 2100), st.integers(1, 12))
@@ -83,6 +83,24 @@ def test_a_period_is_text_to_everybody_else() -> None:
         assert connection.execute("SELECT $1", [period]).fetchall() == [("2013-04",)]
     copied = pickle.loads(pickle.dumps(period))  # noqa: S301
     assert (type(copied), copied) == (Period, period)
+
+
+class Meeting(Record):
+    at: Moment
+
+
+def test_a_moment_is_in_utc_whatever_the_zone_it_came_in() -> None:
+    here = Meeting.model_validate({"at": "2013-06-01T08:00:00-04:00"})
+    there = Meeting(at=datetime(2013, 6, 1, 12, tzinfo=UTC))
+    assert here == there
+    assert here.digest == there.digest
+    assert here.model_dump_json() == '{"at":"2013-06-01T12:00:00+00:00"}'
+    assert here.digest_without("at") == Meeting(at=datetime(2014, 1, 1, tzinfo=UTC)).digest_without("at")
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="should have timezone info"):
+        Meeting.model_validate({"at": "2013-06-01T08:00:00"})
 
 
 @given(MONTHS)

@@ -49,7 +49,7 @@ def test_a_turn_is_noted_once(snapshots: Snapshots) -> None:
     snapshots.make_current(snapshot("b"), turn("b"))
     snapshots.make_current(snapshot("a"), turn("a"))
     assert [one.name for one in snapshots.turns("2013-05")] == ["a", "b", "a"]
-    assert snapshots.turns("2013-05")[0].moment == NOON
+    assert snapshots.turns("2013-05")[0].at == NOON
 
 
 def test_a_pin_stays_until_it_is_taken_off(snapshots: Snapshots) -> None:

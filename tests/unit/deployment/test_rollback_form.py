@@ -15,10 +15,10 @@ def event(at: str, what: str, release: str) -> RolloutEvent:
 
 
 EVENTS = [
-    event("2026-01-01T08:00:00", "promoted", "r0001"),
-    event("2026-02-01T08:00:00", "shifted", "r0002"),
-    event("2026-02-01T09:00:00", "promoted", "r0002"),
-    event("2026-02-02T10:00:00", "rolled_back", "r0001"),
+    event("2026-01-01T08:00:00+00:00", "promoted", "r0001"),
+    event("2026-02-01T08:00:00+00:00", "shifted", "r0002"),
+    event("2026-02-01T09:00:00+00:00", "promoted", "r0002"),
+    event("2026-02-02T10:00:00+00:00", "rolled_back", "r0001"),
 ]
 
 

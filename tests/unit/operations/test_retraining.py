@@ -175,7 +175,7 @@ def test_a_short_window_is_widened_after_its_candidate_was_refused() -> None:
     assert plan(june, spec=spec).train_from == "2013-03"
     verdict = Verdict(
         usecase="flight_delay", decision="keep_champion", rule="gain", reason="", candidate=2, champion=1,
-        champion_release="r0001", cells=[], differences={}, gates=[], self_test="", decided_at="",
+        champion_release="r0001", cells=[], differences={}, gates=[], self_test="", decided_at="2013-05-01T00:00Z",
     )  # fmt: skip
     widened = plan(june, spec=spec, verdicts=[verdict])
     assert widened.train_from == "2013-01"

@@ -81,7 +81,7 @@ def test_labels_that_were_not_known_yet_are_left_out_and_counted(tmp_path: Path)
     assert 0 < immature < 50
     assert dataset.test.rows == 700 - immature
     assert dataset.facts.left_out == {"unlabelled": 5, "immature": immature}
-    assert datetime.fromisoformat(dataset.as_of) == moment
+    assert dataset.as_of == moment
     assert read_part(dataset.test)["event_timestamp"].max() <= pd.Timestamp(moment) - pd.Timedelta(hours=6)
 
 
