@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.features import ViewDefinition
+from include.contracts.governance import LEVELS
 from include.contracts.quality import GateResult
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef, TableState
-from include.governance.access import LEVELS, column_level
+from include.records.privacy import column_level
 from include.records.registry import RECORD_TABLES
 from include.specification.usecase import UseCase
 

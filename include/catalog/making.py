@@ -10,7 +10,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.features import ViewDefinition
 from include.contracts.quality import GateResult
 from include.contracts.tables import TableState
-from include.governance.access import column_level
+from include.records.privacy import column_level
 from include.records.registry import ANSWERS
 from include.specification.usecase import UseCase
 

@@ -1,6 +1,6 @@
 """Roles, privacy levels and exports."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ Role = Literal["viewer", "user", "op", "admin"]
 
 Level = Literal["none", "public", "internal", "personal"]
 """How far a role may read: columns of this privacy class and below."""
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class ExportedFile(Record):

@@ -1,17 +1,16 @@
 """Read access: a role reads the columns of its privacy class and lower classes; single tables may have other rules."""
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.governance import Level, Role
+from include.contracts.governance import LEVELS, Level, Role
 from include.contracts.record import Record
 from include.errors import AccessError
+from include.records.privacy import column_level
 from include.records.registry import RECORD_TABLES
 from include.specification.usecase import UseCase
-
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 def known_tables(spec: UseCase) -> list[str]:
@@ -66,13 +65,3 @@ class Access(Record):
     def visible_rows(self, role: str, spec: UseCase, table: str, rows: pa.Table) -> pa.Table:
         """The rows with the visible columns alone; raises AccessError when there is none."""
         return rows.select(self.require(role, spec, table, rows.column_names))
-
-
-def column_level(spec: UseCase, table: str, column: str) -> Level:
-    """The privacy class of a column: by its name, the same in every table; a record's has a least class."""
-    levels: dict[str, Level] = {name: rule.level for name, rule in spec.privacy.columns.items()}
-    level = levels.get(column, spec.privacy.default)
-    if (records := RECORD_TABLES.get(table)) is None:
-        return level
-    every = levels.values() if column in records.whole_rows else ()
-    return max(level, records.level, *every, key=LEVELS.index)

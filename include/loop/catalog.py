@@ -12,7 +12,7 @@ from include.catalog.profile import profile
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
 from include.errors import MoebiusError, SpecError
-from include.governance.access import column_level
+from include.records.privacy import column_level
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS, RECORD_TABLES
 from include.records.table import RecordTable
 from include.services.composition import Services

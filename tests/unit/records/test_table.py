@@ -12,7 +12,8 @@ from include.contracts.operations import Figure, GivenLabel
 from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
-from include.governance.access import Access, column_level, known_tables
+from include.governance.access import Access, known_tables
+from include.records.privacy import column_level
 from include.records.registry import FIGURES, GIVEN_LABELS, RECORD_TABLES
 from include.records.table import RecordTable
 from include.settings import Settings
