@@ -11,7 +11,7 @@ from include.deployment import interface, packaging, predeployment
 from include.deployment.release import manifest
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
-from include.loop import verdicts
+from include.services import verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

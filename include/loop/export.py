@@ -8,8 +8,8 @@ import pyarrow as pa
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError
-from include.loop import export_log
 from include.ports.exports import ExportTable
+from include.services import export_log
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

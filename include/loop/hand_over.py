@@ -13,8 +13,8 @@ from include.data import ingestion
 from include.data import staging as stage
 from include.errors import AccessError
 from include.governance import hand_over, privacy
-from include.loop import export_log
 from include.ports.exports import ExportTable
+from include.services import export_log
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

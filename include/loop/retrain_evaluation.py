@@ -14,7 +14,7 @@ from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.report import render
-from include.loop import verdicts
+from include.services import verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

@@ -60,6 +60,11 @@ def test_a_dag_file_only_wires(path: Path) -> None:
     assert "doc=__doc__" in source
 
 
+def test_the_loop_has_a_module_per_dag_family() -> None:
+    families = {path.stem for path in modules("dags")} | {"rollout"}  # tasks that are added to the deployment
+    assert {path.stem for path in modules("include/loop")} - {"__init__"} == families
+
+
 @pytest.mark.parametrize("path", modules("plugins"), ids=lambda p: p.name)
 def test_a_plugin_file_only_registers(path: Path) -> None:
     assert path.parent == ROOT / "plugins", "Airflow registers every module below plugins/ under its bare name"

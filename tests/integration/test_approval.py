@@ -5,7 +5,8 @@ import pytest
 from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.contracts.evaluation import GateOutcome, Verdict
 from include.errors import DeploymentError, EvaluationError, NotFoundError
-from include.loop import deployment, retrain_evaluation, verdicts
+from include.loop import deployment, retrain_evaluation
+from include.services import verdicts
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase

@@ -10,8 +10,8 @@ from include.commands.read import read
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError, SettingsError
-from include.loop import export, export_log
-from include.services import composition
+from include.loop import export
+from include.services import composition, export_log
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification import loader

@@ -20,8 +20,9 @@ from include.errors import (
     NotFoundError,
     SettingsError,
 )  # fmt: skip
-from include.loop import data_pipeline, export_log, hand_over, take_in
+from include.loop import data_pipeline, hand_over, take_in
 from include.platform import state
+from include.services import export_log
 from tests.integration.environments_fixtures import ANSWER, Environments, both, environments, personal_spec
 
 __all__ = ["both"]
