@@ -1,8 +1,9 @@
-"""Prometheus metrics of the stream consumer."""
+"""Prometheus metrics of the workers on streams, in the consumer process."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,85 +14,102 @@ from include.errors import MoebiusError
 
 log = logging.getLogger(__name__)
 
-LABELS = ["usecase", "view"]
 DELAYS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+FAILURES = {"failures": "Times that work stopped because an outside system was away"}
 Gauges = Callable[[], tuple[int, int, Sequence[Reconciliation]]]
-"""Backlog, dead letters and reconciliations, at the time of a scrape."""
+"""Backlog, dead letters and the newest reconciliation of a stream, at the time of a scrape."""
 
 
-class StreamMetrics:
-    """Counters of one consumer process, by use case and feature view."""
+class WorkerMetrics:
+    """Counters, delays and gauges of streams; ``at`` are the values of the labels of one stream."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._events = self._counter("events", "Events that were finished, dead letters included")
-        self._rows = self._counter("rows", "Feature rows that were pushed")
-        self._late = self._counter("late_events", "Events that came too late and were left to the batch")
-        self._buried = self._counter("buried_events", "Events that were put aside as dead letters")
-        self._failures = self._counter("failures", "Times that work stopped because an outside system was away")
-        self._delay = Histogram(
-            "moebius_stream_delay_seconds",
-            "From the publication of an event until its features are online",
-            LABELS,
-            buckets=DELAYS,
-            registry=self.registry,
-        )
+    kind: ClassVar[str]
+    labels: ClassVar[list[str]]
+    entries: ClassVar[str]
+    counters: ClassVar[Mapping[str, str]]
+    delay: ClassVar[str]
 
-    def watch(self, usecase: str, view: str, read: Gauges) -> None:
-        """Expose the gauges of one stream; ``read`` is asked at every scrape."""
-        for counter in (self._events, self._rows, self._late, self._buried, self._failures):
-            counter.labels(usecase, view)
-        self.registry.register(_Gauges(usecase, view, read))
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._counters = {
+            name: Counter(f"moebius_{self.kind}_{name}", text, self.labels, registry=self.registry)
+            for name, text in {**self.counters, **FAILURES}.items()
+        }
+        name = f"moebius_{self.kind}_delay_seconds"
+        self._delay = Histogram(name, self.delay, self.labels, buckets=DELAYS, registry=self.registry)
 
-    def done(self, usecase: str, view: str, events: int, rows: int, late: int, dead: int) -> None:
-        at = (usecase, view)
-        for counter, count in ((self._events, events), (self._rows, rows), (self._late, late), (self._buried, dead)):
-            counter.labels(*at).inc(count)
+    def watch(self, at: Sequence[str], read: Gauges) -> None:
+        """Expose the gauges of a stream; every scrape calls ``read``. The other series of the stream begin at 0."""
+        for series in (*self._counters.values(), self._delay):
+            series.labels(*at)
+        self.registry.register(_Gauges(self, at, read))
 
-    def delayed(self, usecase: str, view: str, published: Sequence[float]) -> None:
-        """Events that were published at these epoch seconds are online now."""
-        now, delay = time.time(), self._delay.labels(usecase, view)
+    def count(self, at: Sequence[str], **counts: int) -> None:
+        for name, count in counts.items():
+            self._counters[name].labels(*at).inc(count)
+
+    def delayed(self, at: Sequence[str], published: Sequence[float]) -> None:
+        """Entries that were published at these epoch seconds are finished now."""
+        now, delay = time.time(), self._delay.labels(*at)
         for moment in published:
             delay.observe(max(0.0, now - moment))
 
-    def failed(self, usecase: str, view: str) -> None:
-        self._failures.labels(usecase, view).inc()
-
     def serve(self, host: str, port: int) -> int:
-        """``/metrics`` in a thread of this process; the port, for when 0 was asked for."""
+        """Serve ``/metrics`` in a thread of this process; returns the port, for when 0 was asked for."""
         server, _ = start_http_server(port, addr=host, registry=self.registry)
         return int(server.server_port)
 
-    def _counter(self, name: str, text: str) -> Counter:
-        return Counter(f"moebius_stream_{name}", text, LABELS, registry=self.registry)
+
+class StreamMetrics(WorkerMetrics):
+    """Of the streams of events, by use case and feature view."""
+
+    kind, labels, entries = "stream", ["usecase", "view"], "Events"
+    counters: ClassVar = {
+        "events": "Events that were finished, dead letters included",
+        "rows": "Feature rows that were pushed",
+        "late_events": "Events that came too late and were left to the batch",
+        "buried_events": "Events that were put aside as dead letters",
+    }
+    delay = "From the publication of an event until its features are online"
+
+
+class ScoringMetrics(WorkerMetrics):
+    """Of the streams of requests, by use case."""
+
+    kind, labels, entries = "scoring", ["usecase"], "Requests"
+    counters: ClassVar = {
+        "scored": "Requests that were answered",
+        "buried": "Requests that were put aside as dead letters",
+    }
+    delay = "From the publication of a request until its result is on the stream"
 
 
 class _Gauges(Collector):
-    def __init__(self, usecase: str, view: str, read: Gauges) -> None:
-        self._at, self._read = [usecase, view], read
+    def __init__(self, metrics: WorkerMetrics, at: Sequence[str], read: Gauges) -> None:
+        self._of, self._at, self._read = metrics, at, read
 
     def collect(self) -> Iterator[Metric]:
         try:
             backlog, dead, reconciled = self._read()
         except MoebiusError as error:
-            log.error("the streams cannot be read: %s", error)
+            log.error("the metrics of stream %s cannot be read: %s", "/".join(self._at), error)
             return
-        yield self._gauge("backlog", "Events that are not done: waiting, or being worked on", backlog)
-        yield self._gauge("dead_letters", "Events that lie on the dead-letter stream", dead)
-        yield self._reconciled(reconciled)
+        waiting = f"{self._of.entries} that are not done: waiting, or being worked on"
+        yield self._gauge("backlog", waiting, [], {(): backlog})
+        yield self._gauge("dead_letters", f"{self._of.entries} that lie on the dead-letter stream", [], {(): dead})
+        if reconciled:
+            outcomes = ("equal", "differing", "only_speed", "only_batch")
+            rows: dict[tuple[str, ...], int] = {
+                (one.period, name): getattr(one, name) for one in reconciled for name in outcomes
+            }
+            text = "Rows of the month reconciled last, speed layer against batch"
+            yield self._gauge("reconciled_rows", text, ["period", "outcome"], rows)
 
     def describe(self) -> list[Metric]:
         return []  # registering must not read anything
 
-    def _gauge(self, name: str, text: str, value: int) -> Metric:
-        gauge = GaugeMetricFamily(f"moebius_stream_{name}", text, labels=LABELS)
-        gauge.add_metric(self._at, value)
-        return gauge
-
-    def _reconciled(self, found: Sequence[Reconciliation]) -> Metric:
-        text = "Rows of the month reconciled last, speed layer against batch"
-        gauge = GaugeMetricFamily("moebius_stream_reconciled_rows", text, labels=[*LABELS, "period", "outcome"])
-        for one in [r for r in found if r.view == self._at[1]][-1:]:
-            for outcome in ("equal", "differing", "only_speed", "only_batch"):
-                gauge.add_metric([*self._at, one.period, outcome], getattr(one, outcome))
+    def _gauge(self, name: str, text: str, more: list[str], values: Mapping[tuple[str, ...], int]) -> Metric:
+        gauge = GaugeMetricFamily(f"moebius_{self._of.kind}_{name}", text, labels=[*self._of.labels, *more])
+        for at, value in values.items():
+            gauge.add_metric([*self._at, *at], value)
         return gauge

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from include.adapters.scoring_metrics import ScoringMetrics
-from include.adapters.stream_metrics import StreamMetrics
+from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
 from include.contracts.streaming import Reconciliation, StreamEntry
 from include.processes.scorer import Scorer
 from include.processes.stream_worker import StreamWorker, published
@@ -33,7 +32,11 @@ class Consumer(StreamWorker):
     _reconciled: tuple[float, list[Reconciliation]] = (float("-inf"), [])
 
     def __post_init__(self) -> None:
-        self.metrics.watch(self.spec.name, self.view, self._gauges)
+        self.metrics.watch(self.at, self._gauges)
+
+    @property
+    def at(self) -> tuple[str, ...]:
+        return self.spec.name, self.view
 
     @cached_property
     def stream(self) -> "RedisEventStream":
@@ -51,11 +54,9 @@ class Consumer(StreamWorker):
 
     def finish(self, entries: Sequence[StreamEntry]) -> None:
         done = self._layer.handle(entries)
-        self.metrics.done(self.spec.name, self.view, done.events, done.rows, done.late, done.dead)
-        self.metrics.delayed(self.spec.name, self.view, published(entries))
-
-    def count_failure(self) -> None:
-        self.metrics.failed(self.spec.name, self.view)
+        counts = {"events": done.events, "rows": done.rows, "late_events": done.late, "buried_events": done.dead}
+        self.metrics.count(self.at, **counts)
+        self.metrics.delayed(self.at, published(entries))
 
     def _gauges(self) -> tuple[int, int, list[Reconciliation]]:
         read_at, found = self._reconciled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from include.adapters.scoring_metrics import ScoringMetrics
+from include.adapters.stream_metrics import ScoringMetrics
 from include.contracts.streaming import StreamEntry
 from include.errors import ServiceError
 from include.processes.stream_worker import StreamWorker, published
@@ -23,7 +23,11 @@ class Scorer(StreamWorker):
     metrics: ScoringMetrics
 
     def __post_init__(self) -> None:
-        self.metrics.watch(self.spec.name, lambda: (self.stream.backlog(), self.stream.dead_count()))
+        self.metrics.watch(self.at, lambda: (self.stream.backlog(), self.stream.dead_count(), []))
+
+    @property
+    def at(self) -> tuple[str, ...]:
+        return (self.spec.name,)
 
     @cached_property
     def stream(self) -> "RedisEventStream":
@@ -48,7 +52,5 @@ class Scorer(StreamWorker):
                 f"no release serves {self.spec.name}: {len(entries)} requests wait until a release is deployed"
             )
         done = self._scorer.handle(entries)
-        self.metrics.done(self.spec.name, done.scored, done.dead, published(entries))
-
-    def count_failure(self) -> None:
-        self.metrics.failed(self.spec.name)
+        self.metrics.count(self.at, scored=done.scored, buried=done.dead)
+        self.metrics.delayed(self.at, published(entries))

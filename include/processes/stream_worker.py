@@ -53,8 +53,10 @@ class StreamWorker(ABC):
     def finish(self, entries: Sequence[StreamEntry]) -> None:
         """Do what is to be done with these entries, finish them and count them; it may raise, and is tried again."""
 
+    @property
     @abstractmethod
-    def count_failure(self) -> None: ...
+    def at(self) -> tuple[str, ...]:
+        """The values of the stream's labels in metrics."""
 
     def run(self) -> None:
         self._until_ready()
@@ -106,7 +108,7 @@ class StreamWorker(ABC):
 
     def _failed(self, error: Exception) -> None:
         """Only our own messages are logged: those of others may hold values."""
-        self.count_failure()
+        self.metrics.count(self.at, failures=1)
         if isinstance(error, MoebiusError):
             log.error("%s.%s: %s", self.spec.name, self.view, error)
         else:

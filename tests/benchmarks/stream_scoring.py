@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.adapters.scoring_metrics import ScoringMetrics
-from include.adapters.stream_metrics import StreamMetrics
+from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
 from include.processes.scorer import Scorer
 from include.services.composition import Services
 from include.settings import load_settings

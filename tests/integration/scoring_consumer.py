@@ -2,8 +2,7 @@
 
 import threading
 
-from include.adapters.scoring_metrics import ScoringMetrics
-from include.adapters.stream_metrics import StreamMetrics
+from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
 from include.processes.scorer import Scorer
 from include.settings import Settings
 from include.specification.usecase import UseCase

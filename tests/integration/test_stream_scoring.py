@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 from include.adapters.event_stream import RedisEventStream
-from include.adapters.scoring_metrics import ScoringMetrics
-from include.adapters.stream_metrics import StreamMetrics
+from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
 from include.loop import dead_letters
 from include.processes.scorer import Scorer
 from include.services.composition import Services
