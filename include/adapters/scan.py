@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from include.contracts.content import quoted
 from include.contracts.quality import Check, CheckOutcome
+from include.ports.outcomes import broken, judged
 
 RENAMED = (
     "CREATE VIEW t AS SELECT {columns}, file_row_number AS __row FROM read_parquet({file}, file_row_number = true)"
@@ -454,8 +455,8 @@ def _measured_alone(table: Table, rule: Rule) -> list[Any] | str:
 
 def _outcome(check: Check, rule: Rule, measured: list[Any] | str, rows: int) -> CheckOutcome:
     if isinstance(measured, str):
-        return check.broken(rows, measured)
-    return check.judged(rows, *rule.judge(measured))
+        return broken(check, rows, measured)
+    return judged(check, rows, *rule.judge(measured))
 
 
 def _list(table: Table, into: str, names: Collection[str]) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from include.contracts.quality import Check, CheckOutcome
 from include.errors import BrokenCheckError
+from include.ports.outcomes import broken, judged
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -72,10 +73,10 @@ def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":
 def _outcome(check: Check, rows: int, told: dict[str, Any]) -> CheckOutcome:
     crash = _crash(told.get("exception_info") or {})
     if crash:
-        return check.broken(rows, crash)
+        return broken(check, rows, crash)
     result = told["result"]
-    return check.judged(
-        rows, int(result.get("unexpected_count") or 0), bool(told["success"]), result.get("observed_value")
+    return judged(
+        check, rows, int(result.get("unexpected_count") or 0), bool(told["success"]), result.get("observed_value")
     )
 
 

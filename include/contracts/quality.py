@@ -7,8 +7,6 @@ from pydantic import Field
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
-TELLING = ("row_count", "columns_to_match", "type_list", "mean", "value_count")
-
 
 class CheckOutcome(Record):
     """The result of one expectation; ``broken``: it could not be evaluated, so the data may be good or bad."""
@@ -62,22 +60,6 @@ class Check(Record):
     @property
     def place(self) -> str:
         return f"{self.table}.{', '.join(self.columns)}" if self.columns else self.table
-
-    def broken(self, rows: int, why: str) -> CheckOutcome:
-        """It could not be evaluated."""
-        return self.outcome(rows, broken=True, detail=f"the check broke: {why}")
-
-    def judged(self, rows: int, unexpected: int, passed: bool, observed: Any = None) -> CheckOutcome:
-        """It was evaluated; ``observed`` is shown when it is of the whole table, not a value of some row."""
-        expected = [f"{k}={v}" for k, v in self.kwargs.items() if not k.startswith(("column", "batch"))]
-        seen = f"observed {observed}" if any(word in self.type for word in TELLING) else ""
-        detail = "; ".join(part for part in (", ".join(expected), seen, self.notes) if part)
-        return self.outcome(rows, unexpected=unexpected, passed=passed, detail=detail)
-
-    def outcome(self, rows: int, **said: Any) -> CheckOutcome:
-        own = {"check": self.id, "table": self.table, "expectation": self.type, "dimension": self.dimension}
-        column = ", ".join(self.columns) or None
-        return CheckOutcome.model_validate({**own, "column": column, "severity": self.severity, "rows": rows, **said})
 
 
 class GateResult(Record):

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.data import suites
+from include.ports.outcomes import broken
 from include.ports.quality import CheckEngine, RowScan
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class SuiteValidator:
     def outcomes(self, file: Path, checks: Sequence[Check], accepted: Collection[str] = ()) -> list[CheckOutcome]:
         """One outcome per check, in their order, from the engine that fits the file."""
         schema, rows = pq.read_schema(file), pq.read_metadata(file).num_rows
-        faults = {c.id: c.broken(rows, fault) for c in checks if (fault := _fault(c, schema))}
+        faults = {c.id: broken(c, rows, fault) for c in checks if (fault := _fault(c, schema))}
         sound = [_fitted(c, schema) for c in checks if c.id not in faults]
         found = faults | {o.check: o for o in self._evaluated(file, sound, rows, accepted)}
         return [found[c.id] for c in checks]
