@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import pyarrow as pa
 from pydantic import AwareDatetime
@@ -136,12 +136,15 @@ def _to_json(value: Any) -> str:
 
 
 def _kind(annotation: Any) -> pa.DataType | None:
-    """The stored type of a field; None when it nests."""
-    if get_origin(annotation) is Literal or (isinstance(annotation, type) and issubclass(annotation, str)):
+    """The stored type of a field; None when it nests. Raises TypeError for a type that no column holds."""
+    origin, plain = get_origin(annotation), [one for one in get_args(annotation) if one is not NoneType]
+    if origin is Annotated or NoneType in get_args(annotation):
+        return _kind(plain[0])
+    if origin is Literal or (isinstance(annotation, type) and issubclass(annotation, str)):
         return pa.string()
-    if NoneType in get_args(annotation):
-        return _kind(next(one for one in get_args(annotation) if one is not NoneType))
-    return KINDS.get(annotation)
+    if annotation in KINDS or origin in (dict, list) or issubclass(annotation, Record):
+        return KINDS.get(annotation)
+    raise TypeError(f"no column of a record table holds {annotation}: add its type to KINDS")
 
 
 def _values(annotation: Any) -> str:

@@ -1,6 +1,6 @@
 """A table of records is one entry: what is written is read by filter, described, and protected."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -90,6 +90,14 @@ def test_a_reader_names_what_it_wants(lake: MemoryLake, wanted: dict, days: list
     assert [one.at.day for one in COSTS.read(SPEC.name, lake, **wanted)] == days
 
 
+def test_a_type_that_no_column_holds_is_refused() -> None:
+    class Dated(Record):
+        day: date
+
+    with pytest.raises(TypeError, match=r"no column of a record table holds <class 'datetime\.date'>"):
+        _ = RecordTable("days", Dated, order=("day",)).schema
+
+
 def test_rows_may_be_read_by_column(lake: MemoryLake) -> None:
     assert COSTS.rows(SPEC.name, lake, periods=["2013-02"], columns=["euros"]).to_pydict() == {"euros": [None, 2.5]}
     assert COSTS.periods(SPEC.name, lake) == ["2013-01", "2013-02"]
@@ -146,3 +154,5 @@ def test_every_table_says_what_it_and_its_columns_mean(table: RecordTable) -> No
     assert all(table.columns.values())
     assert set(table.order) <= set(table.schema.names)
     assert set(table.whole_rows) <= set(table.columns)
+    times = [name for name in table.schema.names if name == "at" or name.endswith("_at")]
+    assert {table.schema.field(name).type for name in times} <= {pa.timestamp("us", tz="UTC")}
