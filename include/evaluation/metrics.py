@@ -112,24 +112,21 @@ def score(metric: str, y: Any, p: Any, who: str = "the model") -> float:
 
 def require_defined(metric: str, truth: np.ndarray, scores: np.ndarray, who: str = "the model") -> None:
     """Raises UndefinedMetricError when the metric has no value on these rows."""
-    undefined = f"{metric} of {who} is undefined: all {len(truth)}"
+    if reason := undefined(metric, truth, scores):
+        raise UndefinedMetricError(f"{metric} of {who} is undefined: all {len(truth)} {reason}")
+
+
+def undefined(metric: str, truth: np.ndarray, scores: np.ndarray) -> str:
+    """What all of these rows have in common, so that the metric has no value; '' when it has one."""
     if metric in RANKING:
         found = np.flatnonzero(np.bincount(truth))
         if len(found) < (scores.shape[1] if scores.ndim == 2 else 2):
-            raise UndefinedMetricError(f"{undefined} labels are {', '.join(map(str, found))}")
+            return f"labels are {', '.join(map(str, found))}"
     if metric == "r2" and truth.min() == truth.max():
-        raise UndefinedMetricError(f"{undefined} labels are {truth[0]}")
+        return f"labels are {truth[0]}"
     if metric == "silhouette" and len(np.unique(scores.argmax(axis=1))) < 2:
-        raise UndefinedMetricError(f"{undefined} rows are in one cluster")
-
-
-def is_defined(metric: str, truth: np.ndarray, scores: np.ndarray) -> bool:
-    """Whether the metric has a value on these rows."""
-    try:
-        require_defined(metric, truth, scores)
-    except UndefinedMetricError:
-        return False
-    return True
+        return "rows are in one cluster"
+    return ""
 
 
 def roc_area(y: np.ndarray, p: np.ndarray) -> float:

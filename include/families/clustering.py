@@ -59,9 +59,8 @@ def _numeric(spec: UseCase) -> list[str]:
 def _centres(space: np.ndarray, cluster: np.ndarray, count: int) -> np.ndarray:
     """Medians (K, d) of the clusters' rows; NaN where a cluster has none."""
     centres = np.full((count, space.shape[1]), np.nan)
-    for k in range(count):
-        if (cluster == k).any():
-            centres[k] = np.median(space[cluster == k], axis=0)
+    for k in np.unique(cluster):
+        centres[k] = np.median(space[cluster == k], axis=0)
     return centres
 
 

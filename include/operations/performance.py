@@ -11,7 +11,7 @@ from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
-from include.evaluation.metrics import calibration_error, direction, is_defined
+from include.evaluation.metrics import calibration_error, direction, undefined
 from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations.scope import Scope
@@ -69,7 +69,7 @@ def _measurable(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> list[str]:
     kind, counts = family(spec), family(spec).class_rows(spec, y)
     rare = min(counts.values(), default=CLASS_ROWS) < CLASS_ROWS
     wanted = [m for m in spec.metrics.names if not (rare and m in kind.every_class)]
-    return [m for m in wanted if is_defined(m, y, scores)]
+    return [m for m in wanted if not undefined(m, y, scores)]
 
 
 def _loss(scope: Scope, was: float, now: Interval) -> list[Figure]:
