@@ -394,7 +394,7 @@ def _pins(usecase: str, view: str, store: AsofOfflineStoreConfig) -> dict[str, i
         return store.pins.get(f"{usecase}/{view}", {})
     manifests = Path(store.snapshots, usecase).glob(f"{Period.GLOB}.json")
     snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
-    return {one.period: one.tables[view].version for one in snapshots if view in one.tables}
+    return {snapshot.period: snapshot.tables[view].version for snapshot in snapshots if view in snapshot.tables}
 
 
 @lru_cache(maxsize=65536)

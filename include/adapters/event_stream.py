@@ -275,13 +275,13 @@ class RedisEventStream:
         letters = self.dead_letters()
         with self._answering():
             moved: list[Any] = [
-                self._client.eval(REPLAY, 2, self._events, self._dead, one.id, one.text) for one in letters
+                self._client.eval(REPLAY, 2, self._events, self._dead, letter.id, letter.text) for letter in letters
             ]
         return sum(map(int, moved))
 
     def drop_dead(self) -> int:
         """Delete every dead letter; how many."""
-        letters = [one.id for one in self.dead_letters()]
+        letters = [letter.id for letter in self.dead_letters()]
         with self._answering():
             return int(cast(int, self._client.xdel(self._dead, *letters))) if letters else 0
 

@@ -207,9 +207,9 @@ class FeastFeatureStore:
         if snapshots is None:
             return self._store
         pins: dict[str, dict[str, int]] = {}
-        for one in snapshots:
-            for name, table in one.tables.items():
-                pins.setdefault(f"{one.usecase}/{name}", {})[one.period] = table.version
+        for snapshot in snapshots:
+            for name, table in snapshot.tables.items():
+                pins.setdefault(f"{snapshot.usecase}/{name}", {})[snapshot.period] = table.version
         pinned = copy.copy(self._store)
         pinned.config = self._store.config.model_copy()
         pinned.config._offline_store = self._store.config.offline_store.model_copy(update={"pins": pins})

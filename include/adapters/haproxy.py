@@ -141,9 +141,9 @@ def _text(settings: Settings, certificate: Path, models: Sequence[str], clients:
         "certificate": certificate,
         "buffer": settings.gateway_body_limit + AROUND_A_BODY,
         "server_seconds": round(settings.serving_timeout),
-        "tokens": _lines(_token(settings, name, one) for name, one in clients.items() if one.public_key),
+        "tokens": _lines(_token(settings, name, client) for name, client in clients.items() if client.public_key),
         "refusals": _lines(_refusal(status, words) for status, (_, words) in REFUSALS.items()),
-        "servers": _lines(_server(one) for one in servers(settings)),
+        "servers": _lines(_server(server) for server in servers(settings)),
         "models": "\n".join(_backend(settings, model) for model in models),
     }
     try:
@@ -155,14 +155,14 @@ def _text(settings: Settings, certificate: Path, models: Sequence[str], clients:
 def _lists(models: Sequence[str], clients: Mapping[str, GatewayClient]) -> dict[str, list[str]]:
     """File → lines of what the rules look up."""
     return {
-        "keys.map": [f"{one.key_sha256} {name}" for name, one in clients.items() if one.key_sha256],
-        "rates.map": [f"{name} {one.rate * RATE_SECONDS}" for name, one in clients.items()],
-        "roles.lst": [f"{name}/{role}" for name, one in clients.items() for role in sorted(one.roles)],
+        "keys.map": [f"{client.key_sha256} {name}" for name, client in clients.items() if client.key_sha256],
+        "rates.map": [f"{name} {client.rate * RATE_SECONDS}" for name, client in clients.items()],
+        "roles.lst": [f"{name}/{role}" for name, client in clients.items() for role in sorted(client.roles)],
         "models.lst": [
             f"{name}/{model}"
-            for name, one in clients.items()
+            for name, client in clients.items()
             for model in models
-            if one.models is None or model in one.models
+            if client.models is None or model in client.models
         ],
         "grpc.map": [f"{status} {code}" for status, (code, _) in REFUSALS.items()],
         "words.map": [f"{status} {words}" for status, (_, words) in REFUSALS.items()],
@@ -188,7 +188,7 @@ def _server(one: GatewayServer) -> str:
 def _backend(settings: Settings, model: str) -> str:
     """A backend per model: a server that lives may lack one of them."""
     checked = f"option httpchk GET /v2/models/{model}/ready"
-    return f"backend grpc_{model}\n{_lines([checked, *(_server(one) for one in servers(settings))])}\n"
+    return f"backend grpc_{model}\n{_lines([checked, *(_server(server) for server in servers(settings))])}\n"
 
 
 def _lines(lines: Iterable[str]) -> str:

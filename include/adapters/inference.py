@@ -50,7 +50,7 @@ class AsyncInference:
             "versions": list(found.versions),
             "platform": found.platform,
             "inputs": [_described(one) for one in found.inputs],
-            "outputs": [_described(one) for one in found.outputs],
+            "outputs": [_described(output) for output in found.outputs],
         }
 
     async def infer(

@@ -116,8 +116,8 @@ class DeltaLake:
             periods[version].add(period)
         needed = {
             Path(file).name
-            for version, some in periods.items()
-            for file in _listed(self._open(usecase, table, version), sorted(some))
+            for version, period_versions in periods.items()
+            for file in _listed(self._open(usecase, table, version), sorted(period_versions))
         }
         unneeded = self._open(usecase, table).vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
         files = [path / file for file in unneeded if Path(file).name not in needed and (path / file).exists()]

@@ -101,7 +101,7 @@ def configure(settings: Settings, rules: str) -> Path:
     values = settings.model_dump() | {
         "rule_file": rule_file,
         "gateway_targets": directory(settings) / GATEWAY_TARGETS,
-        "triton_replicas": json.dumps([f"{one.host}:{one.metrics_port}" for one in settings.gateway_servers]),
+        "triton_replicas": json.dumps([f"{server.host}:{server.metrics_port}" for server in settings.gateway_servers]),
     }
     try:
         text = Template(TEMPLATE.read_text()).substitute(values)

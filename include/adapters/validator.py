@@ -32,7 +32,7 @@ class ExpectationEngine:
         rows = pd.read_parquet(file, columns=_needed(checks))
         batch = self._asset.get_batch(batch_parameters={"dataframe": rows})
         results = batch.validate(_suite(checks)).results
-        by_id = {one.expectation_config.id: one.to_json_dict() for one in results}
+        by_id = {result.expectation_config.id: result.to_json_dict() for result in results}
         return [_outcome(check, len(rows), by_id[check.id]) for check in checks]
 
     @cached_property
@@ -57,7 +57,11 @@ class ExpectationEngine:
 
 def _needed(checks: Sequence[Check]) -> list[str] | None:
     """The columns that the checks look at; None (all of them) when one looks at the table."""
-    return None if any(not c.columns for c in checks) else list(dict.fromkeys(c for one in checks for c in one.columns))
+    return (
+        None
+        if any(not c.columns for c in checks)
+        else list(dict.fromkeys(c for check in checks for c in check.columns))
+    )
 
 
 def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":

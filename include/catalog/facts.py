@@ -49,14 +49,14 @@ def strictest(spec: UseCase, table: str, columns: Sequence[str]) -> str:
 
 def table_meaning(spec: UseCase, facts: Facts, table: str) -> str:
     """What a table is, from the spec, the feature registry or Moebius's own record tables; '' when nobody says."""
-    told = spec.tables.get(table) or RECORD_TABLES.get(table)
-    return told.description if told else next((v.description for v in facts.views if v.name == table), "")
+    described = spec.tables.get(table) or RECORD_TABLES.get(table)
+    return described.description if described else next((v.description for v in facts.views if v.name == table), "")
 
 
 def column_meaning(spec: UseCase, facts: Facts, table: str, column: str) -> str:
     """What a column is, from where its table is described; '' when nobody says."""
-    told = spec.tables.get(table) or RECORD_TABLES.get(table)
-    known = {**PERIOD_MEANING, **(told.columns if told else _view_columns(spec, facts, table))}
+    described = spec.tables.get(table) or RECORD_TABLES.get(table)
+    known = {**PERIOD_MEANING, **(described.columns if described else _view_columns(spec, facts, table))}
     if column not in known and table in RECORD_TABLES and RECORD_TABLES[table].is_open:
         known |= _request_columns(spec, facts)
     return known.get(column, "")
@@ -67,7 +67,7 @@ def _view_columns(spec: UseCase, facts: Facts, table: str) -> dict[str, str]:
     if view is None:
         return {}
     keys = {e.key: e.description for e in spec.entities.values()}
-    return {**VIEW_COLUMNS, **keys, **{name: told for name, (_, told) in view.features.items()}}
+    return {**VIEW_COLUMNS, **keys, **{name: meaning for name, (_, meaning) in view.features.items()}}
 
 
 def _request_columns(spec: UseCase, facts: Facts) -> dict[str, str]:

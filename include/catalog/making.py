@@ -23,7 +23,7 @@ def make(spec: UseCase, facts: Facts, made_at: datetime) -> Catalog:
         *_features(spec, facts),
         *_services(spec, facts),
         *(e for record in facts.models for e in _model(spec, record)),
-        *(_release(spec, facts, one) for one in facts.releases),
+        *(_release(spec, facts, release) for release in facts.releases),
     ]
     unique = {e.id: e for e in entries}
     known = {(e.source, e.target): e for e in edges(spec, facts) if {e.source, e.target} <= set(unique)}
@@ -125,18 +125,18 @@ def _gate(result: GateResult, table: str) -> GateEntry:
 
 def _features(spec: UseCase, facts: Facts) -> Iterator[Entry]:
     views = {v.name: v for v in facts.views}
-    for one in spec.features:
-        view = views.get(one.origin)
+    for feature in spec.features:
+        view = views.get(feature.origin)
         services = {"feature services": ", ".join(view.services)} if view else {}
         yield Entry(
-            id=f"feature/{one.name}",
+            id=f"feature/{feature.name}",
             kind="feature",
-            name=one.name,
-            meaning=feature_meaning(spec, facts, one.name),
+            name=feature.name,
+            meaning=feature_meaning(spec, facts, feature.name),
             owner=(view.owner if view else "") or spec.owner,
-            privacy=column_level(spec, one.origin, one.name),
-            type=one.kind,
-            facts={"from": one.origin, **services},
+            privacy=column_level(spec, feature.origin, feature.name),
+            type=feature.kind,
+            facts={"from": feature.origin, **services},
         )
 
 
@@ -162,11 +162,11 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
         meaning=f"Training data of {spec.title}: events with the features known at their time, split by time",
         privacy=strictest(spec, dataset.name, [*spec.fields, *spec.feature_names]), facts=rows, versions=versions,
     )  # fmt: skip
-    told = ("verdict", "approved_by", "released_as", "serving_since", "revision")
+    shown_tags = ("verdict", "approved_by", "released_as", "serving_since", "revision")
     about = {
         "run": model.run_id,
         "artifact": model.artifact_hash[:12],
-        **{k: record.tags[k] for k in told if k in record.tags},
+        **{k: record.tags[k] for k in shown_tags if k in record.tags},
     }
     yield Entry(
         id=f"model/{model.version}", kind="model", name=f"{model.usecase} version {model.version}", owner=spec.owner,

@@ -116,4 +116,4 @@ def _tally_now(
 def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
     month, first = Period.of(window.start), window.start.strftime("%Y-%m-%d")
     days = COLLECTIONS.read(spec.name, lake, periods=[month], since=first, source=table)
-    return {one.day: (one.rows, one.hash) for one in days}
+    return {day.day: (day.rows, day.hash) for day in days}

@@ -81,7 +81,7 @@ def _refused(name: str, what: str, bad: Payload, good: Payload, wire: InferenceP
     try:
         wire.ask(name, bad, "grpc")
     except ServiceError as error:
-        said = str(error)
+        refusal = str(error)
     else:
         return GateOutcome(gate=gate, passed=False, detail="it was answered instead of refused")
     try:
@@ -90,7 +90,7 @@ def _refused(name: str, what: str, bad: Payload, good: Payload, wire: InferenceP
         return GateOutcome(gate=gate, passed=False, detail=f"the good request after it failed: {error}")
     if _said(after) != _said(before):
         return GateOutcome(gate=gate, passed=False, detail="the good request after it was answered differently")
-    return GateOutcome(gate=gate, passed=True, detail=f"refused: {said[:300]}")
+    return GateOutcome(gate=gate, passed=True, detail=f"refused: {refusal[:300]}")
 
 
 def _said(answer: Payload) -> list[Any]:
@@ -112,7 +112,7 @@ def _unknown_entity(
         return [GateOutcome(gate=gate, passed=refusing, detail=f"refused: {str(error)[:300]}")]
     probabilities = family(spec).facts.probabilities
     sound = bool(np.isfinite(scores).all() and not (probabilities and (scores.min() < 0 or scores.max() > 1)))
-    said = f"answered with scores from {scores.min():.4g} to {scores.max():.4g}"
+    answer = f"answered with scores from {scores.min():.4g} to {scores.max():.4g}"
     if refusing:
-        said += "; a feature view says when_missing: reject"
-    return [GateOutcome(gate=gate, passed=sound and not refusing, detail=said)]
+        answer += "; a feature view says when_missing: reject"
+    return [GateOutcome(gate=gate, passed=sound and not refusing, detail=answer)]

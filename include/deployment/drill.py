@@ -95,10 +95,10 @@ def _answering(
     spec: UseCase, server: ModelServer, requests: list[dict[str, Any]], counted: dict[str, Any]
 ) -> Iterator[str]:
     """Who answers each request; one that is refused (its features are too old by now, say) is counted."""
-    for one in requests:
+    for request in requests:
         counted["requests"] += 1
         try:
-            yield server.infer(spec.name, [one])[0]["release"]
+            yield server.infer(spec.name, [request])[0]["release"]
         except ServiceError as error:
             counted["refused"] += 1
             counted["refusal"] = str(error)

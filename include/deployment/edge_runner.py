@@ -23,8 +23,8 @@ def answer(rows: list[dict]) -> list[dict]:
     facts = json.loads((HERE / "bundle.json").read_text())
     session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
     matrix = Encoding(facts["encoding"]["features"]).encode(_columns(facts, rows))
-    said = np.asarray(session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0])
-    scores = said.reshape(len(rows), -1)[:, -facts["scores_per_row"] :]
+    output = np.asarray(session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0])
+    scores = output.reshape(len(rows), -1)[:, -facts["scores_per_row"] :]
     tensors = {name: _plain(name, values) for name, values in answers.tensors(facts, scores).items()}
     rows_of = (dict(zip(tensors, row, strict=True)) for row in zip(*tensors.values(), strict=True))
     return [{**row, "release": facts["release"]} for row in rows_of]

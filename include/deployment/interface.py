@@ -171,8 +171,8 @@ def _examples(
             faults.append(f"{title}: {error}")
             continue
         faults += [f"{title}: {fault}" for fault in violations(contract, "Answer", answer)]
-    said = f"{len(content['examples'])} examples answered by the schema"
-    return GateOutcome(gate=f"interface:examples:{protocol}", passed=not faults, detail="; ".join(faults) or said)
+    summary = f"{len(content['examples'])} examples answered by the schema"
+    return GateOutcome(gate=f"interface:examples:{protocol}", passed=not faults, detail="; ".join(faults) or summary)
 
 
 def violations(contract: Mapping[str, Any], name: str, message: Any) -> list[str]:

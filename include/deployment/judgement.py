@@ -58,10 +58,10 @@ def asked(
     """Abort query → its worst sample over the last ``seconds``; None without one."""
     names = {"usecase": spec.name, "champion": champion, "challenger": challenger, "window": window_of(seconds)}
     found = {}
-    for one in spec.rollout.abort.queries:
-        samples = metrics.query(Template(one.query).substitute(names))
+    for query in spec.rollout.abort.queries:
+        samples = metrics.query(Template(query.query).substitute(names))
         values = [value for _, value in samples if not math.isnan(value)]
-        found[one.name] = (max(values) if one.above is not None else min(values)) if values else None
+        found[query.name] = (max(values) if query.above is not None else min(values)) if values else None
     return found
 
 
@@ -178,7 +178,7 @@ def _shifted(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]
 
 
 def _broken_limits(spec: UseCase, values: dict[str, float | None]) -> list[str]:
-    faults = [_broken(one, values.get(one.name)) for one in spec.rollout.abort.queries]
+    faults = [_broken(query, values.get(query.name)) for query in spec.rollout.abort.queries]
     return [fault for fault in faults if fault]
 
 

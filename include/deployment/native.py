@@ -32,14 +32,14 @@ def config(content: bytes, width: int) -> str:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    given, said = session.get_inputs()[0], session.get_outputs()[-1]
+    given, output = session.get_inputs()[0], session.get_outputs()[-1]
     warm = f'key: "{given.name}" value {{ data_type: TYPE_FP32, dims: [ {width} ], input_data_file: "row" }}'
     return "\n".join(
         [
             'backend: "onnxruntime"',
             "max_batch_size: 64",
             f"input [ {_tensor(given, [width])} ]",
-            f"output [ {_tensor(said, [_size(n) for n in said.shape[1:]])} ]",
+            f"output [ {_tensor(output, [_size(n) for n in output.shape[1:]])} ]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
             "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
             'parameters { key: "intra_op_thread_count" value { string_value: "1" } }',

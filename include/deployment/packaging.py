@@ -60,18 +60,18 @@ def package(
         ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
         ``rollout.parity_bound``.
     """
-    some = _complete_requests(spec, rows)
+    complete = _complete_requests(spec, rows)
     staging.mkdir(parents=True)
-    onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(some)
-    proof = Proof(family(spec), encoding, encoded(encoding, some), expected)
+    onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(complete)
+    proof = Proof(family(spec), encoding, encoded(encoding, complete), expected)
     chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
-    samples = _samples(spec, some.head(SAMPLES), expected[:SAMPLES])
+    samples = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES])
     report = _report(chosen, tried, proof)
     (staging / "model.onnx").write_bytes(chosen.content)
     documents = {
         "baseline.json": baseline,
         "samples.json": samples,
-        "schema.json": schema.schema(spec, encoding, some),
+        "schema.json": schema.schema(spec, encoding, complete),
         interface.DOCUMENT: interface.document(spec, _examples(spec, samples)),
         "report.json": report,
     }

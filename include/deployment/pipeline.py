@@ -70,8 +70,8 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
 def outputs(spec: UseCase) -> list[tuple[str, str, int]]:
     """Name, type and width of every tensor of an answer."""
     widths = {"scores": len(spec.event.classes) or ANY}
-    told = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
-    return [(name, kind, widths.get(name, 1)) for name, kind in (serving.outputs(spec) | ALWAYS | told).items()]
+    fallback = FALLBACK if any(view.when_missing == "fall_back" for view in spec.feature_views.values()) else {}
+    return [(name, kind, widths.get(name, 1)) for name, kind in (serving.outputs(spec) | ALWAYS | fallback).items()]
 
 
 def _tensor(name: str, kind: str, width: int, more: str = "") -> str:

@@ -39,7 +39,7 @@ def served(figures: Sequence[Figure], release: str, metric: str) -> dict[Period,
 
 def body(metric: str, champion: str, choices: Sequence[Choice]) -> str:
     """The form's text, Markdown."""
-    rows = "\n".join(_row(one) for one in reversed(choices))
+    rows = "\n".join(_row(choice) for choice in reversed(choices))
     return (
         f"{champion} serves. Which release shall take all of the traffic? Model, features and monitoring baseline go "
         f"back together; no request fails.\n\n| release | model | {metric} on its new test set | {metric} as it served "

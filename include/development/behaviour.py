@@ -159,9 +159,9 @@ def _functionality(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, test:
         raise SpecError(f"{spec.name}: {gate} needs 'predicted': {spec.task} answers several numbers per row")
     mean = float(scores.mean())
     limits = {"at least": test.at_least, "at most": test.at_most}
-    said = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
+    bounds = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
     passed = (test.at_least is None or mean >= test.at_least) and (test.at_most is None or mean <= test.at_most)
-    detail = f"the mean answer of {len(such)} such rows is {mean:.4f}; it must be {said or 'any number'}"
+    detail = f"the mean answer of {len(such)} such rows is {mean:.4f}; it must be {bounds or 'any number'}"
     return GateOutcome(gate=gate, passed=passed, detail=detail)
 
 
@@ -252,6 +252,6 @@ def _row_ms(onnx: bytes, row: np.ndarray) -> float:
 
 def _baseline(spec: UseCase, beaten: bool) -> GateOutcome:
     kind = spec.trainer.baseline.kind
-    said = "is better than" if beaten else "is not better than"
-    detail = f"the model {said} the {kind} baseline in {spec.metrics.primary} on the test part; it must be"
+    comparison = "is better than" if beaten else "is not better than"
+    detail = f"the model {comparison} the {kind} baseline in {spec.metrics.primary} on the test part; it must be"
     return GateOutcome(gate="beats_baseline", passed=beaten, detail=detail)

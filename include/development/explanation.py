@@ -75,9 +75,9 @@ def attribution(model: TrainedModel, frame: pd.DataFrame) -> Attribution:
 
 
 def _own(model: TrainedModel, frame: pd.DataFrame, groups: list[FeatureGroup]) -> Attribution:
-    some = evenly(frame, TREE_ROWS)
-    given = model.fitted.contributions(model.encoder.transform(some))  # type: ignore[attr-defined]
-    moved = np.asarray(given, dtype=np.float64)[..., :-1].reshape(len(some), -1, model.problem.width)
+    sample = evenly(frame, TREE_ROWS)
+    given = model.fitted.contributions(model.encoder.transform(sample))  # type: ignore[attr-defined]
+    moved = np.asarray(given, dtype=np.float64)[..., :-1].reshape(len(sample), -1, model.problem.width)
     return _summed("SHAP, exact for trees", family_named(model.task).margin_unit, groups, moved)
 
 
@@ -132,12 +132,12 @@ def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFra
     without labels the share of rows that change their cluster, else what the primary metric loses. ``undefined`` says
     why when the metric cannot be told on these rows.
     """
-    some = evenly(frame, SHUFFLED_ROWS)
-    X, random = model.encoder.transform(some), np.random.default_rng(0)
+    sample = evenly(frame, SHUFFLED_ROWS)
+    X, random = model.encoder.transform(sample), np.random.default_rng(0)
     metric = spec.metrics.primary if spec.event.label else "share of rows in another cluster"
-    found: dict[str, Any] = {"metric": metric, "rows": len(some), "repeats": REPEATS, "features": []}
+    found: dict[str, Any] = {"metric": metric, "rows": len(sample), "repeats": REPEATS, "features": []}
     try:
-        loss = _losing(spec, model, some, X)
+        loss = _losing(spec, model, sample, X)
         rows = [
             _row(group, [loss(_shuffled(X, group, random)) for _ in range(REPEATS)]) for group in feature_groups(model)
         ]

@@ -73,10 +73,10 @@ def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping
     ahead = direction(primary) * (metrics[f"test_{primary}"] - metrics[f"baseline_test_{primary}"])
     outcomes = check(spec, model, parts, ahead > 0)
     if failed := [outcome for outcome in outcomes if not outcome.passed]:
-        said = "; ".join(f"{outcome.gate}: {outcome.detail}" for outcome in failed)
+        failures = "; ".join(f"{outcome.gate}: {outcome.detail}" for outcome in failed)
         raise TrainingError(
             f"{spec.name}: not registered, because the model fails {len(failed)} of {len(outcomes)} behaviour tests: "
-            f"{said} (test {primary} {metrics[f'test_{primary}']:.4f}, baseline "
+            f"{failures} (test {primary} {metrics[f'test_{primary}']:.4f}, baseline "
             f"{metrics[f'baseline_test_{primary}']:.4f}); train on other data or parameters, or change `behaviour`"
         )
     return outcomes

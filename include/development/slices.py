@@ -38,7 +38,7 @@ def figures(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray |
 def _drawn(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None) -> Figures:
     drawn = paired(y, {"model": scores}, names, RESAMPLES, spec.comparison.confidence, rows=rows)
     intervals = {name: drawn.interval(name, "model") for name in names}
-    return Figures({name: one.value for name, one in intervals.items()}, intervals, {})
+    return Figures({name: interval.value for name, interval in intervals.items()}, intervals, {})
 
 
 def _one_by_one(
@@ -86,7 +86,7 @@ def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray) -
     if family(spec).facts.threshold is not None:
         entry["positives"] = int(y[rows].sum())
     found, names = figures(spec, y, scores, rows), spec.metrics.names
-    reach = {metric: [one.low, one.high] for metric, one in found.intervals.items()}
+    reach = {metric: [interval.low, interval.high] for metric, interval in found.intervals.items()}
     return entry | {
         "metrics": {name: found.values.get(name) for name in names},
         "intervals": {name: reach.get(name) for name in names},

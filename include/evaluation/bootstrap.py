@@ -112,11 +112,11 @@ def _together(weighted: Mapping[Key, Weighted]) -> Callable[[np.ndarray], dict[K
     """Multiplicities → every metric of the resamples; all those that are sums by one matrix product."""
     of_sums = {key: one for key, one in weighted.items() if isinstance(one, Sums)}
     others = {key: one for key, one in weighted.items() if key not in of_sums}
-    widths = [one.columns.shape[1] for one in of_sums.values()]
-    columns = np.hstack([one.columns for one in of_sums.values()]) if of_sums else None
+    widths = [sums.columns.shape[1] for sums in of_sums.values()]
+    columns = np.hstack([sums.columns for sums in of_sums.values()]) if of_sums else None
 
     def computed(counts: np.ndarray) -> dict[Key, np.ndarray]:
-        found = {key: one(counts) for key, one in others.items()}
+        found = {key: other(counts) for key, other in others.items()}
         if columns is not None:
             parts = np.split((counts @ columns).T, np.cumsum(widths)[:-1])
             drawn = counts.sum(axis=1)

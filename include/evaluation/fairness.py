@@ -80,11 +80,11 @@ def fairness_gates(spec: UseCase, figures: list[GroupFigures]) -> list[GateOutco
     The gap itself is judged, not a bound of its interval: that a group is too small to prove the harm is no excuse,
     and groups below ``fairness.min_rows`` are not judged at all, which is said.
     """
-    outcomes = [_gate(one, measure, limit) for one in figures for measure, limit in spec.fairness.limits.items()]
-    for one in figures:
-        if one.unjudged and spec.fairness.limits:
-            detail = f"not judged, fewer than {spec.fairness.min_rows} rows: {', '.join(one.unjudged)}"
-            outcomes.append(GateOutcome(gate=f"fairness:unjudged:{one.column}", passed=True, detail=detail))
+    outcomes = [_gate(figure, measure, limit) for figure in figures for measure, limit in spec.fairness.limits.items()]
+    for figure in figures:
+        if figure.unjudged and spec.fairness.limits:
+            detail = f"not judged, fewer than {spec.fairness.min_rows} rows: {', '.join(figure.unjudged)}"
+            outcomes.append(GateOutcome(gate=f"fairness:unjudged:{figure.column}", passed=True, detail=detail))
     return outcomes
 
 
@@ -154,15 +154,15 @@ def _rate_gaps(
 ) -> None:
     """Of the rates that fairlearn counts, for the positive class or for every class against the rest."""
     gaps, undefined = into
-    said = family(spec).predicted(rows.scores)
+    predictions = family(spec).predicted(rows.scores)
     classes = {code: f" of {name}" for code, name in enumerate(spec.event.classes)} or {1: ""}
-    cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, said == code) for code in classes}
+    cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, predictions == code) for code in classes}
     for code, one in cells.items():
         rates = one.rates
         for name in groups:
             groups[name] |= {f"{rate}{classes[code]}": _known(rates[rate][name]) for rate in rates}
     for measure in RATES:
-        points = [one.gap(measure) for one in cells.values()]
+        points = [cell.gap(measure) for cell in cells.values()]
         if np.isnan(points).any():
             undefined[measure] = "a group has no row of some class, so a rate of it is not known"
             continue

@@ -83,7 +83,7 @@ def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: Evalua
 
 def _self_test(compared: Comparison) -> str:
     """Candidates that must never pass: the champion itself, and the candidate with its answers shuffled."""
-    told = []
+    decisions = []
     for who, called in {"champion": "the champion against itself", "shuffled": "shuffled answers"}.items():
         if who not in compared.scores["new"]:
             continue
@@ -94,11 +94,11 @@ def _self_test(compared: Comparison) -> str:
                 f"gate self-test of {compared.spec.name} failed: {called} would get {decision!r} ({rule}); "
                 "no verdict can be trusted: tighten acceptance and comparison.min_gain in usecase.yaml"
             )
-        told.append(f"{called}: refused by {refusing[0]}")
-    return "; ".join(told)
+        decisions.append(f"{called}: refused by {refusing[0]}")
+    return "; ".join(decisions)
 
 
-def _verdict(compared: Comparison, candidate: Side, champion: Side | None, told: str) -> Verdict:
+def _verdict(compared: Comparison, candidate: Side, champion: Side | None, self_test: str) -> Verdict:
     """On the contender that is chosen; the other one, if there is one, is told beside it."""
     looks = {who: _look(compared, who) for who in ("candidate", "ensemble") if who in compared.scores["new"]}
     gain = _ensemble_gain(compared) if "ensemble" in looks else None
@@ -112,7 +112,7 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, told:
         reason=" ".join(filter(None, [ensemble_words(chosen, gain), words])),
         candidate=candidate.version, champion=champion.version if champion else None,
         champion_release=champion.release if champion else None, cells=of_chosen.cells,
-        differences=compared.differences(chosen), gates=of_chosen.gates, self_test=told, decided_at=_now(),
+        differences=compared.differences(chosen), gates=of_chosen.gates, self_test=self_test, decided_at=_now(),
         contender=of_chosen.who, ensemble_gain=gain, other=others[0] if others else None,
     )  # fmt: skip
 

@@ -146,10 +146,10 @@ def _average_precision(y: np.ndarray, p: np.ndarray) -> float:
 
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> float:
     """Mean F1 of the classes that occur as a label or as an answer."""
-    said, truth = said_class(p), y.astype(np.int64)
-    size = max(said.max(), truth.max()) + 1
-    both = np.bincount(truth, minlength=size) + np.bincount(said, minlength=size)
-    hits = np.bincount(truth[truth == said], minlength=size)
+    predicted, truth = said_class(p), y.astype(np.int64)
+    size = max(predicted.max(), truth.max()) + 1
+    both = np.bincount(truth, minlength=size) + np.bincount(predicted, minlength=size)
+    hits = np.bincount(truth[truth == predicted], minlength=size)
     return float(np.mean(2 * hits[both > 0] / both[both > 0]))
 
 
@@ -187,8 +187,8 @@ def brier_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def log_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """(n,) minus the log-probability of the truth, clipped so that a sure and wrong answer stays finite."""
-    said = np.where(y, p, 1 - p) if p.ndim == 1 else p[np.arange(len(y)), y] / p.sum(axis=1)
-    return -np.log(np.clip(said, CLIP, 1 - CLIP))
+    probability = np.where(y, p, 1 - p) if p.ndim == 1 else p[np.arange(len(y)), y] / p.sum(axis=1)
+    return -np.log(np.clip(probability, CLIP, 1 - CLIP))
 
 
 def silhouettes(space: np.ndarray, cluster: np.ndarray) -> np.ndarray:

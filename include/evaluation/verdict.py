@@ -168,11 +168,11 @@ ACTIONS: dict[str, str] = {
 def reason(decision: Decision, gates: list[GateOutcome], first_release: bool) -> str:
     """One paragraph: what decided, with its figures, and what to do."""
     failed = [g for g in gates if not g.passed]
-    told = failed or [g for g in gates if g.gate == "gain" or g.gate.startswith("acceptance")]
+    decisive = failed or [g for g in gates if g.gate == "gain" or g.gate.startswith("acceptance")]
     opening = "All gates passed" if not failed else f"{len(failed)} of {len(gates)} gates failed"
     if first_release:
         opening = f"First release, no champion to compare with: only the absolute limits apply. {opening}"
-    return f"{opening}: {'; '.join(f'{g.gate}: {g.detail}' for g in told)}. {ACTIONS[decision]}"
+    return f"{opening}: {'; '.join(f'{g.gate}: {g.detail}' for g in decisive)}. {ACTIONS[decision]}"
 
 
 def ensemble_words(chosen: str, gain: Interval | None) -> str:

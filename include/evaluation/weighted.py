@@ -95,13 +95,13 @@ def _accuracy(y: np.ndarray, p: np.ndarray) -> Sums:
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> Sums:
     """Mean F1 of the classes that a resample has, as a label or as an answer."""
     classes = np.arange(p.shape[1] if p.ndim == 2 else 2)
-    true, said = y[:, None] == classes, said_class(p)[:, None] == classes
+    true, predicted = y[:, None] == classes, said_class(p)[:, None] == classes
 
     def finish(sums: np.ndarray, _: np.ndarray) -> np.ndarray:
         hits, size = np.split(sums, 2)
         return np.nanmean(_ratio(hits, size), axis=0)  # a resample has at least one class
 
-    return Sums(np.hstack([2.0 * (true & said), 1.0 * true + said]), finish)
+    return Sums(np.hstack([2.0 * (true & predicted), 1.0 * true + predicted]), finish)
 
 
 def _r2(y: np.ndarray, p: np.ndarray) -> Sums:

@@ -46,11 +46,11 @@ class Multiclass(Classes):
         return f"{spec.event.classes[largest]} ({(y == largest).mean():.1%})"
 
     def pictures(self, spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarray) -> dict[str, Picture]:
-        said = self.predicted(scores)
+        predictions = self.predicted(scores)
         caption = "Predicted probability of the chosen class against the share of correct rows."
         return {
-            "confusion": Picture("confusion", (y, said, spec.event.classes), CONFUSION),
-            "calibration": Picture("calibration", (said == y, scores.max(axis=1)), caption),
+            "confusion": Picture("confusion", (y, predictions, spec.event.classes), CONFUSION),
+            "calibration": Picture("calibration", (predictions == y, scores.max(axis=1)), caption),
         }
 
 

@@ -58,4 +58,4 @@ def logged_scores(spec: UseCase, rows: pd.DataFrame) -> np.ndarray:
     column = logged_column(spec)
     if column != "scores":
         return rows[column].to_numpy(dtype=float)
-    return np.stack([np.asarray(one, dtype=float) for one in rows[column]])
+    return np.stack([np.asarray(row, dtype=float) for row in rows[column]])

@@ -32,7 +32,7 @@ def load(path: Path, models: Collection[str]) -> dict[str, GatewayClient]:
     """
     found = _read(path)
     clients = {str(name): _client(path, str(name), facts, models) for name, facts in found.items()}
-    hashes = [one.key_sha256 for one in clients.values() if one.key_sha256]
+    hashes = [client.key_sha256 for client in clients.values() if client.key_sha256]
     if twice := {name for name, one in clients.items() if hashes.count(one.key_sha256) > 1}:
         raise SettingsError(f"{path}: {sorted(twice)} have the same key; give each client its own key")
     return clients

@@ -45,7 +45,7 @@ def request(body: dict[str, Any]) -> Request:
     if not isinstance(inputs, list) or not 0 < len(inputs) <= TENSORS:
         raise BadRequestError(f"inputs must be a list of 1 to {TENSORS} tensors")
     tensors = tuple(_input(one, i) for i, one in enumerate(inputs))
-    if len({one.name for one in tensors}) != len(tensors):
+    if len({tensor.name for tensor in tensors}) != len(tensors):
         raise BadRequestError("two inputs have the same name")
     return Request(_text(body.get("id", ""), "id"), tensors, tuple(_outputs(body.get("outputs", []))))
 
@@ -53,7 +53,8 @@ def request(body: dict[str, Any]) -> Request:
 def response(model: str, tensors: Sequence[Tensor], id_: str = "") -> dict[str, Any]:
     """The answer as JSON holds it."""
     outputs = [
-        {"name": one.name, "datatype": one.datatype, "shape": list(one.shape), "data": _values(one)} for one in tensors
+        {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape), "data": _values(tensor)}
+        for tensor in tensors
     ]
     return {"model_name": model, **({"id": id_} if id_ else {}), "outputs": outputs}
 

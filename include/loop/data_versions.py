@@ -48,7 +48,7 @@ class Operation:
     # -- what only looks
     def list(self) -> dict[str, Any]:
         facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.period)
-        return {"snapshots": [one.json_dict() for one in facts], "text": "\n".join(map(_line, facts)) or "none"}
+        return {"snapshots": [fact.json_dict() for fact in facts], "text": "\n".join(map(_line, facts)) or "none"}
 
     def diff(self) -> dict[str, Any]:
         """From ``snapshot`` to ``other`` (none: the current one of the same month)."""
@@ -186,7 +186,7 @@ def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> D
 def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> list[str]:
     """What was done to its snapshots, and to its files, since it was built: as their manifests say it."""
     now = {snapshot.name: snapshot.rewrites for snapshot in services.records.snapshots(spec).all_named()}
-    done = [mark for one in dataset.reads for mark in now.get(one.name, []) if mark not in one.rewrites]
+    done = [mark for read in dataset.reads for mark in now.get(read.name, []) if mark not in read.rewrites]
     file = services.places.datasets(spec) / dataset.name / MANIFEST
     if file.is_file():
         done += DatasetRef.model_validate_json(file.read_text()).rewrites

@@ -44,8 +44,8 @@ def ask(spec: UseCase, services: Services, first: Period, last: Period, reason: 
     months = hand_over.periods(spec, first, last)
     exports = services.adapters.exports
     mark = exports.fingerprint(exports.recipient_key(RECIPIENT))
-    told = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
-    return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": told}
+    summary = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
+    return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": summary}
 
 
 def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str) -> ExportManifest:

@@ -69,7 +69,7 @@ def _registered(
         alone = made(average=False)
         words = f"{alone.reason} Their average would have been taken, but cannot be registered: {error}."
         return members[1], alone.model_copy(update={"reason": words})
-    on = {"candidate": ensemble.version, "members": [one.version for one in members]}
+    on = {"candidate": ensemble.version, "members": [member.version for member in members]}
     return ensemble, verdict.model_copy(update=on)
 
 
@@ -122,7 +122,7 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
         predict=trained.predict,
         training_hashes=frozenset(p.content_hash for p in parts),
         training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
-        members=tuple(one.version for one in members),
+        members=tuple(member.version for member in members),
         signature=signature(trained),
     )
 

@@ -38,8 +38,8 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
     _require_answers(found)
     state = services.serving.require_rollout_state(spec)
     words = f"a roll back to {earlier.name} takes {found.recovery_seconds:.2f} s"
-    told = events.event(state, "drilled", by, words, earlier.name, found.json_dict())
-    events.record(spec, services.adapters.lake, told.model_copy(update={"rollout": ""}))
+    event = events.event(state, "drilled", by, words, earlier.name, found.json_dict())
+    events.record(spec, services.adapters.lake, event.model_copy(update={"rollout": ""}))
     return found
 
 

@@ -90,13 +90,13 @@ def judge_rollout(
         again by then), or somebody ended the rollout meanwhile.
     """
     _resume(spec, services, release, share, rollout_id, by)
-    said = ""
+    last_reason = ""
     while True:
         time.sleep(LOOK_SECONDS)
         state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
         found, stands = _look(spec, services, state, release)
-        if found.reason != said:
-            print(said := found.reason, flush=True)
+        if found.reason != last_reason:
+            print(last_reason := found.reason, flush=True)
         if stands == "go":
             events.record(spec, services.adapters.lake, _judged(state, found, release, by))
             return found
@@ -153,13 +153,13 @@ def look_at_ab_test(
     found, _ = _look(spec, services, state, release)
     if found.enough and found.breaches:
         _break_off(spec, services, found, "breached", by)
-    told = read_out(spec, services, state, release)
-    print(told.reason, flush=True)
-    if told.decision != "wait":
+    result = read_out(spec, services, state, release)
+    print(result.reason, flush=True)
+    if result.decision != "wait":
         events.record(
-            spec, services.adapters.lake, events.event(state, "judged", by, told.reason, release, told.json_dict())
+            spec, services.adapters.lake, events.event(state, "judged", by, result.reason, release, result.json_dict())
         )
-        return told
+        return result
     lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
     rollout.write(services.adapters.state, rollout.renew(state, lease))
     return None
@@ -232,8 +232,8 @@ def end_rollout(
             rollout.write(services.adapters.state, ended)
         except ConflictError:  # a watcher renewed its lease in this moment
             continue
-        told = events.event(ended, outcome, by, reason, state.challenger, figures)
-        events.record(spec, services.adapters.lake, told)
+        event = events.event(ended, outcome, by, reason, state.challenger, figures)
+        events.record(spec, services.adapters.lake, event)
         services.serving.follow(spec, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
     raise ConflictError(
@@ -255,6 +255,6 @@ def watch(spec: UseCase, services: Services) -> dict[str, Any]:
     if state is None or state.challenger is None:
         return {}
     found, stands = _look(spec, services, state, state.challenger)
-    told = read_out(spec, services, state, state.challenger) if state.strategy == "ab_test" else None
+    result = read_out(spec, services, state, state.challenger) if state.strategy == "ab_test" else None
     watched = time.time() - (state.since or time.time())
-    return {"state": state, "watched": watched, "stands": stands, "judgement": found, "read_out": told}
+    return {"state": state, "watched": watched, "stands": stands, "judgement": found, "read_out": result}

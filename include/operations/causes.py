@@ -97,8 +97,8 @@ def pipeline_skew(history: History) -> Cause | None:
 def decay(spec: UseCase, history: History) -> Cause:
     """The cause of a confirmed loss: covariate shift, label shift, staleness or concept change."""
     evidence = _losses(spec, history)
-    suspects, told = _suspects(spec, history)
-    evidence += told
+    suspects, drifts = _suspects(spec, history)
+    evidence += drifts
     if suspects:
         return Cause("covariate shift", evidence, suspects)
     if shift := _label_shift(history):
@@ -110,19 +110,21 @@ def decay(spec: UseCase, history: History) -> Cause:
 
 
 def _losses(spec: UseCase, history: History) -> list[str]:
-    primary, told = spec.metrics.primary, []
+    primary, sentences = spec.metrics.primary, []
     for period in history.periods[-spec.monitoring.windows.of :]:
         found = history.by_key.get((period, primary, ""))
         loss, breached = history.value("performance_loss", period), history.value("breached", period)
         if found and loss is not None:
             bounds = f" [{found.low:.3f}, {found.high:.3f}]" if found.low is not None and found.high is not None else ""
             state = "a breach" if breached else "no breach"
-            told.append(f"{period}: {primary} {found.value:.3f}{bounds} on {found.n} rows, loss {loss:+.3f}, {state}")
+            sentences.append(
+                f"{period}: {primary} {found.value:.3f}{bounds} on {found.n} rows, loss {loss:+.3f}, {state}"
+            )
     for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
-        told.append(
+        sentences.append(
             f"{history.period}: release {other.release} would have had {primary} {other.value:.3f} on the same rows"
         )
-    return told
+    return sentences
 
 
 def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
@@ -133,12 +135,12 @@ def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
     cleared = {n for n in drifted if usual[n] > limit or drifted[n] <= CLEARLY_MORE * usual[n]}
     suspects = sorted(drifted.keys() - cleared, key=lambda n: -drifted[n])
     good = ", ".join(healthy) or "any good period"
-    told = [f"{n} drifted (PSI {drifted[n]:.2f}), but not in {good}" for n in suspects]
+    sentences = [f"{n} drifted (PSI {drifted[n]:.2f}), but not in {good}" for n in suspects]
     if cleared:
-        told.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: good periods had it too")
+        sentences.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: good periods had it too")
     if suspects and not healthy:
-        told.append("this release has no good period to compare with, so the cause is likely but not proved")
-    return suspects, told
+        sentences.append("this release has no good period to compare with, so the cause is likely but not proved")
+    return suspects, sentences
 
 
 def _label_shift(history: History) -> str | None:

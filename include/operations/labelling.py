@@ -65,26 +65,27 @@ def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> di
     rows = selection.fields
     if strange := sorted(set(filled) - set(rows)):
         raise DataError(f"selection {selection.name} has the fields {[*rows]}, not {strange}")
-    wrong = [field for field, said in filled.items() if not _usable(spec, said)]
+    wrong = [field for field, answer in filled.items() if not _usable(spec, answer)]
     if wrong:
         allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number"
         raise DataError(
             f"{spec.name}: {', '.join(sorted(wrong))} must be {allowed}, {LATER!r} or {CANNOT_TELL!r}; nothing was "
             "stored: clear the form and answer again"
         )
-    answered = {field: said for field, said in filled.items() if said not in (None, "", LATER)}
+    answered = {field: answer for field, answer in filled.items() if answer not in (None, "", LATER)}
     return {
-        rows[f].event: None if said == CANNOT_TELL else family(spec).label_type(said) for f, said in answered.items()
+        rows[f].event: None if answer == CANNOT_TELL else family(spec).label_type(answer)
+        for f, answer in answered.items()
     }
 
 
-def _usable(spec: UseCase, said: Any) -> bool:
-    if said in (None, "", LATER, CANNOT_TELL):
+def _usable(spec: UseCase, answer: Any) -> bool:
+    if answer in (None, "", LATER, CANNOT_TELL):
         return True
     if choices(spec):
-        return str(said) in choices(spec)
+        return str(answer) in choices(spec)
     try:
-        return not isinstance(said, bool) and isfinite(float(said))
+        return not isinstance(answer, bool) and isfinite(float(answer))
     except (TypeError, ValueError):
         return False
 

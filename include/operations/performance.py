@@ -36,7 +36,7 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
     figures = [scope.interval(m, drawn.interval(m, "release")) for m in metrics]
     if family(spec).facts.probabilities:
         figures.append(scope.figure("calibration_error", calibration_error(y, scores), n=len(y)))
-    figures += [scope.figure(*one, n=len(y)) for one in family(spec).label_figures(spec, y)]
+    figures += [scope.figure(*figure, n=len(y)) for figure in family(spec).label_figures(spec, y)]
     if primary in metrics and primary in baseline["metrics"]:
         was = Interval.model_validate(baseline["metrics"][primary]).value
         figures += _loss(scope, was, drawn.interval(primary, "release"))

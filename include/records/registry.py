@@ -25,6 +25,8 @@ DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",))
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",))
 
-RECORD_TABLES: dict[str, RecordTable] = {one.name: one for one in globals().values() if isinstance(one, RecordTable)}
+RECORD_TABLES: dict[str, RecordTable] = {
+    table.name: table for table in globals().values() if isinstance(table, RecordTable)
+}
 ANSWERS = (PREDICTIONS.name, BATCH_PREDICTIONS.name)
 """Answers of releases: they go by ``retention.predictions_periods``."""

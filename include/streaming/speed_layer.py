@@ -138,7 +138,7 @@ class SpeedLayer:
     def _due(self, before: StreamWindow | None, window: StreamWindow, touched: list[float]) -> set[float]:
         """Times whose features change: those that look back to a touched time, or whose window has become full."""
         reach, begun = self.of.window_hours * 3600, sorted(touched)
-        full = {one.time for one in window.events.values() if one.time - reach >= window.since}
+        full = {event.time for event in window.events.values() if event.time - reach >= window.since}
         return {
             t
             for t in full
@@ -166,11 +166,11 @@ class SpeedLayer:
         reach, wanted, earlier = self.of.window_hours * 3600, list[KeptEvent](), list[KeptEvent]()
         for key, window in windows.items():
             first, last = min(due[key], default=0.0) - reach, max(due[key], default=-1.0)
-            for one in window.events.values():
-                if one.time in due[key]:
-                    wanted.append(one)
-                elif first <= one.time <= last:
-                    earlier.append(one)
+            for event in window.events.values():
+                if event.time in due[key]:
+                    wanted.append(event)
+                elif first <= event.time <= last:
+                    earlier.append(event)
         return wanted, earlier
 
     def _typed(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -257,9 +257,9 @@ def _with(window: StreamWindow | None, event: Event) -> StreamWindow:
 
 def _trimmed(window: StreamWindow, oldest: str, horizon: float) -> StreamWindow:
     """Without what no event that can still come looks at; ``oldest`` is the place of the oldest unfinished one."""
-    before = [one.time for one in window.events.values() if _place(one.entry) < _place(oldest)]
+    before = [event.time for event in window.events.values() if _place(event.entry) < _place(oldest)]
     settled = max([*before, *([] if window.settled is None else [window.settled])], default=None)
-    kept = {i: one for i, one in window.events.items() if settled is None or one.time >= settled - horizon}
+    kept = {i: event for i, event in window.events.items() if settled is None or event.time >= settled - horizon}
     return window.model_copy(update={"events": kept, "settled": settled})
 
 
@@ -282,9 +282,9 @@ def _fault(error: Any) -> str:
 
 def _sum(outcomes: Iterable[Outcome]) -> Outcome:
     total = Outcome()
-    for one in outcomes:
-        total.events, total.rows = total.events + one.events, total.rows + one.rows
-        total.late, total.dead = total.late + one.late, total.dead + one.dead
+    for outcome in outcomes:
+        total.events, total.rows = total.events + outcome.events, total.rows + outcome.rows
+        total.late, total.dead = total.late + outcome.late, total.dead + outcome.dead
     return total
 
 

@@ -95,7 +95,7 @@ def _records(spec: UseCase, moved: Attribution, found: Evidence, facts: Facts) -
         "explanation": explanation,
         "slices": list(found.slices),
         "fairness": {
-            "groups": [one.to_json() for one in found.groups],
+            "groups": [group.to_json() for group in found.groups],
             "gates": [outcome.json_dict() for outcome in found.fairness],
         },
         "behaviour": [outcome.json_dict() for outcome in facts.behaviour],

@@ -45,7 +45,7 @@ def page(card: str, pictures: Mapping[str, bytes]) -> str:
     body = _rendered(card)
     titles = re.findall(r"<h2>(.*?)</h2>", body)
     body = re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{_anchor(m[1])}">{m[1]}</h2>', body)
-    body = PICTURE.sub(lambda m: "".join(_figure(name, said, pictures) for name, said in ONE.findall(m[0])), body)
+    body = PICTURE.sub(lambda m: "".join(_figure(name, caption, pictures) for name, caption in ONE.findall(m[0])), body)
     links = " ".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in titles)
     title = card.splitlines()[0].removeprefix("# ")
     head = (

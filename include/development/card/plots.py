@@ -88,21 +88,23 @@ def calibration(right: np.ndarray, p: np.ndarray, bins: int = 10) -> Figure:
     member = np.searchsorted(edges, p, side="right")
     rows = np.bincount(member)
     filled = rows > 0
-    said = np.bincount(member, weights=p)[filled] / rows[filled]
+    predicted = np.bincount(member, weights=p)[filled] / rows[filled]
     so = np.bincount(member, weights=right)[filled] / rows[filled]
-    low, high = min(said.min(), so.min()), max(said.max(), so.max())
+    low, high = min(predicted.min(), so.min()), max(predicted.max(), so.max())
     left.plot([low, high], [low, high], color=GREY, linestyle=":")
-    left.errorbar(said, so, yerr=1.96 * np.sqrt(so * (1 - so) / rows[filled]), color=BLUE, marker="o", markersize=3)
+    left.errorbar(
+        predicted, so, yerr=1.96 * np.sqrt(so * (1 - so) / rows[filled]), color=BLUE, marker="o", markersize=3
+    )
     left.set(xlabel="predicted probability", ylabel="observed share", title="Calibration")
     other.hist(p, bins=30, color=BLUE)
     other.set(xlabel="predicted probability", ylabel="rows", title="Predictions")
     return figure
 
 
-def confusion(y: np.ndarray, said: np.ndarray, names: Sequence[str]) -> Figure:
+def confusion(y: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
     """Rows by truth and answer, coloured by the share of the truth's rows."""
     counts = np.zeros((len(names), len(names)), dtype=int)
-    np.add.at(counts, (y.astype(int), said.astype(int)), 1)
+    np.add.at(counts, (y.astype(int), predicted.astype(int)), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = max(2.9, 0.38 * len(names) + 1)
     figure, (axes,) = canvas(1, size + 0.7, size)
@@ -117,13 +119,13 @@ def confusion(y: np.ndarray, said: np.ndarray, names: Sequence[str]) -> Figure:
     return figure
 
 
-def predicted_and_actual(y: np.ndarray, said: np.ndarray) -> Figure:
+def predicted_and_actual(y: np.ndarray, predicted: np.ndarray) -> Figure:
     figure, (left, right) = canvas(2)
-    ends = [min(y.min(), said.min()), max(y.max(), said.max())]
-    left.hexbin(said, y, gridsize=35, cmap=MAP, mincnt=1, linewidths=0)
+    ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
+    left.hexbin(predicted, y, gridsize=35, cmap=MAP, mincnt=1, linewidths=0)
     left.plot(ends, ends, color=ORANGE, linestyle=":")
     left.set(xlabel="predicted", ylabel="actual", title="Predicted and actual")
-    right.hist(y - said, bins=40, color=BLUE)
+    right.hist(y - predicted, bins=40, color=BLUE)
     right.axvline(0, color=GREY, linestyle=":")
     right.set(xlabel="actual − predicted", ylabel="rows", title="Residuals")
     return figure
@@ -146,11 +148,11 @@ def residuals_by_time(times: np.ndarray, residuals: np.ndarray) -> Figure:
     return figure
 
 
-def stretch_of_series(times: np.ndarray, y: np.ndarray, said: np.ndarray, name: str) -> Figure:
+def stretch_of_series(times: np.ndarray, y: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     """The end of a series and what was forecast of it."""
     figure, (axes,) = canvas(1, 7.2, 2.4)
     axes.plot(times, y, color=GREY, label="actual")
-    axes.plot(times, said, color=BLUE, label="forecast")
+    axes.plot(times, predicted, color=BLUE, label="forecast")
     axes.set(ylabel=name)
     axes.legend(ncols=2)
     _dated(axes)
@@ -174,11 +176,11 @@ def clusters(space: np.ndarray, cluster: np.ndarray, count: int) -> Figure:
     sizes = np.bincount(cluster, minlength=count)
     left.bar(range(count), sizes, color=[colours[k % 10] for k in range(count)])
     left.set(xlabel="cluster", ylabel="rows", title="Sizes", xticks=range(count))
-    some = slice(None, None, max(1, -(-len(space) // POINTS)))
-    limited = np.clip(space[some], -10, 10)
+    drawn = slice(None, None, max(1, -(-len(space) // POINTS)))
+    limited = np.clip(space[drawn], -10, 10)
     where = PCA(2, random_state=0).fit_transform(limited) if space.shape[1] > 1 else np.c_[limited, 0 * limited]
     for k in range(count):
-        mine = cluster[some] == k
+        mine = cluster[drawn] == k
         right.scatter(*where[mine].T, s=5, color=colours[k % 10], linewidths=0, label=str(k), rasterized=True)
     right.set(xlabel="first component", ylabel="second component", title="Principal components")
     right.legend(title="cluster", markerscale=2)

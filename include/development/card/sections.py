@@ -105,8 +105,8 @@ def _split(spec: UseCase) -> str:
 def _training(facts: Facts, found: Evidence) -> str:
     parameters = ", ".join(f"{name} = {_short(value)}" for name, value in facts.parameters.items())
     figures = ", ".join(f"{name} {_short(value)}" for name, value in found.model.items() if name != "algorithm")
-    told = [f"{found.model['algorithm']}: {figures}.", f"Parameters: {parameters}.", facts.tuning]
-    return "\n\n".join([text for text in told if text] + _pictures(found, "learning_curve"))
+    paragraphs = [f"{found.model['algorithm']}: {figures}.", f"Parameters: {parameters}.", facts.tuning]
+    return "\n\n".join([text for text in paragraphs if text] + _pictures(found, "learning_curve"))
 
 
 def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
@@ -121,15 +121,17 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) 
         for name in spec.metrics.names
     ]
     level = f"{spec.comparison.confidence:.0%}"
-    told = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
-    told += [f"{name} has no interval: {why}." for name, why in found.undefined.items()]
-    told.append(f"Intervals come from a bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
+    paragraphs = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
+    paragraphs += [f"{name} has no interval: {why}." for name, why in found.undefined.items()]
+    paragraphs.append(
+        f"Intervals come from a bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip()
+    )
     if found.calibration is not None:
-        told.append(
+        paragraphs.append(
             f"Calibration: predicted and observed shares differ by {found.calibration:.3f} on average (0 is best)."
         )
     pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
-    return "\n\n".join(told + _pictures(found, *pictures))
+    return "\n\n".join(paragraphs + _pictures(found, *pictures))
 
 
 def _slices(spec: UseCase, found: Evidence) -> str:
@@ -152,14 +154,14 @@ def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
 def _groups(spec: UseCase, found: Evidence) -> str:
     if not found.groups:
         return "The spec names no groups."
-    told = []
+    paragraphs = []
     for one in found.groups:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
         rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
-        told.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
-        told += [f"{measure}: gap {_shown(gap)}." for measure, gap in one.gaps.items()]
+        paragraphs.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
+        paragraphs += [f"{measure}: gap {_shown(gap)}." for measure, gap in one.gaps.items()]
     limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in found.fairness]
-    return "\n\n".join([*told, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
+    return "\n\n".join([*paragraphs, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
 
 
 def _behaviour(spec: UseCase, facts: Facts) -> str:
@@ -171,7 +173,7 @@ def _behaviour(spec: UseCase, facts: Facts) -> str:
 
 def _explanation(spec: UseCase, found: Evidence) -> str:
     rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in found.importance[:TOP_FEATURES]]
-    told = [
+    paragraphs = [
         f"Mean effect of each feature on an answer ({found.method}; {found.unit}):",
         _table(["feature", "mean absolute SHAP value", "share"], rows),
         *_pictures(found, "importance", *(name for name in found.plots if name.startswith("heat_map"))),
@@ -184,7 +186,7 @@ def _explanation(spec: UseCase, found: Evidence) -> str:
         "deviation more; otherwise it is the effect of this value instead of the value of another row:",
         _table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in found.local]),
     ]
-    return "\n\n".join(told)
+    return "\n\n".join(paragraphs)
 
 
 def _permutation(found: Mapping[str, Any]) -> str:
@@ -212,7 +214,9 @@ def _limits(spec: UseCase, found: Evidence) -> str:
     if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in found.slices if not s["enough_rows"]]:
         limits.append(f"Too few rows to judge: {', '.join(small)}.")
     limits += [
-        f"Groups of {one.column} too small to judge: {', '.join(one.unjudged)}." for one in found.groups if one.unjudged
+        f"Groups of {group.column} too small to judge: {', '.join(group.unjudged)}."
+        for group in found.groups
+        if group.unjudged
     ]
     return "\n".join(f"- {limit}" for limit in limits)
 

@@ -52,8 +52,8 @@ def check_parts(
 
 
 def _check_names(spec: UseCase) -> None:
-    if told := [n for n in spec.feature_names if n in (spec.event.label, spec.event.label_time)]:
-        raise SpecError(f"{spec.name}: the features {told} are the label or its time; remove them from 'features'")
+    if leaking := [n for n in spec.feature_names if n in (spec.event.label, spec.event.label_time)]:
+        raise SpecError(f"{spec.name}: the features {leaking} are the label or its time; remove them from 'features'")
 
 
 def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
@@ -128,9 +128,9 @@ def _check_feature_times(spec: UseCase, name: str, frame: pd.DataFrame) -> None:
 
 def _check_label_alarm(spec: UseCase, train: pd.DataFrame) -> None:
     if found := alarms(spec, train):
-        told = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in found)
+        suspects = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in found)
         raise LeakageError(
-            f"{spec.name}: one feature alone predicts the label {spec.event.label}: {told}. It was probably "
+            f"{spec.name}: one feature alone predicts the label {spec.event.label}: {suspects}. It was probably "
             "computed from the label, or is known only later: remove it. If it is correct, set 'tells_label: true'"
         )
 

@@ -39,7 +39,7 @@ class EnsembleTrainer:
 
     def load(self, problem: Problem, content: bytes) -> "EnsembleModel":
         """Raises TrainingError when the bytes are no ensemble of this problem."""
-        members = [TrainedModel.from_bytes(one) for one in unpack(content, "an ensemble").values()]
+        members = [TrainedModel.from_bytes(member) for member in unpack(content, "an ensemble").values()]
         if sum(member.problem.width for member in members) != problem.width or not members:
             widths = [member.problem.width for member in members]
             raise TrainingError(f"the members read {widths} columns, the encoding has {problem.width}; average again")
@@ -67,10 +67,10 @@ class EnsembleModel:
         return averaged(members, self.members[0].problem.outputs)
 
     def describe(self) -> dict[str, Any]:
-        told = [str(member.fitted.describe()["algorithm"]) for member in self.members]
+        algorithms = [str(member.fitted.describe()["algorithm"]) for member in self.members]
         return {
-            "algorithm": f"average of {len(told)} models: {'; '.join(told)}",
-            "members": len(told),
+            "algorithm": f"average of {len(algorithms)} models: {'; '.join(algorithms)}",
+            "members": len(algorithms),
             "bytes": len(self.save()),
         }
 

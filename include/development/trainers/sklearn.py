@@ -98,8 +98,8 @@ class SklearnModel:
         self.problem, self._graph, self._facts, self._threads = problem, graph, facts, threads
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        said = self._session.run(None, {"input": X})[-1].astype(np.float64)
-        scores = np.clip(said, 0, 1) if self.problem.classes else said
+        outputs = self._session.run(None, {"input": X})[-1].astype(np.float64)
+        scores = np.clip(outputs, 0, 1) if self.problem.classes else outputs
         return scores[:, -1] if scores.ndim == 2 and not self.problem.facts.table else scores
 
     @cached_property

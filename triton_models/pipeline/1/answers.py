@@ -29,18 +29,18 @@ def tensors(facts: dict, scores) -> dict:
     return outputs
 
 
-def _predictions(facts: dict, said):
+def _predictions(facts: dict, predictions):
     """Names of classes as bytes, whole numbers for other classes and clusters, or values; [N]."""
     if facts["classes"]:
-        return np.array([facts["classes"][code].encode() for code in said], dtype=object)
-    return said.astype(np.float32 if facts["predicts"] == "value" else np.int64)
+        return np.array([facts["classes"][code].encode() for code in predictions], dtype=object)
+    return predictions.astype(np.float32 if facts["predicts"] == "value" else np.int64)
 
 
 def records(facts: dict, scores) -> list:
     """What the log keeps per row: ``prediction``, ``probability`` (None where there is none) and ``scores``."""
-    said, best = codes(facts, scores).astype(float).tolist(), headline(scores).tolist()
+    predictions, best = codes(facts, scores).astype(float).tolist(), headline(scores).tolist()
     probable = best if facts["answers_with_probability"] else [None] * len(best)
     return [
         {"prediction": prediction, "probability": probability, "scores": row}
-        for prediction, probability, row in zip(said, probable, scores.tolist(), strict=True)
+        for prediction, probability, row in zip(predictions, probable, scores.tolist(), strict=True)
     ]

@@ -102,9 +102,9 @@ class TritonPythonModel:
         given = _given(requests)
         arms = []
         for release, rows in self.router.split(fields, sizes):
-            some = fields if rows is None else {name: values[rows] for name, values in fields.items()}
+            chosen = fields if rows is None else {name: values[rows] for name, values in fields.items()}
             try:
-                arms.append(Arm(release, rows, some, release.predict(some, given)))
+                arms.append(Arm(release, rows, chosen, release.predict(chosen, given)))
             except Exception as error:
                 error.release = release.name  # type: ignore[attr-defined]
                 raise
