@@ -1,0 +1,56 @@
+"""Every outside system of ``Services``, in memory; releases lie in the home directory, as they always do."""
+
+from pathlib import Path
+from typing import Any
+
+from include.adapters.release_store import DirectoryReleases
+from include.deployment import release
+from include.governance.online_copies import OnlineCopies
+from include.services.composition import Services
+from include.settings import Settings
+from include.specification.usecase import UseCase
+from tests.unit.fakes.exports import MemoryExports
+from tests.unit.fakes.lake import MemoryLake
+from tests.unit.fakes.serving import FiringAlerts, FollowingServer, MemoryLog
+from tests.unit.fakes.state import MemoryLocks, MemoryState
+from tests.unit.fakes.tracker import MemoryTracker
+
+
+class FakeAdapters:
+    """The attributes of ``include.services.adapters.Adapters``; a test replaces those it is about."""
+
+    def __init__(self, settings: Settings, usecase: str = "flight_delay") -> None:
+        self.settings = settings
+        self.lake, self.state, self.locks = MemoryLake(), MemoryState(), MemoryLocks()
+        self.tracker, self.metrics_server, self.exports = MemoryTracker(), FiringAlerts(), MemoryExports()
+        self.releases = DirectoryReleases(settings.releases, self.locks)
+        self.server = FollowingServer(self.state, usecase)
+        self.log = MemoryLog()
+        self.streams: dict[str, Any] = {}
+
+    def model_server(self, spec: UseCase) -> FollowingServer:
+        return self.server
+
+    def prediction_log(self, spec: UseCase) -> MemoryLog:
+        return self.log
+
+    def event_stream(self, spec: UseCase, view: str) -> Any:
+        return self.streams[view]
+
+    def online_copies(self, spec: UseCase) -> OnlineCopies:
+        return OnlineCopies({}, [], None)
+
+
+def services_in(home: Path, vault: dict[str, str] | None = None, **settings: Any) -> Services:
+    """Services on fakes, with their state below ``home``."""
+    made = Settings(home=home, serving_timeout=0.2, **settings)
+    return Services(made, vault=lambda name: (vault or {}).get(name, ""), adapters=FakeAdapters(made))  # type: ignore[arg-type]
+
+
+def packaged(services: Services, spec: UseCase, version: int, **manifest: Any) -> str:
+    """A sealed release of a model version; its name."""
+    staged = services.settings.home / f"staged{version}"
+    staged.mkdir(parents=True)
+    (staged / "baseline.json").write_text("{}")
+    release.seal(staged, {"usecase": spec.name, "model_version": version, **manifest})
+    return services.adapters.releases.add(spec.name, staged, version).name

@@ -1,0 +1,82 @@
+"""A model server, a metrics server and a prediction log in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from include.contracts.operations import Alert
+from include.deployment import rollout
+from include.errors import ServiceError
+from include.ports.state import StateStore
+
+
+class FollowingServer:
+    """Follows the rollout state at once, unless it is ``stuck`` at a generation."""
+
+    def __init__(self, state: StateStore, usecase: str) -> None:
+        self._state, self._usecase = state, usecase
+        self.stuck: int | None = None
+        self.models: set[str] = set()
+
+    def rollout_generation(self, usecase: str) -> int | None:
+        state = rollout.read(self._state, usecase)
+        return self.stuck if self.stuck is not None or state is None else state.generation
+
+    def ready(self) -> bool:
+        return True
+
+    def model_ready(self, model: str) -> bool:
+        return model in self.models
+
+    def install(self, model: str, directory: Path) -> None: ...
+
+    def load(self, model: str) -> None:
+        self.models.add(model)
+
+    def unload(self, model: str) -> None:
+        self.models.discard(model)
+
+    def remove(self, model: str) -> None:
+        self.models.discard(model)
+
+
+class FiringAlerts:
+    """Alerts that fire now; ``away``: Prometheus does not answer."""
+
+    def __init__(self, *alerts: Alert) -> None:
+        self.firing_now, self.away = list(alerts), False
+
+    def alerts(self, usecase: str) -> list[Alert]:
+        if self.away:
+            raise ServiceError("Prometheus did not answer")
+        return [alert for alert in self.firing_now if alert.usecase == usecase]
+
+    async def firing(self) -> list[Alert]:
+        return self.firing_now
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+        return []
+
+
+@dataclass(frozen=True)
+class LoggedBatch:
+    rows: pd.DataFrame
+    again: bool = False
+
+
+class MemoryLog:
+    """Batches that nobody acknowledged; one that was handed out before comes ``again``."""
+
+    def __init__(self, *batches: pd.DataFrame) -> None:
+        self._waiting, self._seen = list(batches), 0
+
+    def unshipped(self) -> Iterator[LoggedBatch]:
+        for number, rows in enumerate(list(self._waiting)):
+            again, self._seen = number < self._seen, max(self._seen, number + 1)
+            yield LoggedBatch(rows, again)
+
+    def acknowledge(self, batch: LoggedBatch) -> None:
+        self._waiting = [rows for rows in self._waiting if rows is not batch.rows]
+        self._seen = max(self._seen - 1, 0)

@@ -1,0 +1,49 @@
+"""Small records for tests of the loop."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.contracts.development import DatasetRef, ModelRef, PartRef
+from include.contracts.evaluation import Verdict
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef, TableRef
+from include.data.manifests import Snapshots, Turn
+from include.services.composition import Services
+from include.specification.usecase import UseCase
+from tests.unit.evaluation.evaluation_specs import small_spec
+
+SPEC = small_spec(rollout={"strategy": "canary", "steps": [0.1]})
+APRIL = Period("2013-04")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def publish(services: Services, *periods: str, spec: UseCase = SPEC) -> None:
+    """Each period's manifest, of a table ``events`` that need not be there."""
+    snapshots: Snapshots = services.records.snapshots(spec)
+    for period in periods:
+        table = TableRef(table="events", version=1, rows=1, content_hash="0")
+        ref = SnapshotRef(usecase=spec.name, period=Period(period), name=f"{period}-abc", tables={"events": table})
+        snapshots.keep(ref)
+        snapshots.make_current(ref, Turn.of(ref.name, NOON, "ada", "published"))
+
+
+def dataset(home: Path) -> DatasetRef:
+    part = PartRef(path=str(home / "part.parquet"), rows=1, content_hash="0", periods=[APRIL])
+    return DatasetRef(
+        usecase=SPEC.name, name="d", path=str(home), feature_service="s", label="late", train=part, validation=part,
+        test=part, snapshots={},
+    )  # fmt: skip
+
+
+def register(services: Services, **tags: str) -> ModelRef:
+    model: ModelRef = services.adapters.tracker.log_training(
+        SPEC.name, dataset(services.settings.home), b"model", {}, {}, {}, tags=tags
+    )
+    return model
+
+
+def verdict(version: int = 1, reason: str = "better") -> Verdict:
+    return Verdict(
+        usecase=SPEC.name, decision="promote", rule="r", reason=reason, candidate=version, champion=None,
+        champion_release=None, cells=[], differences={}, gates=[], self_test="passed", decided_at=NOON,
+    )  # fmt: skip

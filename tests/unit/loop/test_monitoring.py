@@ -1,0 +1,66 @@
+"""Logged predictions come into the lake once, whatever was killed in between."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from include.loop import monitoring
+from include.services.composition import Services
+from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.serving import MemoryLog
+from tests.unit.loop.loop_worlds import APRIL, SPEC
+
+
+def logged(*requests: str, month: str = "2013-04") -> pd.DataFrame:
+    at = pd.Timestamp(f"{month}-15", tz="UTC")
+    return pd.DataFrame(
+        {
+            "request_id": list(requests), "logged_at": at, "release": "r0001", "probability": 0.5, "prediction": 1,
+            "latency_ms": 1.0, "missing": 0, "scores": [[0.5]] * len(requests),
+            SPEC.event.id: [f"f{r}" for r in requests], SPEC.event.time: at,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    made = services_in(tmp_path)
+    made.adapters.log = MemoryLog(logged("1", "2"), logged("3", month="2013-05"))  # type: ignore[attr-defined]
+    return made
+
+
+def shipped(services: Services) -> list[str]:
+    rows = services.adapters.lake.read(SPEC.name, "predictions")
+    return sorted(rows["request_id"].to_pylist())
+
+
+def test_each_prediction_lies_in_the_month_of_its_event(services: Services) -> None:
+    assert monitoring.ship_predictions(SPEC, services) == 3
+    assert services.adapters.lake.periods(SPEC.name, "predictions") == ["2013-04", "2013-05"]
+    assert monitoring.ship_predictions(SPEC, services) == 0
+    assert shipped(services) == ["1", "2", "3"]
+
+
+def test_a_batch_that_was_shipped_before_the_kill_comes_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = services.adapters.log  # type: ignore[attr-defined]
+
+    def killed(batch: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "acknowledge", killed)
+        with pytest.raises(KeyboardInterrupt):
+            monitoring.ship_predictions(SPEC, services)
+    assert shipped(services) == ["1", "2"]
+    assert monitoring.ship_predictions(SPEC, services) == 1, "only what was not there"
+    assert shipped(services) == ["1", "2", "3"]
+
+
+def test_predictions_of_an_event_are_found_in_its_month_and_the_next(services: Services) -> None:
+    monitoring.ship_predictions(SPEC, services)
+    events = pd.DataFrame({SPEC.event.id: ["f1", "f3", "f9"]})
+    assert sorted(services.predictions.of(SPEC, events, APRIL)["request_id"]) == ["1", "3"]
+    assert services.predictions.of(SPEC, events, APRIL.shift(5)).empty
