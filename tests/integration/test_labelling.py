@@ -22,7 +22,8 @@ from include.development.trainers.trained_model import TrainedModel
 from include.errors import NotFoundError
 from include.loop import labelling, monitoring
 from include.operations import drift
-from include.operations.labelling import CANNOT_TELL, LATER, Selection, answered
+from include.operations.labelling import CANNOT_TELL, LATER, Selection
+from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
@@ -112,7 +113,7 @@ def kept(services: Services) -> tuple[Selection, dict[str, str]]:
 
 def test_what_was_said_is_kept_once_with_who_and_when(services: Services, kept: tuple) -> None:
     chosen, filled = kept
-    words = answered(SPEC, services.adapters.lake)
+    words = GIVEN_LABELS.rows(SPEC.name, services.adapters.lake).to_pandas()
     assert len(words) == len(filled) - 1
     assert set(words["given_by"]) == {"ada"}
     assert set(words["selection"]) == {chosen.name}
@@ -137,7 +138,7 @@ def test_the_labels_are_in_the_next_dataset(services: Services, kept: tuple) -> 
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip
     codes = pd.read_parquet(dataset.train.path).set_index("scan")["digit"]  # rows chosen as hard measure nothing
-    known = answered(SPEC, services.adapters.lake).dropna(subset=["digit"])
+    known = GIVEN_LABELS.rows(SPEC.name, services.adapters.lake).to_pandas().dropna(subset=["digit"])
     assert codes[known["scan"]].to_list() == [int(digit) for digit in known["digit"]]
     assert dataset.facts.given == len(known)
 
