@@ -1,4 +1,4 @@
-"""Pseudonym keys: those that there are, the one in use, and what ingestion does with them."""
+"""Pseudonym keys: which exist, which one is in use, and what ingestion does with them."""
 
 from collections.abc import Callable
 from functools import cached_property
