@@ -19,7 +19,7 @@ class Versioned:
 class StateStore(Protocol):
     """Small texts by key (``releases/flight_delay/rollout.json``). A change is one step: old or new, never half.
 
-    What ``put`` or ``delete`` returned from survives a power cut. ``str()`` names the store in messages.
+    What ``put`` returned from survives a power cut. ``str()`` names the store in messages.
     """
 
     def get(self, key: str) -> Versioned | None: ...
