@@ -1,0 +1,34 @@
+"""What is not scored: nothing serves, the release is unknown, the month is too old or not published."""
+
+from pathlib import Path
+
+import pytest
+
+from include.errors import DataError, NotFoundError
+from include.loop import batch_inference, rollout
+from tests.unit.fakes.adapters import packaged, services_in
+from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
+
+
+def test_before_the_first_release_nothing_is_scored(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    publish(services, "2013-04")
+    assert batch_inference.score_partition(SPEC, services, APRIL) is None
+    assert not services.adapters.lake.exists(SPEC.name, "batch_predictions")
+
+
+def test_a_release_or_a_month_that_there_is_not_is_named(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    with pytest.raises(NotFoundError, match="r0009"):
+        batch_inference.score_partition(SPEC, services, APRIL, "r0009")
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
+    with pytest.raises(NotFoundError, match="2013-04"):
+        batch_inference.score_partition(SPEC, services, APRIL)
+
+
+def test_a_month_that_would_be_deleted_at_once_is_refused(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
+    publish(services, "2013-04", str(APRIL.shift(SPEC.retention.predictions_periods)))
+    with pytest.raises(DataError, match="choose a later month"):
+        batch_inference.score_partition(SPEC, services, APRIL)

@@ -1,0 +1,27 @@
+"""Dead letters of a stream that the use case has are put back or deleted."""
+
+from pathlib import Path
+
+import pytest
+
+from include.errors import NotFoundError
+from include.loop import dead_letters
+from include.specification.loader import load_usecase
+from tests.unit.fakes.adapters import services_in
+from tests.unit.streaming.stream_memory import MemoryStream
+
+SPEC = load_usecase("flight_delay")
+VIEW = sorted(SPEC.event_streams)[0]
+
+
+@pytest.mark.parametrize("choice", ["replay", "drop"])
+def test_all_letters_of_the_stream_are_settled(tmp_path: Path, choice: str) -> None:
+    services, stream = services_in(tmp_path), MemoryStream()
+    stream.dead = {"1-0": "breaks the contract", "2-0": "breaks the contract"}
+    services.adapters.streams[VIEW] = stream  # type: ignore[attr-defined]
+    assert dead_letters.settle(SPEC, services, VIEW, choice) == 2  # type: ignore[arg-type]
+
+
+def test_a_stream_that_there_is_not_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=VIEW):
+        dead_letters.settle(SPEC, services_in(tmp_path), "no_such_view", "drop")
