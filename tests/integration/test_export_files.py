@@ -187,7 +187,7 @@ def test_a_person_makes_a_key_and_opens_an_export(tmp_path: Path) -> None:
     mine = Settings(home=tmp_path, private_key=private)
     assert command.unpack(mine, "flight_delay", "one", tmp_path / "out").startswith("10000 rows in 2 files")
     assert pq.read_table(tmp_path / "out" / "2013-01" / "events.parquet") == ROWS
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match="exists already"):
         command.unpack(mine, "flight_delay", "one", tmp_path / "out")
     with pytest.raises(ExportFileError, match="is for ada"):
         command.unpack(Settings(home=tmp_path, private_key=new_private_key()), "flight_delay", "one", tmp_path / "new")
