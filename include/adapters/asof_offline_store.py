@@ -187,11 +187,11 @@ class _Join:
 
     def columns(self) -> list[str]:
         """Columns of the result; a row older than the ttl counts as unknown."""
-        found = {name: f"{self.alias}.{quoted(column)}" for name, column in self.selected.items()}
+        expressions = {name: f"{self.alias}.{quoted(column)}" for name, column in self.selected.items()}
         if self.ttl:
             fresh = f"{self.alias}.__time >= matched.__time - to_seconds({self.ttl.total_seconds()})"
-            found = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in found.items()}
-        return [f"{value} AS {quoted(name)}" for name, value in found.items()]
+            expressions = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in expressions.items()}
+        return [f"{value} AS {quoted(name)}" for name, value in expressions.items()]
 
     def cte(self) -> str:
         return f"{self.alias} AS MATERIALIZED (SELECT *, row_number() OVER () AS __id FROM ({self.rows()}))"  # noqa: S608

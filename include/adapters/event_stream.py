@@ -142,10 +142,10 @@ class RedisEventStream:
     def take(self, consumer: str, count: int, wait_seconds: float) -> list[StreamEntry]:
         """New events, for this consumer alone; [] when none came in time."""
         with self._answering():
-            found: Any = self._client.xreadgroup(
+            taken: Any = self._client.xreadgroup(
                 self._group, consumer, {self._events: ">"}, count=count, block=max(1, round(wait_seconds * 1000))
             )
-        return [StreamEntry(id=i, text=fields["event"]) for _, entries in found or [] for i, fields in entries]
+        return [StreamEntry(id=i, text=fields["event"]) for _, entries in taken or [] for i, fields in entries]
 
     def reclaim(self, consumer: str, count: int, idle_seconds: float) -> list[StreamEntry]:
         """Events whose consumer was silent for so long; fewer at once the more consumers died of them."""
@@ -207,12 +207,12 @@ class RedisEventStream:
     def results(self, after: str = "-") -> list[dict[str, Any]]:
         """Results, oldest first, each with the ``entry`` that it answers; ``after`` a place on the results' stream."""
         with self._answering():
-            found: Any = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
-        return [json.loads(fields["result"]) | {"entry": fields["entry"], "place": i} for i, fields in found]
+            entries: Any = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
+        return [json.loads(fields["result"]) | {"entry": fields["entry"], "place": i} for i, fields in entries]
 
     def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
-        found = pipe.hmget(self._windows, list(keys)) if keys else []
-        return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, found, strict=True) if text}
+        stored = pipe.hmget(self._windows, list(keys)) if keys else []
+        return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, stored, strict=True) if text}
 
     def _oldest(self, pipe: Any) -> str:
         """Place of the oldest unfinished event: what is finished is off the stream."""
@@ -256,15 +256,15 @@ class RedisEventStream:
     def newest(self) -> datetime | None:
         """The newest event time that was processed; None before the first."""
         with self._answering():
-            found: Any = self._client.hvals(self._windows)
-        times = [StreamWindow.model_validate_json(text).newest for text in found]
+            windows: Any = self._client.hvals(self._windows)
+        times = [StreamWindow.model_validate_json(text).newest for text in windows]
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def dead_letters(self) -> list[DeadLetter]:
         """Everything that was put aside, oldest first."""
         with self._answering():
-            found: Any = self._client.xrange(self._dead)
-        return [DeadLetter(id=i, reason=f["reason"], text=f["event"]) for i, f in found]
+            letters: Any = self._client.xrange(self._dead)
+        return [DeadLetter(id=i, reason=f["reason"], text=f["event"]) for i, f in letters]
 
     def dead_count(self) -> int:
         with self._answering():

@@ -123,9 +123,9 @@ class MlflowTracker:
     def load(self, model: ModelRef) -> bytes:
         with self._asking(f"load {model.uri}"):
             content = self._read(model.run_id, MODEL_FILE)
-        if (found := hashlib.sha256(content).hexdigest()) != model.artifact_hash:
+        if (digest := hashlib.sha256(content).hexdigest()) != model.artifact_hash:
             raise ServiceError(
-                f"{model.uri}: the stored model has hash {found[:12]}, but {model.artifact_hash[:12]} was registered; "
+                f"{model.uri}: the stored model has hash {digest[:12]}, but {model.artifact_hash[:12]} was registered; "
                 f"the artifact of run {model.run_id} was changed: restore it or train again"
             )
         return content
@@ -233,14 +233,14 @@ class MlflowTracker:
     # -- parts of log_search
     def _logged_trials(self, usecase: str, parent: str) -> dict[str, str]:
         """Number of each trial below ``parent`` to the status of its run."""
-        found: dict[str, str] = {}
+        states: dict[str, str] = {}
         page = None
         while page != "":
             query = f"tags.`mlflow.parentRunId` = '{parent}'"
             runs = self._client.search_runs([self._experiment(usecase)], query, page_token=page)
-            found |= {run.data.tags[TRIAL_TAG]: run.info.status for run in runs if TRIAL_TAG in run.data.tags}
+            states |= {run.data.tags[TRIAL_TAG]: run.info.status for run in runs if TRIAL_TAG in run.data.tags}
             page = runs.token or ""
-        return found
+        return states
 
     def _log_trial(self, usecase: str, parent: str, trial: TrialRecord) -> None:
         from mlflow.entities import Metric

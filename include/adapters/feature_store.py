@@ -80,8 +80,8 @@ class FeastFeatureStore:
         services = self._store.list_feature_services()
         known = [_info(view, field, services) for view in self._store.list_feature_views() for field in view.features]
         words = text.casefold().split()
-        found = [f for f in known if all(word in _words(f) for word in words)]
-        return sorted(found, key=lambda f: (f.view, f.name))
+        matching = [f for f in known if all(word in _words(f) for word in words)]
+        return sorted(matching, key=lambda f: (f.view, f.name))
 
     def materialize(self, views: Sequence[str], start: datetime, end: datetime) -> None:
         """Load the newest offline values of [start, end) into the online store.
@@ -156,8 +156,8 @@ class FeastFeatureStore:
         if not wanted.feature_view_projections:
             return [{} for _ in keys]
         entities = [{k: v for k, v in key.items() if k != TIME} for key in keys]
-        found = self._store.get_online_features(features=wanted, entity_rows=entities)
-        columns = found.to_dict(include_event_timestamps=True)
+        answer = self._store.get_online_features(features=wanted, entity_rows=entities)
+        columns = answer.to_dict(include_event_timestamps=True)
         return [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
 
     def definitions(self) -> list[ViewDefinition]:
@@ -219,15 +219,15 @@ class FeastFeatureStore:
         from feast import Entity, FeatureService, FeatureView, Project
 
         kinds = (Project, Entity, FeatureView, FeatureService)
-        found: dict[tuple[str, str], tuple[str, Any]] = {}
+        owners: dict[tuple[str, str], tuple[str, Any]] = {}
         for path in sorted(self._definitions.glob("*.py")):
             for one in (o for o in runpy.run_path(str(path)).values() if isinstance(o, kinds)):
                 if isinstance(one, Project):
                     one.name = self._project
-                place, first = found.setdefault((type(one).__name__, one.name), (path.name, one))
+                place, first = owners.setdefault((type(one).__name__, one.name), (path.name, one))
                 if place != path.name and not isinstance(one, Project) and first != one:
                     raise _twice(place, path.name, one)
-        return [one for _, one in found.values()]
+        return [one for _, one in owners.values()]
 
     def _refuse_changes(self, defined: list[Any]) -> None:
         """Raises SpecError when the definitions would change what a kept service reads."""

@@ -100,12 +100,12 @@ class FileSource:
     def _files(self, system: Any, root: str, path: str) -> list[str]:
         """The files that a path stands for, sorted; a month without files has no rows."""
         with _readable(system, path, self._options.path, "csv"):
-            found = sorted(system.glob(root)) if any(c in root for c in "*?[") else [root]
+            matches = sorted(system.glob(root)) if any(c in root for c in "*?[") else [root]
             if PERIOD in self._options.path:
-                return [file for file in found if system.exists(file)]
-        if not found:
+                return [file for file in matches if system.exists(file)]
+        if not matches:
             raise SourceError(f"{self._options.path}: no file matches; deliver a file, or correct 'path'")
-        return found
+        return matches
 
     def _format(self, file: str) -> str:
         bare = re.sub(r"\.(gz|zip)$", "", file.split("?", maxsplit=1)[0])

@@ -27,8 +27,8 @@ class FileState:
     def put(self, key: str, text: str, expected: str | None = None, *, private: bool = False) -> str:
         """As the port says; the version is the content's hash: a value that came back is the one that was read."""
         with self._locks.hold(self._lock(key)):
-            if expected is not None and (found := self._current(key)) != expected:
-                raise ConflictError(f"{self.root / key} is at version {found or 'none'}, not {expected or 'none'}")
+            if expected is not None and (current := self._current(key)) != expected:
+                raise ConflictError(f"{self.root / key} is at version {current or 'none'}, not {expected or 'none'}")
             write_atomically(self.root / key, text, private=private, durable=True)
         return _version(text)
 

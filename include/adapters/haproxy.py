@@ -37,13 +37,13 @@ REFUSALS = {
 
 def binary(settings: Settings) -> str:
     """The path of the executable; raises SettingsError when there is none."""
-    found = _found(settings)
-    if found is None:
+    program = _found(settings)
+    if program is None:
         raise SettingsError(
             f"{settings.haproxy_binary} not found: the gateway needs HAProxy 2.6 or later (Debian: `apt-get install "
             "haproxy`), or set MOEBIUS_HAPROXY_BINARY to its path"
         )
-    return found
+    return program
 
 
 def _found(settings: Settings) -> str | None:

@@ -40,17 +40,17 @@ class AsyncInference:
         return bool((await self._ask(self._stub.ModelReady, asked, model)).ready)
 
     async def server_metadata(self) -> dict[str, Any]:
-        found = await self._ask(self._stub.ServerMetadata, self._messages.ServerMetadataRequest(), "")
-        return {"name": found.name, "version": found.version, "extensions": list(found.extensions)}
+        metadata = await self._ask(self._stub.ServerMetadata, self._messages.ServerMetadataRequest(), "")
+        return {"name": metadata.name, "version": metadata.version, "extensions": list(metadata.extensions)}
 
     async def model_metadata(self, model: str) -> dict[str, Any]:
-        found = await self._ask(self._stub.ModelMetadata, self._messages.ModelMetadataRequest(name=model), model)
+        metadata = await self._ask(self._stub.ModelMetadata, self._messages.ModelMetadataRequest(name=model), model)
         return {
-            "name": found.name,
-            "versions": list(found.versions),
-            "platform": found.platform,
-            "inputs": [_described(one) for one in found.inputs],
-            "outputs": [_described(output) for output in found.outputs],
+            "name": metadata.name,
+            "versions": list(metadata.versions),
+            "platform": metadata.platform,
+            "inputs": [_described(one) for one in metadata.inputs],
+            "outputs": [_described(output) for output in metadata.outputs],
         }
 
     async def infer(
@@ -69,10 +69,10 @@ class AsyncInference:
             asked.raw_input_contents.append(tensor.content)
         for name in outputs:
             asked.outputs.add(name=name)
-        found = await self._ask(self._stub.ModelInfer, asked, model)
+        answer = await self._ask(self._stub.ModelInfer, asked, model)
         return [
             InferenceTensor(one.name, one.datatype, tuple(one.shape), content)
-            for one, content in zip(found.outputs, found.raw_output_contents, strict=True)
+            for one, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
         ]
 
     async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str) -> Any:

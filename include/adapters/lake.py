@@ -81,8 +81,8 @@ class DeltaLake:
         def attempt() -> int:
             delta = self._open(usecase, table)
             before = sum(_counts(delta))
-            found = delta.delete(predicate)
-            return int(found.get("num_deleted_rows") or before - sum(_counts(delta)))
+            deleted = delta.delete(predicate)
+            return int(deleted.get("num_deleted_rows") or before - sum(_counts(delta)))
 
         try:
             return _until_it_wins(attempt, f"{usecase}.{table}")

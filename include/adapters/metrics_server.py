@@ -74,12 +74,12 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
     return sorted((_alert(a) for a in ours), key=lambda a: (a.usecase, a.name, a.release, a.period))
 
 
-def _alert(found: Mapping[str, Any]) -> Alert:
-    labels = found["labels"]
+def _alert(alert: Mapping[str, Any]) -> Alert:
+    labels = alert["labels"]
     named = {name: labels.get(name, "") for name in ("release", "period")}
     known = {"name": labels["alertname"], "usecase": labels["usecase"], "severity": labels["severity"]}
-    summary = found["annotations"].get("summary", "")
-    return Alert.model_validate({**known, **named, "value": float(found["value"]), "summary": summary})
+    summary = alert["annotations"].get("summary", "")
+    return Alert.model_validate({**known, **named, "value": float(alert["value"]), "summary": summary})
 
 
 def directory(settings: Settings) -> Path:
@@ -116,8 +116,8 @@ def configure(settings: Settings, rules: str) -> Path:
 def scrape_gateway(settings: Settings) -> None:
     """Say where the gateway tells its figures; Prometheus sees it at once. Without a client there is no gateway."""
     address = f"{settings.host}:{settings.gateway_metrics_port}"
-    found = [{"targets": [address]}] if settings.gateway_clients.is_file() else []
-    write_atomically(directory(settings) / GATEWAY_TARGETS, json.dumps(found))
+    targets = [{"targets": [address]}] if settings.gateway_clients.is_file() else []
+    write_atomically(directory(settings) / GATEWAY_TARGETS, json.dumps(targets))
 
 
 def command(settings: Settings) -> list[str]:

@@ -71,10 +71,10 @@ def _shared_memory(settings: Settings) -> str:
 
 
 def _site_packages(venv: Path) -> Path:
-    found = sorted(venv.glob("lib/python3*/site-packages"))
-    if not found or not (found[-1] / "pytriton").is_dir():
+    places = sorted(venv.glob("lib/python3*/site-packages"))
+    if not places or not (places[-1] / "pytriton").is_dir():
         raise ServiceError(f"no Triton server in {venv}: `make up` installs triton_models/requirements.txt there")
-    return found[-1]
+    return places[-1]
 
 
 def _assemble_backends(settings: Settings, server: Path) -> Path:

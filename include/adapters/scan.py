@@ -442,8 +442,8 @@ def _measured(table: Table, rules: Sequence[Rule]) -> list[list[Any] | str]:
     wanted = [m for rule in rules for m in rule.measures]
     if not wanted:
         return [[] for _ in rules]
-    found = list(table.ask(MEASURED.format(measures=", ".join(wanted), view="marked"))[0])
-    return [[found.pop(0) for _ in rule.measures] for rule in rules]
+    counts = list(table.ask(MEASURED.format(measures=", ".join(wanted), view="marked"))[0])
+    return [[counts.pop(0) for _ in rule.measures] for rule in rules]
 
 
 def _measured_alone(table: Table, rule: Rule) -> list[Any] | str:
@@ -480,8 +480,8 @@ def _failing(table: Table, either: str, reasons: str, limit: int) -> pa.Table:
     named = NAMED.format(content=table.content, where=f"sha256({table.content}) IN ({contents})")
     table.ask(f"CREATE TEMP TABLE names AS {named}")
     query = FAILING.format(reasons=reasons, content=table.content, any=either, limit=limit)
-    found = table.connection.sql(query).to_arrow_table()
-    return found.cast(pa.schema([(name, pa.string()) for name in found.column_names]))
+    rows = table.connection.sql(query).to_arrow_table()
+    return rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
 
 
 def _rewrite(file: Path, positions: np.ndarray) -> None:

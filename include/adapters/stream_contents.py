@@ -43,17 +43,17 @@ class RedisStreams:
         return self._each(edit, erase=False)
 
     def _each(self, edit: Edit, erase: bool) -> Counts:
-        found: Counts = {}
+        counts: Counts = {}
         with _answering():
             for key, kind in self._keys():
                 rewrite = self._rewrite_stream if kind == b"stream" else self._rewrite_hash
                 if counted := rewrite(key, edit, erase):
-                    found[key.decode()] = counted
-        return found
+                    counts[key.decode()] = counted
+        return counts
 
     def _keys(self) -> list[tuple[bytes, bytes]]:
-        found = sorted(set(self._client.scan_iter(match=f"{self._prefix}*", count=1000)))
-        kinds = [(key, self._client.type(key)) for key in found]
+        keys = sorted(set(self._client.scan_iter(match=f"{self._prefix}*", count=1000)))
+        kinds = [(key, self._client.type(key)) for key in keys]
         return [(key, kind) for key, kind in kinds if kind in (b"stream", b"hash")]
 
     def _texts(self, key: bytes, kind: bytes) -> list[bytes]:

@@ -97,10 +97,10 @@ def _join_keys(chain: ops.JoinChain) -> list[ops.Value]:
 
 def _of_values(values: list[ops.Value]) -> set[Origin]:
     """The leaf columns of value expressions; a subquery inside one is not followed."""
-    found: set[Origin] = set()
+    origins: set[Origin] = set()
     for value in values:
         if value.find(ops.Subquery):
             raise UnknownOperationError("Subquery")
         for field in value.find(ops.Field, filter=ops.Value):
-            found |= _origins(field.rel, field.name)
-    return found
+            origins |= _origins(field.rel, field.name)
+    return origins

@@ -88,8 +88,8 @@ def _values(column: ColumnProfile, privacy: str) -> str:
 
 
 def _origin(catalog: Catalog, column: Entry) -> str:
-    found = [s.id for s in catalog.upstream(column.id) if s.distance == 1]
-    return ", ".join(f"`{one.split('/', 1)[1].replace('/', '.')}`" for one in found)
+    origins = [s.id for s in catalog.upstream(column.id) if s.distance == 1]
+    return ", ".join(f"`{one.split('/', 1)[1].replace('/', '.')}`" for one in origins)
 
 
 def _gates(entry: Entry) -> str:

@@ -101,8 +101,8 @@ class Catalog(Record):
     def search(self, text: str, kind: str | None = None) -> list[Entry]:
         """Entries that have every word in name, meaning, owner, class, type or facts; the best match first."""
         words = text.lower().split()
-        found = [(_score(e, words), index, e) for index, e in enumerate(self.entries) if kind in (None, "", e.kind)]
-        return [e for score, _, e in sorted(found, key=lambda f: (-f[0], f[1])) if score > 0]
+        scored = [(_score(e, words), index, e) for index, e in enumerate(self.entries) if kind in (None, "", e.kind)]
+        return [e for score, _, e in sorted(scored, key=lambda f: (-f[0], f[1])) if score > 0]
 
     def upstream(self, identity: str) -> list[Step]:
         """What it was made from, nearest first."""

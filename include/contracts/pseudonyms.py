@@ -90,9 +90,9 @@ def reference(token: str) -> str:
 
 def key_of(subject: str) -> str:
     """The key id in a reference; raises ValueError when it is none."""
-    if not (found := _REFERENCE.match(subject)):
+    if not (match := _REFERENCE.match(subject)):
         raise ValueError("name a subject by its reference, like k01-<32 hex digits>; see docs/guides/privacy.md")
-    return found[1]
+    return match[1]
 
 
 def _hash(secret: bytes, text: str) -> str:

@@ -119,10 +119,10 @@ def _both(
 
 def _columns(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, str]:
     """Column to DuckDB type. One without any value counts as not there, as it does for the content hash."""
-    found = {name: kind for name, kind, *_ in connection.sql(f"DESCRIBE {side}").fetchall() if name != PERIOD}
-    counts = ", ".join(f"count({quoted(name)})" for name in found)
+    types = {name: kind for name, kind, *_ in connection.sql(f"DESCRIBE {side}").fetchall() if name != PERIOD}
+    counts = ", ".join(f"count({quoted(name)})" for name in types)
     rows, *filled = connection.sql(f"SELECT count(*), {counts} FROM {side}").fetchall()[0]  # noqa: S608
-    return {name: kind for (name, kind), count in zip(found.items(), filled, strict=True) if count or not rows}
+    return {name: kind for (name, kind), count in zip(types.items(), filled, strict=True) if count or not rows}
 
 
 def _unique(connection: duckdb.DuckDBPyConnection, side: str, key: Sequence[str]) -> bool:

@@ -50,8 +50,8 @@ def tally(file: Path, source: Source) -> Days:
         described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(file)}).fetchall()
         columns = ", ".join(quoted(row[0]) for row in described)
         query = TALLY.format(time=quoted(str(source.time)), columns=columns)
-        found = connection.execute(query, {"zone": source.timezone, "file": str(file)}).fetchall()
-    return {day: (rows, digest) for day, rows, digest in found}
+        counts = connection.execute(query, {"zone": source.timezone, "file": str(file)}).fetchall()
+    return {day: (rows, digest) for day, rows, digest in counts}
 
 
 def changed(
@@ -71,16 +71,16 @@ def changed(
     Raises what ``ingestion.collect`` raises, but a period without rows is one that changed.
     """
     known = set(COLLECTIONS.periods(spec.name, lake))
-    found: set[Period] = set()
+    changed_periods: set[Period] = set()
     for table, source in spec.sources.items():
         for window in _late_windows(source, period):
             key = Period.of(window.start)
-            if key not in known or key in found:
+            if key not in known or key in changed_periods:
                 continue
             now = _tally_now(spec, table, window, landing, staging, connect, treat)
             if now != _recorded(spec, table, window, lake):
-                found.add(key)
-    return sorted(found)
+                changed_periods.add(key)
+    return sorted(changed_periods)
 
 
 def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], published: Iterable[Period]) -> list[Period]:

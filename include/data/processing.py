@@ -83,12 +83,12 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
 
 def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | None) -> dict[str, pa.Table]:
     wanted = {table: source.history for table, source in spec.sources.items() if source.history}
-    found: dict[str, pa.Table] = {}
+    earlier: dict[str, pa.Table] = {}
     for table, months in wanted.items():
         parts = [_earlier(spec, period.shift(-back), table, lake, snapshots) for back in range(months, 0, -1)]
         if rows := [part for part in parts if part is not None]:
-            found[table] = pa.concat_tables(rows)
-    return found
+            earlier[table] = pa.concat_tables(rows)
+    return earlier
 
 
 def _earlier(spec: UseCase, period: Period, table: str, lake: Lake, snapshots: Snapshots | None) -> pa.Table | None:

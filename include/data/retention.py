@@ -50,8 +50,8 @@ class Expiration(Record):
 def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: Period | None = None) -> list[SnapshotFacts]:
     """Every snapshot that has not expired (of one period, if named), by period, oldest first."""
     users = _users(uses)
-    found = [s for s in snapshots.all_named() if period in (None, s.period)]
-    facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in found]
+    chosen = [s for s in snapshots.all_named() if period in (None, s.period)]
+    facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in chosen]
     return sorted(facts, key=lambda f: (f.period, f.published_at or BEFORE, f.name))
 
 

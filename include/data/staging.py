@@ -117,8 +117,8 @@ def require_passed(staging: Path) -> None:
 
 def _fingerprints(staging: Path) -> dict[str, str]:
     """SHA-256 of each file that would be published."""
-    found = {}
+    hashes = {}
     for table in names(staging, TABLES):
         with path(staging, TABLES, table).open("rb") as file:
-            found[table] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+            hashes[table] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes

@@ -37,8 +37,8 @@ def checks(
     definition = _definition(file)
     if missing := _placeholders(definition) - set(parameters):
         raise BrokenCheckError(f"suite {file.stem} needs the parameters {sorted(missing)}; given: {sorted(parameters)}")
-    found = definition["expectations"]
-    kept = [one for one in found if not (sampled and one["type"] == ROW_COUNT and not _placeholders(one))]
+    expectations = definition["expectations"]
+    kept = [one for one in expectations if not (sampled and one["type"] == ROW_COUNT and not _placeholders(one))]
     return [_check(file, table, one, parameters) for one in kept]
 
 

@@ -60,15 +60,15 @@ class SuiteValidator:
     ) -> dict[str, pa.Table]:
         """Rows that broke blocking expectations; of those that only Great Expectations knows none can be told."""
         refused = {c.check for c in result.failures if c.severity == "block" and not c.broken}
-        found = {}
+        results = {}
         for table, file in tables.items():
             all_checks = suites.checks(self._suites, result.usecase, result.gate, table, parameters, self._sampled)
             wanted = [_fitted(c, pq.read_schema(file)) for c in all_checks if c.id in refused]
             unknown = self._scan.unknown(file, wanted)
             rows = self._scan.failing(file, [c for c in wanted if c not in unknown], accepted.get(table, ()), HELD_ROWS)
             if rows.num_rows:
-                found[table] = rows
-        return found
+                results[table] = rows
+        return results
 
     def remove(self, file: Path, rows: Collection[str]) -> int:
         return self._scan.remove(file, rows)

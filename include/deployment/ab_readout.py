@@ -80,32 +80,33 @@ def read_out(spec: UseCase, champion: str, challenger: str, rows: pd.DataFrame, 
         for name in (champion, challenger)
         for part in [rows[rows["release"] == name]]
     }
-    found = difference(arms[champion], arms[challenger], limits.confidence)
+    interval = difference(arms[champion], arms[challenger], limits.confidence)
     missing = max(0, limits.min_labelled - min(arm.rows for arm in arms.values()))
-    decision, reason = _decided(limits, measure_of(spec), challenger, found, missing, hours)
+    decision, reason = _decided(limits, measure_of(spec), challenger, interval, missing, hours)
     return ReadOut(
         measure=measure_of(spec), champion=champion, challenger=challenger,
         rows={name: arm.rows for name, arm in arms.items()},
         entities={name: arm.entities for name, arm in arms.items()},
         loss={name: arm.mean for name, arm in arms.items()},
-        difference=found, missing=missing, decision=decision, reason=reason,
+        difference=interval, missing=missing, decision=decision, reason=reason,
     )  # fmt: skip
 
 
 def _decided(
-    limits: ABTest, measure: str, challenger: str, found: Interval | None, missing: int, hours: float
+    limits: ABTest, measure: str, challenger: str, interval: Interval | None, missing: int, hours: float
 ) -> tuple[str, str]:
-    if missing or found is None:
+    if missing or interval is None:
         words = f"{missing} labelled rows are missing in the smaller arm ({limits.min_labelled} are needed per arm)"
         if not missing:
             words = "an arm has labelled rows of one entity only; two are needed for an interval"
         over = hours >= limits.max_hours
         return (limits.undecided, f"undecided after {hours:.1f} h: {words}") if over else ("wait", words)
-    words = f"{measure} of {challenger} is {found.value:+.4g} [{found.low:+.4g}, {found.high:+.4g}] from the champion's"
+    gap = f"{interval.value:+.4g} [{interval.low:+.4g}, {interval.high:+.4g}]"
+    words = f"{measure} of {challenger} is {gap} from the champion's"
     if hours < limits.min_hours:
         return "wait", f"{words}; decided after {limits.min_hours:g} h"
-    if found.high < 0:
+    if interval.high < 0:
         return "promote", f"{words}: better"
-    if found.low > 0:
+    if interval.low > 0:
         return "keep", f"{words}: worse"
     return limits.undecided, f"{words}: no difference was found, and undecided means {limits.undecided}"

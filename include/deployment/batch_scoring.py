@@ -180,10 +180,10 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
     """These columns of Parquet files, so many rows at a time; raises DataError when one is in none of them."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        found = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)
-        if lacking := sorted(set(columns) - set(found.columns)):
-            raise DataError(f"the rows to score lack {lacking}; they have {found.columns}. Publish the month again")
-        yield from found.select(*columns).to_arrow_reader(rows)
+        table = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)
+        if lacking := sorted(set(columns) - set(table.columns)):
+            raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
+        yield from table.select(*columns).to_arrow_reader(rows)
 
 
 def _any(views: Iterable[str], lacking: dict[str, np.ndarray], rows: int) -> np.ndarray:

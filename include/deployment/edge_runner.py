@@ -45,9 +45,9 @@ def _columns(facts: dict, rows: list[dict]) -> dict:
         for i, value in enumerate(columns[feature["name"]]):
             if not (isinstance(value, str) or (value is not None and np.isfinite(value))):
                 raise ValueError(f"row {i}: {feature['name']} must be given; it is {value!r}")
-    found = {one["name"]: [row.get(one["name"]) for row in rows] for one in facts["encoding"]["features"]}
+    values = {one["name"]: [row.get(one["name"]) for row in rows] for one in facts["encoding"]["features"]}
     computed = _on_request()(columns) if (HERE / "request.py").is_file() else {}
-    return {**found, **columns, **computed}
+    return {**values, **columns, **computed}
 
 
 def _on_request():  # type: ignore[no-untyped-def]

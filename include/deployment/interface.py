@@ -142,16 +142,16 @@ def check(contract: Mapping[str, Any], name: str, server: InferenceProtocol, giv
 def _same_tensors(contract: Mapping[str, Any], name: str, server: InferenceProtocol, protocol: str) -> GateOutcome:
     wanted = contract["components"]["schemas"]["Metadata"]["properties"]
     try:
-        found = server.metadata(name, protocol)
+        metadata = server.metadata(name, protocol)
     except ServiceError as error:
         return GateOutcome(gate=f"interface:metadata:{protocol}", passed=False, detail=str(error))
     differ = [
-        f"{key}: {tensor} in the contract, the server has {found[key]}"
+        f"{key}: {tensor} in the contract, the server has {metadata[key]}"
         for key in ("inputs", "outputs")
         for tensor in wanted[key]["const"]
-        if tensor not in found[key]
+        if tensor not in metadata[key]
     ]
-    extra = [t["name"] for t in found["outputs"] if t not in wanted["outputs"]["const"]]
+    extra = [t["name"] for t in metadata["outputs"] if t not in wanted["outputs"]["const"]]
     faults = [*differ, *(f"output {one} is not in the contract" for one in extra)]
     return GateOutcome(
         gate=f"interface:metadata:{protocol}", passed=not faults, detail="; ".join(faults) or "as in the contract"
@@ -179,5 +179,5 @@ def violations(contract: Mapping[str, Any], name: str, message: Any) -> list[str
     """How a message breaks the contract's schema ``name``; [] when it does not."""
     from jsonschema import Draft202012Validator
 
-    found = Draft202012Validator(contract["components"]["schemas"][name]).iter_errors(message)
-    return [f"{'.'.join(map(str, one.path)) or name}: {one.message[:200]}" for one in found]
+    errors = Draft202012Validator(contract["components"]["schemas"][name]).iter_errors(message)
+    return [f"{'.'.join(map(str, one.path)) or name}: {one.message[:200]}" for one in errors]

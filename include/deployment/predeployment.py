@@ -108,10 +108,10 @@ def _replay(name: str, samples: list[dict], server: ModelServer) -> dict[str, An
         begun = time.perf_counter()
         answers += server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])
         seconds.append(time.perf_counter() - begun)
-    found, expected = answered(answers), np.array([s["scores"] for s in samples] * REPEATS)
+    scores, expected = answered(answers), np.array([s["scores"] for s in samples] * REPEATS)
     return {
         "requests": len(answers),
-        "max_difference": float(np.abs(found.reshape(expected.shape) - expected).max()),
+        "max_difference": float(np.abs(scores.reshape(expected.shape) - expected).max()),
         "p50_ms": float(np.median(seconds) * 1000),
         "p99_ms": float(np.quantile(seconds, 0.99) * 1000),
     }

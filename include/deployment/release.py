@@ -40,9 +40,9 @@ def verify(directory: Path) -> None:
             raise DeploymentError(
                 f"release {directory} lacks {name}; package the version again, or serve another release"
             )
-        if (found := _sha256(path)) != expected:
+        if (digest := _sha256(path)) != expected:
             raise DeploymentError(
-                f"{path} was changed after packaging (sha256 {found[:12]}, not {expected[:12]}): it will not serve; "
+                f"{path} was changed after packaging (sha256 {digest[:12]}, not {expected[:12]}): it will not serve; "
                 "package the model version again, or serve another release"
             )
 

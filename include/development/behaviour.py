@@ -214,11 +214,11 @@ def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np
 
 def _columns(model: TrainedModel, wanted: Callable[[dict[str, Any]], bool]) -> list[int]:
     """Positions in the encoded matrix of the features that are ``wanted``."""
-    at, found = 0, []
+    at, columns = 0, []
     for entry, one in zip(model.encoder.features, model.encoder.inputs, strict=True):
-        found += list(range(at, at + one.width)) if wanted(entry) else []
+        columns += list(range(at, at + one.width)) if wanted(entry) else []
         at += one.width
-    return found
+    return columns
 
 
 def _budgets(spec: UseCase, model: TrainedModel, rows: pd.DataFrame) -> Iterator[GateOutcome]:
@@ -231,9 +231,9 @@ def _budgets(spec: UseCase, model: TrainedModel, rows: pd.DataFrame) -> Iterator
         detail = f"the ONNX model has {len(onnx):,} bytes; at most {tests.max_bytes:,} are allowed"
         yield GateOutcome(gate="size", passed=len(onnx) <= tests.max_bytes, detail=detail)
     if tests.max_row_ms is not None:
-        found = _row_ms(onnx, model.encoder.transform(rows.head(1)))
-        detail = f"one row takes {found:.3f} ms (median of {LATENCY_REPEATS}); at most {tests.max_row_ms:g} is allowed"
-        yield GateOutcome(gate="latency", passed=found <= tests.max_row_ms, detail=detail)
+        took = _row_ms(onnx, model.encoder.transform(rows.head(1)))
+        detail = f"one row takes {took:.3f} ms (median of {LATENCY_REPEATS}); at most {tests.max_row_ms:g} is allowed"
+        yield GateOutcome(gate="latency", passed=took <= tests.max_row_ms, detail=detail)
 
 
 def _row_ms(onnx: bytes, row: np.ndarray) -> float:

@@ -135,15 +135,15 @@ def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFra
     sample = evenly(frame, SHUFFLED_ROWS)
     X, random = model.encoder.transform(sample), np.random.default_rng(0)
     metric = spec.metrics.primary if spec.event.label else "share of rows in another cluster"
-    found: dict[str, Any] = {"metric": metric, "rows": len(sample), "repeats": REPEATS, "features": []}
+    result: dict[str, Any] = {"metric": metric, "rows": len(sample), "repeats": REPEATS, "features": []}
     try:
         loss = _losing(spec, model, sample, X)
         rows = [
             _row(group, [loss(_shuffled(X, group, random)) for _ in range(REPEATS)]) for group in feature_groups(model)
         ]
     except EvaluationError as error:
-        return found | {"undefined": str(error)}
-    return found | {"features": sorted(rows, key=lambda row: (-row["loss"], row["feature"]))}
+        return result | {"undefined": str(error)}
+    return result | {"features": sorted(rows, key=lambda row: (-row["loss"], row["feature"]))}
 
 
 def _losing(spec: UseCase, model: TrainedModel, frame: pd.DataFrame, X: np.ndarray) -> Any:

@@ -31,15 +31,15 @@ class FeatureGroup:
 
 def feature_groups(model: TrainedModel) -> list[FeatureGroup]:
     """The model's features in its order."""
-    found: dict[str, FeatureGroup] = {}
+    groups: dict[str, FeatureGroup] = {}
     at = 0
     for one in model.encoder.inputs:
         name, columns = one.tensor or one.name, tuple(range(at, at + one.width))
-        before = found.get(name, FeatureGroup(name, one.kind, (), (), one.shape))
+        before = groups.get(name, FeatureGroup(name, one.kind, (), (), one.shape))
         names = (*before.names, one.name)
-        found[name] = FeatureGroup(name, one.kind, (*before.columns, *columns), names, one.shape)
+        groups[name] = FeatureGroup(name, one.kind, (*before.columns, *columns), names, one.shape)
         at += one.width
-    return list(found.values())
+    return list(groups.values())
 
 
 def evenly(frame: pd.DataFrame, rows: int) -> pd.DataFrame:

@@ -44,16 +44,16 @@ def _drawn(spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarra
 def _one_by_one(
     spec: UseCase, names: Sequence[str], y: np.ndarray, scores: np.ndarray, rows: np.ndarray | None
 ) -> Figures:
-    found = Figures({}, {}, {})
+    result = Figures({}, {}, {})
     for name in names:
         try:
             one = _drawn(spec, [name], y, scores, rows)
         except UndefinedMetricError as error:
-            found.undefined[name] = str(error)
+            result.undefined[name] = str(error)
         else:
-            found.values.update(one.values)
-            found.intervals.update(one.intervals)
-    return found
+            result.values.update(one.values)
+            result.intervals.update(one.intervals)
+    return result
 
 
 def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
@@ -85,10 +85,10 @@ def _entry(spec: UseCase, y: np.ndarray, scores: np.ndarray, rows: np.ndarray) -
     entry: dict[str, Any] = {"n": len(rows), "enough_rows": len(rows) >= spec.comparison.slices.min_rows}
     if family(spec).facts.threshold is not None:
         entry["positives"] = int(y[rows].sum())
-    found, names = figures(spec, y, scores, rows), spec.metrics.names
-    reach = {metric: [interval.low, interval.high] for metric, interval in found.intervals.items()}
+    measured, names = figures(spec, y, scores, rows), spec.metrics.names
+    reach = {metric: [interval.low, interval.high] for metric, interval in measured.intervals.items()}
     return entry | {
-        "metrics": {name: found.values.get(name) for name in names},
+        "metrics": {name: measured.values.get(name) for name in names},
         "intervals": {name: reach.get(name) for name in names},
-        "undefined": found.undefined,
+        "undefined": measured.undefined,
     }

@@ -116,12 +116,12 @@ def _together(weighted: Mapping[Key, Weighted]) -> Callable[[np.ndarray], dict[K
     columns = np.hstack([sums.columns for sums in of_sums.values()]) if of_sums else None
 
     def computed(counts: np.ndarray) -> dict[Key, np.ndarray]:
-        found = {key: other(counts) for key, other in others.items()}
+        metrics = {key: other(counts) for key, other in others.items()}
         if columns is not None:
             parts = np.split((counts @ columns).T, np.cumsum(widths)[:-1])
             drawn = counts.sum(axis=1)
-            found |= {key: one.finish(part, drawn) for (key, one), part in zip(of_sums.items(), parts, strict=True)}
-        return found
+            metrics |= {key: one.finish(part, drawn) for (key, one), part in zip(of_sums.items(), parts, strict=True)}
+        return metrics
 
     return computed
 

@@ -201,14 +201,14 @@ class Cells:
             "true_positive_rate": true_positive_rate,
             "false_positive_rate": false_positive_rate,
         }
-        found = MetricFrame(
+        frame = MetricFrame(
             metrics=functions,
             y_true=truth[kept],
             y_pred=answer[kept],
             sensitive_features=np.array(self.names)[group[kept]],
             sample_params={name: {"sample_weight": weights[kept]} for name in functions},
         ).by_group
-        rates = {rate: {str(g): float(v) for g, v in found[rate].items()} for rate in functions}
+        rates = {rate: {str(g): float(v) for g, v in frame[rate].items()} for rate in functions}
         return self._where_known(rates)
 
     def _where_known(self, rates: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:

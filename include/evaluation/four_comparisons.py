@@ -44,9 +44,9 @@ def compare(
     EvaluationError
         unusable scores, a metric that they leave undefined, or the gate self-test failed.
     """
-    found = problems(spec, champion, old, new)
-    if found or new is None:
-        return _data_problem(spec, candidate, champion, found)
+    faults = problems(spec, champion, old, new)
+    if faults or new is None:
+        return _data_problem(spec, candidate, champion, faults)
     sides = {"candidate": candidate, **({"champion": champion} if champion else {})}
     sets = {"new": new, **({"old": old} if champion and old else {})}
     scores = {name: _asked(spec, sides, name, test_set) for name, test_set in sets.items()}
@@ -133,10 +133,10 @@ def _ensemble_gain(compared: Comparison) -> Interval:
     return compared.drawn["new"].gain(compared.spec.metrics.primary, "ensemble", "candidate")
 
 
-def _data_problem(spec: UseCase, candidate: Side, champion: Side | None, found: list[str]) -> Verdict:
+def _data_problem(spec: UseCase, candidate: Side, champion: Side | None, faults: list[str]) -> Verdict:
     return Verdict(
         usecase=spec.name, decision="data_problem", rule="usable test sets",
-        reason=f"The test data cannot be used: {'; '.join(found)}. {ACTIONS['data_problem']}",
+        reason=f"The test data cannot be used: {'; '.join(faults)}. {ACTIONS['data_problem']}",
         candidate=candidate.version, champion=champion.version if champion else None,
         champion_release=champion.release if champion else None, cells=[], differences={}, gates=[],
         self_test="not run: nothing to compare", decided_at=_now(),

@@ -37,9 +37,9 @@ def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
 def text(values: pd.Series) -> dict[str, Any]:
     """Describe texts (n,) by the words they use; ``counts`` are words, ``missing`` texts without any."""
     spoken = _words(values)
-    found = spoken.value_counts()
-    common = {str(k): int(v) for k, v in found.head(COMMON_WORDS).items()}
-    other = int(found.sum()) - sum(common.values())
+    counts = spoken.value_counts()
+    common = {str(k): int(v) for k, v in counts.head(COMMON_WORDS).items()}
+    other = int(counts.sum()) - sum(common.values())
     return {"kind": "text", "counts": common, "other": other, "missing": int(spoken.isna().sum())}
 
 

@@ -49,10 +49,10 @@ class EvaluationSet:
 def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, new: EvaluationSet | None) -> list[str]:
     """Why the test sets cannot be used, in words; empty when they can."""
     needed = {"new": new, **({"old": old} if champion else {})}
-    found = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
+    faults = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
     if champion and old and new and old.content_hash == new.content_hash:
-        found.append("old and new test set are the same rows: no newer labelled period exists yet")
-    return found
+        faults.append("old and new test set are the same rows: no newer labelled period exists yet")
+    return faults
 
 
 def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[str]:

@@ -119,9 +119,9 @@ def require_defined(metric: str, truth: np.ndarray, scores: np.ndarray, who: str
 def undefined(metric: str, truth: np.ndarray, scores: np.ndarray) -> str:
     """What all of these rows have in common, so that the metric has no value; '' when it has one."""
     if metric in RANKING:
-        found = np.flatnonzero(np.bincount(truth))
-        if len(found) < (scores.shape[1] if scores.ndim == 2 else 2):
-            return f"labels are {', '.join(map(str, found))}"
+        present = np.flatnonzero(np.bincount(truth))
+        if len(present) < (scores.shape[1] if scores.ndim == 2 else 2):
+            return f"labels are {', '.join(map(str, present))}"
     if metric == "r2" and truth.min() == truth.max():
         return f"labels are {truth[0]}"
     if metric == "silhouette" and len(np.unique(scores.argmax(axis=1))) < 2:
@@ -196,8 +196,8 @@ def silhouettes(space: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
     Source: Hruschka, de Castro, Campello, ICDM 2004; distances to centres instead of all pairs, so it is linear in n.
     """
-    found, member = np.unique(cluster, return_inverse=True)
-    centres = np.stack([space[member == k].mean(axis=0) for k in range(len(found))])
+    present, member = np.unique(cluster, return_inverse=True)
+    centres = np.stack([space[member == k].mean(axis=0) for k in range(len(present))])
     squared = (space**2).sum(axis=1)[:, None] - 2 * space @ centres.T + (centres**2).sum(axis=1)
     distance = np.sqrt(np.maximum(squared, 0))
     own = distance[np.arange(len(space)), member]

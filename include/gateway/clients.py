@@ -30,8 +30,8 @@ def load(path: Path, models: Collection[str]) -> dict[str, GatewayClient]:
     SettingsError
         the file cannot be used: names the file, the client and what is wrong with it.
     """
-    found = _read(path)
-    clients = {str(name): _client(path, str(name), facts, models) for name, facts in found.items()}
+    entries = _read(path)
+    clients = {str(name): _client(path, str(name), facts, models) for name, facts in entries.items()}
     hashes = [client.key_sha256 for client in clients.values() if client.key_sha256]
     if twice := {name for name, one in clients.items() if hashes.count(one.key_sha256) > 1}:
         raise SettingsError(f"{path}: {sorted(twice)} have the same key; give each client its own key")
@@ -68,12 +68,12 @@ def _read(path: Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        found = yaml.safe_load(path.read_text()) or {}
+        entries = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise SettingsError(f"{path} must map names of clients to their permissions, but is a {type(found).__name__}")
-    return found
+    if not isinstance(entries, dict):
+        raise SettingsError(f"{path} must map names of clients to their permissions, but is a {type(entries).__name__}")
+    return entries
 
 
 def _client(path: Path, name: str, facts: object, models: Collection[str]) -> GatewayClient:

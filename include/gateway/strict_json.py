@@ -40,10 +40,10 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise BadRequestError("the body has the same key twice in one object")
-    return found
+    return members
 
 
 def _no_constant(_: str) -> Any:

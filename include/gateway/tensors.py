@@ -59,32 +59,32 @@ def response(model: str, tensors: Sequence[Tensor], id_: str = "") -> dict[str, 
     return {"model_name": model, **({"id": id_} if id_ else {}), "outputs": outputs}
 
 
-def _known(found: dict[str, Any], keys: set[str], where: str) -> None:
-    if unknown := len(set(found) - keys):
+def _known(members: dict[str, Any], keys: set[str], where: str) -> None:
+    if unknown := len(set(members) - keys):
         raise BadRequestError(f"{where} has {unknown} unknown keys; known are {sorted(keys)}")
-    if found.get("parameters"):
+    if members.get("parameters"):
         raise BadRequestError(f"{where}: parameters are not accepted")
 
 
-def _input(found: Any, index: int) -> Tensor:
+def _input(tensor: Any, index: int) -> Tensor:
     where = f"input {index}"
-    if not isinstance(found, dict):
+    if not isinstance(tensor, dict):
         raise BadRequestError(f"{where} must be an object")
-    _known(found, INPUT_KEYS, where)
-    name, kind = _text(found.get("name"), f"{where}: name"), found.get("datatype")
+    _known(tensor, INPUT_KEYS, where)
+    name, kind = _text(tensor.get("name"), f"{where}: name"), tensor.get("datatype")
     if not name or not name.isprintable():
         raise BadRequestError(f"{where}: name must be given, in printable characters")
     if not isinstance(kind, str) or kind not in KINDS:
         raise BadRequestError(f"{where}: datatype must be one of {', '.join(KINDS)}")
-    shape = _shape(found.get("shape"), where)
-    values = list(_flat(found.get("data"), len(shape), where))
+    shape = _shape(tensor.get("shape"), where)
+    values = list(_flat(tensor.get("data"), len(shape), where))
     if len(values) != (wanted := math.prod(shape)):
         raise BadRequestError(f"{where}: shape asks for {wanted} elements, data has {len(values)}")
     return Tensor(name, kind, shape, _content(kind, values, where))
 
 
-def _shape(found: Any, where: str) -> tuple[int, ...]:
-    sizes = found if isinstance(found, list) and 0 < len(found) <= DIMENSIONS else []
+def _shape(shape: Any, where: str) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, list) and 0 < len(shape) <= DIMENSIONS else []
     if not sizes or not all(type(size) is int and 0 < size <= ELEMENTS for size in sizes):
         raise BadRequestError(f"{where}: shape must be 1 to {DIMENSIONS} numbers from 1 to {ELEMENTS}")
     if math.prod(sizes) > ELEMENTS:
@@ -92,11 +92,11 @@ def _shape(found: Any, where: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _flat(found: Any, dimensions: int, where: str) -> Iterator[Any]:
+def _flat(data: Any, dimensions: int, where: str) -> Iterator[Any]:
     """Elements of ``data``, which may be flat or nested as deep as the shape."""
-    if not isinstance(found, list):
+    if not isinstance(data, list):
         raise BadRequestError(f"{where}: data must be a list")
-    for one in found:
+    for one in data:
         if not isinstance(one, list):
             yield one
         elif dimensions > 1:
@@ -143,17 +143,17 @@ def _encoded(text: str, where: str) -> bytes:
         raise BadRequestError(f"{where}: a text is not Unicode") from None
 
 
-def _text(found: Any, where: str) -> str:
-    if not isinstance(found, str) or len(found) > NAME_LENGTH:
+def _text(text: Any, where: str) -> str:
+    if not isinstance(text, str) or len(text) > NAME_LENGTH:
         raise BadRequestError(f"{where} must be a text of at most {NAME_LENGTH} characters")
-    _encoded(found, where)
-    return found
+    _encoded(text, where)
+    return text
 
 
-def _outputs(found: Any) -> Iterator[str]:
-    if not isinstance(found, list) or len(found) > TENSORS:
+def _outputs(outputs: Any) -> Iterator[str]:
+    if not isinstance(outputs, list) or len(outputs) > TENSORS:
         raise BadRequestError(f"outputs must be a list of at most {TENSORS}")
-    for index, one in enumerate(found):
+    for index, one in enumerate(outputs):
         where = f"output {index}"
         if not isinstance(one, dict):
             raise BadRequestError(f"{where} must be an object")

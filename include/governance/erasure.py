@@ -41,8 +41,8 @@ def without(stored: Collection[str]) -> Change:
             return rows
         named = pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
         for name in _texts(rows):
-            found = pc.match_substring_regex(rows[name].cast(pa.string()), pattern)
-            named = pc.or_(named, pc.fill_null(found, False))
+            matches = pc.match_substring_regex(rows[name].cast(pa.string()), pattern)
+            named = pc.or_(named, pc.fill_null(matches, False))
         return rows.filter(pc.invert(named))
 
     return change
@@ -66,7 +66,7 @@ def renewed(keys: KeyRing) -> Change:
 
 def renew_text(text: str, keys: KeyRing) -> str:
     """The text with each token renewed; a token of a key that is not in the ring raises ValueError."""
-    return re.sub(TOKEN, lambda found: keys.renew(found[0]), text)
+    return re.sub(TOKEN, lambda match: keys.renew(match[0]), text)
 
 
 def _texts(rows: pa.Table) -> list[str]:
@@ -218,4 +218,4 @@ def blank(stored: Collection[str]) -> Callable[[bytes], bytes]:
 
 def renew_line(keys: KeyRing) -> Callable[[bytes], bytes]:
     pattern = re.compile(TOKEN.encode())
-    return lambda line: pattern.sub(lambda found: keys.renew(found[0].decode()).encode(), line)
+    return lambda line: pattern.sub(lambda match: keys.renew(match[0].decode()).encode(), line)

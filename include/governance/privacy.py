@@ -121,5 +121,5 @@ def _by_value(column: pa.Array, change: Callable[[str], object], kind: pa.DataTy
     """``change`` of each value, computed once per distinct one."""
     coded = column.dictionary_encode()
     changed = pa.array([change(str(v)) for v in coded.dictionary.to_pylist()], kind)
-    found = changed.take(coded.indices)
-    return found if null is None else pc.fill_null(found, null)
+    treated = changed.take(coded.indices)
+    return treated if null is None else pc.fill_null(treated, null)

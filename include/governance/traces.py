@@ -83,13 +83,13 @@ class Matcher:
 
     def found_in(self, chunks: Iterator[bytes]) -> set[bytes]:
         """As ``found``, over pieces of one text: what a border cuts is found too."""
-        found: set[bytes] = set()
+        values: set[bytes] = set()
         rest = b""
         for chunk in chunks:
             content = rest + chunk
-            found |= self.found(content)
+            values |= self.found(content)
             rest = content[-(self._longest + 1) :]
-        return found
+        return values
 
 
 def _windows(content: np.ndarray, width: int) -> np.ndarray:
@@ -134,10 +134,10 @@ def search_file(file: Path, matcher: Search, columns: Collection[str] = ()) -> l
     try:
         if file.suffix == ".parquet":
             return _search_parquet(file, matcher, columns)
-        found = matcher.found_in(_pieces(file))
+        values = matcher.found_in(_pieces(file))
     except FileNotFoundError:
         return []
-    return [Finding(file, "", len(found))] if found else []
+    return [Finding(file, "", len(values))] if values else []
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
@@ -167,8 +167,8 @@ def _search_parquet(file: Path, matcher: Search, columns: Collection[str]) -> li
     try:
         reader = pq.ParquetFile(file)
     except pa.ArrowInvalid:  # half written, or no Parquet inside: its bytes still tell
-        found = matcher.found_in(_pieces(file))
-        return [Finding(file, "", len(found))] if found else []
+        values = matcher.found_in(_pieces(file))
+        return [Finding(file, "", len(values))] if values else []
     with reader:
         counted = {name: len(_in_column(reader, name, matcher, name in columns)) for name in reader.schema_arrow.names}
     findings = [Finding(file, name, count) for name, count in counted.items() if count]
@@ -178,14 +178,14 @@ def _search_parquet(file: Path, matcher: Search, columns: Collection[str]) -> li
 
 
 def _in_column(reader: pq.ParquetFile, name: str, matcher: Search, whole: bool) -> set[bytes]:
-    found: set[bytes] = set()
+    values: set[bytes] = set()
     for batch in reader.iter_batches(columns=[name]):
         column = batch.column(0)
         if whole:
-            found |= {v.encode() for v in _distinct_text(column) if v in matcher.whole}
+            values |= {v.encode() for v in _distinct_text(column) if v in matcher.whole}
         if _is_text(column.type):
-            found |= matcher.found("\n".join(_distinct_text(column)).encode())
-    return found
+            values |= matcher.found("\n".join(_distinct_text(column)).encode())
+    return values
 
 
 def _is_text(kind: pa.DataType) -> bool:

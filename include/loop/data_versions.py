@@ -56,9 +56,14 @@ class Operation:
         name = self.other
         after = versioning.named(name, self._snapshots) if name else versioning.snapshot(before.period, self._snapshots)
         limit = self.services.settings.memory_limit
-        found = difference.compare(self.spec, self.services.adapters.lake, before, after, limit)
-        text = "\n".join([f"{before.name} → {after.name}", *map(_difference_line, found)])
-        return {"before": before.name, "after": after.name, "tables": [d.json_dict() for d in found], "text": text}
+        differences = difference.compare(self.spec, self.services.adapters.lake, before, after, limit)
+        text = "\n".join([f"{before.name} → {after.name}", *map(_difference_line, differences)])
+        return {
+            "before": before.name,
+            "after": after.name,
+            "tables": [d.json_dict() for d in differences],
+            "text": text,
+        }
 
     # -- what changes something
     def restore(self) -> dict[str, Any]:
@@ -109,12 +114,12 @@ class Operation:
         if not self.snapshot:
             known = [one.name for one in self._snapshots.published()]
             raise NotFoundError(f"give the name of a snapshot; the current ones are {known}, `list` shows all")
-        found = versioning.named(self.snapshot, self._snapshots)
-        if self.period and found.period != self.period:
+        snapshot = versioning.named(self.snapshot, self._snapshots)
+        if self.period and snapshot.period != self.period:
             raise NotFoundError(
-                f"snapshot {found.name} is of {found.period}, not of {self.period}; give only one of them"
+                f"snapshot {snapshot.name} is of {snapshot.period}, not of {self.period}; give only one of them"
             )
-        return found
+        return snapshot
 
     def _signed(self) -> dict[str, Any]:
         if len(self.reason.strip()) < 3:
@@ -162,13 +167,13 @@ def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
     """Who was built on snapshots: registered models, releases, and datasets on disk (of trainings under way)."""
     tracker = services.adapters.tracker
     models = {version: tracker.model(spec.name, version).dataset for version in tracker.versions(spec.name)}
-    found = {f"model {version}": dataset for version, dataset in models.items()}
+    users = {f"model {version}": dataset for version, dataset in models.items()}
     for release in services.adapters.releases.all(spec.name):
         version = release.model_version
-        found[f"release {release.name}"] = models.get(version) or tracker.model(spec.name, version).dataset
+        users[f"release {release.name}"] = models.get(version) or tracker.model(spec.name, version).dataset
     for manifest in sorted(services.places.datasets(spec).glob(f"*/{MANIFEST}")):
-        found[f"dataset {manifest.parent.name}"] = DatasetRef.model_validate_json(manifest.read_text())
-    return found
+        users[f"dataset {manifest.parent.name}"] = DatasetRef.model_validate_json(manifest.read_text())
+    return users
 
 
 def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> DatasetRef:
@@ -207,11 +212,11 @@ def _line(facts: retention.SnapshotFacts) -> str:
     return f"{facts.name}  published {published}  rows {facts.rows}  {marks}"
 
 
-def _difference_line(found: difference.TableDifference) -> str:
-    if found.same:
-        return f"{found.table}: the same {found.after} rows"
-    by = f"by {', '.join(found.key)}" if found.key else "whole rows, there is no unique key"
-    counts = f"{found.added} added, {found.removed} removed, {found.changed} changed"
-    schema = f"; columns added {found.columns_added}, removed {found.columns_removed}, retyped {found.columns_retyped}"
-    shifted = {name: value for name, value in found.psi.items() if value > 0}
-    return f"{found.table} ({by}): {counts} {found.changed_columns}{schema}; PSI {shifted}"
+def _difference_line(table: difference.TableDifference) -> str:
+    if table.same:
+        return f"{table.table}: the same {table.after} rows"
+    by = f"by {', '.join(table.key)}" if table.key else "whole rows, there is no unique key"
+    counts = f"{table.added} added, {table.removed} removed, {table.changed} changed"
+    schema = f"; columns added {table.columns_added}, removed {table.columns_removed}, retyped {table.columns_retyped}"
+    shifted = {name: value for name, value in table.psi.items() if value > 0}
+    return f"{table.table} ({by}): {counts} {table.changed_columns}{schema}; PSI {shifted}"

@@ -21,14 +21,14 @@ class OtherTokens:
         self._pattern = re.compile(rf"k(?!{keys.current[1:]})\d\d:{digest}".encode())
 
     def found(self, content: bytes) -> set[bytes]:
-        return {found[0] for found in self._pattern.finditer(content)}
+        return {match[0] for match in self._pattern.finditer(content)}
 
     def found_in(self, chunks: Iterator[bytes]) -> set[bytes]:
-        found, rest = set[bytes](), b""
+        tokens, rest = set[bytes](), b""
         for chunk in chunks:
-            found |= self.found(rest + chunk)
+            tokens |= self.found(rest + chunk)
             rest = (rest + chunk)[-64:]
-        return found
+        return tokens
 
 
 def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:

@@ -34,13 +34,13 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
         return None
     champion, earlier = known
     verify_release(spec, services, earlier)
-    found = _measure(spec, services, champion, earlier)
-    _require_answers(found)
+    measured = _measure(spec, services, champion, earlier)
+    _require_answers(measured)
     state = services.serving.require_rollout_state(spec)
-    words = f"a roll back to {earlier.name} takes {found.recovery_seconds:.2f} s"
-    event = events.event(state, "drilled", by, words, earlier.name, found.json_dict())
+    words = f"a roll back to {earlier.name} takes {measured.recovery_seconds:.2f} s"
+    event = events.event(state, "drilled", by, words, earlier.name, measured.json_dict())
     events.record(spec, services.adapters.lake, event.model_copy(update={"rollout": ""}))
-    return found
+    return measured
 
 
 def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: ReleaseRef) -> Drill:
@@ -62,10 +62,10 @@ def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: R
             server.remove(private.name)
 
 
-def _require_answers(found: Drill) -> None:
+def _require_answers(measured: Drill) -> None:
     """Raises DeploymentError when no request was answered, so that nothing was proved."""
-    if found.requests == found.refused:
+    if measured.requests == measured.refused:
         raise DeploymentError(
-            f"all {found.requests} requests of the drill were refused ({found.refusal}): nothing was proved about "
-            f"{found.back_to}; see the model server's log"
+            f"all {measured.requests} requests of the drill were refused ({measured.refusal}): nothing was proved "
+            f"about {measured.back_to}; see the model server's log"
         )

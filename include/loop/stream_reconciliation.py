@@ -15,11 +15,11 @@ def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconci
     Raises NotFoundError when the month is not published.
     """
     streams = {view: services.adapters.event_stream(spec, view) for view in spec.streams}
-    found = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
-    reconciliation.record(spec, period, found, services.adapters.lake)
+    reconciliations = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
+    reconciliation.record(spec, period, reconciliations, services.adapters.lake)
     for stream in streams.values():
         stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS))
-    return found
+    return reconciliations
 
 
 def _compared(spec: UseCase, services: Services, view: str, period: Period, stream: EventStream) -> Reconciliation:

@@ -92,8 +92,8 @@ def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
     home = services.settings.home
     online = services.adapters.online_copies(spec).search(Matcher(stored), home / "redis")
     column, ours = privacy.subject_column(spec) or "", services.places.privacy_state(spec)
-    found = search(services.settings.home, Matcher(stored), [column], SOURCES)
-    if left := [*(f for f in found if f.file.parent != ours), *online]:
+    findings = search(services.settings.home, Matcher(stored), [column], SOURCES)
+    if left := [*(f for f in findings if f.file.parent != ours), *online]:
         places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
         raise PrivacyError(
             f"{spec.name}: the deletion is not complete, the subject is still in {len(places)} files: "

@@ -31,8 +31,8 @@ def take_in(spec: UseCase, services: Services, name: str | None) -> dict[str, in
 
 def _names(spec: UseCase, services: Services) -> list[str]:
     """Hand-overs in the exchange, oldest first; exports to people are none of them."""
-    found = [services.adapters.exports.manifest(spec.name, n) for n in services.adapters.exports.names(spec.name)]
-    if not (ours := [m for m in found if m.kind == "hand_over"]):
+    manifests = [services.adapters.exports.manifest(spec.name, n) for n in services.adapters.exports.names(spec.name)]
+    if not (ours := [m for m in manifests if m.kind == "hand_over"]):
         raise NotFoundError(
             f"{services.settings.exchange / spec.name} has no hand-over: run `{spec.name}.hand_over` in prod first"
         )

@@ -48,8 +48,8 @@ class History:
         self.periods = sorted({key[0] for key in self.by_key})
 
     def value(self, name: str, period: Period | None = None, subject: str = "") -> float | None:
-        found = self.by_key.get((period or self.period, name, subject))
-        return found.value if found else None
+        figure = self.by_key.get((period or self.period, name, subject))
+        return figure.value if figure else None
 
     def subjects(self, name: str, period: Period) -> dict[str, float]:
         return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
@@ -112,13 +112,15 @@ def decay(spec: UseCase, history: History) -> Cause:
 def _losses(spec: UseCase, history: History) -> list[str]:
     primary, sentences = spec.metrics.primary, []
     for period in history.periods[-spec.monitoring.windows.of :]:
-        found = history.by_key.get((period, primary, ""))
+        figure = history.by_key.get((period, primary, ""))
         loss, breached = history.value("performance_loss", period), history.value("breached", period)
-        if found and loss is not None:
-            bounds = f" [{found.low:.3f}, {found.high:.3f}]" if found.low is not None and found.high is not None else ""
+        if figure and loss is not None:
+            bounds = (
+                f" [{figure.low:.3f}, {figure.high:.3f}]" if figure.low is not None and figure.high is not None else ""
+            )
             state = "a breach" if breached else "no breach"
             sentences.append(
-                f"{period}: {primary} {found.value:.3f}{bounds} on {found.n} rows, loss {loss:+.3f}, {state}"
+                f"{period}: {primary} {figure.value:.3f}{bounds} on {figure.n} rows, loss {loss:+.3f}, {state}"
             )
     for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
         sentences.append(

@@ -101,8 +101,8 @@ def xcom(task_id: str) -> Any:
 def triggering_extra(asset_name: str) -> dict[str, Any]:
     """``extra`` of the newest event of the asset that started this run; {} for a manual run."""
     events = get_current_context()["triggering_asset_events"]
-    found = [e for asset, es in events.items() if asset.name == asset_name for e in es]
-    return dict(max(found, key=lambda e: e.timestamp).extra) if found else {}
+    matching = [e for asset, es in events.items() if asset.name == asset_name for e in es]
+    return dict(max(matching, key=lambda e: e.timestamp).extra) if matching else {}
 
 
 def triggered_by() -> str:

@@ -157,14 +157,14 @@ class Supervisor:
         identity = self._identity(name)
         if identity is None:
             return []
-        found = {p.pid: p for p in psutil.process_iter() if _session(p) == identity["pid"]}
+        processes = {p.pid: p for p in psutil.process_iter() if _session(p) == identity["pid"]}
         if leader := self.process(name):
-            found |= {p.pid: p for p in [leader, *leader.children(recursive=True)]}
-        for member in list(found.values()):
-            found |= {p.pid: p for p in _children(member)}
+            processes |= {p.pid: p for p in [leader, *leader.children(recursive=True)]}
+        for member in list(processes.values()):
+            processes |= {p.pid: p for p in _children(member)}
         known = [self._identity(file.stem) for file in self._pid_file(name).parent.glob("*.json")]
         others = {one["pid"] for one in known if one} - {identity["pid"]}
-        return [p for p in found.values() if _session(p) not in others]
+        return [p for p in processes.values() if _session(p) not in others]
 
     def _identity(self, name: str) -> dict | None:
         path = self._pid_file(name)

@@ -59,11 +59,11 @@ class Consumer(StreamWorker):
         self.metrics.delayed(self.at, published(entries))
 
     def _gauges(self) -> tuple[int, int, list[Reconciliation]]:
-        read_at, found = self._reconciled
+        read_at, reconciled = self._reconciled
         if time.monotonic() - read_at > RECONCILED_SECONDS:
-            found = self.services.records.reconciliations(self.spec, newest=1, view=self.view)
-            self._reconciled = (time.monotonic(), found)
-        return self.stream.backlog(), self.stream.dead_count(), found
+            reconciled = self.services.records.reconciliations(self.spec, newest=1, view=self.view)
+            self._reconciled = (time.monotonic(), reconciled)
+        return self.stream.backlog(), self.stream.dead_count(), reconciled
 
 
 def workers(settings: Settings, metrics: StreamMetrics, stop: threading.Event) -> list[StreamWorker]:

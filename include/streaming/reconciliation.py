@@ -33,14 +33,14 @@ def reconcile(
     speed = _speed(stream.pushed(months), batch.columns.to_list())
     speed = speed[(speed[TIME] > begin) & (speed[TIME] <= end)]
     key = spec.entities[spec.feature_views[view].entity].key
-    found = compare(view, period, speed, batch, key)
-    log.info("%s", summary(found))
-    return found
+    result = compare(view, period, speed, batch, key)
+    log.info("%s", summary(result))
+    return result
 
 
-def record(spec: UseCase, period: Period, found: list[Reconciliation], lake: Lake) -> None:
+def record(spec: UseCase, period: Period, reconciliations: list[Reconciliation], lake: Lake) -> None:
     """Write the month's results into the lake's ``reconciliation``; a repetition replaces them."""
-    records = [RecordedReconciliation(period=period, view=one.view, record=one) for one in found]
+    records = [RecordedReconciliation(period=period, view=one.view, record=one) for one in reconciliations]
     RECONCILIATION.replace(spec.name, lake, period, records)
 
 
@@ -67,15 +67,17 @@ def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame,
     )
 
 
-def summary(found: Reconciliation) -> str:
+def summary(reconciliation: Reconciliation) -> str:
     """One line for a log."""
     line = (
-        f"{found.view} {found.period}: {found.equal} rows equal, {found.differing} differ, "
-        f"{found.only_speed} only pushed, {found.only_batch} only in the batch"
+        f"{reconciliation.view} {reconciliation.period}: {reconciliation.equal} rows equal, "
+        f"{reconciliation.differing} differ, {reconciliation.only_speed} only pushed, "
+        f"{reconciliation.only_batch} only in the batch"
     )
     by = [
-        f"{name} in {rows} rows" + (f", by {found.largest[name]:.4g} at most" if name in found.largest else "")
-        for name, rows in found.features.items()
+        f"{name} in {rows} rows"
+        + (f", by {reconciliation.largest[name]:.4g} at most" if name in reconciliation.largest else "")
+        for name, rows in reconciliation.features.items()
     ]
     return line + (f"; {'; '.join(by)}" if by else "")
 
@@ -99,5 +101,5 @@ def _bounds(batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[pd.Timest
 
 
 def _speed(rows: list[str], columns: list[str]) -> pd.DataFrame:
-    found = pd.DataFrame([json.loads(row) for row in rows], columns=columns)
-    return found.assign(**{TIME: pd.to_datetime(found[TIME], utc=True, format="ISO8601")})
+    frame = pd.DataFrame([json.loads(row) for row in rows], columns=columns)
+    return frame.assign(**{TIME: pd.to_datetime(frame[TIME], utc=True, format="ISO8601")})

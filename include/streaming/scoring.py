@@ -99,24 +99,24 @@ class StreamScorer:
     def _ask(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         """Answers and refusals by entry; when the server fails the batch, each alone: one of them is at fault."""
         try:
-            found = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
+            answers = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
             self._answered = next(iter(part.values()))
-            return found, {}
+            return answers, {}
         except FAULTS as error:
             if len(part) == 1:
                 return {}, self._refused(part, {next(iter(part)): error})
         return self._each(part)
 
     def _each(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        found: dict[str, dict[str, Any]] = {}
+        answers: dict[str, dict[str, Any]] = {}
         failed: dict[str, Exception] = {}
         for entry, request in part.items():
             try:
-                (found[entry],) = self.server.infer(self.spec.name, [request])
+                (answers[entry],) = self.server.infer(self.spec.name, [request])
                 self._answered = request
             except FAULTS as error:
                 failed[entry] = error
-        return found, self._refused(part, failed) if failed else {}
+        return answers, self._refused(part, failed) if failed else {}
 
     def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, Exception]) -> dict[str, str]:
         """Why each is put aside; raises their error while it may be the server that is at fault."""

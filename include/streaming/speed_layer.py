@@ -179,14 +179,14 @@ class SpeedLayer:
 
     def _records(self, rows: pd.DataFrame) -> dict[Period, dict[str, str]]:
         """Month → row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""
-        found: dict[Period, dict[str, str]] = {}
+        records: dict[Period, dict[str, str]] = {}
         for row in rows.to_dict("records"):
             moment = row[TIME].isoformat()
             plain = {str(name): None if pd.isna(v) else v for name, v in row.items()} | {TIME: moment}
-            found.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = json.dumps(
+            records.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = json.dumps(
                 plain, allow_nan=False
             )
-        return found
+        return records
 
 
 class BrokenEventError(DataError):

@@ -92,4 +92,4 @@ def _named(catalog: Catalog, identities: list[str]) -> dict[str, list[str]]:
     """Kind → ids, in the order of the loop."""
     kinds = {e.id: lineage_picture.kind(e) for e in catalog.entries}
     order = dict.fromkeys([KINDS[0], "source column", *KINDS])
-    return {kind: found for kind in order if (found := [i for i in identities if kinds[i] == kind])}
+    return {kind: matching for kind in order if (matching := [i for i in identities if kinds[i] == kind])}

@@ -80,23 +80,27 @@ def _files(
     return {name: text.encode() for name, text in texts.items()} | {f"plots/{n}.svg": d for n, d in drawings.items()}
 
 
-def _records(spec: UseCase, moved: Attribution, found: Evidence, facts: Facts) -> dict[str, Any]:
+def _records(spec: UseCase, moved: Attribution, evidence: Evidence, facts: Facts) -> dict[str, Any]:
     """What machines read; no row is named, and a personal value is not shown."""
     explanation = {
         "shap": {"method": moved.method, "unit": moved.unit, "rows": moved.rows, "features": moved.table()},
         "classes": dict(_by_class(spec, moved)),
         "tensors": {name: values.tolist() for name, values in moved.heat_maps().items()},
-        "permutation": dict(found.permutation),
-        "surrogate": {"measure": found.tree.measure, "fidelity": found.tree.fidelity, "rules": found.tree.rules},
-        "local": list(found.local),
+        "permutation": dict(evidence.permutation),
+        "surrogate": {
+            "measure": evidence.tree.measure,
+            "fidelity": evidence.tree.fidelity,
+            "rules": evidence.tree.rules,
+        },
+        "local": list(evidence.local),
     }
     return {
         "importance": moved.table(),
         "explanation": explanation,
-        "slices": list(found.slices),
+        "slices": list(evidence.slices),
         "fairness": {
-            "groups": [group.to_json() for group in found.groups],
-            "gates": [outcome.json_dict() for outcome in found.fairness],
+            "groups": [group.to_json() for group in evidence.groups],
+            "gates": [outcome.json_dict() for outcome in evidence.fairness],
         },
         "behaviour": [outcome.json_dict() for outcome in facts.behaviour],
     }

@@ -17,34 +17,34 @@ from include.specification.usecase import UseCase
 TOP_FEATURES = 10
 
 
-def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     """The whole card, with an empty place for the verdict at its end (see ``card_page.with_verdict``)."""
     sections = {
         "Intended use": _intended_use(spec),
-        "Data": _data(spec, dataset, found),
-        "Training": _training(facts, found),
-        "Performance": _metrics(spec, dataset, facts, found),
-        "Slices": _slices(spec, found),
-        "Groups": _groups(spec, found),
+        "Data": _data(spec, dataset, evidence),
+        "Training": _training(facts, evidence),
+        "Performance": _metrics(spec, dataset, facts, evidence),
+        "Slices": _slices(spec, evidence),
+        "Groups": _groups(spec, evidence),
         "Behaviour tests": _behaviour(spec, facts),
-        "Explanation": _explanation(spec, found),
-        "Limits": _limits(spec, found),
+        "Explanation": _explanation(spec, evidence),
+        "Limits": _limits(spec, evidence),
         "Cost": _cost(facts),
         "Lineage": _lineage(dataset, facts),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
-    return f"# Model card: {spec.title}\n\n{_summary(spec, dataset, facts, found)}\n\n{body}\n"
+    return f"# Model card: {spec.title}\n\n{_summary(spec, dataset, facts, evidence)}\n\n{body}\n"
 
 
-def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     primary, periods = spec.metrics.primary, _span(dataset.test.periods)
-    good = _with_interval(found.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
+    good = _with_interval(evidence.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
     beaten = facts.metrics.get(f"baseline_test_{primary}")
     against = "" if beaten is None else f"; the {spec.trainer.baseline.kind} baseline reaches {beaten:.4f}"
     failed = [outcome.gate for outcome in facts.behaviour if not outcome.passed]
     tests = f"{len(facts.behaviour) - len(failed)} of {len(facts.behaviour)} behaviour tests passed"
     return (
-        f"{spec.description} This model is *{found.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
+        f"{spec.description} This model is *{evidence.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
         f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that were not used for training, "
         f"its {primary} is **{good}**{against}" + (f"; {tests}." if facts.behaviour else ".")
     )
@@ -66,9 +66,9 @@ def _criterion(criterion: Criterion) -> str:
     return f"{criterion.metric} {side} {limit}{bound}"
 
 
-def _data(spec: UseCase, dataset: DatasetRef, found: Evidence) -> str:
+def _data(spec: UseCase, dataset: DatasetRef, evidence: Evidence) -> str:
     parts = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
-    rows = [[name, f"{part.rows:,}", found.labels.get(name, ""), _span(part.periods)] for name, part in parts]
+    rows = [[name, f"{part.rows:,}", evidence.labels.get(name, ""), _span(part.periods)] for name, part in parts]
     head = ["part", "rows", family(spec).summary_title.format(label=dataset.label), "periods"]
     features = [[f.name, f.kind, f.origin, _meaning(spec, f)] for f in _features(spec)]
     return "\n\n".join(
@@ -102,19 +102,19 @@ def _split(spec: UseCase) -> str:
     return f"Split by {how}: {spec.split.test_share:.0%} test part, {spec.split.validation_share:.0%} validation part."
 
 
-def _training(facts: Facts, found: Evidence) -> str:
+def _training(facts: Facts, evidence: Evidence) -> str:
     parameters = ", ".join(f"{name} = {_short(value)}" for name, value in facts.parameters.items())
-    figures = ", ".join(f"{name} {_short(value)}" for name, value in found.model.items() if name != "algorithm")
-    paragraphs = [f"{found.model['algorithm']}: {figures}.", f"Parameters: {parameters}.", facts.tuning]
-    return "\n\n".join([text for text in paragraphs if text] + _pictures(found, "learning_curve"))
+    figures = ", ".join(f"{name} {_short(value)}" for name, value in evidence.model.items() if name != "algorithm")
+    paragraphs = [f"{evidence.model['algorithm']}: {figures}.", f"Parameters: {parameters}.", facts.tuning]
+    return "\n\n".join([text for text in paragraphs if text] + _pictures(evidence, "learning_curve"))
 
 
-def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) -> str:
+def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     rows = [
         [
             name,
             _figure(facts.metrics.get(f"validation_{name}")),
-            _with_interval(found.intervals.get(name), facts.metrics.get(f"test_{name}")),
+            _with_interval(evidence.intervals.get(name), facts.metrics.get(f"test_{name}")),
             _figure(facts.metrics.get(f"baseline_test_{name}")),
             MEANING[name],
         ]
@@ -122,24 +122,24 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, found: Evidence) 
     ]
     level = f"{spec.comparison.confidence:.0%}"
     paragraphs = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
-    paragraphs += [f"{name} has no interval: {why}." for name, why in found.undefined.items()]
+    paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.undefined.items()]
     paragraphs.append(
         f"Intervals come from a bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip()
     )
-    if found.calibration is not None:
+    if evidence.calibration is not None:
         paragraphs.append(
-            f"Calibration: predicted and observed shares differ by {found.calibration:.3f} on average (0 is best)."
+            f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best)."
         )
     pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
-    return "\n\n".join(paragraphs + _pictures(found, *pictures))
+    return "\n\n".join(paragraphs + _pictures(evidence, *pictures))
 
 
-def _slices(spec: UseCase, found: Evidence) -> str:
-    if not found.slices:
+def _slices(spec: UseCase, evidence: Evidence) -> str:
+    if not evidence.slices:
         return "The spec names no slices."
     primary = spec.metrics.primary
-    rows = [[f"{s['column']} = {s['value']}", f"{s['n']:,}", _of_slice(s, primary)] for s in found.slices]
-    return "\n\n".join([_table(["slice of the test set", "rows", primary], rows), *_pictures(found, "slices")])
+    rows = [[f"{s['column']} = {s['value']}", f"{s['n']:,}", _of_slice(s, primary)] for s in evidence.slices]
+    return "\n\n".join([_table(["slice of the test set", "rows", primary], rows), *_pictures(evidence, "slices")])
 
 
 def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
@@ -151,16 +151,16 @@ def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
     return f"{value:.4f}" + ("" if reach is None else f" [{reach[0]:.4f}, {reach[1]:.4f}]")
 
 
-def _groups(spec: UseCase, found: Evidence) -> str:
-    if not found.groups:
+def _groups(spec: UseCase, evidence: Evidence) -> str:
+    if not evidence.groups:
         return "The spec names no groups."
     paragraphs = []
-    for one in found.groups:
+    for one in evidence.groups:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
         rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
         paragraphs.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
         paragraphs += [f"{measure}: gap {_shown(gap)}." for measure, gap in one.gaps.items()]
-    limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in found.fairness]
+    limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in evidence.fairness]
     return "\n\n".join([*paragraphs, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
 
 
@@ -171,30 +171,32 @@ def _behaviour(spec: UseCase, facts: Facts) -> str:
     return _table(["test", "outcome", "figures"], rows)
 
 
-def _explanation(spec: UseCase, found: Evidence) -> str:
-    rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in found.importance[:TOP_FEATURES]]
+def _explanation(spec: UseCase, evidence: Evidence) -> str:
+    rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in evidence.importance[:TOP_FEATURES]]
     paragraphs = [
-        f"Mean effect of each feature on an answer ({found.method}; {found.unit}):",
+        f"Mean effect of each feature on an answer ({evidence.method}; {evidence.unit}):",
         _table(["feature", "mean absolute SHAP value", "share"], rows),
-        *_pictures(found, "importance", *(name for name in found.plots if name.startswith("heat_map"))),
-        _permutation(found.permutation),
-        *_pictures(found, "permutation"),
-        f"Rules of a surrogate tree of depth 3 ({found.tree.measure} {found.tree.fidelity:.2f} on rows "
+        *_pictures(evidence, "importance", *(name for name in evidence.plots if name.startswith("heat_map"))),
+        _permutation(evidence.permutation),
+        *_pictures(evidence, "permutation"),
+        f"Rules of a surrogate tree of depth 3 ({evidence.tree.measure} {evidence.tree.fidelity:.2f} on rows "
         "that the tree was not fitted on):",
-        "\n".join(f"- {rule}" for rule in found.tree.rules),
+        "\n".join(f"- {rule}" for rule in evidence.tree.rules),
         "Linear models around single rows of the test set. The effect of a number is the effect of one standard "
         "deviation more; otherwise it is the effect of this value instead of the value of another row:",
-        _table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in found.local]),
+        _table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in evidence.local]),
     ]
     return "\n\n".join(paragraphs)
 
 
-def _permutation(found: Mapping[str, Any]) -> str:
-    if "undefined" in found:
-        return f"Permutation importance is undefined here: {found['undefined']}."
-    loss = found["metric"] if found["metric"].startswith("share") else f"loss of {found['metric']}"
-    rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in found["features"]]
-    head = f"Loss when a feature is shuffled among {found['rows']:,} rows ({found['repeats']} times, 95 % interval):"
+def _permutation(shuffled: Mapping[str, Any]) -> str:
+    if "undefined" in shuffled:
+        return f"Permutation importance is undefined here: {shuffled['undefined']}."
+    loss = shuffled["metric"] if shuffled["metric"].startswith("share") else f"loss of {shuffled['metric']}"
+    rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in shuffled["features"]]
+    head = (
+        f"Loss when a feature is shuffled among {shuffled['rows']:,} rows ({shuffled['repeats']} times, 95 % interval):"
+    )
     return f"{head}\n\n{_table(['feature', loss], rows[:TOP_FEATURES])}"
 
 
@@ -203,7 +205,7 @@ def _local(one: Mapping[str, Any]) -> list[str]:
     return [one["which"], f"{one['answer']:.4g}, {one['said']}", moved, f"{one['fidelity']:.2f}"]
 
 
-def _limits(spec: UseCase, found: Evidence) -> str:
+def _limits(spec: UseCase, evidence: Evidence) -> str:
     limits = ["The figures describe the periods above; monitoring shows whether they still apply."]
     if spec.event.label:
         hours = f"{spec.event.label_delay_hours:g} hours"
@@ -211,11 +213,11 @@ def _limits(spec: UseCase, found: Evidence) -> str:
     limits.append("SHAP values and rules show what the model uses, not what causes the outcome.")
     if any(f.kind == "categorical" for f in spec.features):
         limits.append("A category that does not occur in the training part counts as unknown.")
-    if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in found.slices if not s["enough_rows"]]:
+    if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in evidence.slices if not s["enough_rows"]]:
         limits.append(f"Too few rows to judge: {', '.join(small)}.")
     limits += [
         f"Groups of {group.column} too small to judge: {', '.join(group.unjudged)}."
-        for group in found.groups
+        for group in evidence.groups
         if group.unjudged
     ]
     return "\n".join(f"- {limit}" for limit in limits)
@@ -244,8 +246,8 @@ def _lineage(dataset: DatasetRef, facts: Facts) -> str:
     return f"{head}\n\n{_table(['period', 'snapshot'], snapshots)}\n\n{_table(['what', 'SHA-256'], hashes)}"
 
 
-def _pictures(found: Evidence, *names: str) -> list[str]:
-    return [f"![{found.plots[name]}](plots/{name}.svg)" for name in names if name in found.plots]
+def _pictures(evidence: Evidence, *names: str) -> list[str]:
+    return [f"![{evidence.plots[name]}](plots/{name}.svg)" for name in names if name in evidence.plots]
 
 
 def _passed(outcome: GateOutcome) -> str:

@@ -77,8 +77,8 @@ def _entry(frame: pd.DataFrame, feature: Feature, known: dict[str, Any]) -> dict
     if feature.tensor:
         entry |= {"tensor": feature.tensor, "shape": list(feature.shape)}
     if feature.kind == "categorical":
-        found = sorted(as_text(frame[feature.name]).dropna().unique())
-        entry["categories"] = _after(known.get("categories") or [], found)
+        values = sorted(as_text(frame[feature.name]).dropna().unique())
+        entry["categories"] = _after(known.get("categories") or [], values)
     if feature.kind == "text":
         counted = Counter(word for text in as_text(frame[feature.name]).dropna() for word in words(text))
         ranked = sorted(counted, key=lambda word: (-counted[word], word))
@@ -87,8 +87,8 @@ def _entry(frame: pd.DataFrame, feature: Feature, known: dict[str, Any]) -> dict
     return entry
 
 
-def _after(known: list[str], found: list[str]) -> list[str]:
-    return list(dict.fromkeys([*known, *found]))
+def _after(known: list[str], new: list[str]) -> list[str]:
+    return list(dict.fromkeys([*known, *new]))
 
 
 def _input(entry: dict[str, Any]) -> Input:

@@ -39,8 +39,8 @@ def alarms(spec: UseCase, train: pd.DataFrame) -> list[Alarm]:
     rows = train.iloc[:: max(1, len(train) // SAMPLE)]
     y = family(spec).label_codes(spec, rows[spec.event.label]).to_numpy(dtype=np.float64)
     judged = [f for f in spec.features if f.kind != "text" and not f.tells_label and f.name in rows]
-    found = [Alarm(f.name, *_measured(spec, f, rows[f.name], y)) for f in judged]
-    return [alarm for alarm in found if alarm.value >= ALARM]
+    raised = [Alarm(f.name, *_measured(spec, f, rows[f.name], y)) for f in judged]
+    return [alarm for alarm in raised if alarm.value >= ALARM]
 
 
 def _measured(spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray) -> tuple[str, float]:

@@ -77,13 +77,13 @@ def require_mature(spec: UseCase, found: Labelled, period: Period, as_of: dateti
 
 def held_out(spec: UseCase, champions: Sequence[FrozenRef], lake: Lake) -> Frozen:
     """What these datasets kept apart, from the versions that they pin: the same whenever it is asked."""
-    found = Frozen()
+    frozen = Frozen()
     for one in champions:
         moment = one.as_of or datetime.now(UTC)
         rows = labelled(spec, lake, one.snapshots, moment, one.given_labels).rows if one.snapshots else None
         if rows is not None:
-            found = _joined(found, _kept_apart(spec, rows))
-    return found
+            frozen = _joined(frozen, _kept_apart(spec, rows))
+    return frozen
 
 
 def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:

@@ -106,9 +106,9 @@ def _classes(spec: UseCase, frame: pd.DataFrame) -> dict[str, int]:
     return {str(code): count for code, count in enumerate(rows.values())}
 
 
-def _check_classes(spec: UseCase, name: str, found: Mapping[str, int]) -> None:
+def _check_classes(spec: UseCase, name: str, counts: Mapping[str, int]) -> None:
     fewest = FEWEST_OF_CLASS.get(name, 1)
-    few = [f"{n} of class {family(spec).answer_name(spec, int(code))}" for code, n in found.items() if n < fewest]
+    few = [f"{n} of class {family(spec).answer_name(spec, int(code))}" for code, n in counts.items() if n < fewest]
     if few:
         raise DataError(
             f"{spec.name}: the {name} part has too few rows of a class of {spec.event.label}: {', '.join(few)}; "
@@ -127,8 +127,8 @@ def _check_feature_times(spec: UseCase, name: str, frame: pd.DataFrame) -> None:
 
 
 def _check_label_alarm(spec: UseCase, train: pd.DataFrame) -> None:
-    if found := alarms(spec, train):
-        suspects = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in found)
+    if alarming := alarms(spec, train):
+        suspects = "; ".join(f"{a.feature} ({a.measure} {a.value:.4f})" for a in alarming)
         raise LeakageError(
             f"{spec.name}: one feature alone predicts the label {spec.event.label}: {suspects}. It was probably "
             "computed from the label, or is known only later: remove it. If it is correct, set 'tells_label: true'"
@@ -139,15 +139,15 @@ def _repeated(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> dict[str, int
     """Rows of validation and test that the training part holds word for word; too many of them are a leak."""
     columns = [*spec.feature_names, *([spec.event.label] if spec.event.label else [])]
     content = {name: _contents(frame[columns]) for name, frame in parts.items()}
-    found = {name: int(content[name].isin(content["train"]).sum()) for name in parts if name != "train"}
-    for name, count in found.items():
+    repeated = {name: int(content[name].isin(content["train"]).sum()) for name in parts if name != "train"}
+    for name, count in repeated.items():
         if count > spec.split.max_repeated * len(parts[name]):
             raise LeakageError(
                 f"{spec.name}: {count} of {len(parts[name])} rows of {name} are identical to rows of the training part "
                 "under another event id; drop the copies, split by the group that they belong to, or say with "
                 f"split.max_repeated (now {spec.split.max_repeated}) that such rows are no copies"
             )
-    return found
+    return repeated
 
 
 def _contents(frame: pd.DataFrame) -> pd.Series:

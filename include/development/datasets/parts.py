@@ -33,9 +33,9 @@ def read_part(part: PartRef) -> pd.DataFrame:
         its content is not what the reference says.
     """
     frame = read_frame(part.path)
-    if (found := content_hash(frame)) != part.content_hash:
+    if (digest := content_hash(frame)) != part.content_hash:
         raise DataError(
-            f"{part.path}: content hash {found[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; "
+            f"{part.path}: content hash {digest[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; "
             "rebuild the dataset (data_versions, operation rebuild)"
         )
     return frame

@@ -112,8 +112,8 @@ def _tested(spec: UseCase, dataset: DatasetRef) -> list[Period]:
     return dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
 
 
-def _compare(dataset: DatasetRef, found: dict[str, str]) -> None:
-    differ = [name for name in PARTS if found[name] != getattr(dataset, name).content_hash]
+def _compare(dataset: DatasetRef, hashes: dict[str, str]) -> None:
+    differ = [name for name in PARTS if hashes[name] != getattr(dataset, name).content_hash]
     if differ:
         raise DataError(
             f"dataset {dataset.name}: the parts {differ} come out with other content than the manifest says, "

@@ -64,9 +64,9 @@ def chosen(problem: Problem, parameters: Parameters) -> tuple[str, Estimator]:
     """The estimator's name and entry; ``auto`` is the plainest one for the task. Raises TrainingError."""
     name = str(parameters["estimator"])
     name = AUTO[problem.facts.predicts] if name == "auto" else name
-    for found in ESTIMATORS[name]:
-        if problem.facts.predicts == found.predicts:
-            return name, found
+    for candidate in ESTIMATORS[name]:
+        if problem.facts.predicts == candidate.predicts:
+            return name, candidate
     able = [n for n, kinds in ESTIMATORS.items() if any(problem.facts.predicts == kind.predicts for kind in kinds)]
     raise TrainingError(f"sklearn estimator {name!r} cannot do {problem.task}; these can: {', '.join(able)}")
 
@@ -81,11 +81,11 @@ def pipeline(problem: Problem, parameters: Parameters, threads: int) -> Any:
     """
     from sklearn.pipeline import make_pipeline
 
-    _, found = chosen(problem, parameters)
+    _, estimator = chosen(problem, parameters)
     reducer = _reducer(problem, parameters)
-    scaled = found.scaled or reducer is not None
+    scaled = estimator.scaled or reducer is not None
     steps = [preparation(problem, scaled), *([reducer] if reducer is not None else [])]
-    return make_pipeline(*steps, _estimator(found, parameters, threads))
+    return make_pipeline(*steps, _estimator(estimator, parameters, threads))
 
 
 def preparation(problem: Problem, scaled: bool) -> Any:
@@ -124,14 +124,14 @@ def _reducer(problem: Problem, parameters: Parameters) -> Any:
     return kind(int(parameters["components"]), random_state=int(parameters["seed"]))
 
 
-def _estimator(found: Estimator, parameters: Parameters, threads: int) -> Any:
-    module, name = found.path.rsplit(".", 1)
+def _estimator(estimator: Estimator, parameters: Parameters, threads: int) -> Any:
+    module, name = estimator.path.rsplit(".", 1)
     kind = getattr(import_module(f"sklearn.{module}"), name)
-    arguments: dict[str, Any] = {theirs: parameters[ours] for theirs, ours in found.arguments.items()}
+    arguments: dict[str, Any] = {theirs: parameters[ours] for theirs, ours in estimator.arguments.items()}
     if "max_depth" in arguments:
         arguments["max_depth"] = arguments["max_depth"] or None
     if "random_state" in kind().get_params():
         arguments["random_state"] = int(parameters["seed"])
     if name.endswith(("ForestClassifier", "ForestRegressor", "TreesClassifier", "TreesRegressor")):
         arguments["n_jobs"] = threads
-    return kind(**arguments, **found.fixed)
+    return kind(**arguments, **estimator.fixed)

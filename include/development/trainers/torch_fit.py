@@ -158,6 +158,6 @@ def options(parameters: Mapping[str, Any]) -> Options:
     device = parameters["device"]
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("parameter device = 'cuda', but there is no GPU that torch can use; use auto")
-    found = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     names = ("epochs", "patience", "batch_size", "learning_rate", "weight_decay", "seed")
-    return Options(**{name: parameters[name] for name in names}, device=found)
+    return Options(**{name: parameters[name] for name in names}, device=chosen)

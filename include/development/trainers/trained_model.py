@@ -67,8 +67,8 @@ class TrainedModel:
             ) from error
         encoder = Encoder.from_json(encoding)
         problem = Problem(facts["task"], encoder.inputs, facts["classes"])
-        found = trainer(facts["trainer"], facts["usecase"])
-        return cls(**facts, encoder=encoder, fitted=found.load(problem, fitted))
+        own_trainer = trainer(facts["trainer"], facts["usecase"])
+        return cls(**facts, encoder=encoder, fitted=own_trainer.load(problem, fitted))
 
 
 def artifact_hash(content: bytes) -> str:

@@ -30,9 +30,9 @@ class Arm:
 
     def records(self, seconds: float) -> list:
         """One per row, as the log keeps it."""
-        now, found, name = time.time(), self.prediction, self.release.name
-        said = answers.records(self.release.manifest, found.scores)
-        inputs, features = _row_by_row(self.fields, len(said)), _row_by_row(found.features, len(said))
+        now, prediction, name = time.time(), self.prediction, self.release.name
+        said = answers.records(self.release.manifest, prediction.scores)
+        inputs, features = _row_by_row(self.fields, len(said)), _row_by_row(prediction.features, len(said))
         records = [
             {
                 "request_id": self.ids[i],
@@ -40,19 +40,21 @@ class Arm:
                 "release": name,
                 **said[i],
                 "latency_ms": seconds * 1000,
-                "missing": [view for view, reasons in found.lacking.items() if reasons[i]],
+                "missing": [view for view, reasons in prediction.lacking.items() if reasons[i]],
                 "inputs": inputs[i],
                 "features": features[i],
             }
             for i in range(len(said))
         ]
-        for i in () if found.fallback is None else np.flatnonzero(found.fallback):
+        for i in () if prediction.fallback is None else np.flatnonzero(prediction.fallback):
             records[i]["fallback"] = True
         return records
 
     def count(self, metrics, seconds: float) -> None:
-        found = self.prediction
-        metrics.answered(self.release.name, answers.headline(found.scores), found.lacking, found.fallback, seconds)
+        prediction = self.prediction
+        metrics.answered(
+            self.release.name, answers.headline(prediction.scores), prediction.lacking, prediction.fallback, seconds
+        )
 
 
 class Answered:
@@ -113,15 +115,15 @@ def _uuid(digits: str) -> str:
 
 def _cut(parts: list, begin: int, end: int) -> dict:
     """The outputs of the batch's rows from ``begin`` to ``end``, from one arm or put together from several."""
-    found: dict = {}
+    columns: dict = {}
     for rows, outputs in parts:
         first, last = np.searchsorted(rows, (begin, end))
         if last - first == end - begin:
             return {name: values[first:last] for name, values in outputs.items()}
         for name, values in outputs.items():
-            whole = found.setdefault(name, np.empty((end - begin, *values.shape[1:]), values.dtype))
+            whole = columns.setdefault(name, np.empty((end - begin, *values.shape[1:]), values.dtype))
             whole[rows[first:last] - begin] = values[first:last]
-    return found
+    return columns
 
 
 def _row_by_row(columns: dict, count: int) -> list:

@@ -33,8 +33,8 @@ class OnlineFeatures:
         Returns {view: (values per row, in the order of the view's features; why they lack per row, or None when none
         does)}. The reasons are missing, stale and unavailable; what lacks is None.
         """
-        found = self._read({(view, key) for view, column in keys.items() for key in column})
-        return {view: self._of_view(found, view, column, times) for view, column in keys.items()}
+        stored = self._read({(view, key) for view, column in keys.items() for key in column})
+        return {view: self._of_view(stored, view, column, times) for view, column in keys.items()}
 
     def _read(self, wanted: set) -> dict:
         """All (view, key) pairs of a batch at once; nothing when the store is away."""
@@ -47,11 +47,11 @@ class OnlineFeatures:
             print(f"moebius: the online store does not answer: {type(error).__name__}: {error}", flush=True)
             return {}
 
-    def _of_view(self, found: dict, view: str, column: list, times: list) -> tuple:
+    def _of_view(self, stored: dict, view: str, column: list, times: list) -> tuple:
         limit, nothing = self._limits[view], self._nothing[view]
         rows, reasons = [], []
         for key, at in zip(column, times):  # noqa: B905 - of one length, and this is the hot path
-            values, event_time = found.get((view, key), AWAY)
+            values, event_time = stored.get((view, key), AWAY)
             reason = values if event_time is None else STALE if at - event_time > limit else None
             rows.append(nothing if reason else values)
             reasons.append(reason)

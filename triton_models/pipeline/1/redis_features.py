@@ -68,10 +68,10 @@ class RedisFeatures:
             self._answer()
 
     def _read(self, wanted: set) -> dict:
-        found = {pair: self._kept.get(pair) for pair in wanted}
-        unknown = [pair for pair, known in found.items() if known is None]
+        values = {pair: self._kept.get(pair) for pair in wanted}
+        unknown = [pair for pair, known in values.items() if known is None]
         if not unknown:
-            return found
+            return values
         if self._connection is None:
             self._connect()
         if len(self._kept) > KEPT:
@@ -80,9 +80,9 @@ class RedisFeatures:
         self._ask([self._command(view, key) for (view, _), key in zip(unknown, keys, strict=True)])
         for pair, key in zip(unknown, keys, strict=True):
             # kept at once: the next answer may come with the news that this key was written
-            found[pair] = self._kept[pair] = _decoded(self._answer())
+            values[pair] = self._kept[pair] = _decoded(self._answer())
             self._pairs.setdefault(key, set()).add(pair)
-        return found
+        return values
 
     def _connect(self) -> None:
         self._connection = self._pool.make_connection()

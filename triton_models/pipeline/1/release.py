@@ -100,11 +100,11 @@ class Release:
         if not self.views:
             return {}, {}
         keys = {view: flat[declared["key"]].tolist() for view, declared in self.views.items()}
-        found = self._online.look_up(keys, flat[self.manifest["event_time"]].tolist())
+        features = self._online.look_up(keys, flat[self.manifest["event_time"]].tolist())
         columns: dict = {}
-        for view, (rows, _) in found.items():
+        for view, (rows, _) in features.items():
             columns.update(zip(self.views[view]["features"], zip(*rows, strict=True), strict=True))
-        lacking = {view: reasons for view, (_, reasons) in found.items() if reasons}
+        lacking = {view: reasons for view, (_, reasons) in features.items() if reasons}
         self._missing.refuse(lacking)
         return columns, lacking
 
@@ -119,10 +119,10 @@ class Release:
 def _verified_manifest(directory: Path) -> dict:
     manifest = json.loads((directory / "release.json").read_text())
     for name, expected in manifest["files"].items():
-        found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
-        if found != expected:
+        digest = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+        if digest != expected:
             raise ValueError(
-                f"{directory / name} was changed after packaging: sha256 {found[:12]}, not {expected[:12]}"
+                f"{directory / name} was changed after packaging: sha256 {digest[:12]}, not {expected[:12]}"
             )
     return manifest
 

@@ -54,13 +54,15 @@ class Shadow:
     def _compare(self, release, fields: dict, facts: dict, scores) -> None:
         begun = time.perf_counter()
         try:
-            found = release.predict(fields)
+            prediction = release.predict(fields)
         except Exception as error:  # a shadow is tried out: its failures are figures
             self._failed(release.name, error, len(scores))
             return
         seconds = time.perf_counter() - begun
-        difference = np.abs(answers.headline(found.scores) - answers.headline(scores)).sum()
-        changed = _differ(release.manifest, answers.codes(release.manifest, found.scores), answers.codes(facts, scores))
+        difference = np.abs(answers.headline(prediction.scores) - answers.headline(scores)).sum()
+        changed = _differ(
+            release.manifest, answers.codes(release.manifest, prediction.scores), answers.codes(facts, scores)
+        )
         self._count(release.name, ok=len(scores), seconds=seconds, difference=float(difference), changed=changed)
 
     def _failed(self, name: str, error: Exception, rows: int) -> None:

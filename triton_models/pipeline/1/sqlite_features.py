@@ -42,5 +42,5 @@ class SqliteFeatures:
         rows = self._connection.execute(self._select[view], (entity_key(self._keys[view], key),)).fetchall()
         if not rows:
             return MISSING, None
-        found = {name: decode(value) for name, value, _ in rows}
-        return tuple(found.get(name) for name in self._names[view]), rows[0][2]
+        values = {name: decode(value) for name, value, _ in rows}
+        return tuple(values.get(name) for name in self._names[view]), rows[0][2]
