@@ -146,7 +146,7 @@ def _average_precision(y: np.ndarray, p: np.ndarray) -> float:
 
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> float:
     """Mean F1 of the classes that occur as a label or as an answer."""
-    predicted, truth = said_class(p), y.astype(np.int64)
+    predicted, truth = predicted_class(p), y.astype(np.int64)
     size = max(predicted.max(), truth.max()) + 1
     both = np.bincount(truth, minlength=size) + np.bincount(predicted, minlength=size)
     hits = np.bincount(truth[truth == predicted], minlength=size)
@@ -164,7 +164,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "average_precision": _average_precision,
     "brier": lambda y, p: float(brier_losses(y, p).mean()),
     "log_loss": lambda y, p: float(log_losses(y, p).mean()),
-    "accuracy": lambda y, p: float(np.mean(said_class(p) == y)),
+    "accuracy": lambda y, p: float(np.mean(predicted_class(p) == y)),
     "f1_macro": _f1_macro,
     "roc_auc_ovr": _roc_area_ovr,
     "mae": lambda y, p: float(np.abs(p - y).mean()),
@@ -175,7 +175,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-def said_class(p: np.ndarray) -> np.ndarray:
+def predicted_class(p: np.ndarray) -> np.ndarray:
     """Class codes (n,) by probabilities (n,) or (n, K)."""
     return p.argmax(axis=1) if p.ndim == 2 else (p >= THRESHOLD).astype(np.int64)
 

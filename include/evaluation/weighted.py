@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.metrics import brier_losses, log_losses, said_class, silhouettes
+from include.evaluation.metrics import brier_losses, log_losses, predicted_class, silhouettes
 
 Weighted = Callable[[np.ndarray], np.ndarray]
 NO_VARIANCE = 1e-10  # share of the mean square that rounding leaves of a variance that is zero
@@ -89,13 +89,13 @@ def _root_mean(squares: np.ndarray) -> Sums:
 
 
 def _accuracy(y: np.ndarray, p: np.ndarray) -> Sums:
-    return mean(said_class(p) == y)
+    return mean(predicted_class(p) == y)
 
 
 def _f1_macro(y: np.ndarray, p: np.ndarray) -> Sums:
     """Mean F1 of the classes that a resample has, as a label or as an answer."""
     classes = np.arange(p.shape[1] if p.ndim == 2 else 2)
-    true, predicted = y[:, None] == classes, said_class(p)[:, None] == classes
+    true, predicted = y[:, None] == classes, predicted_class(p)[:, None] == classes
 
     def finish(sums: np.ndarray, _: np.ndarray) -> np.ndarray:
         hits, size = np.split(sums, 2)
