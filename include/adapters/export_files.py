@@ -57,7 +57,7 @@ def _recipient_file(exchange: Path, name: str) -> Path:
 
 
 class ExportFiles:
-    """The exports in one exchange directory."""
+    """The exports in one exchange directory (fulfils ports.exports.ExportStore)."""
 
     def __init__(self, exchange: Path) -> None:
         self._exchange = exchange
@@ -79,14 +79,9 @@ class ExportFiles:
         return sorted(p.parent.name for p in (self._exchange / usecase).glob(f"*/{MANIFEST}"))
 
     def manifest(self, usecase: str, name: str) -> ExportManifest:
-        """What an export says of itself; raises NotFoundError, ExportFileError. Proved only by ``unpack``."""
         return self._read(usecase, name)[0]
 
     def write(self, manifest: ExportManifest, key: str, tables: Iterable[ExportTable]) -> ExportManifest:
-        """Encrypt the tables for the public ``key``, complete or not at all; returns the manifest with its files.
-
-        An export of this name that is there already is left as it is and returned.
-        """
         place = self._exchange / manifest.usecase / manifest.name
         if (place / MANIFEST).is_file():
             return self.manifest(manifest.usecase, manifest.name)
@@ -105,15 +100,6 @@ class ExportFiles:
         return whole
 
     def unpack(self, usecase: str, name: str, private: str, directory: Path) -> ExportManifest:
-        """Check every file and decrypt it to ``<directory>/<period>/<table>.parquet``; returns the manifest.
-
-        Raises
-        ------
-        NotFoundError
-            there is no such export.
-        ExportFileError
-            it is for another key, or a file or the manifest was truncated or altered.
-        """
         manifest, sealed = self._read(usecase, name)
         keys = _unsealed(manifest, sealed, private)
         place = self._exchange / usecase / name

@@ -13,8 +13,8 @@ from typing import Any
 import redis
 
 from include.errors import ServiceError
+from include.ports.online import Edit
 
-Edit = Callable[[bytes], bytes]
 Fields = dict[bytes, bytes]
 BATCH = 1000
 
@@ -27,19 +27,13 @@ class RedisKeys:
         self._project = project.encode()
 
     def texts(self) -> list[bytes]:
-        """The distinct entity keys of all views, less the project."""
         with _answering():
             return sorted({self._entity(key) for key in self._keys()})
 
     def copy(self, edit: Edit) -> int:
-        """Store what an edited key has under the edited key too; features that it has.
-
-        What is under the edited key already was written there, so it is not older, and stays.
-        """
         return self._each(edit, self._copied)
 
     def delete(self, edit: Edit) -> int:
-        """Delete the entities whose key ``edit`` changes, and the features whose value it changes; features deleted."""
         return self._each(edit, self._deleted)
 
     def _each(self, edit: Edit, change: Callable[[Any, bytes, Fields, Edit], int]) -> int:

@@ -1,13 +1,12 @@
 """The embedded online store's SQLite file, key by key: Feast itself can neither delete nor rename an entity."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from include.errors import ServiceError
-
-Edit = Callable[[bytes], bytes]
+from include.ports.online import Edit
 
 
 class SqliteKeys:
@@ -17,7 +16,6 @@ class SqliteKeys:
         self._file = file
 
     def texts(self) -> list[bytes]:
-        """The distinct entity keys of all views."""
         if not self._file.is_file():
             return []
         with self._open() as store:
@@ -25,10 +23,6 @@ class SqliteKeys:
             return sorted({bytes(row[0]) for query in keys for row in store.execute(query)})
 
     def copy(self, edit: Edit) -> int:
-        """Store what an edited key has under the edited key too (``edit`` must keep the length); rows that it has.
-
-        What is under the edited key already was written there, so it is not older, and stays.
-        """
         return self._each(edit, delete=False)
 
     def delete(self, edit: Edit) -> int:

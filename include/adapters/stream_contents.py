@@ -5,15 +5,15 @@ entries, its groups and who works on what. A deleted entry's bytes stay in a str
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import redis
 
 from include.errors import ServiceError
+from include.ports.online import Edit
 
-Edit = Callable[[bytes], bytes]
 Counts = dict[str, tuple[int, int]]
 
 
@@ -25,7 +25,6 @@ class RedisStreams:
         self._prefix = f"moebius:{usecase}:"
 
     def documents(self) -> Iterator[Any]:
-        """Everything that is JSON: events, windows, rows."""
         with _answering():
             for key, kind in self._keys():
                 for text in self._texts(key, kind):
@@ -35,11 +34,9 @@ class RedisStreams:
                         continue
 
     def erase(self, edit: Edit) -> Counts:
-        """Delete what ``edit`` changes: entries, rows, and of a window the events; (before, after) by key."""
         return self._each(edit, erase=True)
 
     def renew(self, edit: Edit) -> Counts:
-        """Put what ``edit`` makes of it in the place of everything that it changes; (before, after) by key."""
         return self._each(edit, erase=False)
 
     def _each(self, edit: Edit, erase: bool) -> Counts:
