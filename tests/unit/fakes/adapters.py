@@ -5,6 +5,7 @@ from typing import Any
 
 from include.adapters.release_store import DirectoryReleases
 from include.deployment import release
+from include.errors import MissingPeriodError
 from include.governance.online_copies import OnlineCopies
 from include.services.composition import Services
 from include.settings import Settings
@@ -27,6 +28,9 @@ class FakeAdapters:
         self.server = FollowingServer(self.state, usecase)
         self.log = MemoryLog()
         self.streams: dict[str, Any] = {}
+
+    def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> Any:
+        raise MissingPeriodError(f"{spec.name}.{table}: the source has nothing")
 
     def model_server(self, spec: UseCase) -> FollowingServer:
         return self.server

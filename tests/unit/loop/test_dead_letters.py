@@ -8,7 +8,7 @@ from include.errors import NotFoundError
 from include.loop import dead_letters
 from include.specification.loader import load_usecase
 from tests.unit.fakes.adapters import services_in
-from tests.unit.streaming.stream_memory import MemoryStream
+from tests.unit.fakes.streaming import MemoryStream
 
 SPEC = load_usecase("flight_delay")
 VIEW = sorted(SPEC.event_streams)[0]

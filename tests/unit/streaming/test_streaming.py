@@ -15,7 +15,7 @@ from include.contracts.streaming import StreamEntry
 from include.specification.loader import load_usecase
 from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer, as_events
 from include.usecases.flight_delay import features
-from tests.unit.streaming.stream_memory import MemoryStream, PushedRows
+from tests.unit.fakes.streaming import MemoryStream, PushedRows
 
 SPEC = load_usecase("flight_delay")
 VIEW = "airport_weather"

@@ -1,0 +1,43 @@
+"""Dev works on what was handed over to it, and calls no source; a late row starts its month again once."""
+
+from pathlib import Path
+
+import pytest
+
+from include.errors import MissingPeriodError
+from include.loop import data_pipeline
+from include.services.composition import Services
+from include.specification.loader import load_usecase
+from tests.unit.fakes.adapters import services_in
+from tests.unit.loop.loop_worlds import APRIL, publish
+
+SPEC = load_usecase("flight_delay")
+KEYS = {"pseudonym_keys": "k01:" + "a" * 20}
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Services:
+    return services_in(tmp_path, KEYS, environment="dev")
+
+
+def test_dev_collects_only_what_was_handed_over(dev: Services) -> None:
+    with pytest.raises(MissingPeriodError, match=r"hand_over` in prod"):
+        data_pipeline.collect(SPEC, dev, APRIL, "run")
+    assert not dev.places.staging(SPEC, "run").exists()
+
+
+def test_dev_does_not_look_back(dev: Services) -> None:
+    assert data_pipeline.look_back(SPEC, dev, APRIL, "run") == []
+
+
+def test_a_month_with_late_rows_runs_again_under_a_name_of_this_run_without_looking_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = services_in(tmp_path, KEYS)
+    publish(services, "2013-03", "2013-04", spec=SPEC)
+    monkeypatch.setattr(data_pipeline.late_data, "changed", lambda *_: {"flights": [APRIL.shift(-1)]})
+    monkeypatch.setattr(data_pipeline.late_data, "to_run_again", lambda *_: [APRIL.shift(-1)])
+    (again,) = data_pipeline.look_back(SPEC, services, APRIL, "run")
+    assert again["trigger_run_id"] == "late__run__2013-03"
+    assert False in again.get("fields", again.get("conf")).values(), "or late data could start runs for ever"
+    assert not services.places.staging(SPEC, "run-late").exists()

@@ -1,0 +1,64 @@
+"""From published months to an order: what a training needs, and what a repeated one does not do again."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from include.contracts.development import TrainingRequest
+from include.development.order import Order
+from include.errors import DataError, NotFoundError
+from include.loop import rollout, training
+from include.services.composition import Services
+from tests.unit.development.frames import build, flight_spec
+from tests.unit.fakes.adapters import packaged, services_in
+from tests.unit.loop.loop_worlds import SPEC, publish, register
+
+FLIGHTS = flight_spec()
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    return services_in(tmp_path)
+
+
+def test_one_published_month_is_not_enough_to_train_on(services: Services) -> None:
+    publish(services, "2013-04")
+    with pytest.raises(DataError, match="training needs two"):
+        training.order(SPEC, services, TrainingRequest())
+
+
+def test_the_test_set_of_what_serves_is_kept_out(services: Services) -> None:
+    assert training.frozen_test_sets(SPEC, services) == []
+    model = register(services)
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1, model_hash=model.artifact_hash))
+    assert training.frozen_test_sets(SPEC, services) == [model.dataset]
+
+
+def test_an_order_is_found_under_its_key_and_the_same_order_has_the_same_key(services: Services) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    assert training.place(FLIGHTS, services, asked) == key
+    assert training.remaining(FLIGHTS, services, key) == "fit"
+    assert services.adapters.tracker.searches == {}  # type: ignore[attr-defined]
+
+
+def test_a_search_is_announced_before_its_workers_start(services: Services) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=3, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    assert training.remaining(FLIGHTS, services, key) == "search"
+    assert list(services.adapters.tracker.searches.values()) == [[]]  # type: ignore[attr-defined]
+
+
+def test_a_model_that_is_registered_is_not_trained_again(services: Services) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    known = services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, {}, key=key)
+    assert training.remaining(FLIGHTS, services, key) == "registration"
+    assert training.register(FLIGHTS, services, key) == known
+    assert pd.read_parquet(asked.dataset.test.path).shape[0] == asked.dataset.test.rows
+
+
+def test_what_was_never_ordered_cannot_be_fitted(services: Services) -> None:
+    with pytest.raises(NotFoundError):
+        training.fit(FLIGHTS, services, "no such key")

@@ -1,0 +1,61 @@
+"""Logged predictions meet their labels: the newest answer of each event, in its period or the next one of UTC."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.records.registry import PREDICTIONS
+from include.services.composition import Services
+from include.services.predictions import newest
+from tests.unit.fakes.adapters import services_in
+from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
+
+ID, TIME, LABEL = SPEC.event.id, SPEC.event.time, SPEC.event.label
+
+
+def logged(event: str, request: str, hour: int, release: str = "r0001") -> dict:
+    at = datetime(2013, 4, 15, hour, tzinfo=UTC)
+    return {
+        "period": "2013-04", "request_id": request, "logged_at": at, "release": release, "probability": 0.5,
+        "prediction": 1.0, "scores": [0.5], "missing": 0, "latency_ms": 1.0, ID: event, TIME: at,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    made = services_in(tmp_path)
+    rows = [logged("a", "1", 1), logged("a", "2", 2), logged("b", "3", 3, "r0002"), logged("c", "4", 4, "r0009")]
+    PREDICTIONS.append(SPEC.name, made.adapters.lake, pa.Table.from_pylist(rows))
+    return made
+
+
+def since(services: Services, hour: int = 0) -> pd.DataFrame:
+    begun = datetime(2013, 4, 15, hour, tzinfo=UTC).timestamp()
+    return services.predictions.since(SPEC, begun, ["r0001", "r0002"])
+
+
+def test_only_the_newest_answer_of_the_named_releases_counts(services: Services) -> None:
+    assert since(services)["request_id"].tolist() == ["2", "3"]
+    assert since(services, hour=3)["request_id"].tolist() == ["3"]
+
+
+def test_without_a_log_there_are_no_answers(tmp_path: Path) -> None:
+    rows = since(services_in(tmp_path))
+    assert (len(rows), {ID, TIME, "release"} <= set(rows.columns)) == (0, True)
+
+
+def test_an_answer_without_a_published_label_is_left_out(services: Services) -> None:
+    assert services.predictions.labelled(SPEC, since(services)).empty
+    publish(services, "2013-04")
+    events = pa.table({ID: ["a", "b"], LABEL: pa.array([1, None], pa.int8())})
+    services.adapters.lake.publish(SPEC.name, "events", events, APRIL)
+    labelled = services.predictions.labelled(SPEC, since(services))
+    assert (labelled[ID].tolist(), labelled[LABEL].tolist()) == (["a"], [1])
+
+
+def test_equal_times_are_told_apart_by_the_request() -> None:
+    rows = pd.DataFrame({ID: ["a", "a"], "logged_at": [1, 1], "request_id": ["2", "1"]})
+    assert newest(SPEC, rows)["request_id"].tolist() == ["2"]
