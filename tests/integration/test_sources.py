@@ -174,7 +174,7 @@ def test_a_broken_file_is_named_and_its_values_are_not(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"path": "/not/there.csv"}, r"/not/there\.csv: there is no such file"),
+        ({"path": "/not/there.csv"}, r"/not/there\.csv: the file does not exist"),
         ({"path": "/not/*.csv"}, r"/not/\*\.csv: no file matches"),
         ({"path": "s3://bucket/planes.csv"}, "the driver of s3:// is not there: install s3fs"),
         ({"path": "s4://bucket/planes.csv"}, "no such protocol; there are: .*s3"),
@@ -188,7 +188,7 @@ def test_a_place_that_is_not_there_is_named(options: dict[str, Any], said: str) 
 
 
 def test_a_server_that_has_no_such_file_is_told_from_one_that_does_not_answer(api: Api) -> None:  # noqa: F811
-    with pytest.raises(SourceError, match="there is no such file"):
+    with pytest.raises(SourceError, match="the file does not exist"):
         rows(from_("planes", path=f"{api.url}/files/planes.csv"), "planes")
 
 
