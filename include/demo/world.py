@@ -15,11 +15,11 @@ import pandas as pd
 import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
-from include.adapters.model_server import TritonServer
 from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
 from include.errors import MoebiusError
+from include.ports.serving import ModelServer
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 from include.streaming.speed_layer import as_events
@@ -136,7 +136,7 @@ class Traffic:
         finally:
             server.close()
 
-    def _answer(self, server: TritonServer, work: queue.Queue) -> None:
+    def _answer(self, server: ModelServer, work: queue.Queue) -> None:
         while (row := work.get()) is not None:
             try:
                 release = server.infer(self.spec.name, [request(self.spec.inputs, row)])[0]["release"]

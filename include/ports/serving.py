@@ -10,7 +10,14 @@ from include.contracts.deployment import ReleaseRef
 class ModelServer(Protocol):
     """The real Triton server, over gRPC."""
 
+    def close(self) -> None: ...
+
     def ready(self) -> bool: ...
+
+    def model_ready(self, model: str) -> bool: ...
+
+    def rollout_generation(self, usecase: str) -> int | None:
+        """The rollout generation that every process of the model follows at least; None when none says so."""
 
     def install(self, model: str, directory: Path) -> None:
         """Put a complete model directory into the repository, in one step."""
@@ -29,6 +36,8 @@ class ModelServer(Protocol):
 
 class InferenceProtocol(Protocol):
     """The model server as a client system of any make sees it: KServe v2 over ``grpc`` or ``rest``."""
+
+    def close(self) -> None: ...
 
     def metadata(self, model: str, protocol: str) -> dict[str, Any]:
         """``{"inputs", "outputs"}``: tensors with name, datatype, shape."""

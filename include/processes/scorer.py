@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from include.adapters.stream_metrics import ScoringMetrics
 from include.contracts.streaming import StreamEntry
 from include.errors import ServiceError
+from include.ports.serving import ModelServer
 from include.processes.stream_worker import StreamWorker, published
 
 if TYPE_CHECKING:
     from include.adapters.event_stream import RedisEventStream
-    from include.adapters.model_server import TritonServer
     from include.streaming.scoring import StreamScorer
 
 
@@ -34,7 +34,7 @@ class Scorer(StreamWorker):
         return self.services.adapters.scoring_stream(self.spec)
 
     @cached_property
-    def _server(self) -> "TritonServer":
+    def _server(self) -> ModelServer:
         return self.services.adapters.model_server(self.spec)
 
     @cached_property

@@ -16,7 +16,7 @@ from include.ports.lake import Lake
 from include.ports.metrics import MetricsServer
 from include.ports.online import OnlineKeys
 from include.ports.quality import Validator
-from include.ports.serving import ReleaseStore
+from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
 from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
@@ -24,8 +24,6 @@ from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.event_stream import RedisEventStream
-    from include.adapters.kserve import KServe
-    from include.adapters.model_server import TritonServer
     from include.adapters.prediction_log import PredictionSpool
     from include.governance.online_copies import OnlineCopies
 
@@ -151,13 +149,13 @@ class Adapters:
         stores["redis/online"] = RedisKeys(address, settings.feature_project)
         return OnlineCopies(stores, [RedisStreams(address, spec.name)], server)
 
-    def model_server(self, spec: UseCase) -> "TritonServer":
+    def model_server(self, spec: UseCase) -> ModelServer:
         from include.adapters.model_server import TritonServer
 
         return TritonServer(self.settings, spec.request, spec.inputs)
 
     @cached_property
-    def kserve(self) -> "KServe":
+    def kserve(self) -> InferenceProtocol:
         """The model server as client systems see it."""
         from include.adapters.kserve import KServe
 
