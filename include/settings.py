@@ -65,9 +65,7 @@ class Settings(BaseSettings):
     prometheus_port: int = Field(default=9090, description="Prometheus")
     exporter_port: int = Field(default=9108, description="Moebius metrics exporter")
     stream_port: int = Field(default=9109, description="metrics of the stream consumer")
-    stream_backlog: int = Field(
-        default=10_000, ge=1, description="number of unprocessed events at which producers wait"
-    )
+    stream_backlog: int = Field(default=10_000, ge=1, description="unprocessed events at which producers wait")
     stream_batch: int = Field(default=500, ge=1, description="events per batch of the stream consumer")
     stream_claim_seconds: float = Field(
         default=5.0, gt=0, description="silence after which the events of a stream consumer go to another one, s"
@@ -80,14 +78,10 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="", description="URL of your own Redis; empty: the embedded one")
     online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="store of online features")
     online_timeout: float = Field(default=0.1, gt=0, description="time-out of a feature lookup while serving, s")
-    memory_limit: str = Field(
-        default="4GB", description="memory limit of one DuckDB query; larger queries spill to disk"
-    )
+    memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; larger ones spill to disk")
     batch_rows: int = Field(default=16_384, ge=1, description="rows that batch inference scores at once")
     scan_rows: int = Field(
-        default=1_000_000,
-        ge=0,
-        description="number of rows from which a gate scans a table with DuckDB instead of pandas",
+        default=1_000_000, ge=0, description="rows from which on a gate scans a table with DuckDB instead of pandas"
     )
     gateway_host: str = Field(default="127.0.0.1", description="address that the gateway binds to")
     gateway_port: int = Field(default=8443, description="gateway: REST and gRPC over TLS")
@@ -108,10 +102,8 @@ class Settings(BaseSettings):
         default=262_144, ge=1024, le=16_777_216, description="largest body of a request, bytes"
     )
     gateway_patience: int = Field(default=5, ge=1, description="time in which a client must send its request, s")
-    gateway_connections: int = Field(default=512, ge=1, description="largest number of client connections")
-    gateway_connections_per_source: int = Field(
-        default=64, ge=1, description="largest number of connections from one address"
-    )
+    gateway_connections: int = Field(default=512, ge=1, description="limit of client connections")
+    gateway_connections_per_source: int = Field(default=64, ge=1, description="limit of connections from one address")
     haproxy_binary: str = Field(default="haproxy", description="the HAProxy executable")
     triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
     prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
@@ -126,24 +118,20 @@ class Settings(BaseSettings):
         default={}, description="the same for single tables, as JSON: <use case>.<table> to role to class"
     )
     recipients: dict[str, Recipient] = Field(
-        default={},
-        description="recipients of exports, as JSON: name to {role, key}; without key: <exchange>/recipients",
+        default={}, description="recipients of exports, as JSON: name to {role, key}; no key: <exchange>/recipients"
     )
     private_key: SecretStr = Field(
         default=SecretStr(""), description="private key that opens exports to this environment; empty: the embedded key"
     )
     hand_over_keys: SecretStr = Field(
-        default=SecretStr(""),
-        description="pseudonym keys of hand-overs, different from prod's; empty: the embedded keys",
+        default=SecretStr(""), description="pseudonym keys of hand-overs, not those of prod; empty: the embedded keys"
     )
     pseudonym_keys: SecretStr = Field(
         default=SecretStr(""),
         description="pseudonym keys, oldest first: k01:<secret>,k02:<secret>; empty: the embedded keys",
     )
     parallelism: int = Field(default=4, ge=1, description="largest number of Airflow tasks at once")
-    alert_poll_seconds: float = Field(
-        default=2.0, gt=0, description="seconds between two polls of Prometheus by the alert watcher"
-    )
+    alert_poll_seconds: float = Field(default=2.0, gt=0, description="time between two polls of the alert watcher, s")
     scrape_seconds: int = Field(default=1, ge=1, description="Prometheus scrape and rule interval")
     serving_timeout: float = Field(default=30.0, gt=0, description="time-out of calls to the model server, s")
     train_threads: int = Field(default=2, ge=1, description="threads of a fit")

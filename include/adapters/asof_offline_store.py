@@ -352,9 +352,7 @@ def _relation(source: DataSource, config: RepoConfig, columns: set[str], what: s
     """
     files = source_files(source, config)
     if not files:
-        raise NotFoundError(
-            f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline for its months"
-        )
+        raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
     have = {name for file in files for name in _file_columns(file, _changed_at(file))}
     if missing := sorted(columns - have):
         raise DataError(f"the table of feature view {what!r} has no columns {missing}; publish its periods again")

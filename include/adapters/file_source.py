@@ -82,9 +82,7 @@ class FileSource:
         if PERIOD not in path:
             return [path]
         if window is None:
-            raise SourceError(
-                f"{self._options.path}: {PERIOD} needs the name of the time column: set 'time' of the source"
-            )
+            raise SourceError(f"{self._options.path}: {PERIOD} needs the name of the time column: set 'time'")
         return [path.replace(PERIOD, key) for key in window.periods]
 
     def _system(self, path: str) -> tuple[Any, str]:

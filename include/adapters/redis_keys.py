@@ -105,6 +105,4 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise ServiceError(
-            f"the online store in Redis did not answer as expected ({type(error).__name__}); try again"
-        ) from error
+        raise ServiceError(f"the online store in Redis failed ({type(error).__name__}); try again") from error

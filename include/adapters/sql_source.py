@@ -83,9 +83,7 @@ class SqlSource:
             url = sa.make_url(text)
         except exc.ArgumentError:
             what = self._options.url or f"the connection {self._options.connection!r}"
-            raise SourceError(
-                f"{what} is not a database URL; write it like postgresql+psycopg://user@host/db"
-            ) from None
+            raise SourceError(f"{what} is not a database URL; write postgresql+psycopg://user@host/db") from None
         return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
     def _named(self, url: sa.URL) -> str:

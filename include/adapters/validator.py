@@ -57,11 +57,8 @@ class ExpectationEngine:
 
 def _needed(checks: Sequence[Check]) -> list[str] | None:
     """The columns that the checks look at; None (all of them) when one looks at the table."""
-    return (
-        None
-        if any(not c.columns for c in checks)
-        else list(dict.fromkeys(c for check in checks for c in check.columns))
-    )
+    columns = dict.fromkeys(column for check in checks for column in check.columns)
+    return list(columns) if all(check.columns for check in checks) else None
 
 
 def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":

@@ -149,9 +149,7 @@ def _functionality(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, test:
     gate = f"minimum_functionality:{test.name}"
     such = rows[_where(spec, rows, test)]
     if such.empty:
-        return GateOutcome(
-            gate=gate, passed=True, detail=f"not judged: none of the {len(rows)} test rows has these values"
-        )
+        return GateOutcome(gate=gate, passed=True, detail=f"not judged: no test row of {len(rows)} has these values")
     scores = model.predict(such)
     if test.predicted is not None:
         return _said(spec, gate, scores, test)

@@ -92,8 +92,7 @@ def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarr
         )
     if len(scores) > 1 and (scores == scores[0]).all():
         raise TrainingError(
-            f"{spec.name}: the model answers {scores[0]} for every row, so it learned nothing; check data and "
-            "parameters"
+            f"{spec.name}: every row gets the answer {scores[0]}, so the model learned nothing; check data, parameters"
         )
     return scores
 

@@ -136,9 +136,7 @@ def _absolute_slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
     limits = [sign * _limit(c) for c in spec.acceptance if c.metric == primary]
     best_case, value = max(sign * figure.value.low, sign * figure.value.high), sign * figure.value.value
     passed = all(not (value < limit - margin and best_case < limit) for limit in limits)
-    detail = (
-        f"{primary} {shown(figure.value)} on {figure.value.n} rows; the limit is the acceptance limit minus {margin}"
-    )
+    detail = f"{primary} {shown(figure.value)} on {figure.value.n} rows; limit: acceptance limit minus {margin}"
     return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
 
 
@@ -180,6 +178,4 @@ def ensemble_words(chosen: str, gain: Interval | None) -> str:
     if gain is None:
         return ""
     taken = "is taken instead of the candidate" if chosen == "ensemble" else "is not taken"
-    return (
-        f"The average of champion and candidate {taken}: compared with the candidate alone it gains {shown(gain, '+')}."
-    )
+    return f"The average of champion and candidate {taken}: over the candidate alone it gains {shown(gain, '+')}."

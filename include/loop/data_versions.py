@@ -58,12 +58,8 @@ class Operation:
         limit = self.services.settings.memory_limit
         differences = difference.compare(self.spec, self.services.adapters.lake, before, after, limit)
         text = "\n".join([f"{before.name} → {after.name}", *map(_difference_line, differences)])
-        return {
-            "before": before.name,
-            "after": after.name,
-            "tables": [d.json_dict() for d in differences],
-            "text": text,
-        }
+        tables = [table.json_dict() for table in differences]
+        return {"before": before.name, "after": after.name, "tables": tables, "text": text}
 
     # -- what changes something
     def restore(self) -> dict[str, Any]:

@@ -236,9 +236,7 @@ def end_rollout(
         events.record(spec, services.adapters.lake, event)
         services.serving.follow(spec, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
-    raise ConflictError(
-        f"{spec.name}: the rollout state changed {CONFLICTS} times while the task ended the rollout; try again"
-    )
+    raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times during its end; try again")
 
 
 def keep_champion(spec: UseCase, services: Services, reason: str, rollout_id: str = "", by: str = "") -> str:

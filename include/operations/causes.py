@@ -72,9 +72,7 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
     increase = history.value("missing_increase")
     if increase is not None and increase > MISSING_INCREASE:
         share = history.value("missing_share") or 0.0
-        evidence.append(
-            f"{share:.1%} of the feature cells are missing, {increase:+.1%} compared with the release's baseline"
-        )
+        evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the baseline")
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
     unmatched, known = history.value("unmatched"), history.value("labelled")
     awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
@@ -87,10 +85,7 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
 def pipeline_skew(history: History) -> Cause | None:
     """Features that were served with other values than the offline store has."""
     skewed = {n: v for n, v in history.subjects("feature_skew", history.period).items() if v > SKEWED_SHARE}
-    evidence = [
-        f"{n} was served with another value than the offline store has, in {v:.1%} of the rows"
-        for n, v in skewed.items()
-    ]
+    evidence = [f"{n} was served with another value than is stored in {v:.1%} of the rows" for n, v in skewed.items()]
     return Cause("pipeline skew", evidence, sorted(skewed)) if skewed else None
 
 

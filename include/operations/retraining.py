@@ -106,9 +106,7 @@ def _no_loss(spec: UseCase, history: History, alerts: list[Alert]) -> Cause:
     evidence = [f"{a.name}: {a.summary}" for a in alerts]
     loss, limit = history.value("performance_loss"), spec.monitoring.performance_loss
     if loss is not None:
-        evidence.append(
-            f"{spec.metrics.primary} loss in {history.period} is {loss:+.3f}; a breach is a loss above {limit}"
-        )
+        evidence.append(f"{spec.metrics.primary} loss in {history.period} is {loss:+.3f}; the limit is {limit}")
     if any(a.name in SERVING_ALERTS for a in alerts):
         return Cause("serving fault", evidence, [])
     drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > spec.monitoring.drift_threshold}

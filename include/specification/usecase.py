@@ -93,9 +93,7 @@ class UseCase(Part):
         if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
             raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
         if missing := [c for c in (self.event.id, self.event.time) if c not in self.request]:
-            raise ValueError(
-                f"answers are joined with labels by {missing}, so clients must send it: {sorted(self.request)}"
-            )
+            raise ValueError(f"labels are joined by {missing}, so clients must send it: {sorted(self.request)}")
         if missing := [v for v in self.views if v not in self.feature_views]:
             raise ValueError(
                 f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"
@@ -124,9 +122,7 @@ class UseCase(Part):
     def _check_rollout(self) -> None:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
         if sticky not in (None, *self.request):
-            raise ValueError(
-                f"rollout.sticky_by {sticky!r} is not a request field; the fields are {sorted(self.request)}"
-            )
+            raise ValueError(f"rollout.sticky_by {sticky!r} is not one of the request fields {sorted(self.request)}")
         if self.rollout.strategy == "ab_test" and self.event.label is None:
             raise ValueError("rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels")
         if measure and measure not in TASKS[self.task].ab_measures:
@@ -147,9 +143,7 @@ class UseCase(Part):
         self._check_labelling()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
-            raise ValueError(
-                f"trainer.baseline.feature {seasonal!r} is not a feature; the features are {self.feature_names}"
-            )
+            raise ValueError(f"trainer.baseline.feature {seasonal!r} is not one of the features {self.feature_names}")
 
     def _check_labelling(self) -> None:
         if self.labelling is None:

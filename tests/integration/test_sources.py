@@ -150,7 +150,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*Expected 2 columns, got 3"),
     ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV"),
     ("planes.csv.gz", b"not gzip at all", "planes.csv.gz: cannot be read as CSV .BadGzipFile"),
-    ("planes.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500, mtime=0)[:40], "planes.csv.gz: cannot be read as CSV .EOFError"),
+    (
+        "planes.csv.gz",
+        gzip.compress(b"a,b\n1,2\n" * 500, mtime=0)[:40],
+        "planes.csv.gz: cannot be read as CSV .EOFError",
+    ),
     ("planes.csv.zip", b"PK no zip", "planes.csv.zip: cannot be read as CSV .BadZipFile"),
     ("planes.jsonl", b'{"tailnum": "SECRET"\n', "planes.jsonl: cannot be read as JSON lines .JSONDecodeError"),
     ("planes.jsonl", b"[1, 2]\n", "planes.jsonl: cannot be read as JSON lines"),

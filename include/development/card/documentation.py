@@ -87,11 +87,7 @@ def _records(spec: UseCase, moved: Attribution, evidence: Evidence, facts: Facts
         "classes": dict(_by_class(spec, moved)),
         "tensors": {name: values.tolist() for name, values in moved.heat_maps().items()},
         "permutation": dict(evidence.permutation),
-        "surrogate": {
-            "measure": evidence.tree.measure,
-            "fidelity": evidence.tree.fidelity,
-            "rules": evidence.tree.rules,
-        },
+        "surrogate": {key: getattr(evidence.tree, key) for key in ("measure", "fidelity", "rules")},
         "local": list(evidence.local),
     }
     return {

@@ -123,9 +123,7 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
     level = f"{spec.comparison.confidence:.0%}"
     paragraphs = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
     paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.undefined.items()]
-    paragraphs.append(
-        f"Intervals come from a bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip()
-    )
+    paragraphs.append(f"Intervals: bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
     if evidence.calibration is not None:
         paragraphs.append(
             f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best)."
@@ -194,9 +192,7 @@ def _permutation(shuffled: Mapping[str, Any]) -> str:
         return f"Permutation importance is undefined here: {shuffled['undefined']}."
     loss = shuffled["metric"] if shuffled["metric"].startswith("share") else f"loss of {shuffled['metric']}"
     rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in shuffled["features"]]
-    head = (
-        f"Loss when a feature is shuffled among {shuffled['rows']:,} rows ({shuffled['repeats']} times, 95 % interval):"
-    )
+    head = f"Loss when a feature is shuffled in {shuffled['rows']:,} rows ({shuffled['repeats']} times, 95 % interval):"
     return f"{head}\n\n{_table(['feature', loss], rows[:TOP_FEATURES])}"
 
 

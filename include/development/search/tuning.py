@@ -142,9 +142,7 @@ def outcome(study: "Study", parts: Parts, policy: Policy, metric: str, start: Pa
     """
     first, best, records = study.first(), study.best(), study.records()
     if first is None or first.value is None or best is None:
-        raise TrainingError(
-            f"the search ended before its first trial was complete ({[r.reason for r in records]}): start it again"
-        )
+        raise TrainingError(f"the search ended before its first trial ({[r.reason for r in records]}): start it again")
     scores = {START: study.scores(first.number), BEST: study.scores(best.number)}
     gain = paired(parts.truth["validation"], scores, [metric]).gain(metric, BEST, START)
     states = [record.state for record in records]

@@ -33,9 +33,7 @@ class EnsembleTrainer:
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
         """Raises TrainingError: there is nothing to fit."""
-        raise TrainingError(
-            "the evaluation makes ensembles; they cannot be fitted. Set trainer.ensemble and name another trainer"
-        )
+        raise TrainingError("the evaluation makes ensembles: set trainer.ensemble and name another trainer")
 
     def load(self, problem: Problem, content: bytes) -> "EnsembleModel":
         """Raises TrainingError when the bytes are no ensemble of this problem."""

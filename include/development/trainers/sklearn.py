@@ -148,7 +148,7 @@ def _go_on_from(start: Any, problem: Problem, estimator: Any, prepared: np.ndarr
     scores = start.predict(X)
     if scores.shape[1] != clusters:
         raise TrainingError(
-            f"sklearn cannot continue from {scores.shape[1]} clusters to {clusters}; start from scratch"
+            f"sklearn cannot continue from {scores.shape[1]} to {clusters} clusters; start from scratch"
         )
     sklearn_clusters.start_at(estimator, prepared, scores.argmax(axis=1), clusters)
 

@@ -105,9 +105,7 @@ def saved(content: bytes, trainer: str) -> tuple[Parameters, dict[str, Tensor]]:
     except (KeyError, ValueError) as error:
         raise TrainingError(f"{len(content)} bytes are not a model of {trainer}: {error}; train it again") from error
     if header.get("trainer") != trainer:
-        raise TrainingError(
-            f"the model is of trainer {header.get('trainer')!r}, not {trainer!r}; load it with its own trainer"
-        )
+        raise TrainingError(f"the model is of trainer {header.get('trainer')!r}, not {trainer!r}; load it with that")
     return header["parameters"], state
 
 

@@ -167,7 +167,7 @@ def test_an_average_that_beats_both_is_taken_and_said() -> None:
 def test_an_average_with_a_bad_champion_is_not_taken() -> None:
     found = verdict("regression", 0.2, 4.0, **ENSEMBLE)
     assert (found.contender, found.decision) == ("candidate", "canary")
-    assert "is not taken: compared with the candidate alone it gains -" in found.reason
+    assert "is not taken: over the candidate alone it gains -" in found.reason
     assert found.other is not None
     assert found.other.who == "ensemble"
 

@@ -77,9 +77,7 @@ class ServingMetrics:
         kinds = pb_utils.MetricFamily
         self._families = {n: kinds(name=n, description=d, kind=kinds.COUNTER) for n, d in COUNTERS.items()}
         generation = kinds(
-            name="moebius_rollout_generation",
-            description="generation of the rollout state that the process follows",
-            kind=kinds.GAUGE,
+            name="moebius_rollout_generation", description="rollout generation that is followed", kind=kinds.GAUGE
         )
         self._generation_family, self._generation = (
             generation,
