@@ -25,7 +25,6 @@ that fails, clear the task to continue. A rollout that was aborted is over: star
 
 from airflow.sdk import chain, task
 
-from include.contracts.deployment import ReleaseRef
 from include.orchestration import assets
 from include.orchestration.dags import dag_family, emit, form, on, text_param, triggering_extra
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
@@ -42,6 +41,8 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "deployment.verify_release")
     def pre_deployment_test(call: Call, release: dict) -> dict:
+        from include.contracts.deployment import ReleaseRef
+
         return call(ReleaseRef(**release))
 
     @step(spec, "rollout.opening", task.branch)

@@ -14,7 +14,6 @@ the task.
 
 from airflow.sdk import Param, chain, task
 
-from include.contracts.operations import RetrainPlan
 from include.orchestration import assets
 from include.orchestration.dags import dag_family, emit, form, on, triggered_by, triggering_extra
 from include.orchestration.steps import Call, step
@@ -36,6 +35,8 @@ def build(spec: UseCase) -> None:
 
     @task(outlets=[plan])
     def start_training(decision: dict) -> str:
+        from include.contracts.operations import RetrainPlan
+
         emit(plan, **RetrainPlan(**decision).request.model_dump(mode="json", exclude_defaults=True))
         return decision["action"]
 

@@ -22,7 +22,6 @@ from typing import Any
 from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
 
-from include.contracts.development import TrainingRequest
 from include.orchestration import assets
 from include.orchestration.containers import fit_in_container, next_tasks
 from include.orchestration.dags import (
@@ -66,6 +65,8 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "training.order", task.branch)
     def build_dataset(call: Call, ti: Any = None) -> list[str]:
+        from include.contracts.development import TrainingRequest
+
         request = TrainingRequest.of(form(), triggering_extra(plan.name))
         ti.xcom_push(key="key", value=(key := call(request)))
         return next_tasks(bound(spec, "training.remaining")(key), request.task_runtime)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from include.contracts.operations import Alert
 from include.errors import ServiceError
+
+if TYPE_CHECKING:  # DAG files are parsed often
+    from include.contracts.operations import Alert
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class PrometheusAlertTrigger(BaseEventTrigger):
         return ("prometheus-alerts", self.url, self.poll_seconds)
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[Alert]]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator["list[Alert]"]:
         """One poll loop; an unreachable Prometheus is logged and asked again."""
         from include.services.adapters import metrics_server
 
@@ -53,7 +55,7 @@ class PrometheusAlertTrigger(BaseEventTrigger):
                 log.warning("%s", error)
             await asyncio.sleep(kwargs["poll_seconds"])
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[list[Alert]]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator["list[Alert]"]) -> AsyncIterator[TriggerEvent]:
         seen: set[tuple[str, ...]] = set()
         async for alerts in shared_stream:
             mine = [a for a in alerts if a.usecase == self.usecase]

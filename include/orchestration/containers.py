@@ -1,16 +1,19 @@
 """The tasks that run in a container of our own image: the same code, without network, on the mounted state."""
 
 import os
+from typing import TYPE_CHECKING
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from docker.types import Mount
 
-from include.contracts.development import Remaining
 from include.settings import Settings
 from include.specification.usecase import UseCase
 
+if TYPE_CHECKING:  # DAG files are parsed often
+    from include.contracts.development import Remaining
 
-def next_tasks(remaining: Remaining, runtime: str) -> list[str]:
+
+def next_tasks(remaining: "Remaining", runtime: str) -> list[str]:
     """The tasks of `training` that an order needs before its registration; a container searches by itself."""
     if remaining == "registration":
         return ["register_candidate"]
