@@ -189,7 +189,7 @@ class FeastFeatureStore:
 
     def _offline(self) -> dict[str, Any]:
         return {
-            "type": f"{STORES}asof_offline_store.AsofOfflineStore",
+            "type": f"{STORES}asof.store.AsofOfflineStore",
             "lake": str(self._settings.lake),
             "snapshots": str(self._settings.snapshots),
             "memory_limit": self._settings.memory_limit,

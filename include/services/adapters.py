@@ -71,7 +71,7 @@ class Adapters:
 
     @cached_property
     def validator(self) -> Validator:
-        from include.adapters.scan import ParquetScan
+        from include.adapters.scan.parquet import ParquetScan
         from include.adapters.validator import ExpectationEngine
         from include.data.validation import SuiteValidator
 

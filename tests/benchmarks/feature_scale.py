@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from include.adapters.lake import DeltaLake
-from include.adapters.scan import ParquetScan
+from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
 from include.data import ingestion, processing, quality, versioning

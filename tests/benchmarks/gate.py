@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.lake import DeltaLake
-from include.adapters.scan import ParquetScan
+from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
 from include.data import ingestion, quality

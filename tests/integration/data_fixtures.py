@@ -10,7 +10,7 @@ import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.adapters.scan import ParquetScan
+from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
 from include.contracts.quality import GateResult

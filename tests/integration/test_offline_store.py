@@ -24,7 +24,7 @@ from include.errors import DataError, NotFoundError
 
 pytestmark = pytest.mark.integration
 START = pd.Timestamp("2013-05-01T00:00Z")
-ASOF = "include.adapters.asof_offline_store.AsofOfflineStore"
+ASOF = "include.adapters.asof.store.AsofOfflineStore"
 PLACE = Entity(name="place", join_keys=["place"], value_type=ValueType.STRING)
 MACHINE = Entity(name="machine", join_keys=["machine"], value_type=ValueType.INT64)
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.adapters.scan import RULES, ParquetScan
+from include.adapters.scan.parquet import ParquetScan
+from include.adapters.scan.rules import RULES
 from include.adapters.validator import ExpectationEngine
 from include.contracts.quality import Check, CheckOutcome
 from include.data.validation import SuiteValidator

@@ -164,7 +164,7 @@ PRELOADED = [
     "feast.infra.online_stores.sqlite",
     "feast.infra.passthrough_provider",
     "feast.infra.registry.sql",
-    "include.adapters.asof_offline_store",
+    "include.adapters.asof.store",
     "include.adapters.event_stream",
     "include.streaming.speed_layer",
     "include.processes.consumer",

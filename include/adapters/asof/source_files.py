@@ -1,0 +1,86 @@
+"""The Parquet files of a feature view at its pinned versions, as an SQL relation."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from feast.data_format import DeltaFormat
+from feast.data_source import DataSource
+from feast.infra.offline_stores.file_source import FileSource
+from feast.repo_config import RepoConfig
+
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef
+from include.errors import DataError, NotFoundError
+
+PERIOD = "period"
+
+
+def relation(source: DataSource, config: RepoConfig, columns: set[str], what: str) -> str:
+    """The source's files as an SQL relation with these columns.
+
+    Raises
+    ------
+    NotFoundError
+        there are none: nothing is published, or not for the snapshots that were given.
+    DataError
+        no file has one of the columns.
+    """
+    files = source_files(source, config)
+    if not files:
+        raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
+    have = {name for file in files for name in _file_columns(file, _changed_at(file))}
+    if missing := sorted(columns - have):
+        raise DataError(f"the table of feature view {what!r} has no columns {missing}; publish its periods again")
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+@lru_cache(maxsize=4096)
+def _file_columns(file: str, changed_at: int) -> tuple[str, ...]:
+    return tuple(pq.read_schema(file).names)
+
+
+def _changed_at(file: str) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{file} is gone: its version has expired; use newer snapshots") from error
+
+
+def source_files(source: DataSource, config: RepoConfig) -> list[str]:
+    """Parquet files of a source at its pinned versions, sorted; [] when there are none."""
+    if not isinstance(source, FileSource):
+        raise DataError(f"source {source.name!r} is a {type(source).__name__}; this offline store reads FileSource")
+    path = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
+    if not isinstance(source.file_format, DeltaFormat):
+        return sorted(map(str, path.parent.glob(path.name)))
+    lake = config.offline_store.lake
+    if not lake or path.parent.parent != Path(lake):
+        return sorted(DeltaTable(str(path)).file_uris()) if DeltaTable.is_deltatable(str(path)) else []
+    pins = _pins(path.parent.name, path.name, config.offline_store)
+    return [file for period, version in sorted(pins.items()) for file in _period_files(str(path), period, version)]
+
+
+def _pins(usecase: str, view: str, store: Any) -> dict[str, int]:
+    """Period → version of a view: as given, or as the current manifests say."""
+    if store.pins is not None:
+        return store.pins.get(f"{usecase}/{view}", {})
+    manifests = Path(store.snapshots, usecase).glob(f"{Period.GLOB}.json")
+    snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
+    return {snapshot.period: snapshot.tables[view].version for snapshot in snapshots if view in snapshot.tables}
+
+
+@lru_cache(maxsize=65536)
+def _period_files(table: str, period: Period, version: int) -> tuple[str, ...]:
+    """Files of one period at one version, which never change."""
+    try:
+        delta = DeltaTable(table, version=version)
+        return tuple(sorted(delta.file_uris(file_pruning_predicate=[(PERIOD, "=", period)])))
+    except TableNotFoundError as error:
+        raise NotFoundError(f"{table} is not a table of the lake; publish it first") from error
+    except Exception as error:  # deltalake has no exception of its own for a version that is gone
+        raise NotFoundError(f"{table} cannot be read at version {version}: {error}; use newer snapshots") from error
