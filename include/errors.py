@@ -35,91 +35,68 @@ class MoebiusError(Exception):
     retryable = False
 
 
-class SpecError(MoebiusError):
-    """A use-case spec that cannot be used."""
+class SpecError(MoebiusError): ...
 
 
-class SettingsError(MoebiusError):
-    """A setting that cannot be used."""
+class SettingsError(MoebiusError): ...
 
 
-class DataError(MoebiusError):
-    """The data is at fault."""
+class DataError(MoebiusError): ...
 
 
-class MissingPeriodError(DataError):
-    """The source has nothing for the period."""
+class MissingPeriodError(DataError): ...
 
 
-class SourceError(DataError):
-    """The source is unreadable or its columns changed."""
+class SourceError(DataError): ...
 
 
-class GateRefusedError(DataError):
-    """A quality gate refused the data."""
+class GateRefusedError(DataError): ...
 
 
-class ExportFileError(DataError):
-    """An exported file cannot be opened: another key, truncated or altered."""
+class ExportFileError(DataError): ...
 
 
-class LeakageError(DataError):
-    """A dataset that must not be used for evaluation."""
+class LeakageError(DataError): ...
 
 
-class PrivacyError(DataError):
-    """Personal data are where they must not be."""
+class PrivacyError(DataError): ...
 
 
-class PeriodError(MoebiusError, ValueError):
-    """A text that is not a period."""
+class PeriodError(MoebiusError, ValueError): ...
 
 
-class BrokenCheckError(MoebiusError):
-    """The check itself crashed."""
+class BrokenCheckError(MoebiusError): ...
 
 
-class AccessError(MoebiusError):
-    """Rows that a role may not read, or that must not leave."""
+class AccessError(MoebiusError): ...
 
 
 class ConflictError(MoebiusError):
-    """A concurrent writer won."""
-
     retryable = True
 
 
-class LockHeldError(ConflictError):
-    """Another process holds the lock."""
+class LockHeldError(ConflictError): ...
 
 
-class NotFoundError(MoebiusError):
-    """Something named does not exist."""
+class NotFoundError(MoebiusError): ...
 
 
-class TrainingError(MoebiusError):
-    """The fit failed or gave an unusable model."""
+class TrainingError(MoebiusError): ...
 
 
-class EvaluationError(MoebiusError):
-    """The four comparisons cannot be made."""
+class EvaluationError(MoebiusError): ...
 
 
-class UndefinedMetricError(EvaluationError):
-    """A metric has no value on these rows."""
+class UndefinedMetricError(EvaluationError): ...
 
 
-class DeploymentError(MoebiusError):
-    """A release cannot be packaged, loaded or proved."""
+class DeploymentError(MoebiusError): ...
 
 
-class RolloutAbortedError(DeploymentError):
-    """A rollout step breached its abort criteria."""
+class RolloutAbortedError(DeploymentError): ...
 
 
 class ServiceError(MoebiusError):
-    """An outside system did not answer as it must."""
-
     retryable = True
 
 
@@ -131,5 +108,4 @@ class AnswerError(ServiceError):
         self.code, self.details = code, details
 
 
-class RequestFailedError(ServiceError):
-    """The model server answered this request with an error."""
+class RequestFailedError(ServiceError): ...

@@ -14,12 +14,7 @@ class Period(str):
     """One calendar month, the partition of every table: ``Period("2013-04")``.
 
     It is text: it sorts by time, and files, tables, queries and JSON hold it as it is. This module alone knows how it
-    is written.
-
-    Raises
-    ------
-    PeriodError
-        the text is not a month.
+    is written. Raises PeriodError when the text is not a month.
     """
 
     __slots__ = ()

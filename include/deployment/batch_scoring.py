@@ -31,12 +31,7 @@ NOT_FINITE = "the model gave scores that are not finite numbers"
 class BatchScorer:
     """One release; what it needs of a row is ``columns``.
 
-    Raises
-    ------
-    DeploymentError
-        a file of the release lacks or was changed.
-    DataError
-        the release belongs to another use case.
+    Raises DeploymentError when a file of the release lacks or was changed, DataError when it is another use case's.
     """
 
     def __init__(self, spec: UseCase, directory: Path) -> None:
@@ -155,10 +150,7 @@ def score_file(
 ) -> dict[str, int]:
     """Score Parquet files into one, ``batch_rows`` at a time; rows by outcome. ``constants`` are columns of every row.
 
-    Raises
-    ------
-    DataError
-        the files lack columns that the release needs.
+    Raises DataError when the files lack columns that the release needs.
     """
     counts: Counter[str] = Counter({ANSWERED: 0, FELL_BACK: 0, REFUSED: 0})
     writer: pq.ParquetWriter | None = None

@@ -61,12 +61,8 @@ def run(
 ) -> Drill:
     """Roll back and forward again under requests; the private model is loaded and follows the state in ``store``.
 
-    Raises
-    ------
-    ServiceError
-        the server does not follow within ``seconds``.
-    DeploymentError
-        after the switch another release answers.
+    Raises ServiceError when the server does not follow within ``seconds``, DeploymentError when another release answers
+    after the switch.
     """
     requests = [s["request"] for s in release.document(Path(earlier.path), "samples.json")[:SAMPLES]]
     counted: dict[str, Any] = {"requests": 0, "refused": 0}

@@ -31,12 +31,8 @@ def bundle(directory: Path, name: str, work: Path, target: Path, python: str = s
     """Write ``target`` (zip) from the release ``name`` in ``directory``; returns size, samples and largest difference.
 
     ``work`` is an empty directory to lay the bundle out in; ``python`` is the interpreter that proves it, with nothing
-    of this project on its path. The zip is renamed into place when it is whole.
-
-    Raises
-    ------
-    DeploymentError
-        a file of the release lacks or was changed, or the bundle does not answer the samples as the release does.
+    of this project on its path. The zip is renamed into place when it is whole. Raises DeploymentError when a file of
+    the release lacks or was changed, or the bundle does not answer the samples as the release does.
     """
     release.verify(directory)
     facts = release.manifest(directory)

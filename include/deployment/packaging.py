@@ -52,13 +52,8 @@ def package(
     """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``model_hash`` is that of the
-    registered artifact.
-
-    Raises
-    ------
-    DeploymentError
-        ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
-        ``rollout.parity_bound``.
+    registered artifact. Raises DeploymentError when ``rows`` lack request fields, or the ONNX model differs from the
+    trained one by more than ``rollout.parity_bound``.
     """
     complete = _complete_requests(spec, rows)
     staging.mkdir(parents=True)

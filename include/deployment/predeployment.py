@@ -39,13 +39,10 @@ def verify(
     report has ``requests``, ``max_difference``, ``p50_ms``, ``p99_ms``, ``memory_mb`` (``loaded``, ``after``: None
     where it cannot be seen) and ``checks``, each with its gate, whether it passed, and what was found.
 
-    Raises
-    ------
-    DeploymentError
-        it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
-        ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
-        ``packaging.max_memory_mb``, a bad request that is not refused, a broken interface, a failed user acceptance
-        test. The private model is gone in any case.
+    Raises DeploymentError when it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
+    ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
+    ``packaging.max_memory_mb``, a bad request that is not refused, a broken interface, a failed user acceptance test.
+    The private model is gone in any case.
     """
     directory = Path(ref.path)
     release.verify(directory)

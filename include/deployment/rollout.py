@@ -5,32 +5,20 @@ from collections.abc import Callable
 from typing import Literal
 
 from include.contracts.deployment import RolloutState, Shadowing, Strategy
-from include.deployment.judgement import judge
 from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
 from include.ports.state import ABSENT, StateStore
 from include.specification.usecase import UseCase
 
-__all__ = [
-    "abort", "confirm", "first", "going_on", "judge", "mirror", "promote", "read", "renew", "roll_back", "shift",
-    "write",
-]  # fmt: skip
-
 LEASE_MARGIN_SECONDS = 120.0
+WORDS = {"ab_test": "A/B test", "blue_green": "blue/green", "shadow": "rollout", "canary": "canary"}
 
 
 def first(spec: UseCase, release: str, rollout: str = "") -> RolloutState:
     """Nothing served before: everything to the release."""
     return RolloutState(
-        usecase=spec.name,
-        generation=1,
-        champion=release,
-        weights={release: 1.0},
-        strategy=spec.rollout.strategy,
-        reason="first release",
-        rollout=rollout,
-        outcome="promoted",
-        since=time.time(),
-    )
+        usecase=spec.name, generation=1, champion=release, weights={release: 1.0}, strategy=spec.rollout.strategy,
+        reason="first release", rollout=rollout, outcome="promoted", since=time.time(),
+    )  # fmt: skip
 
 
 def shift(
@@ -47,19 +35,14 @@ def shift(
     """Give ``release`` a share of the traffic, the champion the rest, until the lease ends.
 
     At a share of 1 the champion has none, but stays the champion: what is unclear goes back to it. ``rollout`` names
-    the rollout; only its first step ``opens`` it. With ``sticky_by`` a growing share keeps whom it had.
-
-    Raises
-    ------
-    DeploymentError
-        another rollout is under way or came in between, the release serves already, or the share is no share.
-    RolloutAbortedError
-        this rollout is over.
+    the rollout; only its first step ``opens`` it. With ``sticky_by`` a growing share keeps whom it had. Raises
+    DeploymentError when another rollout is under way or came in between, the release serves already, or the share is
+    no share; RolloutAbortedError when this rollout is over.
     """
     if not 0 < share <= 1:
         raise DeploymentError(f"{state.usecase}: a share of {share:g} for {release} must be above 0 and at most 1")
     _require_free(state, release, rollout, opens)
-    about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {_word(strategy)} of {release}"
+    about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {WORDS[strategy]} of {release}"
     return _next(
         state, weights={state.champion: 1 - share, release: share}, reason=about, lease_until=lease_until,
         strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", shadow=None,
@@ -85,16 +68,11 @@ def renew(state: RolloutState, lease_until: float) -> RolloutState:
 def promote(state: RolloutState, release: str, reason: str = "", rollout: str = "") -> RolloutState:
     """All traffic to ``release``; it is the champion now.
 
-    Raises
-    ------
-    RolloutAbortedError
-        the rollout that is named is over, or another came after it.
+    Raises RolloutAbortedError when the rollout that is named is over, or another came after it.
     """
     if rollout:
         going_on(state, rollout)
-    return _ended(
-        state, release, reason or f"{release} promoted", "promoted", rollout=rollout or state.rollout
-    )  # fmt: skip
+    return _ended(state, release, reason or f"{release} promoted", "promoted", rollout=rollout or state.rollout)
 
 
 def abort(
@@ -107,10 +85,7 @@ def abort(
 def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
     """All traffic to an earlier ``release``; it is the champion again, and a rollout under way is over.
 
-    Raises
-    ------
-    DeploymentError
-        it has all the traffic already.
+    Raises DeploymentError when it has all the traffic already.
     """
     if state.weights == {release: 1.0} and state.shadow is None:
         raise DeploymentError(f"{state.usecase}: {release} has all the traffic already; name an earlier release")
@@ -118,13 +93,7 @@ def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
 
 
 def going_on(state: RolloutState, rollout: str) -> RolloutState:
-    """The state, when it is this rollout's and not over.
-
-    Raises
-    ------
-    RolloutAbortedError
-        somebody ended it, or another rollout came after it.
-    """
+    """The state; raises RolloutAbortedError when somebody ended this rollout, or another came after it."""
     if state.rollout != rollout:
         raise RolloutAbortedError(
             f"{state.usecase}: the state is of rollout {state.rollout or 'unknown'} ({state.reason}), not of "
@@ -152,10 +121,6 @@ def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) 
         raise DeploymentError(f"{state.usecase}: {release} serves already")
 
 
-def _word(strategy: Strategy) -> str:
-    return {"ab_test": "A/B test", "blue_green": "blue/green", "shadow": "rollout"}.get(strategy, strategy)
-
-
 def _ended(state: RolloutState, champion: str, reason: str, outcome: str, **more: object) -> RolloutState:
     return _next(
         state, champion=champion, weights={champion: 1.0}, reason=reason, outcome=outcome, lease_until=None,
@@ -179,18 +144,11 @@ def read(store: StateStore, usecase: str) -> RolloutState | None:
 
 
 def write(store: StateStore, state: RolloutState) -> None:
-    """Replace the state in one step.
-
-    Raises
-    ------
-    ConflictError
-        somebody else changed the state since it was read.
-    """
+    """Replace the state in one step; raises ConflictError when somebody else changed it since it was read."""
     value = store.get(_key(state.usecase))
     current = RolloutState.model_validate_json(value.text) if value else None
-    generation = current.generation if current else 0
+    generation, reason = (current.generation, current.reason) if current else (0, "none")
     if generation != state.generation - 1:
-        reason = current.reason if current else "none"
         raise ConflictError(
             f"rollout state of {state.usecase} is at generation {generation} ({reason}), "
             f"not {state.generation - 1}: another rollout changed it"

@@ -52,12 +52,7 @@ class OnnxModel:
 def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
     """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for classes and clusters.
 
-    Raises
-    ------
-    DeploymentError
-        a file of the release lacks or was changed.
-    DataError
-        the rows lack a feature.
+    Raises DeploymentError when a file of the release lacks or was changed, DataError when the rows lack a feature.
     """
     release.verify(directory)
     model = OnnxModel.of_release(directory)

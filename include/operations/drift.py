@@ -16,10 +16,7 @@ from include.specification.usecase import UseCase
 
 
 def baseline(
-    spec: UseCase,
-    frame: pd.DataFrame,
-    scores: np.ndarray,
-    metrics: Mapping[str, Interval | Mapping[str, Any]],
+    spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, metrics: Mapping[str, Interval | Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a release looked like on its own test set, as JSON.
 
@@ -29,10 +26,7 @@ def baseline(
     scores : (n,) or (n, K) as in ``include.families.protocol``
     metrics : figures of the release on these rows, each an Interval or its JSON
 
-    Raises
-    ------
-    DataError
-        a feature column is missing, or there are no rows.
+    Raises DataError when a feature column is missing, or there are no rows.
     """
     _require(spec, frame)
     y = _known_truth(spec, frame)
@@ -95,10 +89,7 @@ def columns_by_input(spec: UseCase) -> dict[str, list[str]]:
 def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """(PSI, Jensen-Shannon divergence) of every feature column against the baseline ``described``.
 
-    Raises
-    ------
-    DataError
-        a feature is missing in the data or in the baseline, or there are no rows.
+    Raises DataError when a feature is missing in the data or in the baseline, or there are no rows.
     """
     _require(spec, frame)
     if missing := [n for n in spec.feature_names if n not in described["features"]]:

@@ -57,26 +57,21 @@ def choices(spec: UseCase) -> list[str]:
 def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> dict[str, int | str | float | None]:
     """Event id → label, from the form as it was ``filled``; None where nobody can tell, nothing where it is for later.
 
-    Raises
-    ------
-    DataError
-        a field is not of this form, or holds neither a label nor one of the two other answers; it names the fields.
+    Raises DataError, which names the fields, when one is not of this form, or holds neither a label nor one of the two
+    other answers.
     """
     rows = selection.fields
     if strange := sorted(set(filled) - set(rows)):
         raise DataError(f"selection {selection.name} has the fields {[*rows]}, not {strange}")
-    wrong = [field for field, answer in filled.items() if not _usable(spec, answer)]
-    if wrong:
+    if wrong := [field for field, answer in filled.items() if not _usable(spec, answer)]:
         allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number"
         raise DataError(
             f"{spec.name}: {', '.join(sorted(wrong))} must be {allowed}, {LATER!r} or {CANNOT_TELL!r}; nothing was "
             "stored: clear the form and answer again"
         )
-    answered = {field: answer for field, answer in filled.items() if answer not in (None, "", LATER)}
-    return {
-        rows[f].event: None if answer == CANNOT_TELL else family(spec).label_type(answer)
-        for f, answer in answered.items()
-    }
+    typed = family(spec).label_type
+    answered = {rows[field].event: answer for field, answer in filled.items() if answer not in (None, "", LATER)}
+    return {event: None if answer == CANNOT_TELL else typed(answer) for event, answer in answered.items()}
 
 
 def _usable(spec: UseCase, answer: Any) -> bool:

@@ -44,11 +44,8 @@ def measure(
     history : earlier figures, for ``breached_windows``
     offline : event id and features as the offline store has them, for ``feature_skew``
 
-    Raises
-    ------
-    DataError
-        columns are missing, a label is no class, the baseline belongs to another use case, or ``rescored`` does not
-        fit the rows.
+    Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
+    ``rescored`` does not fit the rows.
     """
     rescored = {name: np.asarray(p, dtype=float) for name, p in (rescored or {}).items()}
     _check(spec, baseline, predictions, events, rescored)

@@ -34,10 +34,7 @@ def select(
     members : scores (n,) or (n, K) of the champion, then of other releases; one alone disagrees with nobody, so that
         the strategy ``disagreement`` then goes by variety only
 
-    Raises
-    ------
-    DataError
-        scores do not fit the rows, or the task has no labels.
+    Raises DataError when scores do not fit the rows, or the task has no labels.
     """
     doubt = np.round(uncertainty(spec, members, len(rows)), DIGITS)
     order = np.lexsort((rows[spec.event.id].astype(str).to_numpy(), -doubt))

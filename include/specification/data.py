@@ -165,14 +165,12 @@ class Feature(Part):
         return [f"{self.name}_{i:0{digits}d}" for i in range(count)] if self.shape else [self.name]
 
 
-def _one_by_one(features: list[Feature]) -> list[Feature]:
+def one_by_one(features: list[Feature]) -> list[Feature]:
+    """The features with one column each: a tensor is taken apart."""
     flat = []
-    for feature in features:
-        if feature.shape and not feature.tensor:
-            parts = [{"name": name, "tensor": feature.name} for name in feature.columns]
-            flat += [feature.model_copy(update=part) for part in parts]
-        else:
-            flat.append(feature)
+    for one in features:
+        parts = [{"name": name, "tensor": one.name} for name in one.columns] if one.shape and not one.tensor else [{}]
+        flat += [one.model_copy(update=part) for part in parts]
     return flat
 
 

@@ -37,11 +37,8 @@ def _inside(annotation: Any) -> list[Any]:
 def parse_usecase(path: Path) -> UseCase:
     """Read one spec.
 
-    Raises
-    ------
-    SpecError
-        the file is missing, not YAML, or has an unknown key or an impossible value; the message
-        names file, key and what is allowed.
+    Raises SpecError when the file is missing, not YAML, or has an unknown key or an impossible value; the message
+    names file, key and what is allowed.
     """
     try:
         content = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)  # in C: read whenever a DAG file is parsed

@@ -7,32 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from include.contracts.period import Period
-from include.specification.data import (
-    EntitySpec,
-    Event,
-    Feature,
-    HandOver,
-    Periods,
-    Privacy,
-    Retention,
-    ScoringSpec,
-    Source,
-    StreamSpec,
-    TableSpec,
-    ViewSpec,
-    _one_by_one,
-)
-from include.specification.learning import (
-    Behaviour,
-    Card,
-    Comparison,
-    Criterion,
-    Fairness,
-    Labelling,
-    Metrics,
-    Split,
-    Trainer,
-)
+from include.specification import data, learning
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, check_user_acceptance
 from include.specification.part import Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
@@ -49,23 +24,23 @@ class UseCase(Part):
     description: str
     owner: str
     task: Task
-    periods: Periods
-    event: Event
-    sources: dict[Name, Source]
-    entities: dict[Name, EntitySpec] = {}
+    periods: data.Periods
+    event: data.Event
+    sources: dict[Name, data.Source]
+    entities: dict[Name, data.EntitySpec] = {}
     request: dict[Name, Literal["string", "float", "timestamp"]]
     feature_service: Name
-    features: Annotated[list[Feature], AfterValidator(_one_by_one)] = Field(min_length=1)
-    feature_views: dict[Name, ViewSpec] = {}
-    split: Split
-    trainer: Trainer
-    metrics: Metrics
-    acceptance: list[Criterion] = Field(min_length=1)
-    comparison: Comparison
-    fairness: Fairness = Fairness()
-    behaviour: Behaviour = Behaviour()
-    labelling: Labelling | None = None
-    card: Card = Card()
+    features: Annotated[list[data.Feature], AfterValidator(data.one_by_one)] = Field(min_length=1)
+    feature_views: dict[Name, data.ViewSpec] = {}
+    split: learning.Split
+    trainer: learning.Trainer
+    metrics: learning.Metrics
+    acceptance: list[learning.Criterion] = Field(min_length=1)
+    comparison: learning.Comparison
+    fairness: learning.Fairness = learning.Fairness()
+    behaviour: learning.Behaviour = learning.Behaviour()
+    labelling: learning.Labelling | None = None
+    card: learning.Card = learning.Card()
     approval: Approval
     rollout: Rollout
     packaging: Packaging = Packaging()
@@ -73,37 +48,19 @@ class UseCase(Part):
     user_acceptance: list[AcceptanceTest] = []
     monitoring: Monitoring
     retrain: Retrain
-    tables: dict[Name, TableSpec] = {}
-    streams: dict[Name, StreamSpec] = {}
-    scoring: ScoringSpec | None = None
-    privacy: Privacy = Privacy()
-    hand_over: HandOver = HandOver()
-    retention: Retention
+    tables: dict[Name, data.TableSpec] = {}
+    streams: dict[Name, data.StreamSpec] = {}
+    scoring: data.ScoringSpec | None = None
+    privacy: data.Privacy = data.Privacy()
+    hand_over: data.HandOver = data.HandOver()
+    retention: data.Retention
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"features {sorted(twice)} are listed twice")
-        asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
-        if missing := sorted(asked - set(self.request)):
-            raise ValueError(
-                f"features {missing} come from the request, which does not have them: {sorted(self.request)}"
-            )
-        if missing := [e.key for e in self.entities.values() if e.key not in self.request]:
-            raise ValueError(f"entity keys {missing} must be in the request: {sorted(self.request)}")
-        if missing := [c for c in (self.event.id, self.event.time) if c not in self.request]:
-            raise ValueError(f"labels are joined by {missing}, so clients must send it: {sorted(self.request)}")
-        if missing := [v for v in self.views if v not in self.feature_views]:
-            raise ValueError(
-                f"features come from {missing}, which feature_views does not have: {sorted(self.feature_views)}"
-            )
-        if missing := [v.entity for v in self.feature_views.values() if v.entity not in self.entities]:
-            raise ValueError(f"feature_views name the entities {missing}; there are {sorted(self.entities)}")
-        if missing := [v for v in self.streams if v not in self.feature_views]:
-            raise ValueError(f"streams keep the views {missing} current; there are {sorted(self.feature_views)}")
-        if missing := [s.source for s in self.streams.values() if s.source not in self.sources]:
-            raise ValueError(f"streams have events of {missing}; there are the sources {sorted(self.sources)}")
+        self._check_references()
         for view, stream in self.streams.items():
             self._streamable(view, stream, self.sources[stream.source])
         self._check_scoring()
@@ -118,6 +75,22 @@ class UseCase(Part):
         looked_up = [f.name for f in self.features if f.origin in self.views]
         check_user_acceptance(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
         return self
+
+    def _check_references(self) -> None:
+        """What one part of the spec names must be in another."""
+        asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
+        entities, sources = [v.entity for v in self.feature_views.values()], [s.source for s in self.streams.values()]
+        for names, known, message in (
+            (sorted(asked), self.request, "features {} come from the request, which does not have them: {}"),
+            ([e.key for e in self.entities.values()], self.request, "entity keys {} must be in the request: {}"),
+            ([self.event.id, self.event.time], self.request, "labels are joined by {}, so clients must send it: {}"),
+            (self.views, self.feature_views, "features come from {}, which feature_views does not have: {}"),
+            (entities, self.entities, "feature_views name the entities {}; there are {}"),
+            ([*self.streams], self.feature_views, "streams keep the views {} current; there are {}"),
+            (sources, self.sources, "streams have events of {}; there are the sources {}"),
+        ):
+            if missing := [name for name in names if name not in known]:
+                raise ValueError(message.format(missing, sorted(known)))
 
     def _check_rollout(self) -> None:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
@@ -148,8 +121,7 @@ class UseCase(Part):
     def _check_labelling(self) -> None:
         if self.labelling is None:
             return
-        allowed = TASKS[self.task].labelling
-        if not allowed:
+        if not (allowed := TASKS[self.task].labelling):
             raise ValueError(f"labelling: {self.task} has no labels to ask for; leave it out")
         if self.labelling.strategy not in allowed:
             raise ValueError(
@@ -164,13 +136,10 @@ class UseCase(Part):
             raise ValueError(
                 f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
             )
-        text = sorted(
-            n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask") and delivered[n] != "string"
-        )
-        if text:
+        texts = {n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask")}
+        if text := sorted(n for n in texts if delivered[n] != "string"):
             raise ValueError(f"privacy.columns {text} must be of type string in their source for this treatment")
-        asked = sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise")
-        if asked:
+        if asked := sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise"):
             raise ValueError(f"clients send {asked}: the model server can only pseudonymise request fields")
 
     @property
@@ -186,7 +155,7 @@ class UseCase(Part):
                 known = sorted(self.sources[source].columns)
                 raise ValueError(f"hand_over.sample.{source} names the columns {missing}; it has {known}")
 
-    def _streamable(self, view: str, stream: StreamSpec, source: Source) -> None:
+    def _streamable(self, view: str, stream: data.StreamSpec, source: data.Source) -> None:
         if source.time is None:
             raise ValueError(f"streams.{view}: its source {stream.source!r} needs a 'time' column")
         if missing := sorted({*stream.id, *stream.key} - set(source.columns)):

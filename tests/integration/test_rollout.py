@@ -12,7 +12,7 @@ import pytest
 
 from include.adapters.metrics_server import Prometheus
 from include.contracts.deployment import Judgement
-from include.deployment import packaging, predeployment, release, rollout
+from include.deployment import judgement, packaging, predeployment, release, rollout
 from include.errors import ConflictError, DeploymentError
 from include.loop.rollout import promote_release
 from include.services.composition import Services
@@ -40,7 +40,7 @@ FIRST, SECOND = "r0001", "r0002"
 
 
 def judged(serving: Serving, prometheus: str, seconds: float) -> Judgement:
-    return rollout.judge(serving.spec, Prometheus(prometheus), FIRST, SECOND, seconds)
+    return judgement.judge(serving.spec, Prometheus(prometheus), FIRST, SECOND, seconds)
 
 
 def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, prometheus: str) -> None:
@@ -80,14 +80,14 @@ def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: st
     assert all("too far" in failure for failure in load.failures)
     wait_until(
         lambda: (
-            rollout.judge(
+            judgement.judge(
                 serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun
             ).error_rate[broken.name]
             > 0.5 * len(load.failures) / 300
         ),
         what="the last scrape",
     )
-    found = rollout.judge(serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun)
+    found = judgement.judge(serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun)
     assert found.enough
     assert not found.passed
     assert "of its requests" in found.reason
