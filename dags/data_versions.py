@@ -29,15 +29,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.contracts.period import Period
 from include.orchestration import assets
-from include.orchestration.dags import (
-    dag_family,
-    emit_period,
-    form,
-    period_param,
-    run_key,
-    text_param,
-    triggered_by,
-)
+from include.orchestration.dags import dag_family, emit_period, form, period_param, run_key, text_param, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

@@ -15,15 +15,7 @@ login, time, number of rows and hash.
 """
 
 from include.contracts.period import Period
-from include.orchestration.dags import (
-    NO_RETRY,
-    dag_family,
-    form,
-    period_param,
-    run_key,
-    text_param,
-    triggered_by,
-)
+from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

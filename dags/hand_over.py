@@ -22,16 +22,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain
 
 from include.contracts.period import Period
-from include.orchestration.dags import (
-    NO_RETRY,
-    dag_family,
-    form,
-    period_param,
-    run_key,
-    text_param,
-    triggered_by,
-    xcom,
-)
+from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 

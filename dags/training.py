@@ -24,16 +24,7 @@ from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
 from include.orchestration.containers import fit_in_container, next_tasks
-from include.orchestration.dags import (
-    choice,
-    dag_family,
-    emit,
-    form,
-    number,
-    on,
-    period_param,
-    triggering_extra,
-)
+from include.orchestration.dags import choice, dag_family, emit, form, number, on, period_param, triggering_extra
 from include.orchestration.steps import Call, bound, step
 from include.settings import load_settings
 from include.specification.usecase import UseCase

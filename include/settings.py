@@ -89,8 +89,7 @@ class Settings(StateRoot, BaseSettings):
     gateway_inner_port: int = Field(default=8406, description="gateway: gRPC on loopback, for the facade")
     facade_port: int = Field(default=8407, description="REST facade, on loopback behind the gateway")
     gateway_servers: tuple[GatewayServer, ...] = Field(
-        default=(),
-        description="more model servers, as JSON: [{name, host, grpc_port, http_port, metrics_port}]",
+        default=(), description="more model servers, as JSON: [{name, host, grpc_port, http_port, metrics_port}]"
     )
     gateway_certificate: Path = Field(
         default=Path(), description="PEM file with certificate and key; default: self-signed, below <home>/gateway"

@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 
 
-def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="names of benches; default: all")] = None,
-) -> None:
+def bench(names: Annotated[list[str] | None, typer.Argument(help="names of benches; default: all")] = None) -> None:
     """Measure Moebius against its peers in the same run; writes bench/<name>.json below the state root."""
     from include.settings import ROOT
 

@@ -79,9 +79,7 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
         "package": (_just("model"), _just("release")),
         "promote": (_just("release"), _just("rollout_events")),
     },
-    "batch_inference": {
-        "score_partition": (lambda spec: ["release", *_served(spec)], _just("batch_predictions")),
-    },
+    "batch_inference": {"score_partition": (lambda spec: ["release", *_served(spec)], _just("batch_predictions"))},
     "monitoring": {
         "ship_predictions": (_just("release"), _just("predictions")),
         "measure": (lambda spec: ["predictions", *_served(spec)], _just("figures")),

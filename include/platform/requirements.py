@@ -8,11 +8,7 @@ from include.adapters.haproxy import ADMIN_PATHS
 from include.errors import SettingsError
 from include.settings import Settings, inherited_environment
 
-INSTALLERS = {
-    "apt-get": "apt-get install -y --no-install-recommends",
-    "dnf": "dnf install -y",
-    "apk": "apk add",
-}
+INSTALLERS = {"apt-get": "apt-get install -y --no-install-recommends", "dnf": "dnf install -y", "apk": "apk add"}
 PACKAGES = {"prometheus_binary": "prometheus", "redis_binary": "redis-server"}
 GATEWAY_PACKAGES = {"haproxy_binary": "haproxy"}
 OTHER_NAMES = {"dnf": {"redis-server": "redis"}, "apk": {"redis-server": "redis"}}
