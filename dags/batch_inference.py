@@ -41,15 +41,7 @@ def build(spec: UseCase) -> None:
     score_partition()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="deployment",
-    doc=__doc__,
-    schedule=on_period(assets.features),
-    params={
-        "period": period_param(),
-        "release": text_param(None, "Release", "Release that scores, like r0002; empty: the serving release."),
-    },
-)
+RELEASE = text_param(None, "Release", "Release that scores, like r0002; empty: the serving release.")
+FORM = {"period": period_param(), "release": RELEASE}
+
+dag_family(build, arc="ops", component="deployment", schedule=on_period(assets.features), params=FORM)

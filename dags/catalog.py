@@ -36,14 +36,6 @@ def build(spec: UseCase) -> None:
     chain(write_catalog(), check_meanings())
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    schedule=on_period(assets.features),
-    params={
-        "period": period_param(None, "Month", "Month that triggered this run; the catalog always covers all months.")
-    },
-)
+MONTH = period_param(None, "Month", "Month that triggered this run; the catalog always covers all months.")
+
+dag_family(build, arc="dev", component="data", schedule=on_period(assets.features), params={"period": MONTH})

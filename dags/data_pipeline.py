@@ -21,7 +21,7 @@ store. It also checks whether late rows arrived for earlier months, and runs pub
 Repeating a month is always safe: the same data gives the same snapshot.
 """
 
-from airflow.sdk import CronPartitionTimetable, Param, chain, task
+from airflow.sdk import CronPartitionTimetable, chain, task
 
 from include.contracts.period import Period
 from include.orchestration import assets
@@ -34,6 +34,7 @@ from include.orchestration.dags import (
     run_key,
     run_period,
     start_run,
+    yes_or_no,
 )
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -81,23 +82,11 @@ def build(spec: UseCase) -> None:
     run_late_months_again.expand_kwargs(late)
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    schedule=lambda spec: CronPartitionTimetable(
-        spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT
-    ),
-    end_date=lambda spec: spec.last_run,
-    params={
-        "period": period_param(),
-        "look_back": Param(
-            True,
-            type="boolean",
-            title="Look for late rows",
-            description="Ask the sources again for the last days of the month before; run it again if they changed.",
-        ),
-    },
-)
+def monthly(spec: UseCase) -> CronPartitionTimetable:
+    return CronPartitionTimetable(spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT)
+
+
+LATE = "Ask the sources again for the last days of the month before; run it again if they changed."
+FORM = {"period": period_param(), "look_back": yes_or_no(True, "Look for late rows", LATE)}
+
+dag_family(build, arc="dev", component="data", schedule=monthly, end_date=lambda spec: spec.last_run, params=FORM)

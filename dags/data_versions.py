@@ -64,4 +64,4 @@ def build(spec: UseCase) -> None:
     load_features(operate())
 
 
-dag_family(build, __file__, arc="dev", component="data", doc=__doc__, params=FORM)
+dag_family(build, arc="dev", component="data", params=FORM)

@@ -17,7 +17,7 @@ deletes them. An event that still cannot be used becomes a dead letter again.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import dag_family, form
+from include.orchestration.dags import choice, dag_family, form
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -30,27 +30,12 @@ def build(spec: UseCase) -> None:
     settle()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.event_streams,
-    params=lambda spec: {
-        "view": Param(
-            sorted(spec.event_streams)[0],
-            type="string",
-            enum=sorted(spec.event_streams),
-            title="Stream",
-            description="Feature view that it feeds, or requests to score.",
-        ),
-        "choice": Param(
-            "replay",
-            type="string",
-            enum=["replay", "drop"],
-            title="What to do",
-            description="replay: put them back on the stream; drop: delete them.",
-        ),
-    },
-)
+def fields(spec: UseCase) -> dict[str, Param]:
+    streams, settle = sorted(spec.event_streams), "replay: put them back on the stream; drop: delete them."
+    return {
+        "view": choice(streams[0], streams, "Stream", "Feature view that it feeds, or requests to score."),
+        "choice": choice("replay", ["replay", "drop"], "What to do", settle),
+    }
+
+
+dag_family(build, arc="ops", component="data", where=lambda spec: spec.event_streams, params=fields)

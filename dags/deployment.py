@@ -26,7 +26,7 @@ that fails, clear the task to continue. A rollout that was aborted is over: star
 from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, text_param, triggering_extra
+from include.orchestration.dags import VERSION, dag_family, emit, form, on, text_param, triggering_extra
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -69,12 +69,6 @@ def build(spec: UseCase) -> None:
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="model-deployment",
-    doc=__doc__,
-    schedule=on(assets.approved),
-    params={"version": text_param(None, "Model version", "Approved version to deploy, like 2.", r"^[1-9]\d*$")},
-)
+FORM = {"version": text_param(None, "Model version", "Approved version to deploy, like 2.", VERSION)}
+
+dag_family(build, arc="ops", component="model-deployment", schedule=on(assets.approved), params=FORM)

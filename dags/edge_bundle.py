@@ -26,11 +26,6 @@ def build(spec: UseCase) -> None:
     make_bundle()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="model-deployment",
-    doc=__doc__,
-    params={"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")},
-)
+FORM = {"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")}
+
+dag_family(build, arc="ops", component="model-deployment", params=FORM)

@@ -14,6 +14,8 @@ login, time, number of rows and hash.
 | `export` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nothing was exported |
 """
 
+from airflow.sdk import Param
+
 from include.contracts.period import Period
 from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by
 from include.orchestration.steps import Call, step
@@ -30,17 +32,14 @@ def build(spec: UseCase) -> None:
     export()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    params=lambda spec: {
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {
         "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
         "from": period_param(spec.periods.first, "First month", "First month to export, like 2013-01."),
         "to": period_param(spec.periods.first, "Last month", "Last month to export, like 2013-03."),
         "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
         "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
-    },
-)
+    }
+
+
+dag_family(build, arc="dev", component="data", params=fields)

@@ -19,7 +19,7 @@ of the hand-over and its treatment. The table `exports` records who asked and wh
 """
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import chain
+from airflow.sdk import Param, chain
 
 from include.contracts.period import Period
 from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
@@ -45,16 +45,12 @@ def build(spec: UseCase) -> None:
     chain(ask(), approve, export())
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.hand_over.allowed,
-    params=lambda spec: {
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {
         "from": period_param(spec.periods.first, "First month", "First month to hand over, like 2013-01."),
         "to": period_param(spec.periods.first, "Last month", "Last month to hand over, like 2013-03."),
         "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
-    },
-)
+    }
+
+
+dag_family(build, arc="dev", component="data", where=lambda spec: spec.hand_over.allowed, params=fields)

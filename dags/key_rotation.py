@@ -19,6 +19,8 @@ them.
 | `rotate`: ConflictError | another writer committed first, or a deletion runs | nothing: it retries, and a repetition completes the work |
 """
 
+from airflow.sdk import Param
+
 from include.orchestration.dags import confirm_param, dag_family, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -32,13 +34,8 @@ def build(spec: UseCase) -> None:
     rotate()
 
 
-# Airflow skips a file of the DAG folder that does not contain the word "airflow"
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.pseudonymised,
-    params=lambda spec: {"confirm": confirm_param(spec, "Every stored token is rewritten: type the use case's name.")},
-)
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {"confirm": confirm_param(spec, "Every stored token is rewritten: type the use case's name.")}
+
+
+dag_family(build, arc="ops", component="data", where=lambda spec: spec.pseudonymised, params=fields)

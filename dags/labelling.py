@@ -53,13 +53,8 @@ def build(spec: UseCase) -> None:
     anything_to_label(chosen) >> ask >> keep_labels(chosen)
 
 
+FORM = {"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")}
+
 dag_family(
-    build,
-    __file__,
-    arc="ml",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.labelling,
-    schedule=on_period(assets.health),
-    params={"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")},
+    build, arc="ml", component="data", where=lambda spec: spec.labelling, schedule=on_period(assets.health), params=FORM
 )

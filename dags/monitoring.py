@@ -38,12 +38,6 @@ def build(spec: UseCase) -> None:
     chain(ship_predictions(), measure())
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="monitoring",
-    doc=__doc__,
-    schedule=on_period(assets.features),
-    params={"period": period_param()},
-)
+FORM = {"period": period_param()}
+
+dag_family(build, arc="ops", component="monitoring", schedule=on_period(assets.features), params=FORM)

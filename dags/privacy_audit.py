@@ -30,12 +30,6 @@ def build(spec: UseCase) -> None:
     audit()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="data",
-    doc=__doc__,
-    schedule=on_period(assets.features),
-    params={"period": period_param(None, "Month", "Month whose personal values are searched.")},
-)
+FORM = {"period": period_param(None, "Month", "Month whose personal values are searched.")}
+
+dag_family(build, arc="ops", component="data", schedule=on_period(assets.features), params=FORM)

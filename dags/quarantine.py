@@ -25,7 +25,7 @@ from typing import Any
 from airflow.sdk import Param, task
 
 from include.contracts.period import Period
-from include.orchestration.dags import dag_family, form, start_run, text_param, triggered_by
+from include.orchestration.dags import choice, dag_family, form, reason_param, start_run, text_param, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -45,24 +45,15 @@ def build(spec: UseCase) -> None:
     decide() >> run_month()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    params={
-        "period": Param(
-            "", type="string", pattern=Period.PATTERN, title="Month", description="The refused month, like 2013-04."
-        ),
-        "gate": Param("raw", enum=["raw", "features"], title="Gate", description="The gate that holds the rows."),
-        "table": text_param("all", "Table", "A table of that gate, like flights, or all."),
-        "action": Param(
-            "drop",
-            enum=["drop", "release"],
-            title="Action",
-            description="drop: publish without these rows; release: accept exactly these rows as they are.",
-        ),
-        "reason": Param("", type="string", minLength=3, title="Reason", description="Kept with every row."),
-    },
-)
+ACTION = "drop: publish without these rows; release: accept exactly these rows as they are."
+FORM = {
+    "period": Param(
+        "", type="string", pattern=Period.PATTERN, title="Month", description="The refused month, like 2013-04."
+    ),
+    "gate": choice("raw", ["raw", "features"], "Gate", "The gate that holds the rows."),
+    "table": text_param("all", "Table", "A table of that gate, like flights, or all."),
+    "action": choice("drop", ["drop", "release"], "Action", ACTION),
+    "reason": reason_param("Kept with every row."),
+}
+
+dag_family(build, arc="dev", component="data", params=FORM)

@@ -12,10 +12,10 @@ record says so.
 the task.
 """
 
-from airflow.sdk import Param, chain, task
+from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, triggered_by, triggering_extra
+from include.orchestration.dags import dag_family, emit, form, on, triggered_by, triggering_extra, yes_or_no
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -48,16 +48,6 @@ def build(spec: UseCase) -> None:
     chain(route(decision), [start_training(decision), keep_champion(decision)])
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="retraining",
-    doc=__doc__,
-    schedule=on(assets.alerts),
-    params={
-        "force": Param(
-            False, type="boolean", title="Retrain without an alert", description="The record will say who forced it."
-        )
-    },
-)
+FORM = {"force": yes_or_no(False, "Retrain without an alert", "The record will say who forced it.")}
+
+dag_family(build, arc="ops", component="retraining", schedule=on(assets.alerts), params=FORM)

@@ -20,12 +20,12 @@ second, and no request fails. It can also end a rollout in progress at once.
 | `abort` | no rollout is in progress | `roll_back`, if an earlier release should serve |
 """
 
-from airflow.sdk import Param, chain, task
+from airflow.sdk import chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import choice, dag_family, emit, form, text_param, triggered_by, xcom
+from include.orchestration.dags import choice, dag_family, emit, form, reason_param, text_param, triggered_by, xcom
 from include.orchestration.rollback_form import RollbackForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -54,22 +54,13 @@ def build(spec: UseCase) -> None:
     chain(asked, restored)
 
 
+OPERATION = "Put a release back, or end the rollout in progress."
+RELEASE = "Like r0001, or `previous`; empty: a form lists them with figures."
 FORM = {
-    "operation": choice(
-        "roll_back", ["roll_back", "abort"], "Operation", "Put a release back, or end the rollout in progress."
-    ),
-    "release": text_param(
-        None, "Release", "Like r0001, or `previous`; empty: a form lists them with figures.", r"^(r\d{4,}|previous)$"
-    ),
-    "reason": Param("", type="string", minLength=3, title="Reason", description="Kept in the rollout record."),
+    "operation": choice("roll_back", ["roll_back", "abort"], "Operation", OPERATION),
+    "release": text_param(None, "Release", RELEASE, r"^(r\d{4,}|previous)$"),
+    "reason": reason_param("Kept in the rollout record."),
 }
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="model-deployment",
-    doc=__doc__,
-    max_active_runs=8,  # an abort must not wait behind a form that nobody answers
-    params=FORM,
-)
+# more than one run: an abort must not wait behind a form that nobody answers
+dag_family(build, arc="ops", component="model-deployment", max_active_runs=8, params=FORM)

@@ -34,12 +34,8 @@ def build(spec: UseCase) -> None:
     drill()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="model-deployment",
-    doc=__doc__,
-    where=lambda spec: spec.rollout.drill,
-    schedule=lambda spec: spec.rollout.drill,
-)
+def drills(spec: UseCase) -> str | None:
+    return spec.rollout.drill
+
+
+dag_family(build, arc="ops", component="model-deployment", where=drills, schedule=drills)

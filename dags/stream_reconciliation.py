@@ -32,14 +32,14 @@ def build(spec: UseCase) -> None:
     reconcile()
 
 
+FORM = {"period": period_param()}
+
 # Airflow skips a file of the DAG folder that does not contain the word "airflow"
 dag_family(
     build,
-    __file__,
     arc="dev",
     component="data",
-    doc=__doc__,
     where=lambda spec: spec.streams,
     schedule=on_period(assets.features),
-    params={"period": period_param()},
+    params=FORM,
 )

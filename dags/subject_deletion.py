@@ -23,7 +23,7 @@ Train again to remove that too.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import confirm_param, dag_family, form, triggered_by
+from include.orchestration.dags import confirm_param, dag_family, form, reason_param, text_param, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -36,22 +36,15 @@ def build(spec: UseCase) -> None:
     delete_subject()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="ops",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.privacy.subject,
-    params=lambda spec: {
-        "subject": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^k\d\d-[0-9a-f]{32}$",
-            title="Subject",
-            description="The subject's reference, like k01-…; never the value itself.",
-        ),
-        "reason": Param("", type="string", minLength=3, title="Reason", description="Kept with the record."),
+SUBJECT = "The subject's reference, like k01-…; never the value itself."
+
+
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {
+        "subject": text_param(None, "Subject", SUBJECT, r"^k\d\d-[0-9a-f]{32}$"),
+        "reason": reason_param("Kept with the record."),
         "confirm": confirm_param(spec, "This cannot be undone: type the use case's name."),
-    },
-)
+    }
+
+
+dag_family(build, arc="ops", component="data", where=lambda spec: spec.privacy.subject, params=fields)

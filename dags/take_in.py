@@ -25,12 +25,6 @@ def build(spec: UseCase) -> None:
     take_in()
 
 
-dag_family(
-    build,
-    __file__,
-    arc="dev",
-    component="data",
-    doc=__doc__,
-    where=lambda spec: spec.hand_over.allowed,
-    params={"name": text_param(None, "Hand-over", "Its name in the exchange; empty: all new ones.", r"^[\w.-]+$")},
-)
+FORM = {"name": text_param(None, "Hand-over", "Its name in the exchange; empty: all new ones.", r"^[\w.-]+$")}
+
+dag_family(build, arc="dev", component="data", where=lambda spec: spec.hand_over.allowed, params=FORM)

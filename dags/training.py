@@ -87,12 +87,6 @@ def build(spec: UseCase) -> None:
 
 
 dag_family(
-    build,
-    __file__,
-    arc="ml",
-    component="model-development",
-    doc=__doc__,
-    schedule=on(assets.retrain_plan),
-    params=fields,
+    build, arc="ml", component="model-development", schedule=on(assets.retrain_plan), params=fields,
     render_template_as_native_obj=False,
-)
+)  # fmt: skip

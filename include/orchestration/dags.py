@@ -1,5 +1,7 @@
 """Defaults of every Moebius DAG: name, owner, tags, retries, form, runbook, failure meaning."""
 
+import inspect
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,11 +25,15 @@ DEFAULTS = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_dat
 
 
 def dag_family(
-    build: Callable[[UseCase], object], file: str, *, where: Callable[[UseCase], object] = bool, **options: Any
+    build: Callable[[UseCase], object], *, where: Callable[[UseCase], object] = bool, **options: Any
 ) -> None:
-    """One DAG per use case that the family is for; ``options`` as ``usecase_dag`` says, ``file`` is the DAG file."""
+    """One DAG per use case that the family is for, with the name and docstring of the DAG file that defines ``build``.
+
+    ``options`` as ``usecase_dag`` says.
+    """
+    family, doc = Path(inspect.getfile(build)).stem, sys.modules[build.__module__].__doc__
     for spec in filter(where, map(load_usecase, usecase_names())):
-        usecase_dag(spec, build, Path(file).stem, **options)
+        usecase_dag(spec, build, family, doc=doc, **options)
 
 
 def usecase_dag(
@@ -118,13 +124,9 @@ def start_run(dag_id: str, run_id: str, fields: dict[str, Any]) -> NoReturn:
     date: today is after the DAG's ``end_date``, and such a run ends without a task.
     """
     unused = ("reset_dag_run", "wait_for_completion", "allowed_states", "failed_states", "poke_interval", "deferrable")
-    wish: dict[str, Any] = {
-        "trigger_dag_id": dag_id,
-        "dag_run_id": run_id,
-        "conf": fields,
-        **dict.fromkeys(unused, False),
-    }
-    raise DagRunTriggerException(**wish, skip_when_already_exists=True)
+    wish: dict[str, Any] = dict.fromkeys(unused, False)
+    wish |= {"trigger_dag_id": dag_id, "dag_run_id": run_id, "conf": fields, "skip_when_already_exists": True}
+    raise DagRunTriggerException(**wish)
 
 
 def emit(asset: Any, **extra: Any) -> None:
@@ -144,11 +146,21 @@ def text_param(default: str | None, title: str, description: str, pattern: str |
     return Param(default and str(default), **schema)
 
 
+VERSION = r"^[1-9]\d*$"
+"""Pattern of a model version."""
 RUN_PERIOD = "Month of this run, like 2013-04; a partition key has the same effect."
 
 
 def period_param(default: str | None = None, title: str = "Month", description: str = RUN_PERIOD) -> Param:
     return text_param(default, title, description, Period.PATTERN)
+
+
+def reason_param(description: str) -> Param:
+    return Param("", type="string", minLength=3, title="Reason", description=description)
+
+
+def yes_or_no(default: bool, title: str, description: str) -> Param:
+    return Param(default, type="boolean", title=title, description=description)
 
 
 def confirm_param(spec: UseCase, description: str) -> Param:
