@@ -5,6 +5,7 @@ source for its table and period; use it to deliver a late or repaired file.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,16 +35,10 @@ def collect(
     are left behind, so what is known only later cannot leak into features; ``treat`` sees every batch
     before anything is written.
 
-    Raises
-    ------
-    MissingPeriodError
-        a source has nothing for the period.
-    SourceError
-        a source is unreadable or breaks its contract.
-    ServiceError
-        an outside system did not answer; a retry may help.
+    Raises MissingPeriodError when a source has nothing for the period, SourceError when it is unreadable or breaks
+    its contract, ServiceError when an outside system did not answer (a retry may help).
     """
-    tables = {t: _treated(t, batches(spec, t, period, landing, connect), treat) for t in spec.sources}
+    tables = {t: map(partial(treat, t), batches(spec, t, period, landing, connect)) for t in spec.sources}
     return stage.replace(staging, stage.RAW, tables)
 
 
@@ -63,7 +58,8 @@ def batches(
     place = f"{spec.name} {period}: source {table!r}"
     month = Window.of_month(period, source.timezone) if source.time else None
     wanted, rows = window or month, 0
-    yield _empty(source)  # so the schema is known when there are no rows
+    # so the schema is known when there are no rows
+    yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
     for one in connect(spec, table, delivered).read(source, None if delivered else wanted):
         batch = source_contract.as_batch(one)
         if delivered and month and wanted:
@@ -80,13 +76,7 @@ def batches(
 
 
 def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
-    """The file that takes the source's place, if one was delivered.
-
-    Raises
-    ------
-    SourceError
-        several were: which one holds?
-    """
+    """The file that takes the source's place, if one was delivered; raises SourceError when several were."""
     candidates = [landing / period / f"{table}.{suffix}" for suffix in DELIVERED]
     there = [path for path in candidates if path.exists()]
     if len(there) > 1:
@@ -113,14 +103,6 @@ def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
 
 def _absent(spec: UseCase, landing: Path, month: Period) -> list[str]:
     return [t for t in spec.sources if not find_delivered(t, month, landing)]
-
-
-def _empty(source: Source) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
-
-
-def _treated(table: str, rows: Iterator[pa.RecordBatch], treat: Treat) -> Iterator[pa.RecordBatch]:
-    return (treat(table, batch) for batch in rows)
 
 
 def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, month: Window, delivered: Path) -> None:

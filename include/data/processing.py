@@ -39,12 +39,7 @@ def build(
     Everything streams from file to file; what exceeds ``memory_limit`` spills into the staging directory.
     Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
     versions that are published there, else at the lake's newest. A period without a predecessor is
-    built without one, and says so in the log.
-
-    Raises
-    ------
-    NotFoundError
-        nothing is staged, or the raw gate refused it.
+    built without one, and says so in the log. Raises NotFoundError when nothing is staged, or the raw gate refused it.
     """
     features = import_module(f"include.usecases.{spec.name}.features")
     with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
@@ -82,10 +77,9 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
 
 
 def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | None) -> dict[str, pa.Table]:
-    wanted = {table: source.history for table, source in spec.sources.items() if source.history}
     earlier: dict[str, pa.Table] = {}
-    for table, months in wanted.items():
-        parts = [_earlier(spec, period.shift(-back), table, lake, snapshots) for back in range(months, 0, -1)]
+    for table, source in spec.sources.items():
+        parts = [_earlier(spec, period.shift(-back), table, lake, snapshots) for back in range(source.history, 0, -1)]
         if rows := [part for part in parts if part is not None]:
             earlier[table] = pa.concat_tables(rows)
     return earlier

@@ -39,12 +39,8 @@ def gate(
     rows that broke a blocking check go to the table ``quarantine``; data that pass clear both, and what passed the
     features gate gets the mark that ``versioning.publish`` asks for. ``held_back`` is the use case's own.
 
-    Raises
-    ------
-    GateRefusedError
-        blocking expectations were not met: each is listed with its counts.
-    BrokenCheckError
-        a blocking check crashed, which says nothing about the data; staging is left as it is.
+    Raises GateRefusedError, with counts, when blocking expectations were not met; BrokenCheckError when a blocking
+    check crashed, which says nothing about the data: staging is left as it is.
     """
     part, tables = _tables(spec, name, staging)
     files = {table: stage.path(staging, part, table) for table in tables}

@@ -69,11 +69,7 @@ def decide(
     """Release or drop the rows that are held; returns how many, per table.
 
     ``table`` is a name, or ``all``. Repeated with the same action it changes nothing more.
-
-    Raises
-    ------
-    NotFoundError
-        no such row is held, or was decided so before.
+    Raises NotFoundError when no such row is held, or was decided so before.
     """
     status = STATUS[action]
     known = current(spec, lake, period, gate)

@@ -15,13 +15,7 @@ from include.errors import SourceError
 from include.specification.data import Source
 
 UTC = pa.timestamp("us", tz="UTC")
-TYPES = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": UTC,
-}
+TYPES = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "timestamp": UTC}
 OFFSET = r":\d{2}(\.\d+)? ?([Zz]|[+-]\d{2}(:?\d{2})?)$"
 ZERO_FRACTION = r"\.0*$"
 IMPOSSIBLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
@@ -46,12 +40,8 @@ def as_batch(delivered: pa.RecordBatch | Mapping[str, Sequence[Any]]) -> pa.Reco
 def conform(place: str, table: str, source: Source, batch: pa.RecordBatch, window: Window | None) -> pa.RecordBatch:
     """The batch with its agreed columns and types, and of a window only the rows within.
 
-    ``place`` starts every error, e.g. ``flight_delay 2013-02: source 'flights'``.
-
-    Raises
-    ------
-    SourceError
-        a column is missing, values do not fit its type, a timestamp has no zone, or a key or time is empty.
+    ``place`` starts every error, e.g. ``flight_delay 2013-02: source 'flights'``. Raises SourceError when a column is
+    missing, values do not fit its type, a timestamp has no zone, or a key or time is empty.
     """
     _require_columns(place, table, source, batch)
     known: dict[str, pa.Array] = {}

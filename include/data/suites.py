@@ -26,12 +26,8 @@ def checks(
     When the table is ``sampled``, fixed limits of its number of rows are left out; those that follow the months
     before stay: they were sampled too.
 
-    Raises
-    ------
-    NotFoundError
-        the table has no suite.
-    BrokenCheckError
-        the suite cannot be read, names no known dimension, or uses a parameter that was not given.
+    Raises NotFoundError when the table has no suite, BrokenCheckError when the suite cannot be read, names no known
+    dimension, or uses a parameter that was not given.
     """
     file = suites / f"{usecase}_{gate}_{table}.json"
     definition = _definition(file)

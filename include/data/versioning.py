@@ -31,16 +31,8 @@ def publish(
 ) -> SnapshotRef:
     """Publish the staged tables of a period as one snapshot; the same content gives the same snapshot.
 
-    ``at`` is when (default now), from which retention counts.
-
-    Raises
-    ------
-    NotFoundError
-        nothing is staged, or the features gate refused it.
-    GateRefusedError
-        what is staged is not what the features gate passed.
-    ConflictError
-        another writer kept winning.
+    ``at`` is when (default now), from which retention counts. Raises NotFoundError when nothing is staged,
+    GateRefusedError when the features gate did not pass what is staged, ConflictError when another writer kept winning.
     """
     stage.require_passed(staging)
     tables = {}
@@ -73,11 +65,7 @@ def restore(
     """Make an earlier snapshot the current one of its period again, in one step.
 
     The lake's newest version stays what it is; readers go by the manifest. Doing it twice changes nothing.
-
-    Raises
-    ------
-    NotFoundError
-        there is no such snapshot (any more), or its files are gone.
+    Raises NotFoundError when there is no such snapshot (any more), or its files are gone.
     """
     with snapshots.changing():
         snapshot = named(name, snapshots)

@@ -1,7 +1,5 @@
 """Rules of a hand-over: what may leave prod for dev, which rows, and the proof of their treatment."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,10 +7,10 @@ import pyarrow.compute as pc
 
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, SettingsError
+from include.ports.sources import Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 
-Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]
 HASHES = 2**64
 
 
@@ -43,7 +41,7 @@ def periods(spec: UseCase, first: Period, last: Period) -> list[Period]:
     return months
 
 
-def sampled(spec: UseCase) -> Treatment:
+def sampled(spec: UseCase) -> Treat:
     """``(table, batch) → batch`` with the rows of the sample alone.
 
     Which rows is decided by the values of ``hand_over.sample`` and not by their order: equal values go together, in
@@ -71,7 +69,7 @@ def _hashes(batch: pa.RecordBatch, columns: list[str]) -> "np.ndarray":
     return pd.util.hash_array(joined.astype(object), categorize=True)
 
 
-def proved(spec: UseCase, treat: Treatment) -> Treatment:
+def proved(spec: UseCase, treat: Treat) -> Treat:
     """``treat``, and the proof by each batch that no pseudonymised or dropped value is still there."""
 
     def check(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,18 +1,15 @@
 """Treatment of personal columns before anything is written: pseudonymise, mask, generalise, drop."""
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
+from include.ports.sources import Treat
 from include.specification.data import ColumnPrivacy
 from include.specification.usecase import UseCase
-
-if TYPE_CHECKING:
-    Treatment = Callable[[str, pa.RecordBatch], pa.RecordBatch]
 
 MASKED = "***"
 HOW_TO_KEY = (
@@ -21,15 +18,11 @@ HOW_TO_KEY = (
 )
 
 
-def treatment(spec: UseCase, keys: KeyRing | None, erased: Collection[str] = ()) -> "Treatment":
+def treatment(spec: UseCase, keys: KeyRing | None, erased: Collection[str] = ()) -> Treat:
     """``(table, batch) → batch`` with every personal column treated and every erased subject's rows gone.
 
     The columns and their types stay; what ``drop`` leaves is empty. ``erased`` are subject references.
-
-    Raises
-    ------
-    SettingsError
-        a column is to be pseudonymised, or a subject was erased, and there are no keys.
+    Raises SettingsError when a column is to be pseudonymised, or a subject was erased, and there are no keys.
     """
     treated = {name: rule for name, rule in spec.privacy.columns.items() if rule.treatment != "keep"}
     hashed = sorted(name for name, rule in treated.items() if rule.treatment == "pseudonymise")

@@ -14,6 +14,7 @@ from include.data import staging as stage
 from include.errors import AccessError
 from include.governance import hand_over, privacy
 from include.ports.exports import ExportTable
+from include.ports.sources import Treat
 from include.services import export_log
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -98,7 +99,7 @@ def _collect(spec: UseCase, services: Services, period: Period, staging: Path) -
     ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
 
 
-def _treatment(spec: UseCase, services: Services) -> hand_over.Treatment:
+def _treatment(spec: UseCase, services: Services) -> Treat:
     """Prod's own treatment (it also leaves erased subjects out), the sample, then the hand-over's own keys.
 
     So no clear value gets as far as staging, and dev's tokens join with nothing in prod.

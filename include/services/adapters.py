@@ -103,12 +103,8 @@ class Adapters:
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> SourceConnector:
         """The connector of a raw table, or of the file that was delivered in its place.
 
-        Raises
-        ------
-        SpecError
-            no such connector, or an option that it does not know.
-        MissingPeriodError
-            this is dev, which calls no source: only what was handed over is there.
+        Raises SpecError when there is no such connector, or an option that it does not know; MissingPeriodError in dev,
+        which calls no source: only what was handed over is there.
         """
         source = spec.sources[table]
         if delivered:

@@ -33,12 +33,7 @@ class Privacy:
         """The keys up to the one that stored tokens are of; a newer one waits for the DAG ``key_rotation``.
 
         None when there are no keys. The first use of a key is noted, so that a key that is added later is known
-        to be new.
-
-        Raises
-        ------
-        SettingsError
-            the keys cannot be used, or the one in use is not among them.
+        to be new. Raises SettingsError when the keys cannot be used, or the one in use is not among them.
         """
         if self.keys is None:
             return None

@@ -37,13 +37,8 @@ class Serving:
     def champion_model(self, spec: UseCase) -> ModelRef | None:
         """The registered version behind the release that really serves; None before the first release.
 
-        Raises
-        ------
-        DeploymentError
-            a file of the release was changed.
-        EvaluationError
-            the server follows another rollout state than the one on disk, or the release was packaged from another
-            model than the registered version.
+        Raises DeploymentError when a file of the release was changed; EvaluationError when the server follows another
+        rollout state than the one on disk, or the release was packaged from another model than the registered version.
         """
         state, serving = self.rollout_state(spec), self.champion(spec)
         if state is None or serving is None:
@@ -66,12 +61,8 @@ class Serving:
     def switch(self, spec: UseCase, state: RolloutState) -> RolloutState:
         """Write the state and wait until the server follows it.
 
-        Raises
-        ------
-        ConflictError
-            somebody else changed the state since it was read.
-        ServiceError
-            the server does not follow it in time: a release does not load, or the server is down.
+        Raises ConflictError when somebody else changed the state since it was read; ServiceError when the server does
+        not follow it in time: a release does not load, or the server is down.
         """
         rollout.write(self._adapters.state, state)
         self.follow(spec, state)

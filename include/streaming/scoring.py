@@ -64,11 +64,8 @@ class StreamScorer:
     def handle(self, entries: Sequence[StreamEntry]) -> Outcome:
         """Ask for all of them and finish them; the unusable ones go to the dead-letter stream.
 
-        Raises
-        ------
-        ServiceError
-            the stream or the model server is away, or fails whatever it is asked: the same entries may be handled
-            again.
+        Raises ServiceError when the stream or the model server is away, or fails whatever it is asked: the same
+        entries may be handled again.
         """
         requests, dead = self._read(entries)
         answers: dict[str, dict[str, Any]] = {}

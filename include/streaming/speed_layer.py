@@ -79,10 +79,7 @@ class SpeedLayer:
     def handle(self, entries: Sequence[StreamEntry]) -> Outcome:
         """Push what these entries change and finish them; the unusable ones go to the dead-letter stream.
 
-        Raises
-        ------
-        ServiceError
-            the stream or the online store is away: the same entries may be handled again.
+        Raises ServiceError when the stream or the online store is away: the same entries may be handled again.
         """
         events, dead = self._read(entries)
         try:

@@ -25,21 +25,14 @@ PIXELS = 64
 def read(source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
     """One batch: ``scan``, ``received_at``, ``pixel_00`` … ``pixel_63`` (0 to 16, row by row) and ``digit``.
 
-    Raises
-    ------
-    SourceError
-        the package is not installed, or its file has another shape.
+    Raises SourceError when the package is not installed, or its file has another shape.
     """
     lines = _lines(_file())
-    months = Period.between(*_periods())
+    periods = load_usecase(Path(__file__).parent.name).periods
+    months = Period.between(periods.first, periods.last)
     rows = [_row(place, line, months, len(lines)) for place, line in enumerate(lines)]
     wanted = [row for row in rows if window is None or window.start <= row["received_at"] < window.end]
     yield pa.RecordBatch.from_pylist(wanted, schema=_schema())
-
-
-def _periods() -> tuple[Period, Period]:
-    periods = load_usecase(Path(__file__).parent.name).periods
-    return periods.first, periods.last
 
 
 def _file() -> Path:

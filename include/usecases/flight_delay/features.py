@@ -25,11 +25,7 @@ def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
     ``event_timestamp`` (scheduled departure, UTC), the request fields, ``late`` (arrival more than 15
     minutes late; NULL for cancelled and diverted flights) and ``label_timestamp``.
     """
-    return {
-        "events": _events(raw["flights"]),
-        "weather": _weather(raw["weather"]),
-        "planes": _planes(raw["planes"]),
-    }
+    return {"events": _events(raw["flights"]), "weather": _weather(raw["weather"]), "planes": _planes(raw["planes"])}
 
 
 def build(
