@@ -204,19 +204,6 @@ class Settings(StateRoot, BaseSettings):
     def _secret(self, given: SecretStr, file: Path) -> str:
         return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
 
-    @property
-    def key_file(self) -> Path:
-        """The embedded platform's own pseudonym keys, mode 0600."""
-        return self.home / "keys" / "pseudonym.keys"
-
-    @property
-    def private_key_file(self) -> Path:
-        return self.home / "keys" / "private.key"
-
-    @property
-    def hand_over_key_file(self) -> Path:
-        return self.home / "keys" / "hand_over.keys"
-
     # -- addresses
     @property
     def airflow_url(self) -> str:
@@ -252,11 +239,7 @@ class Settings(StateRoot, BaseSettings):
 
     def replica(self, server: GatewayServer) -> Self:
         """These settings, with this server's Triton in the place of the embedded one."""
-        ports = {
-            "triton_grpc_port": server.grpc_port,
-            "triton_http_port": server.http_port,
-            "triton_metrics_port": server.metrics_port,
-        }
+        ports = {f"triton_{port}": value for port, value in server.model_dump().items() if port.endswith("_port")}
         return self.model_copy(update={"host": server.host, **ports})
 
     @property
@@ -270,13 +253,7 @@ def _as_variable(value: object) -> str:
 
 @lru_cache
 def load_settings() -> Settings:
-    """The settings of this process.
-
-    Raises
-    ------
-    SettingsError
-        an environment variable has an impossible value.
-    """
+    """The settings of this process. Raises SettingsError when an environment variable has an impossible value."""
     try:
         return Settings()
     except ValidationError as error:
@@ -291,10 +268,7 @@ def resolve(text: str) -> str:
 
     ``${connection:NAME}`` is the URI of the Airflow connection that ``AIRFLOW_CONN_<NAME>`` holds.
 
-    Raises
-    ------
-    SettingsError
-        the variable is not set.
+    Raises SettingsError when the variable is not set.
     """
     return REFERENCE.sub(_variable, text)
 

@@ -6,89 +6,56 @@ ROOT = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
 
+class Below:
+    """A path below ``home``, as an attribute."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, root: "StateRoot", owner: type | None = None) -> Path:
+        return root.home.joinpath(*self.parts)
+
+
 class StateRoot:
-    """The directories below ``home``."""
+    """The directories and files below ``home``."""
 
     home: Path
 
-    @property
-    def lake(self) -> Path:
-        """Delta tables: ``lake/<usecase>/<table>``."""
-        return self.home / "lake"
+    lake = Below("lake")
+    """Delta tables: ``lake/<usecase>/<table>``."""
+    landing = Below("landing")
+    """Delivered or repaired source files: ``landing/<usecase>/<period>/``."""
+    snapshots = Below("snapshots")
+    """Manifests: ``snapshots/<usecase>/<period>.json`` pins the versions of the period's tables."""
+    staging = Below("staging")
+    """Work in progress; never read by anything downstream."""
+    feature_store = Below("feature_store")
+    """Feast: ``registry.db`` and ``online.db``; offline features are tables of the lake."""
+    datasets = Below("datasets")
+    training = Below("training")
+    """Trainings at work: ``training/<usecase>/<key>/`` until registered, ``training/<usecase>/studies/``."""
+    releases = Below("releases")
+    """Packaged releases: ``releases/<usecase>/<release>/``, and ``rollout.json`` per use case."""
+    edge_bundles = Below("edge")
+    """Releases for machines without a server: ``edge/<usecase>/<release>.zip``."""
+    triton_repository = Below("triton")
+    gateway = Below("gateway")
+    """Clients, certificate and generated configuration of the gateway."""
+    gateway_clients = Below("gateway", "clients.yaml")
+    """Who may ask through the gateway; hashes of keys only."""
+    prediction_spool = Below("spool")
+    """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
+    catalog = Below("catalog")
+    """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
+    lineage = Below("lineage")
+    """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
+    airflow_home = Below("airflow")
+    key_file = Below("keys", "pseudonym.keys")
+    """The embedded platform's own pseudonym keys, mode 0600; the next two likewise."""
+    private_key_file = Below("keys", "private.key")
+    hand_over_key_file = Below("keys", "hand_over.keys")
 
     @property
     def suites(self) -> Path:
         """The expectation suites of the gates, under version control."""
         return ROOT / "great_expectations" / "expectations"
-
-    @property
-    def landing(self) -> Path:
-        """Delivered or repaired source files: ``landing/<usecase>/<period>/``."""
-        return self.home / "landing"
-
-    @property
-    def snapshots(self) -> Path:
-        """Manifests: ``snapshots/<usecase>/<period>.json`` pins the versions of the period's tables."""
-        return self.home / "snapshots"
-
-    @property
-    def staging(self) -> Path:
-        """Work in progress; never read by anything downstream."""
-        return self.home / "staging"
-
-    @property
-    def feature_store(self) -> Path:
-        """Feast: ``registry.db`` and ``online.db``; offline features are tables of the lake."""
-        return self.home / "feature_store"
-
-    @property
-    def datasets(self) -> Path:
-        return self.home / "datasets"
-
-    @property
-    def training(self) -> Path:
-        """Trainings at work: ``training/<usecase>/<key>/`` until registered, ``training/<usecase>/studies/``."""
-        return self.home / "training"
-
-    @property
-    def releases(self) -> Path:
-        """Packaged releases: ``releases/<usecase>/<release>/``, and ``rollout.json`` per use case."""
-        return self.home / "releases"
-
-    @property
-    def edge_bundles(self) -> Path:
-        """Releases for machines without a server: ``edge/<usecase>/<release>.zip``."""
-        return self.home / "edge"
-
-    @property
-    def triton_repository(self) -> Path:
-        return self.home / "triton"
-
-    @property
-    def gateway(self) -> Path:
-        """Clients, certificate and generated configuration of the gateway."""
-        return self.home / "gateway"
-
-    @property
-    def gateway_clients(self) -> Path:
-        """Who may ask through the gateway; hashes of keys only."""
-        return self.gateway / "clients.yaml"
-
-    @property
-    def prediction_spool(self) -> Path:
-        """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
-        return self.home / "spool"
-
-    @property
-    def catalog(self) -> Path:
-        """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
-        return self.home / "catalog"
-
-    @property
-    def lineage(self) -> Path:
-        """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
-        return self.home / "lineage"
-
-    @property
-    def airflow_home(self) -> Path:
-        return self.home / "airflow"
