@@ -32,9 +32,8 @@ class Airflow:
         login = {"username": self.settings.airflow_user, "password": self.settings.airflow_password}
         answer = httpx.post(f"{self.settings.airflow_url}/auth/token", json=login, timeout=30, trust_env=False)
         if not answer.is_success:
-            raise ServiceError(
-                f"Airflow refused the login of {login['username']!r}: {answer.status_code} {answer.text}"
-            )
+            reason = f"{answer.status_code} {answer.text}"
+            raise ServiceError(f"Airflow refused the login of {login['username']!r}: {reason}")
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def close(self) -> None:
@@ -92,10 +91,7 @@ class Airflow:
     def wait(self, run: dict, on_question: Callable[[dict], None] | None = None) -> dict:
         """Wait until the run ended well; a run that had failed before is started over first.
 
-        Raises
-        ------
-        RunFailedError
-            it failed; names DAG, task and log file.
+        Raises RunFailedError with DAG, task and log file when it failed.
         """
         if run["state"] == "failed":
             again = {"dry_run": False, "only_failed": False}
@@ -104,10 +100,9 @@ class Airflow:
             run = self.call("GET", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}")
             tasks = self.tasks(run)
             self.watch(run, tasks)
-            if on_question:
-                for task in tasks:
-                    if task["state"] == "awaiting_input":
-                        on_question(task)
+            for task in tasks:
+                if on_question and task["state"] == "awaiting_input":
+                    on_question(task)
             if run["state"] == "success":
                 return run
             if run["state"] == "failed":
@@ -137,9 +132,8 @@ class Airflow:
     def _failure(self, run: dict, tasks: list[dict]) -> str:
         failed = next((t for t in tasks if t["state"] == "failed"), None)
         if failed is None:
-            return (
-                f"{run['dag_id']} run {run['dag_run_id']} failed; see {self.settings.airflow_url}/dags/{run['dag_id']}"
-            )
+            page = f"{self.settings.airflow_url}/dags/{run['dag_id']}"
+            return f"{run['dag_id']} run {run['dag_run_id']} failed; see {page}"
         logs = self.settings.airflow_home / "logs" / f"dag_id={run['dag_id']}" / f"run_id={run['dag_run_id']}"
         log = logs / f"task_id={failed['task_id']}" / f"attempt={failed['try_number']}.log"
         return f"{run['dag_id']}: task '{failed['task_id']}' failed (run {run['dag_run_id']}).\nLog: {log}"

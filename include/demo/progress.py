@@ -43,9 +43,8 @@ class Progress:
         took = time.monotonic() - begun
         self.stage_seconds[kind] += took
         if self.console.is_terminal:
-            self.console.print(
-                f"{self._clock()} [green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}", highlight=False
-            )
+            done = f"[green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}"
+            self.console.print(f"{self._clock()} {done}", highlight=False)
 
     def note(self, text: str) -> None:
         """A line that stays."""

@@ -113,11 +113,10 @@ class Scenario:
         """By the publication of the month, or once more by hand when its requests came only after that."""
         monitoring = self._dag("monitoring")
         with self.progress.stage("monitoring", f"{month}: monitoring", "Prometheus scrapes, its rules decide"):
-            run = (
-                self.airflow.trigger(monitoring, partition_key=month)
-                if by_hand
-                else self.airflow.wait_for(monitoring, partition=month)
-            )
+            if by_hand:
+                run = self.airflow.trigger(monitoring, partition_key=month)
+            else:
+                run = self.airflow.wait_for(monitoring, partition=month)
             self.airflow.wait(run)
 
     def _respond(self, month: Period) -> None:
@@ -137,15 +136,14 @@ class Scenario:
 
     def _retrain(self, decided: datetime, month: Period) -> None:
         with self.progress.stage("training", f"{month}: retraining by plan", "the four comparisons"):
-            self.airflow.wait(self.airflow.wait_for(self._dag("training"), after=decided))
+            self._wait_for("training", decided)
         following = month.shift(1)
         ahead = following in self.months and not self._asked_afterwards
         self._evaluate_and_deploy(decided, following if ahead else None)
 
     def _evaluate_and_deploy(self, begun: datetime, following: Period | None) -> None:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
-            run = self.airflow.wait_for(self._dag("retrain_evaluation"), after=begun)
-            run = self.airflow.wait(run, on_question=self._approve)
+            run = self._wait_for("retrain_evaluation", begun)
         verdict = self.services.records.verdicts(self.spec, newest=1)[-1]
         self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
         if not self._handed_over(run):
@@ -156,25 +154,28 @@ class Scenario:
 
     def _deploy_under_traffic(self, begun: datetime, following: Period | None) -> None:
         """While a canary is judged, the clients of the next month are already there."""
-        ahead = following if following and not self.memory.done(following, "traffic") else None
-        traffic = self._take_traffic(ahead) if ahead else None
-        sender = None
-        if traffic:
-            traffic.rate = self.script.canary_rate
-            sender = threading.Thread(target=traffic.run, daemon=True)
-            sender.start()
+        if following is None or self.memory.done(following, "traffic"):
+            self._wait_for("deployment", begun)
+            return
+        traffic = self._take_traffic(following)
+        traffic.rate = self.script.canary_rate
+        sender = threading.Thread(target=traffic.run, daemon=True)
+        sender.start()
         try:
-            self.airflow.wait(self.airflow.wait_for(self._dag("deployment"), after=begun))
+            self._wait_for("deployment", begun)
         finally:
-            if traffic:
-                traffic.rate = None
-        if ahead and traffic and sender:
-            self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
-            self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
-            sender.join()
-            self._close_traffic(ahead, traffic)
+            traffic.rate = None
+        self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
+        self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
+        sender.join()
+        self._close_traffic(following, traffic)
 
     # -- helpers
+    def _wait_for(self, family: str, begun: datetime) -> dict:
+        """Wait until the run that an asset event starts after ``begun`` ended well."""
+        run = self.airflow.wait_for(self._dag(family), after=begun)
+        return self.airflow.wait(run, on_question=self._approve)
+
     def _handed_over(self, run: dict) -> bool:
         """Whether the evaluation ended in an approval, by policy or by a person."""
         return any(t["task_id"] == "hand_over" and t["state"] == "success" for t in self.airflow.tasks(run))
@@ -231,10 +232,8 @@ class Scenario:
             if alerts <= {(a.name, a.release) for d in mine for a in d.alerts}:
                 return next((d for d in mine if d.decision == "retrain"), mine[-1])
             if time.monotonic() > deadline:
-                dag = self._dag("retrain_trigger")
-                raise ServiceError(
-                    f"{dag} recorded no decision on {sorted(alerts)} in {month}: is it paused or failed?"
-                )
+                missing = f"no decision on {sorted(alerts)} in {month}: is it paused or failed?"
+                raise ServiceError(f"{self._dag('retrain_trigger')} recorded {missing}")
             time.sleep(0.5)
 
     def _approve(self, task: dict) -> None:
@@ -255,9 +254,8 @@ class Scenario:
         releases = self.services.adapters.releases.all(self.spec.name)
         if state is None or len(releases) < 2:
             return False
-        return state.champion != releases[0].name and bool(
-            self.services.records.figures(self.spec, release=state.champion, name=self.spec.metrics.primary)
-        )
+        about = {"release": state.champion, "name": self.spec.metrics.primary}
+        return state.champion != releases[0].name and bool(self.services.records.figures(self.spec, **about))
 
 
 class Memory:

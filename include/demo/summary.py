@@ -23,6 +23,7 @@ def collect(
 ) -> dict[str, Any]:
     """Everything that is printed, as one JSON object."""
     settings = services.settings
+    login = {"user": settings.airflow_user, "password": settings.airflow_password}
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
@@ -39,11 +40,7 @@ def collect(
         },
         "memory_mib": {name: round(size / MIB) for name, size in memory_bytes.items()},
         "addresses": {
-            "airflow": {
-                "url": settings.airflow_url,
-                "user": settings.airflow_user,
-                "password": settings.airflow_password,
-            },
+            "airflow": {"url": settings.airflow_url, **login},
             "mlflow": {"url": settings.mlflow_url},
             "prometheus": {"url": settings.prometheus_url},
         },
@@ -71,9 +68,8 @@ def show(summary: dict[str, Any], console: Console, path: Path) -> None:
         console.print(f"  verdict [bold]{verdict.decision}[/] ({verdict.rule}): {verdict.reason}\n", highlight=False)
     console.print(_better(summary), highlight=False)
     if swap := summary["requests_during_swap"]:
-        console.print(
-            f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed", highlight=False
-        )
+        swapped = f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed"
+        console.print(swapped, highlight=False)
     console.print(_time_table(summary))
     console.print(_places(summary, path), highlight=False)
 
@@ -101,10 +97,9 @@ def _cell_table(verdict: Verdict, metric: str) -> Table:
     for cell in verdict.cells:
         if cell.metric == metric:
             table.add_row(cell.name, cell.model, cell.test_set, *_figure(cell))
-    for name, difference in verdict.differences.items():
-        if not name.endswith(metric):
-            continue
-        table.add_row("", name, "", f"{difference.value:+.4f}", f"{difference.low:+.4f} to {difference.high:+.4f}", "")
+    for name, value in verdict.differences.items():
+        if name.endswith(metric):
+            table.add_row("", name, "", f"{value.value:+.4f}", f"{value.low:+.4f} to {value.high:+.4f}", "")
     return table
 
 
@@ -114,11 +109,9 @@ def _figure(cell: Cell) -> tuple[str, str, str]:
 
 def _better(summary: dict[str, Any]) -> str:
     """What the retrain brought, on requests that the retrained release answered."""
-    lines = []
+    lines, served = [], {(row["month"], row["n"]): row for row in reversed(summary["months"]) if row["served"]}
     for other in (row for row in summary["months"] if not row["served"]):
-        mine = next(
-            r for r in summary["months"] if r["served"] and (r["month"], r["n"]) == (other["month"], other["n"])
-        )
+        mine = served[other["month"], other["n"]]
         lines.append(
             f"  {mine['month']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
             f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"

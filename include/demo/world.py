@@ -5,6 +5,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -113,9 +114,8 @@ class Traffic:
         self.seconds += time.monotonic() - begun
 
     def _events(self) -> pd.DataFrame:
-        raw = ingestion.tables(
-            self.spec, self.period, self.services.places.landing(self.spec), self.services.adapters.connector
-        )
+        landing = self.services.places.landing(self.spec)
+        raw = ingestion.tables(self.spec, self.period, landing, self.services.adapters.connector)
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
         if len(events) > self.sample:
@@ -130,11 +130,8 @@ class Traffic:
             feed.stream.await_done()
 
     def _client(self, work: queue.Queue) -> None:
-        server = self.services.adapters.model_server(self.spec)
-        try:
+        with closing(self.services.adapters.model_server(self.spec)) as server:
             self._answer(server, work)
-        finally:
-            server.close()
 
     def _answer(self, server: ModelServer, work: queue.Queue) -> None:
         while (row := work.get()) is not None:
