@@ -36,10 +36,7 @@ class Operation:
     def run(self, name: str) -> dict[str, Any]:
         """Do it; the answer is JSON, and its ``text`` is for people.
 
-        Raises
-        ------
-        NotFoundError
-            a snapshot, month or model version that is not there, or one that the operation needs was not named.
+        Raises NotFoundError when a snapshot, month or model version is not there, or one that is needed was not named.
         """
         result = {"operation": name, **OPERATIONS[name](self)}
         print(result["text"])
@@ -63,9 +60,8 @@ class Operation:
 
     # -- what changes something
     def restore(self) -> dict[str, Any]:
-        restored = versioning.restore(
-            self._named().name, self.services.adapters.lake, self._snapshots, **self._signed()
-        )
+        lake = self.services.adapters.lake
+        restored = versioning.restore(self._named().name, lake, self._snapshots, **self._signed())
         return self._done("restore", restored, f"{restored.name} is the current snapshot of {restored.period}")
 
     def pin(self) -> dict[str, Any]:
@@ -87,10 +83,11 @@ class Operation:
 
     def rebuild(self) -> dict[str, Any]:
         """The training data of model ``version``, at their place."""
+        known = self.services.adapters.tracker.versions(self.spec.name)
         if self.version is None:
-            raise NotFoundError(f"name the model version to rebuild; there are {self._models()}")
-        if self.version not in self._models():
-            raise NotFoundError(f"{self.spec.name} has no model version {self.version}; there are {self._models()}")
+            raise NotFoundError(f"name the model version to rebuild; there are {known}")
+        if self.version not in known:
+            raise NotFoundError(f"{self.spec.name} has no model version {self.version}; there are {known}")
         wanted = self.services.adapters.tracker.model(self.spec.name, self.version).dataset
         built = rebuild_dataset(self.spec, self.services, wanted)
         hashes = {part: getattr(built, part).content_hash for part in ("train", "validation", "test")}
@@ -101,9 +98,6 @@ class Operation:
     @property
     def _snapshots(self) -> Snapshots:
         return self.services.records.snapshots(self.spec)
-
-    def _models(self) -> Any:
-        return self.services.adapters.tracker.versions(self.spec.name)
 
     def _named(self) -> SnapshotRef:
         """The snapshot that was named, of the month that was named (if one was)."""
@@ -134,14 +128,9 @@ class Operation:
         VERSION_OPERATIONS.append(self.spec.name, self.services.adapters.lake, [done])
 
 
+CHANGES = (Operation.restore, Operation.pin, Operation.unpin, Operation.expire, Operation.rebuild)
 OPERATIONS: dict[str, Callable[[Operation], dict[str, Any]]] = {
-    "list": Operation.list,
-    "diff": Operation.diff,
-    "restore": Operation.restore,
-    "pin": Operation.pin,
-    "unpin": Operation.unpin,
-    "expire": Operation.expire,
-    "rebuild": Operation.rebuild,
+    operation.__name__: operation for operation in (Operation.list, Operation.diff, *CHANGES)
 }
 
 

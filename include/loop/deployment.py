@@ -1,5 +1,6 @@
 """From an approved model to the serving release; each function may be repeated."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -57,16 +58,9 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
     with services.places.aside() as aside:
         packaging.package(
-            spec,
-            model=trained,
-            model_version=model.version,
-            model_hash=model.artifact_hash,
-            dataset=model.dataset,
-            features=features,
-            rows=rows,
-            baseline=baseline,
-            staging=aside / "release",
-        )
+            spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
+            features=features, rows=rows, baseline=baseline, staging=aside / "release",
+        )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
 
 
@@ -84,18 +78,12 @@ def _require_same_features(services: Services, spec: UseCase, features: FeatureS
 def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
     """Load the release privately on the real server, try it, unload; the report is kept with release and version.
 
-    Raises
-    ------
-    DeploymentError
-        it failed a check; see ``predeployment.verify``.
+    Raises DeploymentError when the release failed a check; see ``predeployment.verify``.
     """
-
-    def write(directory: Path, name: str) -> None:
-        services.serving.write_pipeline(spec, directory, pinned=name)
-
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with services.places.aside() as aside:
+            write = partial(services.serving.write_pipeline, spec)
             return predeployment.verify(spec, release, server, wire, write, aside / "model")
     finally:
         wire.close()

@@ -52,10 +52,7 @@ def ask(spec: UseCase, services: Services, first: Period, last: Period, reason: 
 def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str) -> ExportManifest:
     """Write what was approved, encrypted for dev, and record it; the same run again gives the same export.
 
-    Raises
-    ------
-    AccessError
-        nobody approved it, or who did may not read what leaves; the recipient's key changed since.
+    Raises AccessError when nobody approved it, or who did may not read what leaves; the recipient's key changed since.
     """
     approved_by = _approver(answer)
     _require_role(spec, services, approved_by)

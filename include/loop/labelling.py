@@ -29,10 +29,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
 
     None when every label is known, and before the first release: nothing is known to be unsure then.
 
-    Raises
-    ------
-    NotFoundError
-        the month is not published, or the use case asks for no labels.
+    Raises NotFoundError when the month is not published, or the use case asks for no labels.
     """
     if spec.labelling is None:
         raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: it asks nobody for labels")
@@ -101,10 +98,7 @@ def keep_labels(
     """Keep what ``by`` answered at ``at`` to the selection ``offered``: how many labels, how many rows that
     nobody can tell. Repeated, it adds nothing.
 
-    Raises
-    ------
-    DataError
-        an answer is no label; nothing is kept then.
+    Raises DataError when an answer is no label; nothing is kept then.
     """
     chosen = Selection.model_validate(offered)
     given = labelling.labels(spec, chosen, filled)

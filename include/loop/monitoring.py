@@ -1,5 +1,6 @@
 """Joins predictions with labels and writes figures per month and release."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -50,11 +51,8 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     history = services.records.figures(spec, name="breached")
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
     offline = _offline(spec, services, asked) if spec.views else None
-    figures = [
-        f
-        for name in sorted(set(predictions["release"]))
-        for f in _measure(spec, services, name, predictions, events, offline, period, history)
-    ]
+    measured = partial(_measure, spec, services, predictions, events, offline, period, history)
+    figures = [figure for name in sorted(set(predictions["release"])) for figure in measured(name)]
     FIGURES.replace(spec.name, services.adapters.lake, period, figures)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
@@ -74,25 +72,17 @@ def _can_answer(earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
 def _measure(
     spec: UseCase,
     services: Services,
-    name: str,
     predictions: pd.DataFrame,
     events: pd.DataFrame,
     offline: pd.DataFrame | None,
     period: Period,
     history: list[Figure],
+    name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
-    earlier = [r for r in services.adapters.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)][
-        -1:
-    ]
+    before = [r for r in services.adapters.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)]
+    rescored = {r.name: scoring.scores(Path(r.path), predictions) for r in before[-1:]}
     return monitoring.measure(
-        spec,
-        name,
-        release.document(directory, "baseline.json"),
-        predictions=predictions,
-        events=events,
-        period=period,
-        rescored={r.name: scoring.scores(Path(r.path), predictions) for r in earlier},
-        history=history,
-        offline=offline,
-    )
+        spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
+        period=period, rescored=rescored, history=history, offline=offline,
+    )  # fmt: skip

@@ -28,10 +28,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
     values searched, those too short to search everywhere, findings. Every finding is kept in the lake table
     ``privacy_audits``.
 
-    Raises
-    ------
-    PrivacyError
-        a value was found: says in which place and column, and how many, never which.
+    Raises PrivacyError when a value was found: says in which place and column, and how many, never which.
     """
     personal = privacy.personal_columns(spec)
     if not personal:
@@ -48,15 +45,9 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
     )
     if found:
         lines = [f"- {place}, {column or 'no column'}: {values} values" for (place, column), values in found.items()]
-        raise PrivacyError(
-            "\n".join(
-                [
-                    f"{spec.name} {period}: personal values stand in clear in {len(found)} places:",
-                    *lines,
-                    "Correct the code that wrote them (or the treatment in usecase.yaml), delete them, audit again",
-                ]
-            )
-        )
+        stands = f"{spec.name} {period}: personal values stand in clear in {len(found)} places:"
+        repair = "Correct the code that wrote them (or the treatment in usecase.yaml), delete them, audit again"
+        raise PrivacyError("\n".join([stands, *lines, repair]))
     return {"values": len(matcher.whole), "short": matcher.short, "findings": 0}
 
 

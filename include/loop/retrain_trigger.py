@@ -14,10 +14,7 @@ def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced
 
     ``forced`` names the person who asks for a retrain without an alert.
 
-    Raises
-    ------
-    NotFoundError
-        no month is published yet, so there is nothing to retrain on.
+    Raises NotFoundError when no month is published yet, so there is nothing to retrain on.
     """
     published = services.records.published(spec)
     if not published:

@@ -41,10 +41,7 @@ def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:
 def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
     """Names to choose from, newest first, and the form's text.
 
-    Raises
-    ------
-    NotFoundError
-        nothing serves, or there is no other release.
+    Raises NotFoundError when nothing serves, or there is no other release.
     """
     known = choices(spec, services)
     others = [one.name for one in reversed(known) if not one.serves]
@@ -95,10 +92,7 @@ def restore_release(spec: UseCase, services: Services, name: str, reason: str, b
 def abort(spec: UseCase, services: Services, reason: str, by: str = "") -> str:
     """End the rollout that is under way; its tasks notice at once and shift nothing again.
 
-    Raises
-    ------
-    NotFoundError
-        none is under way.
+    Raises NotFoundError when no rollout is under way.
     """
     state = services.serving.require_rollout_state(spec)
     if state.challenger is None:

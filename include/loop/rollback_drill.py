@@ -21,13 +21,8 @@ def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | N
 def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | None:
     """Roll back and forward on a private copy of the serving model; None when there is no earlier release.
 
-    The drill fails when the roll back would: the earlier release was changed, does not load, answers differently
-    than its model, or the router does not switch. Its figures are kept as a rollout event.
-
-    Raises
-    ------
-    DeploymentError, ServiceError
-        see above.
+    Raises DeploymentError or ServiceError when the roll back would: the earlier release was changed, does not load,
+    answers differently than its model, or the router does not switch. Its figures are kept as a rollout event.
     """
     known = pair(spec, services)
     if known is None:

@@ -6,6 +6,7 @@ Only the rollout state says what a rollout is doing: a repeated task reads it an
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
@@ -66,12 +67,15 @@ def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what
         reason = f"the server did not follow: {error}"
         back = rollout.abort(wanted, reason, "interrupted")
         rollout.write(services.adapters.state, back)
-        events.record(
-            spec, services.adapters.lake, events.event(back, "interrupted", by, reason, wanted.challenger or "")
-        )
+        _record(spec, services, back, "interrupted", by, reason, wanted.challenger or "")
         raise
-    events.record(spec, services.adapters.lake, events.event(wanted, what, by))
+    _record(spec, services, wanted, what, by)
     return wanted.generation
+
+
+def _record(spec: UseCase, services: Services, state: RolloutState, *about: Any) -> None:
+    """Keep what happened at this state; ``about`` as ``events.event`` takes it."""
+    events.record(spec, services.adapters.lake, events.event(state, *about))
 
 
 def _lease(spec: UseCase, seconds: float = 0.0) -> float:
@@ -83,11 +87,8 @@ def judge_rollout(
 ) -> Judgement:
     """Watch the release with its share (0: as a shadow) from the moment it began until there is enough to judge.
 
-    Raises
-    ------
-    RolloutAbortedError
-        an abort criterion is breached, too little traffic came within the spec's time (the champion has everything
-        again by then), or somebody ended the rollout meanwhile.
+    Raises RolloutAbortedError when an abort criterion is breached, too little traffic came within the spec's time (the
+    champion has everything again by then), or somebody ended the rollout meanwhile.
     """
     _resume(spec, services, release, share, rollout_id, by)
     last_reason = ""
@@ -98,7 +99,7 @@ def judge_rollout(
         if found.reason != last_reason:
             print(last_reason := found.reason, flush=True)
         if stands == "go":
-            events.record(spec, services.adapters.lake, _judged(state, found, release, by))
+            _record(spec, services, state, "judged", by, found.reason, release, found.json_dict())
             return found
         if stands != "wait":
             _break_off(spec, services, found, stands, by)
@@ -113,10 +114,6 @@ def _look(spec: UseCase, services: Services, state: RolloutState, release: str) 
         else judgement.judge(spec, metrics, state.champion, release, watched, full)
     )
     return found, judgement.standing(spec, found, watched, full)
-
-
-def _judged(state: RolloutState, found: Judgement, release: str, by: str) -> Any:
-    return events.event(state, "judged", by, found.reason, release, found.json_dict())
 
 
 def _resume(spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str) -> None:
@@ -143,10 +140,7 @@ def look_at_ab_test(
 ) -> ReadOut | None:
     """One look: the abort criteria, a new lease, and the read-out; None while the test goes on.
 
-    Raises
-    ------
-    RolloutAbortedError
-        an abort criterion is breached, or somebody ended the test.
+    Raises RolloutAbortedError when an abort criterion is breached, or somebody ended the test.
     """
     _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by)
     state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
@@ -156,9 +150,7 @@ def look_at_ab_test(
     result = read_out(spec, services, state, release)
     print(result.reason, flush=True)
     if result.decision != "wait":
-        events.record(
-            spec, services.adapters.lake, events.event(state, "judged", by, result.reason, release, result.json_dict())
-        )
+        _record(spec, services, state, "judged", by, result.reason, release, result.json_dict())
         return result
     lease = _lease(spec, 3 * spec.rollout.ab_test.look_seconds)
     rollout.write(services.adapters.state, rollout.renew(state, lease))
@@ -201,15 +193,12 @@ def promote_release(
     services.adapters.tracker.set_alias(spec.name, "champion", model_version)
     stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
     services.adapters.tracker.tag(spec.name, model_version, stamp)
-    events.record(spec, services.adapters.lake, events.event(state, what, by))
+    _record(spec, services, state, what, by)
 
 
 def promote(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> None:
     """The watched release becomes the champion; raises RolloutAbortedError when somebody ended its rollout."""
-
-    def transition(state: RolloutState, name: str) -> RolloutState:
-        return rollout.promote(state, name, rollout=rollout_id)
-
+    transition = partial(rollout.promote, rollout=rollout_id)
     promote_release(spec, services, release, transition, rollout_id=rollout_id, by=by)
 
 
@@ -232,8 +221,7 @@ def end_rollout(
             rollout.write(services.adapters.state, ended)
         except ConflictError:  # a watcher renewed its lease in this moment
             continue
-        event = events.event(ended, outcome, by, reason, state.challenger, figures)
-        events.record(spec, services.adapters.lake, event)
+        _record(spec, services, ended, outcome, by, reason, state.challenger, figures)
         services.serving.follow(spec, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
     raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times during its end; try again")

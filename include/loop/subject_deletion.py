@@ -14,8 +14,7 @@ from include.specification.usecase import UseCase
 def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> dict[str, int]:
     """Delete the subject's rows in every place, then search for what is left; rows per place that went.
 
-    ``subject`` is a reference (``moebius subject``). May be repeated:
-    a run that was killed is finished.
+    ``subject`` is a reference (``moebius subject``). May be repeated: a run that was killed is finished.
 
     Raises
     ------
@@ -69,9 +68,8 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
     """Every value of the subject's column that is stored: in any pinned version, or logged."""
     values: set[str] = set()
     for table in services.adapters.lake.tables(spec.name):
-        pinned = {
-            (m.period, m.tables[table].version) for m in services.records.all_snapshots(spec) if table in m.tables
-        }
+        snapshots = [m for m in services.records.all_snapshots(spec) if table in m.tables]
+        pinned = {(m.period, m.tables[table].version) for m in snapshots}
         kept = [services.adapters.lake.read(spec.name, table, [period], version) for period, version in sorted(pinned)]
         for rows in (services.adapters.lake.read(spec.name, table), *kept):
             if column in rows.column_names:

@@ -30,10 +30,7 @@ def dataset_for(
 ) -> DatasetRef:
     """Build the dataset of a window; what is not named is everything published, newest month as test set.
 
-    Raises
-    ------
-    DataError
-        fewer than two months are published, or the parts cannot be used; see ``datasets.build``.
+    Raises DataError when fewer than two months are published, or the parts cannot be used; see ``datasets.build``.
     """
     published = services.records.published(spec)
     if len(published) < 2:
@@ -76,9 +73,8 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
     """Write an order down where every worker and a container find it; its key."""
     key = training_key(spec, asked)
     asked = asked.model_copy(update={"search": search_key(spec, asked) if asked.trials else ""})
-    _workspace(spec, services, key).write_order(
-        asked, services.adapters.tracker.load(asked.start) if asked.start else None
-    )
+    start = services.adapters.tracker.load(asked.start) if asked.start else None
+    _workspace(spec, services, key).write_order(asked, start)
     if asked.trials:
         _log_search(spec, services, asked)
     return key

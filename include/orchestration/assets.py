@@ -31,9 +31,8 @@ def health(usecase: str) -> Asset:
 def alerts(usecase: str) -> Asset:
     """Firing Prometheus alerts; one poll serves all use cases."""
     settings = load_settings()
-    trigger = PrometheusAlertTrigger(
-        url=settings.prometheus_url, usecase=usecase, poll_seconds=settings.alert_poll_seconds
-    )
+    url, pause = settings.prometheus_url, settings.alert_poll_seconds
+    trigger = PrometheusAlertTrigger(url=url, usecase=usecase, poll_seconds=pause)
     return _asset(usecase, "alerts", watchers=[AssetWatcher(name=f"{usecase}_alerts", trigger=trigger)])
 
 

@@ -77,10 +77,7 @@ def on_period(asset: Callable[[str], Asset]) -> Callable[[UseCase], PartitionedA
 def run_period() -> Period:
     """The month this run is for: its partition key, or the ``period`` of the form.
 
-    Raises
-    ------
-    NotFoundError
-        the run has neither.
+    Raises NotFoundError when the run has neither.
     """
     context = get_current_context()
     key = context["dag_run"].partition_key or context["params"].get("period")

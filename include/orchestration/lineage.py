@@ -7,6 +7,7 @@ catalog as it was written last; before the first, events have the names only.
 """
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.base import BaseExtractor
@@ -38,12 +39,7 @@ def _just(*names: str) -> Names:
     return lambda _: list(names)
 
 
-def _sources(spec: UseCase) -> list[str]:
-    return list(spec.sources)
-
-
-def _views(spec: UseCase) -> list[str]:
-    return spec.views
+_sources, _views = attrgetter("sources"), attrgetter("views")
 
 
 def _tables(spec: UseCase) -> list[str]:

@@ -70,10 +70,7 @@ def reload(settings: Settings) -> str:
 def drain(settings: Settings, server: str) -> str:
     """Give the server no new request, and wait until it has answered those that it has.
 
-    Raises
-    ------
-    ServiceError
-        it still answers after a minute; it stays without new requests.
+    Raises ServiceError when it still answers after a minute; it stays without new requests.
     """
     haproxy.set_state(settings, server, "drain")
     deadline = time.monotonic() + DRAIN_SECONDS

@@ -17,10 +17,7 @@ OTHER_NAMES = {"dnf": {"redis-server": "redis"}, "apk": {"redis-server": "redis"
 def ensure(settings: Settings) -> None:
     """Install every server program that is missing, when that may be done here.
 
-    Raises
-    ------
-    SettingsError
-        one is missing and cannot be installed here; says what to type.
+    Raises SettingsError, which says what to type, when one is missing and cannot be installed here.
     """
     needed = PACKAGES | (GATEWAY_PACKAGES if settings.gateway_clients.is_file() else {})
     missing = {s: p for s, p in needed.items() if not _found(settings, s)}

@@ -14,10 +14,8 @@ VERSION = "1"
 def claim(settings: Settings) -> None:
     """Mark the state root with this environment and this version.
 
-    Raises
-    ------
-    SettingsError
-        it is another environment's: data of prod must not appear in dev by a wrong path. Or it has another version.
+    Raises SettingsError when it has another version, or another environment's: prod data must not appear in dev by a
+    wrong path.
     """
     _require_version(settings)
     mark = settings.home / "environment"

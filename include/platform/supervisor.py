@@ -108,9 +108,8 @@ class Supervisor:
             if self.process(service.name) is None:
                 raise ServiceError(f"{service.name} ended while starting; {self._log_tail(service.name)}")
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{service.name} not ready after {service.timeout:.0f} s; {self._log_tail(service.name)}"
-                )
+                late = f"{service.name} not ready after {service.timeout:.0f} s"
+                raise ServiceError(f"{late}; {self._log_tail(service.name)}")
             time.sleep(0.1)
 
     def stop(self, name: str) -> bool:
@@ -119,8 +118,7 @@ class Supervisor:
             return self._stop(name)
 
     def _stop(self, name: str) -> bool:
-        leader = self.process(name)
-        members = self._members(name)
+        leader, members = self.process(name), self._members(name)
         _signal(members, signal.SIGTERM)
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
@@ -191,12 +189,8 @@ class Supervisor:
 
 def _holder(port: int) -> str:
     for connection in psutil.net_connections("tcp"):
-        if (
-            connection.laddr
-            and connection.laddr.port == port
-            and connection.status == psutil.CONN_LISTEN
-            and connection.pid
-        ):
+        local, listens = connection.laddr, connection.status == psutil.CONN_LISTEN
+        if local and local.port == port and listens and connection.pid:
             return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""
 

@@ -15,9 +15,7 @@ T = TypeVar("T")
 
 def every(settings: Settings, newest: Callable[[Records, UseCase], list[T]]) -> Callable[[], list[T]]:
     """Reads the newest records of every use case."""
-    return lambda: [
-        record for name in usecase_names() for record in newest(Services(settings).records, load_usecase(name))
-    ]
+    return lambda: [r for name in usecase_names() for r in newest(Services(settings).records, load_usecase(name))]
 
 
 if __name__ == "__main__":

@@ -128,10 +128,8 @@ def _command(process: psutil.Process) -> list[str]:
 
 def servers(settings: Settings) -> list[Server]:
     """All that the platform starts on this host: the embedded one, and the gateway's others."""
-    return [
-        Server(i.name, functools.partial(service, i), TritonControl(i.settings))
-        for i in instances_of("triton", settings)
-    ]
+    tritons = instances_of("triton", settings)
+    return [Server(i.name, functools.partial(service, i), TritonControl(i.settings)) for i in tritons]
 
 
 def main() -> None:
