@@ -26,11 +26,10 @@ def content_hash(rows: pa.Table) -> str:
 def relation_hash(connection: duckdb.DuckDBPyConnection, relation: str, schema: pa.Schema) -> str:
     """SHA-256 over column names and types, the number of rows and the sum of the rows' own SHA-256.
 
-    A sum does not depend on the order and counts duplicates; the four 64-bit lanes of a row's hash are
-    added exactly (128-bit sums), so one pass in constant memory is enough. Null, NaN and the empty text
-    differ from each other; all NaN are equal, and so are 0.0 and -0.0. ``period`` is left out: it is where
-    the rows are, not what they say. So is a column without any value: a period that was published before
-    a column existed keeps its hash.
+    A sum does not depend on the order and counts duplicates; the four 64-bit lanes of a row's hash are added exactly
+    (128-bit sums), so one pass in constant memory is enough. Null, NaN and the empty text differ from each other; all
+    NaN are equal, and so are 0.0 and -0.0. ``period`` is left out: it is where the rows are, not what they say. So is a
+    column without any value: a period that was published before a column existed keeps its hash.
 
     Parameters
     ----------

@@ -41,9 +41,8 @@ def bundle(directory: Path, name: str, work: Path, target: Path, python: str = s
     partial = target.with_suffix(".partial")
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as whole:
-        for file in sorted(work.iterdir()):
-            if file.is_file():
-                whole.write(file, f"{facts['usecase']}-{name}/{file.name}")
+        for file in sorted(filter(Path.is_file, work.iterdir())):
+            whole.write(file, f"{facts['usecase']}-{name}/{file.name}")
     partial.replace(target)
     return {"bundle": str(target), "bytes": target.stat().st_size, **worst}
 

@@ -129,14 +129,11 @@ def check(contract: Mapping[str, Any], name: str, server: InferenceProtocol, giv
 
     ``given`` are looked-up features for the examples, JSON: a private model's entities need not be known.
     """
-    return [
-        outcome
-        for protocol in PROTOCOLS
-        for outcome in (
-            _same_tensors(contract, name, server, protocol),
-            _examples(contract, name, server, protocol, given),
-        )
-    ]
+    outcomes = []
+    for protocol in PROTOCOLS:
+        outcomes.append(_same_tensors(contract, name, server, protocol))
+        outcomes.append(_examples(contract, name, server, protocol, given))
+    return outcomes
 
 
 def _same_tensors(contract: Mapping[str, Any], name: str, server: InferenceProtocol, protocol: str) -> GateOutcome:
@@ -153,9 +150,8 @@ def _same_tensors(contract: Mapping[str, Any], name: str, server: InferenceProto
     ]
     extra = [t["name"] for t in metadata["outputs"] if t not in wanted["outputs"]["const"]]
     faults = [*differ, *(f"output {one} is not in the contract" for one in extra)]
-    return GateOutcome(
-        gate=f"interface:metadata:{protocol}", passed=not faults, detail="; ".join(faults) or "as in the contract"
-    )
+    words = "; ".join(faults) or "as in the contract"
+    return GateOutcome(gate=f"interface:metadata:{protocol}", passed=not faults, detail=words)
 
 
 def _examples(

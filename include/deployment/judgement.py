@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from string import Template
-from typing import Literal
+from typing import Any, Literal
 
 from include.contracts.deployment import Judgement
 from include.ports.metrics import MetricsServer
@@ -138,31 +138,24 @@ def decide(
     """
     wanted, arm = spec.rollout.min_requests, arms[challenger]
     shifted = [] if full else _shifted(spec, champion, challenger, arms)
-    breaches = [*_breaches(spec, challenger, arm), *shifted, *_broken_limits(spec, queries or {})]
+    alone = arm_breaches(spec, challenger, arm.error_rate, arm.p99_ms)
+    breaches = [*alone, *shifted, *_broken_limits(spec, queries or {})]
     enough = arm.requests >= wanted
     words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {arm.p99_ms:.1f} ms"
     few = [] if enough else [f"{challenger} had {arm.requests:.0f} requests, {wanted} are needed to judge"]
-    return Judgement(
-        enough=enough,
-        passed=enough and not breaches,
-        reason="; ".join([*few, *breaches]) or words,
-        requests={name: one.requests for name, one in arms.items()},
-        error_rate={name: one.error_rate for name, one in arms.items()},
-        p99_ms={name: one.p99_ms for name, one in arms.items()},
-        mean_answer={name: one.mean_answer for name, one in arms.items()},
-        breaches=breaches,
-        queries=queries or {},
-    )
+    names = ("requests", "error_rate", "p99_ms", "mean_answer")
+    figures: dict[str, Any] = {name: {one: getattr(arms[one], name) for one in arms} for name in names}
+    reason, passed = "; ".join([*few, *breaches]) or words, enough and not breaches
+    return Judgement(enough=enough, passed=passed, reason=reason, breaches=breaches, queries=queries or {}, **figures)
 
 
-def _breaches(spec: UseCase, challenger: str, new: Arm) -> list[str]:
+def arm_breaches(spec: UseCase, release: str, error_rate: float, p99_ms: float, what: str = "requests") -> list[str]:
+    """The limits of one release alone that are broken, in words; ``what`` it answered."""
     limits, faults = spec.rollout.abort, []
-    if new.error_rate > limits.max_error_rate:
-        faults.append(
-            f"{challenger} fails {new.error_rate:.2%} of its requests, {limits.max_error_rate:.2%} are allowed"
-        )
-    if new.p99_ms > limits.max_p99_ms:
-        faults.append(f"p99 of {challenger} is {new.p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
+    if error_rate > limits.max_error_rate:
+        faults.append(f"{release} fails {error_rate:.2%} of its {what}, {limits.max_error_rate:.2%} are allowed")
+    if p99_ms > limits.max_p99_ms:
+        faults.append(f"p99 of {release} is {p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
     return faults
 
 
@@ -178,8 +171,7 @@ def _shifted(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]
 
 
 def _broken_limits(spec: UseCase, values: dict[str, float | None]) -> list[str]:
-    faults = [_broken(query, values.get(query.name)) for query in spec.rollout.abort.queries]
-    return [fault for fault in faults if fault]
+    return list(filter(None, (_broken(query, values.get(query.name)) for query in spec.rollout.abort.queries)))
 
 
 def _broken(one: AbortQuery, value: float | None) -> str:

@@ -39,7 +39,7 @@ def config(content: bytes, width: int) -> str:
             'backend: "onnxruntime"',
             "max_batch_size: 64",
             f"input [ {_tensor(given, [width])} ]",
-            f"output [ {_tensor(output, [_size(n) for n in output.shape[1:]])} ]",
+            f"output [ {_tensor(output, [n if isinstance(n, int) else -1 for n in output.shape[1:]])} ]",
             "instance_group [ { kind: KIND_CPU, count: 1 } ]",
             "dynamic_batching { preferred_batch_size: [ 4, 8 ] }",
             'parameters { key: "intra_op_thread_count" value { string_value: "1" } }',
@@ -55,7 +55,3 @@ def _tensor(tensor: Any, dims: list[int]) -> str:
         raise DeploymentError(f"the graph's {tensor.name!r} is a {tensor.type}; a native model may have {list(TYPES)}")
     shape = f"dims: [ {', '.join(map(str, dims))} ]" if dims else "dims: [ 1 ], reshape { shape: [ ] }"
     return f'{{ name: "{tensor.name}", data_type: {TYPES[tensor.type]}, {shape} }}'
-
-
-def _size(dimension: Any) -> int:
-    return dimension if isinstance(dimension, int) else -1

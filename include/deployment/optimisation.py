@@ -7,7 +7,6 @@ so it is measured.
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,22 +104,14 @@ def refusal(difference: float, bound: float, ratio: float, limit: float) -> str:
     return "; ".join([inexact] * (not difference <= bound) + [slow] * (not ratio <= limit))
 
 
-def _session(content: bytes, **options: Any) -> Any:
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    for name, value in options.items():
-        setattr(settings, name, value)
-    return onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
-
-
 def _optimised(content: bytes) -> bytes:
     import onnxruntime
 
     with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "model.onnx"
-        level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        _session(content, graph_optimization_level=level, optimized_model_filepath=str(file))
+        file, options = Path(directory) / "model.onnx", onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(file)
+        onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return file.read_bytes()
 
 
@@ -159,14 +150,10 @@ def _seconds(model: OnnxModel, rows: np.ndarray, calls: int) -> float:
 
 def latency(model: OnnxModel, matrix: np.ndarray) -> dict[str, float]:
     """Microseconds of one call: one row (median and p99) and ``BATCH`` rows (median)."""
-    one = _calls(model, matrix[:1])
-    many = _calls(model, np.resize(matrix, (BATCH, matrix.shape[1])))
+    batch = np.resize(matrix, (BATCH, matrix.shape[1]))
+    one, many = (1e6 * np.array([_seconds(model, rows, 1) for _ in range(200)]) for rows in (matrix[:1], batch))
     return {
         "one_row_microseconds": float(np.median(one)),
         "one_row_p99_microseconds": float(np.quantile(one, 0.99)),
         f"rows_{BATCH}_microseconds": float(np.median(many)),
     }
-
-
-def _calls(model: OnnxModel, rows: np.ndarray, repeats: Sequence[int] = range(200)) -> np.ndarray:
-    return np.array([_seconds(model, rows, 1) for _ in repeats]) * 1e6

@@ -60,8 +60,7 @@ def package(
     onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(complete)
     proof = Proof(family(spec), encoding, encoded(encoding, complete), expected)
     chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
-    samples = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES])
-    report = _report(chosen, tried, proof)
+    samples, report = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES]), _report(chosen, tried, proof)
     (staging / "model.onnx").write_bytes(chosen.content)
     documents = {
         "baseline.json": baseline,
@@ -71,7 +70,7 @@ def package(
         "report.json": report,
     }
     for name, content in documents.items():
-        _write(staging / name, content)
+        (staging / name).write_text(json.dumps(content, indent=1))
     if (spec.directory / "request.py").is_file():
         shutil.copyfile(spec.directory / "request.py", staging / "request.py")
     if spec.packaging.target == "container":
@@ -198,7 +197,3 @@ def _manifest(
 def _view(spec: UseCase, name: str) -> dict[str, Any]:
     view = spec.feature_views[name]
     return {"key": spec.entities[view.entity].key, **view.model_dump(exclude={"entity"})}
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1))

@@ -36,10 +36,9 @@ def private_name(spec: UseCase, release: str) -> str:
 
 
 def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
-    inputs = [_tensor(name, TYPES[kind], len(spec.inputs[name])) for name, kind in spec.request.items()]
-    if pinned:
-        inputs.append(_tensor("given_features", "TYPE_STRING", 1, ", optional: true"))
-    answers = [_tensor(*output) for output in outputs(spec)]
+    asked = [_tensor(name, TYPES[kind], len(spec.inputs[name])) for name, kind in spec.request.items()]
+    given = [_tensor("given_features", "TYPE_STRING", 1, ", optional: true")] if pinned else []
+    inputs, answers = ",\n".join([*asked, *given]), ",\n".join(_tensor(*output) for output in outputs(spec))
     settings = {
         **parameters,
         "usecase": spec.name,
@@ -54,8 +53,8 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
         [
             'backend: "python"',
             "max_batch_size: 64",
-            f"input [\n{_joined(inputs)}\n]",
-            f"output [\n{_joined(answers)}\n]",
+            f"input [\n{inputs}\n]",
+            f"output [\n{answers}\n]",
             f"instance_group [ {{ kind: KIND_CPU, count: {1 if pinned else spec.serving.instances} }} ]",
             BATCHING,
             *(
@@ -76,7 +75,3 @@ def outputs(spec: UseCase) -> list[tuple[str, str, int]]:
 
 def _tensor(name: str, kind: str, width: int, more: str = "") -> str:
     return f'  {{ name: "{name}", data_type: {kind}, dims: [ {width} ]{more} }}'
-
-
-def _joined(lines: list[str]) -> str:
-    return ",\n".join(lines)

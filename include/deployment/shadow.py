@@ -3,7 +3,7 @@
 import math
 
 from include.contracts.deployment import Judgement
-from include.deployment.judgement import growth, window_of
+from include.deployment.judgement import arm_breaches, growth, window_of
 from include.ports.metrics import MetricsServer
 from include.specification.usecase import UseCase
 
@@ -69,17 +69,12 @@ def decide(
     )  # fmt: skip
 
 
-def _breaches(
-    spec: UseCase, shadow: str, error_rate: float, p99_ms: float, figures: dict[str, float]
-) -> list[str]:  # fmt: skip
-    abort, limits = spec.rollout.abort, spec.rollout.shadow
-    rules = [
-        (error_rate > abort.max_error_rate, f"{shadow} fails {error_rate:.2%} of its copies, "
-         f"{abort.max_error_rate:.2%} are allowed"),
-        (p99_ms > abort.max_p99_ms, f"p99 of {shadow} is {p99_ms:.1f} ms, {abort.max_p99_ms:g} ms are allowed"),
-        (figures["changed"] > limits.max_changed, f"{figures['changed']:.2%} of the predictions of {shadow} differ, "
-         f"{limits.max_changed:.2%} may"),
-        (figures["difference"] > limits.max_difference, f"the answers of {shadow} are {figures['difference']:.4g} away "
-         f"on average, {limits.max_difference:g} is allowed"),
-    ]  # fmt: skip
-    return [words for broken, words in rules if broken]
+def _breaches(spec: UseCase, shadow: str, error_rate: float, p99_ms: float, figures: dict[str, float]) -> list[str]:
+    changed, difference, limits = figures["changed"], figures["difference"], spec.rollout.shadow
+    faults = arm_breaches(spec, shadow, error_rate, p99_ms, "copies")
+    if changed > limits.max_changed:
+        faults.append(f"{changed:.2%} of the predictions of {shadow} differ, {limits.max_changed:.2%} may")
+    if difference > limits.max_difference:
+        words = f"the answers of {shadow} are {difference:.4g} away on average"
+        faults.append(f"{words}, {limits.max_difference:g} is allowed")
+    return faults

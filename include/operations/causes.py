@@ -64,11 +64,9 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
     evidence, subjects = [], []
     last_word = {(g.period, g.gate): g for g in gates if g.usecase == spec.name and g.period >= history.period}
     for gate in (g for g in last_word.values() if not g.passed):
-        blocking = [f for f in gate.failures if f.severity == "block"]
-        subjects += [f.table for f in blocking]
-        evidence += [
-            f"gate {gate.gate} of {gate.period} refused {f.table}: {f.expectation}, {f.detail}" for f in blocking
-        ]
+        for f in (f for f in gate.failures if f.severity == "block"):
+            subjects.append(f.table)
+            evidence.append(f"gate {gate.gate} of {gate.period} refused {f.table}: {f.expectation}, {f.detail}")
     increase = history.value("missing_increase")
     if increase is not None and increase > MISSING_INCREASE:
         share = history.value("missing_share") or 0.0
@@ -91,9 +89,8 @@ def pipeline_skew(history: History) -> Cause | None:
 
 def decay(spec: UseCase, history: History) -> Cause:
     """The cause of a confirmed loss: covariate shift, label shift, staleness or concept change."""
-    evidence = _losses(spec, history)
     suspects, drifts = _suspects(spec, history)
-    evidence += drifts
+    evidence = _losses(spec, history) + drifts
     if suspects:
         return Cause("covariate shift", evidence, suspects)
     if shift := _label_shift(history):
@@ -110,13 +107,10 @@ def _losses(spec: UseCase, history: History) -> list[str]:
         figure = history.by_key.get((period, primary, ""))
         loss, breached = history.value("performance_loss", period), history.value("breached", period)
         if figure and loss is not None:
-            bounds = (
-                f" [{figure.low:.3f}, {figure.high:.3f}]" if figure.low is not None and figure.high is not None else ""
-            )
-            state = "a breach" if breached else "no breach"
-            sentences.append(
-                f"{period}: {primary} {figure.value:.3f}{bounds} on {figure.n} rows, loss {loss:+.3f}, {state}"
-            )
+            bounded = figure.low is not None and figure.high is not None
+            bounds = f" [{figure.low:.3f}, {figure.high:.3f}]" if bounded else ""
+            measured, state = f"{primary} {figure.value:.3f}{bounds}", "a breach" if breached else "no breach"
+            sentences.append(f"{period}: {measured} on {figure.n} rows, loss {loss:+.3f}, {state}")
     for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
         sentences.append(
             f"{history.period}: release {other.release} would have had {primary} {other.value:.3f} on the same rows"

@@ -57,13 +57,11 @@ def measure(
     if rows.empty:
         return figures
     known = _with_truth(spec, rows, events)
-    figures += _inputs(scope, baseline, rows)
-    figures += _answers(scope, baseline, rows)
+    figures += _inputs(scope, baseline, rows) + _answers(scope, baseline, rows)
     if spec.event.label:
         figures.append(scope.figure("labelled", len(known), n=len(rows)))
         figures.append(scope.figure("unmatched", len(rows) - len(known), n=len(rows)))
-    figures += _skew(scope, rows, offline)
-    figures += performance.quality(scope, baseline, known, seed)
+    figures += _skew(scope, rows, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     figures += performance.counterfactual(scope, known, others, seed)
     return figures + _windows(scope, figures, history)
@@ -155,21 +153,15 @@ def _skew(scope: Scope, rows: pd.DataFrame, offline: pd.DataFrame | None) -> lis
     """Share of rows whose feature was served with another value than the offline store has for the event."""
     if offline is None:
         return []
-    spec = scope.spec
-    shared = [n for n in spec.feature_names if n in offline]
-    both = rows[[spec.event.id, *shared]].merge(
-        offline[[spec.event.id, *shared]], on=spec.event.id, suffixes=("", ":offline")
-    )
-    if both.empty:
-        return []
-    kinds = {f.name: f.kind for f in spec.features}
-    skewed = {n: _differs(both[n], both[f"{n}:offline"], kinds[n]) for n in shared}
+    spec, shared = scope.spec, {f.name: f.kind for f in scope.spec.features if f.name in offline}
+    columns = [spec.event.id, *shared]
+    both = rows[columns].merge(offline[columns], on=spec.event.id, suffixes=("", ":offline"))
+    skewed = {n: _differs(both[n], both[f"{n}:offline"], kind) for n, kind in shared.items()}
+    grouped = {name: [skewed[c] for c in parts if c in skewed] for name, parts in drift.columns_by_input(spec).items()}
     return [
-        scope.figure(
-            "feature_skew", np.any([skewed[c] for c in columns if c in skewed], axis=0).mean(), name, len(both)
-        )
-        for name, columns in drift.columns_by_input(spec).items()
-        if skewed.keys() & set(columns)
+        scope.figure("feature_skew", np.any(parts, axis=0).mean(), name, len(both))
+        for name, parts in grouped.items()
+        if parts and len(both)
     ]
 
 
@@ -187,10 +179,7 @@ def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure])
     if not mine:
         return []
     first = scope.period.shift(1 - scope.spec.monitoring.windows.of)
-    breached = {f.period: f.value for f in history if _counts(scope, f, first)} | {scope.period: mine[0].value}
+    key = (scope.spec.name, scope.release, "breached")
+    earlier = (f for f in history if (f.usecase, f.release, f.name) == key and first <= f.period < scope.period)
+    breached = {f.period: f.value for f in earlier} | {scope.period: mine[0].value}
     return [scope.figure("breached_windows", sum(breached.values()), n=len(breached))]
-
-
-def _counts(scope: Scope, figure: Figure, first: Period) -> bool:
-    same = (figure.usecase, figure.release, figure.name) == (scope.spec.name, scope.release, "breached")
-    return same and first <= figure.period < scope.period

@@ -81,9 +81,8 @@ class _Plan:
 
 def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, period: Period) -> str:
     """The release that the alerts are about; without one, the release that served last."""
-    named = [a.release for a in alerts if a.severity == "retrain" and a.release] or [
-        a.release for a in alerts if a.release
-    ]
+    about = [a for a in alerts if a.release]
+    named = [a.release for a in sorted(about, key=lambda a: a.severity != "retrain")]
     serving = [f for f in figures if f.usecase == spec.name and f.name == "rows" and f.period <= period]
     newest = max(serving, key=lambda f: (f.period, f.release), default=None)
     return named[0] if named else newest.release if newest else ""
@@ -133,8 +132,8 @@ def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: Period) ->
         if age == 0:
             return f"keep the champion: plan {plan.name} already retrains for {test}"
         if 0 < age <= spec.retrain.cooldown_periods:
-            waits = spec.retrain.cooldown_periods
-            return f"keep the champion: plan {plan.name} retrained {age} period(s) ago, the cooldown is {waits}"
+            ago = f"plan {plan.name} retrained {age} period(s) ago"
+            return f"keep the champion: {ago}, the cooldown is {spec.retrain.cooldown_periods}"
     spent = sum((d.test_period or "")[:4] == test[:4] for d in planned)
     if spent >= spec.retrain.budget_per_year:
         budget = f"the budget of {spec.retrain.budget_per_year}"
@@ -152,8 +151,7 @@ def _window(spec: UseCase, test: Period, verdicts: Sequence[Verdict]) -> tuple[P
     window, first = spec.retrain.window, spec.periods.first
     if window == "all":
         return first, "all periods so far"
-    refused = bool(verdicts) and verdicts[-1].decision == "keep_champion"
-    if refused:
+    if verdicts and verdicts[-1].decision == "keep_champion":
         return first, f"all periods, because the last candidate from window {window} was refused"
     start = test.shift(-int(window.removeprefix("last:")))
     return max(start, first), f"window {window}"

@@ -1,9 +1,10 @@
 """The data of a use case: periods, events, sources, tables, streams, features, privacy, retention."""
 
+from collections.abc import Iterator
 from math import prod
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from include.contracts.period import Period
 from include.specification.part import Name, Part, Zone
@@ -31,13 +32,11 @@ class Event(Part):
     label_delay_hours: float = Field(default=0, ge=0)
     classes: list[Annotated[str, BeforeValidator(str)]] = []
 
-    @model_validator(mode="after")
-    def _both(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.label is None) != (self.label_time is None):
-            raise ValueError("give both label and label_time, or neither")
+            yield "give both label and label_time, or neither"
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes {self.classes} must differ")
-        return self
+            yield f"classes {self.classes} must differ"
 
 
 class Source(Part):
@@ -61,12 +60,10 @@ class Source(Part):
     owner: str | None = None
     description: str = ""
 
-    @model_validator(mode="after")
-    def _known_columns(self) -> Self:
+    def faults(self) -> Iterator[str]:
         named = [*self.key, *([self.time] if self.time else [])]
         if missing := [c for c in named if c not in self.columns]:
-            raise ValueError(f"key and time name the columns {missing}; the source has {sorted(self.columns)}")
-        return self
+            yield f"key and time name the columns {missing}; the source has {sorted(self.columns)}"
 
     @property
     def required(self) -> list[str]:
@@ -149,13 +146,11 @@ class Feature(Part):
     tells_label: bool = False
     tensor: str = Field(default="", exclude=True)
 
-    @model_validator(mode="after")
-    def _fitting(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.shape and self.kind != "numeric":
-            raise ValueError(f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}")
+            yield f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}"
         if (self.kind == "text") != (self.length is not None):
-            raise ValueError(f"feature {self.name}: a text feature needs 'length', other kinds have no length")
-        return self
+            yield f"feature {self.name}: a text feature needs 'length', other kinds have no length"
 
     @property
     def columns(self) -> list[str]:
@@ -193,13 +188,11 @@ class ColumnPrivacy(Part):
     keep_last: int = Field(default=0, ge=0)
     step: float | Literal["month", "year"] | None = None
 
-    @model_validator(mode="after")
-    def _treated(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.level == "personal" and self.treatment == "keep":
-            raise ValueError("a personal column needs a treatment: pseudonymise, mask, generalise or drop")
+            yield "a personal column needs a treatment: pseudonymise, mask, generalise or drop"
         if (self.treatment == "generalise") != (self.step is not None):
-            raise ValueError("'step' belongs to the treatment generalise, which needs it")
-        return self
+            yield "'step' belongs to the treatment generalise, which needs it"
 
 
 class Privacy(Part):
@@ -224,8 +217,6 @@ class HandOver(Part):
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
     sample: dict[Name, Annotated[list[str], Field(min_length=1)]] = {}
 
-    @model_validator(mode="after")
-    def _sampled(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.allowed and self.share < 1 and not self.sample:
-            raise ValueError(f"hand_over.share {self.share} needs hand_over.sample, which names sources and columns")
-        return self
+            yield f"hand_over.share {self.share} needs hand_over.sample, which names sources and columns"

@@ -1,8 +1,9 @@
 """How a use case learns and is judged: split, trainer, search, metrics, comparisons, fairness, behaviour."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from include.specification.part import Name, Part, Share
 
@@ -24,11 +25,9 @@ class Split(Part):
     validation_share: float = Field(default=0.2, gt=0, lt=0.5)
     max_repeated: Share = 0.05
 
-    @model_validator(mode="after")
-    def _grouped(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.by == "group") != (self.group is not None):
-            raise ValueError("'group' names the column of a split by group, which needs it")
-        return self
+            yield "'group' names the column of a split by group, which needs it"
 
 
 class Range(Part):
@@ -39,11 +38,9 @@ class Range(Part):
     integer: bool = False
     log: bool = False
 
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError(f"low {self.low} must be below high {self.high}, and above 0 on a log scale")
-        return self
+            yield f"low {self.low} must be below high {self.high}, and above 0 on a log scale"
 
 
 Choices = Annotated[list[int | float | str], Field(min_length=1)]
@@ -62,11 +59,9 @@ class Tuning(Part):
     workers: int = Field(default=2, ge=1)
     space: dict[str, Range | Choices] = {}
 
-    @model_validator(mode="after")
-    def _countable(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.sampler == "grid" and (ranges := [n for n, r in self.space.items() if isinstance(r, Range)]):
-            raise ValueError(f"a grid needs lists of choices; {ranges} are ranges")
-        return self
+            yield f"a grid needs lists of choices; {ranges} are ranges"
 
 
 class Baseline(Part):
@@ -78,11 +73,9 @@ class Baseline(Part):
     kind: Literal["prior", "linear", "seasonal"] = "prior"
     feature: Name | None = None
 
-    @model_validator(mode="after")
-    def _seasonal(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.kind == "seasonal") != (self.feature is not None):
-            raise ValueError("'feature' belongs to a seasonal baseline, which needs it")
-        return self
+            yield "'feature' belongs to a seasonal baseline, which needs it"
 
 
 TRAINERS = Literal["xgboost", "sklearn", "torch_tabular", "torch_image", "torch_sequence", "torch_text", "own"]
@@ -129,11 +122,9 @@ class Criterion(Part):
     at_most: float | None = None
     bound: Literal["value", "lower", "upper"] = "value"
 
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(f"acceptance of {self.metric}: give exactly one of at_least, at_most")
-        return self
+            yield f"acceptance of {self.metric}: give exactly one of at_least, at_most"
 
 
 class Slices(Part):
@@ -166,11 +157,9 @@ class Fairness(Part):
     ] = {}
     min_rows: int = Field(default=100, ge=2)
 
-    @model_validator(mode="after")
-    def _of_groups(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.limits and not self.groups:
-            raise ValueError("fairness.limits needs fairness.groups: the columns that hold the groups")
-        return self
+            yield "fairness.limits needs fairness.groups: the columns that hold the groups"
 
 
 class Invariance(Part):
@@ -185,11 +174,9 @@ class Invariance(Part):
     max_change: float = Field(ge=0)
     share: Share = 0.99
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if bool(self.values) == (self.noise is not None):
-            raise ValueError(f"invariance of {self.feature}: give values or noise")
-        return self
+            yield f"invariance of {self.feature}: give values or noise"
 
 
 class Direction(Part):

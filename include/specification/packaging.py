@@ -1,9 +1,9 @@
 """How a release is packaged and served, and the acceptance tests of its users."""
 
-from collections.abc import Collection, Iterable
-from typing import Any, Literal, Self
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from include.specification.part import Name, Part
 
@@ -45,11 +45,9 @@ class Expectation(Part):
     at_least: float | None = None
     at_most: float | None = None
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.prediction is None and self.at_least is None and self.at_most is None:
-            raise ValueError("give an expectation: prediction, at_least or at_most")
-        return self
+            yield "give an expectation: prediction, at_least or at_most"
 
 
 class AcceptanceTest(Part):
@@ -65,20 +63,18 @@ class AcceptanceTest(Part):
     expects: Expectation
 
 
-def check_user_acceptance(
+def unsendable(
     tests: Iterable[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
-) -> None:
-    """Raises ValueError when a test cannot be sent: a field lacks or is unknown, or two have one name."""
+) -> Iterator[str]:
+    """Why tests cannot be sent, in words: a field lacks or is unknown, or two have one name."""
     seen: set[str] = set()
     for test in tests:
         if test.name in seen:
-            raise ValueError(f"user_acceptance has two tests {test.name!r}")
+            yield f"user_acceptance has two tests {test.name!r}"
         seen.add(test.name)
         if unknown := sorted(set(test.request) - set(request)):
-            raise ValueError(f"user_acceptance {test.name!r}: no request fields {unknown}; there are {list(request)}")
+            yield f"user_acceptance {test.name!r}: no request fields {unknown}; there are {list(request)}"
         if lacking := [field for field in request if field not in test.request and field not in optional]:
-            raise ValueError(f"user_acceptance {test.name!r}: the request lacks {lacking}")
+            yield f"user_acceptance {test.name!r}: the request lacks {lacking}"
         if unknown := sorted(set(test.features) - set(looked_up)):
-            raise ValueError(
-                f"user_acceptance {test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"
-            )
+            yield f"user_acceptance {test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"

@@ -1,9 +1,10 @@
 """The building blocks of a use-case spec: closed, frozen parts and the types of their values."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -23,3 +24,13 @@ class Part(BaseModel):
     """A closed, frozen part of the spec."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def faults(self) -> Iterable[str]:
+        """What is wrong with values that are right by themselves; it is asked for the first one only."""
+        return ()
+
+    @model_validator(mode="after")
+    def _without_fault(self) -> Self:
+        for fault in self.faults():
+            raise ValueError(fault)
+        return self

@@ -1,9 +1,10 @@
 """How a model is rolled out and watched: approval, rollout, monitoring, retraining."""
 
+from collections.abc import Iterator
 from string import Template
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from include.specification.part import Part, Share
 
@@ -26,16 +27,14 @@ class AbortQuery(Part):
     above: float | None = None
     below: float | None = None
 
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.above is None) == (self.below is None):
-            raise ValueError(f"abort query {self.name!r} needs one limit: above or below")
+            yield f"abort query {self.name!r} needs one limit: above or below"
         text = Template(self.query)
         unknown = set(text.get_identifiers()) - set(PLACEHOLDERS) if text.is_valid() else set()
         if unknown or not text.is_valid():
             named = ", ".join(f"${name}" for name in PLACEHOLDERS)
-            raise ValueError(f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}")
-        return self
+            yield f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}"
 
 
 class Abort(Part):
@@ -80,15 +79,13 @@ class Rollout(Part):
     ab_test: ABTest = ABTest()
     drill: str | None = "0 4 * * 1"  # cron of the rollback drill
 
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.steps != sorted(set(self.steps)) or (self.strategy == "canary" and not self.steps):
-            raise ValueError(f"rollout steps {self.steps} must rise, and a canary needs at least one")
+            yield f"rollout steps {self.steps} must rise, and a canary needs at least one"
         if self.strategy == "ab_test" and self.sticky_by is None:
-            raise ValueError("rollout.sticky_by: an A/B test needs the request field by which clients stay in one arm")
+            yield "rollout.sticky_by: an A/B test needs the request field by which clients stay in one arm"
         if self.ab_test.min_hours > self.ab_test.max_hours:
-            raise ValueError(f"rollout.ab_test: min_hours {self.ab_test.min_hours} is above its max_hours")
-        return self
+            yield f"rollout.ab_test: min_hours {self.ab_test.min_hours} is above its max_hours"
 
     @property
     def shares(self) -> list[float]:

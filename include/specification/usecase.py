@@ -1,14 +1,15 @@
 """The use-case spec: the content of ``include/usecases/<name>/usecase.yaml``."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from include.contracts.period import Period
 from include.specification import data, learning
-from include.specification.packaging import AcceptanceTest, Packaging, Serving, check_user_acceptance
+from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
 from include.specification.task import TASKS, Task
@@ -55,28 +56,24 @@ class UseCase(Part):
     hand_over: data.HandOver = data.HandOver()
     retention: data.Retention
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def faults(self) -> Iterator[str]:
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
-            raise ValueError(f"features {sorted(twice)} are listed twice")
-        self._check_references()
+            yield f"features {sorted(twice)} are listed twice"
+        yield from self._reference_faults()
         for view, stream in self.streams.items():
-            self._streamable(view, stream, self.sources[stream.source])
-        self._check_scoring()
-        self._treatable()
-        if self.privacy.subject not in (None, *self.entities):
-            raise ValueError(
-                f"privacy.subject {self.privacy.subject!r} is not an entity; the entities are {sorted(self.entities)}"
-            )
-        self._check_hand_over()
-        self._check_task()
-        self._check_rollout()
+            yield from self._stream_faults(view, stream, self.sources[stream.source])
+        yield from self._scoring_faults()
+        yield from self._treatment_faults()
+        if (subject := self.privacy.subject) not in (None, *self.entities):
+            yield f"privacy.subject {subject!r} is not an entity; the entities are {sorted(self.entities)}"
+        yield from self._hand_over_faults()
+        yield from self._task_faults()
+        yield from self._rollout_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
-        check_user_acceptance(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
-        return self
+        yield from unsendable(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
 
-    def _check_references(self) -> None:
+    def _reference_faults(self) -> Iterator[str]:
         """What one part of the spec names must be in another."""
         asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
         entities, sources = [v.entity for v in self.feature_views.values()], [s.source for s in self.streams.values()]
@@ -90,91 +87,86 @@ class UseCase(Part):
             (sources, self.sources, "streams have events of {}; there are the sources {}"),
         ):
             if missing := [name for name in names if name not in known]:
-                raise ValueError(message.format(missing, sorted(known)))
+                yield message.format(missing, sorted(known))
 
-    def _check_rollout(self) -> None:
+    def _rollout_faults(self) -> Iterator[str]:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
         if sticky not in (None, *self.request):
-            raise ValueError(f"rollout.sticky_by {sticky!r} is not one of the request fields {sorted(self.request)}")
+            yield f"rollout.sticky_by {sticky!r} is not one of the request fields {sorted(self.request)}"
         if self.rollout.strategy == "ab_test" and self.event.label is None:
-            raise ValueError("rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels")
+            yield "rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels"
         if measure and measure not in TASKS[self.task].ab_measures:
-            raise ValueError(f"rollout.ab_test.measure {measure!r} is not for {self.task}")
+            yield f"rollout.ab_test.measure {measure!r} is not for {self.task}"
 
-    def _check_task(self) -> None:
+    def _task_faults(self) -> Iterator[str]:
         """What the task needs: a label or none, its classes, metrics that it has."""
         facts = TASKS[self.task]
         if facts.labelled != (self.event.label is not None):
             needed = "needs a label" if facts.labelled else "has no label"
-            raise ValueError(f"event.label = {self.event.label!r}: {self.task} {needed}")
+            yield f"event.label = {self.event.label!r}: {self.task} {needed}"
         if facts.names_classes != (len(self.event.classes) > 2):
             needed = "needs three or more" if facts.names_classes else "has none"
-            raise ValueError(f"event.classes = {self.event.classes}: {self.task} {needed}")
+            yield f"event.classes = {self.event.classes}: {self.task} {needed}"
         used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
         if wrong := sorted(set(used) - set(facts.metrics)):
-            raise ValueError(f"metrics {wrong} are not for {self.task}; it has {', '.join(facts.metrics)}")
-        self._check_labelling()
+            yield f"metrics {wrong} are not for {self.task}; it has {', '.join(facts.metrics)}"
+        yield from self._labelling_faults()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
-            raise ValueError(f"trainer.baseline.feature {seasonal!r} is not one of the features {self.feature_names}")
+            yield f"trainer.baseline.feature {seasonal!r} is not one of the features {self.feature_names}"
 
-    def _check_labelling(self) -> None:
+    def _labelling_faults(self) -> Iterator[str]:
         if self.labelling is None:
             return
-        if not (allowed := TASKS[self.task].labelling):
-            raise ValueError(f"labelling: {self.task} has no labels to ask for; leave it out")
-        if self.labelling.strategy not in allowed:
-            raise ValueError(
-                f"labelling.strategy {self.labelling.strategy!r} is not for {self.task}; it has {', '.join(allowed)}"
-            )
+        allowed, strategy = TASKS[self.task].labelling, self.labelling.strategy
+        if not allowed:
+            yield f"labelling: {self.task} has no labels to ask for; leave it out"
+        if strategy not in allowed:
+            yield f"labelling.strategy {strategy!r} is not for {self.task}; it has {', '.join(allowed)}"
 
-    def _treatable(self) -> None:
+    def _treatment_faults(self) -> Iterator[str]:
         """A treatment must find its column, and the model server must be able to repeat it."""
         treated = {name: rule for name, rule in self.privacy.columns.items() if rule.treatment != "keep"}
         delivered = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
         if missing := sorted(set(treated) - set(delivered)):
-            raise ValueError(
-                f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
-            )
+            yield f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
         texts = {n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask")}
         if text := sorted(n for n in texts if delivered[n] != "string"):
-            raise ValueError(f"privacy.columns {text} must be of type string in their source for this treatment")
+            yield f"privacy.columns {text} must be of type string in their source for this treatment"
         if asked := sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise"):
-            raise ValueError(f"clients send {asked}: the model server can only pseudonymise request fields")
+            yield f"clients send {asked}: the model server can only pseudonymise request fields"
 
     @property
     def pseudonymised(self) -> list[str]:
         """Columns whose clear values are replaced by tokens, sorted."""
         return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
 
-    def _check_hand_over(self) -> None:
+    def _hand_over_faults(self) -> Iterator[str]:
         for source, columns in self.hand_over.sample.items():
             if source not in self.sources:
-                raise ValueError(f"hand_over.sample names the source {source!r}; there are {sorted(self.sources)}")
+                yield f"hand_over.sample names the source {source!r}; there are {sorted(self.sources)}"
             if missing := [c for c in columns if c not in self.sources[source].columns]:
                 known = sorted(self.sources[source].columns)
-                raise ValueError(f"hand_over.sample.{source} names the columns {missing}; it has {known}")
+                yield f"hand_over.sample.{source} names the columns {missing}; it has {known}"
 
-    def _streamable(self, view: str, stream: data.StreamSpec, source: data.Source) -> None:
+    def _stream_faults(self, view: str, stream: data.StreamSpec, source: data.Source) -> Iterator[str]:
         if source.time is None:
-            raise ValueError(f"streams.{view}: its source {stream.source!r} needs a 'time' column")
+            yield f"streams.{view}: its source {stream.source!r} needs a 'time' column"
         if missing := sorted({*stream.id, *stream.key} - set(source.columns)):
-            raise ValueError(
-                f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
-            )
+            yield f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
         if hidden := sorted(self._private & set(source.columns)):
-            raise ValueError(
+            yield (
                 f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; a "
                 "stream stores events in clear, so such a source cannot be streamed"
             )
 
-    def _check_scoring(self) -> None:
+    def _scoring_faults(self) -> Iterator[str]:
         if self.scoring is None:
             return
         if self.scoring.stream in self.feature_views:
-            raise ValueError(f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another")
+            yield f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another"
         if hidden := sorted(self._private & set(self.request)):
-            raise ValueError(
+            yield (
                 f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; a stream "
                 "stores events in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
             )
