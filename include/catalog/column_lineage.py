@@ -14,7 +14,7 @@ import numpy as np
 from include.contracts.period import Period
 from include.specification.usecase import UseCase
 
-TYPES = {
+IBIS = {
     "string": "string",
     "integer": "int64",
     "number": "float64",
@@ -34,7 +34,10 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
     than a wrong one.
     """
     features = import_module(f"include.usecases.{spec.name}.features")
-    raw = {table: ibis.table(_raw_schema(spec, table), name=table) for table in spec.sources}
+    raw = {
+        name: ibis.table({c: IBIS.get(kind, "timestamp('UTC')") for c, kind in source.columns.items()}, name=name)
+        for name, source in spec.sources.items()
+    }
     cleaned = features.process(raw)
     tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
     earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
@@ -53,10 +56,6 @@ def of_request(spec: UseCase) -> frozenset[str]:
     fields = Asked({column: np.ones(1) for column in spec.fields})
     import_module(f"include.usecases.{spec.name}.request").on_request(fields)
     return frozenset(asked)
-
-
-def _raw_schema(spec: UseCase, table: str) -> dict[str, str]:
-    return {column: TYPES[kind] for column, kind in spec.sources[table].columns.items()}
 
 
 def lineage(tables: Mapping[str, ibis.Table]) -> Lineage:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from markdown_it import MarkdownIt
 
-from include.catalog.entries import Catalog, Entry
+from include.catalog.entries import Catalog, Entry, Step
 from include.catalog.profile import ColumnProfile
 from include.contracts.period import Period
 from include.contracts.tables import TableState
@@ -65,16 +65,8 @@ def _about(spec: UseCase, entry: Entry, state: TableState) -> str:
 def _columns(catalog: Catalog, entry: Entry, profiles: Sequence[ColumnProfile]) -> str:
     known = {c.name: c for c in catalog.columns(entry.id)}
     rows = [
-        [
-            f"`{p.name}`",
-            known[p.name].meaning,
-            known[p.name].type,
-            known[p.name].privacy,
-            f"{p.missing:.1%}",
-            _values(p, known[p.name].privacy),
-            _origin(catalog, known[p.name]),
-        ]
-        for p in profiles
+        [f"`{p.name}`", c.meaning, c.type, c.privacy, f"{p.missing:.1%}", _values(p, c.privacy), _origin(catalog, c)]
+        for p, c in ((p, known[p.name]) for p in profiles)
     ]
     return _table(["column", "meaning", "type", "class", "missing", "values", "computed from"], rows)
 
@@ -106,10 +98,8 @@ def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[Co
     limits = [f"There are no rows of {', '.join(gone)}." for gone in [_missing_periods(state)] if gone]
     limits += [f"`{c.name}` is missing in {c.missing:.0%} of the rows." for c in columns if c.missing > MUCH_MISSING]
     limits += [f"{g.period}: {line}." for g in entry.gates for line in g.failures]
-    if spec.event.label in state.columns:
-        limits.append(
-            f"The label `{spec.event.label}` is known {spec.event.label_delay_hours:g} hours after the event."
-        )
+    if (event := spec.event).label in state.columns:
+        limits.append(f"The label `{event.label}` is known {event.label_delay_hours:g} hours after the event.")
     if (view := spec.feature_views.get(state.table)) and view.freshness_hours:
         limits.append(f"Serving treats a value older than {view.freshness_hours:g} hours as missing.")
     return "\n".join(f"- {limit}" for limit in limits) or "No limits are known."
@@ -122,15 +112,12 @@ def _missing_periods(state: TableState) -> list[Period]:
 
 
 def _lineage(catalog: Catalog, entry: Entry) -> str:
-    made = [[s.distance, f"`{s.id}`"] for s in catalog.upstream(entry.id)]
-    feeds = [[s.distance, f"`{s.id}`"] for s in catalog.downstream(entry.id)]
-    return "\n\n".join(
-        f"{title}\n\n{_table(['steps away', 'what'], rows) if rows else nothing}"
-        for title, rows, nothing in (
-            ("Made from:", made, "Moebius writes this table itself."),
-            ("Feeds:", feeds, "No registered entry."),
-        )
-    )
+    made = _steps(catalog.upstream(entry.id)) or "Moebius writes this table itself."
+    return f"Made from:\n\n{made}\n\nFeeds:\n\n{_steps(catalog.downstream(entry.id)) or 'No registered entry.'}"
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    return _table(["steps away", "what"], [[s.distance, f"`{s.id}`"] for s in steps]) if steps else ""
 
 
 def _versions(entry: Entry) -> str:

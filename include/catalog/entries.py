@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field
 
@@ -15,9 +15,7 @@ from include.contracts.record import Moment, Record
 from include.errors import NotFoundError
 
 Kind = Literal["source", "table", "column", "feature", "feature service", "dataset", "model", "release", "predictions"]
-KINDS: tuple[Kind, ...] = (
-    "source", "table", "column", "feature", "feature service", "dataset", "model", "release", "predictions",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 FINE = ("column", "feature")
 """Kinds whose lineage goes from value to value; the others' goes from table to table."""
 

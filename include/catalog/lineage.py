@@ -61,7 +61,5 @@ def _model_edges(record: ModelRecord) -> Iterator[Edge]:
     yield Edge(source="table/events", target=f"dataset/{dataset.name}", how=pinned)
     yield Edge(source=f"service/{dataset.feature_service}", target=f"dataset/{dataset.name}", how="dataset manifest")
     yield Edge(source=f"dataset/{dataset.name}", target=f"model/{model.version}", how="MLflow")
-    yield from (
-        Edge(source=f"feature/{f}", target=f"model/{model.version}", how="the model's encoding")
-        for f in record.features
-    )
+    for feature in record.features:
+        yield Edge(source=f"feature/{feature}", target=f"model/{model.version}", how="the model's encoding")

@@ -28,13 +28,9 @@ def make(spec: UseCase, facts: Facts, made_at: datetime) -> Catalog:
     unique = {e.id: e for e in entries}
     known = {(e.source, e.target): e for e in edges(spec, facts) if {e.source, e.target} <= set(unique)}
     return Catalog(
-        usecase=spec.name,
-        title=spec.title,
-        made_at=made_at,
-        entries=list(unique.values()),
-        edges=list(known.values()),
-        notes=list(facts.notes),
-    )
+        usecase=spec.name, title=spec.title, made_at=made_at, entries=list(unique.values()),
+        edges=list(known.values()), notes=list(facts.notes),
+    )  # fmt: skip
 
 
 def _sources(spec: UseCase, facts: Facts) -> Iterator[Entry]:
@@ -56,26 +52,16 @@ def _table(spec: UseCase, facts: Facts, state: TableState) -> Iterator[Entry]:
     owner = (view.owner if view else "") or spec.owner
     columns = [c for c in state.columns if c != "period"]
     yield Entry(
-        id=f"table/{state.table}",
-        kind="predictions" if state.table in ANSWERS else "table",
-        name=state.table,
-        meaning=table_meaning(spec, facts, state.table),
-        owner=owner,
-        privacy=strictest(spec, state.table, columns),
-        facts=_table_facts(state, view),
-        versions=_table_versions(facts, state),
+        id=f"table/{state.table}", kind="predictions" if state.table in ANSWERS else "table", name=state.table,
+        meaning=table_meaning(spec, facts, state.table), owner=owner, privacy=strictest(spec, state.table, columns),
+        facts=_table_facts(state, view), versions=_table_versions(facts, state),
         gates=_gates(facts, "features", state.table),
-    )
-    for column in state.columns:
+    )  # fmt: skip
+    for column, kind in state.columns.items():
         yield Entry(
-            id=f"table/{state.table}/{column}",
-            kind="column",
-            name=column,
-            meaning=column_meaning(spec, facts, state.table, column),
-            owner=owner,
-            privacy=column_level(spec, state.table, column),
-            type=state.columns[column],
-        )
+            id=f"table/{state.table}/{column}", kind="column", name=column, owner=owner, type=kind,
+            meaning=column_meaning(spec, facts, state.table, column), privacy=column_level(spec, state.table, column),
+        )  # fmt: skip
 
 
 def _table_facts(state: TableState, view: ViewDefinition | None) -> dict[str, str]:
@@ -129,15 +115,10 @@ def _features(spec: UseCase, facts: Facts) -> Iterator[Entry]:
         view = views.get(feature.origin)
         services = {"feature services": ", ".join(view.services)} if view else {}
         yield Entry(
-            id=f"feature/{feature.name}",
-            kind="feature",
-            name=feature.name,
-            meaning=feature_meaning(spec, facts, feature.name),
-            owner=(view.owner if view else "") or spec.owner,
-            privacy=column_level(spec, feature.origin, feature.name),
-            type=feature.kind,
-            facts={"from": feature.origin, **services},
-        )
+            id=f"feature/{feature.name}", kind="feature", name=feature.name, type=feature.kind,
+            meaning=feature_meaning(spec, facts, feature.name), owner=(view.owner if view else "") or spec.owner,
+            privacy=column_level(spec, feature.origin, feature.name), facts={"from": feature.origin, **services},
+        )  # fmt: skip
 
 
 def _services(spec: UseCase, facts: Facts) -> Iterator[Entry]:
@@ -153,9 +134,8 @@ def _services(spec: UseCase, facts: Facts) -> Iterator[Entry]:
 
 def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
     model, dataset = record.model, record.model.dataset
-    versions = [
-        VersionEntry(name=name, detail=f"snapshot of {period}") for period, name in sorted(dataset.snapshots.items())
-    ]
+    pinned = sorted(dataset.snapshots.items())
+    versions = [VersionEntry(name=name, detail=f"snapshot of {period}") for period, name in pinned]
     rows = {part: f"{getattr(dataset, part).rows:,} rows" for part in ("train", "validation", "test")}
     yield Entry(
         id=f"dataset/{dataset.name}", kind="dataset", name=dataset.name, owner=spec.owner,

@@ -137,10 +137,8 @@ def _by_key(connection: duckdb.DuckDBPyConnection, key: Sequence[str], others: M
     on = " AND ".join(f"b.{quoted(k)} IS NOT DISTINCT FROM a.{quoted(k)}" for k in key)
     as_text = {name: "" if same else "::VARCHAR" for name, same in others.items()}
     differs = {n: f"b.{quoted(n)}{cast} IS DISTINCT FROM a.{quoted(n)}{cast}" for n, cast in as_text.items()}
-    conditions = ["b.here IS NULL", "a.here IS NULL"]
-    conditions += [
-        f"b.here AND a.here AND {one}" for one in [f"({' OR '.join(differs.values()) or 'false'})", *differs.values()]
-    ]
+    changes = [f"({' OR '.join(differs.values()) or 'false'})", *differs.values()]
+    conditions = ["b.here IS NULL", "a.here IS NULL", *(f"b.here AND a.here AND {change}" for change in changes)]
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
     query = f"""
         SELECT {counts} FROM (SELECT *, true AS here FROM before) b
@@ -171,9 +169,7 @@ def _shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> d
 
 
 def _is_number(kind: str) -> bool:
-    return (
-        kind.endswith("INT") or kind.endswith("INTEGER") or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"))
-    )
+    return kind.endswith(("INT", "INTEGER")) or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"))
 
 
 def _number(name: str, kind: str) -> str:

@@ -14,8 +14,8 @@ import duckdb
 from include.contracts.content import quoted
 from include.contracts.period import Period, Window
 from include.contracts.tables import CollectedDay
-from include.data import ingestion
 from include.data import staging as stage
+from include.data.ingestion import batches, untreated
 from include.ports.lake import Lake
 from include.ports.sources import Connect, Treat
 from include.records.registry import COLLECTIONS
@@ -55,13 +55,7 @@ def tally(file: Path, source: Source) -> Days:
 
 
 def changed(
-    spec: UseCase,
-    period: Period,
-    landing: Path,
-    staging: Path,
-    lake: Lake,
-    connect: Connect,
-    treat: Treat = ingestion.untreated,
+    spec: UseCase, period: Period, landing: Path, staging: Path, lake: Lake, connect: Connect, treat: Treat = untreated
 ) -> list[Period]:
     """Earlier periods whose rows in the late-data window are not what was collected of them, oldest first.
 
@@ -105,7 +99,7 @@ def _tally_now(
     spec: UseCase, table: str, window: Window, landing: Path, staging: Path, connect: Connect, treat: Treat
 ) -> Days:
     month = Period.of(window.start)
-    rows = ingestion.batches(spec, table, month, landing, connect, window)
+    rows = batches(spec, table, month, landing, connect, window)
     try:
         stage.replace(staging, LATE, {table: (treat(table, batch) for batch in rows)})
         return tally(stage.path(staging, LATE, table), spec.sources[table])

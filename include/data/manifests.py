@@ -39,7 +39,7 @@ class Expiry(Turn):
 
 
 class Snapshots:
-    """Reads and replaces the manifests of one use case; the order of several changes is the caller's."""
+    """Fulfils ``ports.SnapshotManifests`` and more; the order of several changes is the caller's."""
 
     def __init__(self, usecase: str, state: StateStore, locks: Locks) -> None:
         self._state, self._locks, self._room = state, locks, f"snapshots/{usecase}"
@@ -67,7 +67,6 @@ class Snapshots:
         return self._read(f"{period}.json", SnapshotRef)
 
     def published(self) -> list[SnapshotRef]:
-        """The current snapshot of every published period, oldest first."""
         return list(self._below("", SnapshotRef).values())
 
     def named(self, name: str) -> SnapshotRef | None:
@@ -78,11 +77,9 @@ class Snapshots:
         return list(self._below("named/", SnapshotRef).values())
 
     def manifests(self) -> dict[str, SnapshotRef]:
-        """Place of the manifest → snapshot: the current ones, then all with a name."""
         return self._below("", SnapshotRef) | self._below("named/", SnapshotRef)
 
     def replace(self, place: str, snapshot: SnapshotRef) -> None:
-        """Replace one of ``manifests``."""
         self._write(place, snapshot)
 
     def keep(self, snapshot: SnapshotRef) -> None:

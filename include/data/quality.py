@@ -154,29 +154,23 @@ def _refusal(result: GateResult, held: dict[str, int], mark: Path) -> str:
     ways = ["Deliver the repaired files and run the period again."]
     if held:
         ways += [f"{sum(held.values())} rows are in quarantine {held}: release or drop them by the form 'quarantine'."]
-    return "\n".join(
-        [
-            f"{result.usecase} {result.period}: the {result.gate} gate refused the data: "
-            f"{len(lines)} of {result.evaluated} expectations not met (rows: {result.rows}).",
-            *lines,
-            f"The data are in {mark}; the snapshot before stays current. {' Or: '.join(ways)}",
-        ]
+    head = (
+        f"{result.usecase} {result.period}: the {result.gate} gate refused the data: "
+        f"{len(lines)} of {result.evaluated} expectations not met (rows: {result.rows})."
     )
+    end = f"The data are in {mark}; the snapshot before stays current. {' Or: '.join(ways)}"
+    return "\n".join([head, *lines, end])
 
 
 def _breakage(result: GateResult) -> str:
     lines = [_line(f) for f in result.failures if f.broken]
-    return "\n".join(
-        [
-            f"{result.usecase} {result.period}: {len(lines)} checks of the {result.gate} gate broke; "
-            "this says nothing about the data. Repair the suites:",
-            *lines,
-        ]
+    head = (
+        f"{result.usecase} {result.period}: {len(lines)} checks of the {result.gate} gate broke; "
+        "this says nothing about the data. Repair the suites:"
     )
+    return "\n".join([head, *lines])
 
 
-def _line(failure: CheckOutcome) -> str:
-    place = f"{failure.table}.{failure.column}" if failure.column else failure.table
-    return (
-        f"- {place}: {failure.expectation}: {failure.unexpected} of {failure.rows} rows unexpected ({failure.detail})"
-    )
+def _line(failed: CheckOutcome) -> str:
+    place = f"{failed.table}.{failed.column}" if failed.column else failed.table
+    return f"- {place}: {failed.expectation}: {failed.unexpected} of {failed.rows} rows unexpected ({failed.detail})"

@@ -17,7 +17,6 @@ from include.specification.usecase import UseCase
 Uses = Mapping[str, DatasetRef]
 """Who was built on snapshots (``model 3``, ``release r0001``, ``dataset 2013-03-…``) and its dataset."""
 
-
 BEFORE = datetime.min.replace(tzinfo=UTC)  # sorts what was published before there was a log
 
 
@@ -99,7 +98,7 @@ def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: li
     serves = current is not None and current.name == snapshot.name
     pinned = snapshots.pinned(snapshot.name)
     since = None if serves else superseded(snapshot.name, turns)
-    keeps = serves or pinned or users or since is None
+    kept = serves or pinned or users or since is None
     return SnapshotFacts(
         name=snapshot.name,
         period=snapshot.period,
@@ -109,12 +108,8 @@ def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: li
         superseded_at=since,
         pin=pinned,
         used_by=users,
-        expires_at=None if keeps or since is None else since + _kept_for(spec),
+        expires_at=None if kept or since is None else since + timedelta(days=spec.retention.snapshots_days),
     )
-
-
-def _kept_for(spec: UseCase) -> timedelta:
-    return timedelta(days=spec.retention.snapshots_days)
 
 
 def superseded(name: str, turns: Sequence[Turn]) -> datetime | None:

@@ -134,10 +134,6 @@ def _without_nan(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
 
 
-def _text(values: pa.Array, _: Source) -> pa.Array:
-    return values.cast(pa.string())
-
-
 def _integer(values: pa.Array, _: Source) -> pa.Array:
     if not pa.types.is_string(values.type):
         return values.cast(pa.int64())
@@ -145,10 +141,6 @@ def _integer(values: pa.Array, _: Source) -> pa.Array:
         return values.cast(pa.int64())
     except pa.ArrowInvalid:  # a program that knows no empty integer writes 2013.0
         return pc.replace_substring_regex(values, ZERO_FRACTION, "").cast(pa.int64())
-
-
-def _number(values: pa.Array, _: Source) -> pa.Array:
-    return values.cast(pa.float64())
 
 
 def _boolean(values: pa.Array, _: Source) -> pa.Array:
@@ -186,9 +178,9 @@ def _localized(naive: pa.Array, source: Source) -> pa.Array:
 
 
 CASTS: dict[str, Callable[[pa.Array, Source], pa.Array]] = {
-    "string": _text,
+    "string": lambda values, _: values.cast(pa.string()),
     "integer": _integer,
-    "number": _number,
+    "number": lambda values, _: values.cast(pa.float64()),
     "boolean": _boolean,
     "timestamp": _timestamp,
 }

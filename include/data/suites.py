@@ -13,8 +13,6 @@ from include.contracts.quality import Check
 from include.errors import BrokenCheckError, NotFoundError
 
 DIMENSIONS = ("completeness", "consistency", "accuracy", "freshness", "volume", "schema")
-
-
 ROW_COUNT = "expect_table_row_count_to_be_between"
 
 

@@ -18,7 +18,7 @@ from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult
 from include.data import suites
 from include.ports.outcomes import broken
-from include.ports.quality import CheckEngine, RowScan
+from include.ports.quality import CheckEngine, RowNames, RowScan
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class SuiteValidator:
         period: Period,
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        accepted: Mapping[str, Collection[str]] | None = None,
+        accepted: RowNames | None = None,
     ) -> GateResult:
         """Check every table against its suite; raises what ``suites.checks`` raises."""
         outcomes: list[CheckOutcome] = []
@@ -52,11 +52,7 @@ class SuiteValidator:
         return GateResult(usecase=usecase, gate=gate, period=period, rows=rows, checks=outcomes)
 
     def failing(
-        self,
-        result: GateResult,
-        tables: Mapping[str, Path],
-        parameters: Mapping[str, Any],
-        accepted: Mapping[str, Collection[str]],
+        self, result: GateResult, tables: Mapping[str, Path], parameters: Mapping[str, Any], accepted: RowNames
     ) -> dict[str, pa.Table]:
         """Rows that broke blocking expectations; of those that only Great Expectations knows none can be told."""
         refused = {c.check for c in result.failures if c.severity == "block" and not c.broken}

@@ -35,11 +35,9 @@ def publish(
     GateRefusedError when the features gate did not pass what is staged, ConflictError when another writer kept winning.
     """
     stage.require_passed(staging)
-    tables = {}
+    files = {table: stage.path(staging, stage.TABLES, table) for table in stage.names(staging, stage.TABLES)}
     with snapshots.publishing():
-        for table in stage.names(staging, stage.TABLES):
-            file = stage.path(staging, stage.TABLES, table)
-            tables[table] = lake.publish(spec.name, table, file, period)
+        tables = {table: lake.publish(spec.name, table, file, period) for table, file in files.items()}
         snapshot = SnapshotRef(usecase=spec.name, period=period, name=_name(period, tables), tables=tables)
         return _commit(snapshot, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
 

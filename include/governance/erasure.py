@@ -70,11 +70,7 @@ def renew_text(text: str, keys: KeyRing) -> str:
 
 
 def _texts(rows: pa.Table) -> list[str]:
-    return [
-        f.name
-        for f in rows.schema
-        if f.name != PERIOD and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
-    ]
+    return [f.name for f in rows.schema if f.name != PERIOD and f.type in (pa.string(), pa.large_string())]
 
 
 @dataclass

@@ -34,15 +34,11 @@ class OnlineCopies:
 
     def erase_streamed(self, edit: Edit) -> list[Changed]:
         """Delete what ``edit`` changes of what streams keep."""
-        return [
-            Changed(f"redis/{key}", *counts) for stream in self.streams for key, counts in stream.erase(edit).items()
-        ]
+        return [Changed(f"redis/{key}", *rows) for stream in self.streams for key, rows in stream.erase(edit).items()]
 
     def renew_streamed(self, edit: Edit) -> list[Changed]:
         """Change what streams keep, in its place."""
-        return [
-            Changed(f"redis/{key}", *counts) for stream in self.streams for key, counts in stream.renew(edit).items()
-        ]
+        return [Changed(f"redis/{key}", *rows) for stream in self.streams for key, rows in stream.renew(edit).items()]
 
     def forget(self) -> None:
         """The server writes its files anew: until then, what was deleted still stands in them."""

@@ -132,12 +132,14 @@ def files(root: Path, skip: Collection[str] = ()) -> list[Path]:
 def search_file(file: Path, matcher: Search, columns: Collection[str] = ()) -> list[Finding]:
     """Findings in one file; a file that goes away meanwhile has none."""
     try:
-        if file.suffix == ".parquet":
-            return _search_parquet(file, matcher, columns)
-        values = matcher.found_in(_pieces(file))
+        return _search_parquet(file, matcher, columns) if file.suffix == ".parquet" else _search_bytes(file, matcher)
     except FileNotFoundError:
         return []
-    return [Finding(file, "", len(values))] if values else []
+
+
+def _search_bytes(file: Path, matcher: Search, column: str = "") -> list[Finding]:
+    values = matcher.found_in(_pieces(file))
+    return [Finding(file, column, len(values))] if values else []
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
@@ -167,14 +169,11 @@ def _search_parquet(file: Path, matcher: Search, columns: Collection[str]) -> li
     try:
         reader = pq.ParquetFile(file)
     except pa.ArrowInvalid:  # half written, or no Parquet inside: its bytes still tell
-        values = matcher.found_in(_pieces(file))
-        return [Finding(file, "", len(values))] if values else []
+        return _search_bytes(file, matcher)
     with reader:
         counted = {name: len(_in_column(reader, name, matcher, name in columns)) for name in reader.schema_arrow.names}
     findings = [Finding(file, name, count) for name, count in counted.items() if count]
-    if not findings and (inside := matcher.found_in(_pieces(file))):
-        findings = [Finding(file, "(file)", len(inside))]
-    return findings
+    return findings or _search_bytes(file, matcher, "(file)")
 
 
 def _in_column(reader: pq.ParquetFile, name: str, matcher: Search, whole: bool) -> set[bytes]:

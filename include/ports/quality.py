@@ -9,6 +9,9 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult
 
+RowNames = Mapping[str, Collection[str]]
+"""Names of rows, by table."""
+
 
 class CheckEngine(Protocol):
     """Evaluates expectations on one Parquet file; they name columns that are there, of a kind that fits."""
@@ -45,16 +48,12 @@ class Validator(Protocol):
         period: Period,
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        accepted: Mapping[str, Collection[str]] | None = None,
+        accepted: RowNames | None = None,
     ) -> GateResult:
-        """Check every table against its suite; ``accepted``: names of released rows per table."""
+        """Check every table against its suite; ``accepted`` are released rows."""
 
     def failing(
-        self,
-        result: GateResult,
-        tables: Mapping[str, Path],
-        parameters: Mapping[str, Any],
-        accepted: Mapping[str, Collection[str]],
+        self, result: GateResult, tables: Mapping[str, Path], parameters: Mapping[str, Any], accepted: RowNames
     ) -> dict[str, pa.Table]:
         """Per table, the rows that broke the blocking checks of the result (columns row, reasons, content)."""
 

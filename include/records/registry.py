@@ -25,8 +25,6 @@ DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",))
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",))
 
-RECORD_TABLES: dict[str, RecordTable] = {
-    table.name: table for table in globals().values() if isinstance(table, RecordTable)
-}
+RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}
 ANSWERS = (PREDICTIONS.name, BATCH_PREDICTIONS.name)
 """Answers of releases: they go by ``retention.predictions_periods``."""

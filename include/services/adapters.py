@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.prediction_log import PredictionSpool
     from include.governance.online_copies import OnlineCopies
 
-
 OWN = "own"
 CONNECTORS = {
     "file": "include.adapters.file_source.FileSource",

@@ -42,9 +42,8 @@ class Predictions:
         # a local period reaches into the next one of UTC
         wanted = {Period(period).shift(back) for period in times for back in (0, -1)}
         parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
-        known = (
-            pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[spec.event.id, spec.event.label])
-        )
+        nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label])
+        known = pd.concat(parts, ignore_index=True) if parts else nothing
         known = known.dropna().drop_duplicates(spec.event.id, keep="last")
         coded = known.assign(**{str(spec.event.label): family(spec).label_codes(spec, known[spec.event.label])})
         return rows.merge(coded, on=spec.event.id, how="inner")

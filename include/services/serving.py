@@ -24,8 +24,7 @@ class Serving:
         return rollout.read(self._adapters.state, spec.name)
 
     def require_rollout_state(self, spec: UseCase) -> RolloutState:
-        state = self.rollout_state(spec)
-        if state is None:
+        if (state := self.rollout_state(spec)) is None:
             raise NotFoundError(f"{spec.name} has no serving release: deploy a release first")
         return state
 

@@ -67,19 +67,15 @@ def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame,
     )
 
 
-def summary(reconciliation: Reconciliation) -> str:
+def summary(result: Reconciliation) -> str:
     """One line for a log."""
     line = (
-        f"{reconciliation.view} {reconciliation.period}: {reconciliation.equal} rows equal, "
-        f"{reconciliation.differing} differ, {reconciliation.only_speed} only pushed, "
-        f"{reconciliation.only_batch} only in the batch"
+        f"{result.view} {result.period}: {result.equal} rows equal, {result.differing} differ, "
+        f"{result.only_speed} only pushed, {result.only_batch} only in the batch"
     )
-    by = [
-        f"{name} in {rows} rows"
-        + (f", by {reconciliation.largest[name]:.4g} at most" if name in reconciliation.largest else "")
-        for name, rows in reconciliation.features.items()
-    ]
-    return line + (f"; {'; '.join(by)}" if by else "")
+    distances = {name: f", by {distance:.4g} at most" for name, distance in result.largest.items()}
+    by = [f"{name} in {rows} rows{distances.get(name, '')}" for name, rows in result.features.items()]
+    return "; ".join([line, *by])
 
 
 def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[np.ndarray, float | None]:

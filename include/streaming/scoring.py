@@ -28,7 +28,6 @@ MAX_DELIVERIES = 8
 MAX_TRIES = 5
 """A request that the server failed so often, with nothing else to compare with, is put aside."""
 
-
 FAULTS = (RequestFailedError, DataError)
 """What may be the request's own fault; a server that is away is another matter."""
 

@@ -9,7 +9,7 @@ import json
 import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -86,7 +86,8 @@ class SpeedLayer:
             return self._commit(entries, events, dead)
         except BrokenEventError as error:
             if len(entries) > 1:  # one of them is at fault: each alone
-                return _sum(self.handle([entry]) for entry in entries)
+                outcomes = [astuple(self.handle([entry])) for entry in entries]
+                return Outcome(*map(sum, zip(*outcomes, strict=True)))
             return self._commit(entries, [], {entries[0].id: str(error)})
 
     def _commit(self, entries: Sequence[StreamEntry], events: list[Event], dead: dict[str, str]) -> Outcome:
@@ -180,9 +181,8 @@ class SpeedLayer:
         for row in rows.to_dict("records"):
             moment = row[TIME].isoformat()
             plain = {str(name): None if pd.isna(v) else v for name, v in row.items()} | {TIME: moment}
-            records.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = json.dumps(
-                plain, allow_nan=False
-            )
+            text = json.dumps(plain, allow_nan=False)
+            records.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = text
         return records
 
 
@@ -275,14 +275,6 @@ def _name(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 def _fault(error: Any) -> str:
     return f"{'.'.join(map(str, error['loc'])) or 'the event'}: {error['type']}"
-
-
-def _sum(outcomes: Iterable[Outcome]) -> Outcome:
-    total = Outcome()
-    for outcome in outcomes:
-        total.events, total.rows = total.events + outcome.events, total.rows + outcome.rows
-        total.late, total.dead = total.late + outcome.late, total.dead + outcome.dead
-    return total
 
 
 Choice = Literal["replay", "drop"]
