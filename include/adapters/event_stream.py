@@ -16,16 +16,18 @@ none, and of two consumers that change the same windows, the second computes aga
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import chain
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from include.adapters.redis_server import answering
 from include.contracts.period import Period
 from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
 from include.errors import ServiceError
@@ -69,15 +71,11 @@ class RedisEventStream:
     ) -> None:
         self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
-        self._events, self._dead = f"{self._prefix}:events", f"{self._prefix}:dead"
-        self._results = f"{self._prefix}:results"
-        self._windows, self._turn = f"{self._prefix}:windows", f"{self._prefix}:turn"
-        self._client = redis.Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=10,
-            socket_connect_timeout=5,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+        keys = ("events", "dead", "results", "windows", "turn")
+        self._events, self._dead, self._results, self._windows, self._turn = (f"{self._prefix}:{k}" for k in keys)
+        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
+        self._client: Any = redis.Redis.from_url(
+            url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry
         )
 
     def close(self) -> None:
@@ -124,7 +122,7 @@ class RedisEventStream:
     def backlog(self) -> int:
         """Events that are not done: waiting, or being worked on."""
         with self._answering():
-            return int(cast(int, self._client.xlen(self._events)))
+            return int(self._client.xlen(self._events))
 
     def await_done(self, patience: float = 60.0) -> None:
         """Until every event is done; raises ServiceError when nothing moves for ``patience`` seconds."""
@@ -142,24 +140,21 @@ class RedisEventStream:
     def take(self, consumer: str, count: int, wait_seconds: float) -> list[StreamEntry]:
         """New events, for this consumer alone; [] when none came in time."""
         with self._answering():
-            taken: Any = self._client.xreadgroup(
-                self._group, consumer, {self._events: ">"}, count=count, block=max(1, round(wait_seconds * 1000))
-            )
+            block = max(1, round(wait_seconds * 1000))
+            taken = self._client.xreadgroup(self._group, consumer, {self._events: ">"}, count=count, block=block)
         return [StreamEntry(id=i, text=fields["event"]) for _, entries in taken or [] for i, fields in entries]
 
     def reclaim(self, consumer: str, count: int, idle_seconds: float) -> list[StreamEntry]:
         """Events whose consumer was silent for so long; fewer at once the more consumers died of them."""
         idle = round(idle_seconds * 1000)
         with self._answering():
-            pending: Any = self._client.xpending_range(self._events, self._group, "-", "+", count, idle=idle)
+            pending = self._client.xpending_range(self._events, self._group, "-", "+", count, idle=idle)
             if not pending:
                 return []
             handed_out = {p["message_id"]: p["times_delivered"] for p in pending}
             least = max(1, count // SHRINK ** (max(handed_out.values()) - 1))
             first = next(iter(handed_out))
-            claimed: Any = self._client.xautoclaim(
-                self._events, self._group, consumer, idle, start_id=first, count=least
-            )
+            claimed = self._client.xautoclaim(self._events, self._group, consumer, idle, start_id=first, count=least)
         return [StreamEntry(id=i, text=f["event"], deliveries=handed_out.get(i, 1) + 1) for i, f in claimed[1]]
 
     def hold(self, consumer: str, entries: Sequence[StreamEntry]) -> None:
@@ -170,7 +165,7 @@ class RedisEventStream:
     def leave(self, consumer: str) -> None:
         """Take a consumer that has finished everything off the group's list."""
         with self._answering():
-            known: Any = self._client.xinfo_consumers(self._events, self._group)
+            known = self._client.xinfo_consumers(self._events, self._group)
             if any(c["name"] == consumer and not c["pending"] for c in known):
                 self._client.xgroup_delconsumer(self._events, self._group, consumer)
 
@@ -207,7 +202,7 @@ class RedisEventStream:
     def results(self, after: str = "-") -> list[dict[str, Any]]:
         """Results, oldest first, each with the ``entry`` that it answers; ``after`` a place on the results' stream."""
         with self._answering():
-            entries: Any = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
+            entries = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
         return [json.loads(fields["result"]) | {"entry": fields["entry"], "place": i} for i, fields in entries]
 
     def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
@@ -233,18 +228,14 @@ class RedisEventStream:
         dead: Mapping[str, str],
         results: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        words = [
-            word
-            for e in entries
-            for word in (e.id, dead.get(e.id, ""), e.text if e.id in dead else "", results.get(e.id, ""))
-        ]
+        groups = [(e.id, dead.get(e.id, ""), e.text if e.id in dead else "", results.get(e.id, "")) for e in entries]
+        words = chain.from_iterable(groups)
         pipe.eval(FINISH, 4, self._events, self._dead, self._results, self._group, self._keep, *words)
 
     def pushed(self, months: Sequence[Period]) -> list[str]:
         """JSON of every feature row that was pushed for these months (UTC)."""
         with self._answering():
-            found: list[Any] = [self._client.hvals(f"{self._prefix}:pushed:{month}") for month in months]
-        return [row for rows in found for row in rows]
+            return [row for month in months for row in self._client.hvals(f"{self._prefix}:pushed:{month}")]
 
     def forget(self, before: Period) -> None:
         """Drop what was pushed for months before this one."""
@@ -256,41 +247,31 @@ class RedisEventStream:
     def newest(self) -> datetime | None:
         """The newest event time that was processed; None before the first."""
         with self._answering():
-            windows: Any = self._client.hvals(self._windows)
+            windows = self._client.hvals(self._windows)
         times = [StreamWindow.model_validate_json(text).newest for text in windows]
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def dead_letters(self) -> list[DeadLetter]:
         """Everything that was put aside, oldest first."""
         with self._answering():
-            letters: Any = self._client.xrange(self._dead)
+            letters = self._client.xrange(self._dead)
         return [DeadLetter(id=i, reason=f["reason"], text=f["event"]) for i, f in letters]
 
     def dead_count(self) -> int:
         with self._answering():
-            return int(cast(int, self._client.xlen(self._dead)))
+            return int(self._client.xlen(self._dead))
 
     def replay(self) -> int:
         """Put every dead letter back onto the stream, each in one step; how many."""
         letters = self.dead_letters()
         with self._answering():
-            moved: list[Any] = [
-                self._client.eval(REPLAY, 2, self._events, self._dead, letter.id, letter.text) for letter in letters
-            ]
-        return sum(map(int, moved))
+            return sum(int(self._client.eval(REPLAY, 2, self._events, self._dead, d.id, d.text)) for d in letters)
 
     def drop_dead(self) -> int:
         """Delete every dead letter; how many."""
         letters = [letter.id for letter in self.dead_letters()]
         with self._answering():
-            return int(cast(int, self._client.xdel(self._dead, *letters))) if letters else 0
+            return int(self._client.xdel(self._dead, *letters)) if letters else 0
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except redis.RedisError as error:
-            raise ServiceError(
-                f"Redis at {self._url.rsplit('@', 1)[-1]} did not answer as expected: "
-                f"{type(error).__name__}; see `make status`"
-            ) from error
+    def _answering(self) -> AbstractContextManager[None]:
+        return answering(f"Redis at {self._url.rsplit('@', 1)[-1]} did not answer as expected: {{}}; see `make status`")

@@ -171,11 +171,7 @@ class FeastFeatureStore:
         from feast.repo_config import RepoConfig
 
         self._home.mkdir(parents=True, exist_ok=True)
-        registry = {
-            "registry_type": "sql",
-            "path": f"sqlite:///{self._home / 'registry.db'}",
-            "cache_ttl_seconds": 60,
-        }
+        registry = {"registry_type": "sql", "path": f"sqlite:///{self._home / 'registry.db'}", "cache_ttl_seconds": 60}
         config = RepoConfig(
             project=self._project,
             provider="local",

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from include.adapters.redis_server import answering
 from include.errors import ServiceError
 
 PATIENCE = 600.0  # seconds for writing the append-only file
@@ -29,7 +29,7 @@ class RedisContents:
             return False
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        with _answering("did not answer; start it, or run the task again"):
+        with answering("Redis did not answer; start it, or run the task again ({})"):
             for key in self._client.scan_iter(count=1000):
                 kind = self._client.type(key).decode()
                 yield kind, b"\n".join([key, *_values(self._client, kind, key)])
@@ -43,7 +43,7 @@ class RedisContents:
             it does not answer, refuses, fails, or takes longer than ``patience`` seconds.
         """
         refusal = "did not rewrite its append-only file, which still holds deleted rows: allow BGREWRITEAOF and repeat"
-        with _answering(refusal):
+        with answering(f"Redis {refusal} ({{}})"):
             if self._client.info("persistence")["aof_enabled"]:
                 self._await_rewriting(patience)  # one that began earlier may still hold what was deleted
                 self._client.bgrewriteaof()
@@ -60,14 +60,6 @@ class RedisContents:
             if time.monotonic() > deadline:
                 raise ServiceError(f"Redis rewrites its append-only file for more than {patience:.0f} s; repeat later")
             time.sleep(0.02)
-
-
-@contextmanager
-def _answering(refusal: str) -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise ServiceError(f"Redis {refusal} ({type(error).__name__})") from error
 
 
 def _values(client: Any, kind: str, key: bytes) -> Iterator[bytes]:

@@ -6,17 +6,17 @@ project; a field per feature, and ``_ts:<view>``. One server may hold other thin
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import redis
 
-from include.errors import ServiceError
+from include.adapters.redis_server import answering
 from include.ports.online import Edit
 
 Fields = dict[bytes, bytes]
 BATCH = 1000
+FAILED = "the online store in Redis failed ({}); try again"
 
 
 class RedisKeys:
@@ -27,7 +27,7 @@ class RedisKeys:
         self._project = project.encode()
 
     def texts(self) -> list[bytes]:
-        with _answering():
+        with answering(FAILED):
             return sorted({self._entity(key) for key in self._keys()})
 
     def copy(self, edit: Edit) -> int:
@@ -38,7 +38,7 @@ class RedisKeys:
 
     def _each(self, edit: Edit, change: Callable[[Any, bytes, Fields, Edit], int]) -> int:
         count = 0
-        with _answering():
+        with answering(FAILED):
             for key, fields in self._hashes():
                 if self._edited(key, edit) != key or any(edit(value) != value for value in fields.values()):
                     count += self._atomically(key, edit, change)
@@ -98,11 +98,3 @@ def _changing(fields: Fields, edit: Edit) -> Fields:
 
 def _features(fields: Fields) -> int:
     return sum(not name.startswith(b"_ts:") for name in fields)
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        raise ServiceError(f"the online store in Redis failed ({type(error).__name__}); try again") from error

@@ -1,5 +1,7 @@
 """Redis: how the embedded server is started, and whether it answers. State: ``<home>/redis``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -8,6 +10,15 @@ from include.errors import ServiceError, SettingsError
 from include.settings import Settings
 
 OWNER = "moebius:environment"
+
+
+@contextmanager
+def answering(words: str) -> Iterator[None]:
+    """Raises ServiceError with these words when Redis fails; ``{}`` in them is the kind of failure."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise ServiceError(words.replace("{}", type(error).__name__)) from error
 
 
 def directory(settings: Settings) -> Path:
@@ -31,13 +42,11 @@ def command(settings: Settings) -> list[str]:
 
 def ready(url: str) -> bool:
     """True when it answers; False while it starts, loads its data, or is away."""
-    client = redis.Redis.from_url(url, socket_timeout=5)
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
-    finally:
-        client.close()
+    with redis.Redis.from_url(url, socket_timeout=5) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
 
 
 def claim(settings: Settings) -> None:
@@ -50,14 +59,10 @@ def claim(settings: Settings) -> None:
     ServiceError
         it does not answer.
     """
-    client = redis.Redis.from_url(settings.redis_address, socket_timeout=5, decode_responses=True)
-    try:
+    opened = redis.Redis.from_url(settings.redis_address, socket_timeout=5, decode_responses=True)
+    with answering("the Redis of MOEBIUS_REDIS_URL does not answer ({})"), opened as client:
         client.set(OWNER, settings.environment, nx=True)
         owner = client.get(OWNER)
-    except redis.RedisError as error:
-        raise ServiceError(f"the Redis of MOEBIUS_REDIS_URL does not answer ({type(error).__name__})") from error
-    finally:
-        client.close()
     if owner != settings.environment:
         raise SettingsError(
             f"the Redis database of MOEBIUS_REDIS_URL is {owner}'s, and this is {settings.environment}: give each "

@@ -6,15 +6,15 @@ entries, its groups and who works on what. A deleted entry's bytes stay in a str
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import redis
 
-from include.errors import ServiceError
+from include.adapters.redis_server import answering
 from include.ports.online import Edit
 
 Counts = dict[str, tuple[int, int]]
+FAILED = "the streams in Redis were not rewritten ({}); try again"
 
 
 class RedisStreams:
@@ -25,7 +25,7 @@ class RedisStreams:
         self._prefix = f"moebius:{usecase}:"
 
     def documents(self) -> Iterator[Any]:
-        with _answering():
+        with answering(FAILED):
             for key, kind in self._keys():
                 for text in self._texts(key, kind):
                     try:
@@ -41,7 +41,7 @@ class RedisStreams:
 
     def _each(self, edit: Edit, erase: bool) -> Counts:
         counts: Counts = {}
-        with _answering():
+        with answering(FAILED):
             for key, kind in self._keys():
                 rewrite = self._rewrite_stream if kind == b"stream" else self._rewrite_hash
                 if counted := rewrite(key, edit, erase):
@@ -136,11 +136,3 @@ def _window(value: bytes, edit: Edit) -> bytes | None:
     kept = {id_: event for id_, event in events.items() if edit(texts[id_]) == texts[id_]}
     rest = json.dumps({**window, "events": kept}).encode()
     return rest if edit(rest) == rest else None
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        raise ServiceError(f"the streams in Redis were not rewritten ({type(error).__name__}); try again") from error

@@ -22,11 +22,7 @@ def parse(body: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(
-            body.decode(),
-            object_pairs_hook=_once,
-            parse_constant=_no_constant,
-            parse_int=_integer,
-            parse_float=_float,
+            body.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_integer, parse_float=_float
         )
     except UnicodeDecodeError:
         raise BadRequestError("the body is not UTF-8") from None

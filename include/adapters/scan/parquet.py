@@ -26,23 +26,13 @@ from include.ports.outcomes import broken, judged
 RENAMED = (
     "CREATE VIEW t AS SELECT {columns}, file_row_number AS __row FROM read_parquet({file}, file_row_number = true)"
 )
-
-
 MARK = ", __row IN (SELECT __row FROM {name}) AS __{name}"
-
-
 MARKED = "CREATE VIEW marked AS SELECT *{marks} FROM t"
-
-
 NAMED = """
     SELECT __row, content || '-' || row_number() OVER (PARTITION BY content ORDER BY __row) AS name
     FROM (SELECT __row, sha256({content}) AS content FROM t WHERE {where})
 """
-
-
 LISTED = "CREATE TEMP TABLE {into} AS SELECT __row FROM ({named}) WHERE name IN (SELECT name FROM wanted)"
-
-
 # which rows share a key: first by hash, which is small, then exactly among those whose hashes meet
 REPEATED = """
     CREATE TEMP TABLE {into} AS
@@ -54,11 +44,7 @@ REPEATED = """
     )
     SELECT __row, differ OR copy > 1 AS held FROM grouped WHERE copies > 1
 """
-
-
 ONLY_HELD = "DELETE FROM {into} WHERE NOT held"
-
-
 FAILING = """
     WITH broken AS (
         SELECT __row, concat_ws('; ', {reasons}) AS reasons, {content} AS content FROM marked
@@ -67,8 +53,6 @@ FAILING = """
     SELECT names.name AS row, reasons, content
     FROM broken JOIN names USING (__row) ORDER BY __row
 """
-
-
 BROKEN_CONTENT = "SELECT DISTINCT sha256({content}) FROM marked WHERE {any}"
 
 

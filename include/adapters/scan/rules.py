@@ -3,7 +3,7 @@
 The meaning of each is that of Great Expectations' pandas engine, which reads NaN and NULL alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,40 +56,23 @@ class Table:
         return f"to_json(struct_pack({', '.join(f'{quoted(c)} := {quoted(c)}' for c in sorted(self.schema.names))}))"
 
 
+RuleOf = Callable[[Check, Table], Rule]
+
+
 # -- rules: what each expectation means
-def _not_null(check: Check, table: Table) -> Rule:
-    return _of_rows(check, table, "TRUE", f"{_column(check)} IS NULL")
+def _values(good: Callable[[Check, Table], str]) -> RuleOf:
+    """The rule for the values that are there: each must meet the predicate ``good``."""
+    return lambda check, table: _of_rows(check, table, _there(check), f"NOT ({good(check, table)})")
 
 
-def _null(check: Check, table: Table) -> Rule:
-    return _of_rows(check, table, "TRUE", f"{_column(check)} IS NOT NULL")
-
-
-def _between(check: Check, table: Table) -> Rule:
-    return _of_values(check, table, _within(_column(check), check.kwargs))
-
-
-def _in_set(check: Check, table: Table) -> Rule:
-    return _of_values(check, table, _among(_column(check), check.kwargs["value_set"]))
-
-
-def _not_in_set(check: Check, table: Table) -> Rule:
-    return _of_values(check, table, f"NOT {_among(_column(check), check.kwargs['value_set'])}")
-
-
-def _matches(check: Check, table: Table) -> Rule:
-    return _of_values(check, table, _found(check, table))
-
-
-def _matches_not(check: Check, table: Table) -> Rule:
-    return _of_values(check, table, f"NOT {_found(check, table)}")
+def _not(good: Callable[[Check, Table], str]) -> Callable[[Check, Table], str]:
+    return lambda check, table: f"NOT {good(check, table)}"
 
 
 def _greater(check: Check, table: Table) -> Rule:
     a, b = map(quoted, check.columns)
-    return _of_rows(
-        check, table, _both(check), f"NOT coalesce({a} {'>=' if check.kwargs.get('or_equal') else '>'} {b}, FALSE)"
-    )
+    greater = ">=" if check.kwargs.get("or_equal") else ">"
+    return _of_rows(check, table, _both(check), f"NOT coalesce({a} {greater} {b}, FALSE)")
 
 
 def _equal(check: Check, table: Table) -> Rule:
@@ -118,24 +101,20 @@ def _type(check: Check, table: Table) -> Rule:
     found = _pandas_type(table, check.columns[0])
     if found != "object":
         return Rule([], lambda _: (0, found in check.kwargs["type_list"], found))
-    if "str" in check.kwargs["type_list"]:
-        return _of_rows(check, table, f"{_column(check)} IS NOT NULL", "FALSE")
-    return _of_rows(check, table, f"{_column(check)} IS NOT NULL", f"{_column(check)} IS NOT NULL")
+    return _of_rows(check, table, _there(check), "FALSE" if "str" in check.kwargs["type_list"] else "TRUE")
 
 
-def _aggregate(function: str) -> Callable[[Check, Table], Rule]:
+def _aggregate(function: str) -> RuleOf:
+    return lambda check, _: Rule(
+        [f"{function}{_column(check)})"], lambda seen: (0, _inside(seen[0], check.kwargs), seen[0])
+    )
+
+
+def _distinct(contain: bool, only: bool) -> RuleOf:
     def rule(check: Check, table: Table) -> Rule:
-        return Rule([f"{function}{_column(check)})"], lambda seen: (0, _inside(seen[0], check.kwargs), seen[0]))
-
-    return rule
-
-
-def _distinct(contain: bool, only: bool) -> Callable[[Check, Table], Rule]:
-    def rule(check: Check, table: Table) -> Rule:
-        column, wanted = _column(check), check.kwargs["value_set"]
-        among = _among(column, wanted)
+        column, among = _column(check), _among(check, table)
         measures = [f"count(DISTINCT {column}) FILTER ({among})", f"count(DISTINCT {column}) FILTER (NOT {among})"]
-        size = len({v for v in wanted if v is not None})
+        size = len({v for v in check.kwargs["value_set"] if v is not None})
 
         def judge(seen: list[Any]) -> tuple[int, bool, Any]:
             others = seen[1] if only else 0
@@ -144,40 +123,6 @@ def _distinct(contain: bool, only: bool) -> Callable[[Check, Table], Rule]:
         return Rule(measures, judge)
 
     return rule
-
-
-UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
-
-
-BOUNDS = {"min_value", "max_value", "strict_min", "strict_max"}
-
-
-RULES: dict[str, tuple[set[str], Callable[[Check, Table], Rule]]] = {
-    "expect_column_values_to_not_be_null": ({"column", "mostly"}, _not_null),
-    "expect_column_values_to_be_null": ({"column", "mostly"}, _null),
-    "expect_column_values_to_be_between": ({"column", "mostly", *BOUNDS}, _between),
-    "expect_column_values_to_be_in_set": ({"column", "mostly", "value_set"}, _in_set),
-    "expect_column_values_to_not_be_in_set": ({"column", "mostly", "value_set"}, _not_in_set),
-    "expect_column_values_to_match_regex": ({"column", "mostly", "regex"}, _matches),
-    "expect_column_values_to_not_match_regex": ({"column", "mostly", "regex"}, _matches_not),
-    "expect_column_values_to_be_unique": ({"column", "mostly"}, _unique),
-    "expect_compound_columns_to_be_unique": ({"column_list", "mostly", "ignore_row_if"}, _unique),
-    "expect_column_pair_values_a_to_be_greater_than_b": (
-        {"column_A", "column_B", "or_equal", "mostly", "ignore_row_if"},
-        _greater,
-    ),
-    "expect_column_pair_values_to_be_equal": ({"column_A", "column_B", "mostly", "ignore_row_if"}, _equal),
-    "expect_column_values_to_be_in_type_list": ({"column", "mostly", "type_list"}, _type),
-    "expect_table_row_count_to_be_between": (BOUNDS, _row_count),
-    "expect_table_columns_to_match_set": ({"column_set", "exact_match"}, _columns),
-    "expect_column_mean_to_be_between": ({"column", *BOUNDS}, _aggregate("avg(")),
-    "expect_column_min_to_be_between": ({"column", *BOUNDS}, _aggregate("min(")),
-    "expect_column_max_to_be_between": ({"column", *BOUNDS}, _aggregate("max(")),
-    "expect_column_unique_value_count_to_be_between": ({"column", *BOUNDS}, _aggregate("count(DISTINCT ")),
-    "expect_column_distinct_values_to_contain_set": ({"column", "value_set"}, _distinct(True, False)),
-    "expect_column_distinct_values_to_be_in_set": ({"column", "value_set"}, _distinct(False, True)),
-    "expect_column_distinct_values_to_equal_set": ({"column", "value_set"}, _distinct(True, True)),
-}
 
 
 def known(check: Check, table: Table) -> bool:
@@ -196,11 +141,6 @@ def known(check: Check, table: Table) -> bool:
 
 
 # -- the parts of a rule
-def _of_values(check: Check, table: Table, good: str) -> Rule:
-    """A check of the values that are there."""
-    return _of_rows(check, table, f"{_column(check)} IS NOT NULL", f"NOT ({good})")
-
-
 def _of_rows(check: Check, table: Table, considered: str, bad: str) -> Rule:
     accepted = " AND NOT __accepted" if table.accepted else ""
     broken = f"coalesce(({considered}) AND ({bad}), FALSE){accepted}"
@@ -223,16 +163,17 @@ def _inside(value: Any, bounds: dict[str, Any]) -> bool:
     return bool(above and (high is None or (value < high if bounds.get("strict_max") else value <= high)))
 
 
-def _within(column: str, bounds: dict[str, Any]) -> str:
+def _within(check: Check, _: Table) -> str:
+    column, bounds = _column(check), check.kwargs
     low, high = bounds.get("min_value"), bounds.get("max_value")
     parts = [] if low is None else [f"{column} {'>' if bounds.get('strict_min') else '>='} {_literal(low)}"]
     parts += [] if high is None else [f"{column} {'<' if bounds.get('strict_max') else '<='} {_literal(high)}"]
     return " AND ".join(parts) or "TRUE"
 
 
-def _among(column: str, values: Sequence[Any]) -> str:
-    wanted = [_literal(v) for v in values if v is not None]
-    return f"({column} IN ({', '.join(wanted)}))" if wanted else "FALSE"
+def _among(check: Check, _: Table) -> str:
+    wanted = [_literal(v) for v in check.kwargs["value_set"] if v is not None]
+    return f"({_column(check)} IN ({', '.join(wanted)}))" if wanted else "FALSE"
 
 
 def _found(check: Check, table: Table) -> str:
@@ -306,6 +247,10 @@ def _column(check: Check) -> str:
     return quoted(check.kwargs["column"])
 
 
+def _there(check: Check) -> str:
+    return f"{_column(check)} IS NOT NULL"
+
+
 def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
@@ -324,3 +269,33 @@ def without_nan(column: pa.Field) -> str:
         return name
     # Parquet's statistics leave NaN out, and DuckDB 2.0 believes them: isnan() of such a column is always false
     return f"CASE WHEN isfinite({name}) OR isinf({name}) THEN {name} END AS {name}"
+
+
+# -- what is known: expectation → the arguments that it may have, and its rule
+UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
+BOUNDS = {"min_value", "max_value", "strict_min", "strict_max"}
+VALUES = {"column", "mostly"}
+PAIR = {"column_A", "column_B", "mostly", "ignore_row_if"}
+RULES: dict[str, tuple[set[str], RuleOf]] = {
+    "expect_column_values_to_not_be_null": (VALUES, lambda c, t: _of_rows(c, t, "TRUE", f"{_column(c)} IS NULL")),
+    "expect_column_values_to_be_null": (VALUES, lambda c, t: _of_rows(c, t, "TRUE", _there(c))),
+    "expect_column_values_to_be_between": ({*VALUES, *BOUNDS}, _values(_within)),
+    "expect_column_values_to_be_in_set": ({*VALUES, "value_set"}, _values(_among)),
+    "expect_column_values_to_not_be_in_set": ({*VALUES, "value_set"}, _values(_not(_among))),
+    "expect_column_values_to_match_regex": ({*VALUES, "regex"}, _values(_found)),
+    "expect_column_values_to_not_match_regex": ({*VALUES, "regex"}, _values(_not(_found))),
+    "expect_column_values_to_be_unique": (VALUES, _unique),
+    "expect_compound_columns_to_be_unique": ({"column_list", "mostly", "ignore_row_if"}, _unique),
+    "expect_column_pair_values_a_to_be_greater_than_b": ({*PAIR, "or_equal"}, _greater),
+    "expect_column_pair_values_to_be_equal": (PAIR, _equal),
+    "expect_column_values_to_be_in_type_list": ({*VALUES, "type_list"}, _type),
+    "expect_table_row_count_to_be_between": (BOUNDS, _row_count),
+    "expect_table_columns_to_match_set": ({"column_set", "exact_match"}, _columns),
+    "expect_column_mean_to_be_between": ({"column", *BOUNDS}, _aggregate("avg(")),
+    "expect_column_min_to_be_between": ({"column", *BOUNDS}, _aggregate("min(")),
+    "expect_column_max_to_be_between": ({"column", *BOUNDS}, _aggregate("max(")),
+    "expect_column_unique_value_count_to_be_between": ({"column", *BOUNDS}, _aggregate("count(DISTINCT ")),
+    "expect_column_distinct_values_to_contain_set": ({"column", "value_set"}, _distinct(True, False)),
+    "expect_column_distinct_values_to_be_in_set": ({"column", "value_set"}, _distinct(False, True)),
+    "expect_column_distinct_values_to_equal_set": ({"column", "value_set"}, _distinct(True, True)),
+}
