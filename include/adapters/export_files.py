@@ -124,22 +124,13 @@ def _write_file(directory: Path, table: ExportTable) -> tuple[ExportedFile, byte
     secret = os.urandom(KEY_BYTES)
     path = directory / table.period / f"{table.table}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = 0
-    with pq.ParquetWriter(
-        path, table.schema, encryption_properties=pe.create_encryption_properties(secret), compression="zstd"
-    ) as writer:
+    rows, encryption = 0, pe.create_encryption_properties(secret)
+    with pq.ParquetWriter(path, table.schema, encryption_properties=encryption, compression="zstd") as writer:
         for batch in table.batches:
             writer.write_batch(batch)
             rows += batch.num_rows
-    written = ExportedFile(
-        table=table.table,
-        period=table.period,
-        rows=rows,
-        columns=table.schema.names,
-        bytes=path.stat().st_size,
-        sha256=_sha256(path),
-    )
-    return written, secret
+    facts = {"rows": rows, "columns": table.schema.names, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+    return ExportedFile.model_validate({"table": table.table, "period": table.period, **facts}), secret
 
 
 def _unsealed(manifest: ExportManifest, sealed: bytes, private: str) -> dict[str, bytes]:
@@ -152,9 +143,8 @@ def _unsealed(manifest: ExportManifest, sealed: bytes, private: str) -> dict[str
     try:
         opened = SUITE.decrypt(sealed, _private(private), info=manifest.digest.encode())
     except InvalidTag:
-        raise ExportFileError(
-            f"{manifest.usecase}/{manifest.name}: {MANIFEST} was altered after it was sealed; {AGAIN}"
-        ) from None
+        altered = f"{MANIFEST} was altered after it was sealed; {AGAIN}"
+        raise ExportFileError(f"{manifest.usecase}/{manifest.name}: {altered}") from None
     return {path: base64.b64decode(secret) for path, secret in json.loads(opened).items()}
 
 

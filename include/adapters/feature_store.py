@@ -4,12 +4,11 @@ State: ``registry.db`` (and ``online.db``) below ``settings.feature_store``; off
 """
 
 import copy
-import fcntl
 import hashlib
 import json
 import runpy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.adapters.file_locks import FileLocks
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError, SpecError
@@ -247,13 +247,9 @@ class FeastFeatureStore:
         except ProjectObjectNotFoundException:  # nothing was applied yet
             return []
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         # the registry is one file, and what is checked must still hold when it is written
-        self._home.mkdir(parents=True, exist_ok=True)
-        with (self._home / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return FileLocks(self._home).hold("registry")
 
     def _view(self, name: str) -> "feast.FeatureView":
         from feast.errors import FeatureViewNotFoundException
@@ -354,12 +350,8 @@ def _twice(first: str, second: str, one: Any) -> SpecError:
 
 
 def _info(view: "feast.FeatureView", field: "feast.Field", services: "Sequence[feast.FeatureService]") -> FeatureInfo:
-    within = [
-        s.name
-        for s in services
-        if OF not in s.tags
-        and any(p.name == view.name and field.name in (f.name for f in p.features) for p in s.feature_view_projections)
-    ]
+    current = [s for s in services if OF not in s.tags]
+    within = [s.name for s in current if any(_has(p, view, field) for p in s.feature_view_projections)]
     return FeatureInfo(
         name=field.name,
         view=view.name,
@@ -371,6 +363,10 @@ def _info(view: "feast.FeatureView", field: "feast.Field", services: "Sequence[f
         freshness_hours=view.ttl.total_seconds() / 3600 if view.ttl else 0,
         services=sorted(within),
     )
+
+
+def _has(projection: Any, view: "feast.FeatureView", field: "feast.Field") -> bool:
+    return projection.name == view.name and any(f.name == field.name for f in projection.features)
 
 
 def _words(feature: FeatureInfo) -> str:

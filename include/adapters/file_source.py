@@ -206,18 +206,11 @@ def _readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
     except PermissionError:
         raise SourceError(f"{name}: this account may not read it; grant it access") from None
     except Exception as error:
-        data = isinstance(error, UNREADABLE) and (local or not isinstance(error, OSError) or _corrupt(error))
-        if data:
-            raise SourceError(f"{name}: cannot be read as {WORDS[kind]} ({_reason(error)}); deliver it again") from None
+        corrupt = isinstance(error, gzip.BadGzipFile | pa.ArrowException)
+        if isinstance(error, UNREADABLE) and (local or corrupt or not isinstance(error, OSError)):
+            reason = ", ".join([type(error).__name__, *HARMLESS.findall(str(error))])
+            raise SourceError(f"{name}: cannot be read as {WORDS[kind]} ({reason}); deliver it again") from None
         raise ServiceError(f"{name}: the store did not answer ({type(error).__name__}); run the task again") from None
-
-
-def _corrupt(error: BaseException) -> bool:
-    return isinstance(error, gzip.BadGzipFile | pa.ArrowException)
-
-
-def _reason(error: BaseException) -> str:
-    return ", ".join([type(error).__name__, *HARMLESS.findall(str(error))])
 
 
 def _packaged(package: str, path: str) -> str:

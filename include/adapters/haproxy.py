@@ -3,6 +3,7 @@
 Written for HAProxy 2.6. The template is ``docker/gateway/haproxy.cfg``; clients, models and servers are put in here.
 """
 
+import csv
 import shutil
 import socket
 import subprocess
@@ -37,8 +38,7 @@ REFUSALS = {
 
 def binary(settings: Settings) -> str:
     """The path of the executable; raises SettingsError when there is none."""
-    program = _found(settings)
-    if program is None:
+    if (program := _found(settings)) is None:
         raise SettingsError(
             f"{settings.haproxy_binary} not found: the gateway needs HAProxy 2.6 or later (Debian: `apt-get install "
             "haproxy`), or set MOEBIUS_HAPROXY_BINARY to its path"
@@ -102,8 +102,7 @@ def set_state(settings: Settings, server: str, state: str) -> None:
     known = [one.name for one in servers(settings)]
     if server not in known:
         raise NotFoundError(f"no server {server!r} behind the gateway; there are {known}")
-    rows = (line.split(",") for line in _runtime(settings, "show stat").splitlines() if line[:1] != "#")
-    for backend in sorted({row[0] for row in rows if len(row) > 1 and row[1] == server}):
+    for backend in sorted({row["pxname"] for row in _figures(settings, server)}):
         if answer := _runtime(settings, f"set server {backend}/{server} state {state}"):
             raise ServiceError(f"HAProxy did not set {backend}/{server} to {state}: {answer}")
 
@@ -115,10 +114,13 @@ def keep_states(settings: Settings) -> None:
 
 def busy(settings: Settings, server: str) -> int:
     """Requests that the server is answering now."""
-    lines = _runtime(settings, "show stat").splitlines()
-    header = lines[0].removeprefix("# ").split(",")
-    rows = (dict(zip(header, line.split(","), strict=False)) for line in lines[1:])
-    return sum(int(row["scur"]) for row in rows if row["svname"] == server)
+    return sum(int(row["scur"]) for row in _figures(settings, server))
+
+
+def _figures(settings: Settings, server: str) -> list[dict[str, str]]:
+    """HAProxy's statistics of the server, in each backend."""
+    lines = _runtime(settings, "show stat").removeprefix("# ").splitlines()
+    return [row for row in csv.DictReader(lines) if row["svname"] == server]
 
 
 def _runtime(settings: Settings, words: str) -> str:

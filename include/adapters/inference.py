@@ -20,8 +20,8 @@ class AsyncInference:
         import grpc.aio
         from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-        options = [("grpc.max_receive_message_length", 64 * limit), ("grpc.initial_reconnect_backoff_ms", 100)]
-        options.append(("grpc.max_reconnect_backoff_ms", 500))
+        pauses = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+        options = [("grpc.max_receive_message_length", 64 * limit), *pauses]
         self._channel = grpc.aio.insecure_channel(address, options=options)
         self._stub, self._messages = service_pb2_grpc.GRPCInferenceServiceStub(self._channel), service_pb2
         self._failure, self.seconds = grpc.aio.AioRpcError, seconds
@@ -75,17 +75,14 @@ class AsyncInference:
             for one, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
         ]
 
-    async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str) -> Any:
+    async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str, again: bool = False) -> Any:
         metadata = (("x-model", model),) if model else ()
         try:
             return await method(asked, timeout=self.seconds, metadata=metadata)
         except self._failure as error:
-            if error.code().name != AGAIN:
+            if again or error.code().name != AGAIN:
                 raise AnswerError(error.code().name, error.details() or "") from None
-        try:
-            return await method(asked, timeout=self.seconds, metadata=metadata)
-        except self._failure as error:
-            raise AnswerError(error.code().name, error.details() or "") from None
+        return await self._ask(method, asked, model, again=True)
 
 
 def _described(tensor: Any) -> dict[str, Any]:

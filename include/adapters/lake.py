@@ -87,10 +87,8 @@ class DeltaLake:
         try:
             return _until_it_wins(attempt, f"{usecase}.{table}")
         except DeltaError as error:
-            raise DataError(
-                f"{usecase}.{table}: the predicate cannot be evaluated; its columns are "
-                f"{self.schema(usecase, table).names}"
-            ) from error
+            names = self.schema(usecase, table).names
+            raise DataError(f"{usecase}.{table}: the predicate cannot be evaluated; its columns are {names}") from error
 
     def vacuum(self, usecase: str, table: str) -> int:
         """Delete the files that the newest version does not need; returns their number.
@@ -110,17 +108,14 @@ class DeltaLake:
         Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
         Raises NotFoundError without the table or a version.
         """
-        path = self._path(usecase, table)
         periods: defaultdict[int, set[Period]] = defaultdict(set)
         for version, period in keep:
             periods[version].add(period)
-        needed = {
-            Path(file).name
-            for version, period_versions in periods.items()
-            for file in _listed(self._open(usecase, table, version), sorted(period_versions))
-        }
+        kept = (_listed(self._open(usecase, table, version), sorted(those)) for version, those in periods.items())
+        needed = {Path(file).name for files in kept for file in files}
         unneeded = self._open(usecase, table).vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
-        files = [path / file for file in unneeded if Path(file).name not in needed and (path / file).exists()]
+        paths = (self._path(usecase, table) / file for file in unneeded)
+        files = [path for path in paths if path.name not in needed and path.exists()]
         for file in files:
             file.unlink()
         return len(files)
@@ -172,11 +167,8 @@ class DeltaLake:
         """Columns, rows per period, files and commits, oldest first, without reading a row; raises NotFoundError."""
         delta = self._open(usecase, table)
         added = pa.table(delta.get_add_actions(flatten=True))
-        rows: dict[str, int] = {}
-        for period, count in zip(
-            added[f"partition.{PERIOD}"].to_pylist(), added["num_records"].to_pylist(), strict=True
-        ):
-            rows[period] = rows.get(period, 0) + count
+        counts = added.group_by(f"partition.{PERIOD}").aggregate([("num_records", "sum")])
+        rows = {row[f"partition.{PERIOD}"]: row["num_records_sum"] for row in counts.to_pylist()}
         return TableState(
             table=table,
             version=delta.version(),
@@ -206,9 +198,8 @@ class DeltaLake:
             return self._open(usecase, table)
         path = self._path(usecase, table)
         path.mkdir(parents=True, exist_ok=True)
-        return DeltaTable.create(
-            str(path), with_period(schema), mode="ignore", partition_by=[PERIOD], configuration=LOG
-        )
+        schema = with_period(schema)
+        return DeltaTable.create(str(path), schema, mode="ignore", partition_by=[PERIOD], configuration=LOG)
 
 
 def _commit(entry: dict[str, Any]) -> TableCommit:

@@ -83,12 +83,9 @@ def _assemble_backends(settings: Settings, server: Path) -> Path:
     version = next(venv.glob("lib/python3*")).name.removeprefix("python")
     target = settings.home / "triton-backends" / "python"
     target.mkdir(parents=True, exist_ok=True)
-    for file in (server / "backends" / "python").iterdir():
-        if file.is_file():
-            _link(file, target / file.name)
-    _link(
-        server / "python_backend_stubs" / version / "triton_python_backend_stub", target / "triton_python_backend_stub"
-    )
+    stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
+    for file in [*(f for f in (server / "backends" / "python").iterdir() if f.is_file()), stub]:
+        _link(file, target / file.name)
     return target.parent
 
 
@@ -102,15 +99,12 @@ def _link(source: Path, target: Path) -> None:
 
 def _libdir(venv: Path) -> str:
     asked = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
-    return subprocess.run(
-        [venv / "bin" / "python", "-c", asked], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.check_output([venv / "bin" / "python", "-c", asked], text=True).strip()
 
 
 def _models(settings: Settings) -> list[str]:
     """What to load at start: every stable name that was installed before."""
-    repository = settings.triton_repository
-    names = sorted(p.parent.parent.name for p in repository.glob("*/1/model.py"))
+    names = sorted(p.parent.parent.name for p in settings.triton_repository.glob("*/1/model.py"))
     return [f"--load-model={name}" for name in names if "--" not in name]
 
 
@@ -138,18 +132,16 @@ class TritonServer:
             client.close()
 
     def ready(self) -> bool:
-        from tritonclient.utils import InferenceServerException
-
-        try:
-            return bool(self._client.is_server_ready(client_timeout=self.settings.serving_timeout))
-        except InferenceServerException:
-            return False
+        return self._agrees("is_server_ready")
 
     def model_ready(self, model: str) -> bool:
+        return self._agrees("is_model_ready", model)
+
+    def _agrees(self, question: str, *arguments: str) -> bool:
         from tritonclient.utils import InferenceServerException
 
         try:
-            return bool(self._client.is_model_ready(model, client_timeout=self.settings.serving_timeout))
+            return bool(getattr(self._client, question)(*arguments, client_timeout=self.settings.serving_timeout))
         except InferenceServerException:
             return False
 
@@ -233,9 +225,8 @@ class TritonServer:
         """The rows as Triton's input tensors, each [N, numbers of the field]; raises DataError as ``infer`` does."""
         if lacking := {name for row in rows for name in self.request if row.get(name) is None}:
             raise DataError(f"a request lacks {sorted(lacking)}; it needs all of {list(self.request)}")
-        return [
-            _tensor(name, kind, [row[name] for row in rows], self._widths[name]) for name, kind in self.request.items()
-        ]
+        kinds, widths = self.request.items(), self._widths
+        return [_tensor(name, kind, [row[name] for row in rows], widths[name]) for name, kind in kinds]
 
     def _control(self, verb: str, model: str) -> None:
         from tritonclient.utils import InferenceServerException
@@ -244,9 +235,8 @@ class TritonServer:
         try:
             act(model, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
-            raise DeploymentError(
-                f"Triton did not {verb} {model}: {error.message()}; what served before still does"
-            ) from error
+            reason = f"{error.message()}; what served before still does"
+            raise DeploymentError(f"Triton did not {verb} {model}: {reason}") from error
 
 
 def _tensor(name: str, kind: str, values: list[Any], width: int) -> Any:

@@ -68,12 +68,9 @@ def _edit_view(store: sqlite3.Connection, view: str, edit: Edit, delete: bool) -
             continue
         count += 1
         if delete:
-            store.execute(f'DELETE FROM {view} WHERE entity_key = ? AND "feature_name" = ?', _identity(names, row))  # noqa: S608
+            identity = row[key], row[names.index("feature_name")]
+            store.execute(f'DELETE FROM {view} WHERE entity_key = ? AND "feature_name" = ?', identity)  # noqa: S608
         else:
             there, marks = "IGNORE" if after[key] != row[key] else "REPLACE", ", ".join("?" * len(names))
             store.execute(f"INSERT OR {there} INTO {view} VALUES ({marks})", after)  # noqa: S608
     return count
-
-
-def _identity(names: list[str], row: tuple) -> tuple:
-    return row[names.index("entity_key")], row[names.index("feature_name")]

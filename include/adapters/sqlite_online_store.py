@@ -11,13 +11,8 @@ from typing import Any
 
 from feast.feature_view import FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores import sqlite
 from feast.infra.online_stores.helpers import compute_table_id
-from feast.infra.online_stores.sqlite import (
-    SqliteOnlineStore,
-    SqliteOnlineStoreConfig,
-    adapt_datetime_epoch,
-    convert_timestamp,
-)
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
@@ -26,17 +21,17 @@ from feast.utils import to_naive_utc
 WAIT_SECONDS = 30.0
 
 
-class NewestSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
+class NewestSqliteOnlineStoreConfig(sqlite.SqliteOnlineStoreConfig):
     type: str = "include.adapters.sqlite_online_store.NewestSqliteOnlineStore"
 
 
-class NewestSqliteOnlineStore(SqliteOnlineStore):
+class NewestSqliteOnlineStore(sqlite.SqliteOnlineStore):
     """One transaction per batch; the comparison happens in the statement that writes."""
 
     def _get_conn(self, config: RepoConfig) -> sqlite3.Connection:
         # both are the process's, and pandas' to_sql puts ISO text in their place
-        sqlite3.register_adapter(datetime, adapt_datetime_epoch)
-        sqlite3.register_converter("timestamp", convert_timestamp)
+        sqlite3.register_adapter(datetime, sqlite.adapt_datetime_epoch)
+        sqlite3.register_converter("timestamp", sqlite.convert_timestamp)
         if not self._conn:
             connection = super()._get_conn(config)
             connection.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")

@@ -37,17 +37,13 @@ class ExpectationEngine:
 
     @cached_property
     def _asset(self) -> Any:
-        from great_expectations.data_context.types.base import (
-            DataContextConfig,
-            InMemoryStoreBackendDefaults,
-            ProgressBarsConfig,
-        )
+        from great_expectations.data_context.types import base
 
         import great_expectations as gx
 
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(),
-            progress_bars=ProgressBarsConfig(globally=False),
+        config = base.DataContextConfig(
+            store_backend_defaults=base.InMemoryStoreBackendDefaults(),
+            progress_bars=base.ProgressBarsConfig(globally=False),
             analytics_enabled=False,
         )
         context = gx.get_context(mode="ephemeral", project_config=config)
@@ -72,13 +68,11 @@ def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":
 
 
 def _outcome(check: Check, rows: int, told: dict[str, Any]) -> CheckOutcome:
-    crash = _crash(told.get("exception_info") or {})
-    if crash:
+    if crash := _crash(told.get("exception_info") or {}):
         return broken(check, rows, crash)
     result = told["result"]
-    return judged(
-        check, rows, int(result.get("unexpected_count") or 0), bool(told["success"]), result.get("observed_value")
-    )
+    unexpected = int(result.get("unexpected_count") or 0)
+    return judged(check, rows, unexpected, bool(told["success"]), result.get("observed_value"))
 
 
 def _crash(info: dict[str, Any]) -> str | None:

@@ -12,17 +12,7 @@ DOUBLE, DOUBLE_VALUE = 5 << 3 | 1, struct.Struct("<d")  # the tag of field 5 wit
 def entity_key(join_key: str, value: str) -> bytes:
     """The key of one string entity, as Feast serializes it."""
     name, text = join_key.encode(), value.encode()
-    return b"".join(
-        (
-            struct.pack("<I", 1),
-            struct.pack("<I", STRING),
-            struct.pack("<I", len(name)),
-            name,
-            struct.pack("<I", STRING),
-            struct.pack("<I", len(text)),
-            text,
-        )
-    )
+    return struct.pack("<3I", 1, STRING, len(name)) + name + struct.pack("<2I", STRING, len(text)) + text
 
 
 def decode(value: bytes):

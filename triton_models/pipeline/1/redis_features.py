@@ -121,7 +121,8 @@ class RedisFeatures:
 
 def _hmget(view: str, features: list) -> tuple:
     """What of the command (Redis protocol) comes before the key of the hash, and what after it."""
-    fields = [*(_hashed(view, name) for name in features), f"_ts:{view}".encode()]
+    hashes = (mmh3.hash(f"{view}:{name}", signed=False) for name in features)
+    fields = [*(struct.pack("<I", number) for number in hashes), f"_ts:{view}".encode()]
     after = b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields)
     return b"*%d\r\n$5\r\nHMGET\r\n" % (2 + len(fields)), after
 
@@ -131,7 +132,3 @@ def _decoded(values: list) -> tuple:
     if stamp is None:
         return MISSING, None
     return tuple(None if value is None else decode(value) for value in features), timestamp(stamp)
-
-
-def _hashed(view: str, feature: str) -> bytes:
-    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))

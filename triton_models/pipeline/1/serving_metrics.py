@@ -76,13 +76,10 @@ class ServingMetrics:
         self.usecase = usecase
         kinds = pb_utils.MetricFamily
         self._families = {n: kinds(name=n, description=d, kind=kinds.COUNTER) for n, d in COUNTERS.items()}
-        generation = kinds(
+        self._generation_family = kinds(
             name="moebius_rollout_generation", description="rollout generation that is followed", kind=kinds.GAUGE
         )
-        self._generation_family, self._generation = (
-            generation,
-            generation.Metric(labels={"usecase": usecase, "process": process}),
-        )
+        self._generation = self._generation_family.Metric(labels={"usecase": usecase, "process": process})
         self._series: dict = {}
         self._views: dict = {}
         self._per_batch: dict = {}  # release → the series that every batch adds to: built once, it is the hot path
