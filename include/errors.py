@@ -28,6 +28,9 @@ MoebiusError
 Each message names the thing, the value and what to do.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MoebiusError(Exception):
     """Base of all of them; ``retryable`` tells the orchestration whether a retry can help."""
@@ -109,3 +112,12 @@ class AnswerError(ServiceError):
 
 
 class RequestFailedError(ServiceError): ...
+
+
+@contextmanager
+def service_error_of(kind: type[Exception], words: str) -> Iterator[None]:
+    """Raises ServiceError with these words in place of an error of this kind, whose class name replaces ``{}``."""
+    try:
+        yield
+    except kind as error:
+        raise ServiceError(words.replace("{}", type(error).__name__)) from error

@@ -27,10 +27,9 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from include.adapters.redis_server import answering
 from include.contracts.period import Period
 from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
-from include.errors import ServiceError
+from include.errors import ServiceError, service_error_of
 
 GROUP = "speed-layer"
 POLL_SECONDS = 0.002
@@ -274,4 +273,7 @@ class RedisEventStream:
             return int(self._client.xdel(self._dead, *letters)) if letters else 0
 
     def _answering(self) -> AbstractContextManager[None]:
-        return answering(f"Redis at {self._url.rsplit('@', 1)[-1]} did not answer as expected: {{}}; see `make status`")
+        place = self._url.rsplit("@", 1)[-1]
+        return service_error_of(
+            redis.RedisError, f"Redis at {place} did not answer as expected: {{}}; see `make status`"
+        )

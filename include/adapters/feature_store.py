@@ -4,11 +4,12 @@ State: ``registry.db`` (and ``online.db``) below ``settings.feature_store``; off
 """
 
 import copy
+import fcntl
 import hashlib
 import json
 import runpy
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from include.adapters.file_locks import FileLocks
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError, SpecError
@@ -247,9 +247,13 @@ class FeastFeatureStore:
         except ProjectObjectNotFoundException:  # nothing was applied yet
             return []
 
-    def _alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         # the registry is one file, and what is checked must still hold when it is written
-        return FileLocks(self._home).hold("registry")
+        self._home.mkdir(parents=True, exist_ok=True)
+        with (self._home / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _view(self, name: str) -> "feast.FeatureView":
         from feast.errors import FeatureViewNotFoundException

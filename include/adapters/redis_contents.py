@@ -7,8 +7,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from include.adapters.redis_server import answering
-from include.errors import ServiceError
+from include.errors import ServiceError, service_error_of
 
 PATIENCE = 600.0  # seconds for writing the append-only file
 
@@ -29,7 +28,7 @@ class RedisContents:
             return False
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        with answering("Redis did not answer; start it, or run the task again ({})"):
+        with service_error_of(RedisError, "Redis did not answer; start it, or run the task again ({})"):
             for key in self._client.scan_iter(count=1000):
                 kind = self._client.type(key).decode()
                 yield kind, b"\n".join([key, *_values(self._client, kind, key)])
@@ -43,7 +42,7 @@ class RedisContents:
             it does not answer, refuses, fails, or takes longer than ``patience`` seconds.
         """
         refusal = "did not rewrite its append-only file, which still holds deleted rows: allow BGREWRITEAOF and repeat"
-        with answering(f"Redis {refusal} ({{}})"):
+        with service_error_of(RedisError, f"Redis {refusal} ({{}})"):
             if self._client.info("persistence")["aof_enabled"]:
                 self._await_rewriting(patience)  # one that began earlier may still hold what was deleted
                 self._client.bgrewriteaof()

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from include.adapters.redis_server import answering
+from include.errors import service_error_of
 from include.ports.online import Edit
 
 Fields = dict[bytes, bytes]
@@ -27,7 +27,7 @@ class RedisKeys:
         self._project = project.encode()
 
     def texts(self) -> list[bytes]:
-        with answering(FAILED):
+        with service_error_of(redis.RedisError, FAILED):
             return sorted({self._entity(key) for key in self._keys()})
 
     def copy(self, edit: Edit) -> int:
@@ -38,7 +38,7 @@ class RedisKeys:
 
     def _each(self, edit: Edit, change: Callable[[Any, bytes, Fields, Edit], int]) -> int:
         count = 0
-        with answering(FAILED):
+        with service_error_of(redis.RedisError, FAILED):
             for key, fields in self._hashes():
                 if self._edited(key, edit) != key or any(edit(value) != value for value in fields.values()):
                     count += self._atomically(key, edit, change)

@@ -1,24 +1,13 @@
 """Redis: how the embedded server is started, and whether it answers. State: ``<home>/redis``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
-from include.errors import ServiceError, SettingsError
+from include.errors import SettingsError, service_error_of
 from include.settings import Settings
 
 OWNER = "moebius:environment"
-
-
-@contextmanager
-def answering(words: str) -> Iterator[None]:
-    """Raises ServiceError with these words when Redis fails; ``{}`` in them is the kind of failure."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise ServiceError(words.replace("{}", type(error).__name__)) from error
 
 
 def directory(settings: Settings) -> Path:
@@ -60,7 +49,8 @@ def claim(settings: Settings) -> None:
         it does not answer.
     """
     opened = redis.Redis.from_url(settings.redis_address, socket_timeout=5, decode_responses=True)
-    with answering("the Redis of MOEBIUS_REDIS_URL does not answer ({})"), opened as client:
+    words = "the Redis of MOEBIUS_REDIS_URL does not answer ({})"
+    with service_error_of(redis.RedisError, words), opened as client:
         client.set(OWNER, settings.environment, nx=True)
         owner = client.get(OWNER)
     if owner != settings.environment:

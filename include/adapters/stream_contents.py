@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from include.adapters.redis_server import answering
+from include.errors import service_error_of
 from include.ports.online import Edit
 
 Counts = dict[str, tuple[int, int]]
@@ -25,7 +25,7 @@ class RedisStreams:
         self._prefix = f"moebius:{usecase}:"
 
     def documents(self) -> Iterator[Any]:
-        with answering(FAILED):
+        with service_error_of(redis.RedisError, FAILED):
             for key, kind in self._keys():
                 for text in self._texts(key, kind):
                     try:
@@ -41,7 +41,7 @@ class RedisStreams:
 
     def _each(self, edit: Edit, erase: bool) -> Counts:
         counts: Counts = {}
-        with answering(FAILED):
+        with service_error_of(redis.RedisError, FAILED):
             for key, kind in self._keys():
                 rewrite = self._rewrite_stream if kind == b"stream" else self._rewrite_hash
                 if counted := rewrite(key, edit, erase):
