@@ -87,8 +87,8 @@ def bad_bodies(edge: Gateway) -> dict[str, tuple[bytes, str]]:
     number = next(i for i, one in enumerate(good["inputs"]) if one["datatype"] == "FP32")
     many = as_json(edge.first.server, request_rows(requests_frame(65)))
     bodies = {
-        "nothing": (b"", "no JSON"),
-        "truncated": (text[: len(text) // 2].encode(), "no JSON"),
+        "nothing": (b"", "the body is not JSON"),
+        "truncated": (text[: len(text) // 2].encode(), "the body is not JSON"),
         "key twice": (text.replace('"shape": [1, 1]', '"shape": [1, 1], "shape": [1, 1]', 1).encode(), "twice"),
         "deep": (b'{"inputs": ' + b"[" * 100_000, "nested too deeply"),
         "NaN": (text.replace(str(good["inputs"][number]["data"][0]), "NaN", 1).encode(), "finite"),

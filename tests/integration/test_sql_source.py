@@ -96,7 +96,7 @@ def test_sqlite_gives_the_same_rows_by_text_times(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/flights.db"
     spec = from_({"weather": {"url": url, "table": "weather", "time_format": TEXT_TIME}})
     assert rows(spec, "weather").equals(sources["weather"].combine_chunks())
-    with pytest.raises(SourceError, match=r"'time_hour' is kept as str.*'time_format'"):
+    with pytest.raises(SourceError, match=r"'time_hour' is stored as str.*'time_format'"):
         rows(from_({"weather": {"url": url, "table": "weather"}}), "weather")
 
 
