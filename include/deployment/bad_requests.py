@@ -88,12 +88,12 @@ def _refused(name: str, what: str, bad: Payload, good: Payload, wire: InferenceP
         after = wire.ask(name, good, "grpc")
     except ServiceError as error:
         return GateOutcome(gate=gate, passed=False, detail=f"the good request after it failed: {error}")
-    if _said(after) != _said(before):
+    if _content(after) != _content(before):
         return GateOutcome(gate=gate, passed=False, detail="the good request after it was answered differently")
     return GateOutcome(gate=gate, passed=True, detail=f"refused: {refusal[:300]}")
 
 
-def _said(answer: Payload) -> list[Any]:
+def _content(answer: Payload) -> list[Any]:
     """Everything but the request's id, which is always new."""
     return sorted((o["name"], repr(o["data"])) for o in answer["outputs"] if o["name"] != "request_id")
 

@@ -6,7 +6,7 @@ known (``<view>__event_timestamp``).
 
 import importlib.util
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ class BatchScorer:
         fields = {name: self._field(rows, name, kind) for name, kind in self.fields.items()}
         lacking = {view: self._lacking(rows, fields, view) for view in self.views}
         reasons = self._refusals(fields, lacking)
-        falls_back = (reasons == "") & _any(self._views_with("fall_back"), lacking, rows.num_rows)
+        nowhere = np.zeros(rows.num_rows, bool)
+        falls_back = (reasons == "") & np.any([nowhere, *(lacking[v] for v in self._views_with("fall_back"))], axis=0)
         scores = np.full((rows.num_rows, self.width), np.nan)
         if falls_back.any():
             scores[falls_back] = self.manifest["fallback_scores"]
@@ -68,7 +69,7 @@ class BatchScorer:
             scores[modelled] = self._scores(rows, fields, lacking, modelled)
         reasons[(reasons == "") & ~np.isfinite(scores).all(axis=1)] = NOT_FINITE
         outcome = np.where(reasons != "", REFUSED, np.where(falls_back, FELL_BACK, ANSWERED))
-        missing = np.sum([np.zeros(len(reasons), np.int64), *lacking.values()], axis=0)
+        missing = np.sum([nowhere.astype(np.int64), *lacking.values()], axis=0)
         return self._table(rows, scores, {"outcome": outcome, "reason": reasons, "missing": missing})
 
     def _field(self, rows: pa.RecordBatch, name: str, kind: str) -> np.ndarray:
@@ -176,10 +177,6 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
         if lacking := sorted(set(columns) - set(table.columns)):
             raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
         yield from table.select(*columns).to_arrow_reader(rows)
-
-
-def _any(views: Iterable[str], lacking: dict[str, np.ndarray], rows: int) -> np.ndarray:
-    return np.any([lacking[view] for view in views] or [np.zeros(rows, bool)], axis=0)
 
 
 def _plain(values: pa.Array) -> np.ndarray:

@@ -45,8 +45,7 @@ def shift(
     about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {WORDS[strategy]} of {release}"
     return _next(
         state, weights={state.champion: 1 - share, release: share}, reason=about, lease_until=lease_until,
-        strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", shadow=None,
-        rollout=rollout, outcome="running", since=time.time(),
+        strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", rollout=rollout, outcome="running",
     )  # fmt: skip
 
 
@@ -55,14 +54,14 @@ def mirror(state: RolloutState, release: str, share: float, lease_until: float, 
     _require_free(state, release, rollout, opens=True)
     return _next(
         state, weights={state.champion: 1.0}, reason=f"{share:.0%} of the requests copied to {release}",
-        lease_until=lease_until, strategy="shadow", sticky_by=None, salt="",
-        shadow=Shadowing(release=release, share=share), rollout=rollout, outcome="running", since=time.time(),
+        lease_until=lease_until, strategy="shadow", shadow=Shadowing(release=release, share=share), rollout=rollout,
+        outcome="running",
     )  # fmt: skip
 
 
 def renew(state: RolloutState, lease_until: float) -> RolloutState:
     """The watcher lives: the same split, for longer."""
-    return _next(state, lease_until=lease_until)
+    return state.model_copy(update={"lease_until": lease_until, "generation": state.generation + 1})
 
 
 def promote(state: RolloutState, release: str, reason: str = "", rollout: str = "") -> RolloutState:
@@ -122,14 +121,14 @@ def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) 
 
 
 def _ended(state: RolloutState, champion: str, reason: str, outcome: str, **more: object) -> RolloutState:
-    return _next(
-        state, champion=champion, weights={champion: 1.0}, reason=reason, outcome=outcome, lease_until=None,
-        sticky_by=None, salt="", shadow=None, since=time.time(), **more,
-    )  # fmt: skip
+    split = {"champion": champion, "weights": {champion: 1.0}, "lease_until": None}
+    return _next(state, reason=reason, outcome=outcome, **split, **more)
 
 
 def _next(state: RolloutState, **changes: object) -> RolloutState:
-    return RolloutState.model_validate(state.model_dump() | changes | {"generation": state.generation + 1})
+    """Another split from now on: not sticky and without a shadow, unless ``changes`` say more."""
+    plain = {"sticky_by": None, "salt": "", "shadow": None, "since": time.time(), "generation": state.generation + 1}
+    return RolloutState.model_validate(state.model_dump() | plain | changes)
 
 
 def _key(usecase: str) -> str:

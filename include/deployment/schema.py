@@ -59,10 +59,8 @@ def _input(spec: UseCase, learned: Mapping[str, Any], rows: pd.DataFrame, name: 
 
 
 def _role(spec: UseCase, name: str) -> str:
-    roles = {entity.key: "entity key" for entity in spec.entities.values()}
-    return {spec.event.id: "event id", spec.event.time: "event time, seconds since 1970-01-01 UTC", **roles}.get(
-        name, "feature"
-    )
+    event = {spec.event.id: "event id", spec.event.time: "event time, seconds since 1970-01-01 UTC"}
+    return (event | {entity.key: "entity key" for entity in spec.entities.values()}).get(name, "feature")
 
 
 def _values(spec: UseCase, learned: Mapping[str, Any], rows: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def _values(spec: UseCase, learned: Mapping[str, Any], rows: pd.DataFrame, colum
     if personal & set(columns) or not learned.keys() >= set(columns):
         return {}
     if learned[columns[0]]["kind"] != "numeric":
-        return {"categories": learned[columns[0]].get("categories")} if "categories" in learned[columns[0]] else {}
+        return {key: value for key, value in learned[columns[0]].items() if key == "categories"}
     seen = rows[columns].astype(float)
     if seen.isna().all(axis=None):
         return {"missing_share": 1.0}

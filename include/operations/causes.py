@@ -112,9 +112,8 @@ def _losses(spec: UseCase, history: History) -> list[str]:
             measured, state = f"{primary} {figure.value:.3f}{bounds}", "a breach" if breached else "no breach"
             sentences.append(f"{period}: {measured} on {figure.n} rows, loss {loss:+.3f}, {state}")
     for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
-        sentences.append(
-            f"{history.period}: release {other.release} would have had {primary} {other.value:.3f} on the same rows"
-        )
+        figure_of = f"release {other.release} would have had {primary} {other.value:.3f}"
+        sentences.append(f"{history.period}: {figure_of} on the same rows")
     return sentences
 
 
@@ -160,11 +159,8 @@ def _chance(one: Figure, other: Figure) -> float:
 
 def _moved_values(history: History) -> str | None:
     now = history.value("label_mean")
-    before = [
-        (f, spread)
-        for p in history.healthy
-        if (f := history.by_key.get((p, "label_mean", ""))) and (spread := history.value("label_std", p)) is not None
-    ]
+    known = ((history.by_key.get((p, "label_mean", "")), history.value("label_std", p)) for p in history.healthy)
+    before = [(f, spread) for f, spread in known if f and spread is not None]
     if now is None or not before or not all(abs(now - f.value) > LABEL_MOVE * spread for f, spread in before):
         return None
     return f"the mean of the label is {now:.3f}; in the good periods it was {_listed([f for f, _ in before])}"

@@ -93,9 +93,8 @@ def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFra
     """
     _require(spec, frame)
     if missing := [n for n in spec.feature_names if n not in described["features"]]:
-        raise DataError(
-            f"the baseline of {spec.name} does not know the features {missing}; it belongs to another release"
-        )
+        unknown = f"the baseline of {spec.name} does not know the features {missing}"
+        raise DataError(f"{unknown}; it belongs to another release")
     return {n: histograms.divergences(described["features"][n], frame[n]) for n in spec.feature_names}
 
 

@@ -72,10 +72,8 @@ class _Plan:
     def retrain(self, cause: Cause, test: Period, window: tuple[Period, str]) -> RetrainPlan:
         train_from, why = window
         train_to = test.shift(-1)
-        action = (
-            f"retrain {self.spec.trainer.name} on {train_from} to {train_to} ({why}), test on {test}; "
-            "with the same features and parameters"
-        )
+        what = f"retrain {self.spec.trainer.name} on {train_from} to {train_to} ({why}), test on {test}"
+        action = f"{what}; with the same features and parameters"
         return self.of("retrain", cause, action, (train_from, train_to, test))
 
 
