@@ -7,8 +7,9 @@ or 05:00 UTC.
 import ibis
 
 from include.contracts.period import Period
+from include.usecases import nycflights
+from include.usecases.nycflights import UTC
 
-UTC = "timestamp('UTC')"
 FEWEST_FLIGHTS = 5
 """With fewer departures in a month, their mean says little."""
 LONG_MILES = 1000
@@ -23,7 +24,7 @@ def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
     ``usage`` has one row per plane with a known tail number, ``events`` those with ``FEWEST_FLIGHTS`` or more.
     """
     usage = _usage(raw["flights"])
-    return {"events": _events(usage), "usage": usage, "planes": _planes(raw["planes"])}
+    return {"events": _events(usage), "usage": usage, "planes": nycflights.planes(raw["planes"])}
 
 
 def build(
@@ -69,11 +70,3 @@ def _departures(flights: ibis.Table) -> ibis.Table:
         minute=(clock // 100) * 60 + clock % 100,
         weekday=date.day_of_week.index(),
     )  # fmt: skip
-
-
-def _planes(raw: ibis.Table) -> ibis.Table:
-    numbers = {name: raw[column].cast("float64") for name, column in _PLANE_COLUMNS.items()}
-    return raw.select(tailnum=raw.tailnum, **numbers)
-
-
-_PLANE_COLUMNS = {"year_built": "year", "seats": "seats", "engines": "engines"}

@@ -11,10 +11,10 @@ import ibis
 from include.contracts.period import Period
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.usecases import nycflights
+from include.usecases.nycflights import UTC, last_hours
 
-UTC = "timestamp('UTC')"
 LATE_MINUTES = 15
-MAX_WIND_MPH = 200  # the archive holds one reading of 1,048 mph
 READINGS = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 
 
@@ -25,7 +25,8 @@ def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
     ``event_timestamp`` (scheduled departure, UTC), the request fields, ``late`` (arrival more than 15
     minutes late; NULL for cancelled and diverted flights) and ``label_timestamp``.
     """
-    return {"events": _events(raw["flights"]), "weather": _weather(raw["weather"]), "planes": _planes(raw["planes"])}
+    weather = nycflights.weather(raw["weather"], READINGS)
+    return {"events": _events(raw["flights"]), "weather": weather, "planes": nycflights.planes(raw["planes"])}
 
 
 def build(
@@ -36,15 +37,14 @@ def build(
     Windows look back into ``history["weather"]`` (cleaned, earlier periods); rows come out for the
     hours of ``tables["weather"]`` only. ``aircraft`` is valid from the period's start (UTC).
     """
-    earlier = (history or {}).get("weather")
     return {
-        "airport_weather": _airport_weather(tables["weather"], earlier),
+        "airport_weather": _airport_weather(tables["weather"], (history or {}).get("weather")),
         "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start).cast(UTC)),
     }
 
 
 def _events(flights: ibis.Table) -> ibis.Table:
-    departure = _utc(flights.time_hour) + (flights.sched_dep_time % 100).as_interval("m")
+    departure = flights.time_hour.cast(UTC) + (flights.sched_dep_time % 100).as_interval("m")
     date = ibis.date(flights.year, flights.month, flights.day)
     return flights.select(
         flight_id=_flight_id(flights, date),
@@ -76,54 +76,18 @@ def _minute_of_day(hhmm: ibis.Value) -> ibis.Value:
     return ((hhmm // 100) * 60 + hhmm % 100).cast("float64")
 
 
-def _utc(time: ibis.Value) -> ibis.Value:
-    return time.cast(UTC)
-
-
-def _weather(raw: ibis.Table) -> ibis.Table:
-    readings = {name: raw[name].cast("float64") for name in READINGS}
-    wind = readings["wind_speed"]
-    readings["wind_speed"] = (wind <= MAX_WIND_MPH).ifelse(wind, ibis.null("float64"))
-    return raw.select(origin=raw.origin, observed_at=_utc(raw.time_hour), **readings)
-
-
-def _planes(raw: ibis.Table) -> ibis.Table:
-    numbers = {name: raw[column].cast("float64") for name, column in _PLANE_COLUMNS.items()}
-    return raw.select(tailnum=raw.tailnum, **numbers)
-
-
-_PLANE_COLUMNS = {"year_built": "year", "seats": "seats", "engines": "engines"}
-
-
 def _airport_weather(weather: ibis.Table, earlier: ibis.Table | None) -> ibis.Table:
-    hourly = weather.mutate(wanted=True)
-    if earlier is not None:
-        hourly = hourly.union(earlier.select(*weather.columns).mutate(wanted=False))
-    hourly = hourly.mutate(hour=hourly.observed_at.epoch_seconds() // 3600)
+    hourly = nycflights.hourly(weather, earlier)
     featured = hourly.mutate(
         # rounded to the instruments' digits: the order of a sum must not show in a content hash
-        precip_6h=hourly.precip.sum().over(_last_hours(5, 0)).round(2),
-        visib_min_3h=hourly.visib.min().over(_last_hours(2, 0)),
-        pressure_change_3h=(hourly.pressure - hourly.pressure.max().over(_last_hours(3, 3))).round(1),
+        precip_6h=hourly.precip.sum().over(last_hours(5, 0)).round(2),
+        visib_min_3h=hourly.visib.min().over(last_hours(2, 0)),
+        pressure_change_3h=(hourly.pressure - hourly.pressure.max().over(last_hours(3, 3))).round(1),
     )
     return featured.filter(featured.wanted).select(
         origin=featured.origin,
         event_timestamp=featured.observed_at + ibis.interval(hours=1),
-        temp=featured.temp,
-        dewp=featured.dewp,
-        humid=featured.humid,
-        wind_speed=featured.wind_speed,
+        **{name: featured[name] for name in ("temp", "dewp", "humid", "wind_speed")},
         precip_1h=featured.precip,
-        precip_6h=featured.precip_6h,
-        pressure=featured.pressure,
-        pressure_change_3h=featured.pressure_change_3h,
-        visib=featured.visib,
-        visib_min_3h=featured.visib_min_3h,
+        **{name: featured[name] for name in ("precip_6h", "pressure", "pressure_change_3h", "visib", "visib_min_3h")},
     )
-
-
-def _last_hours(first: int, last: int) -> ibis.expr.builders.WindowBuilder:
-    # a range over hour numbers, not rows: a missing observation must not stretch the window
-    if last:
-        return ibis.range_window(group_by="origin", order_by="hour", preceding=(first, last))
-    return ibis.range_window(group_by="origin", order_by="hour", preceding=first, following=0)

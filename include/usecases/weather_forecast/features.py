@@ -7,8 +7,9 @@ is the moment from which it may be used.
 import ibis
 
 from include.contracts.period import Period
+from include.usecases import nycflights
+from include.usecases.nycflights import last_hours
 
-UTC = "timestamp('UTC')"
 READINGS = ("temp", "dewp", "humid", "wind_speed", "pressure")
 AHEAD = 6
 """Hours from the forecast to the hour that is forecast."""
@@ -16,7 +17,6 @@ HOURS = 24
 """Hours of readings that a forecast looks back on."""
 BRIDGED = 3
 """For so many hours the reading before takes the place of a missing one."""
-MAX_WIND_MPH = 200  # the archive holds one reading of 1,048 mph
 
 
 def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
@@ -25,7 +25,7 @@ def process(raw: dict[str, ibis.Table]) -> dict[str, ibis.Table]:
     ``events`` has one row per reading: the forecast for it, made ``AHEAD`` hours before; ``temp_ahead`` (°F) is
     NULL where the thermometer failed.
     """
-    weather = _weather(raw["weather"])
+    weather = nycflights.weather(raw["weather"], READINGS)
     return {"events": _events(weather), "weather": weather}
 
 
@@ -40,13 +40,6 @@ def build(
     return {"recent_weather": _recent_weather(tables["weather"], (history or {}).get("weather"))}
 
 
-def _weather(raw: ibis.Table) -> ibis.Table:
-    readings = {name: raw[name].cast("float64") for name in READINGS}
-    wind = readings["wind_speed"]
-    readings["wind_speed"] = (wind <= MAX_WIND_MPH).ifelse(wind, ibis.null("float64"))
-    return raw.select(origin=raw.origin, observed_at=raw.time_hour.cast(UTC), **readings)
-
-
 def _events(weather: ibis.Table) -> ibis.Table:
     return weather.select(
         forecast_id=weather.origin + "_" + weather.observed_at.strftime("%Y-%m-%dT%H"),
@@ -58,15 +51,10 @@ def _events(weather: ibis.Table) -> ibis.Table:
 
 
 def _recent_weather(weather: ibis.Table, earlier: ibis.Table | None) -> ibis.Table:
-    hourly = weather.mutate(wanted=True)
-    if earlier is not None:
-        hourly = hourly.union(earlier.select(*weather.columns).mutate(wanted=False))
-    hourly = hourly.mutate(hour=hourly.observed_at.epoch_seconds() // 3600)
+    hourly = nycflights.hourly(weather, earlier)
     readings = hourly.select(
-        "origin",
-        "observed_at",
-        "wanted",
-        **{_at(n, h): hourly[n].max().over(_hour(h)) for n, h in _reach(HOURS + BRIDGED)},
+        *("origin", "observed_at", "wanted"),
+        **{_at(n, h): hourly[n].max().over(last_hours(h, h)) for n, h in _reach(HOURS + BRIDGED)},
     )
     known = readings.filter(readings.wanted)
     return known.select(
@@ -87,10 +75,3 @@ def _at(name: str, ago: int) -> str:
 
 def _bridged(known: ibis.Table, name: str, ago: int) -> ibis.Value:
     return ibis.coalesce(*(known[_at(name, ago + more)] for more in range(BRIDGED + 1)))
-
-
-def _hour(ago: int) -> ibis.expr.builders.WindowBuilder:
-    # a range over hour numbers, not rows: a missing observation must not stretch the window
-    if ago:
-        return ibis.range_window(group_by="origin", order_by="hour", preceding=(ago, ago))
-    return ibis.range_window(group_by="origin", order_by="hour", preceding=0, following=0)
