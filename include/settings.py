@@ -52,93 +52,91 @@ class Settings(StateRoot, BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MOEBIUS_", frozen=True, extra="ignore")
 
-    environment: Literal["prod", "dev"] = Field(default="prod", description="prod: all data; dev: a handed-over sample")
-    home: Path = Field(default=ROOT / "var", description="root directory of all state; for dev: var/dev")
+    environment: Literal["prod", "dev"] = Field("prod", description="prod: all data; dev: a handed-over sample")
+    home: Path = Field(ROOT / "var", description="root directory of all state; for dev: var/dev")
     exchange: Path = Field(
-        default=Path(), description="directory of encrypted exports and hand-overs; default: exchange/ of prod's home"
+        Path(), description="directory of encrypted exports and hand-overs; default: exchange/ of prod's home"
     )
-    host: str = Field(default="127.0.0.1", description="address every embedded service binds to")
-    airflow_port: int = Field(default=8080, description="Airflow UI and REST")
-    airflow_log_port: int = Field(default=8793, description="Airflow's task log server")
-    airflow_trigger_log_port: int = Field(default=8794, description="Airflow's triggerer log server")
-    mlflow_port: int = Field(default=5000, description="MLflow tracking server")
-    prometheus_port: int = Field(default=9090, description="Prometheus")
-    exporter_port: int = Field(default=9108, description="Moebius metrics exporter")
-    stream_port: int = Field(default=9109, description="metrics of the stream consumer")
-    stream_backlog: int = Field(default=10_000, ge=1, description="unprocessed events at which producers wait")
-    stream_batch: int = Field(default=500, ge=1, description="events per batch of the stream consumer")
+    host: str = Field("127.0.0.1", description="address every embedded service binds to")
+    airflow_port: int = Field(8080, description="Airflow UI and REST")
+    airflow_log_port: int = Field(8793, description="Airflow's task log server")
+    airflow_trigger_log_port: int = Field(8794, description="Airflow's triggerer log server")
+    mlflow_port: int = Field(5000, description="MLflow tracking server")
+    prometheus_port: int = Field(9090, description="Prometheus")
+    exporter_port: int = Field(9108, description="Moebius metrics exporter")
+    stream_port: int = Field(9109, description="metrics of the stream consumer")
+    stream_backlog: int = Field(10_000, ge=1, description="unprocessed events at which producers wait")
+    stream_batch: int = Field(500, ge=1, description="events per batch of the stream consumer")
     stream_claim_seconds: float = Field(
-        default=5.0, gt=0, description="silence after which the events of a stream consumer go to another one, s"
+        5.0, gt=0, description="silence after which the events of a stream consumer go to another one, s"
     )
-    triton_http_port: int = Field(default=8000, description="Triton HTTP")
-    triton_grpc_port: int = Field(default=8001, description="Triton gRPC")
-    triton_metrics_port: int = Field(default=8002, description="Triton metrics")
-    redis_port: int = Field(default=6379, description="Redis: event streams, and the online store when it is redis")
-    redis_binary: str = Field(default="redis-server", description="the Redis executable")
-    redis_url: str = Field(default="", description="URL of your own Redis; empty: the embedded one")
-    online_store: Literal["sqlite", "redis"] = Field(default="sqlite", description="store of online features")
-    online_timeout: float = Field(default=0.1, gt=0, description="time-out of a feature lookup while serving, s")
-    memory_limit: str = Field(default="4GB", description="memory of one DuckDB query; larger ones spill to disk")
-    batch_rows: int = Field(default=16_384, ge=1, description="rows that batch inference scores at once")
+    triton_http_port: int = Field(8000, description="Triton HTTP")
+    triton_grpc_port: int = Field(8001, description="Triton gRPC")
+    triton_metrics_port: int = Field(8002, description="Triton metrics")
+    redis_port: int = Field(6379, description="Redis: event streams, and the online store when it is redis")
+    redis_binary: str = Field("redis-server", description="the Redis executable")
+    redis_url: str = Field("", description="URL of your own Redis; empty: the embedded one")
+    online_store: Literal["sqlite", "redis"] = Field("sqlite", description="store of online features")
+    online_timeout: float = Field(0.1, gt=0, description="time-out of a feature lookup while serving, s")
+    memory_limit: str = Field("4GB", description="memory of one DuckDB query; larger ones spill to disk")
+    batch_rows: int = Field(16_384, ge=1, description="rows that batch inference scores at once")
     scan_rows: int = Field(
-        default=1_000_000, ge=0, description="rows from which on a gate scans a table with DuckDB instead of pandas"
+        1_000_000, ge=0, description="rows from which on a gate scans a table with DuckDB instead of pandas"
     )
-    gateway_host: str = Field(default="127.0.0.1", description="address that the gateway binds to")
-    gateway_port: int = Field(default=8443, description="gateway: REST and gRPC over TLS")
-    gateway_metrics_port: int = Field(default=8405, description="gateway metrics")
-    gateway_inner_port: int = Field(default=8406, description="gateway: gRPC on loopback, for the facade")
-    facade_port: int = Field(default=8407, description="REST facade, on loopback behind the gateway")
+    gateway_host: str = Field("127.0.0.1", description="address that the gateway binds to")
+    gateway_port: int = Field(8443, description="gateway: REST and gRPC over TLS")
+    gateway_metrics_port: int = Field(8405, description="gateway metrics")
+    gateway_inner_port: int = Field(8406, description="gateway: gRPC on loopback, for the facade")
+    facade_port: int = Field(8407, description="REST facade, on loopback behind the gateway")
     gateway_servers: tuple[GatewayServer, ...] = Field(
-        default=(), description="more model servers, as JSON: [{name, host, grpc_port, http_port, metrics_port}]"
+        (), description="more model servers, as JSON: [{name, host, grpc_port, http_port, metrics_port}]"
     )
     gateway_certificate: Path = Field(
-        default=Path(), description="PEM file with certificate and key; default: self-signed, below <home>/gateway"
+        Path(), description="PEM file with certificate and key; default: self-signed, below <home>/gateway"
     )
     gateway_audience: str = Field(
-        default="moebius", pattern=r"^[\w.:/-]+$", description="audience that a client's token must name"
+        "moebius", pattern=r"^[\w.:/-]+$", description="audience that a client's token must name"
     )
-    gateway_body_limit: int = Field(
-        default=262_144, ge=1024, le=16_777_216, description="largest body of a request, bytes"
-    )
-    gateway_patience: int = Field(default=5, ge=1, description="time in which a client must send its request, s")
-    gateway_connections: int = Field(default=512, ge=1, description="limit of client connections")
-    gateway_connections_per_source: int = Field(default=64, ge=1, description="limit of connections from one address")
-    haproxy_binary: str = Field(default="haproxy", description="the HAProxy executable")
-    triton_venv: Path = Field(default=ROOT / ".venv-triton", description="environment of the Triton server")
-    prometheus_binary: str = Field(default="prometheus", description="the Prometheus executable")
-    airflow_user: str = Field(default="admin", description="login of the embedded Airflow")
-    airflow_password: str = Field(default="moebius", description="password of the embedded Airflow")
-    airflow_users: dict[str, Role] = Field(default={}, description="further logins and their roles, as JSON")
+    gateway_body_limit: int = Field(262_144, ge=1024, le=16_777_216, description="largest body of a request, bytes")
+    gateway_patience: int = Field(5, ge=1, description="time in which a client must send its request, s")
+    gateway_connections: int = Field(512, ge=1, description="limit of client connections")
+    gateway_connections_per_source: int = Field(64, ge=1, description="limit of connections from one address")
+    haproxy_binary: str = Field("haproxy", description="the HAProxy executable")
+    triton_venv: Path = Field(ROOT / ".venv-triton", description="environment of the Triton server")
+    prometheus_binary: str = Field("prometheus", description="the Prometheus executable")
+    airflow_user: str = Field("admin", description="login of the embedded Airflow")
+    airflow_password: str = Field("moebius", description="password of the embedded Airflow")
+    airflow_users: dict[str, Role] = Field({}, description="further logins and their roles, as JSON")
     access: dict[Role, Level] = Field(
-        default={"viewer": "public", "user": "internal", "op": "internal", "admin": "personal"},
+        {"viewer": "public", "user": "internal", "op": "internal", "admin": "personal"},
         description="highest privacy class that a role may read, as JSON",
     )
     table_access: dict[str, dict[Role, Level]] = Field(
-        default={}, description="the same for single tables, as JSON: <use case>.<table> to role to class"
+        {}, description="the same for single tables, as JSON: <use case>.<table> to role to class"
     )
     recipients: dict[str, Recipient] = Field(
-        default={}, description="recipients of exports, as JSON: name to {role, key}; no key: <exchange>/recipients"
+        {}, description="recipients of exports, as JSON: name to {role, key}; no key: <exchange>/recipients"
     )
     private_key: SecretStr = Field(
-        default=SecretStr(""), description="private key that opens exports to this environment; empty: the embedded key"
+        SecretStr(""), description="private key that opens exports to this environment; empty: the embedded key"
     )
     hand_over_keys: SecretStr = Field(
-        default=SecretStr(""), description="pseudonym keys of hand-overs, not those of prod; empty: the embedded keys"
+        SecretStr(""), description="pseudonym keys of hand-overs, not those of prod; empty: the embedded keys"
     )
     pseudonym_keys: SecretStr = Field(
-        default=SecretStr(""),
+        SecretStr(""),
         description="pseudonym keys, oldest first: k01:<secret>,k02:<secret>; empty: the embedded keys",
     )
-    parallelism: int = Field(default=4, ge=1, description="largest number of Airflow tasks at once")
-    alert_poll_seconds: float = Field(default=2.0, gt=0, description="time between two polls of the alert watcher, s")
-    scrape_seconds: int = Field(default=1, ge=1, description="Prometheus scrape and rule interval")
-    serving_timeout: float = Field(default=30.0, gt=0, description="time-out of calls to the model server, s")
-    train_threads: int = Field(default=2, ge=1, description="threads of a fit")
-    image: str = Field(default="moebius-training:latest", description="image of task_runtime=docker")
-    revision: str = Field(default="", description="Git revision of the code; empty: ask Git")
-    lineage_file: bool = Field(default=True, description="write OpenLineage events below <home>/lineage/")
-    lineage_url: str = Field(default="", description="an OpenLineage consumer (Marquez, DataHub); empty: none")
-    docker_url: str = Field(default="unix:///var/run/docker.sock", description="Docker engine")
+    parallelism: int = Field(4, ge=1, description="largest number of Airflow tasks at once")
+    alert_poll_seconds: float = Field(2.0, gt=0, description="time between two polls of the alert watcher, s")
+    scrape_seconds: int = Field(1, ge=1, description="Prometheus scrape and rule interval")
+    serving_timeout: float = Field(30.0, gt=0, description="time-out of calls to the model server, s")
+    train_threads: int = Field(2, ge=1, description="threads of a fit")
+    image: str = Field("moebius-training:latest", description="image of task_runtime=docker")
+    revision: str = Field("", description="Git revision of the code; empty: ask Git")
+    lineage_file: bool = Field(True, description="write OpenLineage events below <home>/lineage/")
+    lineage_url: str = Field("", description="an OpenLineage consumer (Marquez, DataHub); empty: none")
+    docker_url: str = Field("unix:///var/run/docker.sock", description="Docker engine")
 
     def model_post_init(self, _: object) -> None:
         for name, value in (self._dev_defaults() if self.environment == "dev" else {}).items():

@@ -1,6 +1,6 @@
 """One table of some months as an encrypted export for a named recipient; and reading a table as a role."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -38,22 +38,21 @@ def export(
         raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
     if not months:
         raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier month first")
-    entry, exports = services.settings.recipients[recipient], services.adapters.exports
-    key = entry.key or exports.recipient_key(recipient)
+    entry = services.settings.recipients[recipient]
+    key = entry.key or services.adapters.exports.recipient_key(recipient)
     roles = (services.settings.role_of(asked_by), entry.role)
     tables = [_table(spec, services, table, month, roles) for month in months]
-    manifest = ExportManifest(
-        usecase=spec.name,
-        name=f"{table}-{months[0]}-{run}"[:120],
-        kind="export",
-        recipient=recipient,
-        fingerprint=exports.fingerprint(key),
-        periods=list(months),
-        reason=reason,
-        requested_by=asked_by,
-        approved_by=asked_by,
-        created_at=datetime.now(UTC),
-    )
+    who = {"recipient": recipient, "reason": reason, "requested_by": asked_by, "approved_by": asked_by}
+    return write(spec, services, key, tables, months, kind="export", name=f"{table}-{months[0]}-{run}", **who)
+
+
+def write(
+    spec: UseCase, services: Services, key: str, tables: Iterable[ExportTable], months: Sequence[Period], **about: str
+) -> ExportManifest:
+    """Encrypt the tables for the public key and record the export; ``about`` are the other fields of its manifest."""
+    exports = services.adapters.exports
+    fields = about | {"name": about["name"][:120], "usecase": spec.name, "fingerprint": exports.fingerprint(key)}
+    manifest = ExportManifest.model_validate({**fields, "periods": list(months), "created_at": datetime.now(UTC)})
     written = exports.write(manifest, key, tables)
     export_log.record(spec, services, written)
     return written

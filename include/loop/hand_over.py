@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,9 +12,9 @@ from include.data import ingestion
 from include.data import staging as stage
 from include.errors import AccessError
 from include.governance import hand_over, privacy
+from include.loop.export import write
 from include.ports.exports import ExportTable
 from include.ports.sources import Treat
-from include.services import export_log
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -61,21 +60,9 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
     if exports.fingerprint(key) != asked["fingerprint"]:
         raise AccessError(f"the key of {RECIPIENT} changed after the approval; ask again")
     months = hand_over.periods(spec, Period(asked["from"]), Period(asked["to"]))
-    manifest = ExportManifest(
-        usecase=spec.name,
-        name=f"{asked['from']}-to-{asked['to']}-{run}"[:120],
-        kind="hand_over",
-        recipient=RECIPIENT,
-        fingerprint=asked["fingerprint"],
-        periods=months,
-        reason=asked["reason"],
-        requested_by=asked["asked_by"],
-        approved_by=approved_by,
-        created_at=datetime.now(UTC),
-    )
-    written = exports.write(manifest, key, _tables(spec, services, months, run))
-    export_log.record(spec, services, written)
-    return written
+    who = {"recipient": RECIPIENT, "requested_by": asked["asked_by"], "approved_by": approved_by}
+    about = {"kind": "hand_over", "name": f"{asked['from']}-to-{asked['to']}-{run}", "reason": asked["reason"], **who}
+    return write(spec, services, key, _tables(spec, services, months, run), months, **about)
 
 
 def _tables(spec: UseCase, services: Services, months: list[Period], run: str) -> Iterator[ExportTable]:

@@ -71,12 +71,9 @@ def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[
     if spec.labelling is None or (spec.labelling.strategy != "disagreement"):
         return [champion]
     features = release.manifest(Path(champion.path))["features"]
-    others = [
-        r
-        for r in reversed(services.adapters.releases.all(spec.name))
-        if r.name != champion.name and release.manifest(Path(r.path))["features"] == features
-    ]
-    return [champion, *others[: COMMITTEE - 1]]
+    others = [r for r in reversed(services.adapters.releases.all(spec.name)) if r.name != champion.name]
+    alike = [r for r in others if release.manifest(Path(r.path))["features"] == features]
+    return [champion, *alike[: COMMITTEE - 1]]
 
 
 def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.OfferedRow]) -> Selection:

@@ -90,7 +90,7 @@ def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer:
     who = (answer or {}).get("responded_by_user") or {"name": "policy"}
     tags = {"approved_verdict": verdict.digest, "approved_by": str(who.get("name", who)), "decision": verdict.decision}
     services.adapters.tracker.tag(spec.name, verdict.candidate, tags)
-    verdicts.on_card(services, model, stored, f"approved by {tags['approved_by']}, {_today()}")
+    verdicts.on_card(services, model, stored, f"approved by {tags['approved_by']}, {datetime.now(UTC):%Y-%m-%d}")
     services.adapters.tracker.set_alias(spec.name, "challenger", verdict.candidate)
     return verdict.digest
 
@@ -125,10 +125,6 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
         members=tuple(member.version for member in members),
         signature=signature(trained),
     )
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def _test_set(dataset: DatasetRef) -> EvaluationSet:

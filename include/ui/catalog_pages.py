@@ -3,27 +3,25 @@
 from pathlib import Path
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from include.catalog import files
 from include.catalog.entries import KINDS, Catalog
-from include.errors import MoebiusError, NotFoundError
+from include.errors import NotFoundError
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 from include.ui import lineage_picture
+from include.ui.access import SIGNED_IN, http_errors
 
 SHOWN = 200
 
 
 def router(templates: Environment) -> APIRouter:
     """The catalog's routes; every one asks who is looking."""
-    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
-    pages = APIRouter(prefix="/catalog", dependencies=signed_in, default_response_class=HTMLResponse)
+    pages = APIRouter(prefix="/catalog", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/")
     def overview(request: Request, q: str = "", kind: str = "") -> str:
@@ -33,11 +31,14 @@ def router(templates: Environment) -> APIRouter:
 
     @pages.get("/{usecase}/sheet/{table}")
     def sheet(usecase: str, table: str) -> str:
-        return _or_404(lambda: files.sheet(_directory(load_usecase(usecase)), table))
+        with http_errors():
+            text = files.sheet(_directory(load_usecase(usecase)), table)
+        return text
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(request: Request, usecase: str, identity: str) -> str:
-        page = _or_404(lambda: _entry(load_usecase(usecase), identity))
+        with http_errors():
+            page = _entry(load_usecase(usecase), identity)
         return templates.get_template("catalog_entry.html").render(page | {"root": _root(request)})
 
     return pages
@@ -50,13 +51,6 @@ def _directory(spec: UseCase) -> Path:
 def _root(request: Request) -> str:
     """Where the catalog is mounted, as the browser sees it."""
     return f"{request.scope.get('root_path', '')}/catalog"
-
-
-def _or_404(page: Any) -> Any:
-    try:
-        return page()
-    except MoebiusError as error:
-        raise HTTPException(status_code=404, detail=str(error)) from error
 
 
 def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:

@@ -4,20 +4,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.contracts.quality import QuarantinedRow
-from include.errors import SpecError
 from include.operations import history
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 from include.ui import catalog_pages, model_pages, rollout_pages
+from include.ui.access import SIGNED_IN, http_errors
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])
@@ -28,20 +26,16 @@ def create_app() -> FastAPI:
     """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route checks the login."""
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
 
-    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
-
-    @app.get("/", response_class=HTMLResponse, dependencies=signed_in)
+    @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def overview() -> str:
         services = Services(load_settings())
         loops = [_line(load_usecase(name), services) for name in usecase_names()]
         return TEMPLATES.get_template("overview.html").render(loops=loops)
 
-    @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=signed_in)
+    @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def loop(usecase: str) -> str:
-        try:
+        with http_errors():
             spec = load_usecase(usecase)
-        except SpecError as error:
-            raise HTTPException(status_code=404, detail=str(error)) from error
         return TEMPLATES.get_template("loop.html").render(loop_=_loop(spec, Services(load_settings())))
 
     app.include_router(catalog_pages.router(TEMPLATES))

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-from include.errors import ServiceError, SpecError
+from include.errors import ServiceError
 from include.loop import rollback, rollout
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui.access import SIGNED_IN, http_errors
 
 REFRESH_SECONDS = 5
 EVENTS = 50
@@ -21,15 +20,12 @@ EVENTS = 50
 
 def router(templates: Environment) -> APIRouter:
     """``/rollouts/<usecase>``; asks who is looking."""
-    signed_in = [Depends(requires_access_view(AccessView.PLUGINS))]
-    pages = APIRouter(prefix="/rollouts", dependencies=signed_in, default_response_class=HTMLResponse)
+    pages = APIRouter(prefix="/rollouts", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
     def page(usecase: str) -> str:
-        try:
+        with http_errors():
             spec = load_usecase(usecase)
-        except SpecError as error:
-            raise HTTPException(status_code=404, detail=str(error)) from error
         return templates.get_template("rollout.html").render(shown(spec, Services(load_settings())))
 
     return pages
