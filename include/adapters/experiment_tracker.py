@@ -5,7 +5,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -164,14 +164,10 @@ class MlflowTracker:
 
     def versions(self, usecase: str) -> list[int]:
         """All registered versions, oldest first; [] when there is none."""
-        found: list[int] = []
-        page = None
+        query = f"name='{self._name(usecase)}'"
         with self._asking(f"list the versions of {usecase}"):
-            while page != "":
-                answer = self._client.search_model_versions(f"name='{self._name(usecase)}'", page_token=page)
-                found += [int(v.version) for v in answer]
-                page = answer.token or ""
-        return sorted(found)
+            registered = _pages(lambda page: self._client.search_model_versions(query, page_token=page))
+            return sorted(int(v.version) for v in registered)
 
     # -- parts of log_training
     def _run(self, usecase: str, tag: str, key: str, tags: Mapping[str, str], name: str) -> str:
@@ -182,13 +178,8 @@ class MlflowTracker:
         return self._client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id
 
     def _experiment(self, usecase: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        try:
+        with _unless_there():
             return self._client.create_experiment(self._name(usecase))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
         return self._client.get_experiment_by_name(self._name(usecase)).experiment_id
 
     def _log_figures(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -221,26 +212,16 @@ class MlflowTracker:
         for context in ("train", "validation", "test"):
             part = getattr(dataset, context)
             profile = {"rows": part.rows, "periods": part.periods, "content_hash": part.content_hash}
-            one = Dataset(
-                name=f"{dataset.name}.{context}",
-                digest=part.content_hash[:36],
-                source_type="local",
-                source=json.dumps({"uri": part.path}),
-                profile=json.dumps(profile),
-            )
-            self._client.log_inputs(run_id, [DatasetInput(one, [InputTag("mlflow.data.context", context)])])
+            name, digest, source = f"{dataset.name}.{context}", part.content_hash[:36], json.dumps({"uri": part.path})
+            logged = Dataset(name, digest, "local", source, profile=json.dumps(profile))
+            self._client.log_inputs(run_id, [DatasetInput(logged, [InputTag("mlflow.data.context", context)])])
 
     # -- parts of log_search
     def _logged_trials(self, usecase: str, parent: str) -> dict[str, str]:
         """Number of each trial below ``parent`` to the status of its run."""
-        states: dict[str, str] = {}
-        page = None
-        while page != "":
-            query = f"tags.`mlflow.parentRunId` = '{parent}'"
-            runs = self._client.search_runs([self._experiment(usecase)], query, page_token=page)
-            states |= {run.data.tags[TRIAL_TAG]: run.info.status for run in runs if TRIAL_TAG in run.data.tags}
-            page = runs.token or ""
-        return states
+        experiments, query = [self._experiment(usecase)], f"tags.`mlflow.parentRunId` = '{parent}'"
+        runs = _pages(lambda page: self._client.search_runs(experiments, query, page_token=page))
+        return {run.data.tags[TRIAL_TAG]: run.info.status for run in runs if TRIAL_TAG in run.data.tags}
 
     def _log_trial(self, usecase: str, parent: str, trial: TrialRecord) -> None:
         from mlflow.entities import Metric
@@ -266,15 +247,10 @@ class MlflowTracker:
             self._client.log_artifacts(run_id, directory)
 
     def _register(self, usecase: str, run_id: str, tags: Mapping[str, str]) -> ModelRef:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(self._name(usecase))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/{Path(MODEL_FILE).parent}"
         name = self._name(usecase)
+        with _unless_there():
+            self._client.create_registered_model(name)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{Path(MODEL_FILE).parent}"
         made = self._client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=None)
         return self.model(usecase, int(made.version))
 
@@ -301,6 +277,27 @@ class MlflowTracker:
             ) from error
         except RequestException as error:
             raise ServiceError(f"MLflow at {client.tracking_uri} could not {what}: {error}; see make status") from error
+
+
+@contextmanager
+def _unless_there() -> Iterator[None]:
+    """Goes on when what was to be made exists already."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
+    """The entries of all pages; ``ask`` gets the token of a page, None for the first."""
+    page = None
+    while page != "":
+        answer = ask(page)
+        yield from answer
+        page = answer.token or ""
 
 
 def _bytes(content: str | bytes) -> bytes:

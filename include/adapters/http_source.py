@@ -142,22 +142,18 @@ class HttpSource:
 
     def _next(self, response: httpx.Response, answer: Any, address: httpx.URL, rows: int) -> httpx.URL | None:
         """Address of the next page; None after the last."""
-        paging = self._options.paging
-        if paging is None:
+        if (paging := self._options.paging) is None:
             return None
         if paging.by == "link":
             return self._linked(answer if paging.next else response.links, paging.next or "next.url", address)
         if paging.by == "cursor":
             cursor = _at(answer, str(paging.next))
             return None if cursor in (None, "") else address.copy_set_param(str(paging.parameter), str(cursor))
-        if not rows:
-            return None
-        step = 1 if paging.by == "page" else rows
-        return address.copy_set_param(str(paging.parameter), str(int(address.params[str(paging.parameter)]) + step))
+        step, parameter = 1 if paging.by == "page" else rows, str(paging.parameter)
+        return address.copy_set_param(parameter, str(int(address.params[parameter]) + step)) if rows else None
 
     def _linked(self, answer: Any, where: str, address: httpx.URL) -> httpx.URL | None:
-        link = _at(answer, where)
-        if not link:
+        if not (link := _at(answer, where)):
             return None
         following = address.join(str(link))
         if (following.scheme, following.netloc) != (address.scheme, address.netloc):
@@ -182,9 +178,8 @@ class HttpSource:
         if asked is None:
             return tenacity.wait_random_exponential(multiplier=0.5, max=self._options.max_wait_seconds)(state)
         if asked > self._options.max_wait_seconds:
-            raise ServiceError(
-                f"{self._options.url} wants a pause of {asked:.0f} s, more than max_wait_seconds; run the task later"
-            )
+            pause = f"a pause of {asked:.0f} s, more than max_wait_seconds"
+            raise ServiceError(f"{self._options.url} wants {pause}; run the task later")
         return asked
 
     def _once(self, client: httpx.Client, address: httpx.URL) -> httpx.Response:
@@ -196,10 +191,9 @@ class HttpSource:
         if response.status_code in TRY_AGAIN:
             raise TryAgainError(f"status {response.status_code}", _retry_after(response))
         if not response.is_success:
-            raise SourceError(
-                f"{self._options.url} answered with status {response.status_code} {response.reason_phrase}; "
-                "correct 'options' in usecase.yaml, or the rights of its key"
-            )
+            status = f"status {response.status_code} {response.reason_phrase}"
+            advice = "correct 'options' in usecase.yaml, or the rights of its key"
+            raise SourceError(f"{self._options.url} answered with {status}; {advice}")
         return response
 
     def _keep_rate(self) -> None:

@@ -78,9 +78,8 @@ class FigureCollector(Polled[Figure]):
 
     def collect(self) -> Iterator[Metric]:
         figures = self.current()
-        yield GaugeMetricFamily(
-            "moebius_exporter_up", "1 when the figures could be read", value=float(figures is not None)
-        )
+        up = float(figures is not None)
+        yield GaugeMetricFamily("moebius_exporter_up", "1 when the figures could be read", value=up)
         gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest period", labels=LABELS)
         for f in figures or []:
             gauge.add_metric([f.usecase, f.release, f.period, f.name, f.subject], f.value)
@@ -98,9 +97,8 @@ class GateCollector(Polled[GateResult]):
 
     def collect(self) -> Iterator[Metric]:
         results = self.current()
-        yield GaugeMetricFamily(
-            "moebius_gates_up", "1 when the gate results could be read", value=float(results is not None)
-        )
+        up = float(results is not None)
+        yield GaugeMetricFamily("moebius_gates_up", "1 when the gate results could be read", value=up)
         failed = GaugeMetricFamily("moebius_gate_failures", "Expectations that data did not meet", labels=GATE_LABELS)
         broken = GaugeMetricFamily("moebius_gate_broken", "Checks that could not be evaluated", labels=GATE_LABELS)
         for result in results or []:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import httpx
@@ -51,10 +52,8 @@ class Prometheus:
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         try:
-            answer = httpx.get(
-                f"{self.url}{path}", params=dict(parameters), timeout=self.timeout, verify=_verify(self.url)
-            )
-            body = answer.json()
+            verify = _verify(self.url)
+            body = httpx.get(f"{self.url}{path}", params=dict(parameters), timeout=self.timeout, verify=verify).json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceError(f"Prometheus at {self.url} did not answer {path}: {error}; see `make status`") from error
         if body.get("status") != "success":
@@ -75,11 +74,10 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:
-    labels = alert["labels"]
-    named = {name: labels.get(name, "") for name in ("release", "period")}
-    known = {"name": labels["alertname"], "usecase": labels["usecase"], "severity": labels["severity"]}
+    labels = {"release": "", "period": "", **alert["labels"]}
+    named = {name: labels[name] for name in ("usecase", "severity", "release", "period")}
     summary = alert["annotations"].get("summary", "")
-    return Alert.model_validate({**known, **named, "value": float(alert["value"]), "summary": summary})
+    return Alert(name=labels["alertname"], **named, value=float(alert["value"]), summary=summary)
 
 
 def directory(settings: Settings) -> Path:
@@ -95,8 +93,6 @@ def configure(settings: Settings, rules: str) -> Path:
     SettingsError
         the template names a setting that does not exist.
     """
-    from string import Template
-
     rule_file = directory(settings) / "moebius.rules.yml"
     values = settings.model_dump() | {
         "rule_file": rule_file,

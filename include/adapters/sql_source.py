@@ -133,8 +133,8 @@ class SqlSource:
     def _bounds(self, first: Any, source: Source, window: Window) -> tuple[Any, Any]:
         """Start and end in the form in which the database keeps the event time, as a first value shows it."""
         if isinstance(first, str) and self._options.time_format:
-            moments = (window.start, window.end) if source.without_zone == "local" else window.utc()
-            return moments[0].strftime(self._options.time_format), moments[1].strftime(self._options.time_format)
+            start, end = (window.start, window.end) if source.without_zone == "local" else window.utc()
+            return start.strftime(self._options.time_format), end.strftime(self._options.time_format)
         if not isinstance(first, date):  # a datetime is a date
             raise SourceError(
                 f"{self._options.table or 'query'}: {source.time!r} is stored as {type(first).__name__}, which cannot "
@@ -155,18 +155,14 @@ class SqlSource:
         named = self._named(url)
         try:
             yield
-        except exc.ProgrammingError as error:
-            raise SourceError(f"{named}: {_first_line(error)}; correct 'options' in usecase.yaml") from None
-        except exc.OperationalError as error:
-            if "no such table" in str(error.orig) or "no such column" in str(error.orig):  # SQLite's word for it
-                raise SourceError(f"{named}: {_first_line(error)}; correct 'options' in usecase.yaml") from None
-            raise ServiceError(f"{named}: {_first_line(error)}") from None
+        except (exc.ProgrammingError, exc.OperationalError) as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            unknown = any(words in str(error.orig) for words in ("no such table", "no such column"))  # SQLite's words
+            if unknown or isinstance(error, exc.ProgrammingError):
+                raise SourceError(f"{named}: {reason}; correct 'options' in usecase.yaml") from None
+            raise ServiceError(f"{named}: {reason}") from None
         except exc.DBAPIError as error:
             kind = type(error.orig).__name__
             if error.connection_invalidated or isinstance(error, exc.InterfaceError):
                 raise ServiceError(f"{named}: the database broke off ({kind})") from None
             raise SourceError(f"{named}: the query failed ({kind}); try it in the database's own client") from None
-
-
-def _first_line(error: exc.DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]

@@ -99,9 +99,7 @@ class _Gauges(Collector):
         yield self._gauge("dead_letters", f"{self._of.entries} that lie on the dead-letter stream", [], {(): dead})
         if reconciled:
             outcomes = ("equal", "differing", "only_speed", "only_batch")
-            rows: dict[tuple[str, ...], int] = {
-                (one.period, name): getattr(one, name) for one in reconciled for name in outcomes
-            }
+            rows: dict[tuple[str, ...], int] = {(r.period, o): getattr(r, o) for r in reconciled for o in outcomes}
             text = "Rows of the month reconciled last, speed layer against batch"
             yield self._gauge("reconciled_rows", text, ["period", "outcome"], rows)
 

@@ -46,8 +46,7 @@ def add(path: Path, name: str, client: dict, models: Collection[str]) -> str:
     key = "" if client.get("public_key") else secrets.token_urlsafe(32)
     facts = {**client, **({"key_sha256": hashed(key)} if key else {})}
     checked = _client(path, name, facts, models)
-    everyone = {**load(path, models), name: checked}
-    _write(path, everyone)
+    _write(path, {**load(path, models), name: checked})
     return key
 
 
@@ -97,9 +96,8 @@ def _require_rsa(file: Path, where: str) -> None:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     if not re.fullmatch(r"[\w./-]+", str(file)) or not file.is_file():
-        raise SettingsError(
-            f"{where}: there is no file {file}, or its path has characters other than A-Z a-z 0-9 _ - . /"
-        )
+        allowed = "A-Z a-z 0-9 _ - . /"
+        raise SettingsError(f"{where}: there is no file {file}, or its path has characters other than {allowed}")
     try:
         key = load_pem_public_key(file.read_bytes())
     except ValueError as error:
@@ -111,7 +109,5 @@ def _require_rsa(file: Path, where: str) -> None:
 def _write(path: Path, clients: dict[str, GatewayClient]) -> None:
     plain = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in sorted(clients.items())}
     for facts in plain.values():
-        for key in ("roles", "models"):
-            if key in facts:
-                facts[key] = sorted(facts[key])
+        facts.update({key: sorted(facts[key]) for key in ("roles", "models") if key in facts})
     write_atomically(path, yaml.safe_dump(plain, sort_keys=False), private=True)

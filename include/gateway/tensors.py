@@ -53,8 +53,7 @@ def request(body: dict[str, Any]) -> Request:
 def response(model: str, tensors: Sequence[Tensor], id_: str = "") -> dict[str, Any]:
     """The answer as JSON holds it."""
     outputs = [
-        {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape), "data": _values(tensor)}
-        for tensor in tensors
+        {"name": one.name, "datatype": one.datatype, "shape": list(one.shape), "data": _values(one)} for one in tensors
     ]
     return {"model_name": model, **({"id": id_} if id_ else {}), "outputs": outputs}
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
+from feast.utils import make_tzaware
 
 from include.adapters.asof.source_files import relation
 from include.contracts.content import quoted
@@ -307,10 +308,8 @@ def _engine(config: RepoConfig, frame: pd.DataFrame | None = None) -> Iterator[d
                 connection.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
             yield connection
     except duckdb.IOException as error:
-        raise NotFoundError(
-            f"a pinned version of a feature table can no longer be read: {error}. Publish the period again, or "
-            "use newer snapshots"
-        ) from error
+        advice = "Publish the period again, or use newer snapshots"
+        raise NotFoundError(f"a pinned version of a feature table can no longer be read: {error}. {advice}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 
@@ -343,5 +342,4 @@ def _given(name: str | None) -> list[str]:
 
 
 def _moment(moment: datetime) -> str:
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f"TIMESTAMPTZ '{aware.isoformat()}'"
+    return f"TIMESTAMPTZ '{make_tzaware(moment).isoformat()}'"

@@ -51,10 +51,8 @@ class Arm:
         return records
 
     def count(self, metrics, seconds: float) -> None:
-        prediction = self.prediction
-        metrics.answered(
-            self.release.name, answers.headline(prediction.scores), prediction.lacking, prediction.fallback, seconds
-        )
+        scores, _, lacking, fallback = self.prediction
+        metrics.answered(self.release.name, answers.headline(scores), lacking, fallback, seconds)
 
 
 class Answered:

@@ -41,9 +41,8 @@ class TritonPythonModel:
         self.metrics: Any = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])
         self.shadow: Any = None if pinned else Shadow(self.metrics.shadowed)  # type: ignore[union-attr]
         self.tensors = Tensors()
-        self.router: Any = (
-            Pinned(load, pinned) if pinned else Router(releases / "rollout.json", load, list(self.fields.kinds))
-        )
+        state, names = releases / "rollout.json", list(self.fields.kinds)
+        self.router: Any = Pinned(load, pinned) if pinned else Router(state, load, names)
         self.follower = Follower(self._follow)
         self.heartbeat = None if pinned else Heartbeat(args["model_name"], args["model_instance_name"])
 
@@ -167,6 +166,5 @@ def _require_sound_tensors() -> None:
     known = np.array([[1.5, -2.25, 3.125]], dtype=np.float32)
     back = pb_utils.Tensor("known", known).as_numpy()
     if not np.array_equal(known, back):
-        raise pb_utils.TritonModelException(
-            f"a tensor changed in a round trip: {(known != back).sum()} of {known.size} numbers changed"
-        )
+        changed = f"{(known != back).sum()} of {known.size} numbers changed"
+        raise pb_utils.TritonModelException(f"a tensor changed in a round trip: {changed}")

@@ -45,26 +45,21 @@ class Release:
         self._online: Any = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        model, providers = str(directory / "model.onnx"), ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
         self._prove(json.loads((directory / "samples.json").read_text()))
 
     def _prove(self, samples: list) -> None:
         """Warms up on the packaged samples and compares with what the trained model said of them."""
-        fields = {
-            name: _column([s["request"][name] for s in samples], kind)
-            for name, kind in self.manifest["request"].items()
-        }
+        kinds = self.manifest["request"].items()
+        fields = {name: _column([s["request"][name] for s in samples], kind) for name, kind in kinds}
         answered = self.predict(fields, [s["given_features"] for s in samples])
         worst = float(np.abs(answered.scores - [s["scores"] for s in samples]).max())
         if not worst <= self.manifest["parity_bound"]:
-            raise ValueError(
-                f"release {self.name} answers its samples differently from the trained model by {worst:.2g}; "
-                f"the bound is {self.manifest['parity_bound']:g}"
-            )
+            bound = f"{worst:.2g}; the bound is {self.manifest['parity_bound']:g}"
+            raise ValueError(f"release {self.name} answers its samples differently from the trained model by {bound}")
 
     def predict(self, fields: dict, given: list | None = None) -> Prediction:
         """``fields``: {request field: array [N], or [N, n] for a tensor of n numbers}. ``given``: looked-up features
@@ -121,14 +116,13 @@ def _verified_manifest(directory: Path) -> dict:
     for name, expected in manifest["files"].items():
         digest = hashlib.sha256((directory / name).read_bytes()).hexdigest()
         if digest != expected:
-            raise ValueError(
-                f"{directory / name} was changed after packaging: sha256 {digest[:12]}, not {expected[:12]}"
-            )
+            hashes = f"sha256 {digest[:12]}, not {expected[:12]}"
+            raise ValueError(f"{directory / name} was changed after packaging: {hashes}")
     return manifest
 
 
 def _column(values: list, kind: str):
-    return np.array(values, dtype=object) if kind == "string" else np.array(values, dtype=np.float64)
+    return np.array(values, dtype=object if kind == "string" else np.float64)
 
 
 def _load_on_request(path: Path):
