@@ -30,6 +30,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer
+from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from tests.integration.metrics_server_fixtures import free_port, wait_until
 from tests.integration.privacy_fixtures import KEYS
@@ -146,7 +147,7 @@ def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) ->
 def expected_rows(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Rows by the batch's expressions on all events at once, from the first full window on."""
     raw = pd.DataFrame(events)
-    rows = features._airport_weather(features._weather(ibis.memtable(raw)), None).to_pandas()
+    rows = features._airport_weather(nycflights.weather(ibis.memtable(raw), features.READINGS), None).to_pandas()
     since = raw.assign(t=pd.to_datetime(raw.time_hour)).groupby("origin").t.min()
     rows = rows[rows.event_timestamp >= rows.origin.map(since) + pd.Timedelta(hours=WINDOW + 1)]
     records = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows.to_dict("records")]

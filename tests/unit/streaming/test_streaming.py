@@ -14,6 +14,7 @@ from include.contracts.period import Period
 from include.contracts.streaming import StreamEntry
 from include.specification.loader import load_usecase
 from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer, as_events
+from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from tests.unit.fakes.streaming import MemoryStream, PushedRows
 
@@ -50,7 +51,7 @@ def pushed(layer: SpeedLayer) -> dict[tuple[str, str], dict[str, Any]]:
 def batch(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The batch's rows of these events, but for the hours before the first window is full."""
     raw = pd.DataFrame(events).astype(dict.fromkeys(features.READINGS, float))
-    rows = features._airport_weather(features._weather(ibis.memtable(raw)), None).to_pandas()
+    rows = features._airport_weather(nycflights.weather(ibis.memtable(raw), features.READINGS), None).to_pandas()
     since = raw.assign(t=pd.to_datetime(raw.time_hour)).groupby("origin").t.min()
     rows = rows[rows.event_timestamp >= rows.origin.map(since) + pd.Timedelta(hours=WINDOW + 1)]
     plain = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows.to_dict("records")]

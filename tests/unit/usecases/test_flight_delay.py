@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contracts.period import Period
+from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from include.usecases.flight_delay.request import on_request
 
@@ -37,8 +38,8 @@ def weather(origin: str, hours: list[int], **readings: list[float]) -> pd.DataFr
 
 def airport_weather(now: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
     planes = ibis.memtable(pd.DataFrame({"tailnum": ["N1"], "year_built": [1.0], "seats": [1.0], "engines": [1.0]}))
-    tables = {"weather": features._weather(ibis.memtable(now)), "planes": planes}
-    history = None if before is None else {"weather": features._weather(ibis.memtable(before))}
+    tables = {"weather": nycflights.weather(ibis.memtable(now), features.READINGS), "planes": planes}
+    history = None if before is None else {"weather": nycflights.weather(ibis.memtable(before), features.READINGS)}
     return features.build(tables, MARCH, history)["airport_weather"].order_by("event_timestamp").to_pandas()
 
 
