@@ -20,28 +20,17 @@ class Averaging(Tuning):
 def register(spec: UseCase, tracker: ExperimentTracker, champion: ModelRef, candidate: ModelRef) -> ModelRef:
     """Average, judge, test, document and register; the same two give the same version.
 
-    Its dataset is the candidate's: on that test set it was compared.
-
-    Raises
-    ------
-    TrainingError
-        it fails a behaviour test of the spec, or the two cannot be averaged.
+    Its dataset is the candidate's: on that test set it was compared. Raises TrainingError when it fails a behaviour
+    test of the spec, or the two cannot be averaged.
     """
     from include.development.trainers.ensemble import average
 
     members = [TrainedModel.from_bytes(tracker.load(one)) for one in (champion, candidate)]
     versions = f"{champion.version}, {candidate.version}"
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
-    result = judging.judge(spec, candidate.dataset, average(members).to_bytes(), made)
-    return tracker.log_training(
-        spec.name,
-        candidate.dataset,
-        result.model,
-        result.parameters,
-        result.metrics,
-        result.documents,
-        tags={MEMBERS_TAG: versions},
-    )
+    content, tags = average(members).to_bytes(), {MEMBERS_TAG: versions}
+    metrics, documents = judging.judge(spec, candidate.dataset, content, made)
+    return tracker.log_training(spec.name, candidate.dataset, content, made.parameters, metrics, documents, tags=tags)
 
 
 def members_of(spec: UseCase, tracker: ExperimentTracker, version: int) -> list[ModelRef]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,23 +22,13 @@ from include.families.registry import family
 from include.specification.usecase import UseCase
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``documents`` by file name."""
-
-    model: bytes
-    artifact_hash: str
-    parameters: dict[str, int | float | str]
-    metrics: dict[str, float]
-    documents: dict[str, bytes]
-
-
 def judge(
     spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning, made: Mapping[str, Any] | None = None
-) -> TrainingResult:
-    """Judge, test and document the fitted model in ``content``.
+) -> tuple[dict[str, float], dict[str, bytes]]:
+    """The metrics and the documents, by file name, of the fitted model in ``content``.
 
-    ``made`` are further fields of ``card.facts.Facts``: ``cost``, ``revision``, ``curve``.
+    Metrics are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``. ``made`` are further fields of
+    ``card.facts.Facts``: ``cost``, ``revision``, ``curve``.
 
     Raises
     ------
@@ -54,18 +43,11 @@ def judge(
     # the rows as they are: what a baseline says must not depend on how the fit weighs
     baseline = fit_baseline(spec, parts.problem, matrix(spec, parts.frames["train"], parts.encoder))
     metrics = _metrics(spec, parts, scores, baseline)
-    facts = Facts(
-        artifact_hash=artifact_hash(content),
-        parameters=tuning.parameters,
-        metrics=metrics,
-        tuning=tuning.describe(),
-        baseline=baseline.describe(),
-        behaviour=_behaving(spec, model, parts, metrics),
-        **(made or {}),
-    )
+    words, outcomes = (tuning.describe(), baseline.describe()), _behaving(spec, model, parts, metrics)
+    facts = Facts(artifact_hash(content), tuning.parameters, metrics, *words, behaviour=outcomes, **(made or {}))
     documents = document(spec, dataset, model, parts, facts)
     documents["encoding.json"] = json.dumps(model.encoding(), indent=1).encode()
-    return TrainingResult(content, facts.artifact_hash, tuning.parameters, metrics, documents)
+    return metrics, documents
 
 
 def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping[str, float]) -> list[GateOutcome]:

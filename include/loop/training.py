@@ -145,7 +145,7 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
     with meter.stage("documentation"):
-        result = judging.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
+        metrics, documents = judging.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
     cost = {**fit.cost, **meter.stages}
     trials = training.study_of(spec, workspace, asked).records() if asked.trials else []
     if trials:
@@ -161,8 +161,8 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         asked.dataset,
         content,
         _parameters(spec, asked, fit),
-        {**result.metrics, **figures(cost)},
-        {**result.documents, **facts},
+        {**metrics, **figures(cost)},
+        {**documents, **facts},
         key=key,
         revision=fit.environment["revision"],
         curve=fit.curve,

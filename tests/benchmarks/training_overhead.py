@@ -124,7 +124,7 @@ def documented(home: Path, spec: UseCase) -> dict[str, float]:
     from include.development.order import Fit
 
     fit = Fit.model_validate_json((home / "ours.json").read_text())
-    return judge(spec, _dataset(home), (home / "ours.zip").read_bytes(), fit.tuning).metrics
+    return judge(spec, _dataset(home), (home / "ours.zip").read_bytes(), fit.tuning)[0]
 
 
 def _same_work(contenders: Mapping[str, Callable[[], None]], home: Path) -> None:

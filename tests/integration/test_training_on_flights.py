@@ -9,13 +9,12 @@ from include.contracts.development import DatasetRef, PartRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.parts import read_part
-from include.development.judging import TrainingResult
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.settings import Settings
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import build_dataset, dataset, flights, spec  # noqa: F401
-from tests.unit.development.frames import train
+from tests.unit.development.frames import TrainingResult, train
 
 pytestmark = pytest.mark.integration
 

@@ -22,21 +22,18 @@ from include.evaluation.metrics import calibration_error, row_losses
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
+Documents = dict[str, bytes]
 LOCAL_BACKGROUND = 500
 EACH = 2  # typical, best and worst rows that are explained
 
 
-def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, facts: Facts) -> dict[str, bytes]:
+def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Parts, facts: Facts) -> Documents:
     """All documents of a model version by path; the same arguments give the same bytes.
 
     ``model_card.md`` and ``.html``, ``plots/<name>.svg``, ``importance.json`` (``feature, importance, share``),
     ``explanation.json``, ``surrogate.txt``, ``slices.json``, ``fairness.json``, ``behaviour.json``. Explained are rows
-    of the validation part, judged are those of the test part.
-
-    Raises
-    ------
-    DataError
-        a column of ``comparison.slices`` or ``fairness.groups`` is not in the dataset.
+    of the validation part, judged are those of the test part. Raises DataError when a column of ``comparison.slices``
+    or ``fairness.groups`` is not in the dataset.
     """
     frame, y = parts.frames["test"], parts.truth["test"]
     scores = model.predict(frame)
@@ -45,32 +42,26 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
     tree = surrogate_tree(spec, model, parts.frames["validation"])
     local = _local(spec, model, parts, y, scores)
     slices, groups = by_slice(spec, frame, y, scores), group_figures(spec, frame, y, scores)
-    whole = figures(spec, y, scores)
     pictures = dict(_pictures(spec, model, frame, y, scores, moved, shuffled, slices, facts))
     evidence = Evidence(
         model=model.fitted.describe(),
-        intervals=whole.intervals,
-        undefined=whole.undefined,
+        whole=figures(spec, y, scores),
         labels={part: family(spec).summary(spec, truth) for part, truth in parts.truth.items()},
         slices=slices,
         groups=groups,
         fairness=fairness_gates(spec, groups),
         calibration=calibration_error(y, scores) if family(spec).facts.probabilities else None,
-        importance=moved.table(),
-        method=moved.method,
-        unit=moved.unit,
+        moved=moved,
         permutation=shuffled,
         tree=tree,
         local=local,
         plots={name: caption for name, (_, caption) in pictures.items()},
     )
     drawings = {name: drawing for name, (drawing, _) in pictures.items()}
-    return _files(card_text(spec, dataset, facts, evidence), drawings, _records(spec, moved, evidence, facts), tree)
+    return _files(card_text(spec, dataset, facts, evidence), drawings, _records(spec, evidence, facts), tree)
 
 
-def _files(
-    card: str, drawings: Mapping[str, bytes], records: Mapping[str, Any], tree: SurrogateTree
-) -> dict[str, bytes]:
+def _files(card: str, drawings: Mapping[str, bytes], records: Mapping[str, Any], tree: SurrogateTree) -> Documents:
     texts = {
         "model_card.md": page.pending(card),
         "model_card.html": page.page(card, drawings),
@@ -80,8 +71,9 @@ def _files(
     return {name: text.encode() for name, text in texts.items()} | {f"plots/{n}.svg": d for n, d in drawings.items()}
 
 
-def _records(spec: UseCase, moved: Attribution, evidence: Evidence, facts: Facts) -> dict[str, Any]:
+def _records(spec: UseCase, evidence: Evidence, facts: Facts) -> dict[str, Any]:
     """What machines read; no row is named, and a personal value is not shown."""
+    moved = evidence.moved
     explanation = {
         "shap": {"method": moved.method, "unit": moved.unit, "rows": moved.rows, "features": moved.table()},
         "classes": dict(_by_class(spec, moved)),

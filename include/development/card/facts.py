@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.contracts.evaluation import GateOutcome, Interval
+from include.contracts.evaluation import GateOutcome
+from include.development.explanation import Attribution
+from include.development.slices import Figures
 from include.development.surrogates import SurrogateTree
 from include.evaluation.fairness import GroupFigures
 
@@ -49,16 +51,13 @@ class Evidence:
     """What was found out about the model for its card; ``plots``: name of a picture → its caption."""
 
     model: Mapping[str, Any]
-    intervals: Mapping[str, Interval]
-    undefined: Mapping[str, str]
+    whole: Figures
     labels: Mapping[str, str]
     slices: Sequence[Mapping[str, Any]]
     groups: Sequence[GroupFigures]
     fairness: Sequence[GateOutcome]
     calibration: float | None
-    importance: Sequence[Mapping[str, Any]]
-    method: str
-    unit: str
+    moved: Attribution
     permutation: Mapping[str, Any]
     tree: SurrogateTree
     local: Sequence[Mapping[str, Any]]

@@ -37,10 +37,7 @@ STYLE = """
 def page(card: str, pictures: Mapping[str, bytes]) -> str:
     """The card as HTML with its pictures inside; markup in the card's text is shown, not run.
 
-    Parameters
-    ----------
-    pictures
-        SVG by name; the card names them ``plots/<name>.svg``.
+    ``pictures``: SVG by name; the card names them ``plots/<name>.svg``.
     """
     body = _rendered(card)
     titles = re.findall(r"<h2>(.*?)</h2>", body)

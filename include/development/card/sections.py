@@ -10,6 +10,7 @@ from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.period import Period
 from include.development.card.facts import MEANING, Evidence, Facts
+from include.evaluation.verdict import shown
 from include.families.registry import family
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
@@ -38,7 +39,7 @@ def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Eviden
 
 def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     primary, periods = spec.metrics.primary, _span(dataset.test.periods)
-    good = _with_interval(evidence.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
+    good = _with_interval(evidence.whole.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
     beaten = facts.metrics.get(f"baseline_test_{primary}")
     against = "" if beaten is None else f"; the {spec.trainer.baseline.kind} baseline reaches {beaten:.4f}"
     failed = [outcome.gate for outcome in facts.behaviour if not outcome.passed]
@@ -114,7 +115,7 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
         [
             name,
             _figure(facts.metrics.get(f"validation_{name}")),
-            _with_interval(evidence.intervals.get(name), facts.metrics.get(f"test_{name}")),
+            _with_interval(evidence.whole.intervals.get(name), facts.metrics.get(f"test_{name}")),
             _figure(facts.metrics.get(f"baseline_test_{name}")),
             MEANING[name],
         ]
@@ -122,7 +123,7 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
     ]
     level = f"{spec.comparison.confidence:.0%}"
     paragraphs = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
-    paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.undefined.items()]
+    paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.whole.undefined.items()]
     paragraphs.append(f"Intervals: bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
     if evidence.calibration is not None:
         paragraphs.append(
@@ -157,7 +158,7 @@ def _groups(spec: UseCase, evidence: Evidence) -> str:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
         rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
         paragraphs.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
-        paragraphs += [f"{measure}: gap {_shown(gap)}." for measure, gap in one.gaps.items()]
+        paragraphs += [f"{measure}: gap {shown(gap)}." for measure, gap in one.gaps.items()]
     limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in evidence.fairness]
     return "\n\n".join([*paragraphs, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
 
@@ -165,14 +166,14 @@ def _groups(spec: UseCase, evidence: Evidence) -> str:
 def _behaviour(spec: UseCase, facts: Facts) -> str:
     if not facts.behaviour:
         return "No tests were run."
-    rows = [[o.gate, _passed(o), o.detail] for o in facts.behaviour]
-    return _table(["test", "outcome", "figures"], rows)
+    return _table(["test", "outcome", "figures"], [[o.gate, _passed(o), o.detail] for o in facts.behaviour])
 
 
 def _explanation(spec: UseCase, evidence: Evidence) -> str:
-    rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in evidence.importance[:TOP_FEATURES]]
+    largest = evidence.moved.table()[:TOP_FEATURES]
+    rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in largest]
     paragraphs = [
-        f"Mean effect of each feature on an answer ({evidence.method}; {evidence.unit}):",
+        f"Mean effect of each feature on an answer ({evidence.moved.method}; {evidence.moved.unit}):",
         _table(["feature", "mean absolute SHAP value", "share"], rows),
         *_pictures(evidence, "importance", *(name for name in evidence.plots if name.startswith("heat_map"))),
         _permutation(evidence.permutation),
@@ -227,9 +228,9 @@ def _cost(facts: Facts) -> str:
 
 def _amount(name: str, value: float) -> list[str]:
     words = name.replace("_", " ")
-    for unit, shown in (("seconds", f"{value:,.1f} s"), ("bytes", f"{value / 2**20:,.1f} MiB")):
+    for unit, amount in (("seconds", f"{value:,.1f} s"), ("bytes", f"{value / 2**20:,.1f} MiB")):
         if words.endswith(unit):
-            return [words.removesuffix(unit).strip() or unit, shown]
+            return [words.removesuffix(unit).strip() or unit, amount]
     return [words, _short(value)]
 
 
@@ -266,12 +267,8 @@ def _figure(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
-def _shown(figure: Interval) -> str:
-    return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
-
-
 def _with_interval(figure: Interval | None, value: float | None) -> str:
-    return _shown(figure) if figure is not None else _figure(value)
+    return shown(figure) if figure is not None else _figure(value)
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[object]]) -> str:

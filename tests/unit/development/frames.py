@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from include.contracts.tables import SnapshotRef, TableRef
 from include.development import training
 from include.development.datasets import building
 from include.development.datasets.encoded import read
-from include.development.judging import TrainingResult, judge
+from include.development.judging import judge
 from include.development.search.tuning import Tuning
 from include.development.trainers.protocol import Parameters, Run
 from include.specification.loader import load_usecase
@@ -120,11 +121,21 @@ def build(
     return building.build(spec, **arguments)
 
 
+class TrainingResult(NamedTuple):
+    """A model with its metrics and documents."""
+
+    model: bytes
+    parameters: Parameters
+    metrics: dict[str, float]
+    documents: dict[str, bytes]
+
+
 def train(spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run) -> TrainingResult:
     """One model without a search, judged and documented."""
     chosen = training.parameters_of(spec, parameters)
     model = training.fit(spec, dataset, read(spec, dataset), chosen, run)
-    return judge(spec, dataset, model.to_bytes(), Tuning(metric=spec.metrics.primary, parameters=chosen))
+    tuning, content = Tuning(metric=spec.metrics.primary, parameters=chosen), model.to_bytes()
+    return TrainingResult(content, chosen, *judge(spec, dataset, content, tuning))
 
 
 def started_from(dataset: DatasetRef, digest: str) -> ModelRef:

@@ -8,12 +8,11 @@ import pytest
 
 from include.contracts.development import DatasetRef
 from include.development.datasets.parts import read_part
-from include.development.judging import TrainingResult
 from include.development.trainers.protocol import Run
-from include.development.trainers.trained_model import TrainedModel
+from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
 from include.specification.learning import Behaviour, Metrics
-from tests.unit.development.frames import build, flight_spec, train
+from tests.unit.development.frames import TrainingResult, build, flight_spec, train
 
 QUICK = {"n_estimators": 15, "max_depth": 3}
 
@@ -72,7 +71,7 @@ def test_the_documents(result: TrainingResult, model: TrainedModel) -> None:
 
 def test_the_card_says_what_it_must(result: TrainingResult, dataset: DatasetRef) -> None:
     card = result.documents["model_card.md"].decode()
-    for said in (result.artifact_hash, dataset.train.content_hash, *dataset.snapshots.values(), dataset.name):
+    for said in (artifact_hash(result.model), dataset.train.content_hash, *dataset.snapshots.values(), dataset.name):
         assert said in card
     assert "No search (0 trials)" in card
 
