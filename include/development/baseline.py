@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from include.development.trainers.protocol import Input, Matrix, Problem
+from include.development.trainers.protocol import Matrix, Problem, placed
 from include.errors import TrainingError
 from include.families.registry import family_named
 from include.specification.usecase import UseCase
@@ -129,12 +129,6 @@ def fit_baseline(spec: UseCase, problem: Problem, train: Matrix) -> Baseline:
 
 def _without_texts(problem: Problem) -> tuple[Problem, list[int]]:
     """The problem without its texts, and the columns of X that stay."""
-    kept: list[Input] = []
-    columns: list[int] = []
-    at = 0
-    for one in problem.inputs:
-        if one.kind != "text":
-            kept.append(one)
-            columns += range(at, at + one.width)
-        at += one.width
-    return Problem(problem.task, tuple(kept), problem.classes), columns
+    kept = [place for place in placed(problem.inputs) if place.input.kind != "text"]
+    columns = [column for place in kept for column in place.columns]
+    return Problem(problem.task, tuple(place.input for place in kept), problem.classes), columns

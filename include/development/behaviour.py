@@ -13,6 +13,8 @@ import pandas as pd
 from include.contracts.evaluation import GateOutcome
 from include.development.datasets.building import request_features
 from include.development.datasets.encoded import Parts
+from include.development.feature_groups import evenly
+from include.development.trainers.protocol import placed
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, SpecError
 from include.families.registry import family
@@ -26,10 +28,7 @@ LATENCY_REPEATS = 100
 def check(spec: UseCase, model: TrainedModel, parts: Parts, baseline_beaten: bool) -> list[GateOutcome]:
     """One outcome per test of ``spec.behaviour``, in its order, with figures in words.
 
-    Parameters
-    ----------
-    baseline_beaten
-        whether the model is better than the baseline in the primary metric on the test part.
+    ``baseline_beaten``: whether the model is better than the baseline in the primary metric on the test part.
 
     Raises
     ------
@@ -38,7 +37,7 @@ def check(spec: UseCase, model: TrainedModel, parts: Parts, baseline_beaten: boo
     DataError
         a request field that a computed feature needs is not in the dataset.
     """
-    tests, rows = spec.behaviour, _some(parts.frames["test"])
+    tests, rows = spec.behaviour, evenly(parts.frames["test"], ROWS)
     given = model.predict(rows)
     outcomes = [_invariance(spec, model, rows, given, one) for one in tests.invariance]
     outcomes += [_direction(spec, model, parts.frames["train"], rows, given, one) for one in tests.direction]
@@ -49,10 +48,6 @@ def check(spec: UseCase, model: TrainedModel, parts: Parts, baseline_beaten: boo
     if tests.beats_baseline:
         outcomes.append(_baseline(spec, baseline_beaten))
     return outcomes
-
-
-def _some(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.iloc[:: max(1, -(-len(frame) // ROWS))].reset_index(drop=True)
 
 
 def changed(spec: UseCase, frame: pd.DataFrame, feature: str, change: Mapping[str, pd.Series]) -> pd.DataFrame:
@@ -212,11 +207,8 @@ def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np
 
 def _columns(model: TrainedModel, wanted: Callable[[dict[str, Any]], bool]) -> list[int]:
     """Positions in the encoded matrix of the features that are ``wanted``."""
-    at, columns = 0, []
-    for entry, one in zip(model.encoder.features, model.encoder.inputs, strict=True):
-        columns += list(range(at, at + one.width)) if wanted(entry) else []
-        at += one.width
-    return columns
+    inputs = zip(model.encoder.features, placed(model.encoder.inputs), strict=True)
+    return [column for entry, one in inputs if wanted(entry) for column in one.columns]
 
 
 def _budgets(spec: UseCase, model: TrainedModel, rows: pd.DataFrame) -> Iterator[GateOutcome]:

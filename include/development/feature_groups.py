@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.development.trainers.protocol import placed
 from include.development.trainers.trained_model import TrainedModel
 from include.specification.usecase import UseCase
 
@@ -32,13 +33,11 @@ class FeatureGroup:
 def feature_groups(model: TrainedModel) -> list[FeatureGroup]:
     """The model's features in its order."""
     groups: dict[str, FeatureGroup] = {}
-    at = 0
-    for one in model.encoder.inputs:
-        name, columns = one.tensor or one.name, tuple(range(at, at + one.width))
+    for place in placed(model.encoder.inputs):
+        one, name = place.input, place.input.tensor or place.input.name
         before = groups.get(name, FeatureGroup(name, one.kind, (), (), one.shape))
-        names = (*before.names, one.name)
-        groups[name] = FeatureGroup(name, one.kind, (*before.columns, *columns), names, one.shape)
-        at += one.width
+        columns, names = (*before.columns, *place.columns), (*before.names, one.name)
+        groups[name] = FeatureGroup(name, one.kind, columns, names, one.shape)
     return list(groups.values())
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
+from include.evaluation.fairness import group_names
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
-MISSING = "(missing)"
 RESAMPLES = 300
 
 
@@ -60,12 +60,8 @@ def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarr
     """One entry per value of each column of ``comparison.slices.columns``.
 
     ``column, value, n, enough_rows, metrics, intervals, undefined``: a metric that is undefined on a slice (one class
-    only, no variance) is null there and ``undefined`` says why; ``positives`` besides for a binary task.
-
-    Raises
-    ------
-    DataError
-        ``frame`` has no such column.
+    only, no variance) is null there and ``undefined`` says why; ``positives`` besides for a binary task. Raises
+    DataError when ``frame`` has no such column.
     """
     columns = spec.comparison.slices.columns
     if missing := [c for c in columns if c not in frame.columns]:
@@ -74,7 +70,7 @@ def by_slice(spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarr
 
 
 def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
-    names = values.astype(object).where(values.notna(), MISSING).astype(str).to_numpy()
+    names = group_names(values)
     return [
         {"column": str(values.name), "value": name, **_entry(spec, y, scores, np.flatnonzero(names == name))}
         for name in sorted(set(names))

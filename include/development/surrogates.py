@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from include.development.feature_groups import FeatureGroup, evenly, feature_groups, shown
+from include.development.trainers.protocol import placed
 from include.development.trainers.trained_model import TrainedModel
 from include.families.registry import family
 from include.specification.usecase import UseCase
@@ -59,10 +60,8 @@ def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[tuple[str, bool]
     """Columns a rule can be about, as (name, is a yes-or-no question), and their values."""
     names: list[tuple[str, bool]] = []
     columns: list[np.ndarray] = []
-    at = 0
-    for entry, one in zip(model.encoder.features, model.encoder.inputs, strict=True):
+    for entry, (one, at) in zip(model.encoder.features, placed(model.encoder.inputs), strict=True):
         block = X[:, at : at + one.width]
-        at += one.width
         if one.kind == "numeric":
             names.append((one.name, False))
             columns.append(block[:, 0])
@@ -126,13 +125,7 @@ def local_surrogate(
 
     ``answer`` is the score of what the model says of the row. An effect of a number is that of one standard deviation
     more, of anything else that of this value instead of another row's. ``fidelity``: weighted R² of the line.
-
-    Parameters
-    ----------
-    one
-        the row, as a frame of one.
-    background
-        raw rows (two or more) that spreads and other values are taken from.
+    ``one`` is the row as a frame of one; from ``background``, two or more raw rows, spreads and other values are taken.
     """
     from sklearn.linear_model import Ridge
 

@@ -1,6 +1,5 @@
 """One training as it was ordered: search parameters, then fit one model. Only the order's workspace is written."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from include.development.order import Fit, Order, Workspace
 from include.development.search.tuning import Tuning, open_study, outcome, work
 from include.development.trainers.protocol import Parameters, Run, merged
 from include.development.trainers.registry import trainer
-from include.development.trainers.trained_model import TrainedModel
+from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
 from include.specification.learning import Tuning as Policy
 from include.specification.usecase import UseCase
@@ -43,18 +42,12 @@ def train(spec: UseCase, place: Workspace, threads: int, environment: Mapping[st
         tuning = _searched(spec, place, order, parts, run)
     with meter.stage("fit"):
         model = fit(spec, order.dataset, parts, tuning.parameters, run)
-    place.write_fit(
-        content := model.to_bytes(),
-        Fit(
-            artifact_hash=hashlib.sha256(content).hexdigest(),
-            parameters=tuning.parameters,
-            threads=run.threads,
-            tuning=tuning,
-            curve=[dict(step) for step in model.fitted.curve],
-            cost=meter.stages,
-            environment=dict(environment),
-        ),
-    )
+    content = model.to_bytes()
+    done = Fit(
+        artifact_hash=artifact_hash(content), parameters=tuning.parameters, threads=run.threads, tuning=tuning,
+        curve=[dict(step) for step in model.fitted.curve], cost=meter.stages, environment=dict(environment),
+    )  # fmt: skip
+    place.write_fit(content, done)
     return place.fit()[1]
 
 
@@ -82,10 +75,7 @@ def parameters_of(spec: UseCase, overlay: Parameters) -> dict[str, int | float |
 def start_of(spec: UseCase, content: bytes | None) -> TrainedModel | None:
     """The model to go on from, in ``content``; None from scratch.
 
-    Raises
-    ------
-    TrainingError
-        it is of another trainer, or reads other features: its weights mean nothing here.
+    Raises TrainingError when it is of another trainer, or reads other features: its weights mean nothing here.
     """
     if content is None:
         return None

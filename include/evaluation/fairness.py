@@ -18,6 +18,7 @@ import pandas as pd
 from include.contracts.evaluation import GateOutcome, Interval
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
+from include.evaluation.weighted import ratio
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -59,15 +60,8 @@ def group_figures(
 ) -> list[GroupFigures]:
     """Figures per column of ``fairness.groups``; empty when the spec names none.
 
-    Parameters
-    ----------
-    y, scores
-        truth (n,), for clustering (n, d), and scores (n,) or (n, K), as in ``include.families.protocol``.
-
-    Raises
-    ------
-    DataError
-        ``frame`` lacks a column of ``fairness.groups``.
+    ``y`` is the truth (n,), for clustering (n, d), ``scores`` are (n,) or (n, K), as in ``include.families.protocol``.
+    Raises DataError when ``frame`` lacks a column of ``fairness.groups``.
     """
     if missing := [c for c in spec.fairness.groups if c not in frame.columns]:
         raise DataError(f"{spec.name}: fairness.groups needs {missing}; the rows have {list(frame.columns)}")
@@ -101,8 +95,13 @@ def _gate(figures: GroupFigures, measure: str, limit: float) -> GateOutcome:
     return GateOutcome(gate=name, passed=gap.value <= limit, detail=detail)
 
 
+def group_names(values: pd.Series) -> np.ndarray:
+    """The group of every row, (n,), as text."""
+    return values.astype(object).where(values.notna(), MISSING).astype(str).to_numpy()
+
+
 def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray, seed: int) -> GroupFigures:
-    names = values.astype(object).where(values.notna(), MISSING).astype(str).to_numpy()
+    names = group_names(values)
     counts = {str(name): int(n) for name, n in zip(*np.unique(names, return_counts=True), strict=True)}
     judged = [name for name, n in counts.items() if n >= spec.fairness.min_rows]
     small = tuple(f"{name} ({n} rows)" for name, n in counts.items() if name not in judged)
@@ -196,11 +195,7 @@ class Cells:
         group, truth, answer = (axis.ravel() for axis in np.indices(self.counts.shape))
         weights = self.counts.ravel()
         kept = weights > 0
-        functions = {
-            "selection_rate": selection_rate,
-            "true_positive_rate": true_positive_rate,
-            "false_positive_rate": false_positive_rate,
-        }
+        functions = {rate.__name__: rate for rate in (selection_rate, true_positive_rate, false_positive_rate)}
         frame = MetricFrame(
             metrics=functions,
             y_true=truth[kept],
@@ -234,12 +229,8 @@ class Cells:
             "true_positive_rate": (cells[:, :, 1, 1], cells[:, :, 1].sum(axis=2)),
             "false_positive_rate": (cells[:, :, 0, 1], cells[:, :, 0].sum(axis=2)),
         }
-        rates = [_ratio(*above[rate]) for rate in RATES[measure]]
+        rates = [ratio(*above[rate]) for rate in RATES[measure]]
         return np.max([np.ptp(rate, axis=1) for rate in rates], axis=0)
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
 def _interval(spec: UseCase, value: float, draws: np.ndarray, n: int) -> Interval:

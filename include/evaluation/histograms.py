@@ -93,10 +93,7 @@ def divergences(described: Mapping[str, Any], values: pd.Series) -> tuple[float,
 def psi(expected: np.ndarray, actual: np.ndarray) -> float:
     """Population stability index of two count vectors (k,); 0 is equal, above 0.25 is usually called a shift.
 
-    Raises
-    ------
-    DataError
-        the vectors have different lengths, or one has no rows.
+    Raises DataError when the vectors have different lengths, or one has no rows.
     """
     p, q = _shares(expected, actual)
     return float(np.sum((q - p) * np.log(q / p)))

@@ -31,13 +31,7 @@ def kind_of(metric: str) -> Predicts:
 
 
 def direction(metric: str) -> int:
-    """+1 when more is better, -1 when less is better.
-
-    Raises
-    ------
-    EvaluationError
-        the metric is not known.
-    """
+    """+1 when more is better, -1 when less is better; raises EvaluationError when it is not known."""
     if metric not in DIRECTION:
         raise EvaluationError(f"unknown metric {metric!r}; known: {', '.join(DIRECTION)}")
     return DIRECTION[metric]

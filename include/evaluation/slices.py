@@ -22,10 +22,7 @@ def draw_slices(
 ) -> tuple[dict[str, Resampled], list[str]]:
     """Every slice resampled for all contenders, by name, and those that cannot be judged, with the reason.
 
-    Raises
-    ------
-    EvaluationError
-        a slice column is not in the test set.
+    Raises EvaluationError when a slice column is not in the test set.
     """
     judged, unjudged = {}, []
     for name, rows in _slices(spec, frame):

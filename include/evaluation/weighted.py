@@ -24,7 +24,7 @@ def _ahead(counts: np.ndarray) -> np.ndarray:
     return cumulated
 
 
-def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(above), undefined), where=below > 0)
 
 
@@ -37,7 +37,7 @@ def _roc_auc(y: np.ndarray, p: np.ndarray) -> Weighted:
     def weighted(counts: np.ndarray) -> np.ndarray:
         ahead, drawn = _ahead(counts[:, negative]), counts[:, positive]
         wins = np.einsum("ij,ij->i", drawn, ahead[:, first]) + np.einsum("ij,ij->i", drawn, ahead[:, last])
-        return _ratio(wins / 2, drawn.sum(axis=1, dtype=float) * ahead[:, -1])
+        return ratio(wins / 2, drawn.sum(axis=1, dtype=float) * ahead[:, -1])
 
     return weighted
 
@@ -59,8 +59,8 @@ def _average_precision(y: np.ndarray, p: np.ndarray) -> Weighted:
 
     def weighted(counts: np.ndarray) -> np.ndarray:
         everything, drawn = _ahead(counts[:, order])[:, end], counts[:, rows]
-        precision = _ratio(_ahead(drawn)[:, hits], everything, undefined=0.0)
-        return _ratio(np.einsum("ij,ij->i", drawn, precision), drawn.sum(axis=1, dtype=float))
+        precision = ratio(_ahead(drawn)[:, hits], everything, undefined=0.0)
+        return ratio(np.einsum("ij,ij->i", drawn, precision), drawn.sum(axis=1, dtype=float))
 
     return weighted
 
@@ -99,7 +99,7 @@ def _f1_macro(y: np.ndarray, p: np.ndarray) -> Sums:
 
     def finish(sums: np.ndarray, _: np.ndarray) -> np.ndarray:
         hits, size = np.split(sums, 2)
-        return np.nanmean(_ratio(hits, size), axis=0)  # a resample has at least one class
+        return np.nanmean(ratio(hits, size), axis=0)  # a resample has at least one class
 
     return Sums(np.hstack([2.0 * (true & predicted), 1.0 * true + predicted]), finish)
 
@@ -110,7 +110,7 @@ def _r2(y: np.ndarray, p: np.ndarray) -> Sums:
     def finish(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         left, first, second = sums / drawn
         variance = second - first**2
-        return 1 - _ratio(left, np.where(variance > NO_VARIANCE * second, variance, 0.0))
+        return 1 - ratio(left, np.where(variance > NO_VARIANCE * second, variance, 0.0))
 
     return Sums(np.column_stack([(y - p) ** 2, middle, middle**2]), finish)
 

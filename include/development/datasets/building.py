@@ -245,8 +245,8 @@ def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, obj
 def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a part in their final order and type: text, float64 and the label's codes or numbers."""
     keys = [entity.key for entity in spec.entities.values()]
-    asked = [*spec.comparison.slices.columns, *spec.fairness.groups, *_given(spec.split.group), *keys]
-    others = [c for c in dict.fromkeys(asked) if c not in spec.feature_names]
+    asked = [*spec.comparison.slices.columns, *spec.fairness.groups, spec.split.group, *keys]
+    others = [c for c in dict.fromkeys(asked) if c and c not in spec.feature_names]
     columns: dict[str, pd.Series] = {
         spec.event.id: frame[spec.event.id].astype(str),
         spec.event.time: pd.to_datetime(frame[spec.event.time], utc=True).astype("datetime64[us, UTC]"),
@@ -259,10 +259,6 @@ def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     if spec.event.label:
         columns[spec.event.label] = family(spec).label_codes(spec, frame[spec.event.label])
     return pd.DataFrame(columns).reset_index(drop=True)
-
-
-def _given(name: str | None) -> list[str]:
-    return [name] if name else []
 
 
 def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) -> None:

@@ -14,14 +14,10 @@ from include.specification.usecase import UseCase
 def balanced(spec: UseCase, train: Matrix, seed: int = 0) -> Matrix:
     """The training matrix as ``trainer.imbalance`` wants it.
 
-    ``weights``: every class weighs the same in sum, the mean weight is 1; the model's probabilities are then those of
-    a world with equal classes. ``undersample``: as many rows of every class as the smallest has, drawn once per
-    ``seed``, in their order; each row left stands for those that were dropped, so probabilities keep their meaning.
-
-    Raises
-    ------
-    TrainingError
-        the task has no classes.
+    ``weights``: every class weighs the same in sum, the mean weight is 1; the model's probabilities are then those of a
+    world with equal classes. ``undersample``: as many rows of every class as the smallest has, drawn once per ``seed``,
+    in their order; each row left stands for those that were dropped, so probabilities keep their meaning. Raises
+    TrainingError when the task has no classes.
     """
     kind = spec.trainer.imbalance
     if kind == "none":

@@ -42,12 +42,8 @@ def labelled(
 ) -> Labelled:
     """Events whose label was known at ``as_of``; all of them when the task has no label.
 
-    Labels that people gave (version ``given`` of their table) fill those that miss.
-
-    Raises
-    ------
-    DataError
-        the events are not those of the snapshots, or one is there twice.
+    Labels that people gave (version ``given`` of their table) fill those that miss. Raises DataError when the events
+    are not those of the snapshots, or one is there twice.
     """
     events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
     if twice := int(events[spec.event.id].duplicated().sum()):
@@ -80,9 +76,9 @@ def held_out(spec: UseCase, champions: Sequence[FrozenRef], lake: Lake) -> Froze
     frozen = Frozen()
     for one in champions:
         moment = one.as_of or datetime.now(UTC)
-        rows = labelled(spec, lake, one.snapshots, moment, one.given_labels).rows if one.snapshots else None
-        if rows is not None:
-            frozen = _joined(frozen, _kept_apart(spec, rows))
+        if one.snapshots:
+            apart = _kept_apart(spec, labelled(spec, lake, one.snapshots, moment, one.given_labels).rows)
+            frozen = Frozen(frozen.tested | apart.tested, frozen.groups | apart.groups, frozen.learned | apart.learned)
     return frozen
 
 
@@ -93,10 +89,6 @@ def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:
     tests = sides(spec, rows) == TEST
     groups = frozenset(rows.loc[tests, spec.split.group].astype(str)) if spec.split.group else frozenset[str]()
     return Frozen(frozenset(ids[tests]), groups, frozenset(ids[~tests]))
-
-
-def _joined(one: Frozen, other: Frozen) -> Frozen:
-    return Frozen(one.tested | other.tested, one.groups | other.groups, one.learned | other.learned)
 
 
 def _mature(times: pd.Series, as_of: datetime) -> pd.Series:

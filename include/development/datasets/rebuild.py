@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from include.contracts.development import DatasetRef
-from include.contracts.period import Period
 from include.development.datasets.building import shaped, with_features, write
+from include.development.datasets.encoded import PARTS
 from include.development.datasets.labelled_events import held_out, labelled
 from include.development.datasets.parts import content_hash, read_part
 from include.development.datasets.splits import cut
@@ -18,7 +18,7 @@ from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
-PARTS = ("train", "validation", "test")
+WAY_OUT = "check out the revision that the model version is tagged with and rebuild there"
 
 
 def rebuild(
@@ -71,7 +71,8 @@ def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: Featu
     rows = with_features(spec, events, feature_store, dataset.features_from)
     learned = {*dataset.train.periods, *dataset.validation.periods}
     learn = [s.period for s in chosen if s.period <= max(learned)]
-    parts = cut(spec, rows, learn=learn, test=_tested(spec, dataset), frozen=held_out(spec, dataset.frozen, lake))
+    test = dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
+    parts = cut(spec, rows, learn=learn, test=test, frozen=held_out(spec, dataset.frozen, lake))
     frames = {name: shaped(spec, frame) for name, frame in parts.items()}
     _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
     return frames
@@ -104,12 +105,8 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
     if spec.feature_service != dataset.feature_service:
         raise DataError(
             f"dataset {dataset.name} was built with {dataset.feature_service}, the spec now says "
-            f"{spec.feature_service}: {_way_out()}"
+            f"{spec.feature_service}: {WAY_OUT}"
         )
-
-
-def _tested(spec: UseCase, dataset: DatasetRef) -> list[Period]:
-    return dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
 
 
 def _compare(dataset: DatasetRef, hashes: dict[str, str]) -> None:
@@ -117,9 +114,5 @@ def _compare(dataset: DatasetRef, hashes: dict[str, str]) -> None:
     if differ:
         raise DataError(
             f"dataset {dataset.name}: the parts {differ} come out with other content than the manifest says, "
-            f"though the data are the same: {_way_out()}"
+            f"though the data are the same: {WAY_OUT}"
         )
-
-
-def _way_out() -> str:
-    return "check out the revision that the model version is tagged with and rebuild there"

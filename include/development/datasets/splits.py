@@ -40,11 +40,7 @@ def cut(
     only the periods ``learn`` may learn. A row that a person was asked to label (``PERSON``) may only train: such rows
     were chosen because they are hard, and would measure another task. A row (or group) that an earlier champion was
     tested on never learns, and in a split by a rule one that it learned from never tests: such rows are left out.
-
-    Raises
-    ------
-    DataError
-        nothing is left to learn from, or a row has no group.
+    Raises DataError when nothing is left to learn from, or a row has no group.
     """
     if spec.split.by == "time":
         return _by_time(spec, frame, test, frozen)

@@ -199,9 +199,8 @@ class Study:
                     self._bury(trial.number)
             except LockHeldError:
                 continue  # its process lives
-            self._study.enqueue_trial(
-                trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == START}
-            )
+            first = {k: v for k, v in trial.user_attrs.items() if k == START}
+            self._study.enqueue_trial(trial.params, user_attrs=first)
             self._study.tell(trial.number, state=FAIL)
 
     def _bury(self, number: int) -> None:
@@ -248,13 +247,10 @@ def _grid(aim: Aim) -> list[dict[str, Any]]:
     """Every combination, shuffled: a budget that ends early has seen all corners."""
     if ranges := sorted(name for name, wanted in aim.space.items() if isinstance(wanted, Range)):
         raise TrainingError(f"a grid needs lists of choices; {ranges} are ranges: name choices in trainer.tuning.space")
-    points = [dict(zip(aim.space, values, strict=True)) for values in itertools.product(*_choices(aim.space))]
+    choices: Any = aim.space.values()
+    points = [dict(zip(aim.space, values, strict=True)) for values in itertools.product(*choices)]
     order = np.random.default_rng(int(aim.start.get("seed", 0))).permutation(len(points))
     return [points[i] for i in order]
-
-
-def _choices(space: Space) -> list[Sequence[Any]]:
-    return [wanted for wanted in space.values() if not isinstance(wanted, Range)]
 
 
 def _within(space: Space, start: Parameters) -> dict[str, Any]:

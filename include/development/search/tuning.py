@@ -7,7 +7,7 @@ from include.contracts.development import TrialRecord
 from include.contracts.evaluation import Interval
 from include.contracts.record import Record
 from include.development.datasets.encoded import Parts
-from include.development.trainers.protocol import Parameters, Run, Space, Trainer
+from include.development.trainers.protocol import Parameters, Run, Trainer
 from include.errors import MoebiusError, TrainingError
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import direction, score
@@ -57,22 +57,16 @@ class Tuning(Record):
         )
 
 
-def space_of(trainer: Trainer, policy: Policy) -> Space:
-    """What is tried: the spec's space, else the trainer's own."""
-    return policy.space or trainer.space
-
-
 def open_study(place: "Place", trainer: Trainer, policy: Policy, start: Parameters, metric: str) -> "Study":
     """The study that is kept in ``place``; raises TrainingError for a space that cannot be searched."""
     from include.development.search.study import Aim, Study
 
-    space = space_of(trainer, policy)
+    space = policy.space or trainer.space
     if unknown := sorted(set(space) - set(trainer.defaults)):
         raise TrainingError(
             f"trainer.tuning.space names {unknown}; {trainer.name} has {', '.join(sorted(trainer.defaults))}"
         )
-    aim = Aim(space, dict(start), direction(metric), policy.sampler, policy.pruning)
-    return Study(place, aim)
+    return Study(place, Aim(space, dict(start), direction(metric), policy.sampler, policy.pruning))
 
 
 def work(
@@ -86,10 +80,7 @@ def work(
 ) -> None:
     """Run trials of the shared study until the budget of ``policy`` is used up; ``told`` hears of each that ended.
 
-    Raises
-    ------
-    TrainingError
-        the parameters that the search starts from cannot be fitted.
+    Raises TrainingError when the parameters that the search starts from cannot be fitted.
     """
     from include.development.search.study import Budget
 

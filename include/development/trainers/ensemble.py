@@ -6,16 +6,15 @@ are not fitted, so they need no data).
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.onnx_average import averaged
-from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.protocol import Curve, Fitted, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import TrainingError
 from include.specification.task import Predicts
@@ -28,8 +27,8 @@ class EnsembleTrainer:
 
     name = NAME
     predicts: frozenset[Predicts] = frozenset({"class", "value"})
-    defaults: Parameters = MappingProxyType({})
-    space: Space = MappingProxyType({})
+    defaults: ClassVar[Parameters] = {}
+    space: ClassVar[Space] = {}
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
         """Raises TrainingError: there is nothing to fit."""
@@ -47,7 +46,7 @@ class EnsembleTrainer:
 class EnsembleModel:
     """Members with equal weights."""
 
-    curve: Sequence[Mapping[str, float]] = ()
+    curve: Curve = ()
 
     def __init__(self, members: Sequence[TrainedModel]) -> None:
         self.members = tuple(members)
@@ -76,10 +75,7 @@ class EnsembleModel:
 def average(members: Sequence[TrainedModel]) -> TrainedModel:
     """One model that says the mean of what the members say.
 
-    Raises
-    ------
-    TrainingError
-        the members do not answer the same question from the same features, or are clusterings.
+    Raises TrainingError when the members do not answer the same question from the same features, or are clusterings.
     """
     first = members[0]
     if not first.problem.facts.labelled:

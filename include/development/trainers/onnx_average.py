@@ -8,14 +8,9 @@ OPSET = 13  # the oldest version of ONNX's own operators that this graph is writ
 
 
 def averaged(members: Sequence[tuple[bytes, int]], scores: int) -> bytes:
-    """One model over the members' inputs side by side.
+    """One model over the inputs of ``members`` side by side: each a model with the number of its input columns.
 
-    Parameters
-    ----------
-    members
-        each model with the number of its input columns; its scores are the last columns of its last output.
-    scores
-        how many columns those are.
+    A member's scores are the last columns of its last output; ``scores`` is how many columns those are.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -33,13 +28,9 @@ def averaged(members: Sequence[tuple[bytes, int]], scores: int) -> bytes:
         outputs.append(f"{prefix}scores")
         start += width
     nodes.append(helper.make_node("Mean", outputs, ["scores"]))
-    graph = helper.make_graph(
-        nodes,
-        "moebius",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, start])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, scores])],
-        initializers,
-    )
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, start])
+    answer = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, scores])
+    graph = helper.make_graph(nodes, "moebius", [given], [answer], initializers)
     merged = helper.make_model(graph, opset_imports=_opsets(models), functions=functions)
     merged.ir_version = max(model.ir_version for model in models)
     onnx.checker.check_model(merged)

@@ -26,17 +26,9 @@ def require_task(trainer: Trainer, problem: Problem, train: Matrix) -> None:
 def checked(
     name: str, defaults: Parameters, given: Parameters, least: Least | None = None, allowed: Allowed | None = None
 ) -> dict[str, int | float | str]:
-    """``defaults`` overlaid by ``given``.
+    """``defaults`` overlaid by ``given``; ``least`` are lower limits of numbers, ``allowed`` what a word may be.
 
-    Parameters
-    ----------
-    least, allowed
-        lower limits of numbers, and the words that a word may be.
-
-    Raises
-    ------
-    TrainingError
-        an unknown parameter, or a value of the wrong type or beyond its limits.
+    Raises TrainingError for an unknown parameter, or a value of the wrong type or beyond its limits.
     """
     if unknown := sorted(set(given) - set(defaults)):
         raise TrainingError(f"{name} has no parameters {unknown} here; allowed: {', '.join(defaults)}")

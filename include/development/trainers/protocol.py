@@ -8,8 +8,9 @@ positive class or the predicted value; (rows, K) are the probabilities of K clas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,9 +21,18 @@ Parameters = Mapping[str, int | float | str]
 Space = Mapping[str, Range | Choices]
 
 
-def best_step(curve: Sequence[Mapping[str, float]]) -> int:
+Curve = Sequence[Mapping[str, float]]
+"""A fit step by step: ``step``, ``train`` and ``validation`` loss."""
+
+
+def best_step(curve: Curve) -> int:
     """Index of the step with the lowest validation loss, the first of equal ones."""
     return min(range(len(curve)), key=lambda i: curve[i]["validation"])
+
+
+def stagnates(curve: Curve, patience: int) -> bool:
+    """Whether the last ``patience`` steps (0: never) brought no better validation loss."""
+    return patience > 0 and bool(curve) and len(curve) - 1 - best_step(curve) >= patience
 
 
 class Input(NamedTuple):
@@ -39,6 +49,23 @@ class Input(NamedTuple):
     tensor: str = ""
     shape: tuple[int, ...] = ()
     values: tuple[str, ...] = ()
+
+
+class Placed(NamedTuple):
+    """An input and its first column in X."""
+
+    input: Input
+    at: int
+
+    @property
+    def columns(self) -> range:
+        return range(self.at, self.at + self.input.width)
+
+
+def placed(inputs: Sequence[Input]) -> list[Placed]:
+    """Where every input stands in X."""
+    ends = accumulate(one.width for one in inputs)
+    return [Placed(one, end - one.width) for one, end in zip(inputs, ends, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -102,8 +129,8 @@ class Fitted(Protocol):
         """What it is and how big, for the model card: ``algorithm``, and figures by name."""
 
     @property
-    def curve(self) -> Sequence[Mapping[str, float]]:
-        """The fit step by step: ``step``, ``train`` and ``validation`` loss; empty without steps, or once loaded."""
+    def curve(self) -> Curve:
+        """Empty for a fit without steps, or once loaded."""
 
 
 class Trainer(Protocol):
@@ -111,16 +138,13 @@ class Trainer(Protocol):
 
     name: str
     predicts: frozenset[Predicts]
-    defaults: Parameters
-    space: Space
+    defaults: ClassVar[Parameters]
+    space: ClassVar[Space]
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
         """Fit, stopping early on ``validation`` where it can.
 
-        Raises
-        ------
-        TrainingError
-            the parameters or the fit are unusable, or the trainer has no such task.
+        Raises TrainingError when the parameters or the fit are unusable, or the trainer has no such task.
         """
 
     def load(self, problem: Problem, content: bytes) -> Fitted:

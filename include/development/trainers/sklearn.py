@@ -7,16 +7,16 @@ scikit-learn's on the training rows before it is returned.
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from include.development.trainers import sklearn_clusters
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.parameters import checked, require_task
-from include.development.trainers.protocol import Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.protocol import Curve, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.sklearn_estimators import ESTIMATORS, REDUCERS, chosen, pipeline
 from include.errors import TrainingError
 from include.specification.learning import Range
@@ -25,22 +25,12 @@ from include.specification.task import Predicts
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-4  # of the largest score: float32 instead of float64
 COMPARED = 2000
-DEFAULTS: Mapping[str, int | float | str] = {
-    "estimator": "auto",
-    "reduce": "none",
-    "components": 2,
-    "clusters": 4,
-    "C": 1.0,
-    "alpha": 1.0,
-    "l1_ratio": 0.5,
-    "n_estimators": 100,
-    "max_depth": 0,  # no limit
-    "min_samples_leaf": 5,
-    "learning_rate": 0.1,
-    "max_iter": 500,
-    "n_init": 10,
+DEFAULTS: Parameters = {
+    "estimator": "auto", "reduce": "none", "components": 2, "clusters": 4, "C": 1.0, "alpha": 1.0, "l1_ratio": 0.5,
+    "n_estimators": 100, "max_depth": 0, "min_samples_leaf": 5, "learning_rate": 0.1, "max_iter": 500, "n_init": 10,
     "seed": 0,
-}
+}  # fmt: skip
+"""``max_depth`` 0: no limit."""
 LEAST = {
     "components": 1, "clusters": 2, "C": 1e-12, "alpha": 0, "l1_ratio": 0, "n_estimators": 1, "max_depth": 0,
     "min_samples_leaf": 1, "learning_rate": 1e-9, "max_iter": 1, "n_init": 1,
@@ -62,8 +52,8 @@ class SklearnTrainer:
 
     name = "sklearn"
     predicts: frozenset[Predicts] = frozenset({"class", "value", "cluster"})
-    defaults: Parameters = DEFAULTS
-    space: Space = SPACE
+    defaults: ClassVar[Parameters] = DEFAULTS
+    space: ClassVar[Space] = SPACE
 
     def fit(
         self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run
@@ -92,7 +82,7 @@ class SklearnTrainer:
 class SklearnModel:
     """A fitted pipeline as an ONNX graph."""
 
-    curve: Sequence[Mapping[str, float]] = ()
+    curve: Curve = ()
 
     def __init__(self, problem: Problem, graph: bytes, facts: Mapping[str, Any], threads: int = 1) -> None:
         self.problem, self._graph, self._facts, self._threads = problem, graph, facts, threads

@@ -12,10 +12,7 @@ MIXTURE_PARTS = ("weights_", "means_", "covariances_", "precisions_", "precision
 def start_at(estimator: Any, prepared: np.ndarray, cluster: np.ndarray, clusters: int) -> None:
     """Let the estimator begin with the centres of the rows that another model has put together.
 
-    Raises
-    ------
-    TrainingError
-        that model has another number of clusters, or one of them is empty now.
+    Raises TrainingError when that model has another number of clusters, or one of them is empty now.
     """
     sizes = np.bincount(cluster, minlength=clusters)
     if len(sizes) != clusters or not sizes.all():

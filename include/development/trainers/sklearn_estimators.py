@@ -35,9 +35,7 @@ ESTIMATORS: Mapping[str, tuple[Estimator, ...]] = {
     "ridge": (Estimator("value", "linear_model.Ridge", {"alpha": "alpha"}),),
     "elastic_net": (
         Estimator(
-            "value",
-            "linear_model.ElasticNet",
-            {"alpha": "alpha", "l1_ratio": "l1_ratio", "max_iter": "max_iter"},
+            "value", "linear_model.ElasticNet", {"alpha": "alpha", "l1_ratio": "l1_ratio", "max_iter": "max_iter"}
         ),
     ),
     "random_forest": (
@@ -74,10 +72,7 @@ def chosen(problem: Problem, parameters: Parameters) -> tuple[str, Estimator]:
 def pipeline(problem: Problem, parameters: Parameters, threads: int) -> Any:
     """Preparation, the dimension reduction that is asked for, and the estimator, not fitted.
 
-    Raises
-    ------
-    TrainingError
-        an input that no estimator can read, or more components than columns.
+    Raises TrainingError for an input that no estimator can read, or more components than columns.
     """
     from sklearn.pipeline import make_pipeline
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from include.development.trainers.checkpoint import Checkpoint
-from include.development.trainers.protocol import Matrix, best_step
+from include.development.trainers.protocol import Matrix, best_step, stagnates
 from include.development.trainers.torch_model import BATCH, Scoring, threads
 from include.errors import TrainingError
 
@@ -54,9 +54,7 @@ class Progress:
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def over(self, options: Options) -> bool:
-        done = len(self.curve)
-        tired = options.patience > 0 and done > 0 and done - 1 - best_step(self.curve) >= options.patience
-        return tired or done >= options.epochs
+        return len(self.curve) >= options.epochs or stagnates(self.curve, options.patience)
 
 
 def fit(
@@ -64,10 +62,7 @@ def fit(
 ) -> list[dict[str, float]]:
     """Fit ``scoring`` in place and give the losses by epoch.
 
-    Raises
-    ------
-    TrainingError
-        the loss is no number any more.
+    Raises TrainingError when the loss is no number any more.
     """
     scoring.to(options.device)
     rows, held_out = Rows(train, options.device), Rows(validation, options.device)

@@ -9,14 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from include.development.trainers.protocol import Parameters, Problem, Space
-from include.development.trainers.torch_inputs import Inputs, Placed, Standardised, mlp, placed, tensors
+from include.development.trainers.protocol import Parameters, Placed, Problem, Space, placed
+from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, tensors
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
-
-PARAMETERS: Parameters = {**DEFAULTS, "channels": 16, "hidden": 64}
-TRIED: Space = {**SPACE, "channels": Range(low=8, high=64, integer=True, log=True)}
 
 
 class ImageNetwork(nn.Module):
@@ -64,9 +61,7 @@ class TorchImageTrainer(TorchTrainer):
     """For one grey image per row; other inputs are told once."""
 
     name = "torch_image"
-    defaults: Parameters = PARAMETERS
-    space: Space = TRIED
+    network = ImageNetwork
+    defaults: ClassVar[Parameters] = {**DEFAULTS, "channels": 16, "hidden": 64}
+    space: ClassVar[Space] = {**SPACE, "channels": Range(low=8, high=64, integer=True, log=True)}
     least: ClassVar = {"channels": 1, "hidden": 1}
-
-    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
-        return ImageNetwork(problem, parameters)

@@ -1,37 +1,16 @@
 """From the matrix to what a network computes with: numbers standardised, codes embedded."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from include.contracts.encoding import NO_WORD
-from include.development.trainers.protocol import Input
+from include.development.trainers.protocol import Placed
 
 CLIP = 10.0  # standard deviations: beyond, a wrong unit or an outlier would drown everything else
 WORD_WIDTH = 16
 WIDTHS = ((10, 4), (50, 8), (500, 16))  # up to so many categories, so wide a vector
-
-
-class Placed(NamedTuple):
-    """An input and its first column in the matrix."""
-
-    input: Input
-    at: int
-
-    @property
-    def columns(self) -> range:
-        return range(self.at, self.at + self.input.width)
-
-
-def placed(inputs: Sequence[Input]) -> list[Placed]:
-    """Where every input stands."""
-    found, at = [], 0
-    for one in inputs:
-        found.append(Placed(one, at))
-        at += one.width
-    return found
 
 
 def tensors(inputs: Sequence[Placed], rank: int) -> dict[str, list[Placed]]:

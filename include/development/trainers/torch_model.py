@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from include.development.trainers.archive import pack, unpack
-from include.development.trainers.protocol import Parameters, Problem
+from include.development.trainers.protocol import Curve, Parameters, Problem
 from include.errors import TrainingError
 
 BATCH = 4096  # rows scored at once
@@ -48,16 +48,10 @@ class TorchModel:
     """A fitted network on the CPU."""
 
     def __init__(
-        self,
-        trainer: str,
-        scoring: Scoring,
-        problem: Problem,
-        parameters: Parameters,
-        threads: int = 1,
-        curve: Sequence[Mapping[str, float]] = (),
+        self, trainer: str, scoring: Scoring, problem: Problem, known: Parameters, threads: int = 1, curve: Curve = ()
     ) -> None:
         self.scoring, self.problem, self.curve = scoring.cpu().eval(), problem, curve
-        self._trainer, self._parameters, self._threads = trainer, dict(parameters), threads
+        self._trainer, self._parameters, self._threads = trainer, dict(known), threads
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         with threads(self._threads), torch.no_grad():
@@ -73,17 +67,11 @@ class TorchModel:
         return pack(files | {f"{name}.npy": _npy(value) for name, value in self.scoring.state_dict().items()})
 
     def onnx(self) -> bytes:
-        example = torch.zeros(2, self.problem.width)
-        rows = torch.export.Dim("rows")
+        example, shapes = (torch.zeros(2, self.problem.width),), ({0: torch.export.Dim("rows")},)
+        names: Any = {"input_names": ["input"], "output_names": ["scores"]}
         with _quiet():
             program = torch.onnx.export(
-                self.scoring,
-                (example,),
-                dynamo=True,
-                dynamic_shapes=({0: rows},),
-                input_names=["input"],
-                output_names=["scores"],
-                verbose=False,
+                self.scoring, example, dynamo=True, dynamic_shapes=shapes, verbose=False, **names
             )
         return _plain(program.model_proto).SerializeToString(deterministic=True)
 

@@ -10,15 +10,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from include.development.trainers.protocol import Parameters, Problem, Space
-from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, placed, tensors
+from include.development.trainers.protocol import Parameters, Problem, Space, placed
+from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, tensors
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
-PARAMETERS: Parameters = {**DEFAULTS, "cell": "gru", "hidden": 32, "layers": 1}
-TRIED: Space = {**SPACE, "hidden": Range(low=16, high=128, integer=True, log=True), "cell": list(CELLS)}
 
 
 class SequenceNetwork(nn.Module):
@@ -66,10 +64,8 @@ class TorchSequenceTrainer(TorchTrainer):
     """For series: one tensor of rank 1 per channel; other inputs are told once."""
 
     name = "torch_sequence"
-    defaults: Parameters = PARAMETERS
-    space: Space = TRIED
+    network = SequenceNetwork
+    defaults: ClassVar[Parameters] = {**DEFAULTS, "cell": "gru", "hidden": 32, "layers": 1}
+    space: ClassVar[Space] = {**SPACE, "hidden": Range(low=16, high=128, integer=True, log=True), "cell": list(CELLS)}
     least: ClassVar = {"hidden": 1, "layers": 1}
     allowed: ClassVar = {"cell": tuple(CELLS)}
-
-    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
-        return SequenceNetwork(problem, parameters)

@@ -8,17 +8,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from include.development.trainers.protocol import Parameters, Problem, Space
-from include.development.trainers.torch_inputs import Inputs, mlp, placed
+from include.development.trainers.protocol import Parameters, Problem, Space, placed
+from include.development.trainers.torch_inputs import Inputs, mlp
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.specification.learning import Range
-
-PARAMETERS: Parameters = {**DEFAULTS, "hidden": 64, "layers": 2}
-TRIED: Space = {
-    **SPACE,
-    "hidden": Range(low=16, high=256, integer=True, log=True),
-    "layers": Range(low=1, high=3, integer=True),
-}
 
 
 class TabularNetwork(nn.Module):
@@ -39,9 +32,11 @@ class TorchTabularTrainer(TorchTrainer):
     """For rows of numbers and categories."""
 
     name = "torch_tabular"
-    defaults: Parameters = PARAMETERS
-    space: Space = TRIED
+    network = TabularNetwork
+    defaults: ClassVar[Parameters] = {**DEFAULTS, "hidden": 64, "layers": 2}
+    space: ClassVar[Space] = {
+        **SPACE,
+        "hidden": Range(low=16, high=256, integer=True, log=True),
+        "layers": Range(low=1, high=3, integer=True),
+    }
     least: ClassVar = {"hidden": 1, "layers": 0}
-
-    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
-        return TabularNetwork(problem, parameters)

@@ -11,14 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from include.contracts.encoding import NO_WORD
-from include.development.trainers.protocol import Parameters, Problem, Space
-from include.development.trainers.torch_inputs import Inputs, Placed, mlp, placed
+from include.development.trainers.protocol import Parameters, Placed, Problem, Space, placed
+from include.development.trainers.torch_inputs import Inputs, mlp
 from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
 from include.errors import TrainingError
 from include.specification.learning import Range
-
-PARAMETERS: Parameters = {**DEFAULTS, "width": 32, "heads": 2, "layers": 2}
-TRIED: Space = {**SPACE, "layers": Range(low=1, high=3, integer=True), "width": [16, 32, 64]}
 
 
 class Reader(nn.Module):
@@ -45,12 +42,14 @@ class Reader(nn.Module):
 class TextNetwork(nn.Module):
     def __init__(self, problem: Problem, parameters: Mapping[str, Any]) -> None:
         super().__init__()
+        width = parameters["width"]
+        if width % parameters["heads"]:
+            raise TrainingError(f"torch_text: width {width} must be a multiple of {parameters['heads']}")
         everything = placed(problem.inputs)
         text = _only([p for p in everything if p.input.kind == "text"])
         self._columns = slice(text.at, text.at + text.input.width)
         self.readers = nn.ModuleDict({f"of_{text.input.name}": Reader(text.input.size, text.input.width, parameters)})
         self.inputs = Inputs([p for p in everything if p is not text])
-        width = parameters["width"]
         self.body = mlp(width + self.inputs.width, width, 1, parameters["dropout"], problem.outputs)
 
     def learn(self, x: Tensor) -> None:
@@ -71,11 +70,7 @@ class TorchTextTrainer(TorchTrainer):
     """For one text per row; other inputs are told once."""
 
     name = "torch_text"
-    defaults: Parameters = PARAMETERS
-    space: Space = TRIED
+    network = TextNetwork
+    defaults: ClassVar[Parameters] = {**DEFAULTS, "width": 32, "heads": 2, "layers": 2}
+    space: ClassVar[Space] = {**SPACE, "layers": Range(low=1, high=3, integer=True), "width": [16, 32, 64]}
     least: ClassVar = {"width": 1, "heads": 1, "layers": 1}
-
-    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
-        if parameters["width"] % parameters["heads"]:
-            raise TrainingError(f"torch_text: width {parameters['width']} must be a multiple of {parameters['heads']}")
-        return TextNetwork(problem, parameters)

@@ -17,16 +17,10 @@ from include.errors import TrainingError
 from include.specification.learning import Range
 from include.specification.task import Predicts
 
-DEFAULTS: Mapping[str, int | float | str] = {
-    "epochs": 40,
-    "patience": 5,
-    "batch_size": 256,
-    "learning_rate": 2e-3,
-    "weight_decay": 1e-4,
-    "dropout": 0.1,
-    "device": "auto",
-    "seed": 0,
-}
+DEFAULTS: Parameters = {
+    "epochs": 40, "patience": 5, "batch_size": 256, "learning_rate": 2e-3, "weight_decay": 1e-4, "dropout": 0.1,
+    "device": "auto", "seed": 0,
+}  # fmt: skip
 LEAST = {"epochs": 1, "patience": 0, "batch_size": 1, "learning_rate": 1e-9, "weight_decay": 0, "dropout": 0}
 SPACE: Mapping[str, Any] = {
     "learning_rate": Range(low=3e-4, high=2e-2, log=True),
@@ -36,31 +30,26 @@ SPACE: Mapping[str, Any] = {
 
 
 class TorchTrainer:
-    """Fits a network: on a GPU when there is one, else on the CPU, where equal arguments give equal bytes."""
+    """Fits a network: on a GPU when there is one, else on the CPU, where equal arguments give equal bytes.
+
+    ``network`` makes a module (rows, columns) → (rows, outputs) with ``learn(x)`` that looks at the training part once;
+    it raises TrainingError when the problem has no input that it is for.
+    """
 
     name: str
+    network: ClassVar[type[nn.Module]]
     predicts: frozenset[Predicts] = frozenset({"class", "value"})
-    defaults: Parameters
-    space: Space
+    defaults: ClassVar[Parameters]
+    space: ClassVar[Space]
     least: ClassVar[Mapping[str, float]] = {}
     allowed: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-
-    def network(self, problem: Problem, parameters: Mapping[str, Any]) -> nn.Module:
-        """A network (rows, columns) → (rows, outputs) with ``learn(x)`` that looks at the training part once.
-
-        Raises
-        ------
-        TrainingError
-            the problem has no input that the network is for.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define its network")
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> TorchModel:
         require_task(self, problem, train)
         known = self._checked(parameters)
         loop = options(known)
         with reproducible(loop.seed, run.threads):
-            scoring = self._scoring(problem, known)
+            scoring = Scoring(self.network(problem, known), problem)
             _learn(scoring, train)
             if run.start:
                 self._go_on_from(run.start, scoring, problem)
@@ -71,7 +60,7 @@ class TorchTrainer:
     def load(self, problem: Problem, content: bytes) -> TorchModel:
         parameters, state = saved(content, self.name)
         with reproducible(0, torch.get_num_threads()):
-            scoring = self._scoring(problem, self._checked(parameters))
+            scoring = Scoring(self.network(problem, self._checked(parameters)), problem)
         try:
             scoring.load_state_dict(state)
         except RuntimeError as error:
@@ -84,9 +73,6 @@ class TorchTrainer:
         if not float(known["dropout"]) < 1:
             raise TrainingError(f"{self.name} parameter dropout = {known['dropout']} must be below 1")
         return known
-
-    def _scoring(self, problem: Problem, known: Parameters) -> Scoring:
-        return Scoring(self.network(problem, known), problem)
 
     def _go_on_from(self, start: Fitted, scoring: Scoring, problem: Problem) -> None:
         state = start.scoring.state_dict() if isinstance(start, TorchModel) else {}

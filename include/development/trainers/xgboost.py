@@ -1,13 +1,13 @@
 """Gradient-boosted trees by XGBoost's native API: same data, parameters and threads, same bytes (on a CPU)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from include.development.trainers.checkpoint import checkpoint
 from include.development.trainers.parameters import checked, require_task
-from include.development.trainers.protocol import Fitted, Input, Matrix, Parameters, Problem, Run, Space
+from include.development.trainers.protocol import Curve, Fitted, Input, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.xgboost_rounds import Rounds, device
 from include.errors import TrainingError
 from include.specification.learning import Range
@@ -58,8 +58,8 @@ class XGBoostTrainer:
 
     name = "xgboost"
     predicts = frozenset(predicts for predicts, _ in OBJECTIVES)
-    defaults: Parameters = DEFAULTS
-    space: Space = SPACE
+    defaults: ClassVar[Parameters] = DEFAULTS
+    space: ClassVar[Space] = SPACE
 
     def fit(
         self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run
@@ -109,7 +109,7 @@ def booster_parameters(problem: Problem, known: Parameters) -> dict[str, int | f
 class XGBoostModel:
     """A fitted booster; features are named f0 … in model order, because the ONNX converter insists."""
 
-    def __init__(self, booster: Any, problem: Problem, threads: int, curve: Sequence[Mapping[str, float]] = ()) -> None:
+    def __init__(self, booster: Any, problem: Problem, threads: int, curve: Curve = ()) -> None:
         booster.set_param({"nthread": threads, "device": "cpu"})
         self.booster, self.problem, self.curve, self._threads = booster, problem, curve, threads
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.development.trainers.checkpoint import Checkpoint
-from include.development.trainers.protocol import best_step
+from include.development.trainers.protocol import best_step, stagnates
 from include.errors import TrainingError
 
 CHUNK = 50
@@ -50,7 +50,7 @@ class Rounds:
         """The booster with the trees up to the best round only, so that every runtime scores with the same ones."""
         before = start.num_boosted_rounds() if start is not None else 0
         booster, shown = self._resumed(start), _some(train)
-        while booster is None or (len(self.curve) < self.total and not self.stopped):
+        while booster is None or (len(self.curve) < self.total and not stagnates(self.curve, self.patience)):
             booster = self._chunk(train, shown, validation, booster)
         return booster[: before + best_step(self.curve) + 1] if self.patience else booster
 
@@ -70,15 +70,9 @@ class Rounds:
             def after_iteration(watch, model: Any, epoch: int, log: Any) -> bool:  # noqa: N805
                 return self._after(model, log)
 
-        return xgboost.train(
-            self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)},
-            train,
-            num_boost_round=self._next,
-            evals=[(shown, "train"), (validation, "validation")],
-            xgb_model=booster,
-            callbacks=[Watch()],
-            verbose_eval=False,
-        )
+        parameters = self.parameters | {"seed": int(self.parameters["seed"]) + len(self.curve)}
+        watched = {"evals": [(shown, "train"), (validation, "validation")], "callbacks": [Watch()]}
+        return xgboost.train(parameters, train, self._next, xgb_model=booster, verbose_eval=False, **watched)
 
     @property
     def _next(self) -> int:
@@ -94,8 +88,4 @@ class Rounds:
             self.checkpoint.write(json.dumps(self.curve).encode() + b"\n" + bytes(booster.save_raw("ubj")))
         if self.report:
             self.report(len(self.curve), losses["validation"])
-        return self.stopped
-
-    @property
-    def stopped(self) -> bool:
-        return self.patience > 0 and bool(self.curve) and len(self.curve) - 1 - best_step(self.curve) >= self.patience
+        return stagnates(self.curve, self.patience)

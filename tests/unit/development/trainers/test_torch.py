@@ -7,8 +7,9 @@ import torch
 from include.development.trainers.protocol import Input, Matrix, Parameters, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.torch_inputs import Standardised, Words
-from include.development.trainers.torch_model import TorchModel
+from include.development.trainers.torch_model import Scoring, TorchModel
 from include.development.trainers.torch_start import take_over
+from include.development.trainers.torch_tabular import TabularNetwork
 from include.errors import TrainingError
 from tests.unit.development.trainers.trainer_cases import EPOCHS, IMAGE, SERIES, TABLE, TEXT, Case, rows
 
@@ -87,7 +88,7 @@ def test_words_are_averaged_and_no_words_are_nothing() -> None:
 def test_a_category_keeps_its_vector_whatever_its_code_is_now(values: tuple[str, ...]) -> None:
     champion = fit(TABULAR)
     problem = Problem("binary", (*TABLE[:2], Input("kind", "categorical", 1, len(values), values=values)), 2)
-    scoring = trainer("torch_tabular")._scoring(problem, TABULAR.trainer.defaults | TABULAR.parameters)  # type: ignore[attr-defined, operator]
+    scoring = Scoring(TabularNetwork(problem, {**TABULAR.trainer.defaults, **TABULAR.parameters}), problem)
     fresh = scoring.state_dict()["network.inputs.categories.of_kind.embedding.weight"].clone()
     taken = take_over(scoring, problem, champion.scoring.state_dict(), champion.problem)
     name = "network.inputs.categories.of_kind.embedding.weight"
