@@ -28,7 +28,7 @@ class Platform:
         Raises
         ------
         SettingsError
-            a port is taken, or the state root is of another environment or version.
+            a port is taken (nothing was started then), or the state root is of another environment or version.
         ServiceError
             a service does not start; see its log.
         """
@@ -39,9 +39,12 @@ class Platform:
         if self.settings.redis_url:
             redis_server.claim(self.settings)
         Services(self.settings).adapters.feature_store.apply()
-        for instance in instances(self.settings):
-            say(f"starting {instance.name} ({instance.address})")
-            self.supervisor.start(service(instance))
+        wanted = [service(instance) for instance in instances(self.settings)]
+        for each in wanted:
+            self.supervisor.require_ports(each)
+        for each in wanted:
+            say(f"starting {each.name} ({each.address})")
+            self.supervisor.start(each)
 
     def down(self) -> list[str]:
         """Stop everything that ``up`` started, last first; the names of what ran."""

@@ -59,6 +59,12 @@ class Supervisor:
                 self._spawn(service)
         self._await(service)
 
+    def require_ports(self, service: Service) -> None:
+        """Raises SettingsError when the service does not run and one of its ports is taken."""
+        if self.process(service.name) is None:
+            for setting, port in service.ports.items():
+                self._require_free(service.name, setting, port)
+
     def died(self, name: str) -> bool:
         """Whether it was started, was not stopped since, and does not run."""
         return self._identity(name) is not None and self.process(name) is None
@@ -84,8 +90,7 @@ class Supervisor:
     def _spawn(self, service: Service) -> None:
         if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
             ended.poll()
-        for setting, port in service.ports.items():
-            self._require_free(service.name, setting, port)
+        self.require_ports(service)
         service.prepare()
         self.log(service.name).parent.mkdir(parents=True, exist_ok=True)
         with self.log(service.name).open("ab") as log:

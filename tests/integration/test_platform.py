@@ -9,8 +9,10 @@ import psutil
 import pytest
 
 from include.errors import ServiceError, SettingsError
+from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
-from tests.integration.pipeline_fixtures import wait_until
+from include.settings import Settings
+from tests.integration.pipeline_fixtures import free_ports, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -97,6 +99,19 @@ def test_a_taken_port_is_named_with_its_setting_and_its_holder(supervisor: Super
         with pytest.raises(SettingsError, match=rf"port {port} .*pid \d+.*MOEBIUS_MLFLOW_PORT"):
             supervisor.start(family(tmp_path, ports={"mlflow_port": port}))
     assert supervisor.process("family") is None
+
+
+def test_a_port_that_the_last_service_needs_is_named_before_the_first_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        others = [name for name in Settings.model_fields if name.endswith("_port") and name != "airflow_port"]
+        free = dict(zip(others, free_ports(len(others)), strict=True))
+        platform = Platform(Settings(home=tmp_path, airflow_port=taken.getsockname()[1], **free))
+        started: list[str] = []
+        with pytest.raises(SettingsError, match="MOEBIUS_AIRFLOW_PORT"):
+            platform.up(started.append)
+    assert started == []
+    assert platform.down() == []
 
 
 def test_a_service_that_ends_while_starting_shows_its_last_words(supervisor: Supervisor) -> None:
