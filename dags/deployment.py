@@ -6,9 +6,10 @@ at once), `ab_test` (both arms are compared on labels), `shadow` (copies that ne
 the rollout, and once more with all traffic before the promotion. If anything fails, all traffic returns to the champion.
 `docs/guides/rollouts.md` has the rules.
 
-**Runs** on an approval, or by hand with an approved model version. One rollout runs at a time.
+**Runs** on an approval, or by hand with an approved model version. A use case has one rollout at a time.
 
-**To stop it by hand**: trigger `rollback` with the operation `abort`; the judging task notices it within a second.
+**To stop it by hand**: trigger `rollback` with the operation `abort`; the judging task notices it within a second,
+`watch_ab_test` at its next look (every `ab_test.look_seconds`, 60 s by default).
 
 **When it fails**
 
@@ -17,7 +18,8 @@ the rollout, and once more with all traffic before the promotion. If anything fa
 | `package` | the ONNX model answers differently from the trained model, or the model has no approval | nothing was deployed; read the parity report |
 | `pre_deployment_test` | the release does not load, or failed a test: answers, time, memory, bad requests, interface, user acceptance | it got no traffic; the error names each failure, `docs/guides/releases.md` explains them |
 | `shift_*`, `start_*` | another rollout is in progress, or the server cannot load the release | do what the message says |
-| `judge_*`, `watch_ab_test` | an abort limit was exceeded, there was too little traffic, or somebody aborted | the champion has all traffic again; read the figures in the log |
+| `judge_*` | an abort limit was exceeded, there was too little traffic, or somebody aborted | the champion has all traffic again; read the figures in the log |
+| `watch_ab_test` | an abort limit was exceeded, or somebody aborted. Too little traffic is no failure: `undecided` decides after `max_hours` | the same |
 
 A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
 that fails, clear the task to continue. A rollout that was aborted is over: start a new one.
