@@ -1,7 +1,6 @@
 """Defaults of every Moebius DAG: name, owner, tags, retries, form, runbook, failure meaning."""
 
 import inspect
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +30,7 @@ def dag_family(
 
     ``options`` as ``usecase_dag`` says.
     """
-    family, doc = Path(inspect.getfile(build)).stem, sys.modules[build.__module__].__doc__
+    family, doc = Path(inspect.getfile(build)).stem, build.__globals__["__doc__"]
     for spec in filter(where, map(load_usecase, usecase_names())):
         usecase_dag(spec, build, family, doc=doc, **options)
 
