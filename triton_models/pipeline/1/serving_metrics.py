@@ -31,8 +31,10 @@ COUNTERS = {
     "moebius_rollout_errors_total": "rollout states that could not be used",
     "moebius_log_errors_total": "rows that could not be written to the prediction log",
 }
-SUMS = ("moebius_latency_seconds_count", "moebius_latency_seconds_sum")
-SUMS += ("moebius_answer_positive_total", "moebius_answer_negative_total")
+SUMS = (
+    "moebius_latency_seconds_count", "moebius_latency_seconds_sum", "moebius_answer_positive_total",
+    "moebius_answer_negative_total",
+)  # fmt: skip
 
 
 class Heartbeat:
