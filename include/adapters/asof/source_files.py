@@ -13,10 +13,8 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
 from include.contracts.period import Period
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import PERIOD, SnapshotRef
 from include.errors import DataError, NotFoundError
-
-PERIOD = "period"
 
 
 def relation(source: DataSource, config: RepoConfig, columns: set[str], what: str) -> str:

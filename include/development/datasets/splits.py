@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.contracts.tables import PERIOD
 from include.errors import DataError
 from include.families.registry import family
 from include.specification.usecase import UseCase
@@ -19,7 +20,6 @@ from include.specification.usecase import UseCase
 PERSON = "labelled_by_person"
 """Column: the label came from a person, who was asked because the row is hard: it may teach, but measures nothing."""
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-PERIOD = "period"
 
 
 @dataclass(frozen=True)
