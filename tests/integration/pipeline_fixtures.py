@@ -295,8 +295,8 @@ class Load:
         self.frame.loc[::10, "distance"] = 99.0
         self.frame = self.frame.assign(**on_request({n: self.frame[n].to_numpy() for n in SPEC.request}))
         self.answers: list[tuple[int, dict]] = []
+        self.asked: dict[str, float] = {}
         self.failures: list[str] = []
-        self.seconds: list[float] = []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
 
@@ -318,11 +318,16 @@ class Load:
             i = (i + 7) % len(rows)
             begun = time.perf_counter()
             try:
-                self.answers.append((i, server.infer(self.serving.spec.name, [rows[i]])[0]))
-                self.seconds.append(time.perf_counter() - begun)
+                answer = server.infer(self.serving.spec.name, [rows[i]])[0]
+                self.asked[answer["request_id"]] = begun
+                self.answers.append((i, answer))
             except ServiceError as error:
                 self.failures.append(str(error))
         server.close()
+
+    def asked_since(self, moment: float) -> list[dict]:
+        """Answers to what was asked after the moment (of ``time.perf_counter``): none that was under way then."""
+        return [a for _, a in self.answers if self.asked[a["request_id"]] > moment]
 
     def wrong(self) -> int:
         """Answers that are not those of the release that they name."""
