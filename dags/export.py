@@ -2,7 +2,11 @@
 
 Writes one table of some months as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The files
 contain the columns that both the login of this run and the recipient may read. The table `exports` records recipient,
-login, time, number of rows and hash.
+both logins, time, number of rows and hash.
+
+**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow). The text says what leaves, for
+whom and why. Whoever asked cannot answer; another `op` or `admin` must, whose role reads what leaves. A rejection ends
+the run.
 
 **Runs** by hand: fill in the form in the Airflow UI. The files are in `<exchange>/<use case>/<name>/`;
 `docs/guides/access.md` says how to open them.
@@ -11,25 +15,38 @@ login, time, number of rows and hash.
 
 | task | cause | do |
 |---|---|---|
-| `export` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nothing was exported |
+| `ask` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nobody was asked |
+| `approve` | no login but the one that asked may answer, or that one answered | add a login to `MOEBIUS_AIRFLOW_USERS`; ask again |
+| `export` | `approve` was marked as success without an answer, or key or columns changed since | read the message; nothing was exported; ask again |
 """
 
-from airflow.sdk import Param
+from airflow.sdk import Param, chain
 
 from include.contracts.period import Period
-from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by
+from include.orchestration.answers import Approval
+from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(spec, "export.export", **NO_RETRY, multiple_outputs=False)
-    def export(call: Call) -> dict:
+    @step(spec, "export.ask", **NO_RETRY, multiple_outputs=False)
+    def ask(call: Call) -> dict:
         asked = form()
         months = Period.between(Period(asked["from"]), Period(asked["to"]))
-        return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by(), run_key())
+        return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by())
 
-    export()
+    approve = Approval(
+        spec=spec,
+        subject=f"{spec.title}: may this table leave?",
+        body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
+    )
+
+    @step(spec, "export.export", **NO_RETRY, multiple_outputs=False)
+    def export(call: Call) -> dict:
+        return call(xcom("ask") | {"asked_by": triggered_by()}, xcom("approve"), run_key())
+
+    chain(ask(), approve, export())
 
 
 def fields(spec: UseCase) -> dict[str, Param]:

@@ -6,7 +6,8 @@ Gives dev a **sample** of the source data, **pseudonymised** with separate keys 
 **Runs** by hand, in prod: fill in the form with the months and the reason.
 
 **When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow). The text lists every column
-of the hand-over and its treatment. The table `exports` records who asked and who approved; a rejection ends the run.
+of the hand-over and its treatment. Whoever asked cannot answer; another `op` or `admin` must. The table `exports`
+records who asked and who approved; a rejection ends the run.
 
 **Then**, in dev: run `take_in`.
 
@@ -15,13 +16,14 @@ of the hand-over and its treatment. The table `exports` records who asked and wh
 | task | cause | do |
 |---|---|---|
 | `ask` | the spec forbids the hand-over, a personal column has no treatment, a role is too low, or dev has no key yet | read the message; nothing was exported |
-| `export` | the source does not have the month, or dev's key changed after the approval | read the message; the exchange contains all files of the hand-over or none |
+| `approve` | no login but the one that asked may answer, or that one answered | add a login to `MOEBIUS_AIRFLOW_USERS`; ask again |
+| `export` | `approve` was marked as success without an answer, the source does not have the month, or dev's key changed after the approval | read the message; the exchange contains all files of the hand-over or none |
 """
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, chain
 
 from include.contracts.period import Period
+from include.orchestration.answers import Approval
 from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -32,15 +34,15 @@ def build(spec: UseCase) -> None:
     def ask(call: Call) -> dict:
         return call(Period(form()["from"]), Period(form()["to"]), form()["reason"], triggered_by())
 
-    approve = ApprovalOperator(
-        task_id="approve",
+    approve = Approval(
+        spec=spec,
         subject=f"{spec.title}: may this data leave prod for dev?",
         body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
     )
 
     @step(spec, "hand_over.export", **NO_RETRY)
     def export(call: Call) -> dict:
-        return call(xcom("ask"), xcom("approve"), run_key())
+        return call(xcom("ask") | {"asked_by": triggered_by()}, xcom("approve"), run_key())
 
     chain(ask(), approve, export())
 

@@ -179,12 +179,17 @@ class Settings(StateRoot, BaseSettings):
 
     def role_of(self, user: str) -> Role:
         """The role of an Airflow login; raises SettingsError naming the logins that are known."""
-        roles: dict[str, Role] = {**self.airflow_users, self.airflow_user: "admin"}
-        if user not in roles:
+        if user not in self.roles:
+            known = sorted(self.roles)
             raise SettingsError(
-                f"the login {user!r} has no role; known logins are {sorted(roles)}: add it to MOEBIUS_AIRFLOW_USERS"
+                f"the login {user!r} has no role; known logins are {known}: add it to MOEBIUS_AIRFLOW_USERS"
             )
-        return roles[user]
+        return self.roles[user]
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """Every login and its role."""
+        return {**self.airflow_users, self.airflow_user: "admin"}
 
     # -- keys of exports
     def private_key_text(self) -> str:

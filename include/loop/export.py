@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.errors import AccessError, MissingPeriodError, NotFoundError
+from include.governance import answers
 from include.ports.exports import ExportTable
 from include.services import export_log
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
-def export(
+def ask(
     spec: UseCase,
     services: Services,
     table: str,
@@ -22,9 +24,10 @@ def export(
     recipient: str,
     reason: str,
     asked_by: str,
-    run: str,
-) -> ExportManifest:
-    """Encrypt the columns that both who asks and the recipient may read, and record it.
+) -> dict[str, Any]:
+    """Check everything that can be refused before a person is asked.
+
+    Returns ``{"table", "from", "to", "recipient", "reason", "asked_by", "fingerprint", "columns", "summary"}``.
 
     Raises
     ------
@@ -38,12 +41,54 @@ def export(
         raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
     if not months:
         raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier month first")
-    entry = services.settings.recipients[recipient]
-    key = entry.key or services.adapters.exports.recipient_key(recipient)
-    roles = (services.settings.role_of(asked_by), entry.role)
-    tables = [_table(spec, services, table, month, roles) for month in months]
-    who = {"recipient": recipient, "reason": reason, "requested_by": asked_by, "approved_by": asked_by}
-    return write(spec, services, key, tables, months, kind="export", name=f"{table}-{months[0]}-{run}", **who)
+    asked = {"table": table, "from": months[0], "to": months[-1], "recipient": recipient, "reason": reason}
+    asked |= {"asked_by": asked_by, "fingerprint": services.adapters.exports.fingerprint(_key(services, recipient))}
+    tables = _tables(spec, services, asked)
+    asked["columns"] = tables[0].schema.names
+    return asked | {"summary": _summary(spec, asked, sum(batch.num_rows for t in tables for batch in t.batches))}
+
+
+def export(spec: UseCase, services: Services, asked: dict[str, Any], answer: dict | None, run: str) -> ExportManifest:
+    """Encrypt the columns that both who asked and the recipient may read, and record it.
+
+    Raises AccessError when nobody approved it, who did had asked for it or may not read what leaves, or when key or
+    columns changed since; and as ``ask``.
+    """
+    approved_by = answers.approver("this export", answer, {asked["asked_by"]: "asked for it"})
+    role, columns = services.settings.role_of(approved_by), asked["columns"]
+    if services.access.visible_columns(role, spec, asked["table"], columns) != columns:
+        raise AccessError(f"{approved_by!r} (role {role!r}) may not read all of {columns}: a higher role must approve")
+    key = _key(services, asked["recipient"])
+    tables = _tables(spec, services, asked)
+    if (services.adapters.exports.fingerprint(key), tables[0].schema.names) != (asked["fingerprint"], columns):
+        raise AccessError(f"the key of {asked['recipient']} or its columns changed after the approval; ask again")
+    about = {name: asked[name] for name in ("recipient", "reason")}
+    about |= {"requested_by": asked["asked_by"], "approved_by": approved_by}
+    name = f"{asked['table']}-{asked['from']}-{run}"
+    return write(spec, services, key, tables, _months(asked), kind="export", name=name, **about)
+
+
+def _months(asked: dict[str, Any]) -> list[Period]:
+    return Period.between(Period(asked["from"]), Period(asked["to"]))
+
+
+def _key(services: Services, recipient: str) -> str:
+    return services.settings.recipients[recipient].key or services.adapters.exports.recipient_key(recipient)
+
+
+def _tables(spec: UseCase, services: Services, asked: dict[str, Any]) -> list[ExportTable]:
+    roles = (services.settings.role_of(asked["asked_by"]), services.settings.recipients[asked["recipient"]].role)
+    return [_table(spec, services, asked["table"], month, roles) for month in _months(asked)]
+
+
+def _summary(spec: UseCase, asked: dict[str, Any], rows: int) -> str:
+    """What the approver reads, as Markdown."""
+    recipient = f"{asked['recipient']} (key {asked['fingerprint']})"
+    return (
+        f"**{asked['asked_by']}** asks to export **{asked['from']} to {asked['to']}** of {spec.title}, "
+        f"table {asked['table']}, to **{recipient}**.\n\n"
+        f"Reason: {asked['reason']}\n\n{rows} rows, with the columns {', '.join(asked['columns'])}"
+    )
 
 
 def write(

@@ -11,7 +11,7 @@ from include.contracts.period import Period
 from include.data import ingestion
 from include.data import staging as stage
 from include.errors import AccessError
-from include.governance import hand_over, privacy
+from include.governance import answers, hand_over, privacy
 from include.loop.export import write
 from include.ports.exports import ExportTable
 from include.ports.sources import Treat
@@ -51,9 +51,10 @@ def ask(spec: UseCase, services: Services, first: Period, last: Period, reason: 
 def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, run: str) -> ExportManifest:
     """Write what was approved, encrypted for dev, and record it; the same run again gives the same export.
 
-    Raises AccessError when nobody approved it, or who did may not read what leaves; the recipient's key changed since.
+    Raises AccessError when nobody approved it, who did had asked for it or may not read what leaves, or when the
+    recipient's key changed since.
     """
-    approved_by = _approver(answer)
+    approved_by = answers.approver("this hand-over", answer, {asked["asked_by"]: "asked for it"})
     _require_role(spec, services, approved_by)
     exports = services.adapters.exports
     key = exports.recipient_key(RECIPIENT)
@@ -91,13 +92,6 @@ def _treatment(spec: UseCase, services: Services) -> Treat:
     own, choose = services.privacy.treatment(spec), hand_over.sampled(spec)
     again = hand_over.proved(spec, privacy.treatment(spec, services.privacy.hand_over_keys()))
     return lambda table, batch: again(table, choose(table, own(table, batch)))
-
-
-def _approver(answer: dict | None) -> str:
-    who = (answer or {}).get("responded_by_user") or {}
-    if not who or "Approve" not in (answer or {}).get("chosen_options", []):
-        raise AccessError("no person approved this hand-over: answer the required action `approve`")
-    return str(who.get("name", who))
 
 
 def _require_role(spec: UseCase, services: Services, user: str) -> None:

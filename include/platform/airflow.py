@@ -22,6 +22,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
+        "CORE__AUTH_MANAGER": "include.orchestration.auth.MoebiusAuthManager",
         "CORE__EXECUTOR": "include.orchestration.executor.WarmLocalExecutor",
         "CORE__PARALLELISM": str(settings.parallelism),
         "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",

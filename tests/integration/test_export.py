@@ -15,18 +15,19 @@ from include.services import composition, export_log
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification import loader
-from tests.integration.environments_fixtures import Environments, environments
+from tests.integration.environments_fixtures import ANSWER, USERS, Environments, environments
 
 pytestmark = pytest.mark.integration
 JANUARY = [Period("2013-01")]
 EVENTS = pa.table({"flight_id": ["a", "b"], "tailnum": ["k01:aa", "k01:bb"], "late": [1, 0]})
+BY_PAULA = {"chosen_options": ["Approve"], "responded_by_user": {"id": "paula", "name": "paula"}}
 RECIPIENTS = {"auditor": {"role": "admin"}, "press": {"role": "viewer"}, "dev": {"role": "op"}}
 
 
 @pytest.fixture
 def both(tmp_path: Path) -> Environments:
     """A lake with two events; tail numbers are personal. The auditor's key is dev's."""
-    both = environments(tmp_path, recipients=RECIPIENTS)
+    both = environments(tmp_path, recipients=RECIPIENTS, airflow_users={**USERS, "paula": "admin"})
     both.prod.adapters.lake.publish(both.spec.name, "events", EVENTS, "2013-01")
     recipients = both.prod.settings.exchange / "recipients"
     for name in ("auditor", "press"):
@@ -35,7 +36,8 @@ def both(tmp_path: Path) -> Environments:
 
 
 def exported(both: Environments, recipient: str, asked_by: str, name: str = "events") -> ExportManifest:
-    return export.export(both.spec, both.prod, name, JANUARY, recipient, "why", asked_by, f"{recipient}-{asked_by}")
+    asked = export.ask(both.spec, both.prod, name, JANUARY, recipient, "why", asked_by)
+    return export.export(both.spec, both.prod, asked, BY_PAULA, f"{recipient}-{asked_by}")
 
 
 def read_back(both: Environments, manifest: ExportManifest, directory: Path) -> pa.Table:
@@ -79,11 +81,18 @@ def test_what_leaves_is_what_both_may_read(
 def test_what_cannot_be_exported_is_named_and_leaves_no_trace(
     both: Environments, options: dict, error: type[Exception], message: str
 ) -> None:
-    asked = {"table": "events", "months": JANUARY, "recipient": "press", "reason": "", "asked_by": "admin", "run": "r"}
+    asked = {"table": "events", "months": JANUARY, "recipient": "press", "reason": "", "asked_by": "admin"}
     with pytest.raises(error, match=message):
-        export.export(both.spec, both.prod, **{**asked, **options})
+        export.ask(both.spec, both.prod, **{**asked, **options})
     assert both.prod.adapters.exports.names(both.spec.name) == []
     assert export_log.recorded(both.spec, both.prod) == []
+
+
+def test_who_may_not_read_what_leaves_cannot_approve_it(both: Environments) -> None:
+    asked = export.ask(both.spec, both.prod, "events", JANUARY, "auditor", "why", "admin")
+    with pytest.raises(AccessError, match=r"'olga' \(role 'op'\) may not read all of .*tailnum"):
+        export.export(both.spec, both.prod, asked, ANSWER, "r")
+    assert both.prod.adapters.exports.names(both.spec.name) == []
 
 
 def test_a_table_that_is_closed_to_a_role_is_neither_read_nor_exported(both: Environments) -> None:
@@ -93,7 +102,7 @@ def test_a_table_that_is_closed_to_a_role_is_neither_read_nor_exported(both: Env
         export.read_as(both.spec, services, "viewer", "events")
     assert export.read_as(both.spec, services, "op", "events").num_rows == 2
     with pytest.raises(AccessError, match="'viewer'"):
-        export.export(both.spec, services, "events", JANUARY, "press", "why", "admin", "r")
+        export.ask(both.spec, services, "events", JANUARY, "press", "why", "admin")
 
 
 def test_a_rule_for_a_table_that_there_is_not_is_refused(both: Environments) -> None:

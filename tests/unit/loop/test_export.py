@@ -15,19 +15,28 @@ from tests.unit.fakes.adapters import services_in
 from tests.unit.loop.loop_worlds import APRIL, SPEC
 
 ROWS = pa.table({"flight_id": ["a", "b"], "tailnum": ["N1", "N2"]})
+USERS = {"olga": "admin", "paul": "admin", "vera": "viewer"}
 RECIPIENTS = {"ada": {"role": "viewer"}}
 
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
-    made = services_in(tmp_path, recipients=RECIPIENTS, airflow_users={"olga": "admin", "vera": "viewer"})
+    made = services_in(tmp_path, recipients=RECIPIENTS, airflow_users=USERS)
     made.adapters.lake.publish(SPEC.name, "events", ROWS, APRIL)
     made.adapters.exports.keys["ada"] = "public of ada"  # type: ignore[attr-defined]
     return made
 
 
-def exported(services: Services, recipient: str = "ada", months: Any = (APRIL,), by: str = "olga") -> Any:
-    return export.export(SPEC, services, "events", list(months), recipient, "a report", by, "run")
+def answer(by: str, chosen: str = "Approve") -> dict[str, Any]:
+    return {"chosen_options": [chosen], "responded_by_user": {"id": by, "name": by}}
+
+
+def asked(services: Services, recipient: str = "ada", months: Any = (APRIL,), by: str = "olga") -> dict[str, Any]:
+    return export.ask(SPEC, services, "events", list(months), recipient, "a report", by)
+
+
+def exported(services: Services, *args: Any, **options: Any) -> Any:
+    return export.export(SPEC, services, asked(services, *args, **options), answer("paul"), "run")
 
 
 def test_an_unknown_recipient_is_refused_with_those_that_are_known(services: Services) -> None:
@@ -52,7 +61,29 @@ def test_the_same_run_again_writes_and_records_nothing_new(services: Services) -
     first = exported(services)
     assert exported(services) == first
     (logged,) = export_log.recorded(SPEC, services)
-    assert (logged.recipient, logged.requested_by, logged.rows, logged.periods) == ("ada", "olga", 2, [APRIL])
+    assert (logged.recipient, logged.rows, logged.periods) == ("ada", 2, [APRIL])
+    assert (logged.requested_by, logged.approved_by) == ("olga", "paul")
+
+
+def test_nobody_approves_the_export_that_they_asked_for(services: Services) -> None:
+    with pytest.raises(AccessError, match="'olga' asked for it, so 'olga' may not"):
+        export.export(SPEC, services, asked(services), answer("olga"), "run")
+    assert services.adapters.exports.names(SPEC.name) == []
+    assert export_log.recorded(SPEC, services) == []
+
+
+@pytest.mark.parametrize("given", [None, {}, answer("paul", "Reject"), {"chosen_options": ["Approve"]}])
+def test_a_required_action_marked_as_success_without_an_answer_exports_nothing(services: Services, given: Any) -> None:
+    with pytest.raises(AccessError, match="no person approved this export"):
+        export.export(SPEC, services, asked(services), given, "run")
+    assert services.adapters.exports.names(SPEC.name) == []
+
+
+def test_an_export_is_of_the_key_that_was_shown(services: Services) -> None:
+    question = asked(services)
+    services.adapters.exports.keys["ada"] = "another"  # type: ignore[attr-defined]
+    with pytest.raises(AccessError, match="changed after the approval"):
+        export.export(SPEC, services, question, answer("paul"), "run")
 
 
 def test_the_lesser_role_of_both_decides_the_columns(services: Services) -> None:

@@ -13,12 +13,13 @@ from tests.unit.fakes.adapters import services_in
 
 SPEC, JANUARY = load_usecase("flight_delay"), Period("2013-01")
 OWN, OTHER = "k01:" + "a" * 20, "k01:" + "b" * 20
-ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "olga"}}
+ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "paul"}}
+USERS = {"olga": "admin", "paul": "op", "vera": "viewer"}
 
 
 def prod(home: Path, environment: str = "prod", keys: str = OTHER) -> Services:
     vault = {"pseudonym_keys": OWN, "hand_over_keys": keys}
-    made = services_in(home, vault, environment=environment, airflow_users={"olga": "admin", "vera": "viewer"})
+    made = services_in(home, vault, environment=environment, airflow_users=USERS)
     made.adapters.exports.keys["dev"] = "public of dev"  # type: ignore[attr-defined]
     return made
 
@@ -59,6 +60,13 @@ def test_without_a_person_who_approves_nothing_leaves(tmp_path: Path, answer: di
     services = prod(tmp_path)
     with pytest.raises(AccessError, match="no person approved"):
         hand_over.export(SPEC, services, asked(services), answer, "run")
+    assert services.adapters.exports.names(SPEC.name) == []
+
+
+def test_nobody_approves_the_hand_over_that_they_asked_for(tmp_path: Path) -> None:
+    services = prod(tmp_path)
+    with pytest.raises(AccessError, match="'paul' asked for it, so 'paul' may not"):
+        hand_over.export(SPEC, services, asked(services, "paul"), ANSWER, "run")
     assert services.adapters.exports.names(SPEC.name) == []
 
 

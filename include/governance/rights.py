@@ -1,0 +1,72 @@
+"""What a role may do with the DAGs of a family: one table, read by the login, the forms and the tests."""
+
+from typing import Literal, NamedTuple
+
+from include.contracts.governance import Role
+
+Action = Literal["look", "trigger", "answer", "clear", "pause", "mark", "delete", "write_xcom"]
+"""``clear``: run tasks again, steer a backfill; ``mark``: set a state or delete a task; ``delete``: a run or a DAG."""
+
+EVERYBODY: frozenset[Role] = frozenset({"viewer", "user", "op", "admin"})
+WORKERS: frozenset[Role] = frozenset({"user", "op", "admin"})
+OPERATORS: frozenset[Role] = frozenset({"op", "admin"})
+ADMINS: frozenset[Role] = frozenset({"admin"})
+NOBODY: frozenset[Role] = frozenset()
+
+
+class Rights(NamedTuple):
+    """The roles per action. Nobody writes an XCom: it holds what was decided and by whom.
+
+    A mark passes a gate or an approval without its task, and a deleted run is a deleted record: for admins alone.
+    """
+
+    trigger: frozenset[Role]
+    answer: frozenset[Role] = NOBODY
+    look: frozenset[Role] = EVERYBODY
+    clear: frozenset[Role] = OPERATORS
+    pause: frozenset[Role] = OPERATORS
+    mark: frozenset[Role] = ADMINS
+    delete: frozenset[Role] = ADMINS
+    write_xcom: frozenset[Role] = NOBODY
+
+
+WORK = Rights(WORKERS)
+OPERATION = Rights(OPERATORS)
+DESTRUCTION = Rights(ADMINS, clear=ADMINS, pause=ADMINS)
+
+RIGHTS: dict[str, Rights] = {
+    "batch_inference": WORK,
+    "catalog": WORK,
+    "data_pipeline": WORK,
+    "data_versions": OPERATION,
+    "dead_letters": OPERATION,
+    "deployment": OPERATION,
+    "edge_bundle": WORK,
+    "export": Rights(OPERATORS, answer=OPERATORS),
+    "hand_over": Rights(OPERATORS, answer=OPERATORS),
+    "key_rotation": DESTRUCTION,
+    "labelling": Rights(WORKERS, answer=WORKERS, look=WORKERS),  # its form shows rows
+    "monitoring": WORK,
+    "privacy_audit": WORK,
+    "quarantine": OPERATION,
+    "retrain_evaluation": Rights(WORKERS, answer=OPERATORS),
+    "retrain_trigger": WORK,
+    "rollback": Rights(OPERATORS, answer=OPERATORS),
+    "rollback_drill": OPERATION,
+    "stream_reconciliation": WORK,
+    "subject_deletion": DESTRUCTION,
+    "take_in": OPERATION,
+    "training": WORK,
+}
+"""Every DAG family, by the name of its file in ``dags/``."""
+
+
+def family_of(dag_id: str) -> str | None:
+    """The family of ``<use case>.<family>``; None when it is not one of ours."""
+    family = dag_id.rpartition(".")[2]
+    return family if family in RIGHTS else None
+
+
+def may(role: str, family: str, action: Action) -> bool:
+    """Whether the role may do it with the DAGs of the family."""
+    return role in getattr(RIGHTS[family], action)

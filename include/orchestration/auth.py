@@ -1,0 +1,114 @@
+"""Airflow's simple auth manager, with rights per role, DAG family and action (``include.governance.rights``)."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AssetDetails,
+    ConfigurationDetails,
+    ConnectionDetails,
+    DagAccessEntity,
+    DagDetails,
+    VariableDetails,
+)
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from include.governance.rights import Action, family_of, may
+
+OURS = "include.orchestration.auth.MoebiusAuthManager"
+"""What ``[core] auth_manager`` is set to."""
+
+CLEARS = ("/clear", "/clearTaskInstances", "/clearDagRuns")
+BACKFILLS = "/api/v2/backfills/"
+_asked: ContextVar[tuple[str, str]] = ContextVar("asked", default=("", ""))
+
+
+class RequestSeen:
+    """Keeps method and path of the request under way: Airflow asks with PUT both for a clear and for a mark."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _asked.set((scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))))
+        await self.app(scope, receive, send)
+
+
+ACTIONS: dict[tuple[ResourceMethod, DagAccessEntity | None], Action] = {
+    ("PUT", None): "pause",
+    ("POST", DagAccessEntity.RUN): "trigger",
+    ("PUT", DagAccessEntity.HITL_DETAIL): "answer",
+    ("DELETE", None): "delete",
+    ("DELETE", DagAccessEntity.RUN): "delete",
+    ("POST", DagAccessEntity.XCOM): "write_xcom",
+    ("PUT", DagAccessEntity.XCOM): "write_xcom",
+    ("DELETE", DagAccessEntity.XCOM): "write_xcom",
+}
+
+
+def action(method: ResourceMethod, entity: DagAccessEntity | None) -> Action:
+    """What a request wants; what is not known to be less counts as a mark."""
+    if method == "GET":
+        return "look"
+    return ACTIONS.get((method, entity), "clear" if _clears() else "mark")
+
+
+def _clears() -> bool:
+    """Whether the request runs tasks again, or steers a backfill."""
+    method, path = _asked.get()
+    return (method == "POST" and path.endswith(CLEARS)) or (method == "PUT" and path.startswith(BACKFILLS))
+
+
+class MoebiusAuthManager(SimpleAuthManager):
+    """Rights of ``RIGHTS`` for the DAGs of a use case; every other DAG has Airflow's own rule.
+
+    Variables and connections hold keys and passwords, and an asset event posted by hand starts what waits for it:
+    these, and Airflow's configuration, are for admins.
+    """
+
+    def get_fastapi_middlewares(self) -> list[tuple[Any, dict[str, Any]]]:
+        return [*super().get_fastapi_middlewares(), (RequestSeen, {})]
+
+    def deserialize_user(self, token: dict[str, Any]) -> SimpleAuthManagerUser:
+        """The login with the role that it has now: a token outlives a change of the settings."""
+        user = super().deserialize_user(token)
+        now = {known.username: known.role for known in self.get_users()}
+        return SimpleAuthManagerUser(username=user.username, role=now.get(user.username), teams=user.teams)
+
+    def is_authorized_dag(
+        self,
+        *,
+        method: ResourceMethod,
+        user: SimpleAuthManagerUser,
+        access_entity: DagAccessEntity | None = None,
+        details: DagDetails | None = None,
+    ) -> bool:
+        family = family_of(details.id) if details and details.id else None
+        if family is None:  # Airflow asks without a DAG before it asks for each DAG of a request
+            return super().is_authorized_dag(method=method, user=user, access_entity=access_entity, details=details)
+        return may((user.role or "").lower(), family, action(method, access_entity))
+
+    def is_authorized_asset(
+        self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: AssetDetails | None = None
+    ) -> bool:
+        allowed = super().is_authorized_asset(method=method, user=user, details=details)
+        return allowed and (method == "GET" or self._is_admin(user))
+
+    def is_authorized_variable(
+        self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: VariableDetails | None = None
+    ) -> bool:
+        return self._is_admin(user)
+
+    def is_authorized_connection(
+        self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: ConnectionDetails | None = None
+    ) -> bool:
+        return self._is_admin(user)
+
+    def is_authorized_configuration(
+        self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: ConfigurationDetails | None = None
+    ) -> bool:
+        return self._is_admin(user)

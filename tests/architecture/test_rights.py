@@ -1,0 +1,34 @@
+"""The table of rights names every DAG family and every role."""
+
+from typing import get_args
+
+import pytest
+
+from include.contracts.governance import Role
+from include.governance.rights import RIGHTS, Action, Rights, family_of, may
+from include.settings import ROOT
+
+FAMILIES = sorted(file.stem for file in (ROOT / "dags").glob("*.py"))
+ROLES, ACTIONS = get_args(Role), get_args(Action)
+
+
+def test_the_table_of_rights_names_every_dag_family() -> None:
+    assert sorted(RIGHTS) == FAMILIES
+
+
+def test_the_table_of_rights_knows_every_role_and_action() -> None:
+    named = {role for rights in RIGHTS.values() for roles in rights for role in roles}
+    assert named == set(ROLES), "a role that no right names, or a right of a role that there is not"
+    assert sorted(Rights._fields) == sorted(ACTIONS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_forges_an_approval_is_for_nobody_or_admins(family: str) -> None:
+    assert not any(may(role, family, "write_xcom") for role in ROLES)
+    assert [role for role in ROLES if may(role, family, "mark")] == ["admin"]
+    assert [role for role in ROLES if may(role, family, "delete")] == ["admin"]
+
+
+def test_a_dag_that_is_not_of_a_use_case_has_no_family() -> None:
+    assert family_of("my_own") is None
+    assert family_of("flight_delay.training") == "training"
