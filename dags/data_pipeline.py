@@ -2,7 +2,8 @@
 
 Brings one month from the source to the feature store. It collects the rows, checks them with the raw gate, builds
 features, checks them with the features gate, publishes the snapshot (which is the offline store) and loads the online
-store. It also checks whether late rows arrived for earlier months, and runs published months that changed again.
+store. Then it announces the month, which starts the DAGs that use it. It also checks whether late rows arrived for
+earlier months, and runs published months that changed again.
 
 **Runs** on the 1st of the following month by the schedule of the use case; by hand or as a backfill with the month as
 *partition key* (`2013-04`) or as `period` in the form.
@@ -18,10 +19,13 @@ store. It also checks whether late rows arrived for earlier months, and runs pub
 | `publish` | another writer committed first | nothing: it retries, and the previous snapshot stays readable |
 | `materialize` | the online store could not be written (SQLite locked, Redis away) | start the store, then clear the task; repeating it is safe |
 
-Repeating a month is always safe: the same data gives the same snapshot.
+| `announce`, skipped | the month has the snapshot that was announced before: nothing changed, so no other DAG starts | nothing; to start the other DAGs all the same, clear `announce` of the run that announced it, or run them by hand |
+
+Repeating a month is always safe: the same data gives the same snapshot, and an unchanged snapshot starts no other DAG.
 """
 
 from airflow.sdk import CronPartitionTimetable, chain, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.contracts.period import Period
 from include.orchestration import assets
@@ -63,9 +67,14 @@ def build(spec: UseCase) -> None:
     def publish(call: Call) -> dict:
         return call(run_period(), run_key())
 
-    @step(spec, "data_pipeline.materialize", outlets=[features])
+    @step(spec, "data_pipeline.materialize")
     def materialize(call: Call) -> None:
         call(run_period(), run_key())
+
+    @step(spec, "data_pipeline.announce", outlets=[features])
+    def announce(call: Call) -> None:
+        if not call(run_period(), run_key()):
+            raise AirflowSkipException("nothing changed: the other DAGs know this snapshot, so none of them starts")
         emit_period(features)
 
     @step(spec, "data_pipeline.look_back")
@@ -77,7 +86,7 @@ def build(spec: UseCase) -> None:
         start_run(f"{spec.name}.data_pipeline", trigger_run_id, fields)
 
     collected, late = collect(), look_back()
-    chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize())
+    chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize(), announce())
     chain(collected, late)
     run_late_months_again.expand_kwargs(late)
 

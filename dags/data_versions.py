@@ -8,7 +8,7 @@ Shows the snapshots of the published months and changes which ones are kept: *li
 |---|---|---|
 | `list` | nothing, or a month | shows every snapshot: time, rows, whether it is current, pins, models that use it, expiry |
 | `diff` | `snapshot`, optionally `other` | shows rows added, removed and changed, schema and distributions, compared with `other` or the current snapshot |
-| `restore` | `snapshot`, `reason` | makes it the current snapshot of its month and loads its features online |
+| `restore` | `snapshot`, `reason` | makes it the current snapshot of its month, loads its features online and starts the DAGs that use the month; a restore of the current snapshot changes and starts nothing |
 | `pin`, `unpin` | `snapshot`, `reason` | protects it from expiry, or ends the protection |
 | `expire` | optionally `as_of` | deletes the files of snapshots that were replaced more than `retention.snapshots_days` ago |
 | `rebuild` | `version` | writes the exact training data of a model version again if it is missing or damaged |
@@ -21,6 +21,7 @@ Shows the snapshots of the published months and changes which ones are kept: *li
 | `operate`: files were vacuumed | another program deleted files | publish the month again with the data pipeline |
 | `operate` of `rebuild`: other content | code or spec changed after the training | rebuild at the revision in the tags of the model version |
 | `operate`: MLflow | MLflow does not answer, so the users of snapshots are unknown and nothing expires | `make status`, then clear the task |
+| `load_features`, skipped | no features changed: no restore, or a restore of the current snapshot; no other DAG starts | nothing |
 | `load_features` | the online store could not be written | clear it; repeating it is safe |
 """
 
@@ -56,9 +57,10 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "data_versions.load_features", outlets=[features])
     def load_features(call: Call, done: dict) -> None:
-        if done["operation"] != "restore":
-            raise AirflowSkipException("only a restore changes features")
-        call(Period(done["period"]), run_key())
+        if not done.get("changed"):
+            raise AirflowSkipException("no features changed, so no other DAG starts")
+        if not call(Period(done["period"]), run_key()):
+            raise AirflowSkipException("the other DAGs know this snapshot, so none of them starts")
         emit_period(features, Period(done["period"]))
 
     load_features(operate())

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from include.contracts.period import Period
-from include.contracts.record import Record
+from include.contracts.record import Moment, Record
 
 
 class StreamEntry(Record):
@@ -82,4 +82,5 @@ class RecordedReconciliation(Record):
 
     period: Period
     view: str = Field(description="feature view")
+    at: Moment | None = Field(default=None, description="when it was compared, UTC")
     record: Reconciliation = Field(description="counts and differences per feature, JSON")

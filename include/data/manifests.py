@@ -2,7 +2,8 @@
 
 ``<period>.json`` is the current snapshot of a period, ``named/<name>.json`` one snapshot for good,
 ``log/<period>.jsonl`` which became current when, by whom and why, ``pins/<name>.json`` who keeps it from
-expiring, ``expired/<name>.json`` when and why it went. Each is replaced in one step.
+expiring, ``expired/<name>.json`` when and why it went, ``announced/<period>.json`` which snapshot the other DAGs were
+told of last. Each is replaced in one step.
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,17 @@ class Expiry(Turn):
 
     period: Period
     snapshot: SnapshotRef
+
+
+class Announcement(Record):
+    """The run that told the other DAGs of a snapshot."""
+
+    name: str
+    rewrites: list[str]
+    run: str
+
+    def is_of(self, snapshot: SnapshotRef) -> bool:
+        return (self.name, self.rewrites) == (snapshot.name, snapshot.rewrites)
 
 
 class Snapshots:
@@ -100,6 +112,23 @@ class Snapshots:
         """Which snapshot of the period became current when, oldest first."""
         log = self._state.get(f"{self._room}/log/{period}.jsonl")
         return [Turn.model_validate_json(line) for line in log.text.splitlines()] if log else []
+
+    # -- what the other DAGs know
+    def announced(self, period: Period) -> Announcement | None:
+        return self._read(f"announced/{period}.json", Announcement)
+
+    def announce(self, snapshot: SnapshotRef, run: str) -> bool:
+        """Whether ``run`` is to tell the other DAGs of the snapshot: not when another run told them of the same.
+
+        The same run is told to tell them again: it may have been killed before it could.
+        """
+        with self.changing():
+            known = self.announced(snapshot.period)
+            if known and known.is_of(snapshot) and known.run != run:
+                return False
+            told = Announcement(name=snapshot.name, rewrites=snapshot.rewrites, run=run)
+            self._write(f"announced/{snapshot.period}.json", told)
+            return True
 
     # -- pins and ends
     def pin(self, turn: Turn) -> None:

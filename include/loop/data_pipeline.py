@@ -63,3 +63,13 @@ def materialize(spec: UseCase, services: Services, period: Period, run: str) -> 
     """Load the month into the online store and drop what was staged."""
     versioning.materialize(spec, period, services.adapters.feature_store)
     shutil.rmtree(services.places.staging(spec, run), ignore_errors=True)
+
+
+def announce(spec: UseCase, services: Services, period: Period, run: str) -> bool:
+    """Whether the other DAGs are to hear of the month from this run; False when they know its current snapshot."""
+    snapshots = services.records.snapshots(spec)
+    snapshot = versioning.snapshot(period, snapshots)
+    if told := snapshots.announce(snapshot, run):
+        return told
+    print(f"{spec.name} {period}: nothing changed, {snapshot.name} was announced before; no other DAG starts")
+    return False

@@ -60,9 +60,16 @@ class Operation:
 
     # -- what changes something
     def restore(self) -> dict[str, Any]:
-        lake = self.services.adapters.lake
-        restored = versioning.restore(self._named().name, lake, self._snapshots, **self._signed())
-        return self._done("restore", restored, f"{restored.name} is the current snapshot of {restored.period}")
+        """``changed`` says whether another snapshot was current, or the other DAGs were told of another one."""
+        snapshots, wanted = self._snapshots, self._named()
+        before, announced = snapshots.current(wanted.period), snapshots.announced(wanted.period)
+        restored = versioning.restore(wanted.name, self.services.adapters.lake, snapshots, **self._signed())
+        # a run that was killed after the pointer moved, and comes again, has still to load and to tell
+        if before == restored and (announced is None or announced.is_of(restored)):
+            text = f"{restored.name} is the current snapshot of {restored.period} already: nothing changed"
+            return {"period": restored.period, "snapshot": restored.name, "changed": False, "text": text}
+        text = f"{restored.name} is the current snapshot of {restored.period}"
+        return {**self._done("restore", restored, text), "changed": True}
 
     def pin(self) -> dict[str, Any]:
         snapshot = self._named()
@@ -143,9 +150,10 @@ def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -
     return Operation(spec, services, by, logical, period=month, **named, reason=form.get("reason") or "").run(name)
 
 
-def load_features(spec: UseCase, services: Services, period: Period, run: str) -> None:
-    """The current snapshot's features of a month, into the online store; safe to repeat."""
+def load_features(spec: UseCase, services: Services, period: Period, run: str) -> bool:
+    """The current snapshot's features of a month, into the online store; whether the other DAGs are to hear of it."""
     data_pipeline.materialize(spec, services, period, run)
+    return data_pipeline.announce(spec, services, period, run)
 
 
 def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:

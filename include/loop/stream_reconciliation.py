@@ -4,27 +4,46 @@ from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
 from include.data import versioning
 from include.ports.streaming import EventStream
+from include.records.registry import RECONCILIATION
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 from include.streaming import reconciliation
 
 
 def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:
-    """Compare every stream's view, record the result, and let go of rows that are long reconciled.
+    """Compare every stream's view, record the results, and let go of rows that are long reconciled.
 
+    A view whose pushed rows of the month are gone is left out, and said so: its earlier result stays the newest.
     Raises NotFoundError when the month is not published.
     """
     streams = {view: services.adapters.event_stream(spec, view) for view in spec.streams}
-    reconciliations = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
+    compared = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
+    reconciliations = [result for result in compared if result]
     reconciliation.record(spec, period, reconciliations, services.adapters.lake)
     for stream in streams.values():
         stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS))
     return reconciliations
 
 
-def _compared(spec: UseCase, services: Services, view: str, period: Period, stream: EventStream) -> Reconciliation:
+def _compared(
+    spec: UseCase, services: Services, view: str, period: Period, stream: EventStream
+) -> Reconciliation | None:
+    """None when the stream no longer has what was pushed."""
     snapshots, lake = services.records.snapshots(spec), services.adapters.lake
     batch = versioning.read(versioning.snapshot(period, snapshots), view, lake).to_pandas()
+    newest = max(RECONCILIATION.periods(spec.name, lake), default=None)
+    if reconciliation.expired(batch, newest):
+        _say_unsupported(view, period, f"they were forgotten when {newest} was reconciled")
+        return None
     previous = snapshots.current(period.shift(-1))
     before = versioning.read(previous, view, lake).to_pandas() if previous else None
-    return reconciliation.reconcile(spec, view, period, batch, before, stream)
+    result = reconciliation.reconcile(spec, view, period, batch, before, stream)
+    earlier = services.records.reconciliations(spec, periods=[period], view=view)
+    if earlier and reconciliation.lost(result, earlier[-1]):
+        _say_unsupported(view, period, f"the stream lost the {reconciliation.pushed(earlier[-1])} that it had")
+        return None
+    return result
+
+
+def _say_unsupported(view: str, period: Period, why: str) -> None:
+    print(f"{view} {period} cannot be reconciled: no rows that were pushed are left, {why}; the earlier result stays")

@@ -12,7 +12,7 @@ from include.records.table import RecordTable
 GATE_RESULTS = RecordTable("gate_results", CheckRecord, order=("evaluated_at", "evaluation", "position"))
 QUARANTINE = RecordTable("quarantine", QuarantinedRow, order=("recorded_at",), whole_rows=("content",))
 COLLECTIONS = RecordTable("collections", CollectedDay, order=("day",), mode="replace")
-RECONCILIATION = RecordTable("reconciliation", RecordedReconciliation, order=("period", "view"), mode="replace")
+RECONCILIATION = RecordTable("reconciliation", RecordedReconciliation, order=("period", "view", "at"))
 PRIVACY_AUDITS = RecordTable("privacy_audits", PrivacyFinding, order=("audited_at",))
 PRIVACY_RECORDS = RecordTable("privacy_records", PrivacyChange, order=("done_at",), rewritten=False)
 VERSION_OPERATIONS = RecordTable("version_operations", VersionOperation, order=("at",))

@@ -78,9 +78,14 @@ class RecordTable(Generic[R]):
         return lake.publish(usecase, self.name, table, period)
 
     def read(self, usecase: str, lake: Lake, **wanted: Any) -> list[R]:
-        """The records that meet a filter (see ``rows``), in the table's order."""
-        rows = self.rows(usecase, lake, order=self.order, columns=list(self._kinds), **wanted)
-        return [self.record.model_validate(self._nested(row, from_json)) for row in rows.to_pylist()]
+        """The records that meet a filter (see ``rows``), in the table's order.
+
+        A field that is younger than the table, or than the row, has its default.
+        """
+        there = set(lake.schema(usecase, self.name).names if lake.exists(usecase, self.name) else self.schema.names)
+        columns, order = ([n for n in names if n in there] for names in (self._kinds, self.order))
+        rows = self.rows(usecase, lake, order=order, columns=columns, **wanted)
+        return [self.record.model_validate(self._nested(self._present(row), from_json)) for row in rows.to_pylist()]
 
     def rows(
         self,
@@ -125,9 +130,14 @@ class RecordTable(Generic[R]):
         kinds = {f.name: f.type for f in rows.schema} | {name: self.schema.field(name).type for name in self._kinds}
         return rows.cast(pa.schema(list(kinds.items())))
 
+    def _present(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row without the fields that have no value and a default."""
+        fields = self.record.model_fields
+        return {name: value for name, value in row.items() if value is not None or fields[name].is_required()}
+
     def _nested(self, row: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
         """The row with each field that nests changed, to JSON or from it."""
-        nests = [name for name, kind in self._kinds.items() if kind is None and row[name] is not None]
+        nests = [name for name, kind in self._kinds.items() if kind is None and row.get(name) is not None]
         return row | {name: change(row[name]) for name in nests}
 
 

@@ -1,5 +1,6 @@
 """What is recorded about a use case, oldest first; ``wanted`` are the filters of ``RecordTable.rows``."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.deployment import RolloutEvent
@@ -17,6 +18,9 @@ from include.specification.usecase import UseCase
 if TYPE_CHECKING:
     from include.data.manifests import Snapshots
     from include.governance.privacy_state import PrivacyState
+
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Records:
@@ -80,7 +84,10 @@ class Records:
         return self.figures(spec, periods=FIGURES.periods(spec.name, self._lake)[-1:])
 
     def reconciliations(self, spec: UseCase, **wanted: Any) -> list[Reconciliation]:
-        return [row.record for row in RECONCILIATION.read(spec.name, self._lake, **wanted)]
+        """The newest comparison of each month and view; earlier ones stay in the table."""
+        every = RECONCILIATION.read(spec.name, self._lake, **wanted)
+        rows = sorted(every, key=lambda row: (row.period, row.view, row.at or NEVER))
+        return list({(row.period, row.view): row.record for row in rows}.values())
 
     def decisions(self, spec: UseCase, **wanted: Any) -> list[RetrainPlan]:
         return [row.record for row in DECISIONS.read(spec.name, self._lake, **wanted)]

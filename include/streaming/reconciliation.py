@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -38,10 +39,26 @@ def reconcile(
     return result
 
 
+def expired(batch: pd.DataFrame, newest: Period | None) -> bool:
+    """Whether rows that were pushed for the month of ``batch`` were forgotten when month ``newest`` was reconciled."""
+    return newest is not None and Period.of(batch[TIME].min()) < newest.shift(-KEEP_MONTHS)
+
+
+def lost(result: Reconciliation, earlier: Reconciliation) -> bool:
+    """Whether the stream has no row of the month left, and had some at the ``earlier`` comparison."""
+    return pushed(earlier) > 0 and pushed(result) == 0
+
+
+def pushed(result: Reconciliation) -> int:
+    """Rows that the speed layer had of the month."""
+    return result.equal + result.differing + result.only_speed
+
+
 def record(spec: UseCase, period: Period, reconciliations: list[Reconciliation], lake: Lake) -> None:
-    """Write the month's results into the lake's ``reconciliation``; a repetition replaces them."""
-    records = [RecordedReconciliation(period=period, view=one.view, record=one) for one in reconciliations]
-    RECONCILIATION.replace(spec.name, lake, period, records)
+    """Add the month's results to the lake's ``reconciliation``; earlier ones stay."""
+    at = datetime.now(UTC)
+    records = [RecordedReconciliation(period=period, view=one.view, at=at, record=one) for one in reconciliations]
+    RECONCILIATION.append(spec.name, lake, records)
 
 
 def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:

@@ -46,7 +46,7 @@ ARGUMENTS: dict[str, Any] = {
     "worker": 0, "chosen": {"rows": [1]}, "read_out": {"decision": "promote", "reason": "better"},
     "decision": PLAN.json_dict(),
     "trigger_run_id": "late__1", "fields": {"period": "2013-04"}, "run_id": "manual__1",
-    "done": {"operation": "restore", "period": "2013-04"},
+    "done": {"operation": "restore", "period": "2013-04", "changed": True},
 }  # fmt: skip
 ANSWERS = {"training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None}
 

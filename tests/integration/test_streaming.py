@@ -26,6 +26,7 @@ from include.demo.world import Feed, raw_events
 from include.errors import NotFoundError, ServiceError
 from include.loop import data_pipeline, dead_letters, stream_reconciliation
 from include.processes import consumer
+from include.records.registry import RECONCILIATION
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
@@ -115,7 +116,8 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     (wrong,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert (wrong.equal, wrong.differing, wrong.features) == (clean.equal - 1, 1, {"temp": 1})
     assert wrong.largest["temp"] == pytest.approx(2.5)
-    assert world.records.reconciliations(SPEC) == [wrong], "a repetition replaces the month's result"
+    assert world.records.reconciliations(SPEC) == [wrong], "the newest result of the month counts"
+    assert [row.record for row in RECONCILIATION.read(SPEC.name, world.adapters.lake)] == [clean, wrong]
 
     surplus = pd.Timestamp(last[5]["time_hour"]) + pd.Timedelta(minutes=30)
     stream.publish([last[5] | {"time_hour": surplus.isoformat()}])
@@ -128,6 +130,10 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     assert less.only_batch == 1
     with pytest.raises(NotFoundError, match="2013-03 is not published"):
         stream_reconciliation.reconcile(SPEC, world, Period("2013-03"))
+
+    stream.forget(before=Period("2013-04"))
+    assert stream_reconciliation.reconcile(SPEC, world, FEBRUARY) == []
+    assert world.records.reconciliations(SPEC) == [less], "what the stream cannot support any more replaces nothing"
 
 
 def test_what_the_consumer_made_online_is_what_the_batch_has(world: Services) -> None:

@@ -41,6 +41,9 @@ class MemoryLake:
     def tables(self, usecase: str) -> list[str]:
         return sorted(self._tables[usecase])
 
+    def files(self, usecase: str, table: str, periods: Sequence[str], version: int) -> list[str]:
+        return []
+
     def version(self, usecase: str, table: str) -> int:
         return self._versions[usecase, table]
 

@@ -1,12 +1,14 @@
 """A table of records is one entry: what is written is read by filter, described, and protected."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pytest
 from pydantic import AwareDatetime, Field
 
+from include.adapters.lake import DeltaLake
 from include.catalog.facts import Facts, column_meaning, table_meaning
 from include.contracts.operations import Figure, GivenLabel
 from include.contracts.period import Period
@@ -156,3 +158,20 @@ def test_every_table_says_what_it_and_its_columns_mean(table: RecordTable) -> No
     assert set(table.whole_rows) <= set(table.columns)
     times = [name for name in table.schema.names if name == "at" or name.endswith("_at")]
     assert {table.schema.field(name).type for name in times} <= {pa.timestamp("us", tz="UTC")}
+
+
+def test_a_field_that_is_younger_than_the_table_has_its_default(tmp_path: Path) -> None:
+    class OldCost(Record):
+        """What the runs cost, as an earlier release wrote it."""
+
+        period: str
+        at: AwareDatetime
+        release: str
+        kind: Literal["training", "serving", "storage"]
+
+    old = {name: getattr(cost(3), name) for name in OldCost.model_fields}
+    for lake in (MemoryLake(), DeltaLake(tmp_path)):
+        RecordTable("costs", OldCost, order=("at",)).append(SPEC.name, lake, [OldCost(**old)])
+        assert COSTS.read(SPEC.name, lake) == [cost(3).model_copy(update={"parts": {}})]
+        COSTS.append(SPEC.name, lake, [cost(4)])
+        assert COSTS.read(SPEC.name, lake)[1] == cost(4)

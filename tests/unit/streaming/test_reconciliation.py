@@ -33,6 +33,18 @@ def test_differences_are_counted_by_feature_with_the_largest() -> None:
     assert "temp in 3 rows, by 2.5 at most; sky in 2 rows" in reconciliation.summary(found)
 
 
+def test_rows_are_forgotten_with_the_third_month_after_theirs() -> None:
+    newest = [None, *map(Period, ("2013-04", "2013-06", "2013-07"))]
+    assert [reconciliation.expired(rows(), month) for month in newest] == [False, False, False, True]
+
+
+def test_a_result_without_a_pushed_row_is_a_loss_only_after_one_that_had_some() -> None:
+    some, none = compared(rows(), rows()), compared(rows().head(0), rows())
+    assert reconciliation.lost(none, some)
+    assert not reconciliation.lost(none, none)
+    assert not reconciliation.lost(some, some)
+
+
 def test_what_only_one_layer_has_is_told_apart() -> None:
     found = compared(rows().head(3), rows().tail(2))
     assert (found.equal, found.only_speed, found.only_batch) == (1, 2, 1)
