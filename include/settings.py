@@ -106,7 +106,10 @@ class Settings(StateRoot, BaseSettings):
     prometheus_binary: str = Field("prometheus", description="the Prometheus executable")
     airflow_user: str = Field("admin", description="login of the embedded Airflow")
     airflow_password: str = Field("moebius", description="password of the embedded Airflow")
-    airflow_users: dict[str, Role] = Field({}, description="further logins and their roles, as JSON")
+    airflow_users: dict[str, Role] = Field(
+        {"engineer": "user", "operator": "op"},
+        description="further logins and their roles, as JSON; nobody approves their own request",
+    )
     access: dict[Role, Level] = Field(
         {"viewer": "public", "user": "internal", "op": "internal", "admin": "personal"},
         description="highest privacy class that a role may read, as JSON",

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import httpx
 
 from include.errors import MoebiusError, ServiceError
+from include.governance.rights import may
+from include.platform import airflow
 from include.settings import Settings
 
 UNFINISHED = ("queued", "running")
@@ -18,18 +21,18 @@ class RunFailedError(MoebiusError):
 
 
 class Airflow:
-    """A logged-in operator.
+    """A logged-in operator, by default the administrator; questions are answered by another login.
 
     ``watch`` is called with every poll of a run that is waited for: (run, its task instances).
     """
 
-    def __init__(self, settings: Settings, watch: Callable[[dict, list[dict]], None]) -> None:
-        self.settings, self.watch = settings, watch
+    def __init__(self, settings: Settings, watch: Callable[[dict, list[dict]], None], login: str | None = None) -> None:
+        self.settings, self.watch, self.login = settings, watch, login or settings.airflow_user
         self._http = httpx.Client(base_url=f"{settings.airflow_url}/api/v2", timeout=30, trust_env=False)
         self._login()
 
     def _login(self) -> None:
-        login = {"username": self.settings.airflow_user, "password": self.settings.airflow_password}
+        login = {"username": self.login, "password": airflow.logins(self.settings).get(self.login, "")}
         answer = httpx.post(f"{self.settings.airflow_url}/auth/token", json=login, timeout=30, trust_env=False)
         if not answer.is_success:
             reason = f"{answer.status_code} {answer.text}"
@@ -38,6 +41,15 @@ class Airflow:
 
     def close(self) -> None:
         self._http.close()
+        if "_approver" in vars(self):
+            self._approver.close()
+
+    @cached_property
+    def _approver(self) -> "Airflow":
+        """Another login that may answer: who triggered a run cannot approve what it asks for."""
+        users = self.settings.airflow_users
+        allowed = [user for user, role in users.items() if may(role, "retrain_evaluation", "answer")]
+        return Airflow(self.settings, self.watch, next(iter(allowed), self.settings.airflow_user))
 
     def call(self, method: str, path: str, **options: Any) -> dict:
         """One REST call; a passing connection fault or 5xx is tried again for half a minute."""
@@ -127,7 +139,7 @@ class Airflow:
 
     def answer(self, task: dict, option: str) -> dict:
         body = {"chosen_options": [option], "params_input": {}}
-        return self.call("PATCH", f"{_task_path(task)}/hitlDetails", json=body)
+        return self._approver.call("PATCH", f"{_task_path(task)}/hitlDetails", json=body)
 
     def _failure(self, run: dict, tasks: list[dict]) -> str:
         failed = next((t for t in tasks if t["state"] == "failed"), None)

@@ -12,6 +12,7 @@ from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
 from include.demo.progress import Progress
 from include.operations import history
+from include.platform import airflow
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -23,7 +24,9 @@ def collect(
 ) -> dict[str, Any]:
     """Everything that is printed, as one JSON object."""
     settings = services.settings
-    login = {"user": settings.airflow_user, "password": settings.airflow_password}
+    passwords = airflow.logins(settings)
+    logins = [{"user": user, "role": role, "password": passwords.get(user)} for user, role in settings.roles.items()]
+    login = {"user": settings.airflow_user, "password": settings.airflow_password, "logins": logins}
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
@@ -57,7 +60,7 @@ def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str,
 
 
 def write(summary: dict[str, Any], path: Path) -> None:
-    write_atomically(path, json.dumps(summary, indent=1))
+    write_atomically(path, json.dumps(summary, indent=1), private=True)
 
 
 def show(summary: dict[str, Any], console: Console, path: Path) -> None:
@@ -134,9 +137,9 @@ def _time_table(summary: dict[str, Any]) -> Table:
 
 def _places(summary: dict[str, Any], path: Path) -> str:
     places, memory = summary["addresses"], summary["memory_mib"]
-    airflow = places["airflow"]
+    logins = [f"{each['user']} / {each['password']} ({each['role']})" for each in places["airflow"]["logins"]]
     return (
-        f"\n  Airflow     {airflow['url']}   login {airflow['user']} / {airflow['password']}"
+        f"\n  Airflow     {places['airflow']['url']}   logins {', '.join(logins)}"
         f"\n  MLflow      {places['mlflow']['url']}"
         f"\n  Prometheus  {places['prometheus']['url']}"
         f"\n  memory      {sum(memory.values())} MiB ({', '.join(f'{k} {v}' for k, v in memory.items())})"

@@ -95,11 +95,18 @@ def _password_file(settings: Settings) -> Path:
     return settings.airflow_home / "passwords.json"
 
 
-def write_password(settings: Settings) -> None:
-    """The login of the settings, beside those that Airflow made for other users."""
+def logins(settings: Settings) -> dict[str, str]:
+    """Login → password of this state root, for its owner; those that were not made yet are left out."""
     file = _password_file(settings)
-    known = json.loads(file.read_text()) if file.is_file() else {}
-    write_atomically(file, json.dumps({**known, settings.airflow_user: settings.airflow_password}), private=True)
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def write_password(settings: Settings) -> None:
+    """Every login of the settings: the administrator's password is a setting, each other is made once, at random."""
+    known = logins(settings)
+    made = {user: known.get(user) or secrets.token_urlsafe(12) for user in settings.airflow_users}
+    content = {**known, **made, settings.airflow_user: settings.airflow_password}
+    write_atomically(_password_file(settings), json.dumps(content), private=True)
 
 
 def _secret(settings: Settings, name: str) -> str:

@@ -41,9 +41,11 @@ def test_the_gain_is_told_on_the_same_requests() -> None:
     assert told == "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670 (+0.050)"
 
 
-def test_the_summary_names_every_address_and_the_login() -> None:
+def test_the_summary_names_every_address_and_login() -> None:
+    roles = {"admin": "secret", "operator": "other"}
+    logins = [{"user": user, "role": "op", "password": password} for user, password in roles.items()]
     addresses = {
-        "airflow": {"url": "http://a", "user": "admin", "password": "secret"},
+        "airflow": {"url": "http://a", "user": "admin", "password": "secret", "logins": logins},
         "mlflow": {"url": "http://m"},
         "prometheus": {"url": "http://p"},
     }
@@ -59,5 +61,7 @@ def test_the_summary_names_every_address_and_the_login() -> None:
     }
     out = io.StringIO()
     summary.show(told, Console(file=out, width=140), SPEC.directory / "summary.json")
-    for wanted in ("http://a", "admin / secret", "http://m", "http://p", "10 requests while", "0 failed", "0.720"):
+    for wanted in ("http://a", "admin / secret (op)", "operator / other (op)", "http://m", "http://p", "0.720"):
+        assert wanted in out.getvalue()
+    for wanted in ("10 requests while", "0 failed"):
         assert wanted in out.getvalue()

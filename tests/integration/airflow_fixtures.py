@@ -1,0 +1,69 @@
+"""A real Airflow API server with our auth manager on a migrated database, and a client per role."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+
+from include.platform import airflow
+from include.settings import Settings
+from tests.integration.pipeline_fixtures import free_ports
+
+LOGINS = {"viewer": "vera", "user": "uwe", "op": "olga", "admin": "admin"}
+"""Role → the login that has it."""
+
+
+def airflow_settings(home: Path) -> Settings:
+    ports = dict(zip(("airflow_port", "airflow_log_port", "airflow_trigger_log_port"), free_ports(3), strict=True))
+    users = {login: role for role, login in LOGINS.items() if role != "admin"}
+    return Settings(home=home, airflow_users=users, **ports)
+
+
+@contextmanager
+def api_server(settings: Settings, *before: list[str]) -> Iterator[dict[str, httpx.Client]]:
+    """Role → a client that is logged in; ``before``: arguments of ``airflow`` that are run on the new database."""
+    settings.airflow_home.mkdir(parents=True)
+    airflow.write_password(settings)
+    environment, command = airflow.environment(settings), [str(Path(sys.executable).parent / "airflow")]
+    for arguments in (["db", "migrate"], *before):
+        subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True)
+    log = (settings.airflow_home / "api.log").open("w")
+    server = subprocess.Popen(
+        [*command, "api-server"], env=environment, stdout=log, stderr=log, start_new_session=True
+    )  # fmt: skip
+    try:
+        _await(server, settings)
+        passwords = airflow.logins(settings)
+        with ExitStack() as stack:
+            yield {
+                role: stack.enter_context(client(settings, login, passwords[login])) for role, login in LOGINS.items()
+            }
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        log.close()
+
+
+def _await(server: subprocess.Popen, settings: Settings, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            httpx.get(f"{settings.airflow_url}/api/v2/version").raise_for_status()
+            return
+        except httpx.HTTPError:
+            ended = server.poll() is not None or time.monotonic() > deadline
+            assert not ended, (settings.airflow_home / "api.log").read_text()[-3000:]
+            time.sleep(0.3)
+
+
+def client(settings: Settings, login: str, password: str) -> httpx.Client:
+    body = {"username": login, "password": password}
+    token = httpx.post(f"{settings.airflow_url}/auth/token", json=body).raise_for_status().json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=settings.airflow_url, headers=headers, timeout=60)
