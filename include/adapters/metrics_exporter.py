@@ -1,12 +1,14 @@
-"""Monitored figures and gate results as Prometheus gauges; all state is in the lake, so a restart loses nothing."""
+"""What the lake, the manifests and the disk say, as Prometheus gauges; a restart loses nothing."""
 
 import logging
+import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -14,14 +16,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, LatePeriods
 from include.contracts.quality import CheckOutcome, GateResult
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LABELS = ["usecase", "release", "period", "name", "subject"]
 GATE_LABELS = ["usecase", "gate", "table", "dimension", "severity"]
-GATE_SECONDS = 15.0  # a gate runs once a month; its table is larger than the figures'
+SELDOM_SECONDS = 15.0
+"""How often to read what changes a few times a month."""
 
 
 class Polled(Collector, Generic[T]):
@@ -31,7 +34,9 @@ class Polled(Collector, Generic[T]):
     for ``stale_seconds``, there are none: a stale figure would keep an alert alive, and nobody would know.
     """
 
-    what = "records"
+    what: ClassVar = "records"
+    up: ClassVar[str]
+    """The gauge that says whether they could be read."""
 
     def __init__(
         self,
@@ -56,6 +61,12 @@ class Polled(Collector, Generic[T]):
             up = self._up and time.monotonic() - self._read_at < self.stale_seconds
             return self._records if up else None
 
+    def readable(self) -> tuple[Metric, list[T]]:
+        """The gauge ``up``, and the newest records; none when they could not be read."""
+        records = self.current()
+        gauge = GaugeMetricFamily(self.up, f"1 when the {self.what} could be read", value=float(records is not None))
+        return gauge, records or []
+
     def _refresh(self) -> None:
         if self._pending is None and time.monotonic() - self._read_at >= self.cache_seconds:
             self._pending = self._reader.submit(lambda: list(self.read()))
@@ -71,17 +82,16 @@ class Polled(Collector, Generic[T]):
 class FigureCollector(Polled[Figure]):
     """``moebius_figure{usecase, release, period, name, subject}``: the newest period of every use case.
 
-    Older periods are left out, so that their alerts resolve. ``moebius_exporter_up`` says whether they could be read.
+    Older periods are left out, so that their alerts resolve.
     """
 
-    what = "monitored figures"
+    what, up = "monitored figures", "moebius_exporter_up"
 
     def collect(self) -> Iterator[Metric]:
-        figures = self.current()
-        up = float(figures is not None)
-        yield GaugeMetricFamily("moebius_exporter_up", "1 when the figures could be read", value=up)
+        up, figures = self.readable()
+        yield up
         gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest period", labels=LABELS)
-        for f in figures or []:
+        for f in figures:
             gauge.add_metric([f.usecase, f.release, f.period, f.name, f.subject], f.value)
         yield gauge
 
@@ -89,19 +99,17 @@ class FigureCollector(Polled[Figure]):
 class GateCollector(Polled[GateResult]):
     """The newest evaluation of every gate: expectations that failed, and that broke, by table and dimension.
 
-    What was met is 0, so that an alert resolves when the data are repaired. ``moebius_gates_up`` says whether the
-    results could be read.
+    What was met is 0, so that an alert resolves when the data are repaired.
     """
 
-    what = "gate results"
+    what, up = "gate results", "moebius_gates_up"
 
     def collect(self) -> Iterator[Metric]:
-        results = self.current()
-        up = float(results is not None)
-        yield GaugeMetricFamily("moebius_gates_up", "1 when the gate results could be read", value=up)
+        up, results = self.readable()
+        yield up
         failed = GaugeMetricFamily("moebius_gate_failures", "Expectations that data did not meet", labels=GATE_LABELS)
         broken = GaugeMetricFamily("moebius_gate_broken", "Checks that could not be evaluated", labels=GATE_LABELS)
-        for result in results or []:
+        for result in results:
             for labels in sorted({_gate_labels(result, c) for c in result.checks}):
                 of_these = [c for c in result.failures if _gate_labels(result, c) == labels]
                 failed.add_metric(labels, sum(not c.broken for c in of_these))
@@ -113,16 +121,56 @@ class GateCollector(Polled[GateResult]):
 class DrillCollector(Polled[RolloutEvent]):
     """The newest rollback drill of every use case: its seconds, and when it was (seconds since 1970)."""
 
-    what = "rollback drills"
+    what, up = "rollback drills", "moebius_drills_up"
 
     def collect(self) -> Iterator[Metric]:
+        up, drills = self.readable()
+        yield up
         took = GaugeMetricFamily("moebius_recovery_seconds", "A roll back in the newest drill", labels=["usecase"])
         when = GaugeMetricFamily("moebius_drill_time_seconds", "When the newest drill was", labels=["usecase"])
-        for one in self.current() or []:
-            took.add_metric([one.usecase], float(one.figures["recovery_seconds"]))
-            when.add_metric([one.usecase], one.at.timestamp())
+        for drill in drills:
+            took.add_metric([drill.usecase], float(drill.figures["recovery_seconds"]))
+            when.add_metric([drill.usecase], drill.at.timestamp())
         yield took
         yield when
+
+
+class PeriodCollector(Polled[LatePeriods]):
+    """``moebius_late_periods{usecase, period}``: how many are due and not published; the label names the oldest."""
+
+    what, up = "published periods", "moebius_periods_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, late = self.readable()
+        yield up
+        text = "Periods that are due and not published; the label names the oldest"
+        gauge = GaugeMetricFamily("moebius_late_periods", text, labels=["usecase", "period"])
+        for of_usecase in late:
+            gauge.add_metric([of_usecase.usecase, of_usecase.oldest], of_usecase.count)
+        yield gauge
+
+
+class HostCollector(Collector):
+    """The disk that holds the state, and the keeper's last sign of life: when it wrote its file.
+
+    A keeper that never wrote counts as silent since this process began.
+    """
+
+    def __init__(self, home: Path, keeper_file: Path) -> None:
+        self._home, self._keeper_file, self._begun = home, keeper_file, time.time()
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        disk = shutil.disk_usage(self._home)
+        for what, value in (("size", disk.total), ("free", disk.free)):
+            yield GaugeMetricFamily(f"moebius_disk_{what}_bytes", "Of the disk that holds the state", value=value)
+        try:
+            seen = self._keeper_file.stat().st_mtime
+        except FileNotFoundError:
+            seen = self._begun
+        yield GaugeMetricFamily("moebius_keeper_timestamp_seconds", "Last sign of life of the keeper", value=seen)
 
 
 def _gate_labels(result: GateResult, check: CheckOutcome) -> tuple[str, ...]:
@@ -146,19 +194,9 @@ class Exporter:
         self.thread.join()
 
 
-def start(
-    read: Callable[[], Sequence[Figure]],
-    host: str,
-    port: int,
-    cache_seconds: float = 1.0,
-    gates: Callable[[], Sequence[GateResult]] | None = None,
-    drills: Callable[[], Sequence[RolloutEvent]] | None = None,
-) -> Exporter:
+def start(collectors: Iterable[Collector], host: str, port: int) -> Exporter:
     """Serve ``/metrics`` in a thread of this process; raises OSError when the port is taken."""
     registry = CollectorRegistry()
-    registry.register(FigureCollector(read, cache_seconds))
-    if gates is not None:
-        registry.register(GateCollector(gates, GATE_SECONDS))
-    if drills is not None:
-        registry.register(DrillCollector(drills, GATE_SECONDS))
+    for collector in collectors:
+        registry.register(collector)
     return Exporter(*start_http_server(port, addr=host, registry=registry))

@@ -38,8 +38,12 @@ class Prometheus:
         return [(dict(sample["metric"]), float(sample["value"][1])) for sample in data["result"]]
 
     def alerts(self, usecase: str) -> list[Alert]:
-        """The firing alerts of one use case; raises ServiceError when Prometheus does not answer."""
-        return [a for a in _firing(self._get("/api/v1/alerts", {})) if a.usecase == usecase]
+        """The firing alerts that concern one use case, those of the platform among them.
+
+        Raises ServiceError when Prometheus does not answer.
+        """
+        firing = _firing(self._get("/api/v1/alerts", {}))
+        return [alert.model_copy(update={"usecase": usecase}) for alert in firing if alert.usecase in ("", usecase)]
 
     async def firing(self) -> list[Alert]:
         """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
@@ -68,13 +72,13 @@ def _verify(url: str) -> bool:
 
 
 def _firing(data: Mapping[str, Any]) -> list[Alert]:
-    """Alerts of Moebius' own rules: those with a ``usecase`` label."""
-    ours = (a for a in data["alerts"] if a["state"] == "firing" and "usecase" in a["labels"])
+    """Alerts of Moebius' own rules that ask the retrain trigger; those of the platform belong to no use case."""
+    ours = (a for a in data["alerts"] if a["state"] == "firing" and a["labels"].get("asks") == "retrain_trigger")
     return sorted((_alert(a) for a in ours), key=lambda a: (a.usecase, a.name, a.release, a.period))
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:
-    labels = {"release": "", "period": "", **alert["labels"]}
+    labels = {"usecase": "", "release": "", "period": "", **alert["labels"]}
     named = {name: labels[name] for name in ("usecase", "severity", "release", "period")}
     summary = alert["annotations"].get("summary", "")
     return Alert(name=labels["alertname"], **named, value=float(alert["value"]), summary=summary)

@@ -15,6 +15,7 @@ from include.errors import MoebiusError
 log = logging.getLogger(__name__)
 
 DELAYS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+OUTCOMES = ("equal", "differing", "only_speed", "only_batch")
 FAILURES = {"failures": "Times that work stopped because an outside system was away"}
 Gauges = Callable[[], tuple[int, int, Sequence[Reconciliation]]]
 """Backlog, dead letters and the newest reconciliation of a stream, at the time of a scrape."""
@@ -37,12 +38,14 @@ class WorkerMetrics:
         }
         name = f"moebius_{self.kind}_delay_seconds"
         self._delay = Histogram(name, self.delay, self.labels, buckets=DELAYS, registry=self.registry)
+        self._gauges = _Gauges(self)
+        self.registry.register(self._gauges)
 
     def watch(self, at: Sequence[str], read: Gauges) -> None:
         """Expose the gauges of a stream; every scrape calls ``read``. The other series of the stream begin at 0."""
         for series in (*self._counters.values(), self._delay):
             series.labels(*at)
-        self.registry.register(_Gauges(self, at, read))
+        self._gauges.add(at, read)
 
     def count(self, at: Sequence[str], **counts: int) -> None:
         for name, count in counts.items():
@@ -85,29 +88,38 @@ class ScoringMetrics(WorkerMetrics):
 
 
 class _Gauges(Collector):
-    def __init__(self, metrics: WorkerMetrics, at: Sequence[str], read: Gauges) -> None:
-        self._of, self._at, self._read = metrics, at, read
+    """The gauges of all streams of one kind: a family is told once, whatever number of streams has a sample in it."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._of, self._streams = metrics, dict[tuple[str, ...], Gauges]()
+
+    def add(self, at: Sequence[str], read: Gauges) -> None:
+        self._streams[tuple(at)] = read
 
     def collect(self) -> Iterator[Metric]:
-        try:
-            backlog, dead, reconciled = self._read()
-        except MoebiusError as error:
-            log.error("the metrics of stream %s cannot be read: %s", "/".join(self._at), error)
-            return
-        waiting = f"{self._of.entries} that are not done: waiting, or being worked on"
-        yield self._gauge("backlog", waiting, [], {(): backlog})
-        yield self._gauge("dead_letters", f"{self._of.entries} that lie on the dead-letter stream", [], {(): dead})
-        if reconciled:
-            outcomes = ("equal", "differing", "only_speed", "only_batch")
-            rows: dict[tuple[str, ...], int] = {(r.period, o): getattr(r, o) for r in reconciled for o in outcomes}
-            text = "Rows of the month reconciled last, speed layer against batch"
-            yield self._gauge("reconciled_rows", text, ["period", "outcome"], rows)
+        up = self._family("up", "1 when the stream could be read")
+        backlog = self._family("backlog", f"{self._of.entries} that are not done: waiting, or being worked on")
+        dead = self._family("dead_letters", f"{self._of.entries} that lie on the dead-letter stream")
+        compared = self._family(
+            "reconciled_rows", "Rows of the month reconciled last, speed layer against batch", ["period", "outcome"]
+        )
+        for at, read in self._streams.items():
+            try:
+                waiting, buried, reconciled = read()
+            except MoebiusError as error:
+                log.error("the metrics of stream %s cannot be read: %s", "/".join(at), error)
+                up.add_metric(at, 0)
+                continue
+            up.add_metric(at, 1)
+            backlog.add_metric(at, waiting)
+            dead.add_metric(at, buried)
+            for result in reconciled:
+                for outcome in OUTCOMES:
+                    compared.add_metric([*at, result.period, outcome], getattr(result, outcome))
+        yield from (family for family in (up, backlog, dead, compared) if family.samples)
 
     def describe(self) -> list[Metric]:
         return []  # registering must not read anything
 
-    def _gauge(self, name: str, text: str, more: list[str], values: Mapping[tuple[str, ...], int]) -> Metric:
-        gauge = GaugeMetricFamily(f"moebius_{self._of.kind}_{name}", text, labels=[*self._of.labels, *more])
-        for at, value in values.items():
-            gauge.add_metric([*self._at, *at], value)
-        return gauge
+    def _family(self, name: str, text: str, more: Sequence[str] = ()) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"moebius_{self._of.kind}_{name}", text, labels=[*self._of.labels, *more])

@@ -81,12 +81,12 @@ class Judgement(Record):
     passed: bool
     reason: str
     requests: dict[str, float]
-    error_rate: dict[str, float]
-    p99_ms: dict[str, float]
-    mean_answer: dict[str, float]
+    error_rate: dict[str, float | None]
+    p99_ms: dict[str, float | None]
+    mean_answer: dict[str, float | None]
     breaches: list[str] = []
     queries: dict[str, float | None] = {}
-    shadow: dict[str, float] = {}
+    shadow: dict[str, float | None] = {}
 
 
 class ReadOut(Record):

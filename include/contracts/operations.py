@@ -8,6 +8,9 @@ from include.contracts.development import TrainingRequest
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
+Severity = Literal["look", "repair", "retrain"]
+"""``repair``: something is broken now; ``look``: a person looks, soon; ``retrain``: the loop asks for a retrain."""
+
 
 class Figure(Record):
     """Monitored figures of one release in one month: quality, drift, calibration, latency."""
@@ -24,15 +27,23 @@ class Figure(Record):
 
 
 class Alert(Record):
-    """A firing Prometheus alert; ``period`` is '' if the alert belongs to no period."""
+    """A firing Prometheus alert that the retrain trigger decides on; ``period`` is '' if it belongs to no period."""
 
     name: str
     usecase: str
-    severity: Literal["look", "retrain"]
+    severity: Severity
     release: str
     period: Period | Literal[""]
     value: float
     summary: str
+
+
+class LatePeriods(Record):
+    """Periods of a use case that are due and not published: the oldest ('' if there is none), and how many."""
+
+    usecase: str
+    oldest: Period | Literal[""]
+    count: int
 
 
 class RetrainPlan(Record):

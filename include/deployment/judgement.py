@@ -1,6 +1,7 @@
 """The judgement of a rollout step: figures of both arms, from Prometheus, compared with the spec's abort criteria."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Any, Literal
@@ -10,35 +11,39 @@ from include.ports.metrics import MetricsServer
 from include.specification.running import AbortQuery
 from include.specification.usecase import UseCase
 
-MIN_WINDOW_SECONDS = 3  # increase() needs two scrapes in its window
+MIN_WINDOW_SECONDS = 3  # growth needs two scrapes in its window
 MAX_WINDOW_SECONDS = 3600  # an A/B test of days is watched by its last hour
 MIN_COMPARED = 30  # rows that an arm must have answered before its mean answer says anything
+OURS = "lookup|model"
+"""Outcomes of rows that a release failed, as a pattern; a client's bad request is not among them."""
 
 
 @dataclass(frozen=True)
 class Arm:
     """What one release did in the window: rows answered and failed, p99 in ms, sums of the answers above and below 0.
 
-    An answer is the probability, the value, or the largest of K scores.
+    An answer is the probability, the value, or the largest of K scores. ``measured``: Prometheus met its counters at
+    least twice in the window; before that nothing is known of their growth. A rate or mean of nothing is None.
     """
 
     answered: float = 0.0
     failed: float = 0.0
-    p99_ms: float = 0.0
+    p99_ms: float | None = None
     positive: float = 0.0
     negative: float = 0.0
+    measured: bool = True
 
     @property
     def requests(self) -> float:
         return self.answered + self.failed
 
     @property
-    def error_rate(self) -> float:
-        return self.failed / self.requests if self.requests else 0.0
+    def error_rate(self) -> float | None:
+        return self.failed / self.requests if self.requests else None
 
     @property
-    def mean_answer(self) -> float:
-        return (self.positive - self.negative) / self.answered if self.answered else 0.0
+    def mean_answer(self) -> float | None:
+        return (self.positive - self.negative) / self.answered if self.answered else None
 
 
 def judge(
@@ -49,7 +54,8 @@ def judge(
     Raises ServiceError when Prometheus does not answer.
     """
     arms = observe(spec, metrics, (champion, challenger), seconds)
-    return decide(spec, champion, challenger, arms, asked(spec, metrics, champion, challenger, seconds), full)
+    queries = asked(spec, metrics, champion, challenger, seconds)
+    return decide(spec, champion, challenger, arms, queries, full, lost(spec, metrics, seconds))
 
 
 def asked(
@@ -92,30 +98,55 @@ def observe(spec: UseCase, metrics: MetricsServer, releases: tuple[str, ...], se
     """Each release's figures over the last ``seconds``; zeros for a release that answered nothing."""
     window = window_of(seconds)
 
-    def grown(metric: str, by: str = "release", **labels: str) -> str:
-        return growth(metric, window, by, usecase=spec.name, **labels)
+    def grown(metric: str, **labels: str) -> dict[str, float]:
+        return _by_release(metrics, growth(metric, window, usecase=spec.name, **labels))
 
-    p99 = f"histogram_quantile(0.99, {grown('moebius_latency_seconds_bucket', by='release, le')})"
     figures = {
-        "answered": _by_release(metrics, grown("moebius_requests_total", outcome="ok")),
-        "failed": _by_release(metrics, grown("moebius_requests_total", outcome="error")),
-        "p99_ms": _by_release(metrics, f"1000 * {p99}"),
-        "positive": _by_release(metrics, grown("moebius_answer_positive_total")),
-        "negative": _by_release(metrics, grown("moebius_answer_negative_total")),
+        "answered": grown("moebius_requests_total", outcome="ok"),
+        "failed": grown("moebius_requests_total", outcome=OURS),
+        "positive": grown("moebius_answer_positive_total"),
+        "negative": grown("moebius_answer_negative_total"),
     }
-    return {name: Arm(**{figure: values.get(name, 0.0) for figure, values in figures.items()}) for name in releases}
+    p99 = _by_release(metrics, p99_of("moebius_latency_rows_total", window, usecase=spec.name))
+    return {
+        name: Arm(
+            **{figure: values.get(name, 0.0) for figure, values in figures.items()},
+            p99_ms=p99.get(name),
+            measured=name in figures["answered"],
+        )
+        for name in releases
+    }
+
+
+def lost(spec: UseCase, metrics: MetricsServer, seconds: float) -> float | None:
+    """Share of the requests that the model server failed before a release had them; None without requests."""
+    window = window_of(seconds)
+    failed, passed = (
+        growth(f"nv_inference_request_{what}", window, "model", model=spec.name) for what in ("failure", "success")
+    )
+    shares = [share for _, share in metrics.query(f"{failed} / ({failed} + {passed})") if not math.isnan(share)]
+    return shares[0] if shares else None
 
 
 def growth(metric: str, window: str, by: str = "release", **labels: str) -> str:
-    """PromQL: growth of counters in the window, the first value of a series that began in it included.
+    """PromQL: growth of counters in the window; each label is a pattern.
 
-    ``increase`` alone begins at the first scrape, and would not see a new release's first second.
+    A series counts from the first of its samples in the window on, so one that Prometheus meets for the first time, or
+    again after a gap, brings nothing of what it had counted before. With one sample there is no growth to know yet, and
+    the series has no part in the sum. A counter that begins again at 0 is no negative growth.
     """
-    wanted = ",".join(f'{name}="{value}"' for name, value in labels.items())
-    series = f"{metric}{{{wanted}}}"
-    since = f"sum by ({by}) (increase({series}[{window}]))"
-    begun = f"sum by ({by}) (min_over_time({series}[{window}]) unless {series} offset {window})"
-    return f"({since} + ({begun} or 0 * {since}))"
+    return f"sum by ({by}) ({_increase(metric, window, labels)})"
+
+
+def p99_of(metric: str, window: str, **labels: str) -> str:
+    """PromQL: milliseconds within which 99 % of the rows were answered, by release; NaN without rows."""
+    rows = f'label_replace({_increase(metric, window, labels)}, "le", "$1", "bound", "(.*)")'
+    return f"1000 * histogram_quantile(0.99, sum by (release, le) ({rows}))"
+
+
+def _increase(metric: str, window: str, labels: Mapping[str, str]) -> str:
+    matchers = ",".join(f'{name}=~"{value}"' for name, value in labels.items())
+    return f"increase({metric}{{{matchers}}}[{window}])"
 
 
 def _by_release(metrics: MetricsServer, promql: str) -> dict[str, float]:
@@ -131,38 +162,63 @@ def decide(
     arms: dict[str, Arm],
     queries: dict[str, float | None] | None = None,
     full: bool = False,
+    lost: float | None = None,
 ) -> Judgement:
     """Passed only with enough requests and without a breach; the reason names every breach with its figures.
+
+    ``lost`` is the share of requests that failed before a release had them.
 
     Mean answers are compared while both arms answer: what the champion said before (``full``) was about other requests.
     """
     wanted, arm = spec.rollout.min_requests, arms[challenger]
     shifted = [] if full else _shifted(spec, champion, challenger, arms)
-    alone = arm_breaches(spec, challenger, arm.error_rate, arm.p99_ms)
+    alone = [*arm_breaches(spec, challenger, arm.error_rate, arm.p99_ms), *_lost(spec, lost)]
     breaches = [*alone, *shifted, *_broken_limits(spec, queries or {})]
     enough = arm.requests >= wanted
-    words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {arm.p99_ms:.1f} ms"
-    few = [] if enough else [f"{challenger} had {arm.requests:.0f} requests, {wanted} are needed to judge"]
+    words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {milliseconds(arm.p99_ms)}"
+    few = [] if enough else [_too_few(challenger, arm, wanted)]
     names = ("requests", "error_rate", "p99_ms", "mean_answer")
     figures: dict[str, Any] = {name: {one: getattr(arms[one], name) for one in arms} for name in names}
     reason, passed = "; ".join([*few, *breaches]) or words, enough and not breaches
     return Judgement(enough=enough, passed=passed, reason=reason, breaches=breaches, queries=queries or {}, **figures)
 
 
-def arm_breaches(spec: UseCase, release: str, error_rate: float, p99_ms: float, what: str = "requests") -> list[str]:
-    """The limits of one release alone that are broken, in words; ``what`` it answered."""
+def milliseconds(value: float | None) -> str:
+    """A latency in words; None is one without traffic."""
+    return "no traffic" if value is None else f"{value:.1f} ms"
+
+
+def _too_few(release: str, arm: Arm, wanted: int) -> str:
+    if not arm.measured:
+        return f"no data of {release} yet: Prometheus must meet its counters twice, and {wanted} requests are needed"
+    return f"{release} had {arm.requests:.0f} requests, {wanted} are needed to judge"
+
+
+def _lost(spec: UseCase, share: float | None) -> list[str]:
+    allowed = spec.rollout.abort.max_error_rate
+    if share is None or share <= allowed:
+        return []
+    return [f"{share:.2%} of the requests failed in the model server, before a release had them; {allowed:.2%} may"]
+
+
+def arm_breaches(
+    spec: UseCase, release: str, error_rate: float | None, p99_ms: float | None, what: str = "requests"
+) -> list[str]:
+    """The limits of one release alone that are broken, in words; ``what`` it answered. None: no traffic."""
     limits, faults = spec.rollout.abort, []
-    if error_rate > limits.max_error_rate:
+    if error_rate is not None and error_rate > limits.max_error_rate:
         faults.append(f"{release} fails {error_rate:.2%} of its {what}, {limits.max_error_rate:.2%} are allowed")
-    if p99_ms > limits.max_p99_ms:
+    if p99_ms is not None and p99_ms > limits.max_p99_ms:
         faults.append(f"p99 of {release} is {p99_ms:.1f} ms, {limits.max_p99_ms:g} ms are allowed")
     return faults
 
 
 def _shifted(spec: UseCase, champion: str, challenger: str, arms: dict[str, Arm]) -> list[str]:
     allowed, new, old = spec.rollout.abort.max_prediction_shift, arms[challenger], arms[champion]
+    if min(new.answered, old.answered) < MIN_COMPARED or new.mean_answer is None or old.mean_answer is None:
+        return []
     shift = abs(new.mean_answer - old.mean_answer)
-    if min(new.answered, old.answered) < MIN_COMPARED or shift <= allowed:
+    if shift <= allowed:
         return []
     return [
         f"the mean answer of {challenger} is {new.mean_answer:.3f}, of {champion} "

@@ -3,7 +3,7 @@
 import math
 
 from include.contracts.deployment import Judgement
-from include.deployment.judgement import arm_breaches, growth, window_of
+from include.deployment.judgement import arm_breaches, growth, milliseconds, p99_of, window_of
 from include.ports.metrics import MetricsServer
 from include.specification.usecase import UseCase
 
@@ -14,21 +14,20 @@ def judge(spec: UseCase, metrics: MetricsServer, champion: str, shadow: str, sec
     A dropped copy (the shadow's queue was full) says nothing about the release and is only counted. Raises
     ServiceError when Prometheus does not answer.
     """
-    window = window_of(seconds)
+    window, about = window_of(seconds), {"usecase": spec.name, "release": shadow}
 
-    def grown(metric: str, by: str = "release", **labels: str) -> str:
-        return growth(metric, window, by, usecase=spec.name, release=shadow, **labels)
+    def value(promql: str) -> float | None:
+        return next((value for _, value in metrics.query(promql) if not math.isnan(value)), None)
 
-    def one(promql: str) -> float:
-        values = [value for _, value in metrics.query(promql) if not math.isnan(value)]
-        return values[0] if values else 0.0
+    def grown(metric: str, **labels: str) -> float:
+        return value(growth(metric, window, **about, **labels)) or 0.0
 
-    counted = {outcome: one(grown("moebius_shadow_total", outcome=outcome)) for outcome in ("ok", "error", "dropped")}
     return decide(
-        spec, champion, shadow, counted,
-        p99_ms=one(f"1000 * histogram_quantile(0.99, {grown('moebius_shadow_seconds_bucket', by='release, le')})"),
-        changed=one(grown("moebius_shadow_changed_total")),
-        difference=one(grown("moebius_shadow_difference_sum_total")),
+        spec, champion, shadow,
+        counted={outcome: grown("moebius_shadow_total", outcome=outcome) for outcome in ("ok", "error", "dropped")},
+        p99_ms=value(p99_of("moebius_shadow_latency_rows_total", window, **about)),
+        changed=grown("moebius_shadow_changed_total"),
+        difference=grown("moebius_shadow_difference_sum_total"),
     )  # fmt: skip
 
 
@@ -38,7 +37,7 @@ def decide(
     shadow: str,
     counted: dict[str, float],
     *,
-    p99_ms: float,
+    p99_ms: float | None,
     changed: float,
     difference: float,
 ) -> Judgement:
@@ -50,17 +49,18 @@ def decide(
     answered, failed = counted["ok"], counted["error"]
     requests = answered + failed
     figures = {
-        "changed": min(changed / answered, 1.0) if answered else 0.0,  # growth of two counters is extrapolated
-        "difference": difference / answered if answered else 0.0,
+        "changed": min(changed / answered, 1.0) if answered else None,  # growth of two counters is extrapolated
+        "difference": difference / answered if answered else None,
         "dropped": counted["dropped"],
     }
-    error_rate = failed / requests if requests else 0.0
+    error_rate = failed / requests if requests else None
     breaches = _breaches(spec, shadow, error_rate, p99_ms, figures)
     wanted = spec.rollout.min_requests
     few = [] if requests >= wanted else [f"{shadow} had {requests:.0f} copies, {wanted} are needed to judge"]
     words = (
-        f"{shadow} answered {answered:.0f} copies: {figures['changed']:.2%} of the predictions differ from {champion}, "
-        f"the answers by {figures['difference']:.4g} on average, p99 {p99_ms:.1f} ms, {counted['dropped']:.0f} dropped"
+        f"{shadow} answered {answered:.0f} copies: {figures['changed'] or 0:.2%} of the predictions differ from "
+        f"{champion}, the answers by {figures['difference'] or 0:.4g} on average, p99 {milliseconds(p99_ms)}, "
+        f"{counted['dropped']:.0f} dropped"
     )
     return Judgement(
         enough=not few, passed=not few and not breaches, reason="; ".join([*few, *breaches]) or words,
@@ -69,12 +69,14 @@ def decide(
     )  # fmt: skip
 
 
-def _breaches(spec: UseCase, shadow: str, error_rate: float, p99_ms: float, figures: dict[str, float]) -> list[str]:
+def _breaches(
+    spec: UseCase, shadow: str, error_rate: float | None, p99_ms: float | None, figures: dict[str, float | None]
+) -> list[str]:
     changed, difference, limits = figures["changed"], figures["difference"], spec.rollout.shadow
     faults = arm_breaches(spec, shadow, error_rate, p99_ms, "copies")
-    if changed > limits.max_changed:
+    if changed is not None and changed > limits.max_changed:
         faults.append(f"{changed:.2%} of the predictions of {shadow} differ, {limits.max_changed:.2%} may")
-    if difference > limits.max_difference:
+    if difference is not None and difference > limits.max_difference:
         words = f"the answers of {shadow} are {difference:.4g} away on average"
         faults.append(f"{words}, {limits.max_difference:g} is allowed")
     return faults

@@ -7,10 +7,9 @@ from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
 from include.contracts.period import Period
 from include.contracts.quality import GateResult
+from include.operations.alerts import SERVING_ALERTS
 from include.operations.causes import Cause, History, data_fault, decay, pipeline_skew
 from include.specification.usecase import UseCase
-
-SERVING_ALERTS = ("MoebiusServingErrors", "MoebiusModelServerDown")
 
 
 def decide(

@@ -11,7 +11,7 @@ class MetricsServer(Protocol):
     def query(self, promql: str) -> list[tuple[dict[str, str], float]]: ...
 
     def alerts(self, usecase: str) -> list[Alert]:
-        """The firing alerts of one use case."""
+        """The firing alerts on one use case that the retrain trigger decides on, those of the platform among them."""
 
     async def firing(self) -> list[Alert]:
-        """The firing alerts of all use cases."""
+        """The firing alerts that the retrain trigger decides on; those of the platform have the use case ''."""

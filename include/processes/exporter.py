@@ -1,9 +1,22 @@
-"""The exporter process: monitored figures and gate results from the lake, exposed for Prometheus to scrape."""
+"""The exporter process: figures, gates, drills and due times of every use case, for Prometheus to scrape."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
-from include.adapters.metrics_exporter import start
+from include.adapters.metrics_exporter import (
+    SELDOM_SECONDS,
+    Collector,
+    DrillCollector,
+    FigureCollector,
+    GateCollector,
+    HostCollector,
+    PeriodCollector,
+    start,
+)
+from include.contracts.operations import LatePeriods
+from include.operations import lateness
+from include.platform.topology import keeper_file
 from include.services.composition import Services
 from include.services.records import Records
 from include.settings import Settings, load_settings
@@ -18,12 +31,22 @@ def every(settings: Settings, newest: Callable[[Records, UseCase], list[T]]) -> 
     return lambda: [r for name in usecase_names() for r in newest(Services(settings).records, load_usecase(name))]
 
 
+def late(records: Records, spec: UseCase) -> list[LatePeriods]:
+    """What is late now."""
+    return [lateness.late(spec, records.published(spec), records.gate_periods(spec), datetime.now(UTC))]
+
+
+def collectors(settings: Settings) -> list[Collector]:
+    """Everything that this process exposes."""
+    return [
+        FigureCollector(every(settings, Records.last_figures)),
+        GateCollector(every(settings, Records.last_gate_results), SELDOM_SECONDS),
+        DrillCollector(every(settings, Records.last_drill), SELDOM_SECONDS),
+        PeriodCollector(every(settings, late), SELDOM_SECONDS),
+        HostCollector(settings.home, keeper_file(settings)),
+    ]
+
+
 if __name__ == "__main__":
     settings = load_settings()
-    start(
-        every(settings, Records.last_figures),
-        settings.host,
-        settings.exporter_port,
-        gates=every(settings, Records.last_gate_results),
-        drills=every(settings, Records.last_drill),
-    ).thread.join()
+    start(collectors(settings), settings.host, settings.exporter_port).thread.join()

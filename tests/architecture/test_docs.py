@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from include.operations.alert_rule import RUNBOOK
+from include.operations.alerts import groups
+from include.specification.loader import load_usecase, usecase_names
+
 ROOT = Path(__file__).resolve().parents[2]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -125,3 +129,20 @@ def test_every_message_that_a_page_quotes_exists(page: Path) -> None:
     files = [file for room in ("include", "dags", "triton_models") for file in (ROOT / room).rglob("*.py")]
     code = re.sub(r"\"\s*\n\s*f?\"", "", "".join(file.read_text() for file in files))
     assert [message for message in quoted_messages(page) if not exists(message, code)] == []
+
+
+def alert_names() -> set[str]:
+    """Every alert that the platform and the use cases raise."""
+    specs = [load_usecase(usecase) for usecase in usecase_names()]
+    return {rule.name for rules in groups(specs).values() for rule in rules}
+
+
+def test_every_alert_has_its_section_and_every_section_its_alert() -> None:
+    headings = re.findall(r"^## (Moebius\w+)$", (ROOT / RUNBOOK).read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(alert_names())
+
+
+def test_every_runbook_link_of_an_alert_leads_to_a_section() -> None:
+    links = {rule.runbook for rules in groups([load_usecase("flight_delay")]).values() for rule in rules}
+    pages_and_anchors = [link.split("#") for link in links]
+    assert [link for link in pages_and_anchors if link[1] not in anchors(ROOT / link[0])] == []

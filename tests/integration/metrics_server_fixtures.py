@@ -52,7 +52,8 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
     )
     world = Monitored(settings)
     metrics_server.configure(settings, rules_text([load_usecase("flight_delay")]))
-    exporter = metrics_exporter.start(world.read, settings.host, settings.exporter_port, cache_seconds=0.2)
+    figures = metrics_exporter.FigureCollector(world.read, cache_seconds=0.2)
+    exporter = metrics_exporter.start([figures], settings.host, settings.exporter_port)
     process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: healthy(instances_of("prometheus", settings)[0]), "Prometheus being ready")

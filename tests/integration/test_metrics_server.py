@@ -9,6 +9,8 @@ import pytest
 from include.adapters.metrics_server import Prometheus, directory
 from include.contracts.operations import Alert, Figure
 from include.errors import ServiceError
+from include.operations.platform_alerts import of_platform
+from include.operations.usecase_alerts import of_usecase
 from include.specification.loader import load_usecase
 from tests.integration.metrics_server_fixtures import Monitored, free_port, monitored, wait_until
 
@@ -26,6 +28,11 @@ def ours(server: Prometheus) -> list[Alert]:
     return [a for a in server.alerts(USECASE) if a.name != "MoebiusModelServerDown"]
 
 
+def names(server: Prometheus) -> set[str]:
+    """Every alert that fires, whomever it asks."""
+    return {labels["alertname"] for labels, _ in server.query('ALERTS{alertstate="firing"}')}
+
+
 def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(monitored: Monitored) -> None:
     server = Prometheus(monitored.settings.prometheus_url)
     monitored.figures = [figure("breached_windows", 1)]
@@ -39,7 +46,7 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     assert "lost more than" in alert.summary
     assert f"in 2 of the last {SPEC.monitoring.windows.of} periods" in alert.summary
     assert alert in asyncio.run(Prometheus(monitored.settings.prometheus_url).firing())
-    assert server.alerts("another") == []
+    assert [a for a in server.alerts("another") if a.name != "MoebiusModelServerDown"] == []
     monitored.figures = [figure("breached_windows", 1, "2013-07")]
     wait_until(lambda: ours(server) == [], "the end of the alert")
 
@@ -68,7 +75,12 @@ def test_a_model_server_that_is_away_raises_an_alert(monitored: Monitored) -> No
     server = Prometheus(monitored.settings.prometheus_url)
     wait_until(lambda: [a.name for a in server.alerts(USECASE)] == ["MoebiusModelServerDown"], "the alert")
     [alert] = server.alerts(USECASE)
-    assert (alert.severity, alert.release, alert.period) == ("look", "", "")
+    assert (alert.severity, alert.release, alert.period) == ("repair", "", "")
+    assert [a.name for a in server.alerts("another")] == ["MoebiusModelServerDown"], "it answers for all of them"
+    fired = [labels for labels, _ in server.query('ALERTS{alertname="MoebiusModelServerDown"}')]
+    assert len(fired) == 1, "once per server"
+    assert "MoebiusConsumerDown" in names(server)
+    assert "MoebiusExporterDown" not in names(server)
 
 
 def test_a_scalar_a_wrong_query_and_a_server_that_is_away(monitored: Monitored) -> None:
@@ -88,4 +100,4 @@ def test_the_generated_files_satisfy_promtool(monitored: Monitored) -> None:
     config = directory(monitored.settings) / "prometheus.yml"
     checked = subprocess.run(["promtool", "check", "config", str(config)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "4 rules found" in checked.stdout
+    assert f"{len(of_usecase(SPEC)) + len(of_platform())} rules found" in checked.stdout

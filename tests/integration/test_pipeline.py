@@ -210,9 +210,7 @@ def test_figures_count_every_row_and_private_models_none(serving: Serving) -> No
     serving.server.load(private)
     assert serving.server.infer(private, request_rows(requests_frame(5)))[0]["release"] == champion
     assert serving.settled("moebius_requests_total", release=champion, outcome="ok") == before + 17
-    assert serving.figure("moebius_latency_seconds_bucket", release=champion, le="+Inf") == serving.figure(
-        "moebius_latency_seconds_count", release=champion
-    )
+    assert serving.figure("moebius_latency_rows_total", release=champion, bound="+Inf") == before + 17
     serving.server.remove(private)
     assert not (serving.settings.triton_repository / private).exists()
     assert serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))
@@ -311,7 +309,7 @@ def test_without_features_a_row_is_refused_or_gets_the_constant_as_its_view_says
         policy: serving.settled("moebius_missing_policy_total", policy=policy) for policy in ("reject", "fall_back")
     }
     assert told == {"reject": 1, "fall_back": 1}
-    assert serving.figure("moebius_requests_total", release=name, outcome="error") == 1
+    assert serving.figure("moebius_requests_total", release=name, outcome="lookup") == 1
     assert serving.figure("moebius_feature_missing_total", view="airport_weather", reason="stale") == 1
     assert serving.figure("moebius_feature_lookups_total", view="aircraft") == 4
 
@@ -380,7 +378,7 @@ def test_a_shadow_is_compared_and_counted_and_never_answers(serving: Serving, tw
     difference = serving.figure("moebius_shadow_difference_sum_total", release=other)
     assert difference == pytest.approx(np.abs(ours - theirs).sum(), rel=1e-4)
     assert serving.figure("moebius_shadow_changed_total", release=other) == ((ours >= 0.5) != (theirs >= 0.5)).sum()
-    assert serving.figure("moebius_shadow_seconds_bucket", release=other, le="+Inf") == 50
+    assert serving.figure("moebius_shadow_latency_rows_total", release=other, bound="+Inf") == 50
     assert serving.figure("moebius_shadow_total", release=other, outcome="dropped") == 0
 
 

@@ -45,12 +45,14 @@ def judged(serving: Serving, prometheus: str, seconds: float) -> Judgement:
 
 def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, prometheus: str) -> None:
     state = serving.serve(FIRST)
-    begun = time.monotonic()
     assert not judged(serving, prometheus, 3).enough
     with Load(serving, clients=3) as load:
         serving.switch(rollout.shift(state, SECOND, 0.5, lease_until=time.time() + 120))
-        wait_until(lambda: sum(a["release"] == SECOND for _, a in load.answers) > 300, 60, "traffic")
-    sent = {name: [a["probability"] for _, a in load.answers if a["release"] == name] for name in (FIRST, SECOND)}
+        wait_until(lambda: "no data" not in judged(serving, prometheus, 10).reason, what="two scrapes")
+        begun, before = time.monotonic(), len(load.answers)
+        wait_until(lambda: len(load.answers) > before + 600, 60, "traffic")
+    answers = [a for _, a in load.answers[before:]]
+    sent = {name: [a["probability"] for a in answers if a["release"] == name] for name in (FIRST, SECOND)}
     wait_until(
         lambda: judged(serving, prometheus, time.monotonic() - begun).requests[SECOND] > 0.9 * len(sent[SECOND]),
         what="the last scrape",

@@ -1,8 +1,17 @@
+import os
 import threading
+import time
+from pathlib import Path
 
-from include.adapters.metrics_exporter import DrillCollector, FigureCollector, GateCollector
+from include.adapters.metrics_exporter import (
+    DrillCollector,
+    FigureCollector,
+    GateCollector,
+    HostCollector,
+    PeriodCollector,
+)
 from include.contracts.deployment import RolloutEvent
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, LatePeriods
 from include.contracts.quality import CheckOutcome, GateResult
 
 
@@ -85,4 +94,24 @@ def test_a_drill_is_exposed() -> None:
         release="r1", share=0, by="", reason="", figures={"recovery_seconds": 0.2},
     )  # fmt: skip
     found = samples(DrillCollector(lambda: [drill], cache_seconds=0, patience=5))
-    assert found == {"moebius_recovery_seconds": [0.2], "moebius_drill_time_seconds": [1767830400]}
+    assert found == {
+        "moebius_drills_up": [1], "moebius_recovery_seconds": [0.2], "moebius_drill_time_seconds": [1767830400]
+    }  # fmt: skip
+
+
+def test_late_periods_name_the_oldest_and_a_use_case_without_one_says_so() -> None:
+    late = [LatePeriods(usecase="a", oldest="2013-04", count=2), LatePeriods(usecase="b", oldest="", count=0)]
+    families = {m.name: m.samples for m in PeriodCollector(lambda: late, cache_seconds=0, patience=5).collect()}
+    found = {(s.labels["usecase"], s.labels["period"]): s.value for s in families["moebius_late_periods"]}
+    assert found == {("a", "2013-04"): 2, ("b", ""): 0}
+
+
+def test_a_keeper_that_never_wrote_is_silent_since_the_exporter_began(tmp_path: Path) -> None:
+    file = tmp_path / "keeper"
+    host = HostCollector(tmp_path, file)
+    begun = samples(host)["moebius_keeper_timestamp_seconds"][0]
+    assert time.time() - 60 < begun <= time.time()
+    file.write_text("now")
+    os.utime(file, (1000, 1000))
+    assert samples(host)["moebius_keeper_timestamp_seconds"] == [1000]
+    assert samples(host)["moebius_disk_free_bytes"][0] <= samples(host)["moebius_disk_size_bytes"][0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.deployment.judgement import Arm, asked, decide, standing
+from include.deployment.judgement import Arm, asked, decide, milliseconds, standing
 from include.specification.loader import load_usecase
 from include.specification.running import AbortQuery
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -22,6 +22,26 @@ def test_enough_requests_without_a_breach_pass() -> None:
     assert (found.enough, found.passed) == (True, True)
     assert found.reason == "r0002 answered 200 requests without a breach, p99 4.0 ms"
     assert found.mean_answer == {"r0001": 0.25, "r0002": 0.3}
+
+
+def test_a_release_without_traffic_has_no_p99_no_error_rate_and_no_mean() -> None:
+    found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": Arm()}, full=True)
+    assert (found.p99_ms["r0002"], found.error_rate["r0002"], found.mean_answer["r0002"]) == (None, None, None)
+    assert found.reason == "r0002 had 0 requests, 150 are needed to judge"
+    assert milliseconds(None) == "no traffic"
+
+
+def test_counters_that_were_met_once_are_no_data_yet() -> None:
+    found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": Arm(measured=False)})
+    assert (found.enough, found.breaches) == (False, [])
+    assert found.reason.startswith("no data of r0002 yet: Prometheus must meet its counters twice")
+
+
+def test_requests_that_failed_before_a_release_had_them_are_a_breach() -> None:
+    arms = {"r0001": OLD, "r0002": Arm(answered=200, p99_ms=4.0, positive=60)}
+    assert decide(SPEC, "r0001", "r0002", arms, lost=0.01).passed
+    found = decide(SPEC, "r0001", "r0002", arms, lost=0.05)
+    assert found.breaches == ["5.00% of the requests failed in the model server, before a release had them; 1.00% may"]
 
 
 def test_too_few_requests_are_not_a_pass() -> None:

@@ -1,23 +1,55 @@
+"""What the rule file says; whether a rule fires is tested on a real Prometheus."""
+
+from collections import Counter
+
 import yaml
 
-from include.operations.alerts import rules, rules_text
+from include.operations import alerts
+from include.operations.alert_rule import RETRAIN_TRIGGER
+from include.operations.alerts import groups, rules, rules_text
+from include.specification.loader import load_usecase, usecase_names
 from tests.unit.operations.monitored_world import SPEC
 
+SPECS = [load_usecase(name) for name in usecase_names()]
 
-def test_every_rule_carries_what_an_alert_record_needs() -> None:
-    [group] = rules([SPEC])["groups"]
-    names = ["MoebiusPerformanceLoss", "MoebiusFeatureDrift", "MoebiusServingErrors", "MoebiusModelServerDown"]
-    assert [r["alert"] for r in group["rules"]] == names
-    for rule in group["rules"]:
-        assert rule["labels"]["usecase"] == "flight_delay"
-        assert rule["labels"]["severity"] == ("retrain" if rule["alert"] == "MoebiusPerformanceLoss" else "look")
-        assert rule["annotations"]["summary"]
+
+def test_every_rule_says_what_happened_to_what_what_to_do_and_where_it_is_explained() -> None:
+    for group in rules(SPECS)["groups"]:
+        usecase = group["name"].partition(":")[2]
+        for rule in group["rules"]:
+            assert rule["labels"]["severity"] in ("look", "repair", "retrain")
+            assert rule["labels"].get("usecase", "") == usecase
+            assert set(rule["annotations"]) == {"summary", "action", "runbook"}
+            assert all(rule["annotations"].values())
+            assert rule["for"]
+
+
+def test_an_alert_of_the_platform_exists_once_whatever_number_of_use_cases() -> None:
+    names = Counter(rule.name for of in groups(SPECS).values() for rule in of)
+    once = {rule.name for rule in groups(SPECS)["moebius"]}
+    assert {names[name] for name in once} == {1}
+    assert {count for name, count in names.items() if name not in once} == {len(SPECS)}
+
+
+def test_what_counts_as_a_serving_fault_are_alerts_that_exist() -> None:
+    deciding = {r.name for of in groups([SPEC]).values() for r in of if r.decides}
+    assert set(alerts.SERVING_ALERTS) < deciding
+    assert deciding - set(alerts.SERVING_ALERTS) == {"MoebiusPerformanceLoss", "MoebiusFeatureDrift"}
+    labels = [rule["labels"] for group in rules([SPEC])["groups"] for rule in group["rules"]]
+    assert Counter(label.get("asks") for label in labels)[RETRAIN_TRIGGER] == len(deciding)
 
 
 def test_thresholds_are_those_of_the_spec_and_the_text_is_the_mapping() -> None:
-    monitoring = SPEC.monitoring
-    loss, drift, errors, _ = rules([SPEC])["groups"][0]["rules"]
-    assert loss["expr"].endswith(f">= {monitoring.windows.breached}")
-    assert drift["expr"].endswith(f">= {monitoring.drift_features}")
-    assert errors["expr"].endswith(f"> {SPEC.rollout.abort.max_error_rate}")
+    monitoring, limit = SPEC.monitoring, SPEC.rollout.abort.max_error_rate
+    by_name = {rule.name: rule.expression for rule in groups([SPEC])[f"moebius:{SPEC.name}"]}
+    assert by_name["MoebiusPerformanceLoss"].endswith(f">= {monitoring.windows.breached}")
+    assert by_name["MoebiusFeatureDrift"].endswith(f">= {monitoring.drift_features}")
+    assert by_name["MoebiusServingErrors"].endswith(f"> {limit}")
+    assert by_name["MoebiusUnansweredRequests"].endswith(f"> {limit}")
     assert yaml.safe_load(rules_text([SPEC])) == rules([SPEC])
+
+
+def test_an_error_that_our_code_answered_is_not_looked_for_among_the_servers_successes() -> None:
+    """The model server counts such a request as a success."""
+    errors = next(rule for rule in groups([SPEC])[f"moebius:{SPEC.name}"] if rule.name == "MoebiusServingErrors")
+    assert "nv_" not in errors.expression

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 import answers
 import numpy as np
 from missing import LackingFeaturesError
+from router import NothingDeployedError
 
 
 class Arm:
@@ -91,8 +92,19 @@ class Failed:
         """Whether it was refused for what it holds, before a release had it."""
         return isinstance(self.error, ValueError) and not hasattr(self.error, "release")
 
+    @property
+    def outcome(self) -> str:
+        """Whose fault it was: the client's (``bad_request``), or which part of ours."""
+        if self.request_is_at_fault:
+            return "bad_request"
+        if isinstance(self.error, LackingFeaturesError):
+            return "lookup"
+        if hasattr(self.error, "release"):
+            return "model"
+        return "no_release" if isinstance(self.error, NothingDeployedError) else "pipeline"
+
     def count(self, metrics, seconds: float) -> None:
-        metrics.failed(getattr(self.error, "release", ""), self.rows)
+        metrics.failed(self.outcome, getattr(self.error, "release", ""), self.rows)
         if isinstance(self.error, LackingFeaturesError):
             metrics.rejected(self.error.release, self.rows, self.error.lacking)
 

@@ -15,6 +15,10 @@ Split = namedtuple("Split", "generation champion arms bounds sticky_by salt shad
 Shadowed = namedtuple("Shadowed", "champion release share")
 
 
+class NothingDeployedError(RuntimeError):
+    """There is no rollout state that could be followed."""
+
+
 class Pinned:
     """Always the one release: the private model of the pre-deployment test."""
 
@@ -106,11 +110,11 @@ class Router:
         """Who answers the rows of requests of these sizes: (release, its rows in rising order, or None for all).
 
         Rows of one request may go to different releases, unless those give different numbers of scores.
-        RuntimeError when nothing is deployed.
+        NothingDeployedError when nothing is deployed.
         """
         split = self._split
         if split is None:
-            raise RuntimeError(self._failure)
+            raise NothingDeployedError(self._failure)
         if len(split.arms) == 1 or _over(split):
             return [(split.champion, None)]
         count, at = sum(sizes), self._positions(split, fields, sum(sizes))

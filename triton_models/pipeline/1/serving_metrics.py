@@ -15,26 +15,25 @@ import triton_python_backend_utils as pb_utils
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 BOUNDS = (*map(str, BUCKETS), "+Inf")
 COUNTERS = {
-    "moebius_requests_total": "answered or refused rows by release and outcome",
-    "moebius_latency_seconds_bucket": "rows answered within le seconds",
-    "moebius_latency_seconds_count": "rows timed",
-    "moebius_latency_seconds_sum": "seconds spent answering",
+    "moebius_requests_total": "rows by release and outcome",
+    "moebius_latency_rows_total": "rows answered within bound seconds",
+    "moebius_latency_seconds_total": "seconds spent answering",
     "moebius_answer_positive_total": "sum of the answers above 0: probability, value, or the largest of K scores",
     "moebius_answer_negative_total": "sum of the answers below 0, without their sign",
     "moebius_feature_lookups_total": "lookups by feature view",
     "moebius_feature_missing_total": "lookups without features: missing, stale, or the online store unavailable",
     "moebius_missing_policy_total": "rows refused, or answered by the constant scores, as features were missing",
     "moebius_shadow_total": "copied rows by the shadow that was asked and the outcome",
-    "moebius_shadow_seconds_bucket": "copied rows answered by the shadow within le seconds",
+    "moebius_shadow_latency_rows_total": "copied rows answered by the shadow within bound seconds",
     "moebius_shadow_difference_sum_total": "sum of |shadow - champion| of the answers that moebius_answer_* sum",
     "moebius_shadow_changed_total": "copied rows for which the shadow predicts something else",
     "moebius_rollout_errors_total": "rollout states that could not be used",
     "moebius_log_errors_total": "rows that could not be written to the prediction log",
 }
-SUMS = (
-    "moebius_latency_seconds_count", "moebius_latency_seconds_sum", "moebius_answer_positive_total",
-    "moebius_answer_negative_total",
-)  # fmt: skip
+SUMS = ("moebius_latency_seconds_total", "moebius_answer_positive_total", "moebius_answer_negative_total")
+OK = "ok"
+OF_A_RELEASE = (OK, "lookup", "model")
+OF_NO_RELEASE = ("bad_request", "no_release", "pipeline")
 
 
 class Heartbeat:
@@ -65,7 +64,7 @@ class Heartbeat:
 
 
 class ServingMetrics:
-    """Counters by release; ``le`` buckets are cumulative, so ``histogram_quantile`` works on them.
+    """Counters by release. Rows by ``bound`` are cumulative, as ``histogram_quantile`` needs them.
 
     Processes that serve the same use case add to the same series; only the generation is told by each ``process``.
     """
@@ -87,18 +86,20 @@ class ServingMetrics:
         self._errors = 0
         self._add("moebius_rollout_errors_total", 0)
         self._add("moebius_log_errors_total", 0)
+        for outcome in OF_NO_RELEASE:
+            self._add("moebius_requests_total", 0, release="", outcome=outcome)
 
     def declare(self, release: str, views: list) -> None:
         """Begin every series of a release at 0: Prometheus does not see the growth up to a first value."""
-        for outcome in ("ok", "error"):
+        for outcome in OF_A_RELEASE:
             self._add("moebius_requests_total", 0, release=release, outcome=outcome)
         for policy in ("reject", "fall_back"):
             self._add("moebius_missing_policy_total", 0, release=release, policy=policy)
         for name in SUMS:
             self._add(name, 0, release=release)
-        self._late(release, "moebius_latency_seconds_bucket", 0, 0)
+        self._late(release, "moebius_latency_rows_total", 0, 0)
         of = ("release", release)
-        self._per_batch[release] = [("moebius_requests_total", of, ("outcome", "ok")), *((name, of) for name in SUMS)]
+        self._per_batch[release] = [("moebius_requests_total", of, ("outcome", OK)), *((name, of) for name in SUMS)]
         self._views[release] = views
         for view in views:
             self._add("moebius_feature_lookups_total", 0, view=view)
@@ -111,20 +112,20 @@ class ServingMetrics:
             self._add("moebius_shadow_total", 0, release=release, outcome=outcome)
         for name in ("moebius_shadow_difference_sum_total", "moebius_shadow_changed_total"):
             self._add(name, 0, release=release)
-        self._late(release, "moebius_shadow_seconds_bucket", 0, 0)
+        self._late(release, "moebius_shadow_latency_rows_total", 0, 0)
 
     def answered(self, release: str, values, lacking: dict, fallback, seconds: float) -> None:
         """Rows of one batch, all answered by the release: the number [N] that is each row's answer, the reasons
         {view: [N]} where features lack, and which rows [N] got the constant scores (or None)."""
         rows, numbers = len(values), values.tolist()
         positive, negative = (sum(n for n in numbers if n > 0), -sum(n for n in numbers if n < 0))
-        counted = (rows, rows, seconds * rows, positive, negative)
+        counted = (rows, seconds * rows, positive, negative)
         with self._lock:
             for key, value in zip(self._per_batch[release], counted, strict=True):
                 self._pending[key] += value
             for view in self._views[release]:
                 self._pending["moebius_feature_lookups_total", ("view", view)] += rows
-            self._buckets["moebius_latency_seconds_bucket", release][bisect_left(BUCKETS, seconds)] += rows
+            self._buckets["moebius_latency_rows_total", release][bisect_left(BUCKETS, seconds)] += rows
         if lacking:
             self._lack(lacking)
         if fallback is not None:
@@ -135,8 +136,9 @@ class ServingMetrics:
             for reason, count in Counter(filter(None, reasons)).items():
                 self._add("moebius_feature_missing_total", count, view=view, reason=reason)
 
-    def failed(self, release: str, rows: int) -> None:
-        self._add("moebius_requests_total", rows, release=release, outcome="error")
+    def failed(self, outcome: str, release: str, rows: int) -> None:
+        """Rows that got an error; ``outcome`` says whose fault it was."""
+        self._add("moebius_requests_total", rows, release=release, outcome=outcome)
 
     def rejected(self, release: str, rows: int, lacking: dict) -> None:
         """Rows that must not be answered without features that they lack."""
@@ -153,7 +155,7 @@ class ServingMetrics:
             self._add("moebius_shadow_total", count, release=release, outcome=outcome)
         self._add("moebius_shadow_difference_sum_total", difference, release=release)
         self._add("moebius_shadow_changed_total", changed, release=release)
-        self._late(release, "moebius_shadow_seconds_bucket", rows.get("ok", 0), seconds)
+        self._late(release, "moebius_shadow_latency_rows_total", rows.get("ok", 0), seconds)
 
     def _late(self, release: str, name: str, rows: int, seconds: float) -> None:
         with self._lock:
@@ -169,7 +171,7 @@ class ServingMetrics:
         with self._lock:
             for (name, release), rows in self._buckets.items():
                 for bound, count in zip(BOUNDS, accumulate(rows), strict=True):
-                    self._pending[name, ("release", release), ("le", bound)] += count
+                    self._pending[name, ("release", release), ("bound", bound)] += count
             self._buckets.clear()
             pending, self._pending = self._pending, Counter()
         for key, value in pending.items():

@@ -1,0 +1,88 @@
+"""The alerts of the platform as a whole: each once, whatever number of use cases it serves."""
+
+from functools import partial
+
+from include.operations.alert_rule import Rule, grown
+
+JOBS = {
+    "triton": ("MoebiusModelServerDown", "the model server", "no use case gets an answer from it"),
+    "moebius": ("MoebiusExporterDown", "the metrics exporter", "figures, gates and due times are not seen"),
+    "streams": ("MoebiusConsumerDown", "the stream consumer", "events and streamed requests wait"),
+    "gateway": ("MoebiusGatewayDown", "the gateway", "clients outside cannot ask"),
+}
+"""Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
+OPTIONAL = ("gateway",)  # without a client there is none
+UP = ("moebius_exporter_up", "moebius_gates_up", "moebius_drills_up", "moebius_periods_up")
+"""Whether the exporter could read each kind of record."""
+GATEWAY_SHARE = 0.01
+KEEPER_SECONDS = 60
+FREE_SHARE = 0.05
+
+
+def of_platform() -> list[Rule]:
+    """Every alert that belongs to no single use case."""
+    return [*(_down(job) for job in JOBS), *_unread(), *_host(), _gateway()]
+
+
+def _down(job: str) -> Rule:
+    name, what, means = JOBS[job]
+    missing = "" if job in OPTIONAL else f' or absent(up{{job="{job}"}})'
+    return Rule(
+        name,
+        f'up{{job="{job}"}} == 0{missing}',
+        "repair",
+        f"Prometheus cannot reach {what} {{{{ $labels.instance }}}}: {means}",
+        "See `make status` and the log file that it names; `make up` starts what is missing",
+        "10s",
+        decides=job == "triton",
+    )
+
+
+def _unread() -> list[Rule]:
+    """The exporter answers, but cannot read a kind of record, or does not tell whether it could."""
+    told = " or ".join(f'label_replace({up} == 0, "records", "{up}", "", "")' for up in UP)
+    absent = " or ".join(
+        f'label_replace(up{{job="moebius"}} == 1 unless on (instance) {up}, "records", "{up}", "", "")' for up in UP
+    )
+    return [
+        Rule(
+            "MoebiusRecordsUnread",
+            f"{told} or {absent}",
+            "repair",
+            "The metrics exporter could not read what {{ $labels.records }} stands for; alerts on it cannot fire",
+            "Read the log of the exporter (`make status` names the file), then repair or restore the table",
+            "30s",
+        )
+    ]
+
+
+def _host() -> list[Rule]:
+    rule = partial(Rule, severity="repair", wait="5m")
+    return [
+        rule(
+            "MoebiusKeeperSilent",
+            f"time() - moebius_keeper_timestamp_seconds > {KEEPER_SECONDS}",
+            summary="No sign of life of the keeper for {{ $value | humanizeDuration }}: a model server that dies "
+            "is not started again",
+            action="See `make status` and the log of the keeper; `make up` starts it",
+        ),
+        rule(
+            "MoebiusDiskAlmostFull",
+            f"moebius_disk_free_bytes / moebius_disk_size_bytes < {FREE_SHARE}",
+            summary="{{ $value | humanizePercentage }} of the disk that holds the state is free",
+            action="Free space: expire old snapshots with the data_versions DAG, delete old logs",
+        ),
+    ]
+
+
+def _gateway() -> Rule:
+    edge = partial(grown, "haproxy_frontend_http_responses_total", proxy='="edge"')
+    failed = edge(code='="5xx"')
+    return Rule(
+        "MoebiusGatewayErrors",
+        f"{failed} / {edge()} > {GATEWAY_SHARE}",
+        "repair",
+        "{{ $value | humanizePercentage }} of the gateway's answers are server errors",
+        "Look for the status and the server in the log of the gateway (`make status` names the file)",
+        "10s",
+    )
