@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
-from pydantic import BaseModel, ConfigDict, Field
 
 from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
+from include.specification.connectors import FileOptions as Options
 from include.specification.data import Source
 
 BLOCK_BYTES = 4 << 20
@@ -34,23 +34,6 @@ WORDS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
 UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, pa.ArrowException, NotImplementedError)
 # parsers quote the offending row: only these words of theirs hold no value
 HARMLESS = re.compile(r"Row #\d+|Expected \d+ columns, got \d+|Empty CSV file|[Ii]nvalid UTF8|column \d+|line \d+")
-
-
-class Options(BaseModel):
-    """``path`` is a file, a glob or an fsspec URL (s3://, gs://, https://, …); ``storage`` are that store's options.
-
-    ``package`` names an installed distribution whose file ``path`` is. ``null_values`` are the texts that
-    mean "no value" in CSV.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    package: str | None = None
-    format: Literal["csv", "jsonl", "parquet"] | None = None
-    storage: dict[str, str | int | bool] = {}
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    null_values: list[str] = [""]
 
 
 class FileSource:

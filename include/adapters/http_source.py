@@ -10,75 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Self
+from typing import Any
 
 import httpx
 import tenacity
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
+from include.specification.connectors import HttpOptions as Options
 from include.specification.data import Source
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-
-
-class Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Paging(Closed):
-    """How the next page is asked for.
-
-    ``page`` and ``offset``: the number goes into ``parameter``, ``size`` (rows per page) into ``size_parameter``;
-    the end is a page without rows. ``cursor``: ``next`` is where the answer has the value for ``parameter``.
-    ``link``: ``next`` is where the answer has the next address; without it the ``Link`` header has it.
-    """
-
-    by: Literal["page", "offset", "cursor", "link"]
-    parameter: str | None = None
-    first: int | None = None
-    size: int | None = Field(default=None, ge=1)
-    size_parameter: str | None = None
-    next: str | None = None
-
-    @property
-    def start(self) -> int:
-        return self.first if self.first is not None else int(self.by == "page")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.by != "link" and not self.parameter:
-            raise ValueError(f"paging by {self.by} needs 'parameter'")
-        if self.by == "cursor" and not self.next:
-            raise ValueError("paging by cursor needs 'next': the field of the answer that contains the cursor")
-        if (self.size is None) != (self.size_parameter is None):
-            raise ValueError("'size' and 'size_parameter' belong together")
-        return self
-
-
-class Times(Closed):
-    """Query parameters of the window's start and end, in UTC; ``date`` asks for whole days around it."""
-
-    start: str
-    end: str
-    format: Literal["iso", "epoch", "date"] = "iso"
-
-
-class Options(Closed):
-    """``records`` is where the answer has the list of rows (``data.items``; empty: the answer is the list)."""
-
-    url: str
-    parameters: dict[str, str] = {}
-    headers: dict[str, str] = {}
-    records: str = ""
-    window: Times | None = None
-    paging: Paging | None = None
-    requests_per_second: float | None = Field(default=None, gt=0)
-    attempts: int = Field(default=6, ge=1)
-    max_wait_seconds: float = Field(default=120, gt=0)
-    timeout_seconds: float = Field(default=30, gt=0)
 
 
 class TryAgainError(Exception):

@@ -4,46 +4,20 @@ The window is a WHERE clause, rows come through a server-side cursor. The spec n
 password: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import exc
 
 from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
+from include.specification.connectors import SqlOptions as Options
 from include.specification.data import Source
 
-SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-
-
-class Options(BaseModel):
-    """One of ``url`` and ``connection``, and one of ``table`` (``schema.table``) and ``query`` (a SELECT).
-
-    ``time_format`` (strftime) is for a database that keeps the event time as text: how its bounds are written.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str | None = None
-    connection: str | None = None
-    table: str | None = None
-    query: str | None = None
-    time_format: str | None = None
-    batch_rows: int = Field(default=20_000, ge=1)
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if (self.url is None) == (self.connection is None) or (self.table is None) == (self.query is None):
-            raise ValueError("give exactly one of url, connection, and exactly one of table, query")
-        if self.url and SECRET.search(self.url):
-            raise ValueError("the url contains a password; write ${NAME} instead and set that environment variable")
-        return self
 
 
 class SqlSource:

@@ -7,6 +7,7 @@ import numpy as np
 from include.development.trainers.protocol import Matrix, Problem, placed
 from include.errors import TrainingError
 from include.families.registry import family_named
+from include.specification.trainers import SKLEARN
 from include.specification.usecase import UseCase
 
 CLUSTERS = 4  # where the spec names no number
@@ -52,12 +53,11 @@ class Linear:
     """Logistic or ridge regression on imputed, scaled numbers and one column per category; texts are left out."""
 
     def __init__(self, problem: Problem, train: Matrix) -> None:
-        from include.development.trainers.sklearn import DEFAULTS
         from include.development.trainers.sklearn_estimators import chosen, pipeline
 
         read, self._columns = _without_texts(problem)
-        self._name, _ = chosen(read, DEFAULTS)
-        self._pipe: Any = pipeline(read, DEFAULTS, threads=1)
+        self._name, _ = chosen(read, SKLEARN.defaults)
+        self._pipe: Any = pipeline(read, SKLEARN.defaults, threads=1)
         self._problem = problem
         weight = {} if train.weight is None else {f"{self._pipe.steps[-1][0]}__sample_weight": train.weight}
         self._pipe.fit(train.X[:, self._columns], train.y, **weight)

@@ -20,7 +20,7 @@ SHARED = (
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
     "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
     "development.training", "families.registry", "specification.data", "specification.learning", "specification.part",
-    "specification.task", "specification.usecase",
+    "specification.task", "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = (

@@ -10,8 +10,8 @@ from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_curren
 from airflow.sdk.exceptions import DagRunTriggerException
 
 from include.contracts.period import Period
-from include.errors import NotFoundError
-from include.specification.loader import load_usecase, usecase_names
+from include.errors import NotFoundError, SpecError
+from include.specification.loader import specifications, usecases
 from include.specification.usecase import UseCase
 
 RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
@@ -28,10 +28,11 @@ def dag_family(
 ) -> None:
     """One DAG per use case that the family is for, with the name and docstring of the DAG file that defines ``build``.
 
+    A use case whose spec is faulty has none; ``dags/specifications.py`` shows why.
     ``options`` as ``usecase_dag`` says.
     """
     family, doc = Path(inspect.getfile(build)).stem, build.__globals__["__doc__"]
-    for spec in filter(where, map(load_usecase, usecase_names())):
+    for spec in filter(where, usecases()):
         usecase_dag(spec, build, family, doc=doc, **options)
 
 
@@ -61,6 +62,15 @@ def usecase_dag(
     ) as dag:
         build(spec)
     return dag
+
+
+def require_usable_specifications() -> None:
+    """Raises SpecError with one line per fault when a use case cannot be used.
+
+    Airflow keeps an import error per file and drops the DAGs of that file, so a file of its own says it.
+    """
+    if faulty := specifications().faulty:
+        raise SpecError("\n".join([f"use cases that cannot be used: {', '.join(faulty)}", *faulty.values()]))
 
 
 def on(asset: Callable[[str], Asset]) -> Callable[[UseCase], list[Asset]]:

@@ -25,7 +25,7 @@ from include.catalog import files
 from include.catalog.entries import Catalog, Entry
 from include.errors import NotFoundError
 from include.settings import load_settings
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import specifications
 from include.specification.usecase import UseCase
 
 Names = Callable[[UseCase], list[str]]
@@ -99,9 +99,10 @@ class FlowExtractor(BaseExtractor):
     def _execute_extraction(self) -> OperatorLineage | None:
         usecase, _, family = self.operator.dag_id.partition(".")
         flow = FLOWS.get(family, {}).get(self.operator.task_id)
-        if flow is None or usecase not in usecase_names():
+        spec = specifications().good.get(usecase)
+        if flow is None or spec is None:
             return None
-        spec, known = load_usecase(usecase), _catalog(usecase)
+        known = _catalog(usecase)
         reads, writes = (sorted(side(spec)) for side in flow)
         return OperatorLineage(
             inputs=[_dataset(usecase, name, known) for name in reads],

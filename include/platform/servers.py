@@ -14,7 +14,7 @@ from include.platform import airflow, gateway
 from include.platform.supervisor import Service
 from include.platform.topology import Instance
 from include.settings import ROOT, Settings, inherited_environment
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import usecases
 
 Command = tuple[list[str], dict[str, str]]
 """Arguments, and the environment or what is added to it."""
@@ -31,9 +31,7 @@ PREPARATIONS: dict[str, Callable[[Settings], object]] = {
     "redis": lambda settings: redis_server.directory(settings).mkdir(parents=True, exist_ok=True),
     "triton": model_server.clear_shared_memory,
     "gateway": gateway.configure,
-    "prometheus": lambda settings: metrics_server.configure(
-        settings, alerts.rules_text(load_usecase(name) for name in usecase_names())
-    ),
+    "prometheus": lambda settings: metrics_server.configure(settings, alerts.rules_text(usecases())),
     "airflow": airflow.write_password,
 }
 

@@ -14,7 +14,7 @@ from include.contracts.streaming import Reconciliation, StreamEntry
 from include.processes.scorer import Scorer
 from include.processes.stream_worker import StreamWorker, published
 from include.settings import Settings, load_settings
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import usecases
 
 if TYPE_CHECKING:
     from include.adapters.event_stream import RedisEventStream
@@ -67,8 +67,8 @@ class Consumer(StreamWorker):
 
 
 def workers(settings: Settings, metrics: StreamMetrics, stop: threading.Event) -> list[StreamWorker]:
-    """One for every stream of every use case."""
-    specs, scoring = [load_usecase(name) for name in usecase_names()], ScoringMetrics(metrics.registry)
+    """One for every stream of every use case whose spec can be used."""
+    specs, scoring = usecases(), ScoringMetrics(metrics.registry)
     return [
         *(Consumer(spec, view, settings, metrics, stop) for spec in specs for view in spec.streams),
         *(Scorer(spec, spec.scoring.stream, settings, scoring, stop) for spec in specs if spec.scoring),

@@ -20,15 +20,15 @@ from include.platform.topology import keeper_file
 from include.services.composition import Services
 from include.services.records import Records
 from include.settings import Settings, load_settings
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import usecases
 from include.specification.usecase import UseCase
 
 T = TypeVar("T")
 
 
 def every(settings: Settings, newest: Callable[[Records, UseCase], list[T]]) -> Callable[[], list[T]]:
-    """Reads the newest records of every use case."""
-    return lambda: [r for name in usecase_names() for r in newest(Services(settings).records, load_usecase(name))]
+    """Reads the newest records of every use case whose spec can be used now."""
+    return lambda: [record for spec in usecases() for record in newest(Services(settings).records, spec)]
 
 
 def late(records: Records, spec: UseCase) -> list[LatePeriods]:

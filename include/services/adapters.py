@@ -6,8 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
-
 from include.errors import MissingPeriodError, SpecError
 from include.ports.development import ExperimentTracker
 from include.ports.exports import ExportStore
@@ -20,6 +18,7 @@ from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
 from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
+from include.specification.connectors import OPTIONS, OWN, connector_faults
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
@@ -27,13 +26,12 @@ if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.prediction_log import PredictionSpool
     from include.governance.online_copies import OnlineCopies
 
-OWN = "own"
 CONNECTORS = {
     "file": "include.adapters.file_source.FileSource",
     "sql": "include.adapters.sql_source.SqlSource",
     "http": "include.adapters.http_source.HttpSource",
 }
-"""What ``sources.<table>.connector`` may say: name → class. ``own`` is the use case's own ``source.py``."""
+"""The connectors of ``specification.connectors``: name → class."""
 
 
 class Adapters:
@@ -185,13 +183,7 @@ def metrics_server(url: str) -> MetricsServer:
 
 
 def _connector(place: str, name: str, options: Mapping[str, Any], resolve: Callable[[str], str]) -> SourceConnector:
-    if name not in CONNECTORS:
-        raise SpecError(f"{place}.connector = {name!r}: there are {', '.join([*CONNECTORS, OWN])}")
+    if faults := [f"{place}.{fault.key}: {fault.text}" for fault in connector_faults(name, options)]:
+        raise SpecError("; ".join(faults))
     path, kind = CONNECTORS[name].rsplit(".", 1)
-    module = import_module(path)
-    try:
-        return getattr(module, kind)(module.Options.model_validate(options), resolve)
-    except ValidationError as error:
-        allowed = ", ".join(module.Options.model_fields)
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
-        raise SpecError(f"{place}.options: {faults}. The connector {name!r} knows: {allowed}") from None
+    return getattr(import_module(path), kind)(OPTIONS[name].model_validate(options), resolve)

@@ -11,7 +11,7 @@ from include.services.privacy import Privacy
 from include.services.records import Records
 from include.services.serving import Serving
 from include.settings import Settings, load_settings, resolve
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import specifications
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: DAG files are parsed often
@@ -44,7 +44,8 @@ class Services:
         from include.governance.access import Access
 
         access = Access(roles=self.settings.access, tables=self.settings.table_access)
-        access.check(load_usecase(name) for name in usecase_names())
+        specs = specifications()
+        access.check(specs.good.values(), unknown=specs.faulty)
         return access
 
     def secret(self, name: str) -> str:

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from include.contracts.period import Period
-from include.specification.part import Name, Part, Zone
+from include.specification.connectors import connector_faults
+from include.specification.part import Fault, Name, Part, Zone
+from include.specification.schedule import Cron
 
 
 class Periods(Part):
@@ -15,7 +17,11 @@ class Periods(Part):
 
     first: Period
     last: Period
-    schedule: str
+    schedule: Cron
+
+    def faults(self) -> Iterator[Fault]:
+        if self.last < self.first:
+            yield Fault("last", f"{self.last} is before first = {self.first}")
 
 
 class Event(Part):
@@ -32,11 +38,11 @@ class Event(Part):
     label_delay_hours: float = Field(default=0, ge=0)
     classes: list[Annotated[str, BeforeValidator(str)]] = []
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if (self.label is None) != (self.label_time is None):
-            yield "give both label and label_time, or neither"
+            yield Fault("label", "give both label and label_time, or neither")
         if len(set(self.classes)) != len(self.classes):
-            yield f"classes {self.classes} must differ"
+            yield Fault("classes", f"{self.classes} must differ")
 
 
 class Source(Part):
@@ -48,7 +54,7 @@ class Source(Part):
     row belongs to; ``without_zone`` whether a timestamp without an offset is refused, read as UTC, or as local there.
     """
 
-    connector: Name
+    connector: str
     options: dict[str, Any] = {}
     columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
     key: list[str] = Field(min_length=1)
@@ -60,10 +66,11 @@ class Source(Part):
     owner: str | None = None
     description: str = ""
 
-    def faults(self) -> Iterator[str]:
-        named = [*self.key, *([self.time] if self.time else [])]
-        if missing := [c for c in named if c not in self.columns]:
-            yield f"key and time name the columns {missing}; the source has {sorted(self.columns)}"
+    def faults(self) -> Iterator[Fault]:
+        for key, named in (("key", self.key), ("time", [self.time] if self.time else [])):
+            if missing := [c for c in named if c not in self.columns]:
+                yield Fault(key, f"{missing} are not columns of the source; allowed: {', '.join(sorted(self.columns))}")
+        yield from connector_faults(self.connector, self.options)
 
     @property
     def required(self) -> list[str]:
@@ -146,11 +153,11 @@ class Feature(Part):
     tells_label: bool = False
     tensor: str = Field(default="", exclude=True)
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.shape and self.kind != "numeric":
-            yield f"feature {self.name}: only a numeric feature has a shape, this one is {self.kind}"
+            yield Fault("shape", f"only a numeric feature has a shape; {self.name} is {self.kind}")
         if (self.kind == "text") != (self.length is not None):
-            yield f"feature {self.name}: a text feature needs 'length', other kinds have no length"
+            yield Fault("length", f"a text feature needs 'length', others have none; {self.name} is {self.kind}")
 
     @property
     def columns(self) -> list[str]:
@@ -188,11 +195,11 @@ class ColumnPrivacy(Part):
     keep_last: int = Field(default=0, ge=0)
     step: float | Literal["month", "year"] | None = None
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.level == "personal" and self.treatment == "keep":
-            yield "a personal column needs a treatment: pseudonymise, mask, generalise or drop"
+            yield Fault("treatment", "a personal column needs a treatment: pseudonymise, mask, generalise or drop")
         if (self.treatment == "generalise") != (self.step is not None):
-            yield "'step' belongs to the treatment generalise, which needs it"
+            yield Fault("step", "'step' belongs to the treatment generalise, which needs it")
 
 
 class Privacy(Part):
@@ -217,6 +224,6 @@ class HandOver(Part):
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
     sample: dict[Name, Annotated[list[str], Field(min_length=1)]] = {}
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.allowed and self.share < 1 and not self.sample:
-            yield f"hand_over.share {self.share} needs hand_over.sample, which names sources and columns"
+            yield Fault("sample", f"share {self.share} needs sample, which names sources and columns")

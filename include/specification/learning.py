@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from include.specification.part import Name, Part, Share
+from include.specification.part import Fault, Name, Part, Share
+from include.specification.search import Choices, Range
+from include.specification.trainers import TRAINERS, parameter_faults, space_faults
 
 
 class Split(Part):
@@ -25,25 +27,9 @@ class Split(Part):
     validation_share: float = Field(default=0.2, gt=0, lt=0.5)
     max_repeated: Share = 0.05
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if (self.by == "group") != (self.group is not None):
-            yield "'group' names the column of a split by group, which needs it"
-
-
-class Range(Part):
-    """Numbers to try, both ends included; ``integer`` ones, or on a ``log`` scale."""
-
-    low: float
-    high: float
-    integer: bool = False
-    log: bool = False
-
-    def faults(self) -> Iterator[str]:
-        if not self.low < self.high or (self.log and self.low <= 0):
-            yield f"low {self.low} must be below high {self.high}, and above 0 on a log scale"
-
-
-Choices = Annotated[list[int | float | str], Field(min_length=1)]
+            yield Fault("group", "'group' names the column of a split by group, which needs it")
 
 
 class Tuning(Part):
@@ -59,9 +45,9 @@ class Tuning(Part):
     workers: int = Field(default=2, ge=1)
     space: dict[str, Range | Choices] = {}
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.sampler == "grid" and (ranges := [n for n, r in self.space.items() if isinstance(r, Range)]):
-            yield f"a grid needs lists of choices; {ranges} are ranges"
+            yield Fault("space", f"a grid needs lists of choices; {ranges} are ranges")
 
 
 class Baseline(Part):
@@ -73,12 +59,12 @@ class Baseline(Part):
     kind: Literal["prior", "linear", "seasonal"] = "prior"
     feature: Name | None = None
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if (self.kind == "seasonal") != (self.feature is not None):
-            yield "'feature' belongs to a seasonal baseline, which needs it"
+            yield Fault("feature", "'feature' belongs to a seasonal baseline, which needs it")
 
 
-TRAINERS = Literal["xgboost", "sklearn", "torch_tabular", "torch_image", "torch_sequence", "torch_text", "own"]
+TrainerName = Literal["xgboost", "sklearn", "torch_tabular", "torch_image", "torch_sequence", "torch_text", "own"]
 
 
 class Trainer(Part):
@@ -89,13 +75,18 @@ class Trainer(Part):
     candidate is a further candidate.
     """
 
-    name: TRAINERS
+    name: TrainerName
     parameters: dict[str, int | float | str] = {}
     tuning: Tuning = Tuning()
     baseline: Baseline = Baseline()
     start_from: Literal["scratch", "champion"] = "scratch"
     imbalance: Literal["none", "weights", "undersample"] = "none"
     ensemble: bool = False
+
+    def faults(self) -> Iterator[Fault]:
+        if facts := TRAINERS.get(self.name):
+            yield from parameter_faults(self.name, facts, self.parameters)
+            yield from space_faults(self.name, facts, self.tuning.space, self.tuning.sampler)
 
 
 MetricName = Literal[
@@ -122,9 +113,9 @@ class Criterion(Part):
     at_most: float | None = None
     bound: Literal["value", "lower", "upper"] = "value"
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if (self.at_least is None) == (self.at_most is None):
-            yield f"acceptance of {self.metric}: give exactly one of at_least, at_most"
+            yield Fault("", f"acceptance of {self.metric}: give exactly one of at_least, at_most")
 
 
 class Slices(Part):
@@ -157,9 +148,9 @@ class Fairness(Part):
     ] = {}
     min_rows: int = Field(default=100, ge=2)
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.limits and not self.groups:
-            yield "fairness.limits needs fairness.groups: the columns that hold the groups"
+            yield Fault("limits", "limits need groups: the columns that hold the groups")
 
 
 class Invariance(Part):
@@ -174,9 +165,9 @@ class Invariance(Part):
     max_change: float = Field(ge=0)
     share: Share = 0.99
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if bool(self.values) == (self.noise is not None):
-            yield f"invariance of {self.feature}: give values or noise"
+            yield Fault("", f"invariance of {self.feature}: give values or noise")
 
 
 class Direction(Part):

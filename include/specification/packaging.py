@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from include.specification.part import Name, Part
+from include.specification.part import Fault, Name, Part
 
 
 class Packaging(Part):
@@ -45,9 +45,9 @@ class Expectation(Part):
     at_least: float | None = None
     at_most: float | None = None
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.prediction is None and self.at_least is None and self.at_most is None:
-            yield "give an expectation: prediction, at_least or at_most"
+            yield Fault("", "give an expectation: prediction, at_least or at_most")
 
 
 class AcceptanceTest(Part):
@@ -65,16 +65,19 @@ class AcceptanceTest(Part):
 
 def unsendable(
     tests: Iterable[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     """Why tests cannot be sent, in words: a field lacks or is unknown, or two have one name."""
     seen: set[str] = set()
-    for test in tests:
+    for place, test in enumerate(tests):
+        key = f"user_acceptance.{place}"
         if test.name in seen:
-            yield f"user_acceptance has two tests {test.name!r}"
+            yield Fault(f"{key}.name", f"two tests have the name {test.name!r}")
         seen.add(test.name)
         if unknown := sorted(set(test.request) - set(request)):
-            yield f"user_acceptance {test.name!r}: no request fields {unknown}; there are {list(request)}"
+            yield Fault(f"{key}.request", f"{test.name!r}: no request fields {unknown}; there are {list(request)}")
         if lacking := [field for field in request if field not in test.request and field not in optional]:
-            yield f"user_acceptance {test.name!r}: the request lacks {lacking}"
+            yield Fault(f"{key}.request", f"{test.name!r}: the request lacks {lacking}")
         if unknown := sorted(set(test.features) - set(looked_up)):
-            yield f"user_acceptance {test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"
+            yield Fault(
+                f"{key}.features", f"{test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"
+            )

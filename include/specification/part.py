@@ -1,10 +1,11 @@
 """The building blocks of a use-case spec: closed, frozen parts and the types of their values."""
 
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -20,17 +21,25 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+class Fault(NamedTuple):
+    """What is wrong with the value of ``key``: a dotted path from the part that says so, '' for the part itself."""
+
+    key: str
+    text: str
+
+
 class Part(BaseModel):
     """A closed, frozen part of the spec."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    def faults(self) -> Iterable[str]:
-        """What is wrong with values that are right by themselves; it is asked for the first one only."""
+    def faults(self) -> Iterable[Fault | str]:
+        """What is wrong with values that are right by themselves; a text is of the whole part."""
         return ()
 
     @model_validator(mode="after")
     def _without_fault(self) -> Self:
-        for fault in self.faults():
-            raise ValueError(fault)
+        if faults := [fault if isinstance(fault, Fault) else Fault("", fault) for fault in self.faults()]:
+            text = "; ".join(f"{fault.key}: {fault.text}" if fault.key else fault.text for fault in faults)
+            raise PydanticCustomError("faults", "{text}", {"text": text, "faults": faults})
         return self

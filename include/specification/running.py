@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import Part, Share
+from include.specification.part import Fault, Part, Share
+from include.specification.schedule import Cron
 
 PLACEHOLDERS = ("usecase", "champion", "challenger", "window")
 
@@ -27,14 +28,14 @@ class AbortQuery(Part):
     above: float | None = None
     below: float | None = None
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if (self.above is None) == (self.below is None):
-            yield f"abort query {self.name!r} needs one limit: above or below"
+            yield Fault("", f"abort query {self.name!r} needs one limit: above or below")
         text = Template(self.query)
         unknown = set(text.get_identifiers()) - set(PLACEHOLDERS) if text.is_valid() else set()
         if unknown or not text.is_valid():
             named = ", ".join(f"${name}" for name in PLACEHOLDERS)
-            yield f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}"
+            yield Fault("query", f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}")
 
 
 class Abort(Part):
@@ -77,15 +78,15 @@ class Rollout(Part):
     sticky_by: str | None = None  # a request field: rows with the same value meet the same release
     shadow: ShadowTest = ShadowTest()
     ab_test: ABTest = ABTest()
-    drill: str | None = "0 4 * * 1"  # cron of the rollback drill
+    drill: Cron | None = "0 4 * * 1"  # cron of the rollback drill
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         if self.steps != sorted(set(self.steps)) or (self.strategy == "canary" and not self.steps):
-            yield f"rollout steps {self.steps} must rise, and a canary needs at least one"
+            yield Fault("steps", f"rollout steps {self.steps} must rise, and a canary needs at least one")
         if self.strategy == "ab_test" and self.sticky_by is None:
-            yield "rollout.sticky_by: an A/B test needs the request field by which clients stay in one arm"
+            yield Fault("sticky_by", "an A/B test needs the request field by which clients stay in one arm")
         if self.ab_test.min_hours > self.ab_test.max_hours:
-            yield f"rollout.ab_test: min_hours {self.ab_test.min_hours} is above its max_hours"
+            yield Fault("ab_test.min_hours", f"{self.ab_test.min_hours} is above max_hours = {self.ab_test.max_hours}")
 
     @property
     def shares(self) -> list[float]:
@@ -98,6 +99,10 @@ class Rollout(Part):
 class Windows(Part):
     breached: int = Field(ge=1)
     of: int = Field(ge=1)
+
+    def faults(self) -> Iterator[Fault]:
+        if self.breached > self.of:
+            yield Fault("breached", f"{self.breached} of {self.of} windows can never be breached")
 
 
 class Monitoring(Part):

@@ -10,9 +10,12 @@ from pydantic import AfterValidator, Field
 from include.contracts.period import Period
 from include.specification import data, learning
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
-from include.specification.part import Name, Part
+from include.specification.part import Fault, Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
+from include.specification.schedule import longest_pause
 from include.specification.task import TASKS, Task
+from include.specification.trainers import ESTIMATORS, TRAINERS
+from include.specification.wording import not_among
 
 USECASES = Path(__file__).resolve().parents[1] / "usecases"
 
@@ -56,119 +59,229 @@ class UseCase(Part):
     hand_over: data.HandOver = data.HandOver()
     retention: data.Retention
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Fault]:
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
-            yield f"features {sorted(twice)} are listed twice"
+            yield Fault("features", f"{sorted(twice)} are listed twice")
         yield from self._reference_faults()
+        yield from self._column_faults()
+        yield from self._leakage_faults()
+        yield from self._freshness_faults()
         for view, stream in self.streams.items():
-            yield from self._stream_faults(view, stream, self.sources[stream.source])
+            if source := self.sources.get(stream.source):
+                yield from self._stream_faults(view, stream, source)
         yield from self._scoring_faults()
         yield from self._treatment_faults()
         if (subject := self.privacy.subject) not in (None, *self.entities):
-            yield f"privacy.subject {subject!r} is not an entity; the entities are {sorted(self.entities)}"
+            yield Fault("privacy.subject", not_among(str(subject), sorted(self.entities), "an entity"))
         yield from self._hand_over_faults()
         yield from self._task_faults()
+        yield from self._trainer_faults()
         yield from self._rollout_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
         yield from unsendable(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
 
-    def _reference_faults(self) -> Iterator[str]:
+    def _reference_faults(self) -> Iterator[Fault]:
         """What one part of the spec names must be in another."""
-        asked = {f.tensor or f.name for f in self.features if f.origin == "request"}
-        entities, sources = [v.entity for v in self.feature_views.values()], [s.source for s in self.streams.values()]
-        for names, known, message in (
-            (sorted(asked), self.request, "features {} come from the request, which does not have them: {}"),
-            ([e.key for e in self.entities.values()], self.request, "entity keys {} must be in the request: {}"),
-            ([self.event.id, self.event.time], self.request, "labels are joined by {}, so clients must send it: {}"),
-            (self.views, self.feature_views, "features come from {}, which feature_views does not have: {}"),
-            (entities, self.entities, "feature_views name the entities {}; there are {}"),
-            ([*self.streams], self.feature_views, "streams keep the views {} current; there are {}"),
-            (sources, self.sources, "streams have events of {}; there are the sources {}"),
-        ):
-            if missing := [name for name in names if name not in known]:
-                yield message.format(missing, sorted(known))
+        request = "a request field"
+        for place, feature in enumerate(self.features):
+            if feature.origin == "request" and (name := feature.tensor or feature.name) not in self.request:
+                yield Fault(f"features.{place}", not_among(name, sorted(self.request), request))
+            elif feature.origin in self.views and feature.origin not in self.feature_views:
+                known = ["request", "on_request", *sorted(self.feature_views)]
+                yield Fault(f"features.{place}.from", not_among(feature.origin, known, "one of feature_views"))
+        for name, entity in self.entities.items():
+            if entity.key not in self.request:
+                yield Fault(f"entities.{name}.key", not_among(entity.key, sorted(self.request), request))
+        for key, field in (("event.id", self.event.id), ("event.time", self.event.time)):
+            if field not in self.request:
+                text = f"{not_among(field, sorted(self.request), request)}; labels are joined by it, so clients send it"
+                yield Fault(key, text)
+        for name, view in self.feature_views.items():
+            if view.entity not in self.entities:
+                yield Fault(f"feature_views.{name}.entity", not_among(view.entity, sorted(self.entities), "an entity"))
+        for name, stream in self.streams.items():
+            if name not in self.feature_views:
+                yield Fault(f"streams.{name}", not_among(name, sorted(self.feature_views), "one of feature_views"))
+            if stream.source not in self.sources:
+                yield Fault(f"streams.{name}.source", not_among(stream.source, sorted(self.sources), "a source"))
 
-    def _rollout_faults(self) -> Iterator[str]:
+    def _column_faults(self) -> Iterator[Fault]:
+        """Tests and slices name features, or columns that an event may have."""
+        known = list(dict.fromkeys(feature.tensor or feature.name for feature in self.features))
+        tests = {f"behaviour.invariance.{n}": test.feature for n, test in enumerate(self.behaviour.invariance)}
+        tests |= {f"behaviour.direction.{n}": test.feature for n, test in enumerate(self.behaviour.direction)}
+        for key, name in tests.items():
+            if name not in [*self.feature_names, *known]:
+                yield Fault(f"{key}.feature", not_among(name, known, "a feature"))
+        if "events" not in self.tables or not self.tables["events"].columns:
+            return
+        columns = [*self.tables["events"].columns, *self.feature_names, *self.fields]
+        asked = {
+            "comparison.slices.columns": self.comparison.slices.columns,
+            "fairness.groups": self.fairness.groups,
+            "split.group": [self.split.group] if self.split.group else [],
+        }
+        for key, named in asked.items():
+            for name in named:
+                if name not in columns:
+                    yield Fault(key, not_among(name, sorted({*columns}), "a column of events, nor a feature"))
+
+    def _leakage_faults(self) -> Iterator[Fault]:
+        """The label is known after the prediction: it is no input, and clients do not send it."""
+        for key, name in (("event.label", self.event.label), ("event.label_time", self.event.label_time)):
+            inputs = {f"request.{field}": field for field in self.request}
+            inputs |= {f"features.{place}.name": feature for place, feature in enumerate(self.feature_names)}
+            for place, other in inputs.items():
+                if name is not None and other == name:
+                    yield Fault(place, f"{other!r} is {key}, which is known only after the prediction; leave it out")
+
+    def _freshness_faults(self) -> Iterator[Fault]:
+        """Without a stream, a value is as old as the schedule lets it become."""
+        pause = longest_pause(self.periods.schedule).total_seconds() / 3600
+        for name, view in self.feature_views.items():
+            accepted = "when_missing" in view.model_fields_set and view.when_missing != "reject"
+            if 0 < view.freshness_hours < pause and name not in self.streams and not accepted:
+                yield Fault(
+                    f"feature_views.{name}.freshness_hours",
+                    f"{view.freshness_hours:g} cannot be kept by periods.schedule = {self.periods.schedule!r}, which "
+                    f"leaves up to {pause:g} hours between two runs; allowed: {pause:g} or more, 0 (never stale), a "
+                    "stream that keeps the view current, or when_missing: default or fall_back for what is stale",
+                )
+
+    def _rollout_faults(self) -> Iterator[Fault]:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
         if sticky not in (None, *self.request):
-            yield f"rollout.sticky_by {sticky!r} is not one of the request fields {sorted(self.request)}"
+            yield Fault("rollout.sticky_by", not_among(str(sticky), sorted(self.request), "a request field"))
         if self.rollout.strategy == "ab_test" and self.event.label is None:
-            yield "rollout.strategy: an A/B test compares labelled rows, but a clustering has no labels"
+            yield Fault("rollout.strategy", "an A/B test compares labelled rows, but a clustering has no labels")
         if measure and measure not in TASKS[self.task].ab_measures:
-            yield f"rollout.ab_test.measure {measure!r} is not for {self.task}"
+            yield Fault("rollout.ab_test.measure", not_among(measure, TASKS[self.task].ab_measures, self._of_task))
 
-    def _task_faults(self) -> Iterator[str]:
+    @property
+    def _of_task(self) -> str:
+        return f"one of {self.task}"
+
+    def _task_faults(self) -> Iterator[Fault]:
         """What the task needs: a label or none, its classes, metrics that it has."""
         facts = TASKS[self.task]
         if facts.labelled != (self.event.label is not None):
             needed = "needs a label" if facts.labelled else "has no label"
-            yield f"event.label = {self.event.label!r}: {self.task} {needed}"
+            yield Fault("event.label", f"{self.event.label!r}: {self.task} {needed}")
         if facts.names_classes != (len(self.event.classes) > 2):
             needed = "needs three or more" if facts.names_classes else "has none"
-            yield f"event.classes = {self.event.classes}: {self.task} {needed}"
-        used = [*self.metrics.names, *(c.metric for c in self.acceptance)]
-        if wrong := sorted(set(used) - set(facts.metrics)):
-            yield f"metrics {wrong} are not for {self.task}; it has {', '.join(facts.metrics)}"
+            yield Fault("event.classes", f"{self.event.classes}: {self.task} {needed}")
+        used = {"metrics.primary": self.metrics.primary}
+        used |= {f"metrics.secondary.{place}": name for place, name in enumerate(self.metrics.secondary)}
+        used |= {f"acceptance.{place}.metric": criterion.metric for place, criterion in enumerate(self.acceptance)}
+        for key, metric in used.items():
+            if metric not in facts.metrics:
+                yield Fault(key, not_among(metric, facts.metrics, f"a metric of {self.task}"))
         yield from self._labelling_faults()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
-            yield f"trainer.baseline.feature {seasonal!r} is not one of the features {self.feature_names}"
+            yield Fault("trainer.baseline.feature", not_among(seasonal, self.feature_names, "a feature"))
 
-    def _labelling_faults(self) -> Iterator[str]:
+    def _trainer_faults(self) -> Iterator[Fault]:
+        """The trainer can learn the task, and read the inputs."""
+        name, predicts = self.trainer.name, TASKS[self.task].predicts
+        if (facts := TRAINERS.get(name)) is None:
+            return
+        if predicts not in facts.predicts:
+            able = [trainer for trainer, other in TRAINERS.items() if predicts in other.predicts]
+            yield Fault("trainer.name", not_among(name, [*able, "own"], f"a trainer that can do {self.task}"))
+        estimator = str(self.trainer.parameters.get("estimator", "auto"))
+        if name == "sklearn" and predicts not in ESTIMATORS.get(estimator, {predicts}):
+            able = ["auto", *(other for other, kinds in ESTIMATORS.items() if predicts in kinds)]
+            key = "trainer.parameters.estimator"
+            yield Fault(key, not_among(estimator, able, f"an estimator that can do {self.task}"))
+        yield from self._input_faults(name)
+
+    def _input_faults(self, trainer: str) -> Iterator[Fault]:
+        texts = [feature.name for feature in self.features if feature.kind == "text"]
+        ranks = {feature.tensor: len(feature.shape) for feature in self.features if feature.tensor}
+        images, series = ([name for name, rank in ranks.items() if rank == wanted] for wanted in (2, 1))
+        if trainer == "sklearn" and texts:
+            text = f"sklearn reads numbers and categories, {texts} are text; use torch_text or torch_tabular"
+            yield Fault("trainer.name", text)
+        if trainer == "torch_text" and len(texts) != 1:
+            yield Fault("trainer.name", f"torch_text needs one text feature; there are {texts}")
+        if trainer == "torch_image" and len(images) != 1:
+            text = f"torch_image needs one numeric feature with a shape like [8, 8]; there are {images}"
+            yield Fault("trainer.name", text)
+        if trainer == "torch_sequence" and not series:
+            text = "torch_sequence needs a numeric feature with a shape like [24]; there is none"
+            yield Fault("trainer.name", text)
+
+    def _labelling_faults(self) -> Iterator[Fault]:
         if self.labelling is None:
             return
         allowed, strategy = TASKS[self.task].labelling, self.labelling.strategy
         if not allowed:
-            yield f"labelling: {self.task} has no labels to ask for; leave it out"
-        if strategy not in allowed:
-            yield f"labelling.strategy {strategy!r} is not for {self.task}; it has {', '.join(allowed)}"
+            yield Fault("labelling", f"{self.task} has no labels to ask for; leave it out")
+        elif strategy not in allowed:
+            yield Fault("labelling.strategy", not_among(strategy, allowed, f"a strategy of {self.task}"))
 
-    def _treatment_faults(self) -> Iterator[str]:
+    def _treatment_faults(self) -> Iterator[Fault]:
         """A treatment must find its column, and the model server must be able to repeat it."""
-        treated = {name: rule for name, rule in self.privacy.columns.items() if rule.treatment != "keep"}
         delivered = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
-        if missing := sorted(set(treated) - set(delivered)):
-            yield f"privacy.columns treats {missing}, which no source delivers; they have {sorted(delivered)}"
-        texts = {n for n, r in treated.items() if r.treatment in ("pseudonymise", "mask")}
-        if text := sorted(n for n in texts if delivered[n] != "string"):
-            yield f"privacy.columns {text} must be of type string in their source for this treatment"
-        if asked := sorted(n for n, r in treated.items() if n in self.request and r.treatment != "pseudonymise"):
-            yield f"clients send {asked}: the model server can only pseudonymise request fields"
+        for name, rule in self.privacy.columns.items():
+            key = f"privacy.columns.{name}"
+            if rule.treatment == "keep":
+                continue
+            if name not in delivered:
+                yield Fault(key, not_among(name, sorted(delivered), "a column of a source"))
+                continue
+            if rule.treatment in ("pseudonymise", "mask") and delivered[name] != "string":
+                text = f"{rule.treatment} needs a column of type string; {name} is of type {delivered[name]}"
+                yield Fault(f"{key}.treatment", text)
+            if rule.treatment != "pseudonymise" and name in self.request:
+                text = f"clients send {name}: the model server can only pseudonymise request fields"
+                yield Fault(f"{key}.treatment", text)
 
     @property
     def pseudonymised(self) -> list[str]:
         """Columns whose clear values are replaced by tokens, sorted."""
         return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
 
-    def _hand_over_faults(self) -> Iterator[str]:
+    def _hand_over_faults(self) -> Iterator[Fault]:
         for source, columns in self.hand_over.sample.items():
+            key = f"hand_over.sample.{source}"
             if source not in self.sources:
-                yield f"hand_over.sample names the source {source!r}; there are {sorted(self.sources)}"
-            if missing := [c for c in columns if c not in self.sources[source].columns]:
-                known = sorted(self.sources[source].columns)
-                yield f"hand_over.sample.{source} names the columns {missing}; it has {known}"
+                yield Fault(key, not_among(source, sorted(self.sources), "a source"))
+                continue
+            known = sorted(self.sources[source].columns)
+            for name in columns:
+                if name not in known:
+                    yield Fault(key, not_among(name, known, f"a column of {source}"))
 
-    def _stream_faults(self, view: str, stream: data.StreamSpec, source: data.Source) -> Iterator[str]:
+    def _stream_faults(self, view: str, stream: data.StreamSpec, source: data.Source) -> Iterator[Fault]:
+        key = f"streams.{view}"
         if source.time is None:
-            yield f"streams.{view}: its source {stream.source!r} needs a 'time' column"
-        if missing := sorted({*stream.id, *stream.key} - set(source.columns)):
-            yield f"streams.{view}: id and key name {missing}; {stream.source!r} has {sorted(source.columns)}"
+            yield Fault(f"{key}.source", f"the source {stream.source!r} needs a 'time' column")
+        for part, names in (("id", stream.id), ("key", stream.key)):
+            for name in names:
+                if name not in source.columns:
+                    text = not_among(name, sorted(source.columns), f"a column of {stream.source}")
+                    yield Fault(f"{key}.{part}", text)
         if hidden := sorted(self._private & set(source.columns)):
-            yield (
-                f"streams.{view}: {stream.source!r} has {hidden}, which privacy treats or which name a subject; a "
-                "stream stores events in clear, so such a source cannot be streamed"
+            yield Fault(
+                f"{key}.source",
+                f"{stream.source!r} has {hidden}, which privacy treats or which name a subject; a "
+                "stream stores events in clear, so such a source cannot be streamed",
             )
 
-    def _scoring_faults(self) -> Iterator[str]:
+    def _scoring_faults(self) -> Iterator[Fault]:
         if self.scoring is None:
             return
+        key = "scoring.stream"
         if self.scoring.stream in self.feature_views:
-            yield f"scoring.stream {self.scoring.stream!r} is the name of a feature view; take another"
+            yield Fault(key, f"{self.scoring.stream!r} is the name of a feature view; take another")
         if hidden := sorted(self._private & set(self.request)):
-            yield (
-                f"scoring.stream: requests hold {hidden}, which privacy treats or which name a subject; a stream "
-                "stores events in clear, so such requests cannot be streamed: send them to the server, or score in bulk"
+            yield Fault(
+                key,
+                f"requests hold {hidden}, which privacy treats or which name a subject; a stream "
+                "stores events in clear, so such requests cannot be streamed: send them to the server or score in bulk",
             )
 
     @property

@@ -11,7 +11,7 @@ from include.catalog import files
 from include.catalog.entries import KINDS, Catalog
 from include.errors import NotFoundError
 from include.settings import load_settings
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 from include.ui import lineage_picture
 from include.ui.access import SIGNED_IN, http_errors
@@ -25,7 +25,7 @@ def router(templates: Environment) -> APIRouter:
 
     @pages.get("/")
     def overview(request: Request, q: str = "", kind: str = "") -> str:
-        found = [_found(load_usecase(name), q, kind) for name in usecase_names()]
+        found = [_found(spec, q, kind) for spec in usecases()]
         page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "root": _root(request)}
         return templates.get_template("catalog.html").render(page)
 

@@ -12,7 +12,7 @@ from include.contracts.quality import QuarantinedRow
 from include.operations import history
 from include.services.composition import Services
 from include.settings import load_settings
-from include.specification.loader import load_usecase, usecase_names
+from include.specification.loader import load_usecase, specifications
 from include.specification.usecase import UseCase
 from include.ui import catalog_pages, model_pages, rollout_pages
 from include.ui.access import SIGNED_IN, http_errors
@@ -29,8 +29,9 @@ def create_app() -> FastAPI:
     @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def overview() -> str:
         services = Services(load_settings())
-        loops = [_line(load_usecase(name), services) for name in usecase_names()]
-        return TEMPLATES.get_template("overview.html").render(loops=loops)
+        good, faulty = specifications()
+        loops = [_line(spec, services) for spec in good.values()]
+        return TEMPLATES.get_template("overview.html").render(loops=loops, faulty=faulty)
 
     @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def loop(usecase: str) -> str:

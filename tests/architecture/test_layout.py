@@ -50,6 +50,10 @@ def test_no_name_is_taken_for_a_test(path: Path) -> None:
     assert not [node.name for node in defined if re.match(r"test(_|$)|Test", node.name)]
 
 
+NO_FAMILY = {"specifications"}
+"""DAG files that make no DAG: this one shows the faulty specs among the import errors."""
+
+
 @pytest.mark.parametrize("path", modules("dags"), ids=lambda p: p.name)
 def test_a_dag_file_only_wires(path: Path) -> None:
     source = path.read_text()
@@ -57,11 +61,12 @@ def test_a_dag_file_only_wires(path: Path) -> None:
     heavy = {name for name in top_level_imports(path) if name.split(".")[0] in HEAVY}
     assert not heavy, f"imported at DAG parse time: {heavy}"
     assert ast.get_docstring(ast.parse(source)), "the module docstring is the runbook"
-    assert "dag_family(" in source, "it makes the docstring the runbook"
+    if path.stem not in NO_FAMILY:
+        assert "dag_family(" in source, "it makes the docstring the runbook"
 
 
 def test_the_loop_has_a_module_per_dag_family() -> None:
-    families = {path.stem for path in modules("dags")} | {"rollout"}  # tasks that are added to the deployment
+    families = {path.stem for path in modules("dags")} - NO_FAMILY | {"rollout"}  # tasks of the deployment
     assert {path.stem for path in modules("include/loop")} - {"__init__"} == families
 
 

@@ -17,31 +17,15 @@ from include.development.trainers import sklearn_clusters
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Curve, Matrix, Parameters, Problem, Run, Space
-from include.development.trainers.sklearn_estimators import ESTIMATORS, REDUCERS, chosen, pipeline
+from include.development.trainers.sklearn_estimators import chosen, pipeline
 from include.errors import TrainingError
-from include.specification.learning import Range
 from include.specification.task import Predicts
+from include.specification.trainers import TRAINERS
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-4  # of the largest score: float32 instead of float64
 COMPARED = 2000
-DEFAULTS: Parameters = {
-    "estimator": "auto", "reduce": "none", "components": 2, "clusters": 4, "C": 1.0, "alpha": 1.0, "l1_ratio": 0.5,
-    "n_estimators": 100, "max_depth": 0, "min_samples_leaf": 5, "learning_rate": 0.1, "max_iter": 500, "n_init": 10,
-    "seed": 0,
-}  # fmt: skip
-"""``max_depth`` 0: no limit."""
-LEAST = {
-    "components": 1, "clusters": 2, "C": 1e-12, "alpha": 0, "l1_ratio": 0, "n_estimators": 1, "max_depth": 0,
-    "min_samples_leaf": 1, "learning_rate": 1e-9, "max_iter": 1, "n_init": 1,
-}  # fmt: skip
-ALLOWED = {"estimator": ("auto", *ESTIMATORS), "reduce": ("none", *REDUCERS)}
-SPACE: Space = {
-    "C": Range(low=1e-3, high=1e3, log=True),
-    "alpha": Range(low=1e-4, high=1e3, log=True),
-    "min_samples_leaf": Range(low=1, high=50, integer=True, log=True),
-    "learning_rate": Range(low=0.02, high=0.3, log=True),
-}
+FACTS = TRAINERS["sklearn"]
 
 
 class SklearnTrainer:
@@ -51,16 +35,16 @@ class SklearnTrainer:
     """
 
     name = "sklearn"
-    predicts: frozenset[Predicts] = frozenset({"class", "value", "cluster"})
-    defaults: ClassVar[Parameters] = DEFAULTS
-    space: ClassVar[Space] = SPACE
+    predicts: frozenset[Predicts] = FACTS.predicts
+    defaults: ClassVar[Parameters] = FACTS.defaults
+    space: ClassVar[Space] = FACTS.space
 
     def fit(
         self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run
     ) -> "SklearnModel":
         """As the protocol says; ``run.start`` is for clustering, whose numbers are kept."""
         require_task(self, problem, train)
-        known = checked(self.name, DEFAULTS, parameters, LEAST, ALLOWED)
+        known = checked(self.name, FACTS, parameters)
         _require_classes(problem, train)
         try:
             fitted = _fitted(problem, train, known, run)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Placed, Problem, Space, placed
 from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, tensors
-from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.development.trainers.torch_trainer import TorchTrainer
 from include.errors import TrainingError
-from include.specification.learning import Range
+from include.specification.trainers import TRAINERS
 
 
 class ImageNetwork(nn.Module):
@@ -62,6 +62,5 @@ class TorchImageTrainer(TorchTrainer):
 
     name = "torch_image"
     network = ImageNetwork
-    defaults: ClassVar[Parameters] = {**DEFAULTS, "channels": 16, "hidden": 64}
-    space: ClassVar[Space] = {**SPACE, "channels": Range(low=8, high=64, integer=True, log=True)}
-    least: ClassVar = {"channels": 1, "hidden": 1}
+    defaults: ClassVar[Parameters] = TRAINERS[name].defaults
+    space: ClassVar[Space] = TRAINERS[name].space

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Problem, Space, placed
 from include.development.trainers.torch_inputs import Inputs, Standardised, mlp, tensors
-from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.development.trainers.torch_trainer import TorchTrainer
 from include.errors import TrainingError
-from include.specification.learning import Range
+from include.specification.trainers import TRAINERS
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -65,7 +65,5 @@ class TorchSequenceTrainer(TorchTrainer):
 
     name = "torch_sequence"
     network = SequenceNetwork
-    defaults: ClassVar[Parameters] = {**DEFAULTS, "cell": "gru", "hidden": 32, "layers": 1}
-    space: ClassVar[Space] = {**SPACE, "hidden": Range(low=16, high=128, integer=True, log=True), "cell": list(CELLS)}
-    least: ClassVar = {"hidden": 1, "layers": 1}
-    allowed: ClassVar = {"cell": tuple(CELLS)}
+    defaults: ClassVar[Parameters] = TRAINERS[name].defaults
+    space: ClassVar[Space] = TRAINERS[name].space

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from include.development.trainers.protocol import Parameters, Problem, Space, placed
 from include.development.trainers.torch_inputs import Inputs, mlp
-from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
-from include.specification.learning import Range
+from include.development.trainers.torch_trainer import TorchTrainer
+from include.specification.trainers import TRAINERS
 
 
 class TabularNetwork(nn.Module):
@@ -33,10 +33,5 @@ class TorchTabularTrainer(TorchTrainer):
 
     name = "torch_tabular"
     network = TabularNetwork
-    defaults: ClassVar[Parameters] = {**DEFAULTS, "hidden": 64, "layers": 2}
-    space: ClassVar[Space] = {
-        **SPACE,
-        "hidden": Range(low=16, high=256, integer=True, log=True),
-        "layers": Range(low=1, high=3, integer=True),
-    }
-    least: ClassVar = {"hidden": 1, "layers": 0}
+    defaults: ClassVar[Parameters] = TRAINERS[name].defaults
+    space: ClassVar[Space] = TRAINERS[name].space

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from include.contracts.encoding import NO_WORD
 from include.development.trainers.protocol import Parameters, Placed, Problem, Space, placed
 from include.development.trainers.torch_inputs import Inputs, mlp
-from include.development.trainers.torch_trainer import DEFAULTS, SPACE, TorchTrainer
+from include.development.trainers.torch_trainer import TorchTrainer
 from include.errors import TrainingError
-from include.specification.learning import Range
+from include.specification.trainers import TRAINERS
 
 
 class Reader(nn.Module):
@@ -71,6 +71,5 @@ class TorchTextTrainer(TorchTrainer):
 
     name = "torch_text"
     network = TextNetwork
-    defaults: ClassVar[Parameters] = {**DEFAULTS, "width": 32, "heads": 2, "layers": 2}
-    space: ClassVar[Space] = {**SPACE, "layers": Range(low=1, high=3, integer=True), "width": [16, 32, 64]}
-    least: ClassVar = {"width": 1, "heads": 1, "layers": 1}
+    defaults: ClassVar[Parameters] = TRAINERS[name].defaults
+    space: ClassVar[Space] = TRAINERS[name].space

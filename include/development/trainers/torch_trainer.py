@@ -1,7 +1,6 @@
 """What every trainer of a network shares; a trainer adds its network."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,19 +13,8 @@ from include.development.trainers.torch_fit import fit, options, reproducible
 from include.development.trainers.torch_model import Scoring, TorchModel, saved
 from include.development.trainers.torch_start import take_over
 from include.errors import TrainingError
-from include.specification.learning import Range
 from include.specification.task import Predicts
-
-DEFAULTS: Parameters = {
-    "epochs": 40, "patience": 5, "batch_size": 256, "learning_rate": 2e-3, "weight_decay": 1e-4, "dropout": 0.1,
-    "device": "auto", "seed": 0,
-}  # fmt: skip
-LEAST = {"epochs": 1, "patience": 0, "batch_size": 1, "learning_rate": 1e-9, "weight_decay": 0, "dropout": 0}
-SPACE: Mapping[str, Any] = {
-    "learning_rate": Range(low=3e-4, high=2e-2, log=True),
-    "dropout": Range(low=0, high=0.4),
-    "weight_decay": Range(low=1e-6, high=1e-2, log=True),
-}
+from include.specification.trainers import TRAINERS
 
 
 class TorchTrainer:
@@ -41,12 +29,10 @@ class TorchTrainer:
     predicts: frozenset[Predicts] = frozenset({"class", "value"})
     defaults: ClassVar[Parameters]
     space: ClassVar[Space]
-    least: ClassVar[Mapping[str, float]] = {}
-    allowed: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> TorchModel:
         require_task(self, problem, train)
-        known = self._checked(parameters)
+        known = checked(self.name, TRAINERS[self.name], parameters)
         loop = options(known)
         with reproducible(loop.seed, run.threads):
             scoring = Scoring(self.network(problem, known), problem)
@@ -60,19 +46,12 @@ class TorchTrainer:
     def load(self, problem: Problem, content: bytes) -> TorchModel:
         parameters, state = saved(content, self.name)
         with reproducible(0, torch.get_num_threads()):
-            scoring = Scoring(self.network(problem, self._checked(parameters)), problem)
+            scoring = Scoring(self.network(problem, checked(self.name, TRAINERS[self.name], parameters)), problem)
         try:
             scoring.load_state_dict(state)
         except RuntimeError as error:
             raise TrainingError(f"the model of {self.name} does not fit the problem: {error}; train again") from error
         return TorchModel(self.name, scoring, problem, parameters)
-
-    def _checked(self, parameters: Parameters) -> dict[str, int | float | str]:
-        allowed = {"device": ("auto", "cpu", "cuda"), **self.allowed}
-        known = checked(self.name, self.defaults, parameters, {**LEAST, **self.least}, allowed)
-        if not float(known["dropout"]) < 1:
-            raise TrainingError(f"{self.name} parameter dropout = {known['dropout']} must be below 1")
-        return known
 
     def _go_on_from(self, start: Fitted, scoring: Scoring, problem: Problem) -> None:
         state = start.scoring.state_dict() if isinstance(start, TorchModel) else {}

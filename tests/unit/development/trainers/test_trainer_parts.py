@@ -16,9 +16,12 @@ from include.development.trainers.parameters import checked
 from include.development.trainers.protocol import Input, Matrix, Problem, Run
 from include.errors import TrainingError
 from include.specification.data import Feature
+from include.specification.trainers import TrainerFacts
 
 DEFAULTS = {"depth": 6, "rate": 0.1, "cell": "gru"}
-LEAST, ALLOWED = {"depth": 1, "rate": 0}, {"cell": ("gru", "lstm")}
+TREE = TrainerFacts(
+    frozenset({"class"}), DEFAULTS, {}, {"depth": 1, "rate": 0}, {"rate": 10}, {"cell": ("gru", "lstm")}
+)
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 
 
@@ -37,25 +40,25 @@ def test_other_bytes_are_no_archive(content: bytes) -> None:
 @given(st.integers(1, 20), st.floats(0, 10), st.sampled_from(["gru", "lstm"]))
 def test_what_is_given_wins(depth: int, rate: float, cell: str) -> None:
     wanted = {"depth": depth, "rate": rate, "cell": cell}
-    assert checked("tree", DEFAULTS, wanted, LEAST, ALLOWED) == wanted
-    assert checked("tree", DEFAULTS, {"depth": float(depth)}, LEAST, ALLOWED) == {**DEFAULTS, "depth": depth}
+    assert checked("tree", TREE, wanted) == wanted
+    assert checked("tree", TREE, {"depth": float(depth)}) == {**DEFAULTS, "depth": depth}
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"deep": 3}, r"tree has no parameters \['deep'\] here; allowed: depth, rate, cell"),
+        ({"deep": 3}, r"'deep' is not a parameter of tree; did you mean depth. allowed: depth, rate, cell"),
         ({"depth": 2.5}, "tree parameter depth = 2.5 must be like 6"),
         ({"depth": "6"}, "tree parameter depth = '6' must be like 6"),
         ({"cell": 3}, "tree parameter cell = 3 must be like 'gru'"),
         ({"depth": 0}, "tree parameter depth = 0 must be 1 or more"),
-        ({"rate": float("nan")}, "tree parameter rate = nan must be 0 or more"),
-        ({"cell": "rnn"}, "tree parameter cell = 'rnn' must be one of gru, lstm"),
+        ({"rate": float("nan")}, "tree parameter rate = nan must be 0 or more, and 10 or less"),
+        ({"cell": "rnn"}, "tree parameter cell = 'rnn': 'rnn' is not a value of cell; allowed: gru, lstm"),
     ],
 )
 def test_a_wrong_value_is_named(wrong: dict[str, int | float | str], said: str) -> None:
     with pytest.raises(TrainingError, match=said):
-        checked("tree", DEFAULTS, wrong, LEAST, ALLOWED)
+        checked("tree", TREE, wrong)
 
 
 def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
