@@ -4,13 +4,15 @@ Source of the sections: Gebru et al. 2021, Datasheets for Datasets, as far as th
 """
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 
 from include.catalog.entries import Catalog, Entry, Step
 from include.catalog.profile import ColumnProfile
 from include.contracts.period import Period
+from include.contracts.plain_text import markdown as as_it_is
+from include.contracts.plain_text import markdown_code, markdown_table
 from include.contracts.tables import TableState
 from include.specification.usecase import UseCase
 
@@ -32,7 +34,7 @@ def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequen
     sections = {
         "What it is": _about(spec, entry, state),
         "Columns": _columns(catalog, entry, columns),
-        "Rows by period": _table(["period", "rows"], [[p, f"{n:,}"] for p, n in state.rows.items()]),
+        "Rows by period": markdown_table(["period", "rows"], [[p, f"{n:,}"] for p, n in state.rows.items()]),
         "Quality gates": _gates(entry),
         "Known limits": _limits(spec, entry, state, columns),
         "Lineage": _lineage(catalog, entry),
@@ -59,7 +61,7 @@ def _about(spec: UseCase, entry: Entry, state: TableState) -> str:
         ["Delta version", state.version],
         *([name, value] for name, value in entry.facts.items() if name.startswith(("feature", "tag"))),
     ]
-    return f"{entry.meaning}.\n\n{_table(['what', 'value'], rows)}"
+    return f"{entry.meaning}.\n\n{markdown_table(['what', 'value'], rows)}"
 
 
 def _columns(catalog: Catalog, entry: Entry, profiles: Sequence[ColumnProfile]) -> str:
@@ -68,15 +70,19 @@ def _columns(catalog: Catalog, entry: Entry, profiles: Sequence[ColumnProfile]) 
         [f"`{p.name}`", c.meaning, c.type, c.privacy, f"{p.missing:.1%}", _values(p, c.privacy), _origin(catalog, c)]
         for p, c in ((p, known[p.name]) for p in profiles)
     ]
-    return _table(["column", "meaning", "type", "class", "missing", "values", "computed from"], rows)
+    return markdown_table(["column", "meaning", "type", "class", "missing", "values", "computed from"], rows)
 
 
 def _values(column: ColumnProfile, privacy: str) -> str:
     if privacy != "public":
         return f"about {column.distinct:,} different ({privacy}: not shown)"
     if column.top:
-        return ", ".join(f"`{value}` {share:.1%}" for value, share in column.top)
-    return f"`{column.low}` … `{column.high}`" if column.low else f"about {column.distinct:,} different"
+        return ", ".join(f"{markdown_code(value)} {share:.1%}" for value, share in column.top)
+    return (
+        f"{markdown_code(column.low)} … {markdown_code(column.high)}"
+        if column.low
+        else f"about {column.distinct:,} different"
+    )
 
 
 def _origin(catalog: Catalog, column: Entry) -> str:
@@ -88,16 +94,16 @@ def _gates(entry: Entry) -> str:
     if not entry.gates:
         return "No gate checks this table."
     rows = [
-        [g.period, g.gate, "passed" if g.passed else "refused", "; ".join(g.failures)]
+        [g.period, g.gate, "passed" if g.passed else "refused", "; ".join(map(as_it_is, g.failures))]
         for g in entry.gates[:SHOWN_GATES]
     ]
-    return _table(["period", "gate", "last result", "failed"], rows)
+    return markdown_table(["period", "gate", "last result", "failed"], rows)
 
 
 def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[ColumnProfile]) -> str:
     limits = [f"There are no rows of {', '.join(gone)}." for gone in [_missing_periods(state)] if gone]
     limits += [f"`{c.name}` is missing in {c.missing:.0%} of the rows." for c in columns if c.missing > MUCH_MISSING]
-    limits += [f"{g.period}: {line}." for g in entry.gates for line in g.failures]
+    limits += [f"{g.period}: {as_it_is(line)}." for g in entry.gates for line in g.failures]
     if (event := spec.event).label in state.columns:
         limits.append(f"The label `{event.label}` is known {event.label_delay_hours:g} hours after the event.")
     if (view := spec.feature_views.get(state.table)) and view.freshness_hours:
@@ -117,12 +123,12 @@ def _lineage(catalog: Catalog, entry: Entry) -> str:
 
 
 def _steps(steps: Sequence[Step]) -> str:
-    return _table(["steps away", "what"], [[s.distance, f"`{s.id}`"] for s in steps]) if steps else ""
+    return markdown_table(["steps away", "what"], [[s.distance, f"`{s.id}`"] for s in steps]) if steps else ""
 
 
 def _versions(entry: Entry) -> str:
     rows = [[f"`{v.name}`", v.at.isoformat() if v.at else "", v.detail] for v in entry.versions]
-    return _table(["version", "made", "what"], rows)
+    return markdown_table(["version", "made", "what"], rows)
 
 
 def _retention(spec: UseCase, entry: Entry) -> str:
@@ -134,12 +140,3 @@ def _retention(spec: UseCase, entry: Entry) -> str:
         f"Snapshots are kept for {spec.retention.snapshots_days} days; current and pinned snapshots, and those "
         "that a registered model was trained on, are kept longer."
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "/").replace("\n", " ")

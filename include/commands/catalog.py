@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from include.contracts.plain_text import visible
+
 if TYPE_CHECKING:
     from include.catalog.entries import Catalog, Entry, Step
     from include.services.composition import Services
@@ -48,7 +50,7 @@ def _print(usecase: str, verb: str, what: str) -> None:
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    print(answer(load_usecase(usecase), services(), verb, what))
+    print(visible(answer(load_usecase(usecase), services(), verb, what)))
 
 
 def answer(spec: "UseCase", from_: "Services", verb: str, what: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from include.contracts.plain_text import visible
 from include.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def open_command(
     """Decrypt an export with the private key of MOEBIUS_PRIVATE_KEY into a new directory."""
     from include.settings import load_settings
 
-    print(unpack(load_settings(), usecase, export, directory))
+    print(visible(unpack(load_settings(), usecase, export, directory)))
 
 
 def new_key(settings: "Settings", name: str) -> str:

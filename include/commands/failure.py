@@ -2,10 +2,11 @@
 
 import sys
 
+from include.contracts.plain_text import visible
 from include.errors import MoebiusError
 
 
 def report(error: MoebiusError, code: int = 1) -> int:
-    """Print the error on standard error; returns the exit code."""
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    """Print the error on standard error; returns the exit code. A value in it cannot steer the terminal."""
+    print(visible(f"{type(error).__name__}: {error}"), file=sys.stderr)
     return code

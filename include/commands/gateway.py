@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from include.contracts.plain_text import visible
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Clients and servers of the gateway, which serves models to other machines. It starts once it has a client.",
@@ -67,4 +69,4 @@ def _run(function: str, *arguments: object) -> None:
     from include.platform import gateway
     from include.settings import load_settings
 
-    print(getattr(gateway, function)(load_settings(), *arguments))
+    print(visible(getattr(gateway, function)(load_settings(), *arguments)))

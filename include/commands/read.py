@@ -1,21 +1,29 @@
 """``moebius read``."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 SHOWN = 20
+Form = Literal["auto", "table", "records", "csv", "json"]
 
 
 def read(
     table: Annotated[str, typer.Argument(help="<use case>.<table>, like my_case.events")],
     role: Annotated[str, typer.Argument(help="viewer, user, op or admin")],
     month: Annotated[str | None, typer.Argument(help="one month, like 2013-04; otherwise all")] = None,
+    entity: Annotated[
+        list[str] | None, typer.Option(help="only rows with this value, like tailnum=N12345; several: all must hold")
+    ] = None,
+    columns: Annotated[str | None, typer.Option(help="only these columns, like tailnum,late")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="show at most so many rows")] = SHOWN,
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="auto: a table if it fits the terminal, else one record per row; csv for a pipe"),
+    ] = "auto",
 ) -> None:
     """Show the first rows of a table as a role sees them: columns that the role may not read are left out."""
-    from rich import print as show
-    from rich.table import Table
-
+    from include.commands import rows_shown
     from include.contracts.period import Period
     from include.loop.export import read_as
     from include.services.composition import services
@@ -24,8 +32,23 @@ def read(
     usecase, _, name = table.partition(".")
     if not name:
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
-    rows = read_as(load_usecase(usecase), services(), role, name, Period(month) if month else None)
-    shown = Table(*rows.column_names, title=f"{table} as {role}: {rows.num_rows} rows")
-    for row in rows.slice(0, SHOWN).to_pylist():
-        shown.add_row(*map(str, row.values()))
-    show(shown)
+    equal = dict(map(_condition, entity or []))
+    period = Period(month) if month else None
+    found = read_as(load_usecase(usecase), services(), role, name, period, equal)
+    if columns:
+        found = found.select(_chosen(columns, found.column_names))
+    rows_shown.show(found.slice(0, rows), form, f"{table} as {role}: {found.num_rows} rows")
+
+
+def _condition(text: str) -> tuple[str, str]:
+    column, sign, value = text.partition("=")
+    if not column or not sign:
+        raise typer.BadParameter(f"--entity {text!r} is not <column>=<value>, like tailnum=N12345")
+    return column, value
+
+
+def _chosen(text: str, there: list[str]) -> list[str]:
+    wanted = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in wanted if name not in there]:
+        raise typer.BadParameter(f"--columns names {unknown}; the columns are {there}")
+    return wanted

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from include.commands.failure import report
+from include.contracts.plain_text import visible
 from include.errors import MoebiusError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _reproduced(usecase: str, version: int) -> bool:
     from include.specification.loader import load_usecase
 
     outcome = reproduction(load_usecase(usecase), services(), version)
-    print(f"{usecase}/{version}\n{outcome.describe()}")
+    print(visible(f"{usecase}/{version}\n{outcome.describe()}"))
     return outcome.reproduced
 
 

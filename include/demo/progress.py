@@ -1,4 +1,7 @@
-"""Live progress: which DAG run, which task, elapsed, what is next; and where the time went."""
+"""Live progress: which DAG run, which task, elapsed, what is next; and where the time went.
+
+Titles, notes and states are text: no character of them is taken for markup, or steers the terminal.
+"""
 
 import time
 from collections import defaultdict
@@ -8,7 +11,11 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from include.contracts.plain_text import visible
 
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]-[/]", "upstream_failed": "[red]·[/]"}
@@ -32,10 +39,10 @@ class Progress:
     @contextmanager
     def stage(self, kind: str, title: str, then: str = "") -> Iterator[None]:
         """A stage of the play; ``kind`` groups the time report, ``then`` says what comes next."""
-        self._stage, self._next, self._status = title, then, ""
+        self._stage, self._next, self._status = plain(title), plain(then), ""
         begun = time.monotonic()
         if not self.console.is_terminal:
-            self.console.print(f"{self._clock()} {title}", highlight=False)
+            self.console.print(f"{self._clock()} {plain(title)}", highlight=False)
         with Live(self._table([]), console=self.console, transient=True, refresh_per_second=4) as live:
             self._live = live if self.console.is_terminal else None
             yield
@@ -43,16 +50,19 @@ class Progress:
         took = time.monotonic() - begun
         self.stage_seconds[kind] += took
         if self.console.is_terminal:
-            done = f"[green]✓[/] {title} [dim]{took:.0f} s[/]{self._suffix()}"
+            done = f"[green]✓[/] {plain(title)} [dim]{took:.0f} s[/]{self._suffix()}"
             self.console.print(f"{self._clock()} {done}", highlight=False)
 
-    def note(self, text: str) -> None:
-        """A line that stays."""
-        self.console.print(f"{self._clock()}   {text}", highlight=False)
+    def note(self, text: str, *, style: str = "", bold: str = "") -> None:
+        """A line that stays, in a style of rich; ``bold`` stands out in it."""
+        line = Text(visible(text), style=style)
+        if bold:
+            line.highlight_words([visible(bold)], "bold")
+        self.console.print(Text.from_markup(f"{self._clock()}   "), line, sep="", highlight=False)
 
     def status(self, text: str) -> None:
         """What a stage without a DAG run is doing."""
-        self._status = text
+        self._status = plain(text)
         if self._live:
             self._live.update(self._table([]))
 
@@ -72,9 +82,10 @@ class Progress:
         table = Table.grid(padding=(0, 1))
         table.add_row(self._clock(), f"[bold]{self._stage}[/]{self._suffix()}")
         if run:
-            done = " ".join(f"{MARKS[t['state']]}{t['task_id']}" for t in _in_order(tasks) if t["state"] in MARKS)
-            busy = [f"{t['task_id']} ({t['state']})" for t in tasks if t["state"] and t["state"] not in ENDED]
-            table.add_row("", f"[cyan]{run['dag_id']}[/] {done} [yellow]{', '.join(busy)}[/]")
+            ended = [t for t in _in_order(tasks) if t["state"] in MARKS]
+            done = " ".join(f"{MARKS[t['state']]}{plain(t['task_id'])}" for t in ended)
+            busy = [f"{plain(t['task_id'])} ({t['state']})" for t in tasks if t["state"] and t["state"] not in ENDED]
+            table.add_row("", f"[cyan]{plain(run['dag_id'])}[/] {done} [yellow]{', '.join(busy)}[/]")
         if self._next:
             table.add_row("", f"[dim]next: {self._next}[/]")
         return table
@@ -93,6 +104,11 @@ class Progress:
     def _clock(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
         return f"[dim]{minutes:02d}:{seconds:02d}[/]"
+
+
+def plain(text: str) -> str:
+    """The text inside of markup, shown as it is."""
+    return escape(visible(text))
 
 
 def _in_order(tasks: list[dict]) -> list[dict]:

@@ -69,7 +69,7 @@ class Scenario:
             self.live_month(month)
             if self._retrained_and_monitored():
                 return
-        self.progress.note(f"[yellow]no retrained release was monitored by {self.months[-1]}[/]")
+        self.progress.note(f"no retrained release was monitored by {self.months[-1]}", style="yellow")
 
     # -- stages
     def publish(self, month: Period, then: str) -> None:
@@ -130,7 +130,8 @@ class Scenario:
         title = f"{month}: the watcher starts retrain_trigger"
         with self.progress.stage("retrain trigger", title, "why did it decay?"):
             decision = self._decision(month, {(a.name, a.release) for a in alerts})
-        self.progress.note(f"decision: [bold]{decision.decision}[/]: {decision.cause}. {decision.action}")
+        decided = f"decision: {decision.decision}: {decision.cause}. {decision.action}"
+        self.progress.note(decided, bold=decision.decision)
         if decision.decision == "retrain":
             self._retrain(decision.decided_at, month)
 
@@ -145,7 +146,7 @@ class Scenario:
         with self.progress.stage("evaluation", "the four comparisons", "deployment"):
             run = self._wait_for("retrain_evaluation", begun)
         verdict = self.services.records.verdicts(self.spec, newest=1)[-1]
-        self.progress.note(f"verdict: [bold]{verdict.decision}[/]: {verdict.reason}")
+        self.progress.note(f"verdict: {verdict.decision}: {verdict.reason}", bold=verdict.decision)
         if not self._handed_over(run):
             self.progress.note("not handed over for deployment: the champion keeps serving")
             return
@@ -244,10 +245,12 @@ class Scenario:
             run = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}"
             if task["id"] not in self._asked:
                 self._asked.add(task["id"])
-                self.progress.note(f"[bold]waits for you[/]: approve or reject at {run}/tasks/{task['task_id']}")
+                page = f"{run}/tasks/{task['task_id']}"
+                self.progress.note(f"waits for you: approve or reject at {page}", bold="waits for you")
             return
         self.airflow.answer(task, "Approve")
-        self.progress.note("required action 'approve': the demo answered [bold]Approve[/] by REST, as the operator")
+        answered = "required action 'approve': the demo answered Approve by REST, as the operator"
+        self.progress.note(answered, bold="Approve")
 
     def _retrained_and_monitored(self) -> bool:
         state = self.services.serving.rollout_state(self.spec)

@@ -10,7 +10,7 @@ from rich.table import Table
 from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
-from include.demo.progress import Progress
+from include.demo.progress import Progress, plain
 from include.operations import history
 from include.platform import airflow
 from include.services.composition import Services
@@ -68,13 +68,14 @@ def show(summary: dict[str, Any], console: Console, path: Path) -> None:
     console.print(_month_table(summary))
     for verdict in map(Verdict.model_validate, summary["verdicts"]):
         console.print(_cell_table(verdict, summary["metric"]))
-        console.print(f"  verdict [bold]{verdict.decision}[/] ({verdict.rule}): {verdict.reason}\n", highlight=False)
-    console.print(_better(summary), highlight=False)
+        reason = plain(f"({verdict.rule}): {verdict.reason}")
+        console.print(f"  verdict [bold]{verdict.decision}[/] {reason}\n", highlight=False)
+    console.print(plain(_better(summary)), highlight=False)
     if swap := summary["requests_during_swap"]:
         swapped = f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed"
         console.print(swapped, highlight=False)
     console.print(_time_table(summary))
-    console.print(_places(summary, path), highlight=False)
+    console.print(plain(_places(summary, path)), highlight=False)
 
 
 def _month_table(summary: dict[str, Any]) -> Table:
@@ -82,7 +83,7 @@ def _month_table(summary: dict[str, Any]) -> Table:
     for column in ("month", "release", "requests", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
         table.add_column(column)
     for row in summary["months"]:
-        name = row["release"] if row["served"] else f"[dim]{row['release']} on the same requests[/]"
+        name = row["release"] if row["served"] else f"[dim]{plain(row['release'])} on the same requests[/]"
         interval = f"{row['low']:.3f} to {row['high']:.3f}" if row["low"] is not None else ""
         loss = f"{row['loss']:+.3f}" if row["loss"] is not None else ""
         drifted = f"{row['drifted_features']:.0f}" if row["drifted_features"] is not None else ""
@@ -99,7 +100,7 @@ def _cell_table(verdict: Verdict, metric: str) -> Table:
         table.add_column(column)
     for cell in verdict.cells:
         if cell.metric == metric:
-            table.add_row(cell.name, cell.model, cell.test_set, *_figure(cell))
+            table.add_row(cell.name, plain(cell.model), plain(cell.test_set), *_figure(cell))
     for name, value in verdict.differences.items():
         if name.endswith(metric):
             table.add_row("", name, "", f"{value.value:+.4f}", f"{value.low:+.4f} to {value.high:+.4f}", "")

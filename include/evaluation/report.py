@@ -1,8 +1,9 @@
 """A verdict as Markdown: for the required action, the model card and the Moebius page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from include.contracts.evaluation import Cell, GateOutcome, Interval, Verdict
+from include.contracts.plain_text import markdown, markdown_table
 from include.evaluation.verdict import shown
 
 WORDS = {
@@ -18,7 +19,7 @@ def render(verdict: Verdict) -> str:
     """The verdict: decision and reason first, then the gates, the four cells and the differences."""
     parts = [
         f"# {verdict.usecase}, model {verdict.candidate}: {WORDS[verdict.decision]} (`{verdict.decision}`)",
-        verdict.reason,
+        markdown(verdict.reason),
         _facts(verdict),
         _gates(verdict.gates),
         _cells(verdict.cells),
@@ -42,13 +43,9 @@ def _facts(verdict: Verdict) -> str:
     return "\n".join(f"- {fact}" for fact in facts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines]) if lines else ""
-
-
 def _gates(gates: Sequence[GateOutcome]) -> str:
-    return _table(("gate", "passed", "figures"), [(g.gate, "yes" if g.passed else "**no**", g.detail) for g in gates])
+    rows = [(markdown(g.gate), "yes" if g.passed else "**no**", markdown(g.detail)) for g in gates]
+    return markdown_table(("gate", "passed", "figures"), rows)
 
 
 def _cells(cells: Sequence[Cell]) -> str:
@@ -57,12 +54,12 @@ def _cells(cells: Sequence[Cell]) -> str:
     titles = {c.name: f"{c.name}: {c.model} on {c.test_set} ({c.figure.n} rows)" for c in cells}
     figures = {(c.metric, c.name): shown(c.figure) for c in cells}
     rows = [(m, *(figures[m, name] for name in names)) for m in dict.fromkeys(c.metric for c in cells)]
-    return _table(("metric", *(titles[name] for name in names)), rows)
+    return markdown_table(("metric", *(titles[name] for name in names)), rows)
 
 
 def _differences(differences: dict[str, Interval]) -> str:
     head = ("difference (positive is better)", "value", "rows")
-    return _table(head, [(name, shown(figure, "+"), figure.n) for name, figure in differences.items()])
+    return markdown_table(head, [(name, shown(figure, "+"), figure.n) for name, figure in differences.items()])
 
 
 def _other(verdict: Verdict) -> str:

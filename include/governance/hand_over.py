@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts.period import Period
+from include.contracts.plain_text import markdown
 from include.errors import AccessError, MissingPeriodError, SettingsError
 from include.ports.sources import Treat
 from include.specification.data import Source
@@ -110,8 +111,9 @@ def _secret(part: str) -> str:
 def summary(spec: UseCase, months: list[Period], reason: str, asked_by: str, recipient: str) -> str:
     """What the approver reads, as Markdown."""
     lines = [
-        f"**{asked_by}** asks to hand over **{months[0]} to {months[-1]}** of {spec.title} to **{recipient}**.",
-        f"\nReason: {reason}\n",
+        f"**{markdown(asked_by)}** asks to hand over **{months[0]} to {months[-1]}** of {spec.title} to "
+        f"**{markdown(recipient)}**.",
+        f"\nReason: {markdown(reason)}\n",
         "| table | rows | columns as they are | treated |",
         "|---|---|---|---|",
     ]

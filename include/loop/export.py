@@ -1,14 +1,17 @@
 """One table of some months as an encrypted export for a named recipient; and reading a table as a role."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
-from include.errors import AccessError, MissingPeriodError, NotFoundError
+from include.contracts.plain_text import markdown
+from include.contracts.tables import RowFilter
+from include.errors import AccessError, DataError, MissingPeriodError, NotFoundError
 from include.governance import answers
 from include.ports.exports import ExportTable
 from include.services import export_log
@@ -83,11 +86,11 @@ def _tables(spec: UseCase, services: Services, asked: dict[str, Any]) -> list[Ex
 
 def _summary(spec: UseCase, asked: dict[str, Any], rows: int) -> str:
     """What the approver reads, as Markdown."""
-    recipient = f"{asked['recipient']} (key {asked['fingerprint']})"
+    recipient = f"{markdown(asked['recipient'])} (key {asked['fingerprint']})"
     return (
-        f"**{asked['asked_by']}** asks to export **{asked['from']} to {asked['to']}** of {spec.title}, "
+        f"**{markdown(asked['asked_by'])}** asks to export **{asked['from']} to {asked['to']}** of {spec.title}, "
         f"table {asked['table']}, to **{recipient}**.\n\n"
-        f"Reason: {asked['reason']}\n\n{rows} rows, with the columns {', '.join(asked['columns'])}"
+        f"Reason: {markdown(asked['reason'])}\n\n{rows} rows, with the columns {', '.join(asked['columns'])}"
     )
 
 
@@ -110,15 +113,24 @@ def _table(spec: UseCase, services: Services, table: str, month: Period, roles: 
     return ExportTable(table, month, rows.schema, rows.to_batches())
 
 
-def read_as(spec: UseCase, services: Services, role: str, table: str, period: Period | None = None) -> pa.Table:
-    """The rows of a table, without the columns that the role may not read.
+def read_as(
+    spec: UseCase,
+    services: Services,
+    role: str,
+    table: str,
+    period: Period | None = None,
+    equal: Mapping[str, str] = MappingProxyType({}),
+) -> pa.Table:
+    """The rows of a table, without the columns that the role may not read; ``equal``: only with these values.
 
     Raises
     ------
     AccessError
-        no such role or table, or the role may read nothing of it.
+        no such role or table, or the role may read nothing of it, or not a column of ``equal``.
     NotFoundError, MissingPeriodError
         the table was not published, or not this month of it.
+    DataError
+        a value of ``equal`` is not one of its column's type.
     """
     services.access.level(role, spec, table)
     if not services.adapters.lake.exists(spec.name, table):
@@ -126,5 +138,21 @@ def read_as(spec: UseCase, services: Services, role: str, table: str, period: Pe
     known = services.adapters.lake.periods(spec.name, table)
     if period is not None and period not in known:
         raise MissingPeriodError(f"{spec.name}.{table} has no rows of {period}; it has {known}")
-    rows = services.adapters.lake.read(spec.name, table, None if period is None else [period])
-    return services.access.visible_rows(role, spec, table, rows)
+    schema = services.adapters.lake.schema(spec.name, table)
+    columns = services.access.require(role, spec, table, schema.names)
+    if hidden := [name for name in equal if name not in columns]:  # whoever may not see it may not ask for it either
+        raise AccessError(f"{spec.name}.{table} has no column {hidden[0]!r} that {role} reads; it reads {columns}")
+    conditions = {name: _stored(spec, services, schema.field(name), text) for name, text in equal.items()}
+    wanted = RowFilter(periods=None if period is None else [period], equal=conditions, columns=columns)
+    return services.adapters.lake.select(spec.name, table, wanted)
+
+
+def _stored(spec: UseCase, services: Services, column: pa.Field, text: str) -> Any:
+    """What the column has for this text: a value of its type; if it is pseudonymised, a token or that of the text."""
+    rule = spec.privacy.columns.get(column.name)
+    if rule and rule.treatment == "pseudonymise" and (keys := services.privacy.active_keys(spec)):
+        return [text, keys.token(text)]
+    try:
+        return pa.scalar(text).cast(column.type).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{column.name} = {text!r}: the column holds values of type {column.type}") from error

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.plain_text import markdown, markdown_table
 from include.families.registry import family
 from include.operations.drift import columns_by_input
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices
@@ -29,14 +30,15 @@ def offered(
 
 def body(spec: UseCase, selection: Selection) -> str:
     """The whole form's text, Markdown."""
-    how = f"label (one of {', '.join(choices(spec))})" if choices(spec) else "label (a number)"
+    how = f"label (one of {', '.join(map(markdown, choices(spec)))})" if choices(spec) else "label (a number)"
     parts = [
         f"Of {selection.period}, what release {selection.release} is least sure of ({selection.strategy}), "
         f"{len(selection.rows)} rows. Give each its {how} in the field of its number. `{LATER}` leaves it for another "
         f"time, `{CANNOT_TELL}` takes it out for good."
     ]
     for row in selection.rows:
-        parts.append(f"### {row.title}\n\nsays {row.answer}; uncertainty {row.uncertainty:.3g}\n\n{row.shown}")
+        answer = f"says {markdown(row.answer)}; uncertainty {row.uncertainty:.3g}"
+        parts.append(f"### {markdown(row.title)}\n\n{answer}\n\n{row.shown}")
     return "\n\n".join(parts)
 
 
@@ -82,9 +84,8 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return markdown(text)
 
 
 def _table(cells: dict[str, str]) -> str:
-    rows = "\n".join(f"| {name} | {value} |" for name, value in cells.items())
-    return f"| column | value |\n|---|---|\n{rows}"
+    return markdown_table(["column", "value"], [(markdown(name), value) for name, value in cells.items()])

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from include.adapters import redis_server
+from include.contracts.plain_text import visible
 from include.platform import state
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
@@ -56,8 +58,8 @@ class Platform:
         return {i.name: self.supervisor.memory(i.name) for i in instances(self.settings)}
 
     def table(self) -> Table:
-        logs = f"log of a service: {_near(self.supervisor.log('<service>'))}"
-        table = Table(title=f"{self.settings.title}: {_near(self.settings.home)}", caption=logs)
+        logs = Text(visible(f"log of a service: {_near(self.supervisor.log('<service>'))}"))
+        table = Table(title=Text(visible(f"{self.settings.title}: {_near(self.settings.home)}")), caption=logs)
         for column in ("service", "state", "address", "memory MiB", "expected"):
             table.add_column(column, overflow="fold")
         for instance in instances(self.settings):

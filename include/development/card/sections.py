@@ -3,12 +3,13 @@
 Source of the sections: Mitchell et al. 2019, Model Cards for Model Reporting.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.period import Period
+from include.contracts.plain_text import markdown, markdown_table
 from include.development.card.facts import MEANING, Evidence, Facts
 from include.evaluation.verdict import shown
 from include.families.registry import family
@@ -69,16 +70,18 @@ def _criterion(criterion: Criterion) -> str:
 
 def _data(spec: UseCase, dataset: DatasetRef, evidence: Evidence) -> str:
     parts = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
-    rows = [[name, f"{part.rows:,}", evidence.labels.get(name, ""), _span(part.periods)] for name, part in parts]
+    rows = [
+        [name, f"{part.rows:,}", markdown(evidence.labels.get(name, "")), _span(part.periods)] for name, part in parts
+    ]
     head = ["part", "rows", family(spec).summary_title.format(label=dataset.label), "periods"]
     features = [[f.name, f.kind, f.origin, _meaning(spec, f)] for f in _features(spec)]
     return "\n\n".join(
         [
-            _table(head, rows),
+            markdown_table(head, rows),
             f"{_split(spec)} Frozen test sets of earlier releases that were excluded: {len(dataset.excluded_hashes)}.",
             "The data sheets describe the origin of the data, the tables, the checks and known faults: "
             f"*Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
-            _table(["feature", "kind", "from", "meaning"], features),
+            markdown_table(["feature", "kind", "from", "meaning"], features),
         ]
     )
 
@@ -122,7 +125,8 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
         for name in spec.metrics.names
     ]
     level = f"{spec.comparison.confidence:.0%}"
-    paragraphs = [_table(["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"], rows)]
+    head = ["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"]
+    paragraphs = [markdown_table(head, rows)]
     paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.whole.undefined.items()]
     paragraphs.append(f"Intervals: bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
     if evidence.calibration is not None:
@@ -137,8 +141,10 @@ def _slices(spec: UseCase, evidence: Evidence) -> str:
     if not evidence.slices:
         return "The spec names no slices."
     primary = spec.metrics.primary
-    rows = [[f"{s['column']} = {s['value']}", f"{s['n']:,}", _of_slice(s, primary)] for s in evidence.slices]
-    return "\n\n".join([_table(["slice of the test set", "rows", primary], rows), *_pictures(evidence, "slices")])
+    rows = [[markdown(f"{s['column']} = {s['value']}"), f"{s['n']:,}", _of_slice(s, primary)] for s in evidence.slices]
+    return "\n\n".join(
+        [markdown_table(["slice of the test set", "rows", primary], rows), *_pictures(evidence, "slices")]
+    )
 
 
 def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
@@ -156,17 +162,18 @@ def _groups(spec: UseCase, evidence: Evidence) -> str:
     paragraphs = []
     for one in evidence.groups:
         figures = list(dict.fromkeys(name for group in one.groups.values() for name in group))
-        rows = [[name, *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
-        paragraphs.append(_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
+        rows = [[markdown(name), *(_figure(group.get(f)) for f in figures)] for name, group in one.groups.items()]
+        paragraphs.append(markdown_table([one.column, *("rows" if f == "n" else f for f in figures)], rows))
         paragraphs += [f"{measure}: gap {shown(gap)}." for measure, gap in one.gaps.items()]
-    limits = [f"- {_passed(o)} {o.gate}: {o.detail}" for o in evidence.fairness]
+    limits = [f"- {_passed(o)} {markdown(f'{o.gate}: {o.detail}')}" for o in evidence.fairness]
     return "\n\n".join([*paragraphs, *(["Limits of the spec:\n\n" + "\n".join(limits)] if limits else [])])
 
 
 def _behaviour(spec: UseCase, facts: Facts) -> str:
     if not facts.behaviour:
         return "No tests were run."
-    return _table(["test", "outcome", "figures"], [[o.gate, _passed(o), o.detail] for o in facts.behaviour])
+    rows = [[markdown(o.gate), _passed(o), markdown(o.detail)] for o in facts.behaviour]
+    return markdown_table(["test", "outcome", "figures"], rows)
 
 
 def _explanation(spec: UseCase, evidence: Evidence) -> str:
@@ -174,16 +181,16 @@ def _explanation(spec: UseCase, evidence: Evidence) -> str:
     rows = [[r["feature"], f"{r['importance']:.4f}", f"{r['share']:.1%}"] for r in largest]
     paragraphs = [
         f"Mean effect of each feature on an answer ({evidence.moved.method}; {evidence.moved.unit}):",
-        _table(["feature", "mean absolute SHAP value", "share"], rows),
+        markdown_table(["feature", "mean absolute SHAP value", "share"], rows),
         *_pictures(evidence, "importance", *(name for name in evidence.plots if name.startswith("heat_map"))),
         _permutation(evidence.permutation),
         *_pictures(evidence, "permutation"),
         f"Rules of a surrogate tree of depth 3 ({evidence.tree.measure} {evidence.tree.fidelity:.2f} on rows "
         "that the tree was not fitted on):",
-        "\n".join(f"- {rule}" for rule in evidence.tree.rules),
+        "\n".join(f"- {markdown(rule)}" for rule in evidence.tree.rules),
         "Linear models around single rows of the test set. The effect of a number is the effect of one standard "
         "deviation more; otherwise it is the effect of this value instead of the value of another row:",
-        _table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in evidence.local]),
+        markdown_table(["row", "answer", "largest effects", "fidelity (R²)"], [_local(one) for one in evidence.local]),
     ]
     return "\n\n".join(paragraphs)
 
@@ -194,12 +201,13 @@ def _permutation(shuffled: Mapping[str, Any]) -> str:
     loss = shuffled["metric"] if shuffled["metric"].startswith("share") else f"loss of {shuffled['metric']}"
     rows = [[r["feature"], f"{r['loss']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"] for r in shuffled["features"]]
     head = f"Loss when a feature is shuffled in {shuffled['rows']:,} rows ({shuffled['repeats']} times, 95 % interval):"
-    return f"{head}\n\n{_table(['feature', loss], rows[:TOP_FEATURES])}"
+    return f"{head}\n\n{markdown_table(['feature', loss], rows[:TOP_FEATURES])}"
 
 
 def _local(one: Mapping[str, Any]) -> list[str]:
     moved = "; ".join(f"{e['feature']} = {e['value']} ({e['effect']:+.3g})" for e in one["effects"])
-    return [one["which"], f"{one['answer']:.4g}, {one['said']}", moved, f"{one['fidelity']:.2f}"]
+    answer = f"{one['answer']:.4g}, {one['said']}"
+    return [one["which"], markdown(answer), markdown(moved), f"{one['fidelity']:.2f}"]
 
 
 def _limits(spec: UseCase, evidence: Evidence) -> str:
@@ -211,9 +219,9 @@ def _limits(spec: UseCase, evidence: Evidence) -> str:
     if any(f.kind == "categorical" for f in spec.features):
         limits.append("A category that does not occur in the training part counts as unknown.")
     if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in evidence.slices if not s["enough_rows"]]:
-        limits.append(f"Too few rows to judge: {', '.join(small)}.")
+        limits.append(f"Too few rows to judge: {markdown(', '.join(small))}.")
     limits += [
-        f"Groups of {group.column} too small to judge: {', '.join(group.unjudged)}."
+        f"Groups of {group.column} too small to judge: {markdown(', '.join(group.unjudged))}."
         for group in evidence.groups
         if group.unjudged
     ]
@@ -223,7 +231,7 @@ def _limits(spec: UseCase, evidence: Evidence) -> str:
 def _cost(facts: Facts) -> str:
     if not facts.cost:
         return "Not measured."
-    return _table(["what", "amount"], [_amount(name, value) for name, value in facts.cost.items()])
+    return markdown_table(["what", "amount"], [_amount(name, value) for name, value in facts.cost.items()])
 
 
 def _amount(name: str, value: float) -> list[str]:
@@ -240,7 +248,8 @@ def _lineage(dataset: DatasetRef, facts: Facts) -> str:
     hashes += [[p, f"`{getattr(dataset, p).content_hash}`"] for p in ("train", "validation", "test")]
     revision = f", code revision `{facts.revision}`" if facts.revision else ""
     head = f"Dataset `{dataset.name}`, feature service `{dataset.feature_service}`{revision}."
-    return f"{head}\n\n{_table(['period', 'snapshot'], snapshots)}\n\n{_table(['what', 'SHA-256'], hashes)}"
+    tables = [markdown_table(["period", "snapshot"], snapshots), markdown_table(["what", "SHA-256"], hashes)]
+    return "\n\n".join([head, *tables])
 
 
 def _pictures(evidence: Evidence, *names: str) -> list[str]:
@@ -269,8 +278,3 @@ def _figure(value: float | None) -> str:
 
 def _with_interval(figure: Interval | None, value: float | None) -> str:
     return shown(figure) if figure is not None else _figure(value)
-
-
-def _table(head: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(list(head)), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)

@@ -52,7 +52,7 @@ class MemoryLake:
         return sorted(map(Period, set(rows[PERIOD].to_pylist()))) if rows is not None else []
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
-        return self.read(usecase, table).schema
+        return self._tables[usecase][table].schema
 
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None

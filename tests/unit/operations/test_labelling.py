@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.contracts.plain_text import markdown
 from include.errors import DataError
 from include.families.registry import family
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices, labels, table
@@ -124,5 +125,5 @@ def test_a_row_is_shown_by_what_may_be_seen() -> None:
 def test_the_form_tells_the_choices_and_every_row() -> None:
     text = body(CLASSES, selection())
     assert "one of 0, 1, 2" in text
-    assert all(f"### {row.title}" in text for row in selection().rows)
+    assert all(f"### {markdown(row.title)}" in text for row in selection().rows)
     assert "a number" in body(NUMBERS, selection())

@@ -100,7 +100,7 @@ def test_the_card_says_what_it_must() -> None:
         "| cpu | 1.5 s |",
     ):
         assert said in card
-    assert "| size | **failed** | 9 bytes; at most 8 / are allowed |" in card
+    assert "| size | **failed** | 9 bytes; at most 8 \\| are allowed |" in card
     assert "place = nowhere" in card
     assert "the test set of 6 rows has too few rows of a class" in card
 

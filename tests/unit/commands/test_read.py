@@ -1,0 +1,119 @@
+"""``moebius read``: what is stored is shown as it is, at every width, on a terminal and on a pipe."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from include.commands import rows_shown
+from include.errors import AccessError, DataError
+from include.loop.export import read_as
+from include.services.composition import Services
+from include.specification.loader import load_usecase
+from tests.unit.fakes.adapters import services_in
+
+SPEC = load_usecase("flight_delay")
+STORED = ["[/red]", "[x]", "\x1b[31mred", "\u202eabc", "a|b", "한국어", None]
+KEYS = "k01:a-secret-of-sixteen-and-more"
+
+
+def stored(width: int = 2) -> pa.Table:
+    return pa.table({"value": STORED, **{f"column_{i}": [f"{i} of a row"] * len(STORED) for i in range(width)}})
+
+
+def printed(capsys: pytest.CaptureFixture[str], rows: pa.Table, form: str) -> str:
+    rows_shown.show(rows, form, "title")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["table", "records"])
+@pytest.mark.parametrize("columns", ["80", "200", "24"])
+def test_a_stored_value_is_never_markup_and_never_steers_the_terminal(
+    form: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = printed(capsys, stored(0 if form == "table" else 2), form)
+    for value in ("[/red]", "[x]", "\\x1b[31mred", "\\u202eabc", "a|b", "한국어"):
+        assert value in shown
+    assert not set("\x1b\u202e") & set(shown)
+
+
+def test_a_pipe_gets_every_value_as_it_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printed(capsys, stored(), "auto")
+    head, *lines = csv.reader(io.StringIO(shown))
+    assert head == ["value", "column_0", "column_1"]
+    assert [line[0] for line in lines] == [value or "" for value in STORED]
+    assert [row["value"] for row in json.loads(printed(capsys, stored(), "json"))] == STORED
+
+
+def on_terminal(width: int, columns: int) -> str:
+    """What a terminal of this width gets to see of so many columns."""
+    script = f"from tests.unit.commands.test_read import *; rows_shown.show(stored({columns}), 'auto', 'title')"
+    ours, theirs = pty.openpty()
+    surroundings = os.environ | {"COLUMNS": str(width), "TERM": "xterm"}
+    ran = subprocess.Popen([sys.executable, "-c", script], stdout=theirs, stderr=theirs, env=surroundings)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:  # how Linux says that the terminal was closed
+        pass
+    assert ran.wait() == 0, shown
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+
+def test_a_table_that_is_too_wide_for_the_terminal_is_shown_row_by_row() -> None:
+    shown = on_terminal(80, 30)
+    assert "row 1" in shown
+    assert re.search(r"column_29 +29 of a row", shown)
+    assert "\\x1b[31mred" in shown
+    narrow = on_terminal(80, 1)
+    assert "row 1" not in narrow
+    assert re.search(r"\[/red\] +│ 0 of a row", narrow)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    made = services_in(tmp_path, pseudonym_keys=KEYS)
+    keys = made.privacy.active_keys(SPEC)
+    assert keys is not None
+    rows = {
+        "tailnum": [keys.token("N1"), keys.token("N2"), keys.token("N1")],
+        "origin": ["JFK", "JFK", "EWR"],
+        "distance": [100.0, 200.0, 100.0],
+        "period": ["2013-01"] * 3,
+    }
+    made.adapters.lake.append(SPEC.name, "events", pa.table(rows))
+    return made
+
+
+def test_rows_of_an_entity_are_found_by_its_value_its_token_and_several_columns(services: Services) -> None:
+    keys = services.privacy.active_keys(SPEC)
+    assert keys is not None
+
+    def count(role: str = "admin", **equal: str) -> int:
+        return read_as(SPEC, services, role, "events", None, equal).num_rows
+
+    assert count() == 3
+    assert count(tailnum="N1") == count(tailnum=keys.token("N1")) == 2
+    assert count(tailnum="N1", origin="EWR") == 1
+    assert count(origin="JFK") == count("viewer", origin="JFK") == 2
+    assert count(distance="100") == 2
+    assert count(tailnum="N3") == 0
+
+
+def test_who_may_not_see_a_column_may_not_ask_for_its_values(services: Services) -> None:
+    for role, column in (("op", "tailnum"), ("viewer", "tailnum"), ("admin", "no_such_column")):
+        with pytest.raises(AccessError, match=f"{column}.*it reads"):
+            read_as(SPEC, services, role, "events", None, {column: "N1"})
+    with pytest.raises(DataError, match=r"distance = 'far': the column holds values of type double"):
+        read_as(SPEC, services, "admin", "events", None, {"distance": "far"})
