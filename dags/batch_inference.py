@@ -20,7 +20,7 @@ is scored again, one commit replaces the answers of that release. A killed run l
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit_period, form, on_period, period_param, run_period, text_param
+from include.orchestration.dags import dag_family, emit_period, form, on_period, period_param, release_param, run_period
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -41,7 +41,6 @@ def build(spec: UseCase) -> None:
     score_partition()
 
 
-RELEASE = text_param(None, "Release", "Release that scores, like r0002; empty: the serving release.")
-FORM = {"period": period_param(), "release": RELEASE}
+FORM = {"period": period_param(), "release": release_param()}
 
 dag_family(build, arc="ops", component="deployment", schedule=on_period(assets.features), params=FORM)

@@ -36,6 +36,6 @@ def build(spec: UseCase) -> None:
     chain(write_catalog(), check_meanings())
 
 
-MONTH = period_param(None, "Month", "Month that triggered this run; the catalog always covers all months.")
+MONTH = period_param()
 
 dag_family(build, arc="dev", component="data", schedule=on_period(assets.features), params={"period": MONTH})

@@ -30,21 +30,32 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.contracts.period import Period
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit_period, form, period_param, run_key, text_param, triggered_by
+from include.orchestration.dags import (
+    choice,
+    dag_family,
+    emit_period,
+    form,
+    period_param,
+    reason_param,
+    run_key,
+    text_param,
+    triggered_by,
+    version_param,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 OPERATIONS = ["list", "diff", "restore", "pin", "unpin", "expire", "rebuild"]
 FORM = {
-    "operation": Param("list", type="string", enum=OPERATIONS, title="Operation", description="What to do."),
-    "period": period_param(None, "Month", "Only snapshots of this month, like 2013-04."),
+    "operation": choice("list", OPERATIONS, "Operation", "What to do."),
+    "period": period_param(),
     "snapshot": text_param(None, "Snapshot", "Its name, like 2013-04-0123456789ab; `list` shows them."),
     "other": text_param(None, "Other snapshot", "For diff: compare with this one; empty: the current one."),
-    "version": Param(None, type=["null", "integer"], title="Model version", description="For rebuild.", minimum=1),
+    "version": version_param(),
     "as_of": Param(
         None, type=["null", "string"], format="date", title="As of", description="For expire: count up to this day."
     ),
-    "reason": Param("", type="string", title="Reason", description="Stored with the pin and in the record."),
+    "reason": reason_param(needed=False),
 }
 
 

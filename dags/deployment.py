@@ -28,7 +28,7 @@ that fails, clear the task to continue. A rollout that was aborted is over: star
 from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import VERSION, dag_family, emit, form, on, text_param, triggering_extra
+from include.orchestration.dags import dag_family, emit, form, on, triggering_extra, version_param
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -71,6 +71,6 @@ def build(spec: UseCase) -> None:
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 
-FORM = {"version": text_param(None, "Model version", "Approved version to deploy, like 2.", VERSION)}
+FORM = {"version": version_param()}
 
 dag_family(build, arc="ops", component="model-deployment", schedule=on(assets.approved), params=FORM)

@@ -13,7 +13,7 @@ the release before it is published as `var/edge/<use case>/<release>.zip`. `docs
 | `make_bundle` | the release does not exist, or the bundle answers differently from the release | read the message; an earlier bundle is unchanged |
 """
 
-from include.orchestration.dags import dag_family, form, text_param
+from include.orchestration.dags import dag_family, form, release_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -26,6 +26,6 @@ def build(spec: UseCase) -> None:
     make_bundle()
 
 
-FORM = {"release": text_param(None, "Release", "Like r0002; empty: the serving release.", r"^r\d{4}$")}
+FORM = {"release": release_param()}
 
 dag_family(build, arc="ops", component="model-deployment", params=FORM)

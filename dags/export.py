@@ -24,7 +24,18 @@ from airflow.sdk import Param, chain
 
 from include.contracts.period import Period
 from include.orchestration.answers import Approval
-from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
+from include.orchestration.dags import (
+    NO_RETRY,
+    dag_family,
+    form,
+    range_params,
+    reason_param,
+    run_key,
+    table_param,
+    text_param,
+    triggered_by,
+    xcom,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -51,11 +62,10 @@ def build(spec: UseCase) -> None:
 
 def fields(spec: UseCase) -> dict[str, Param]:
     return {
-        "table": text_param("events", "Table", "A table of the lake, like events.", r"^[a-z][a-z0-9_]*$"),
-        "from": period_param(spec.periods.first, "First month", "First month to export, like 2013-01."),
-        "to": period_param(spec.periods.first, "Last month", "Last month to export, like 2013-03."),
-        "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S"),
-        "reason": text_param(None, "Reason", "What the recipient needs it for; it is recorded.", r"\S"),
+        "table": table_param("events"),
+        **range_params(spec),
+        "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S", needed=True),
+        "reason": reason_param(),
     }
 
 

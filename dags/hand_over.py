@@ -24,7 +24,16 @@ from airflow.sdk import Param, chain
 
 from include.contracts.period import Period
 from include.orchestration.answers import Approval
-from include.orchestration.dags import NO_RETRY, dag_family, form, period_param, run_key, text_param, triggered_by, xcom
+from include.orchestration.dags import (
+    NO_RETRY,
+    dag_family,
+    form,
+    range_params,
+    reason_param,
+    run_key,
+    triggered_by,
+    xcom,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -48,11 +57,7 @@ def build(spec: UseCase) -> None:
 
 
 def fields(spec: UseCase) -> dict[str, Param]:
-    return {
-        "from": period_param(spec.periods.first, "First month", "First month to hand over, like 2013-01."),
-        "to": period_param(spec.periods.first, "Last month", "Last month to hand over, like 2013-03."),
-        "reason": text_param(None, "Reason", "What dev needs the data for; the approver reads it.", r"\S"),
-    }
+    return {**range_params(spec), "reason": reason_param()}
 
 
 dag_family(build, arc="dev", component="data", where=lambda spec: spec.hand_over.allowed, params=fields)

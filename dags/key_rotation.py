@@ -35,7 +35,7 @@ def build(spec: UseCase) -> None:
 
 
 def fields(spec: UseCase) -> dict[str, Param]:
-    return {"confirm": confirm_param(spec, "Every stored token is rewritten: type the use case's name.")}
+    return {"confirm": confirm_param(spec)}
 
 
 dag_family(build, arc="ops", component="data", where=lambda spec: spec.pseudonymised, params=fields)

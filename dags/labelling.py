@@ -53,7 +53,7 @@ def build(spec: UseCase) -> None:
     anything_to_label(chosen) >> ask >> keep_labels(chosen)
 
 
-FORM = {"period": period_param(None, "Month", "Month whose unlabelled rows are offered.")}
+FORM = {"period": period_param()}
 
 dag_family(
     build, arc="ml", component="data", where=lambda spec: spec.labelling, schedule=on_period(assets.health), params=FORM

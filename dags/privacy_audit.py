@@ -30,6 +30,6 @@ def build(spec: UseCase) -> None:
     audit()
 
 
-FORM = {"period": period_param(None, "Month", "Month whose personal values are searched.")}
+FORM = {"period": period_param()}
 
 dag_family(build, arc="ops", component="data", schedule=on_period(assets.features), params=FORM)

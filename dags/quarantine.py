@@ -22,10 +22,19 @@ The pipeline run that it starts may be refused again: other rows are bad, or too
 
 from typing import Any
 
-from airflow.sdk import Param, task
+from airflow.sdk import task
 
 from include.contracts.period import Period
-from include.orchestration.dags import choice, dag_family, form, reason_param, start_run, text_param, triggered_by
+from include.orchestration.dags import (
+    choice,
+    dag_family,
+    form,
+    period_param,
+    reason_param,
+    start_run,
+    table_param,
+    triggered_by,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -47,13 +56,11 @@ def build(spec: UseCase) -> None:
 
 ACTION = "drop: publish without these rows; release: accept exactly these rows as they are."
 FORM = {
-    "period": Param(
-        "", type="string", pattern=Period.PATTERN, title="Month", description="The refused month, like 2013-04."
-    ),
+    "period": period_param(needed=True),
     "gate": choice("raw", ["raw", "features"], "Gate", "The gate that holds the rows."),
-    "table": text_param("all", "Table", "A table of that gate, like flights, or all."),
+    "table": table_param("all"),
     "action": choice("drop", ["drop", "release"], "Action", ACTION),
-    "reason": reason_param("Kept with every row."),
+    "reason": reason_param(),
 }
 
 dag_family(build, arc="dev", component="data", params=FORM)

@@ -25,7 +25,7 @@ from airflow.task.trigger_rule import TriggerRule
 from include.contracts.evaluation import Verdict
 from include.governance.approval import approver
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, VERSION, dag_family, emit, form, on, text_param, triggering_extra, xcom
+from include.orchestration.dags import NO_RETRY, dag_family, emit, form, on, triggering_extra, version_param, xcom
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -77,6 +77,6 @@ def build(spec: UseCase) -> None:
     chain([approve, by_policy], hand_over())
 
 
-FORM = {"version": text_param(None, "Model version", "Registered version to evaluate, like 2.", VERSION)}
+FORM = {"version": version_param()}
 
 dag_family(build, arc="ml", component="evaluation", schedule=on(assets.candidate), params=FORM)

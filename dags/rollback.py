@@ -25,7 +25,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.dags import choice, dag_family, emit, form, reason_param, text_param, triggered_by, xcom
+from include.orchestration.dags import choice, dag_family, emit, form, reason_param, release_param, triggered_by, xcom
 from include.orchestration.rollback_form import RollbackForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -54,12 +54,10 @@ def build(spec: UseCase) -> None:
     chain(asked, restored)
 
 
-OPERATION = "Put a release back, or end the rollout in progress."
-RELEASE = "Like r0001, or `previous`; empty: a form lists them with figures."
 FORM = {
-    "operation": choice("roll_back", ["roll_back", "abort"], "Operation", OPERATION),
-    "release": text_param(None, "Release", RELEASE, r"^(r\d{4,}|previous)$"),
-    "reason": reason_param("Kept in the rollout record."),
+    "operation": choice("roll_back", ["roll_back", "abort"], "Operation", "What to do."),
+    "release": release_param("previous"),
+    "reason": reason_param(),
 }
 
 # more than one run: an abort must not wait behind a form that nobody answers

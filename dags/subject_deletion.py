@@ -41,9 +41,9 @@ SUBJECT = "The subject's reference, like k01-…; never the value itself."
 
 def fields(spec: UseCase) -> dict[str, Param]:
     return {
-        "subject": text_param(None, "Subject", SUBJECT, r"^k\d\d-[0-9a-f]{32}$"),
-        "reason": reason_param("Kept with the record."),
-        "confirm": confirm_param(spec, "This cannot be undone: type the use case's name."),
+        "subject": text_param(None, "Subject", SUBJECT, r"^k\d\d-[0-9a-f]{32}$", needed=True),
+        "reason": reason_param(),
+        "confirm": confirm_param(spec),
     }
 
 

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import DagRunTriggerException
 
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
+from include.orchestration.forms import check_form
 from include.specification.loader import specifications, usecases
 from include.specification.usecase import UseCase
 
@@ -46,7 +47,7 @@ def usecase_dag(
     doc: str | None,
     **options: Any,
 ) -> DAG:
-    """The DAG ``<usecase>.<family>`` with the common tags, owner and runbook; ``build`` adds its tasks.
+    """The DAG ``<usecase>.<family>`` with the common tags, owner, runbook and check of its form; ``build`` adds tasks.
 
     ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises. ``options`` are
     Airflow's; one that is a function gets the spec.
@@ -55,7 +56,7 @@ def usecase_dag(
     with DAG(
         dag_id=f"{spec.name}.{family}",
         tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}"],
-        default_args={"owner": spec.owner, **RETRY},
+        default_args={"owner": spec.owner, "pre_execute": check_form, **RETRY},
         doc_md=doc,
         is_paused_upon_creation=False,
         **{**DEFAULTS, **own},
@@ -145,33 +146,69 @@ def emit_period(asset: Any, period: Period | None = None) -> None:
     get_current_context()["outlet_events"][asset].add_partitions(str(period or run_period()))
 
 
-def text_param(default: str | None, title: str, description: str, pattern: str | None = None) -> Param:
-    schema: dict[str, Any] = {"type": ["null", "string"], "title": title, "description": description}
+# -- forms: a parameter of one name has one type, title and text in all of them
+def text_param(
+    default: str | None, title: str, description: str, pattern: str | None = None, *, needed: bool = False
+) -> Param:
+    """A text; one that is ``needed`` must be given, any other may be left out."""
+    schema: dict[str, Any] = {"type": "string" if needed else ["null", "string"]}
     if pattern:
         schema["pattern"] = pattern
-    return Param(default and str(default), **schema)
+    value = str(default) if default else ("" if needed else None)
+    return Param(value, **schema, title=title, description=description)
 
 
-VERSION = r"^[1-9]\d*$"
-"""Pattern of a model version."""
-RUN_PERIOD = "Month of this run, like 2013-04; a partition key has the same effect."
+RUN_PERIOD = "Month, like 2013-04."
+NON_BLANK = r"\S\s*\S\s*\S"
+"""At least three characters that are not blank."""
 
 
-def period_param(default: str | None = None, title: str = "Month", description: str = RUN_PERIOD) -> Param:
-    return text_param(default, title, description, Period.PATTERN)
+def period_param(
+    default: str | None = None, title: str = "Month", description: str = RUN_PERIOD, *, needed: bool = False
+) -> Param:
+    return text_param(default, title, description, Period.PATTERN, needed=needed)
 
 
-def reason_param(description: str) -> Param:
-    return Param("", type="string", minLength=3, title="Reason", description=description)
+def range_params(spec: UseCase) -> dict[str, Param]:
+    """``from`` and ``to``, both with the first month of the use case."""
+    first, last = "First month, like 2013-01.", "Last month, like 2013-03."
+    return {
+        "from": period_param(spec.periods.first, "First month", first, needed=True),
+        "to": period_param(spec.periods.first, "Last month", last, needed=True),
+    }
+
+
+def version_param() -> Param:
+    return Param(
+        None, type=["null", "integer"], minimum=1, title="Model version", description="A registered version, like 2."
+    )
+
+
+def release_param(*shorthands: str) -> Param:
+    """A release by its name, or by one of the shorthands."""
+    text = "Name of a release, like r0002; what an empty field does is in the runbook."
+    names = "|".join([r"r\d{4,}", *shorthands])
+    return text_param(None, "Release", text, f"^({names})$")
+
+
+def table_param(default: str) -> Param:
+    text = "Name of a table, like events."
+    return text_param(default, "Table", text, r"^[a-z][a-z0-9_]*$", needed=True)
+
+
+def reason_param(*, needed: bool = True) -> Param:
+    text = "Why; it is recorded, and whoever approves reads it."
+    return text_param(None, "Reason", text, NON_BLANK, needed=needed)
 
 
 def yes_or_no(default: bool, title: str, description: str) -> Param:
     return Param(default, type="boolean", title=title, description=description)
 
 
-def confirm_param(spec: UseCase, description: str) -> Param:
+def confirm_param(spec: UseCase) -> Param:
     """A field in which a person types the use case's name."""
-    return Param("", type="string", pattern=f"^{spec.name}$", title="Confirm", description=description)
+    text = "This cannot be undone: type the use case's name."
+    return text_param(None, "Confirm", text, f"^{spec.name}$", needed=True)
 
 
 def number(default: float | None, title: str, description: str, least: int | None = None) -> Param:
@@ -182,4 +219,4 @@ def number(default: float | None, title: str, description: str, least: int | Non
 
 
 def choice(default: str, allowed: list[str], title: str, description: str) -> Param:
-    return Param(default, enum=allowed, title=title, description=description)
+    return Param(default, type="string", enum=allowed, title=title, description=description)

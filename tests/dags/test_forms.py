@@ -1,0 +1,89 @@
+"""Forms: one parameter is one thing everywhere, needs no more than its DAG does, and no other field is taken."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.orchestration.forms import check_form
+from tests.dags.snapshot import load_dags
+
+VALUES = {"enum", "pattern"}
+"""What a DAG may choose of its own: its operations, its use case's name, a shorthand for a release."""
+OWN_VALUES = {"operation", "confirm", "release"}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    return load_dags()
+
+
+def kind(name: str, param: Any) -> tuple[str, ...]:
+    """Type (leaving out is told apart), title, text and limits."""
+    schema = dict(param.schema)
+    type_ = schema.pop("type", "")
+    types = [type_] if isinstance(type_, str) else sorted(set(type_) - {"null"})
+    rest = {key: value for key, value in schema.items() if name not in OWN_VALUES or key not in VALUES}
+    return (*types, param.description, *(f"{key}={rest[key]}" for key in sorted(rest)))
+
+
+def test_one_parameter_has_one_type_title_and_text_in_all_forms(dags: dict[str, Any]) -> None:
+    kinds: dict[str, dict[tuple[str, ...], str]] = {}
+    for dag in (dag for dag in dags.values() if dag.dag_id.startswith("flight_delay.")):
+        for name in dag.params:
+            kinds.setdefault(name, {})[kind(name, dag.params.get_param(name))] = dag.dag_id
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+
+
+def test_every_field_has_a_type_a_title_and_a_text(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        for name in dag.params:
+            param = dag.params.get_param(name)
+            assert {"type", "title"} <= set(param.schema), (dag.dag_id, name)
+            assert param.description, (dag.dag_id, name)
+
+
+def test_an_operation_that_only_looks_needs_no_other_field(dags: dict[str, Any]) -> None:
+    params = dags["flight_delay.data_versions"].params
+    needed = [name for name in params if "null" not in params.get_param(name).schema["type"]]
+    assert needed == ["operation"]
+
+
+def test_every_task_of_every_dag_checks_the_form_first(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        for task in dag.tasks:
+            hook = task.partial_kwargs.get("pre_execute") if task.is_mapped else task._pre_execute_hook
+            assert hook is check_form, (dag.dag_id, task.task_id)
+
+
+def checked(dags: dict[str, Any], dag_id: str, conf: dict[str, Any] | None) -> None:
+    check_form({"dag": dags[dag_id], "dag_run": SimpleNamespace(conf=conf)})  # type: ignore[typeddict-item]
+
+
+def test_a_field_that_no_form_has_fails_every_dag_and_is_named(dags: dict[str, Any]) -> None:
+    for dag_id in dags:
+        with pytest.raises(AirflowFailException, match="the form has no field 'nonsense'"):
+            checked(dags, dag_id, {"nonsense": "a value"})
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "field", "meant"),
+    [
+        ("flight_delay.data_pipeline", "preiod", "period"),
+        ("flight_delay.training", "Trials", "trials"),
+        ("flight_delay.rollback", "relase", "release"),
+        ("flight_delay.data_versions", "snapshots", "snapshot"),
+    ],
+)
+def test_an_unknown_field_is_named_with_its_nearest_neighbour(
+    dags: dict[str, Any], dag_id: str, field: str, meant: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=f"no field '{field}' .did you mean '{meant}'.") as refused:
+        checked(dags, dag_id, {field: "k01-secret"})
+    assert "k01-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"period": "2013-04"}, {"openlineage": {"parentRunId": "r"}}])
+def test_the_fields_of_the_form_and_airflows_own_are_taken(dags: dict[str, Any], conf: Any) -> None:
+    checked(dags, "flight_delay.data_pipeline", conf)
