@@ -13,7 +13,7 @@ def small_spec(**changes: Any) -> UseCase:
         {"name": "x", "kind": "numeric", "from": "on_request"},
         {"name": "origin", "kind": "categorical", "from": "request"},
     ]
-    content["feature_views"] = content["streams"] = content["fairness"] = {}
+    content["feature_views"] = content["streams"] = content["fairness"] = content["behaviour"] = {}
     content["user_acceptance"] = []
     content["comparison"] |= {"resamples": 200, "calibration_margin": 0.03}
     content["monitoring"] |= {"windows": {"breached": 2, "of": 3}}
