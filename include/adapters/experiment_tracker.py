@@ -6,14 +6,17 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings, default_environment
+
+if TYPE_CHECKING:
+    from include.ports.state import Locks
 
 MODEL_FILE = "model/model.zip"
 DATASET_FILE = "dataset.json"
@@ -40,8 +43,9 @@ class MlflowTracker:
     named does not exist.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.url = settings.mlflow_url
+    def __init__(self, settings: Settings, locks: "Locks") -> None:
+        """``locks`` keep two processes from making one run or version twice: MLflow itself does not."""
+        self.url, self._locks = settings.mlflow_url, locks
         self._name = settings.registered
 
     @cached_property
@@ -73,13 +77,13 @@ class MlflowTracker:
         """
         fingerprint = hashlib.sha256(model).hexdigest()
         key = key or _default_key(dataset, parameters, fingerprint)
-        if known := self.find(usecase, key):
-            return known
         files = {MODEL_FILE: model, DATASET_FILE: json.dumps(dataset.json_dict(), indent=1).encode()}
         files |= {path: _bytes(content) for path, content in documents.items()}
         own = {KEY_TAG: key, HASH_TAG: fingerprint, "dataset": dataset.name, "revision": revision or "unknown"}
         tags = {**(tags or {}), **own}
-        with self._asking(f"log a training of {usecase}"):
+        with self._alone(usecase, KEY_TAG, key), self._asking(f"log a training of {usecase}"):
+            if known := self.find(usecase, key):
+                return known
             run_id = self._run(usecase, KEY_TAG, key, tags, name=dataset.name)
             self._log_figures(run_id, parameters, metrics)
             self._log_steps(run_id, curve)
@@ -92,7 +96,7 @@ class MlflowTracker:
         self, usecase: str, search: str, about: Mapping[str, str], trials: Sequence[TrialRecord] = ()
     ) -> str:
         """The id of the run of a search, made once; every trial that ended becomes a run below it, once."""
-        with self._asking(f"log search {search[:12]} of {usecase}"):
+        with self._alone(usecase, SEARCH_TAG, search), self._asking(f"log search {search[:12]} of {usecase}"):
             tags = {SEARCH_TAG: search, **about}
             parent = self._run(usecase, SEARCH_TAG, search, tags, name=f"search {about.get('dataset', search[:12])}")
             known = self._logged_trials(usecase, parent) if trials else {}
@@ -255,6 +259,10 @@ class MlflowTracker:
         return self.model(usecase, int(made.version))
 
     # -- talking to the server
+    def _alone(self, usecase: str, tag: str, key: str) -> AbstractContextManager[None]:
+        """Nobody else makes the run or the version of this key meanwhile."""
+        return self._locks.hold(f"training/{usecase}/locks/{tag}-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+
     def _read(self, run_id: str, path: str) -> bytes:
         with tempfile.TemporaryDirectory() as directory:
             return Path(self._client.download_artifacts(run_id, path, directory)).read_bytes()

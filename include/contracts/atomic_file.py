@@ -1,7 +1,7 @@
 """Replaces a file in one step."""
 
-import hashlib
 import os
+import threading
 from pathlib import Path
 
 
@@ -11,7 +11,7 @@ def write_atomically(path: Path, text: str, *, private: bool = False, durable: b
     ``private``: nobody but the owner can read it, at no moment. ``durable``: it survives a power cut.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
-    aside = path.with_name(f".{path.name}.{hashlib.sha256(text.encode()).hexdigest()[:8]}.aside")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.aside")  # one writer, one file
     aside.touch(mode=0o600 if private else 0o666)
     aside.write_text(text)
     if durable:

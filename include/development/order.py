@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -68,6 +70,10 @@ class Workspace:
         home = self.path.parent / "studies" / order.search[:16]
         return Place(home, self.locks, f"training/{self.path.parent.name}/studies/{home.name}")
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else fits, registers or deletes this order meanwhile; the lock lies beside what is deleted."""
+        return self.locks.hold(f"training/{self.path.parent.name}/locks/order-{self.path.name[:16]}")
+
     def write_order(self, order: Order, start: bytes | None = None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         if start is not None:
@@ -106,6 +112,6 @@ class Workspace:
 
 
 def _write(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}")
     aside.write_bytes(content)
     aside.replace(path)

@@ -33,8 +33,11 @@ def train(spec: UseCase, place: Workspace, threads: int, environment: Mapping[st
     TrainingError
         unknown parameters, a failed fit, or a model to start from that does not fit the spec.
     """
-    if place.fitted():
-        return place.fit()[1]
+    with place.alone():
+        return place.fit()[1] if place.fitted() else _trained(spec, place, threads, environment)
+
+
+def _trained(spec: UseCase, place: Workspace, threads: int, environment: Mapping[str, str]) -> Fit:
     meter, order = Meter(), place.order()
     with meter.stage("read"):
         parts, run = _prepared(spec, place, order, threads)

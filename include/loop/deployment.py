@@ -30,12 +30,13 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     wanted = int(version) if version else services.adapters.tracker.alias(spec.name, "challenger")
     if wanted is None:
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
-    for release in services.adapters.releases.all(spec.name):
-        if release.model_version == wanted:
-            return release
-    model = services.adapters.tracker.model(spec.name, wanted)
-    _require_approval(spec, services, model)
-    return _package(spec, services, model)
+    with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
+        for release in services.adapters.releases.all(spec.name):
+            if release.model_version == wanted:
+                return release
+        model = services.adapters.tracker.model(spec.name, wanted)
+        _require_approval(spec, services, model)
+        return _package(spec, services, model)
 
 
 def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> None:

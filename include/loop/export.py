@@ -101,8 +101,9 @@ def write(
     exports = services.adapters.exports
     fields = about | {"name": about["name"][:120], "usecase": spec.name, "fingerprint": exports.fingerprint(key)}
     manifest = ExportManifest.model_validate({**fields, "periods": list(months), "created_at": datetime.now(UTC)})
-    written = exports.write(manifest, key, tables)
-    export_log.record(spec, services, written)
+    with services.adapters.locks.hold(f"exports/{spec.name}/{manifest.name}"):  # written and recorded once
+        written = exports.write(manifest, key, tables)
+        export_log.record(spec, services, written)
     return written
 
 

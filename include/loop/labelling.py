@@ -99,9 +99,10 @@ def keep_labels(
     """
     chosen = Selection.model_validate(offered)
     given = labelling.labels(spec, chosen, filled)
-    kept = labelling.answered(spec, services.adapters.lake, chosen.period, selection=chosen.name)
-    new = {event: label for event, label in given.items() if event not in kept}
-    if new:
-        GIVEN_LABELS.append(spec.name, services.adapters.lake, labelling.table(spec, chosen, new, by, at))
+    with services.adapters.locks.hold(f"labels/{spec.name}/{chosen.name}"):  # two answers at once are kept once
+        kept = labelling.answered(spec, services.adapters.lake, chosen.period, selection=chosen.name)
+        new = {event: label for event, label in given.items() if event not in kept}
+        if new:
+            GIVEN_LABELS.append(spec.name, services.adapters.lake, labelling.table(spec, chosen, new, by, at))
     unknown = sum(label is None for label in given.values())
     return {"labels": len(given) - unknown, "cannot_tell": unknown, "later": len(chosen.rows) - len(given)}

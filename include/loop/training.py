@@ -13,7 +13,7 @@ from include.development.datasets import building
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
 from include.development.training_key import search_key, training_key
-from include.errors import DataError
+from include.errors import DataError, NotFoundError
 from include.services.composition import Services
 from include.settings import default_environment
 from include.specification.usecase import UseCase
@@ -74,7 +74,9 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
     key = training_key(spec, asked)
     asked = asked.model_copy(update={"search": search_key(spec, asked) if asked.trials else ""})
     start = services.adapters.tracker.load(asked.start) if asked.start else None
-    _workspace(spec, services, key).write_order(asked, start)
+    workspace = _workspace(spec, services, key)
+    with workspace.alone():
+        workspace.write_order(asked, start)
     if asked.trials:
         _log_search(spec, services, asked)
     return key
@@ -93,7 +95,12 @@ def search(spec: UseCase, services: Services, key: str) -> None:
     from include.development import training
 
     place = _workspace(spec, services, key)
-    asked = place.order()
+    try:
+        asked = place.order()
+    except NotFoundError:
+        if services.adapters.tracker.find(spec.name, key):
+            return  # another run of the same training registered its model meanwhile
+        raise
     waiting: list[TrialRecord] = []
     tell = _teller(partial(_log_search, spec, services, asked), waiting)
     training.search(spec, place, services.settings.train_threads, tell)
@@ -106,8 +113,13 @@ def fit(spec: UseCase, services: Services, key: str) -> Fit:
     default_environment(FIT_ENVIRONMENT)
     from include.development import training
 
-    settings = services.settings
-    return training.train(spec, _workspace(spec, services, key), settings.train_threads, environment(settings.revision))
+    settings, place = services.settings, _workspace(spec, services, key)
+    try:
+        return training.train(spec, place, settings.train_threads, environment(settings.revision))
+    except NotFoundError:
+        if model := services.adapters.tracker.find(spec.name, key):  # by another run of the same training, meanwhile
+            return Fit.model_validate_json(services.adapters.tracker.document(model, "fit.json"))
+        raise
 
 
 def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord]) -> Callable[[TrialRecord], None]:
@@ -125,7 +137,7 @@ def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord])
 
 
 def register(spec: UseCase, services: Services, key: str) -> ModelRef:
-    """Judge, document and register what was fitted under ``key``; the same key gives the same version.
+    """Judge, document and register what was fitted under ``key``; the same key gives one version, also at once.
 
     Raises
     ------
@@ -135,8 +147,9 @@ def register(spec: UseCase, services: Services, key: str) -> ModelRef:
         the model says nothing, or fails a behaviour test.
     """
     workspace = _workspace(spec, services, key)
-    model = services.adapters.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
-    workspace.delete()
+    with workspace.alone():
+        model = services.adapters.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
+        workspace.delete()
     return model
 
 

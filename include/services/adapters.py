@@ -85,7 +85,7 @@ class Adapters:
     def tracker(self) -> ExperimentTracker:
         from include.adapters.experiment_tracker import MlflowTracker
 
-        return MlflowTracker(self.settings)
+        return MlflowTracker(self.settings, self.locks)
 
     @cached_property
     def metrics_server(self) -> MetricsServer:

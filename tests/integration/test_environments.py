@@ -9,6 +9,7 @@ import pytest
 from include.adapters import redis_server
 from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.feature_store import FeastFeatureStore
+from include.adapters.file_locks import FileLocks
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.period import Period
 from include.demo.scenario import _months
@@ -49,7 +50,9 @@ def test_one_mlflow_server_keeps_the_models_apart(mlflow: Settings) -> None:
         usecase="apart", name="2013-01-abc", path="/nowhere", feature_service="s", label="late",
         train=part, validation=part, test=part, snapshots={},
     )  # fmt: skip
-    prod, dev = MlflowTracker(mlflow), MlflowTracker(mlflow.model_copy(update={"environment": "dev"}))
+    prod, dev = (
+        MlflowTracker(one, FileLocks(one.home)) for one in (mlflow, mlflow.model_copy(update={"environment": "dev"}))
+    )
     made = dev.log_training("apart", dataset, b"model", {}, {}, {})
     dev.set_alias("apart", "challenger", made.version)
     assert made.uri == f"models:/apart_dev/{made.version}"

@@ -1,12 +1,14 @@
 """The tracker against a real MLflow server."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
 from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
+from include.adapters.file_locks import FileLocks
 from include.contracts.development import DatasetRef, PartRef, TrialRecord
 from include.errors import NotFoundError, ServiceError
 from include.settings import Settings
@@ -29,7 +31,7 @@ DATASET = DatasetRef(
 
 @pytest.fixture
 def tracker(mlflow: Settings) -> MlflowTracker:  # noqa: F811
-    return MlflowTracker(mlflow)
+    return MlflowTracker(mlflow, FileLocks(mlflow.home))
 
 
 def log(tracker: MlflowTracker, model: bytes = b"a model", usecase: str = "tracked", **changes: object):
@@ -58,6 +60,25 @@ def test_a_key_finds_its_version(tracker: MlflowTracker) -> None:
     assert tracker.find("keyed", "k1") == model
     assert tracker.find("keyed", "k2") is None
     assert log(tracker, b"other bytes", "keyed", key="k1") == model
+
+
+def test_the_same_training_key_six_times_at_once_gives_one_version(tracker: MlflowTracker, mlflow: Settings) -> None:  # noqa: F811
+    others = [MlflowTracker(mlflow, FileLocks(mlflow.home)) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        models = list(pool.map(lambda other: log(other, b"a model", "at_once", key="k1"), others))
+    assert [model.version for model in models] == [1] * 6
+    assert tracker.versions("at_once") == [1]
+    assert len(tracker._client.search_runs([tracker._experiment("at_once")])) == 1
+
+
+def test_the_same_search_six_times_at_once_is_one_run(tracker: MlflowTracker) -> None:
+    trial = TrialRecord(
+        number=0, state="complete", parameters={"depth": 3}, value=0.7, steps={}, begun=1.0, seconds=1.0
+    )
+    with ThreadPoolExecutor(6) as pool:
+        runs = set(pool.map(lambda _: tracker.log_search("searched_at_once", "s1", {}, [trial]), range(6)))
+    assert len(runs) == 1
+    assert len(tracker._client.search_runs([tracker._experiment("searched_at_once")])) == 2, "the search and its trial"
 
 
 def test_a_run_that_was_cut_short_is_completed(tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +172,7 @@ def test_what_is_not_there_is_named(tracker: MlflowTracker) -> None:
 
 
 def test_a_dead_server_is_a_service_error(tmp_path: Path) -> None:
-    dead = MlflowTracker(Settings(home=tmp_path, mlflow_port=free_port()))
+    dead = MlflowTracker(Settings(home=tmp_path, mlflow_port=free_port()), FileLocks(tmp_path))
     with pytest.raises(ServiceError, match=r"could not list the versions of x: .*make status"):
         dead.versions("x")
 

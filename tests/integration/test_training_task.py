@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from include.adapters.experiment_tracker import MlflowTracker
 from include.contracts.development import DatasetRef
 from include.development.order import Order, Workspace
 from include.development.training import study_of
@@ -61,7 +60,7 @@ def test_everything_that_the_model_came_from_is_tracked(
     key = ordered(spec, services, dataset)
     training.fit(spec, services, key)
     model = training.register(spec, services, key)
-    tracker = MlflowTracker(services.settings)
+    tracker = services.adapters.tracker
     run = tracker._client.get_run(model.run_id)
     assert run.data.params["n_estimators"] == "20"
     assert (run.data.params["threads"], run.data.params["seed"]) == ("2", "0")
@@ -89,7 +88,7 @@ def test_a_search_is_one_run_with_a_run_for_each_trial(
     training.search(spec, services, key)  # another worker: nothing is left to do
     fit = training.fit(spec, services, key)
     model = training.register(spec, services, key)
-    tracker = MlflowTracker(services.settings)
+    tracker = services.adapters.tracker
     tags = tracker.tags(spec.name, model.version)
     assert tags["search_paid"] == str(fit.tuning.paid).lower()
     parent = tracker.log_search(spec.name, tags["search"], {})

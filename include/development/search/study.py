@@ -5,6 +5,7 @@ whose lock is free was killed, and its parameters are tried again.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -28,7 +29,8 @@ COMPLETE, PRUNED, FAIL = (getattr(optuna.trial.TrialState, name) for name in ("C
 STATES: Mapping[Any, Literal["complete", "pruned", "failed", "running"]] = {
     COMPLETE: "complete", PRUNED: "pruned", FAIL: "failed", RUNNING: "running",
 }  # fmt: skip
-START, PARAMETERS, REASON = "start", "parameters", "reason"
+START, PARAMETERS, REASON, REPEATED = "start", "parameters", "reason", "repeated"
+LARGEST = 100_000  # points of a space that are counted; a larger one is not used up by any budget
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Study:
         self._place, self._home, self._aim = place, place.home, aim
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._grid = _grid(aim) if aim.sampler == "grid" else []
+        self._points = _size(aim)
         with place.hold("study"):
             self._study = _opened(place.home / "journal.log", aim)
 
@@ -111,12 +114,12 @@ class Study:
             left = None if budget.seconds is None else budget.seconds - self.seconds()
             if done >= self._size(budget) or (left is not None and left <= 0 < done):
                 return None
-            self._plan(done)
-            trial = self._study.ask()
+            trial = self._asked(done)
             held, seen = ExitStack(), self._seen(trial.number)
             held.enter_context(self._place.hold(f"trial-{trial.number}"))
             seen.touch()
-            return Claim(trial, self._parameters(trial), bool(trial.user_attrs.get(START)), left, held, seen)
+            parameters = trial.user_attrs[PARAMETERS]
+            return Claim(trial, parameters, bool(trial.user_attrs.get(START)), left, held, seen)
 
     def tell(self, claim: Claim, value: float | None, scores: np.ndarray | None = None, failed: str = "") -> None:
         """The end of a trial: complete with ``value`` and its validation ``scores``, failed, or else pruned."""
@@ -167,7 +170,29 @@ class Study:
 
     # -- what is next
     def _size(self, budget: Budget) -> int:
-        return min(budget.trials, 1 + len(self._grid)) if self._aim.sampler == "grid" else budget.trials
+        """So many trials: never more than there are points to try."""
+        return budget.trials if self._points is None else min(budget.trials, self._points)
+
+    def _asked(self, done: int) -> Any:
+        """The next trial; one that repeats an earlier one gives way to a point that nobody tried."""
+        self._plan(done)
+        tried = {self._point(t.user_attrs[PARAMETERS]) for t in self._counted() if PARAMETERS in t.user_attrs}
+        trial = self._study.ask()
+        point = self._point(self._parameters(trial))
+        if self._points is None or point not in tried:
+            return trial
+        trial.set_user_attr(REPEATED, True)
+        self._study.tell(trial, state=FAIL)
+        left = [point for point in _combinations(self._aim.space) if self._point(point) not in tried]
+        chance = np.random.default_rng((int(self._aim.start.get("seed", 0)), done))
+        self._study.enqueue_trial(left[int(chance.integers(len(left)))])
+        trial = self._study.ask()
+        self._parameters(trial)
+        return trial
+
+    def _point(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Where a trial lies in the space, to compare."""
+        return tuple(parameters.get(name) for name in self._aim.space)
 
     def _plan(self, done: int) -> None:
         """Fix what the next trial must try, and seed the chance of what it may choose by its place."""
@@ -212,7 +237,8 @@ class Study:
 
     def _counted(self) -> list[Any]:
         trials = self._study.get_trials(deepcopy=False)
-        return [t for t in trials if t.state != WAITING and not self._killed(t.number).is_file()]
+        run = [t for t in trials if t.state != WAITING and REPEATED not in t.user_attrs]
+        return [t for t in run if not self._killed(t.number).is_file()]
 
     def _span(self, trial: Any) -> tuple[float, float]:
         begun, killed = trial.datetime_start.timestamp(), self._killed(trial.number)
@@ -244,13 +270,31 @@ def _opened(journal: Path, aim: Aim) -> Any:
 
 
 def _grid(aim: Aim) -> list[dict[str, Any]]:
-    """Every combination, shuffled: a budget that ends early has seen all corners."""
+    """Every combination but the start, which is tried first; shuffled: a budget that ends early saw all corners."""
     if ranges := sorted(name for name, wanted in aim.space.items() if isinstance(wanted, Range)):
         raise TrainingError(f"a grid needs lists of choices; {ranges} are ranges: name choices in trainer.tuning.space")
-    choices: Any = aim.space.values()
-    points = [dict(zip(aim.space, values, strict=True)) for values in itertools.product(*choices)]
+    points = [point for point in _combinations(aim.space) if any(aim.start.get(n) != v for n, v in point.items())]
     order = np.random.default_rng(int(aim.start.get("seed", 0))).permutation(len(points))
     return [points[i] for i in order]
+
+
+def _values(wanted: Range | Sequence[Any]) -> Sequence[Any]:
+    """Each value once, of choices or of whole numbers."""
+    return range(int(wanted.low), int(wanted.high) + 1) if isinstance(wanted, Range) else list(dict.fromkeys(wanted))
+
+
+def _combinations(space: Space) -> list[dict[str, Any]]:
+    values = itertools.product(*(_values(wanted) for wanted in space.values()))
+    return [dict(zip(space, combination, strict=True)) for combination in values]
+
+
+def _size(aim: Aim) -> int | None:
+    """How many different trials there are, the start among them; None when there are too many to count."""
+    if any(isinstance(wanted, Range) and not wanted.integer for wanted in aim.space.values()):
+        return None
+    combinations = math.prod(len(_values(wanted)) for wanted in aim.space.values())
+    inside = len(_within(aim.space, aim.start)) == len(aim.space)
+    return combinations + (0 if inside else 1) if combinations <= LARGEST else None
 
 
 def _within(space: Space, start: Parameters) -> dict[str, Any]:
@@ -267,7 +311,7 @@ def _contains(wanted: Range | Sequence[Any], value: Any) -> bool:
 
 def _suggested(trial: Any, name: str, wanted: Range | Sequence[Any]) -> int | float | str:
     if not isinstance(wanted, Range):
-        return trial.suggest_categorical(name, list(wanted))
+        return trial.suggest_categorical(name, _values(wanted))
     if wanted.integer:
         return trial.suggest_int(name, int(wanted.low), int(wanted.high), log=wanted.log)
     return trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)

@@ -9,6 +9,7 @@ from include.loop import deployment, retrain_evaluation
 from include.services import verdicts
 from include.services.composition import Services
 from tests.unit.fakes.adapters import packaged, services_in
+from tests.unit.loop.at_once import many_at_once, meeting
 from tests.unit.loop.loop_worlds import SPEC, register, verdict
 
 
@@ -44,3 +45,15 @@ def test_a_version_that_has_a_release_is_not_packaged_again(services: Services) 
     assert deployment.package_release(SPEC, services, "1").name == name
     services.adapters.tracker.set_alias(SPEC.name, "challenger", 1)
     assert deployment.package_release(SPEC, services, None).name == name
+
+
+def test_the_same_version_packaged_by_many_at_once_is_one_release(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(services)
+    work = meeting(lambda spec, services, model: services.adapters.releases.get(spec.name, packaged(services, spec, 1)))
+    monkeypatch.setattr(deployment, "_package", work)
+    monkeypatch.setattr(deployment, "_require_approval", lambda *_: None)
+    releases = many_at_once(lambda: deployment.package_release(SPEC, services, "1"))
+    assert len({release.name for release in releases}) == len(services.adapters.releases.all(SPEC.name)) == 1
+    assert len(work.times) == 1  # type: ignore[attr-defined]

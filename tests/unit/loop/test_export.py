@@ -12,6 +12,7 @@ from include.loop import export
 from include.services import export_log
 from include.services.composition import Services
 from tests.unit.fakes.adapters import services_in
+from tests.unit.loop.at_once import many_at_once, meeting
 from tests.unit.loop.loop_worlds import APRIL, SPEC
 
 ROWS = pa.table({"flight_id": ["a", "b"], "tailnum": ["N1", "N2"]})
@@ -100,3 +101,13 @@ def test_the_lesser_role_of_both_decides_the_columns(services: Services) -> None
 def test_a_table_that_was_never_published_is_named(services: Services) -> None:
     with pytest.raises(NotFoundError, match="is not in the lake yet"):
         export.read_as(SPEC, services, "admin", "predictions")
+
+
+def test_the_same_export_by_many_at_once_is_written_and_recorded_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = meeting(export_log.record)
+    monkeypatch.setattr(export.export_log, "record", work)
+    request = asked(services)
+    many_at_once(lambda: export.export(SPEC, services, request, answer("paul"), "run"))
+    assert len(export_log.recorded(SPEC, services)) == 1

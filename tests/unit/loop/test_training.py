@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from include.contracts.development import TrainingRequest
-from include.development.order import Order
+from include.development.order import Fit, Order
+from include.development.search.tuning import Tuning
 from include.errors import DataError, NotFoundError
 from include.loop import rollout, training
 from include.services.composition import Services
 from tests.unit.development.frames import build, flight_spec
 from tests.unit.fakes.adapters import packaged, services_in
+from tests.unit.loop.at_once import many_at_once, meeting
 from tests.unit.loop.loop_worlds import SPEC, publish, register
 
 FLIGHTS = flight_spec()
@@ -62,3 +64,28 @@ def test_a_model_that_is_registered_is_not_trained_again(services: Services) -> 
 def test_what_was_never_ordered_cannot_be_fitted(services: Services) -> None:
     with pytest.raises(NotFoundError):
         training.fit(FLIGHTS, services, "no such key")
+
+
+def test_the_same_training_registered_by_many_at_once_is_one_version(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    tracker = services.adapters.tracker
+    work = meeting(lambda *_: tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, {}, key=key))
+    monkeypatch.setattr(training, "_registered", work)
+    models = many_at_once(lambda: training.register(FLIGHTS, services, key))
+    assert {model.version for model in models} == {1}
+    assert len(work.times) == 1  # type: ignore[attr-defined]
+
+
+def test_a_fit_whose_model_was_registered_meanwhile_is_the_registered_one(services: Services) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    fit = Fit(artifact_hash="a", parameters={}, threads=1, tuning=Tuning(metric="brier", parameters={}), curve=[],
+              cost={}, environment={})  # fmt: skip
+    documents = {"fit.json": fit.model_dump_json()}
+    services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, documents, key=key)
+    training.register(FLIGHTS, services, key)  # by another run, which deletes the order
+    training.search(FLIGHTS, services, key)
+    assert training.fit(FLIGHTS, services, key) == fit

@@ -112,6 +112,47 @@ def test_a_grid_tries_each_point_once(tmp_path: Path) -> None:
     assert sorted(r.parameters["slope"] for r in told) == [0.0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+@pytest.mark.parametrize("start", [{"slope": 2, "seed": 0}, {"slope": 2.0, "seed": 0}])
+def test_a_search_does_not_try_its_start_twice(tmp_path: Path, sampler: Any, start: dict[str, Any]) -> None:
+    told: list = []
+    policy = Policy(trials=50, sampler=sampler, pruning=False, space={"slope": [1, 2, 3]})
+    tuning = search(tmp_path, policy, start, told.append)
+    assert sorted(r.parameters["slope"] for r in told) == [1, 2, 3]
+    assert (tuning.complete, tuning.failed, tuning.pruned) == (3, 0, 0)
+
+
+SMALL = {
+    "choices": {"slope": [0.5, 1.5, 2.5]},
+    "choices twice": {"slope": [0.5, 1.5, 2.5, 0.5]},
+    "whole numbers": {"slope": Range(low=1, high=3, integer=True)},
+    "whole numbers on a log scale": {"slope": Range(low=1, high=3, integer=True, log=True)},
+    "two of them": {"slope": Range(low=1, high=3, integer=True), "seed": [0]},
+}
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("space", SMALL)
+def test_a_small_space_is_not_sampled_again(tmp_path: Path, sampler: Any, space: str) -> None:
+    told: list = []
+    policy = Policy(trials=12, sampler=sampler, space=SMALL[space])
+    search(tmp_path, policy, told=told.append)
+    tried = [r.parameters["slope"] for r in told]
+    assert len(tried) == len(set(tried)) == 4, "each point, and the start, which the space does not have"
+    search(tmp_path, policy, told=told.append)
+    assert len(told) == 4, "and nothing again when it is asked again"
+
+
+def test_a_small_space_is_shared_by_workers_without_a_point_twice(tmp_path: Path) -> None:
+    aim = Aim({"slope": Range(low=1, high=6, integer=True)}, {"slope": 1.0, "seed": 0}, -1)
+    studies = [Study(place(tmp_path), aim) for _ in range(2)]
+    with ExitStack() as stack:
+        claims = []
+        while claim := studies[len(claims) % 2].claim(Budget(50)):
+            claims.append(stack.enter_context(closing(claim)))
+        assert sorted(float(claim.parameters["slope"]) for claim in claims) == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_larger_budget_goes_on_and_the_same_one_is_used_up(tmp_path: Path) -> None:
     told: list = []
     search(tmp_path, Policy(trials=4), told=told.append)
