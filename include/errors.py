@@ -24,6 +24,7 @@ MoebiusError
 └── ServiceError           an outside system did not answer as it must; a retry may help
     ├── AnswerError            the model server refused one request, or none answered it (code inside)
     └── RequestFailedError     the model server is there, and answered this request with an error
+        └── RequestRefusedError    it refused this request for what it holds; a retry cannot help
 
 Each message names the thing, the value and what to do.
 """
@@ -112,6 +113,10 @@ class AnswerError(ServiceError):
 
 
 class RequestFailedError(ServiceError): ...
+
+
+class RequestRefusedError(RequestFailedError):
+    retryable = False
 
 
 @contextmanager

@@ -45,6 +45,8 @@ class StateRoot:
     """Who may ask through the gateway; hashes of keys only."""
     prediction_spool = Below("spool")
     """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
+    unreadable = Below("unreadable")
+    """What readers could not read, the newest of it: ``unreadable/<usecase>/<reader>.records``, JSON lines."""
     catalog = Below("catalog")
     """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
     lineage = Below("lineage")

@@ -1,5 +1,6 @@
 """The model server as any client system sees it: raw KServe v2 messages over gRPC and REST, and its memory."""
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -75,12 +76,22 @@ class KServe:
         import httpx
 
         try:
-            answer = self._rest.request(verb, path, json=payload)
+            answer = self._rest.request(verb, path, content=json.dumps(_without_null(payload)) if payload else None)
         except httpx.HTTPError as error:
             raise ServiceError(f"{verb} {path} at {self.settings.triton_http}: {error!r}") from error
         if not answer.is_success:
             raise ServiceError(f"{verb} {path}: status {answer.status_code}, {answer.text[:500]}")
         return dict(answer.json())
+
+
+def _without_null(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Triton's own REST takes NaN and no null; the facade, which clients ask, does the opposite."""
+    return {**payload, "inputs": [_filled(tensor) for tensor in payload["inputs"]]}
+
+
+def _filled(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    nothing: Any = "" if tensor["datatype"] == "BYTES" else np.nan
+    return {**tensor, "data": [nothing if value is None else value for value in tensor["data"]]}
 
 
 def _declared(tensor: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +103,8 @@ def _tensor(tensor: Mapping[str, Any]) -> Any:
     from tritonclient.grpc import InferInput
 
     one = InferInput(tensor["name"], list(tensor["shape"]), tensor["datatype"])
-    values = [v.encode() if isinstance(v, str) else v for v in tensor["data"]]
+    nothing: Any = b"" if tensor["datatype"] == "BYTES" else np.nan
+    values = [v.encode() if isinstance(v, str) else nothing if v is None else v for v in tensor["data"]]
     one.set_data_from_numpy(np.array(values, dtype=NUMPY[tensor["datatype"]]).reshape(tensor["shape"]))
     return one
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
+from include.errors import DataError, DeploymentError, RequestFailedError, RequestRefusedError, ServiceError
 from include.settings import Settings, inherited_environment
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
@@ -194,7 +194,7 @@ class TritonServer:
     def infer(
         self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
-        """One request with these rows; an answer per row by the model's outputs.
+        """One request with these rows; an answer per row by the model's outputs, none for no row.
 
         Always ``prediction`` (a name of a class is text), ``release`` and ``request_id``; ``probability`` and
         ``scores`` (a list) where the task has them. ``given`` (JSON texts of looked-up features) is for a private
@@ -203,7 +203,9 @@ class TritonServer:
         Raises
         ------
         DataError
-            a row lacks a field, or has a value of another type.
+            a row has a value of another type.
+        RequestRefusedError
+            the server refuses this request for what it holds, or lacks.
         RequestFailedError
             the server answers this request with an error.
         ServiceError
@@ -211,22 +213,24 @@ class TritonServer:
         """
         from tritonclient.utils import InferenceServerException
 
+        if not rows:
+            return []
         inputs = self.inputs(rows)
         if given is not None:
             inputs.append(_tensor("given_features", "string", list(given), 1))
         try:
             answer = self._client.infer(model, inputs, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
-            kind = ServiceError if error.status() in AWAY else RequestFailedError
-            raise kind(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
+            raise _failure(error.status())(f"{model} at {self.settings.triton_grpc}: {error.message()}") from error
         return _rows(answer)
 
     def inputs(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The rows as Triton's input tensors, each [N, numbers of the field]; raises DataError as ``infer`` does."""
-        if lacking := {name for row in rows for name in self.request if row.get(name) is None}:
-            raise DataError(f"a request lacks {sorted(lacking)}; it needs all of {list(self.request)}")
+        """The rows as Triton's input tensors, each [N, numbers of the field]; raises DataError as ``infer`` does.
+
+        What a row lacks, or has as None or NaN, is missing: the server knows whether it may be.
+        """
         kinds, widths = self.request.items(), self._widths
-        return [_tensor(name, kind, [row[name] for row in rows], widths[name]) for name, kind in kinds]
+        return [_tensor(name, kind, [row.get(name) for row in rows], widths[name]) for name, kind in kinds]
 
     def _control(self, verb: str, model: str) -> None:
         from tritonclient.utils import InferenceServerException
@@ -243,7 +247,8 @@ def _tensor(name: str, kind: str, values: list[Any], width: int) -> Any:
     from tritonclient.grpc import InferInput
 
     try:
-        table: np.ndarray = np.array([_plain(v) for v in values], dtype=NUMPY[kind]).reshape(len(values), width)
+        plain = [_text(v) if kind == "string" else _numbers(v, width) for v in values]
+        table: np.ndarray = np.array(plain, dtype=NUMPY[kind]).reshape(len(values), width)
     except (TypeError, ValueError):  # its words hold a value
         kinds = sorted({type(value).__name__ for value in values})
         wanted = f"{width} numbers" if width > 1 else f"a {kind}"
@@ -253,11 +258,44 @@ def _tensor(name: str, kind: str, values: list[Any], width: int) -> Any:
     return tensor
 
 
-def _plain(value: Any) -> Any:
-    """Timestamps travel as epoch seconds, text as bytes."""
+def _text(value: Any) -> bytes:
+    """Text travels as bytes, a missing one as none."""
+    if _is_missing(value):
+        return b""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _numbers(value: Any, width: int) -> Any:
+    """Numbers, and times as epoch seconds; NaN where missing. Raises TypeError for what is no number."""
+    if _is_missing(value):
+        return [math.nan] * width
+    given = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    return [_number(one) for one in given]
+
+
+def _number(value: Any) -> Any:
+    if _is_missing(value):
+        return math.nan
     if hasattr(value, "timestamp"):
         return value.timestamp()
-    return value.encode() if isinstance(value, str) else value
+    if isinstance(value, bool | np.bool_ | str | bytes):
+        raise TypeError
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, and what pandas has in their place."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return False
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def _failure(status: str) -> type[ServiceError]:
+    if status in AWAY:
+        return ServiceError
+    return RequestRefusedError if status == "StatusCode.INVALID_ARGUMENT" else RequestFailedError
 
 
 def _rows(answer: Any) -> list[dict[str, Any]]:

@@ -1,18 +1,23 @@
 """The model server's prediction log: a spool of JSON lines, read from where the last shipment ended."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.logged_records import LogSchema
+from include.contracts.streaming import UnreadableRecord
 from include.ports.state import Locks
+from include.ports.streaming import Unreadable
 
 ACKNOWLEDGED, IN_FLIGHT = ".acknowledged.json", ".in_flight.json"
 PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "scores", "latency_ms")
-NUMBERS = ("probability", "prediction")
+NUMBERS = ("probability", "prediction", "latency_ms")
+MOMENT = "datetime64[us, UTC]"
 BATCH_BYTES = 32 * 1024 * 1024
 
 
@@ -21,8 +26,7 @@ class Batch:
     """New rows of one spool file, and where in the file they begin and end.
 
     ``again``: it was handed out before and not acknowledged, so its rows may be where they were shipped to
-    already; it comes with the same rows then, even when the spool has grown. ``broken`` counts lines that a
-    full disk cut.
+    already; it comes with the same rows then, even when the spool has grown. ``unreadable`` is what is no row.
     """
 
     file: Path
@@ -30,30 +34,22 @@ class Batch:
     end: int
     rows: pd.DataFrame
     again: bool = False
-    broken: int = 0
+    unreadable: tuple[UnreadableRecord, ...] = ()
 
 
 class PredictionSpool:
     """Rows are shipped once: a batch is acknowledged after it was committed elsewhere.
 
-    ``inputs`` are the request fields and the columns that hold each (several for a tensor), ``features`` the
-    model's, ``time`` the event time among the fields; ``texts`` names the features that are no numbers.
+    No record stops the others: what cannot be read is kept and counted in ``unreadable``.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        locks: Locks,
-        inputs: Mapping[str, Sequence[str]],
-        features: Sequence[str],
-        time: str,
-        texts: Collection[str] = (),
-    ) -> None:
-        self.directory, self._locks, self.time = directory, locks, time
-        self.inputs = {name: list(columns) for name, columns in inputs.items()}
-        asked = {column for columns in inputs.values() for column in columns}
-        self.features = [f for f in features if f not in asked]
-        self.numeric = [f for f in self.features if f not in texts]
+    def __init__(self, directory: Path, locks: Locks, schema: LogSchema, unreadable: Unreadable) -> None:
+        self.directory, self._locks, self._schema, self._unreadable = directory, locks, schema, unreadable
+        asked = {column for columns in schema.inputs.values() for column in columns}
+        self._features = [f for f in schema.features if f not in asked]
+        self._numeric = [f for f in self._features if f not in schema.texts]
+        floats = [name for name, kind in schema.kinds.items() if kind == "float"]
+        self._numeric += [column for name in floats for column in schema.inputs[name]]
 
     def unshipped(self) -> Iterator[Batch]:
         """Batches of whole new lines, 32 MiB at most, oldest file first.
@@ -72,6 +68,7 @@ class PredictionSpool:
 
     def acknowledge(self, batch: Batch) -> None:
         """The batch is safe elsewhere: the next shipment begins behind it."""
+        self._unreadable.keep(batch.unreadable)
         self._note(ACKNOWLEDGED, batch.file.name, batch.end)
 
     def _batches(self, file: Path) -> Iterator[Batch]:
@@ -85,8 +82,8 @@ class PredictionSpool:
                 return
             end, last = begin + len(whole), begin
             self._note(IN_FLIGHT, file.name, end)
-            rows, broken = self._frame(whole)
-            yield Batch(file, begin, end, rows, again, broken)
+            records, unreadable = self._schema.read(whole, file.name, begin)
+            yield Batch(file, begin, end, self._frame(records), again, tuple(unreadable))
 
     def _note(self, name: str, file: str, position: int) -> None:
         write_atomically(self.directory / name, json.dumps(self._noted(name) | {file: position}))
@@ -95,39 +92,28 @@ class PredictionSpool:
         path = self.directory / name
         return json.loads(path.read_text()) if path.is_file() else {}
 
-    def _frame(self, lines: bytes) -> tuple[pd.DataFrame, int]:
-        records, broken = _records(lines)
-        columns = {name: [r[name] for r in records] for name in PLAIN}
-        columns |= {"missing": [len(r["missing"]) for r in records]}
-        for name, parts in self.inputs.items():
-            values = [r["inputs"][name] for r in records]
-            columns |= {name: values} if parts == [name] else _apart(values, parts)
-        columns |= {name: [r["features"].get(name) for r in records] for name in self.features}
+    def _frame(self, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+        columns: dict[str, list[Any]] = {name: [r.get(name) for r in records] for name in PLAIN}
+        columns |= {"missing": [len(r.get("missing", ())) for r in records]}
+        for name, parts in self._schema.inputs.items():
+            values = [r["inputs"].get(name) for r in records]
+            columns |= {name: values} if list(parts) == [name] else _apart(values, parts)
+        columns |= {name: [r["features"].get(name) for r in records] for name in self._features}
         frame = pd.DataFrame(columns)
-        for moment in (self.time, "logged_at"):
-            frame[moment] = pd.to_datetime(frame[moment], unit="s", utc=True).astype("datetime64[us, UTC]")
-        return frame.astype(dict.fromkeys([*NUMBERS, *self.numeric], "float64")), broken
+        for moment in (self._schema.time, "logged_at"):
+            frame[moment] = pd.to_datetime(frame[moment].astype("float64"), unit="s", utc=True).astype(MOMENT)
+        return frame.astype(dict.fromkeys([*NUMBERS, *self._numeric], "float64"))
 
 
-def _apart(tensors: list[list[float]], parts: list[str]) -> dict[str, list[float]]:
-    return {part: [numbers[i] for numbers in tensors] for i, part in enumerate(parts)}
+def _apart(tensors: list[Any], parts: Sequence[str]) -> dict[str, list[Any]]:
+    return {part: [numbers and numbers[i] for numbers in tensors] for i, part in enumerate(parts)}
 
 
 def _whole_lines(file: Path, begin: int, limit: int) -> bytes:
+    """Up to ``limit`` bytes, or the first line where that alone is longer."""
     with file.open("rb") as spool:
         spool.seek(begin)
         content = spool.read(limit)
+        while len(content) >= limit and b"\n" not in content and (more := spool.read(limit)):
+            content += more
     return content[: content.rfind(b"\n") + 1]
-
-
-def _records(lines: bytes) -> tuple[list[dict], int]:
-    """What can be read, and how many lines cannot: one line that the disk cut must not stop the others."""
-    records, broken = [], 0
-    for line in lines.splitlines():
-        if not line.strip():  # blanked: whose it was is erased
-            continue
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            broken += 1
-    return records, broken

@@ -41,7 +41,7 @@ class Encoding:
     def encode(self, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
         """Float32 of shape (rows, width); ``columns`` maps a feature's name to its raw values, one per row.
 
-        Missing (None or NaN) is NaN in a number, -1 in a category, no words in a text.
+        Missing (None, NaN or '') is NaN in a number, -1 in a category, no words in a text.
         """
         rows = len(columns[self.features[0]["name"]])
         matrix = np.empty((rows, self.width), dtype=np.float32)
@@ -60,7 +60,7 @@ class Encoding:
 def _codes(entry: dict) -> dict:
     if entry["kind"] == "text":
         return {word: float(code) for code, word in enumerate(entry["vocabulary"], start=FIRST_WORD)}
-    return {category: float(code) for code, category in enumerate(entry["categories"])}
+    return {category: float(code) for code, category in enumerate(entry["categories"]) if category != ""}
 
 
 def _text(values: Sequence[Any] | np.ndarray, codes: dict, length: int) -> np.ndarray:

@@ -1,11 +1,15 @@
-"""Events on a stream, windows of events, and the reconciliation with the batch."""
+"""Events on a stream, windows of events, what cannot be read, and the reconciliation with the batch."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from pydantic import Field
 
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
+
+KEPT_BYTES = 4096
+"""Of a record that cannot be read."""
 
 
 class StreamEntry(Record):
@@ -84,3 +88,18 @@ class RecordedReconciliation(Record):
     view: str = Field(description="feature view")
     at: Moment | None = Field(default=None, description="when it was compared, UTC")
     record: Reconciliation = Field(description="counts and differences per feature, JSON")
+
+
+class UnreadableRecord(Record):
+    """A record that a reader could not read: where it was, when it was met, why, and how it begins (as text)."""
+
+    source: str
+    at: Moment
+    reason: str
+    text: str
+
+    @classmethod
+    def of(cls, source: str, reason: str, content: bytes) -> Self:
+        """Met now; bytes that are no UTF-8 are written as ``\\xff``."""
+        text = content[:KEPT_BYTES].decode(errors="backslashreplace")
+        return cls(source=source, at=datetime.now(UTC), reason=reason, text=text)

@@ -1,11 +1,11 @@
-"""Tests with bad requests: each is refused, and the next good request is answered as before.
+"""Tests with bad requests: each is refused, and the next good request is answered as before; what may be missing may.
 
 They are sent over gRPC as raw KServe tensors, so no client library checks them first.
 """
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,27 +23,31 @@ ONE_MORE = {"BYTES": "more", "FP32": 0.0, "FP64": 0.0}
 
 
 def check(
-    spec: UseCase, name: str, sample: Mapping[str, Any], wire: InferenceProtocol, server: ModelServer, views: Mapping
+    spec: UseCase, name: str, sample: Mapping[str, Any], wire: InferenceProtocol, server: ModelServer, facts: Mapping
 ) -> list[GateOutcome]:
     """Send each kind of bad request to the private model, and the good ``sample`` after it.
 
-    ``views`` is the release's manifest entry: one with ``when_missing: reject`` refuses an unknown entity.
+    ``facts`` is the release's manifest: it says which fields may be missing, and whether an unknown entity is refused
+    (``when_missing: reject`` of a view).
     """
     row, given = sample["request"], json.dumps(sample["given_features"])
     good = interface.with_features(interface.payload(spec, [row]), given)
-    outcomes = [_refused(name, what, interface.with_features(bad, given), good, wire) for what, bad in cases(spec, row)]
-    refusing = any(view.get("when_missing") == "reject" for view in views.values())
+    optional = facts["may_be_missing"]
+    bad = ((what, interface.with_features(payload, given)) for what, payload in cases(spec, row, optional))
+    outcomes = [_refused(name, what, payload, good, wire) for what, payload in bad]
+    outcomes += [_may_be_missing(name, field, good, wire) for field in optional]
+    refusing = any(view.get("when_missing") == "reject" for view in facts["views"].values())
     return [*outcomes, *_unknown_entity(spec, name, row, server, refusing)]
 
 
-def cases(spec: UseCase, row: Mapping[str, Any]) -> Iterator[tuple[str, Payload]]:
+def cases(spec: UseCase, row: Mapping[str, Any], may_be_missing: Collection[str] = ()) -> Iterator[tuple[str, Payload]]:
     """What is wrong, and a payload of one good ``row`` that has it."""
     payload = interface.payload(spec, [row])
     names = [tensor["name"] for tensor in payload["inputs"]]
-    for field in (name for name, kind in spec.request.items() if kind != "string"):
-        yield f"NaN in {field}", _changed(payload, field, _not_numbers)
-    for field in names:
-        yield f"{field} missing", {"inputs": [t for t in payload["inputs"] if t["name"] != field]}
+    for field in (name for name in spec.request if name not in may_be_missing):
+        yield f"{field} missing", _changed(payload, field, _missing)
+        yield f"{field} left out", _without(payload, field)
+    yield f"{spec.event.time} in milliseconds", _changed(payload, spec.event.time, _thousandfold)
     yield f"{names[0]} of another type", _changed(payload, names[0], _other_type)
     yield f"{names[0]} of another shape", _changed(payload, names[0], _wider)
     if len(names) > 1:
@@ -58,8 +62,16 @@ def _changed(payload: Payload, field: str, change: Callable[[dict[str, Any]], No
     return other
 
 
-def _not_numbers(tensor: dict[str, Any]) -> None:
-    tensor["data"] = [float("nan")] * len(tensor["data"])
+def _without(payload: Payload, field: str) -> Payload:
+    return {"inputs": [tensor for tensor in payload["inputs"] if tensor["name"] != field]}
+
+
+def _missing(tensor: dict[str, Any]) -> None:
+    tensor["data"] = [None] * len(tensor["data"])
+
+
+def _thousandfold(tensor: dict[str, Any]) -> None:
+    tensor["data"] = [1000 * seconds for seconds in tensor["data"]]
 
 
 def _other_type(tensor: dict[str, Any]) -> None:
@@ -91,6 +103,18 @@ def _refused(name: str, what: str, bad: Payload, good: Payload, wire: InferenceP
     if _content(after) != _content(before):
         return GateOutcome(gate=gate, passed=False, detail="the good request after it was answered differently")
     return GateOutcome(gate=gate, passed=True, detail=f"refused: {refusal[:300]}")
+
+
+def _may_be_missing(name: str, field: str, good: Payload, wire: InferenceProtocol) -> GateOutcome:
+    """Left out or null, it gets one answer."""
+    gate = f"missing:{field}"
+    try:
+        answers = [wire.ask(name, bad, "grpc") for bad in (_without(good, field), _changed(good, field, _missing))]
+    except ServiceError as error:
+        return GateOutcome(gate=gate, passed=False, detail=f"it may be missing, and is refused: {str(error)[:300]}")
+    same = _content(answers[0]) == _content(answers[1])
+    words = "answered, left out or null alike" if same else "left out it gets another answer than null"
+    return GateOutcome(gate=gate, passed=same, detail=words)
 
 
 def _content(answer: Payload) -> list[Any]:

@@ -7,15 +7,16 @@ known (``<view>__event_timestamp``).
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.request_rules import RequestRules, rules_of
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
@@ -43,12 +44,25 @@ class BatchScorer:
         self.family, self.width = family_named(self.manifest["task"]), self.manifest["scores_per_row"]
         self._model = OnnxModel.of_release(directory)
         self._on_request = _load_on_request(directory / "request.py")
+        self._rules: RequestRules = rules_of(self.manifest | {"times": spec.times})
 
     @property
     def fields(self) -> dict[str, str]:
         """Column → kind of what a request holds."""
         kinds = self.manifest["request"]
         return {column: kinds[name] for name, columns in self.manifest["inputs"].items() for column in columns}
+
+    def no_rows(self) -> pa.RecordBatch:
+        """Of no events, with the columns that are needed."""
+        kinds = {"string": pa.string(), "float": pa.float64(), "timestamp": pa.timestamp("us", tz="UTC")}
+        numbers = {entry["name"] for entry in self.features if entry["kind"] == "numeric"}
+        types = {
+            name: kinds[self.fields[name]] if name in self.fields
+            else kinds["timestamp"] if name.endswith(KNOWN_AT)
+            else kinds["float" if name in numbers else "string"]
+            for name in self.columns
+        }  # fmt: skip
+        return pa.RecordBatch.from_pydict({name: [] for name in types}, schema=pa.schema(list(types.items())))
 
     @property
     def columns(self) -> list[str]:
@@ -59,7 +73,7 @@ class BatchScorer:
         """One row per row of ``rows``, in their order, as the table ``batch_predictions`` has them."""
         fields = {name: self._field(rows, name, kind) for name, kind in self.fields.items()}
         lacking = {view: self._lacking(rows, fields, view) for view in self.views}
-        reasons = self._refusals(fields, lacking)
+        reasons = self._refusals(rows.num_rows, fields, lacking)
         nowhere = np.zeros(rows.num_rows, bool)
         falls_back = (reasons == "") & np.any([nowhere, *(lacking[v] for v in self._views_with("fall_back"))], axis=0)
         scores = np.full((rows.num_rows, self.width), np.nan)
@@ -73,13 +87,15 @@ class BatchScorer:
         return self._table(rows, scores, {"outcome": outcome, "reason": reasons, "missing": missing})
 
     def _field(self, rows: pa.RecordBatch, name: str, kind: str) -> np.ndarray:
-        """As the server gets it: text, float32 numbers, timestamps in seconds since 1970; what lacks is None or NaN."""
+        """As the server gets it: text, float32 numbers, seconds since 1970; what is missing is None or NaN."""
         values = rows.column(name)
         if kind == "timestamp":
             return _seconds(values)
         if kind == "float":
             return _plain(values).astype(np.float32).astype(np.float64)
-        return _plain(values.cast(pa.string()))
+        texts = _plain(values.cast(pa.string()))
+        texts[texts == ""] = None
+        return texts
 
     def _lacking(self, rows: pa.RecordBatch, fields: dict[str, np.ndarray], view: str) -> np.ndarray:
         """Where the view has no values for the entity, or older ones than ``freshness_hours``."""
@@ -88,12 +104,13 @@ class BatchScorer:
         stale = (fields[self.manifest["event_time"]] - known_at > limit) if limit else np.zeros(len(known_at), bool)
         return np.isnan(known_at) | stale
 
-    def _refusals(self, fields: dict[str, np.ndarray], lacking: dict[str, np.ndarray]) -> np.ndarray:
+    def _refusals(self, count: int, fields: dict[str, np.ndarray], lacking: dict[str, np.ndarray]) -> np.ndarray:
         """Why the server would not answer, per row; '' when it would."""
-        reasons = np.full(len(next(iter(fields.values()))), "", dtype=object)
-        for name, values in fields.items():
-            bad = pd.isna(values) if values.dtype == object else ~np.isfinite(values)
-            reasons[bad & (reasons == "")] = f"request field {name} is missing or no finite number"
+        asked = {
+            name: fields[name] if columns == [name] else np.array([fields[column] for column in columns]).T
+            for name, columns in self.manifest["inputs"].items()
+        }
+        reasons = self._rules.reasons(asked) if count else np.array([], dtype=object)
         for view in self._views_with("reject"):
             reasons[lacking[view] & (reasons == "")] = f"feature view {view} has no fresh values"
         return reasons
@@ -151,26 +168,47 @@ def score_file(
 ) -> dict[str, int]:
     """Score Parquet files into one, ``batch_rows`` at a time; rows by outcome. ``constants`` are columns of every row.
 
-    Raises DataError when the files lack columns that the release needs.
+    No rows give a file without rows. Raises DataError when the files lack columns that the release needs, or less than
+    ``serving.min_answered`` of the rows are answered: then there is no file.
     """
     counts: Counter[str] = Counter({ANSWERED: 0, FELL_BACK: 0, REFUSED: 0})
+    reasons: Counter[str] = Counter()
     writer: pq.ParquetWriter | None = None
     try:
-        for batch in read(files, scorer.columns, batch_rows):
+        for batch in chain(read(files, scorer.columns, batch_rows), [scorer.no_rows()]):
+            if writer and not batch.num_rows:
+                continue
             scored = scorer.score(batch)
             for name, value in constants.items():
                 scored = scored.append_column(name, pa.array([value] * scored.num_rows, pa.string()))
             writer = writer or pq.ParquetWriter(target, scored.schema, compression="zstd")
             writer.write_table(scored)
             counts.update(scored["outcome"].to_pylist())
+            reasons.update(reason.partition(": ")[0] for reason in scored["reason"].to_pylist() if reason)
     finally:
         if writer:
             writer.close()
+    _require_answers(scorer, counts, reasons, target)
     return dict(counts)
+
+
+def _require_answers(scorer: BatchScorer, counts: Counter[str], reasons: Counter[str], target: Path) -> None:
+    rows, needed = counts.total(), scorer.spec.serving.min_answered
+    if not rows or 1 - counts[REFUSED] / rows >= needed:
+        return
+    target.unlink()
+    words = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common(10))
+    raise DataError(
+        f"{scorer.spec.name}: release {scorer.name} refuses {counts[REFUSED]} of {rows} rows, and serving.min_answered "
+        f"is {needed:.2%}; nothing was written. {words}. Repair the events, or say in serving.missing which fields may "
+        "be missing and package a release"
+    )
 
 
 def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     """These columns of Parquet files, so many rows at a time; raises DataError when one is in none of them."""
+    if not files:
+        return
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         table = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)

@@ -1,7 +1,7 @@
 """The edge bundle: a release as one zip file that answers rows with onnxruntime alone, tested on the release's samples.
 
-``run.py`` (see ``edge_runner.py``), ``answers.py``, ``encoding.py``, ``model.onnx``, ``schema.json``, ``bundle.json``
-and the use case's ``request.py``.
+``run.py`` (see ``edge_runner.py``), ``answers.py``, ``encoding.py``, ``request_rules.py``, ``model.onnx``,
+``schema.json``, ``bundle.json`` and the use case's ``request.py``.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts import encoding
+from include.contracts import encoding, request_rules
 from include.deployment import release
 from include.deployment.requests import answered
 from include.errors import DeploymentError
@@ -22,8 +22,9 @@ RUNNER = Path(__file__).with_name("edge_runner.py")
 ANSWERS = release.SERVING / "answers.py"  # what scores say is the same here and in the model server
 FACTS = (
     "usecase", "task", "predicts", "scores", "classes", "threshold", "answers_with_probability", "scores_per_row",
-    "encoding", "request", "inputs", "model_hash",
+    "encoding", "request", "inputs", "model_hash", "event_time", "views", "fallback_scores",
 )  # fmt: skip
+LATER_FACTS = ("may_be_missing", "times")  # a release that was packaged earlier lacks them
 SECONDS = 120
 
 
@@ -52,9 +53,11 @@ def _lay_out(directory: Path, name: str, facts: dict[str, Any], work: Path) -> N
     for file in ("model.onnx", "schema.json", "request.py"):
         if file in facts["files"]:
             (work / file).write_bytes((directory / file).read_bytes())
-    for file, source in {"encoding.py": Path(encoding.__file__), "answers.py": ANSWERS, "run.py": RUNNER}.items():
-        (work / file).write_bytes(source.read_bytes())
-    (work / "bundle.json").write_text(json.dumps({"release": name, **{key: facts[key] for key in FACTS}}, indent=1))
+    for source in (Path(encoding.__file__), Path(request_rules.__file__), ANSWERS):
+        (work / source.name).write_bytes(source.read_bytes())
+    (work / "run.py").write_bytes(RUNNER.read_bytes())
+    kept = {key: facts[key] for key in FACTS} | {key: facts[key] for key in LATER_FACTS if key in facts}
+    (work / "bundle.json").write_text(json.dumps({"release": name, **kept}, indent=1))
 
 
 def _prove(samples: list[dict[str, Any]], bound: float, work: Path, python: str) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """Answers rows without a server: ``python run.py rows.json`` prints one answer per row as JSON.
 
 Needs onnxruntime and the NumPy that it brings. A row is a JSON object of request fields and looked-up features by
-name (``schema.json`` lists both). A looked-up feature that is null or left out is missing; a request field that the
-model reads must be there.
+name (``schema.json`` lists both). What is null, NaN, '' or left out is missing; a request field may be missing where
+``schema.json`` says so. All looked-up features of a view missing is what an unknown entity is to a server.
 """
 
 import importlib.util
 import json
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
-import answers  # lies in the bundle, as encoding does
+import answers  # lies in the bundle, as encoding and request_rules do
 import numpy as np
 import onnxruntime
 from encoding import Encoding
+from request_rules import numbers, rules_of
 
 HERE = Path(__file__).resolve().parent
 
@@ -21,33 +24,56 @@ HERE = Path(__file__).resolve().parent
 def answer(rows: list[dict]) -> list[dict]:
     """Prediction, release, and probability and scores where the task has them; ValueError names what is wrong."""
     facts = json.loads((HERE / "bundle.json").read_text())
-    session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
-    matrix = Encoding(facts["encoding"]["features"]).encode(_columns(facts, rows))
-    output = np.asarray(session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0])
-    scores = output.reshape(len(rows), -1)[:, -facts["scores_per_row"] :]
+    _require_rows(rows)
+    if not rows:
+        return []
+    fields = _fields(facts, rows)
+    rules = rules_of(facts, bounded="times" in facts, needs_keys=False)
+    rules.refuse_unusable(fields)
+    rules.refuse_missing(fields, rules.required)
+    scores, fell_back = _with_policy(facts, rows, _scores(facts, _columns(facts, rows, fields)))
     tensors = {name: _plain(name, values) for name, values in answers.tensors(facts, scores).items()}
+    if fell_back is not None:
+        tensors["fallback"] = fell_back.tolist()
     rows_of = (dict(zip(tensors, row, strict=True)) for row in zip(*tensors.values(), strict=True))
     return [{**row, "release": facts["release"]} for row in rows_of]
 
 
-def _columns(facts: dict, rows: list[dict]) -> dict:
-    columns: dict = {}
-    for field, names in facts["inputs"].items():
-        given = [row.get(field) for row in rows]
-        if facts["request"][field] == "string":
-            columns[field] = np.array(given, dtype=object)
+def _require_rows(rows: Any) -> None:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("the rows must be a list of JSON objects, one per row; [] for none")
+
+
+def _fields(facts: dict, rows: list[dict]) -> dict:
+    """What the request holds, as ``request_rules`` takes it."""
+    fields: dict = {}
+    for name, kind in facts["request"].items():
+        given = [row.get(name) for row in rows]
+        if kind == "string":
+            fields[name] = _texts(name, given)
         else:
-            known = [np.full(len(names), np.nan) if one is None else np.ravel(one) for one in given]
-            if wrong := [i for i, one in enumerate(known) if len(one) != len(names)]:
-                raise ValueError(f"row {wrong[0]}: {field} must be {len(names)} numbers, it is {len(known[wrong[0]])}")
-            columns |= zip(names, np.array(known, dtype=np.float64).T, strict=True)
-    for feature in (one for one in facts["encoding"]["features"] if one["origin"] == "request"):
-        for i, value in enumerate(columns[feature["name"]]):
-            if not (isinstance(value, str) or (value is not None and np.isfinite(value))):
-                raise ValueError(f"row {i}: {feature['name']} must be given; it is {value!r}")
+            columns = facts["inputs"][name]
+            fields[name] = numbers(given, 0 if columns == [name] else len(columns), name)
+    return fields
+
+
+def _texts(name: str, given: list) -> np.ndarray:
+    texts = np.empty(len(given), dtype=object)
+    for row, value in enumerate(given):
+        if not (value is None or isinstance(value, str) or _is_nan(value)):
+            raise ValueError(f"row {row}: {name} must be a text; it is something else")
+        texts[row] = value if isinstance(value, str) and value else None
+    return texts
+
+
+def _columns(facts: dict, rows: list[dict], fields: dict) -> dict:
+    """The features of the model, and the columns of the request."""
+    flat: dict = {}
+    for name, columns in facts["inputs"].items():
+        flat |= {name: fields[name]} if columns == [name] else dict(zip(columns, fields[name].T, strict=True))
     values = {one["name"]: [row.get(one["name"]) for row in rows] for one in facts["encoding"]["features"]}
-    computed = _on_request()(columns) if (HERE / "request.py").is_file() else {}
-    return {**values, **columns, **computed}
+    computed = _on_request()(flat) if (HERE / "request.py").is_file() else {}
+    return {**values, **flat, **computed}
 
 
 def _on_request():  # type: ignore[no-untyped-def]
@@ -55,6 +81,39 @@ def _on_request():  # type: ignore[no-untyped-def]
     module = importlib.util.module_from_spec(place)  # type: ignore[arg-type]
     place.loader.exec_module(module)  # type: ignore[union-attr]
     return module.on_request
+
+
+def _scores(facts: dict, columns: dict) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
+    matrix = Encoding(facts["encoding"]["features"]).encode(columns)
+    output = np.asarray(session.run([session.get_outputs()[-1].name], {session.get_inputs()[0].name: matrix})[0])
+    scores = output.reshape(len(matrix), -1)[:, -facts["scores_per_row"] :]
+    if not np.isfinite(scores).all():
+        raise ValueError("the model gave scores that are not finite numbers")
+    return scores
+
+
+def _with_policy(facts: dict, rows: list[dict], scores: np.ndarray) -> tuple:
+    """Scores as the views' ``when_missing`` says, and which rows got the constant; None where no view falls back."""
+    policies = {view: declared.get("when_missing", "default") for view, declared in facts["views"].items()}
+    lacking = {view: _lacking(facts, rows, view) for view in policies}
+    for view, policy in policies.items():
+        if policy == "reject" and lacking[view].any():
+            raise ValueError(f"row {int(lacking[view].argmax())}: feature view {view} has no fresh values")
+    falling = [lacking[view] for view, policy in policies.items() if policy == "fall_back"]
+    if not falling:
+        return scores, None
+    fell_back = np.any(falling, axis=0)
+    return np.where(fell_back[:, None], np.array(facts["fallback_scores"], dtype=scores.dtype), scores), fell_back
+
+
+def _lacking(facts: dict, rows: list[dict], view: str) -> np.ndarray:
+    names = [entry["name"] for entry in facts["encoding"]["features"] if entry["origin"] == view]
+    return np.array([all(row.get(name) is None or _is_nan(row[name]) for name in names) for row in rows])
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _plain(name: str, values: np.ndarray) -> list:
@@ -65,4 +124,4 @@ def _plain(name: str, values: np.ndarray) -> list:
 
 if __name__ == "__main__":
     source = Path(sys.argv[1]).read_text() if len(sys.argv) > 1 else sys.stdin.read()
-    print(json.dumps(answer(json.loads(source))))
+    print(json.dumps(answer(json.loads(source) if source.strip() else [])))

@@ -4,7 +4,7 @@
 test compares the metadata of the real server with it, and each example with the schema of the answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from include.contracts.evaluation import GateOutcome
@@ -17,11 +17,17 @@ DOCUMENT = "interface.json"
 EXAMPLES = 2
 PROTOCOLS = ("grpc", "rest")
 GIVEN = "given_features"
+MISSING = "may be missing: null for a row that lacks it, or the whole input left out"
 JSON_TYPES = {"BYTES": "string", "FP32": "number", "FP64": "number", "INT64": "integer", "BOOL": "boolean"}
 
 
-def document(spec: UseCase, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """OpenAPI 3.1 of the stable name; ``samples`` are rows as a client sends them."""
+def document(
+    spec: UseCase, samples: Sequence[Mapping[str, Any]], may_be_missing: Collection[str] = ()
+) -> dict[str, Any]:
+    """OpenAPI 3.1 of the stable name; ``samples`` are rows as a client sends them.
+
+    A field that ``may_be_missing`` is left out, or null where it is missing in some rows.
+    """
     examples = {f"example {i + 1}": {"value": payload(spec, [sample])} for i, sample in enumerate(samples[:EXAMPLES])}
     if len(samples) > 1:
         examples["two rows"] = {"value": payload(spec, samples[:2])}
@@ -40,7 +46,7 @@ def document(spec: UseCase, samples: Sequence[Mapping[str, Any]]) -> dict[str, A
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
             "schemas": {
-                "Request": _message("inputs", schema.inputs(spec)),
+                "Request": _message("inputs", schema.inputs(spec), may_be_missing),
                 "Answer": _message("outputs", schema.outputs(spec)),
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
                 "Metadata": _metadata(spec),
@@ -53,9 +59,10 @@ def payload(spec: UseCase, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Rows as a KServe v2 request: one tensor per field, its numbers row by row."""
     tensors = []
     for tensor in schema.inputs(spec):
+        width = tensor["shape"][1]
         values = [row[tensor["name"]] for row in rows]
-        flat = [n for value in values for n in (value if isinstance(value, list) else [value])]
-        tensors.append({**tensor, "shape": [len(rows), tensor["shape"][1]], "data": flat})
+        flat = [n for value in values for n in (value if isinstance(value, list) else [value] * width)]
+        tensors.append({**tensor, "shape": [len(rows), width], "data": flat})
     return {"inputs": tensors}
 
 
@@ -80,29 +87,38 @@ def _json(reference: str, examples: dict[str, Any] | None = None) -> dict[str, A
     return {"application/json": {"schema": {"$ref": reference}, **({"examples": examples} if examples else {})}}
 
 
-def _message(key: str, tensors: list[dict[str, Any]]) -> dict[str, Any]:
-    """A request or an answer: each of these tensors once, in any order."""
-    each = [{"contains": {"properties": {"name": {"const": tensor["name"]}}}} for tensor in tensors]
-    listed = {"type": "array", "items": {"oneOf": [_tensor(tensor) for tensor in tensors]}, "allOf": each}
+def _message(key: str, tensors: list[dict[str, Any]], optional: Collection[str] = ()) -> dict[str, Any]:
+    """A request or an answer: each of these tensors once, in any order; an optional one may be left out."""
+    each = [
+        {"contains": {"properties": {"name": {"const": name}}}, "minContains": int(name not in optional)}
+        for name in (tensor["name"] for tensor in tensors)
+    ]
+    items = [_tensor(tensor, tensor["name"] in optional) for tensor in tensors]
+    listed = {"type": "array", "items": {"oneOf": items}, "allOf": each}
     return {
         "type": "object",
         "required": [key],
-        "properties": {"id": {"type": "string"}, key: {**listed, "minItems": len(tensors), "maxItems": len(tensors)}},
+        "properties": {
+            "id": {"type": "string"},
+            key: {**listed, "minItems": len(tensors) - len(optional), "maxItems": len(tensors)},
+        },
     }
 
 
-def _tensor(tensor: Mapping[str, Any]) -> dict[str, Any]:
+def _tensor(tensor: Mapping[str, Any], may_be_missing: bool) -> dict[str, Any]:
     width = tensor["shape"][1]
     numbers = {"const": width} if width > 0 else {"type": "integer", "minimum": 1}
     rows = {"type": "integer", "minimum": 1, "maximum": schema.MAX_ROWS}
+    kind: Any = JSON_TYPES[tensor["datatype"]]
     return {
         "type": "object",
+        "description": MISSING if may_be_missing else "must be given for every row",
         "required": ["name", "datatype", "shape", "data"],
         "properties": {
             "name": {"const": tensor["name"]},
             "datatype": {"const": tensor["datatype"]},
             "shape": {"type": "array", "prefixItems": [rows, numbers], "minItems": 2, "maxItems": 2},
-            "data": {"type": "array", "items": {"type": JSON_TYPES[tensor["datatype"]]}, "minItems": 1},
+            "data": {"type": "array", "items": {"type": [kind, "null"] if may_be_missing else kind}, "minItems": 1},
         },
     }
 

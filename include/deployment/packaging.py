@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,10 @@ from include.specification.usecase import UseCase
 
 PARITY_ROWS = 2000
 SAMPLES = 48
+EVENTS = 200
+EVENTS_DOCUMENT = "events.json"
+WITHHELD = "withheld"
+"""In place of an entity's key: the looked-up features are kept with the release, whose they are need not be."""
 
 
 class Trained(Protocol):
@@ -46,16 +51,18 @@ def package(
     dataset: DatasetRef,
     features: FeatureServiceRef,
     rows: pd.DataFrame,
+    incomplete: Collection[str],
     baseline: dict[str, Any],
     staging: Path,
 ) -> dict[str, Any]:
     """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
-    ``rows`` are real raw rows of the test set: request fields and looked-up features; ``model_hash`` is that of the
-    registered artifact. Raises DeploymentError when ``rows`` lack request fields, or the ONNX model differs from the
-    trained one by more than ``rollout.parity_bound``.
+    ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
+    that lack values in the training data; ``model_hash`` is that of the registered artifact. DeploymentError when
+    ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``.
     """
-    complete = _complete_requests(spec, rows)
+    may_be_missing = spec.may_be_missing(incomplete)
+    complete = _complete_requests(spec, rows, may_be_missing)
     staging.mkdir(parents=True)
     onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(complete)
     proof = Proof(family(spec), encoding, encoded(encoding, complete), expected)
@@ -65,8 +72,9 @@ def package(
     documents = {
         "baseline.json": baseline,
         "samples.json": samples,
-        "schema.json": schema.schema(spec, encoding, complete),
-        interface.DOCUMENT: interface.document(spec, _examples(spec, samples)),
+        EVENTS_DOCUMENT: _events(spec, rows.sample(min(EVENTS, len(rows)), random_state=0)),
+        "schema.json": schema.schema(spec, encoding, complete, may_be_missing),
+        interface.DOCUMENT: interface.document(spec, _examples(spec, samples), may_be_missing),
         "report.json": report,
     }
     for name, content in documents.items():
@@ -76,6 +84,7 @@ def package(
     if spec.packaging.target == "container":
         native.write(staging / native.DIRECTORY, chosen.content, proof.matrix[0])
     facts = {
+        "may_be_missing": may_be_missing,
         "model_hash": model_hash,
         "scores_per_row": proof.width,
         "parity_bound": chosen.bound,
@@ -88,14 +97,17 @@ def package(
     return report
 
 
-def _complete_requests(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-    """Up to ``PARITY_ROWS`` rows that a client could have sent: the server refuses a request with a missing field."""
+def _complete_requests(spec: UseCase, rows: pd.DataFrame, may_be_missing: Collection[str]) -> pd.DataFrame:
+    """Up to ``PARITY_ROWS`` rows that a client could have sent: with every field that may not be missing."""
     needed = [*spec.fields, *spec.feature_names]
     if lacking := sorted(set(needed) - set(rows.columns)):
         raise DeploymentError(f"{spec.name}: the rows for packaging lack {lacking}; they have {list(rows.columns)}")
-    complete = rows[rows[list(spec.fields)].notna().all(axis=1)]
+    required = [column for name, columns in spec.inputs.items() if name not in may_be_missing for column in columns]
+    complete = rows[(rows[required].notna() & (rows[required] != "")).all(axis=1)]
     if complete.empty:
-        raise DeploymentError(f"{spec.name}: none of the {len(rows)} rows for packaging has every request field")
+        raise DeploymentError(
+            f"{spec.name}: none of the {len(rows)} rows for packaging has every request field that must be given"
+        )
     return complete.sample(min(PARITY_ROWS, len(complete)), random_state=0)
 
 
@@ -139,21 +151,24 @@ def _hashes(dataset: DatasetRef, features: FeatureServiceRef, encoding: dict[str
 
 
 def _samples(spec: UseCase, rows: pd.DataFrame, scores: np.ndarray) -> list[dict[str, Any]]:
-    """Real requests, the features that were looked up for them, and what the trained model says.
+    """Real requests, the features that were looked up for them, and what the trained model says."""
+    return [
+        event | {"scores": np.atleast_1d(score).tolist()}
+        for event, score in zip(_events(spec, rows), scores, strict=True)
+    ]
 
-    An entity key that is no feature is left empty: the looked-up features are given, so whose they are need not
-    be kept with the release.
-    """
+
+def _events(spec: UseCase, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Real events as they were, with what they lack, and the features that were looked up for them."""
     unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
     looked_up = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
     return [
         {
-            "request": request(spec.inputs, row | dict.fromkeys(unnamed, "")),
+            "request": request(spec.inputs, row | {key: WITHHELD for key in unnamed if row[key]}),
             "given_features": {name: row[name] for name in looked_up},
-            "scores": np.atleast_1d(scores[i]).tolist(),
         }
-        for i, row in enumerate(plain)
+        for row in plain
     ]
 
 
@@ -166,6 +181,8 @@ def _examples(spec: UseCase, samples: list[dict[str, Any]]) -> list[dict[str, An
 
 
 def _plain(value: Any) -> Any:
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
     if isinstance(value, pd.Timestamp):
         return value.timestamp()
     return None if isinstance(value, float) and not np.isfinite(value) else value
@@ -183,6 +200,7 @@ def _manifest(
         "request": spec.request,
         "inputs": spec.inputs,
         "event_time": spec.event.time,
+        "times": spec.times,
         "feature_service": spec.feature_service,
         "features": features.json_dict(),
         "views": {name: _view(spec, name) for name in spec.views},

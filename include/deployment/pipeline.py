@@ -4,15 +4,16 @@ import json
 import shutil
 from pathlib import Path
 
-from include.contracts import encoding, pseudonyms
+from include.contracts import encoding, pseudonyms, request_rules
 from include.families import serving
 from include.specification.usecase import UseCase
 
-SHARED = (Path(pseudonyms.__file__), Path(encoding.__file__))  # the lake, the training and the server must agree
+SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules))  # all must agree
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
 BATCHING = "dynamic_batching { }"  # whatever waits together; preferred sizes and delays gained nothing when measured
 ANY = -1  # how many clusters a model has is its own matter
+OPTIONAL = ", optional: true"
 ALWAYS = {"release": "TYPE_STRING", "request_id": "TYPE_STRING"}
 
 FALLBACK = {"fallback": "TYPE_BOOL"}  # one output more costs every request, so only where a view asks for it
@@ -36,8 +37,9 @@ def private_name(spec: UseCase, release: str) -> str:
 
 
 def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
-    asked = [_tensor(name, TYPES[kind], len(spec.inputs[name])) for name, kind in spec.request.items()]
-    given = [_tensor("given_features", "TYPE_STRING", 1, ", optional: true")] if pinned else []
+    # the server would refuse a field that is left out in its own words, before the rules of a release are asked
+    asked = [_tensor(name, TYPES[kind], len(spec.inputs[name]), OPTIONAL) for name, kind in spec.request.items()]
+    given = [_tensor("given_features", "TYPE_STRING", 1, OPTIONAL)] if pinned else []
     inputs, answers = ",\n".join([*asked, *given]), ",\n".join(_tensor(*output) for output in outputs(spec))
     settings = {
         **parameters,
@@ -45,6 +47,8 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
         "event_id": spec.event.id,
         "request": json.dumps(spec.request),
         "inputs": json.dumps(spec.inputs),
+        "event_time": spec.event.time,
+        "times": json.dumps(spec.times),
         "pseudonymised": json.dumps([name for name in spec.pseudonymised if name in spec.request]),
         "pinned": pinned,
         "FORCE_CPU_ONLY_INPUT_TENSORS": "yes",

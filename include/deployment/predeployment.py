@@ -5,6 +5,7 @@ The results are ``tested.json`` in the release's directory, also if a test faile
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from include.contracts.atomic_file import write_atomically
 from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, pipeline, release
+from include.deployment.packaging import EVENTS_DOCUMENT
 from include.deployment.requests import answered
-from include.errors import DeploymentError
+from include.errors import DataError, DeploymentError, RequestFailedError
 from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
@@ -41,8 +43,8 @@ def verify(
 
     Raises DeploymentError when it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
     ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
-    ``packaging.max_memory_mb``, a bad request that is not refused, a broken interface, a failed user acceptance test.
-    The private model is gone in any case.
+    ``packaging.max_memory_mb``, too few real events answered, a bad request that is not refused, a broken interface, a
+    failed user acceptance test. The private model is gone in any case.
     """
     directory = Path(ref.path)
     release.verify(directory)
@@ -79,12 +81,14 @@ def _exercise(
     samples, facts = release.document(directory, "samples.json"), release.manifest(directory)
     loaded = wire.memory_mb(name)
     figures = _replay(name, samples, server)
+    events = release.document(directory, EVENTS_DOCUMENT)
     contract = release.document(directory, interface.DOCUMENT)
     checks = [
         _same_answers(figures["max_difference"], facts["parity_bound"]),
         _fast_enough(figures["p99_ms"], spec.rollout.abort.max_p99_ms),
         *interface.check(contract, name, wire, json.dumps(samples[0]["given_features"])),
-        *bad_requests.check(spec, name, samples[0], wire, server, facts["views"]),
+        _enough_answered(spec, name, events, server),
+        *bad_requests.check(spec, name, samples[0], wire, server, facts),
         *acceptance.check(spec, name, server),
     ]
     after = wire.memory_mb(name)
@@ -112,6 +116,21 @@ def _replay(name: str, samples: list[dict], server: ModelServer) -> dict[str, An
         "p50_ms": float(np.median(seconds) * 1000),
         "p99_ms": float(np.quantile(seconds, 0.99) * 1000),
     }
+
+
+def _enough_answered(spec: UseCase, name: str, events: list[dict[str, Any]], server: ModelServer) -> GateOutcome:
+    """Real events as they were, with what they lack: the share that is answered."""
+    refusals: Counter[str] = Counter()
+    for event in events:
+        try:
+            server.infer(name, [event["request"]], [json.dumps(event["given_features"])])
+        except (RequestFailedError, DataError) as error:
+            refusals[str(error).rpartition("row 0: ")[2].partition(": ")[0][:200]] += 1
+    refused, needed = sum(refusals.values()), spec.serving.min_answered
+    share = 1 - refused / len(events) if events else 1.0
+    words = f"{share:.2%} of {len(events)} real events were answered, serving.min_answered is {needed:.2%}"
+    reasons = [f"{count} refused: {reason}" for reason, count in refusals.most_common()]
+    return _outcome("answered", share >= needed, "; ".join([words, *reasons]))
 
 
 def _same_answers(worst: float, bound: float) -> GateOutcome:

@@ -19,5 +19,7 @@ def request(inputs: Mapping[str, Sequence[str]], row: Mapping[str, Any]) -> dict
 
 def answered(answers: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Scores of the server's answers, float64: (n,) probabilities or values, or (n, K) where they have K scores."""
+    if not answers:
+        return np.empty(0)
     first = next(name for name in ("scores", "probability", "prediction") if name in answers[0])
     return np.array([answer[first] for answer in answers], dtype=np.float64)

@@ -1,6 +1,6 @@
 """Inputs and outputs of a release, for people and programs: ``schema.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,9 @@ PROTOCOL = {
 }
 
 
-def schema(spec: UseCase, encoding: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+def schema(
+    spec: UseCase, encoding: Mapping[str, Any], rows: pd.DataFrame, may_be_missing: Collection[str] = ()
+) -> dict[str, Any]:
     """Inputs, looked-up and computed features, outputs: names, types, shapes, categories, ranges.
 
     Ranges are those of ``rows``: what was seen, no limit. A personal column has none.
@@ -28,7 +30,9 @@ def schema(spec: UseCase, encoding: Mapping[str, Any], rows: pd.DataFrame) -> di
         "usecase": spec.name,
         "task": spec.task,
         "max_rows": MAX_ROWS,
-        "inputs": [_input(spec, learned, rows, name) for name in spec.request],
+        "inputs": [
+            {**_input(spec, learned, rows, name), "may_be_missing": name in may_be_missing} for name in spec.request
+        ],
         "features": [
             {"name": f.name, "origin": f.origin, "kind": f.kind, **_values(spec, learned, rows, [f.name])}
             for f in spec.features

@@ -36,7 +36,9 @@ class OnnxModel:
         return self._encoding.encode(columns)
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
-        """Float64 of shape (rows,), or (rows, K) for classes and clusters."""
+        """Float64 of shape (rows,), or (rows, K) for classes and clusters; no rows have no scores."""
+        if not len(matrix):
+            return np.empty((0, self._width) if self._table else 0)
         answer = np.asarray(self._session.run([self._output], {self._input: matrix})[0], dtype=np.float64)
         rows = answer.reshape(len(matrix), -1)[:, -self._width :]
         return rows if self._table else rows[:, -1]
@@ -74,4 +76,4 @@ def _matrix(encoding: Encoding, rows: pd.DataFrame) -> np.ndarray:
 def _raw(values: pd.Series, kind: str) -> np.ndarray:
     if kind == "numeric":
         return values.to_numpy(np.float64, na_value=np.nan)
-    return values.astype(object).where(values.notna(), None).to_numpy()
+    return values.astype(object).where(values.notna(), None).to_numpy(dtype=object)

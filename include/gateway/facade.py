@@ -74,7 +74,11 @@ def application(connect: Callable[[], Inference], limit: int) -> Starlette:
 async def _infer(request: Request) -> Response:
     asked = tensors.request(parse(await _body(request)))
     model = request.path_params["model"]
-    answer = await _inference(request).infer(model, asked.inputs, asked.outputs)
+    if any(tensor.shape[0] for tensor in asked.inputs):
+        answer = await _inference(request).infer(model, asked.inputs, asked.outputs)
+    else:  # Triton refuses a batch of none
+        metadata = await _inference(request).model_metadata(model)
+        answer = tensors.without_rows(metadata["outputs"], asked.outputs)
     return _json(tensors.response(model, answer, asked.id))
 
 

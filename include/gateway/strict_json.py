@@ -43,7 +43,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(_: str) -> Any:
-    raise BadRequestError("NaN and Infinity are not JSON; every number must be finite")
+    raise BadRequestError("NaN and Infinity are not JSON; send null for a number that is missing")
 
 
 def _integer(text: str) -> int:

@@ -50,6 +50,13 @@ def request(body: dict[str, Any]) -> Request:
     return Request(_text(body.get("id", ""), "id"), tensors, tuple(_outputs(body.get("outputs", []))))
 
 
+def without_rows(outputs: Sequence[dict[str, Any]], wanted: Sequence[str]) -> list[Tensor]:
+    """The answer to no rows: the outputs of a model's metadata, those ``wanted`` or all."""
+    shapes = {one["name"]: (0, *(max(size, 0) for size in one["shape"][1:])) for one in outputs}
+    kinds = {one["name"]: one["datatype"] for one in outputs}
+    return [Tensor(name, kinds[name], shapes[name], b"") for name in wanted or kinds if name in kinds]
+
+
 def response(model: str, tensors: Sequence[Tensor], id_: str = "") -> dict[str, Any]:
     """The answer as JSON holds it."""
     outputs = [
@@ -84,8 +91,8 @@ def _input(tensor: Any, index: int) -> Tensor:
 
 def _shape(shape: Any, where: str) -> tuple[int, ...]:
     sizes = shape if isinstance(shape, list) and 0 < len(shape) <= DIMENSIONS else []
-    if not sizes or not all(type(size) is int and 0 < size <= ELEMENTS for size in sizes):
-        raise BadRequestError(f"{where}: shape must be 1 to {DIMENSIONS} numbers from 1 to {ELEMENTS}")
+    if not sizes or not all(type(size) is int and int(at > 0) <= size <= ELEMENTS for at, size in enumerate(sizes)):
+        raise BadRequestError(f"{where}: shape must be 1 to {DIMENSIONS} numbers from 1 to {ELEMENTS}, or 0 rows")
     if math.prod(sizes) > ELEMENTS:
         raise BadRequestError(f"{where}: shape asks for more than {ELEMENTS} elements")
     return tuple(sizes)
@@ -105,10 +112,10 @@ def _flat(data: Any, dimensions: int, where: str) -> Iterator[Any]:
 
 
 def _content(kind: str, values: list[Any], where: str) -> bytes:
-    if kind == "BYTES":
-        if not all(type(value) is str for value in values):
-            raise BadRequestError(f"{where}: data must be texts")
-        return b"".join(struct.pack("<I", len(text)) + text for text in (_encoded(v, where) for v in values))
+    if kind == "BYTES":  # which cannot be null: an empty text is a missing one
+        if not all(value is None or type(value) is str for value in values):
+            raise BadRequestError(f"{where}: data must be texts, or null where one is missing")
+        return b"".join(struct.pack("<I", len(text)) + text for text in (_encoded(v or "", where) for v in values))
     if kind == "BOOL":
         if not all(type(value) is bool for value in values):
             raise BadRequestError(f"{where}: data must be true or false")
@@ -118,8 +125,8 @@ def _content(kind: str, values: list[Any], where: str) -> bytes:
 
 def _numbers(kind: Any, values: list[Any], words: str) -> bytes:
     whole = np.issubdtype(kind, np.integer)
-    if not all(type(value) is int or (type(value) is float and not whole) for value in values):
-        raise BadRequestError(words)
+    if not all(type(value) is int or (not whole and (value is None or type(value) is float)) for value in values):
+        raise BadRequestError(words if whole else f"{words}, or null where one is missing")
     if whole:
         limits = np.iinfo(kind)
         if not all(limits.min <= value <= limits.max for value in values):
@@ -127,10 +134,10 @@ def _numbers(kind: Any, values: list[Any], words: str) -> bytes:
         return np.array(values, dtype=kind).tobytes()
     try:
         with np.errstate(over="ignore"):
-            table = np.array([float(value) for value in values]).astype(kind)
+            table = np.array([np.nan if value is None else float(value) for value in values]).astype(kind)
     except OverflowError:
         raise BadRequestError(f"{words} in its range") from None
-    if not np.isfinite(table).all():
+    if np.isinf(table).any():  # NaN is what was null: JSON has none
         raise BadRequestError(f"{words} in its range")
     return table.tobytes()
 

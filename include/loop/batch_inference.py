@@ -30,7 +30,8 @@ def score_partition(
     NotFoundError
         the month is not published, or there is no release ``wanted``.
     DataError
-        the month is older than ``retention.predictions_periods``, or lacks what the release needs.
+        the month is older than ``retention.predictions_periods``, lacks what the release needs, or the release answers
+        less than ``serving.min_answered`` of it; nothing is written.
     DeploymentError
         a file of the release was changed.
     """
@@ -47,9 +48,8 @@ def score_partition(
         snapshot = versioning.snapshot(period, services.records.snapshots(spec))
         scored, complete = aside / "scored.parquet", aside / "complete.parquet"
         counts = _score(spec, services, snapshot, release, scored)
-        if scored.is_file():  # a month without events has no file
-            _add_other_releases(services, release, period, scored, complete)
-            BATCH_PREDICTIONS.replace(spec.name, services.adapters.lake, period, complete)
+        _add_other_releases(services, release, period, scored, complete)
+        BATCH_PREDICTIONS.replace(spec.name, services.adapters.lake, period, complete)
     _forget(spec, services, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 
@@ -60,7 +60,7 @@ def _score(
     scorer = BatchScorer(spec, Path(release.path))
     version = snapshot.tables["events"].version
     files = services.adapters.lake.files(spec.name, "events", [snapshot.period], version)
-    if scorer.views:
+    if scorer.views and files:  # a period without events has none
         joined = target.with_name("features.parquet")
         service = scorer.manifest["features"]["kept_as"]  # as the release was built with it
         services.adapters.feature_store.historical_file(service, _events(files, list(scorer.fields)), joined)

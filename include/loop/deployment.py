@@ -10,6 +10,7 @@ from include.contracts.development import ModelRef
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, packaging, predeployment
 from include.deployment.release import manifest
+from include.development.datasets.parts import incomplete_columns
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.services import verdicts
@@ -60,7 +61,8 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
-            features=features, rows=rows, baseline=baseline, staging=aside / "release",
+            features=features, rows=rows, incomplete=incomplete_columns(model.dataset.train.path),
+            baseline=baseline, staging=aside / "release",
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
 

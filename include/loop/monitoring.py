@@ -18,7 +18,10 @@ from include.specification.usecase import UseCase
 
 
 def ship_predictions(spec: UseCase, services: Services) -> int:
-    """Move what the model server logged into the lake's ``predictions``; rows shipped."""
+    """Move what the model server logged into the lake's ``predictions``; rows shipped.
+
+    A record that cannot be read is kept aside and counted; the others are shipped.
+    """
     log, shipped = services.adapters.prediction_log(spec), 0
     for batch in log.unshipped():
         rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime(Period.FORMAT))
@@ -28,6 +31,8 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
             table = pa.Table.from_pandas(rows, preserve_index=False)
             PREDICTIONS.append(spec.name, services.adapters.lake, table)
         log.acknowledge(batch)
+        for record in batch.unreadable:
+            print(f"{spec.name}: not shipped, kept in unreadable/{spec.name}: {record.source}: {record.reason}")
         shipped += len(rows)
     return shipped
 

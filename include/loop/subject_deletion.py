@@ -82,7 +82,7 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
 def _logged(line: bytes, column: str) -> object:
     try:
         return json.loads(line)["inputs"].get(column)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, AttributeError):  # no record, or one of another kind
         return None
 
 

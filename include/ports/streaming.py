@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from include.contracts.period import Period
-from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow
+from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, StreamWindow, UnreadableRecord
 
 
 class EventStream(Protocol):
@@ -65,3 +65,10 @@ class RequestStream(Protocol):
 
     def answer(self, entries: Sequence[StreamEntry], dead: Mapping[str, str], results: Mapping[str, str]) -> None:
         """Finish these entries in one step: ``results`` (JSON by entry) written, ``dead`` (reasons) put aside."""
+
+
+class Unreadable(Protocol):
+    """What one reader could not read."""
+
+    def keep(self, records: Sequence[UnreadableRecord]) -> int:
+        """Keep and count those that are not kept yet; how many."""

@@ -24,8 +24,10 @@ from include.specification.usecase import UseCase
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.event_stream import RedisEventStream
     from include.adapters.prediction_log import PredictionSpool
+    from include.adapters.unreadable_records import UnreadableRecords
     from include.governance.online_copies import OnlineCopies
 
+PREDICTION_LOG = "prediction_log"
 CONNECTORS = {
     "file": "include.adapters.file_source.FileSource",
     "sql": "include.adapters.sql_source.SqlSource",
@@ -156,10 +158,22 @@ class Adapters:
 
     def prediction_log(self, spec: UseCase) -> "PredictionSpool":
         from include.adapters.prediction_log import PredictionSpool
+        from include.contracts.logged_records import LogSchema
+        from include.contracts.request_rules import Times
 
-        directory = self.settings.prediction_spool / spec.name
         texts = {f.name for f in spec.features if f.kind != "numeric"}
-        return PredictionSpool(directory, self.locks, spec.inputs, spec.feature_names, spec.event.time, texts)
+        schema = LogSchema(
+            spec.inputs, spec.request, spec.feature_names, spec.event.time, Times(**spec.times), texts,
+            lambda: {release.name for release in self.releases.all(spec.name)},
+        )  # fmt: skip
+        unreadable = self.unreadable_records(spec.name, PREDICTION_LOG)
+        return PredictionSpool(self.settings.prediction_spool / spec.name, self.locks, schema, unreadable)
+
+    def unreadable_records(self, usecase: str, reader: str) -> "UnreadableRecords":
+        """What this reader could not read."""
+        from include.adapters.unreadable_records import UnreadableRecords
+
+        return UnreadableRecords(self.settings.unreadable / usecase, reader)
 
     def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
         from include.adapters.event_stream import RedisEventStream

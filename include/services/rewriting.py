@@ -43,8 +43,9 @@ class Rewriting:
         return changed + LakeRewrite(self.spec.name, self.lake, self.snapshots, change, mark).run(kept)
 
     def _spool(self, line: Edit) -> list[Changed]:
-        counts = {f: erasure.edit_lines(f, line) for f in sorted(self.spool.glob("*.jsonl"))}
-        return [Changed(f"spool/{f.name}", count, 0) for f, count in counts.items() if count]
+        kept = (self.home / "unreadable" / self.spec.name).glob("*.records*")
+        counts = {f: erasure.edit_lines(f, line) for f in sorted([*self.spool.glob("*.jsonl"), *kept])}
+        return [Changed(f"{f.parent.parent.name}/{f.name}", count, 0) for f, count in counts.items() if count]
 
     def _refresh_datasets(self, changed: Sequence[Changed], mark: str) -> None:
         """A dataset's manifest says what its parts hold now, and why that is not what it was built with."""

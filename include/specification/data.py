@@ -28,7 +28,7 @@ class Event(Part):
     """Columns of the event table: one row is one prediction to make.
 
     ``label`` and ``label_time`` are left out for clustering. ``classes`` are the label's values of a multiclass
-    task, in the order of their codes.
+    task, in the order of their codes. ``lead_hours``: how long before its time an event is asked for at most.
     """
 
     id: Name
@@ -36,6 +36,7 @@ class Event(Part):
     label: Name | None = None
     label_time: Name | None = None
     label_delay_hours: float = Field(default=0, ge=0)
+    lead_hours: float = Field(default=0, ge=0)
     classes: list[Annotated[str, BeforeValidator(str)]] = []
 
     def faults(self) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Name, Part
+from include.specification.part import Fault, Name, Part, Share
 
 
 class Packaging(Part):
@@ -28,10 +28,14 @@ class Serving(Part):
     """What answers under the stable name.
 
     ``instances``: processes that share the requests, each with every serving release in its memory. One keeps a core
-    busy; more use more cores, and one that dies leaves the others answering.
+    busy; more use more cores, and one that dies leaves the others answering. ``missing``: request fields that may be
+    missing, or may not; any other may be where it is missing in the training data. ``min_answered``: share of real
+    events that must be answered, before a release gets traffic and when a period is scored in bulk.
     """
 
     instances: int = Field(default=1, ge=1, le=64)
+    missing: dict[Name, Literal["allowed", "refused"]] = {}
+    min_answered: Share = 0.99
 
 
 class Expectation(Part):

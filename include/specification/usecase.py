@@ -1,7 +1,7 @@
 """The use-case spec: the content of ``include/usecases/<name>/usecase.yaml``."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -78,6 +78,7 @@ class UseCase(Part):
         yield from self._task_faults()
         yield from self._trainer_faults()
         yield from self._rollout_faults()
+        yield from self._missing_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
         yield from unsendable(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
 
@@ -157,6 +158,14 @@ class UseCase(Part):
             yield Fault("rollout.strategy", "an A/B test compares labelled rows, but a clustering has no labels")
         if measure and measure not in TASKS[self.task].ab_measures:
             yield Fault("rollout.ab_test.measure", not_among(measure, TASKS[self.task].ab_measures, self._of_task))
+
+    def _missing_faults(self) -> Iterator[Fault]:
+        for name, rule in self.serving.missing.items():
+            if name not in self.request:
+                yield Fault("serving.missing", not_among(name, self.request, "a request field"))
+            elif rule == "allowed" and name in (self.event.id, self.event.time):
+                why = "every prediction is found again by the event's id and time"
+                yield Fault(f"serving.missing.{name}", f"'allowed': {why}; write 'refused', or leave it out")
 
     @property
     def _of_task(self) -> str:
@@ -317,6 +326,19 @@ class UseCase(Part):
     def fields(self) -> dict[str, str]:
         """Column → kind of everything that a client sends."""
         return {column: self.request[name] for name, columns in self.inputs.items() for column in columns}
+
+    @property
+    def times(self) -> dict[str, float]:
+        """Bounds of event times, for ``request_rules.Times``: a year before the first period, and the lead."""
+        first = Period(self.periods.first).start - timedelta(days=366)
+        return {"first": first.timestamp(), "lead_hours": self.event.lead_hours}
+
+    def may_be_missing(self, incomplete: Collection[str]) -> list[str]:
+        """Request fields that may be missing when these columns lack values in the training data."""
+        by_data = {name for name, columns in self.inputs.items() if set(columns) & set(incomplete)}
+        said = {name: rule == "allowed" for name, rule in self.serving.missing.items()}
+        fields = (name for name in self.request if name not in (self.event.id, self.event.time))
+        return [name for name in fields if said.get(name, name in by_data)]
 
     @property
     def last_run(self) -> datetime:

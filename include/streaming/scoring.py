@@ -6,16 +6,17 @@ then has two answers to one request, but no result is lost or doubled.
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from include.contracts.streaming import StreamEntry
-from include.errors import DataError, RequestFailedError
+from include.errors import DataError, RequestFailedError, RequestRefusedError
 from include.ports.serving import ModelServer
 from include.ports.streaming import RequestStream
 from include.specification.usecase import UseCase
@@ -30,6 +31,9 @@ MAX_TRIES = 5
 
 FAULTS = (RequestFailedError, DataError)
 """What may be the request's own fault; a server that is away is another matter."""
+
+CERTAIN = (RequestRefusedError, DataError)
+"""What is the request's own fault."""
 
 LARGEST = float(np.finfo(np.float32).max)
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
@@ -116,10 +120,11 @@ class StreamScorer:
 
     def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, Exception]) -> dict[str, str]:
         """Why each is put aside; raises their error while it may be the server that is at fault."""
-        for entry in failed:
+        doubtful = [entry for entry, error in failed.items() if not isinstance(error, CERTAIN)]
+        for entry in doubtful:
             self._tries[entry] = self._tries.get(entry, 0) + 1
-        if len(failed) == len(part) and not self._answers() and min(self._tries[e] for e in failed) < MAX_TRIES:
-            raise next(iter(failed.values()))
+        if len(doubtful) == len(part) and not self._answers() and min(self._tries[e] for e in doubtful) < MAX_TRIES:
+            raise failed[doubtful[0]]
         return {entry: f"the model server refuses it: {error}" for entry, error in failed.items()}
 
     def _answers(self) -> bool:
@@ -136,19 +141,24 @@ class StreamScorer:
 
 
 def contract(spec: UseCase) -> type[BaseModel]:
-    """The model of one request: every field of the spec, strictly typed; other fields are left behind.
+    """The model of one request: the fields of the spec, strictly typed; other fields are left behind.
 
-    A timestamp is ISO 8601 with an offset, or seconds since 1970-01-01 UTC; a tensor a list of its numbers.
+    A timestamp is ISO 8601 with an offset, or seconds since 1970-01-01 UTC; a tensor a list of its numbers. Any field
+    may be null or left out here: the server knows which may be missing.
     """
+    number = Annotated[Number | None, BeforeValidator(_null_for_nan)]
+    kinds: dict[str, Any] = {"string": str | None, "float": number, "timestamp": float | AwareDatetime | None}
     fields: dict[str, Any] = {}
     for name, kind in spec.request.items():
-        numbers = len(spec.inputs[name])
-        if spec.inputs[name] != [name]:
-            fields[name] = (Annotated[list[Number], Field(min_length=numbers, max_length=numbers)], ...)
-        else:
-            fields[name] = ({"string": str, "float": Number, "timestamp": float | AwareDatetime}[kind], ...)
-    config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+        count = len(spec.inputs[name])
+        tensor = Annotated[list[number], Field(min_length=count, max_length=count)] | None
+        fields[name] = (kinds[kind] if spec.inputs[name] == [name] else tensor, None)
+    config = ConfigDict(strict=True, extra="ignore")
     return create_model("Request", __config__=config, **fields)
+
+
+def _null_for_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _parts(requests: Mapping[str, dict[str, Any]], size: int) -> Iterator[dict[str, dict[str, Any]]]:

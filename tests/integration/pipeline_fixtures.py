@@ -226,6 +226,7 @@ class Serving:
                 dataset=dataset_ref(),
                 features=features,
                 rows=rows,
+                incomplete=[name for name in rows if rows[name].isna().any()],
                 baseline={},
                 staging=staging,
             )

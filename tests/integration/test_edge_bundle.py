@@ -16,7 +16,7 @@ from include.errors import DeploymentError, NotFoundError
 from include.loop import edge_bundle
 from include.services.composition import Services
 from include.settings import Settings
-from tests.integration.pipeline_fixtures import SPEC, Serving, requests_frame
+from tests.integration.pipeline_fixtures import AT, SPEC, Serving, requests_frame
 from tests.integration.test_serving_tasks import MADE
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def test_it_answers_every_row_as_the_release_does(tmp_path: Path) -> None:
     assert made["max_difference"] <= SPEC.rollout.parity_bound
     assert made["samples"] == 48
     frame = requests_frame(300, seed=5)
-    rows = [row | {"event_timestamp": 0.0} for row in frame.to_dict("records")]
+    rows = [row | {"event_timestamp": AT.timestamp()} for row in frame.to_dict("records")]
     ran = run(unpacked(Path(made["bundle"]), tmp_path / "unpacked"), rows)
     assert ran.returncode == 0, ran.stderr
     answers = json.loads(ran.stdout)
@@ -59,7 +59,7 @@ def test_images_texts_and_clusters_too(name: str, tmp_path: Path) -> None:
     model, frame = make()
     ref = Serving(tmp_path, spec).package(model, 1, frame)
     edge.bundle(Path(ref.path), ref.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
-    rows = [request(spec.inputs, row | {"at": 0.0}) for row in frame.head(40).to_dict("records")]
+    rows = [request(spec.inputs, row | {"at": AT.timestamp()}) for row in frame.head(40).to_dict("records")]
     ran = run(unpacked(tmp_path / "edge.zip", tmp_path / "unpacked"), rows)
     np.testing.assert_allclose(answered(json.loads(ran.stdout)), model.predict(frame.head(40)), atol=1e-4)
 
@@ -71,11 +71,14 @@ def release(tmp_path: Path) -> ReleaseRef:
 
 def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: Path) -> None:
     edge.bundle(Path(release.path), release.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
-    rows = requests_frame(2).drop(columns="event_timestamp").to_dict("records")
+    rows = [row | {"event_timestamp": AT.timestamp()} for row in requests_frame(2).to_dict("records")]
     for change, said in (
-        ({"distance": None}, "row 1: distance must be given; it is"),
-        ({"carrier": None}, "row 1: carrier must be given; it is None"),
-        ({"distance": [1.0, 2.0]}, "row 1: distance must be 1 numbers, it is 2"),
+        ({"distance": None}, "row 1: request field 'distance' is missing: the fields that may be missing are []"),
+        ({"carrier": ""}, "row 1: request field 'carrier' is missing"),
+        ({"distance": [1.0, 2.0]}, "row 1: distance must be 1 numbers"),
+        ({"distance": True}, "row 1: distance must be 1 numbers"),
+        ({"carrier": 5}, "row 1: carrier must be a text"),
+        ({"event_timestamp": 1000 * AT.timestamp()}, "row 1: request field 'event_timestamp' is out of its bounds"),
     ):
         ran = run(tmp_path / "work", [rows[0], rows[1] | change])
         assert ran.returncode == 1

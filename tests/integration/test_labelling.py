@@ -55,6 +55,7 @@ def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
     staging = services.settings.releases / "aside"
     packaging.package(
         SPEC, model=model, model_version=1, model_hash="a", dataset=dataset, staging=staging, rows=rows,
+        incomplete=[],
         features=services.adapters.feature_store.keep(SPEC.feature_service),
         baseline=drift.baseline(SPEC, rows, model.predict(rows), accuracy),
     )  # fmt: skip

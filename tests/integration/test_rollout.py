@@ -192,6 +192,7 @@ def test_a_model_whose_onnx_answers_differently_is_not_packaged(tmp_path: Path) 
             dataset=dataset_ref(),
             features=FEATURES,
             rows=rows,
+            incomplete=[],
             baseline={},
             staging=tmp_path / "release",
         )

@@ -134,7 +134,7 @@ def test_bad_requests_are_put_aside_with_the_reason_and_the_figures_say_so(
     assert found["moebius_scoring_backlog"] == found["moebius_scoring_failures_total"] == 0
     reasons = {json.loads(one.text).get("row_id"): one.reason for one in stream.dead_letters()}
     assert "ValueError: a size above 1000 is no size" in reasons["huge"]
-    assert "size: missing; words: missing" in reasons["x"]
+    assert "row 0: request field 'at' is missing" in reasons["x"]
     assert stream._client.xinfo_consumers(stream._events, "scoring") == []
     assert dead_letters.settle(SPEC, Services(server.settings), "questions", "replay") == 3
     assert stream.backlog() == 3

@@ -77,7 +77,7 @@ def _entry(frame: pd.DataFrame, feature: Feature, known: dict[str, Any]) -> dict
     if feature.tensor:
         entry |= {"tensor": feature.tensor, "shape": list(feature.shape)}
     if feature.kind == "categorical":
-        values = sorted(as_text(frame[feature.name]).dropna().unique())
+        values = sorted(set(as_text(frame[feature.name]).dropna()) - {""})  # on the wire an empty text is a missing one
         entry["categories"] = _after(known.get("categories") or [], values)
     if feature.kind == "text":
         counted = Counter(word for text in as_text(frame[feature.name]).dropna() for word in words(text))

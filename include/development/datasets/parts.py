@@ -58,6 +58,12 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path} is damaged: {error}; rebuild the dataset") from error
 
 
+def incomplete_columns(path: str | Path) -> list[str]:
+    """Columns of a part that lack a value in some row; an empty text is none, and neither is NaN."""
+    frame = read_frame(path)
+    return [name for name in frame if (frame[name].isna() | (frame[name].astype(object) == "")).any()]
+
+
 def as_text(values: pd.Series) -> pd.Series:
     """Text, None where missing."""
     return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")

@@ -23,8 +23,8 @@ def test_a_tensor_of_the_request_is_one_input() -> None:
     shaped = Feature.model_validate({"name": "pixels", "kind": "numeric", "from": "request", "shape": [2, 3]})
     columns = [shaped.model_copy(update={"name": name, "tensor": "pixels"}) for name in shaped.columns]
     written = config(spec("binary", features=columns, request={"image_id": "string", "pixels": "float"}))
-    assert '{ name: "pixels", data_type: TYPE_FP32, dims: [ 6 ] }' in written
-    assert '{ name: "image_id", data_type: TYPE_STRING, dims: [ 1 ] }' in written
+    assert '{ name: "pixels", data_type: TYPE_FP32, dims: [ 6 ], optional: true }' in written
+    assert '{ name: "image_id", data_type: TYPE_STRING, dims: [ 1 ], optional: true }' in written
 
 
 @pytest.mark.parametrize(

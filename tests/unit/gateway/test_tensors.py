@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.gateway.strict_json import BadRequestError
-from include.gateway.tensors import KINDS, NUMBERS, request, response
+from include.gateway.tensors import KINDS, NUMBERS, request, response, without_rows
 
 SECRET = "the client's own value"
 
@@ -44,6 +44,29 @@ def test_a_tensor_comes_out_as_it_went_in(tensor: dict[str, Any]) -> None:
     assert (answer["model_name"], answer["id"]) == ("m", "7")
 
 
+def test_null_is_missing_in_a_number_that_can_be_nan_and_in_a_text() -> None:
+    numbers, texts = request(
+        {"inputs": [tensor(data=[1.0, None]), tensor(name="t", datatype="BYTES", data=["a", None])]}
+    ).inputs
+    np.testing.assert_array_equal(np.frombuffer(numbers.content, np.float32), [1.0, np.nan])
+    assert texts.content == b"\x01\x00\x00\x00a\x00\x00\x00\x00"
+
+
+def test_no_rows_are_a_request_and_its_answer_has_every_output_without_rows() -> None:
+    (none,) = request({"inputs": [tensor(shape=[0, 1], data=[])]}).inputs
+    assert (none.shape, none.content) == ((0, 1), b"")
+    outputs = [
+        {"name": "prediction", "datatype": "INT64", "shape": [-1, 1]},
+        {"name": "scores", "datatype": "FP32", "shape": [-1, 3]},
+    ]
+    answer = response("m", without_rows(outputs, []))
+    assert [(o["name"], o["shape"], o["data"]) for o in answer["outputs"]] == [
+        ("prediction", [0, 1], []),
+        ("scores", [0, 3], []),
+    ]
+    assert [one.name for one in without_rows(outputs, ["scores"])] == ["scores"]
+
+
 def tensor(**changed: Any) -> dict[str, Any]:
     return {"name": "x", "shape": [2, 1], "datatype": "FP32", "data": [1.0, 2], **changed}
 
@@ -63,7 +86,8 @@ def tensor(**changed: Any) -> dict[str, Any]:
         ({"data": [[[1.0]], [[2.0]]]}, "nested deeper than its shape"),
         ({"data": {"0": 1}}, "data must be a list"),
         ({"data": None}, "data must be a list"),
-        ({"data": [1.0, None]}, "FP32 numbers"),
+        ({"data": [1, None], "datatype": "INT64"}, "INT64 numbers"),
+        ({"data": [True, None], "datatype": "BOOL"}, "true or false"),
         ({"data": [1.0, SECRET]}, "FP32 numbers"),
         ({"data": [1.0, True]}, "FP32 numbers"),
         ({"data": [1.0, 1e39]}, "in its range"),

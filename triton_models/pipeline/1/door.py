@@ -45,5 +45,5 @@ class Door:
 
     def hide(self, fields: dict) -> dict:
         token = self._token
-        hidden = {name: np.array([token(v) for v in fields[name]], dtype=object) for name in self.columns}
+        hidden = {name: np.array([token(v) if v else v for v in fields[name]], dtype=object) for name in self.columns}
         return {**fields, **hidden}

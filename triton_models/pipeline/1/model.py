@@ -14,6 +14,7 @@ from follower import LOADING_SECONDS, STUCK_SECONDS, Follower
 from prediction_log import PredictionLog
 from release import Release
 from request_fields import RequestFields
+from request_rules import Times
 from router import Pinned, Router
 from serving_metrics import Heartbeat, ServingMetrics
 from shadow import Shadow
@@ -30,7 +31,8 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         settings = {key: value["string_value"] for key, value in config["parameters"].items()}
         self.tells_fallback = any(output["name"] == FALLBACK for output in config["output"])
-        self.fields = RequestFields(json.loads(settings["request"]), json.loads(settings["inputs"]))
+        kinds, inputs = json.loads(settings["request"]), json.loads(settings["inputs"])
+        self.fields = RequestFields(kinds, inputs, settings["event_time"], Times(**json.loads(settings["times"])))
         hidden = json.loads(settings.get("pseudonymised", "[]"))
         # a pinned model is asked with stored rows, which are pseudonymised already
         self.door = None if settings.get("pinned") or not hidden else Door(hidden, settings["privacy"])
@@ -95,13 +97,14 @@ class TritonPythonModel:
             return [batch for request in requests for batch in self._answered([request])]
 
     def _together(self, requests: list) -> Answered:
-        fields, sizes = self.fields.read([request.tensors for request in requests])
+        fields, sizes, missing = self.fields.read([request.fields for request in requests])
         if self.door:
             fields = self.door.hide(fields)
         given = _given(requests)
         arms = []
         for release, rows in self.router.split(fields, sizes):
             chosen = fields if rows is None else {name: values[rows] for name, values in fields.items()}
+            release.require(chosen, missing, rows)
             try:
                 arms.append(Arm(release, rows, chosen, release.predict(chosen, given)))
             except Exception as error:
@@ -113,7 +116,7 @@ class TritonPythonModel:
         """An answer that cannot be logged is still an answer; it is counted, and the server's log says why."""
         try:
             self.log.write(records)
-        except OSError as error:
+        except (OSError, TypeError) as error:  # the disk, or a value that JSON cannot hold
             self.metrics.not_logged(len(records))
             print(f"moebius: {len(records)} predictions were not logged: {error}", flush=True)
 
@@ -139,19 +142,20 @@ class TritonPythonModel:
 class _Request:
     """Its tensors by name."""
 
-    __slots__ = ("tensors",)
+    __slots__ = ("fields", "given")
 
     def __init__(self, request) -> None:
-        self.tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        self.fields = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        self.given = self.fields.pop(GIVEN, None)
 
     @property
     def rows(self) -> int:
-        return max((len(values) for values in self.tensors.values()), default=1)
+        return max((len(values) for values in self.fields.values()), default=1)
 
 
 def _given(requests: list):
     """Looked-up features that arrived with the requests, a dict per row; None when none came."""
-    texts = [request.tensors[GIVEN].reshape(-1) for request in requests if GIVEN in request.tensors]
+    texts = [request.given.reshape(-1) for request in requests if request.given is not None]
     if not texts:
         return None
     if len(texts) < len(requests):

@@ -5,11 +5,12 @@ import sqlite3
 import time
 
 import redis
-from redis_features import RedisFeatures
+from redis_features import MISSING, RedisFeatures
 from sqlite_features import SqliteFeatures
 
 STALE, UNAVAILABLE = "stale", "unavailable"
 AWAY = (UNAVAILABLE, None)
+NOBODY = (MISSING, None)  # of a row that has no key
 RETRY_SECONDS = 1.0  # after a failure, so that a store that is away costs one time-out and not one per request
 
 
@@ -33,8 +34,15 @@ class OnlineFeatures:
         Returns {view: (values per row, in the order of the view's features; why they lack per row, or None when none
         does)}. The reasons are missing, stale and unavailable; what lacks is None.
         """
-        stored = self._read({(view, key) for view, column in keys.items() for key in column})
+        stored = self._stored({(view, key) for view, column in keys.items() for key in column})
         return {view: self._of_view(stored, view, column, times) for view, column in keys.items()}
+
+    def _stored(self, wanted: set) -> dict:
+        nobody = {(view, key) for view, key in wanted if key is None}
+        if not nobody:
+            return self._read(wanted)
+        stored = self._read(wanted - nobody)
+        return {pair: stored.get(pair, AWAY) for pair in wanted - nobody} | dict.fromkeys(nobody, NOBODY)
 
     def _read(self, wanted: set) -> dict:
         """All (view, key) pairs of a batch at once; nothing when the store is away."""

@@ -23,9 +23,10 @@ class PredictionLog:
         if not records:
             return
         lines = b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])
+        file = self._descriptor()
         if self._torn:  # a full disk cut the last line: end it, so that only that one is lost
             lines = b"\n" + lines
-        written = os.write(self._descriptor(), lines)
+        written = os.write(file, lines)
         self._torn = written < len(lines)
         if self._torn:
             raise OSError(f"{self.directory}: {written} of {len(lines)} bytes were written")
@@ -36,5 +37,16 @@ class PredictionLog:
             if self._file >= 0:
                 os.close(self._file)
             path = self.directory / f"{day}-{os.getpid()}.jsonl"
+            self._torn = _torn(path)
             self._file, self._day = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640), day
         return self._file
+
+
+def _torn(path: Path) -> bool:
+    """Whether a process that had this number before left a line that does not end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # there is no such file, or nothing in it
+        return False

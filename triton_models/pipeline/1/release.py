@@ -12,6 +12,7 @@ import onnxruntime
 from encoding import Encoding
 from missing import MissingPolicy
 from online_features import OnlineFeatures
+from request_rules import rules_of
 
 ON_REQUEST, REQUEST = "on_request", "request"
 # scores [N, m]; features {name: N values} that the request does not hold; lacking {view: N reasons, None where it does
@@ -40,6 +41,7 @@ class Release:
         self._computed = [f["name"] for f in self.features if f["origin"] == ON_REQUEST]
         self._looked_up = [f["name"] for f in self.features if f["origin"] in self.views]
         self._missing = MissingPolicy(self.name, self.manifest)
+        self._rules = rules_of(self.manifest, bounded=False)
         self._encoding = Encoding(self.features)
         self._on_request = _load_on_request(directory / "request.py")
         self._online: Any = OnlineFeatures(online_store, project, self.views, seconds) if self.views else None
@@ -61,6 +63,14 @@ class Release:
             bound = f"{worst:.2g}; the bound is {self.manifest['parity_bound']:g}"
             raise ValueError(f"release {self.name} answers its samples differently from the trained model by {bound}")
 
+    def require(self, fields: dict, missing: set | None = None, rows=None) -> None:
+        """Raises ValueError, which names row and field, where a field is missing that may not be.
+
+        ``missing``: the only fields that can be, None for any; ``rows``: places [N] of the rows in their request.
+        """
+        if missing is None or self._rules.required.intersection(missing):
+            self._rules.refuse_missing(fields, self._rules.required if missing is None else missing, rows)
+
     def predict(self, fields: dict, given: list | None = None) -> Prediction:
         """``fields``: {request field: array [N], or [N, n] for a tensor of n numbers}. ``given``: looked-up features
         per row instead of the online store.
@@ -68,6 +78,8 @@ class Release:
         LackingFeaturesError when a row must not be answered without a view that lacks.
         """
         count = len(next(iter(fields.values())))
+        if not count:
+            return Prediction(np.empty((0, self.width), np.float32), {}, {}, None)
         if given is not None and len(given) != count:
             raise ValueError(f"given_features has {len(given)} rows, the request {count}")
         flat = self._flat(fields)

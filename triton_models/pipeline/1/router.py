@@ -115,11 +115,12 @@ class Router:
         split = self._split
         if split is None:
             raise NothingDeployedError(self._failure)
-        if len(split.arms) == 1 or _over(split):
+        if len(split.arms) == 1 or _over(split) or not any(sizes):
             return [(split.champion, None)]
         count, at = sum(sizes), self._positions(split, fields, sum(sizes))
         if len({release.width for release in split.arms}) > 1:
-            at = np.repeat(at[np.cumsum([0, *sizes[:-1]])], sizes)
+            first = np.minimum(np.cumsum([0, *sizes[:-1]]), count - 1)  # a request without rows may be the last
+            at = np.repeat(at[first], sizes)
         arms = np.searchsorted(split.bounds, at, side="right")
         parts = [(release, np.flatnonzero(arms == i)) for i, release in enumerate(split.arms)]
         return [(release, None if len(rows) == count else rows) for release, rows in parts if len(rows)]

@@ -54,6 +54,7 @@ class Shadow:
     def _compare(self, release, fields: dict, facts: dict, scores) -> None:
         begun = time.perf_counter()
         try:
+            release.require(fields)
             prediction = release.predict(fields)
         except Exception as error:  # a shadow is tried out: its failures are figures
             self._failed(release.name, error, len(scores))

@@ -1,0 +1,117 @@
+"""Lines of the model server's prediction log as records: what can be read, and why the rest cannot."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from include.contracts.request_rules import Times
+from include.contracts.streaming import UnreadableRecord
+
+BEGIN = b'{"request_id":'
+"""Of every record: one that a cut line swallowed is found by it."""
+
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999, UTC."""
+
+Text = Annotated[str, Field(min_length=1)]
+STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class LogSchema:
+    """What a record of a use case holds.
+
+    ``inputs`` are the request fields and the columns that hold each (several for a tensor), ``kinds`` their kinds;
+    ``features`` the model's, of which ``texts`` are no numbers; ``time`` the event time among the fields and ``times``
+    its bounds. ``releases`` gives the names of the known ones.
+    """
+
+    inputs: Mapping[str, Sequence[str]]
+    kinds: Mapping[str, str]
+    features: Sequence[str]
+    time: str
+    times: Times
+    texts: Collection[str] = ()
+    releases: Callable[[], Collection[str]] | None = None
+    _record: TypeAdapter[dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_record", TypeAdapter(_record(self)))
+
+    def read(self, lines: bytes, file: str, begin: int) -> tuple[list[dict[str, Any]], list[UnreadableRecord]]:
+        """Records in order, and what is none; ``begin`` is where in the file the lines begin.
+
+        A record of another version of the use case is read as far as it goes: what it lacks is missing, what it has
+        besides is left out.
+        """
+        known = self.releases() if self.releases else None
+        records: dict[str, dict[str, Any]] = {}
+        unreadable = []
+        for at, line in _lines(lines, begin):
+            record, reason = self._of(line, known)
+            if record and record["request_id"] in records:
+                record, reason = None, "a record with the same request_id came before"
+            if record:
+                records[record["request_id"]] = record
+            if reason:
+                unreadable.append(UnreadableRecord.of(f"{file}:{at}", reason, line))
+        return list(records.values()), unreadable
+
+    def _of(self, line: bytes, known: Collection[str] | None) -> tuple[dict[str, Any] | None, str]:
+        """The line's record, and what is wrong with it or with what stands before it."""
+        try:
+            record = self._record.validate_json(line)
+        except ValidationError as error:
+            reason = "; ".join(sorted(map(_fault, error.errors()))[:5])
+            after = line.rfind(BEGIN)
+            return (self._of(line[after:], known)[0] if after > 0 else None), reason
+        if known is not None and record["release"] not in known:
+            return None, f"release {record['release'][:40]!r} is not known"
+        if fault := self.times.fault(record["inputs"][self.time], record["logged_at"]):
+            return None, f"inputs.{self.time}: {fault}"
+        return record, ""
+
+
+def _record(schema: LogSchema) -> Any:
+    kinds: dict[str, Any] = {"string": str | None, "float": float | None, "timestamp": float | None}
+    inputs: dict[str, Any] = {}
+    for name, columns in schema.inputs.items():
+        tensor = Annotated[list[float | None], Field(min_length=len(columns), max_length=len(columns))] | None
+        inputs[name] = NotRequired[kinds[schema.kinds[name]] if list(columns) == [name] else tensor]
+    inputs[schema.time] = float
+    number = float | bool | None
+    features = {name: NotRequired[str | None if name in schema.texts else number] for name in schema.features}
+    fields = {
+        "request_id": Text,
+        "logged_at": Annotated[float, Field(ge=0, le=LATEST)],
+        "release": Text,
+        "prediction": float,
+        "scores": Annotated[list[float], Field(min_length=1)],
+        "probability": NotRequired[float | None],
+        "latency_ms": NotRequired[float | None],
+        "missing": NotRequired[list[str]],
+        "inputs": _closed("Inputs", inputs),
+        "features": _closed("Features", features),
+    }
+    return _closed("LoggedRecord", fields)
+
+
+def _closed(name: str, fields: Mapping[str, Any]) -> Any:
+    return with_config(STRICT)(TypedDict(name, dict(fields)))  # type: ignore[operator]
+
+
+def _lines(lines: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
+    """Each line and its place in the file; not those that were blanked, because whose they were is erased."""
+    at = begin
+    for line in lines.split(b"\n"):
+        if content := line.strip(b"\0 \r\t"):  # a machine that lost power leaves zeros
+            yield at, content
+        at += len(line) + 1
+
+
+def _fault(error: Any) -> str:
+    """Field and kind of fault, without the value."""
+    return f"{'.'.join(map(str, error['loc'])) or 'the line'}: {error['type']}"
