@@ -1,8 +1,22 @@
 """How to start the MLflow tracking server of the embedded platform."""
 
 import sys
+from pathlib import Path
 
-from include.settings import Settings
+from include.contracts.atomic_file import write_atomically
+from include.settings import ROOT, Settings
+
+ADMIN = "admin"
+"""The login of people who manage MLflow's users."""
+LOGIN = f"""\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{{database}}
+admin_username = {ADMIN}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+# one process checks every password, so what it remembers is never older than what it changed
+auth_cache_ttl_seconds = 3600
+"""
 
 
 def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
@@ -10,18 +24,30 @@ def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
 
     ``mlflow server`` only sets these variables and starts the same uvicorn as a child; without it one process
     of about 260 MB stays away. ``/health`` answers before the database is there: the first real request
-    creates it and takes some seconds.
+    creates it and takes some seconds. Everything but ``/health`` needs a login. The passwords are secrets of the
+    process: ``MLFLOW_AUTH_ADMIN_PASSWORD``, ``MOEBIUS_MLFLOW_PASSWORD``, ``MLFLOW_FLASK_SERVER_SECRET_KEY``.
     """
     home = settings.home / "mlflow"
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--workers", "1", "--no-access-log"]
-    address = ["--host", settings.host, "--port", str(settings.mlflow_port)]
-    return [*command, *address], {
+    command = [sys.executable, "-m", "uvicorn", "--factory", "include.adapters.experiment_app:create_app"]
+    options = ["--workers", "1", "--no-access-log", "--host", settings.host, "--port", str(settings.mlflow_port)]
+    return [*command, *options], {
+        "PYTHONPATH": str(ROOT),
+        "_MLFLOW_SGI_NAME": "uvicorn",
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{home / 'mlflow.db'}",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(home / "artifacts"),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "MLFLOW_AUTH_CONFIG_PATH": str(_login_file(home)),
+        "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MOEBIUS_MLFLOW_USER": settings.mlflow_user,
         "GIT_PYTHON_REFRESH": "quiet",
     }
+
+
+def _login_file(home: Path) -> Path:
+    file = home / "basic_auth.ini"
+    write_atomically(file, LOGIN.format(database=home / "basic_auth.db"), private=True)
+    return file

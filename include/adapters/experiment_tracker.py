@@ -47,10 +47,14 @@ class MlflowTracker:
         """``locks`` keep two processes from making one run or version twice: MLflow itself does not."""
         self.url, self._locks = settings.mlflow_url, locks
         self._name = settings.registered
+        self._settings = settings
 
     @cached_property
     def _client(self) -> Any:
-        default_environment(CLIENT_ENVIRONMENT)
+        login = {"MLFLOW_TRACKING_USERNAME": self._settings.mlflow_user}
+        if password := self._settings.mlflow_password_text():
+            login["MLFLOW_TRACKING_PASSWORD"] = password
+        default_environment(CLIENT_ENVIRONMENT | login)
         from mlflow.tracking import MlflowClient
 
         return MlflowClient(self.url)

@@ -21,12 +21,14 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, versioning
 from include.data import staging as stage
 from include.development.datasets import building
+from include.platform import secrets
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.state_fixtures import snapshots_in
 
+PASSWORD = "of-the-tests-only"
 MONTHS = Period.between(Period("2013-01"), Period("2013-04"))
 
 
@@ -79,8 +81,10 @@ def dataset(build_dataset) -> DatasetRef:
 @contextmanager
 def mlflow_running(home: Path) -> Iterator[Settings]:
     """A real MLflow server below ``home`` on a free port; stopped at the end."""
+    os.environ["MOEBIUS_MLFLOW_PASSWORD"] = PASSWORD  # of every server and client of this test process
     settings = Settings(home=home, mlflow_port=free_port())
     command, environment = mlflow_server(settings)
+    environment |= secrets.environment(settings, ["mlflow_password", "mlflow_admin", "mlflow_flask"])
     with (home / "mlflow.log").open("w") as log:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
@@ -99,7 +103,11 @@ def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seco
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:
-            answer = httpx.get(f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0", timeout=30)
+            answer = httpx.get(
+                f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0",
+                timeout=30,
+                auth=(settings.mlflow_user, PASSWORD),
+            )
             if answer.status_code == 200:
                 return
         except httpx.TransportError:

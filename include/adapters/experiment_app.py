@@ -1,0 +1,57 @@
+"""The MLflow server with its login: an ASGI app in which nothing but ``/health`` answers an anonymous.
+
+MLflow's own checks leave out the routes that it serves without Flask and has no rule for, and every path that begins
+like a static file. Here the login is asked for first, whatever the route; MLflow then decides what the login may do.
+"""
+
+from typing import Any
+
+from mlflow.server import auth
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from include.settings import Settings, load_settings
+
+OPEN = frozenset({"/health"})
+REALM = 'Basic realm="mlflow"'
+
+
+class LoginFirst:
+    """ASGI middleware: 401 for every request without a valid login, and no web socket."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in OPEN):
+            return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await WebSocketClose()(scope, receive, send)
+        if auth._authenticate_fastapi_request(Request(scope)) is None:
+            words = "MLflow asks for a login: see `make status` and docs/operations.md\n"
+            refusal = PlainTextResponse(words, 401, {"WWW-Authenticate": REALM})
+            return await refusal(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+def create_app() -> Starlette:
+    """The app that uvicorn serves. The environment holds the passwords, see ``experiment_server``."""
+    app: Any = auth.create_app()
+    _require_login_of_ours(load_settings())
+    app.add_middleware(LoginFirst)
+    return app
+
+
+def _require_login_of_ours(settings: Settings) -> None:
+    """The login of tasks and commands.
+
+    It administers, since MLflow tells another login "permission denied" about a model that does not exist.
+    """
+    user, password = settings.mlflow_user, settings.mlflow_password_text()
+    if not auth.store.has_user(user):
+        auth.store.create_user(user, password, is_admin=True)
+    elif not auth.store.authenticate_user(user, password):
+        auth.store.update_user(user, password=password)

@@ -1,0 +1,139 @@
+"""MLflow answers nobody who has not logged in, whatever the route, and lets another login read only."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from include.adapters.experiment_tracker import MlflowTracker
+from include.platform import secrets
+from include.settings import Settings
+from tests.integration.ml_fixtures import PASSWORD, mlflow
+
+pytestmark = pytest.mark.integration
+__all__ = ["mlflow"]
+OPEN = {"/health"}
+"""What answers an anonymous: that the server lives, and no more."""
+PARAMETER = re.compile(r"<[^>]*>|\{[^}]*\}")
+
+
+@pytest.fixture
+def anonymous(mlflow: Settings) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=mlflow.mlflow_url, timeout=30) as client:
+        yield client
+
+
+def as_login(settings: Settings, user: str, password: str) -> httpx.Client:
+    return httpx.Client(base_url=settings.mlflow_url, timeout=30, auth=(user, password))
+
+
+ROUTES = """
+import json, warnings
+warnings.simplefilter("ignore")
+from mlflow.server import app as flask, auth, fastapi_app
+
+def flat(entries):
+    for entry in entries:
+        yield entry
+        yield from flat(getattr(entry, "routes", None) or [])
+
+native = [(m, r.path) for r in flat(fastapi_app.app.routes) if hasattr(r, "path") for m in getattr(r, "methods", 0) or ["GET"]]
+handled = [(m, rule.rule) for rule in flask.url_map.iter_rules() for m in rule.methods or ["GET"]]
+roles = [(m, path) for _, m, *paths in auth._RBAC_ROUTES for path in paths]
+users = [("GET", auth.SIGNUP), ("POST", auth.CREATE_USER), ("POST", auth.CREATE_USER_UI), ("GET", auth.LIST_USERS)]
+print(json.dumps([*native, *handled, *roles, *users]))
+"""  # noqa: E501 - in a process of its own: an import of the server changes the process
+
+
+def routes() -> list[tuple[str, str]]:
+    """(method, path) of every route of the app: those of FastAPI, of Flask below it, and of the login itself."""
+    done = subprocess.run([sys.executable, "-c", ROUTES], capture_output=True, text=True, check=True)
+    return sorted({(method, PARAMETER.sub("1", path)) for method, path in json.loads(done.stdout.splitlines()[-1])})
+
+
+def test_no_route_answers_an_anonymous(anonymous: httpx.Client) -> None:
+    """REST, artifacts, graphql, gateway, jobs, traces, the assistant, static files and the UI."""
+    known = routes()
+    for part in ("/graphql", "/v1/traces", "/mlflow-artifacts/", "/ajax-api/", "/gateway/", "/jobs", "/static-files"):
+        assert any(part in path for _, path in known), f"no route with {part} among {len(known)}: are all listed?"
+    answered = {
+        f"{method} {path}": status
+        for method, path in known
+        if path not in OPEN and (status := anonymous.request(method, path).status_code) != 401
+    }
+    assert not answered
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health/../api/2.0/mlflow/experiments/search",
+        "/healthz",
+        "/health/",
+        "//health",
+        "/static-files/../api/2.0/mlflow/users/list",
+        "/static/x",
+        "/favicon.ico",
+        "/version",
+        "/metrics",
+        "/no/such/path",
+    ],
+)
+def test_a_path_that_looks_open_is_not(anonymous: httpx.Client, path: str) -> None:
+    assert anonymous.get(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Basic bW9lYml1czo="},
+        {"Authorization": "Basic YWRtaW46cGFzc3dvcmQxMjM0"},
+        {"Authorization": "Bearer abc"},
+        {"Authorization": "Basic ###"},
+        {"X-MLflow-Authorization": "Basic bW9lYml1czo="},
+    ],
+    ids=["no password", "the password of older versions", "a token", "no base64", "another header"],
+)
+def test_a_wrong_login_is_no_login(anonymous: httpx.Client, headers: dict[str, str]) -> None:
+    refused = anonymous.get("/api/2.0/mlflow/experiments/search?max_results=1", headers=headers)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")
+
+
+def test_tasks_log_in_and_the_password_stands_in_no_command_line(mlflow: Settings) -> None:
+    import psutil
+
+    assert MlflowTracker(mlflow).log_search("login_case", "0" * 64, {"dataset": "d"})
+    lines = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+    assert not [line for line in lines if PASSWORD in line]
+
+
+def test_another_login_reads_and_changes_nothing(mlflow: Settings) -> None:
+    """What would forge a verdict: a tag, an alias, an artifact, a version, a user."""
+    experiment = MlflowTracker(mlflow)._experiment("read_case")
+    with as_login(mlflow, *secrets.mlflow_login(mlflow)) as admin:
+        admin.post("/api/2.0/mlflow/users/create", json={"username": "ada", "password": "of-the-tests-only"})
+        made = admin.post("/api/2.0/mlflow/registered-models/create", json={"name": "read_case"})
+        assert made.status_code == 200, made.text
+    with as_login(mlflow, "ada", "of-the-tests-only") as ada:
+        found = ada.get("/api/2.0/mlflow/experiments/get", params={"experiment_id": experiment})
+        assert found.json()["experiment"]["name"] == "read_case"
+        assert ada.get("/api/2.0/mlflow/registered-models/get", params={"name": "read_case"}).status_code == 200
+        api, tag = "/api/2.0/mlflow", {"key": "verdict", "value": "promote"}
+        changes = [
+            ada.post(f"{api}/experiments/set-experiment-tag", json=tag | {"experiment_id": experiment}),
+            ada.post(f"{api}/runs/create", json={"experiment_id": experiment}),
+            ada.post(f"{api}/registered-models/set-tag", json=tag | {"name": "read_case"}),
+            ada.post(f"{api}/registered-models/alias", json={"name": "read_case", "alias": "champion", "version": "1"}),
+            ada.delete(f"{api}/registered-models/delete", params={"name": "read_case"}),
+            ada.put(f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/x/artifacts/verdict.json", content=b"{}"),
+            ada.post(f"{api}/users/create", json={"username": "eve", "password": "of-the-tests-only"}),
+            ada.patch(f"{api}/users/update-admin", json={"username": "ada", "is_admin": True}),
+        ]  # fmt: skip
+        assert {change.request.url.path: change.status_code for change in changes} == {
+            change.request.url.path: 403 for change in changes
+        }
