@@ -89,7 +89,7 @@ def directory(settings: Settings) -> Path:
     return settings.home / "prometheus"
 
 
-def configure(settings: Settings, rules: str) -> Path:
+def configure(settings: Settings, rules: str, *, gateway: bool = False) -> Path:
     """Write ``prometheus.yml`` (from the template) and ``moebius.rules.yml``; returns the configuration file.
 
     Raises
@@ -108,15 +108,15 @@ def configure(settings: Settings, rules: str) -> Path:
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{TEMPLATE}: {error}; settings that it may name: {', '.join(sorted(values))}") from error
     write_atomically(rule_file, rules)
-    scrape_gateway(settings)
+    scrape_gateway(settings, there=gateway)
     write_atomically(directory(settings) / "prometheus.yml", text)
     return directory(settings) / "prometheus.yml"
 
 
-def scrape_gateway(settings: Settings) -> None:
-    """Say where the gateway tells its figures; Prometheus sees it at once. Without a client there is no gateway."""
+def scrape_gateway(settings: Settings, *, there: bool) -> None:
+    """Say where the gateway tells its figures, or that it is not there; Prometheus sees it at once."""
     address = f"{settings.host}:{settings.gateway_metrics_port}"
-    targets = [{"targets": [address]}] if settings.gateway_clients.is_file() else []
+    targets = [{"targets": [address]}] if there else []
     write_atomically(directory(settings) / GATEWAY_TARGETS, json.dumps(targets))
 
 

@@ -38,6 +38,14 @@ def load(path: Path, models: Collection[str]) -> dict[str, GatewayClient]:
     return clients
 
 
+def present(path: Path) -> bool:
+    """Whether there is a client; an empty file has none. What is wrong with a file is said where it is used."""
+    try:
+        return bool(_read(path))
+    except SettingsError:
+        return True
+
+
 def add(path: Path, name: str, client: dict, models: Collection[str]) -> str:
     """Add a client or replace it; returns its new API key, which is kept nowhere, or '' for one that signs tokens.
 

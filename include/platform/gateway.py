@@ -19,7 +19,7 @@ DRAIN_SECONDS = 60.0
 def configure(settings: Settings) -> None:
     """Check the client file, write HAProxy's files and tell Prometheus; raises SettingsError by client."""
     haproxy.configure(settings, usecase_names(), clients.load(settings.gateway_clients, usecase_names()))
-    metrics_server.scrape_gateway(settings)
+    metrics_server.scrape_gateway(settings, there=True)
 
 
 def add(settings: Settings, client: str, facts: dict[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _described(client: GatewayClient) -> str:
 
 
 def reload(settings: Settings) -> str:
-    """Put the client file into use; a gateway that runs drops no request over it.
+    """Put the client file into use; a gateway that runs drops no request over it. Without a client it is stopped.
 
     Raises
     ------
@@ -58,7 +58,12 @@ def reload(settings: Settings) -> str:
         the gateway does not answer.
     """
     clients.load(settings.gateway_clients, usecase_names())
-    master = Supervisor(settings.home / "platform", settings.host).process("gateway")
+    supervisor = Supervisor(settings.home / "platform", settings.host)
+    if not clients.present(settings.gateway_clients):
+        metrics_server.scrape_gateway(settings, there=False)
+        stopped = [name for name in ("gateway", "facade") if supervisor.stop(name)]
+        return f"no client is left{', so the gateway is stopped' if stopped else ''}"
+    master = supervisor.process("gateway")
     if master is None:
         return "the gateway does not run; `make up` starts it"
     configure(settings)

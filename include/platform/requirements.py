@@ -6,6 +6,7 @@ import subprocess
 
 from include.adapters.haproxy import ADMIN_PATHS
 from include.errors import SettingsError
+from include.gateway import clients
 from include.settings import Settings, inherited_environment
 
 INSTALLERS = {"apt-get": "apt-get install -y --no-install-recommends", "dnf": "dnf install -y", "apk": "apk add"}
@@ -19,7 +20,7 @@ def ensure(settings: Settings) -> None:
 
     Raises SettingsError, which says what to type, when one is missing and cannot be installed here.
     """
-    needed = PACKAGES | (GATEWAY_PACKAGES if settings.gateway_clients.is_file() else {})
+    needed = PACKAGES | (GATEWAY_PACKAGES if clients.present(settings.gateway_clients) else {})
     missing = {s: p for s, p in needed.items() if not _found(settings, s)}
     if not missing:
         return
