@@ -23,7 +23,8 @@ from include.state_root import ROOT, StateRoot
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
 DEV_PORTS = 10_000
 """How far the ports of dev lie above those of prod."""
-SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys")
+SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys", "mlflow_password")
+"""Settings that are secret and that processes are given by name."""
 
 
 class Recipient(BaseModel):
@@ -59,8 +60,6 @@ class Settings(StateRoot, BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address every embedded service binds to")
     airflow_port: int = Field(8080, description="Airflow UI and REST")
-    airflow_log_port: int = Field(8793, description="Airflow's task log server")
-    airflow_trigger_log_port: int = Field(8794, description="Airflow's triggerer log server")
     mlflow_port: int = Field(5000, description="MLflow tracking server")
     prometheus_port: int = Field(9090, description="Prometheus")
     exporter_port: int = Field(9108, description="Moebius metrics exporter")
@@ -105,7 +104,7 @@ class Settings(StateRoot, BaseSettings):
     triton_venv: Path = Field(ROOT / ".venv-triton", description="environment of the Triton server")
     prometheus_binary: str = Field("prometheus", description="the Prometheus executable")
     airflow_user: str = Field("admin", description="login of the embedded Airflow")
-    airflow_password: str = Field("moebius", description="password of the embedded Airflow")
+    airflow_password: SecretStr = Field(SecretStr("moebius"), description="password of the embedded Airflow")
     airflow_users: dict[str, Role] = Field(
         {"engineer": "user", "operator": "op"},
         description="further logins and their roles, as JSON; nobody approves their own request",
@@ -130,6 +129,8 @@ class Settings(StateRoot, BaseSettings):
         SecretStr(""),
         description="pseudonym keys, oldest first: k01:<secret>,k02:<secret>; empty: the embedded keys",
     )
+    mlflow_user: str = Field("moebius", pattern=r"^[\w.-]+$", description="login of tasks and commands in MLflow")
+    mlflow_password: SecretStr = Field(SecretStr(""), description="its password; empty: the embedded MLflow's")
     parallelism: int = Field(4, ge=1, description="largest number of Airflow tasks at once")
     alert_poll_seconds: float = Field(2.0, gt=0, description="time between two polls of the alert watcher, s")
     scrape_seconds: int = Field(1, ge=1, description="Prometheus scrape and rule interval")
@@ -167,6 +168,7 @@ class Settings(StateRoot, BaseSettings):
             "pseudonym_keys": self.keys_text(),
             "private_key": self.private_key_text(),
             "hand_over_keys": self.hand_over_keys_text(),
+            "mlflow_password": self.mlflow_password_text(),
         }
         return {f"MOEBIUS_{name.upper()}": held[name] for name in names if held[name]}
 
@@ -206,6 +208,10 @@ class Settings(StateRoot, BaseSettings):
     def hand_over_keys_text(self) -> str:
         """The pseudonym keys of hand-overs, from the same places."""
         return self._secret(self.hand_over_keys, self.hand_over_key_file)
+
+    def mlflow_password_text(self) -> str:
+        """The password of ``mlflow_user``, from the same places."""
+        return self._secret(self.mlflow_password, self.mlflow_password_file)
 
     def _secret(self, given: SecretStr, file: Path) -> str:
         return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
@@ -283,7 +289,10 @@ def _variable(match: re.Match[str]) -> str:
     connection, name = match.groups()
     variable = f"AIRFLOW_CONN_{name.upper()}" if connection else name
     if variable not in os.environ:
-        raise SettingsError(f"a source needs the environment variable {variable}, which is not set; set it")
+        raise SettingsError(
+            f"a source needs the environment variable {variable}, which is not set: set it where `make up` is typed, "
+            "then `make down` and `make up`, since a process keeps the environment of its start"
+        )
     return os.environ[variable]
 
 

@@ -53,9 +53,10 @@ class StateRoot:
     """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
     airflow_home = Below("airflow")
     key_file = Below("keys", "pseudonym.keys")
-    """The embedded platform's own pseudonym keys, mode 0600; the next two likewise."""
+    """The embedded platform's own pseudonym keys, mode 0600; the next three likewise."""
     private_key_file = Below("keys", "private.key")
     hand_over_key_file = Below("keys", "hand_over.keys")
+    mlflow_password_file = Below("keys", "mlflow.password")
 
     @property
     def suites(self) -> Path:

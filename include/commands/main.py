@@ -1,5 +1,6 @@
 """The command line ``moebius``: one module per verb. What a verb needs is imported when it runs."""
 
+import os
 import sys
 
 import typer
@@ -27,6 +28,7 @@ def moebius() -> None:
     """
     from include.settings import default_environment, load_settings, use_utc
 
+    os.umask(0o077)  # what a command writes is readable by its owner only
     use_utc()
     airflow = {"AIRFLOW_HOME": str(load_settings().airflow_home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     default_environment(airflow)

@@ -1,6 +1,8 @@
 """``moebius up``, ``down``, ``status`` and ``setup``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from include.platform.embedded import Platform
@@ -17,11 +19,14 @@ def up() -> None:
     platform = _platform()
     platform.up(lambda line: print(line, flush=True))
     show(platform.table())
+    print(platform.logins())
 
 
-def down() -> None:
-    """Stop every process that `up` or `demo` started."""
-    print(f"stopped: {', '.join(_platform().down()) or 'nothing was running'}")
+def down(
+    services: Annotated[list[str] | None, typer.Argument(help="only these, as `status` names them")] = None,
+) -> None:
+    """Stop every process that `up` or `demo` started, or only the services named; `up` starts them again."""
+    print(f"stopped: {', '.join(_platform().down(*services or ())) or 'nothing was running'}")
 
 
 def status() -> None:

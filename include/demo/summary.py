@@ -13,6 +13,7 @@ from include.contracts.operations import Figure
 from include.demo.progress import Progress, plain
 from include.operations import history
 from include.platform import airflow
+from include.platform.secrets import mlflow_login
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -26,7 +27,8 @@ def collect(
     settings = services.settings
     passwords = airflow.logins(settings)
     logins = [{"user": user, "role": role, "password": passwords.get(user)} for user, role in settings.roles.items()]
-    login = {"user": settings.airflow_user, "password": settings.airflow_password, "logins": logins}
+    login = {"user": settings.airflow_user, "password": settings.airflow_password.get_secret_value(), "logins": logins}
+    user, password = mlflow_login(settings)
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
@@ -44,7 +46,7 @@ def collect(
         "memory_mib": {name: round(size / MIB) for name, size in memory_bytes.items()},
         "addresses": {
             "airflow": {"url": settings.airflow_url, **login},
-            "mlflow": {"url": settings.mlflow_url},
+            "mlflow": {"url": settings.mlflow_url, "user": user, "password": password},
             "prometheus": {"url": settings.prometheus_url},
         },
     }
@@ -141,7 +143,7 @@ def _places(summary: dict[str, Any], path: Path) -> str:
     logins = [f"{each['user']} / {each['password']} ({each['role']})" for each in places["airflow"]["logins"]]
     return (
         f"\n  Airflow     {places['airflow']['url']}   logins {', '.join(logins)}"
-        f"\n  MLflow      {places['mlflow']['url']}"
+        f"\n  MLflow      {places['mlflow']['url']}   login {places['mlflow']['user']} / {places['mlflow']['password']}"
         f"\n  Prometheus  {places['prometheus']['url']}"
         f"\n  memory      {sum(memory.values())} MiB ({', '.join(f'{k} {v}' for k, v in memory.items())})"
         f"\n  summary     {path}"

@@ -1,4 +1,4 @@
-"""How the embedded Airflow (standalone: API server, scheduler, DAG processor, triggerer) is started."""
+"""How the four services of the embedded Airflow are started, and how its database is made."""
 
 import json
 import os
@@ -11,9 +11,19 @@ from typing import Any
 from include.contracts.atomic_file import write_atomically
 from include.settings import ROOT, Settings, inherited_environment
 
+ARGUMENTS = {
+    "airflow-db": ["db", "migrate"],
+    "airflow-api": ["api-server"],
+    "airflow-scheduler": ["scheduler", "--skip-serve-logs"],
+    "airflow-dag-processor": ["dag-processor"],
+    "airflow-triggerer": ["triggerer", "--skip-serve-logs"],
+}
+"""Airflow's log servers listen on all addresses, so they stay away: ``include.orchestration.task_logs`` reads files."""
 
-def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
-    return [str(Path(sys.executable).parent / "airflow"), "standalone"], environment(settings)
+
+def command(name: str, settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """Arguments and environment, without secrets, of one service of Airflow."""
+    return [str(Path(sys.executable).parent / "airflow"), *ARGUMENTS[name]], environment(settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -34,12 +44,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "API__HOST": settings.host,
         "API__BASE_URL": settings.airflow_url,
         "API__WORKERS": "1",
-        "API__SECRET_KEY": _secret(settings, "api"),
-        "API_AUTH__JWT_SECRET": _secret(settings, "jwt"),
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow_home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "include.orchestration.database.CONNECT_ARGS",
+        "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "include.orchestration.database.CONNECT_ARGS",
         "LOGGING__BASE_LOG_FOLDER": str(settings.airflow_home / "logs"),
-        "LOGGING__WORKER_LOG_SERVER_PORT": str(settings.airflow_log_port),
-        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(settings.airflow_trigger_log_port),
+        "LOGGING__LOGGING_CONFIG_CLASS": "include.orchestration.task_logs.CONFIG",
+        "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
@@ -105,13 +116,5 @@ def write_password(settings: Settings) -> None:
     """Every login of the settings: the administrator's password is a setting, each other is made once, at random."""
     known = logins(settings)
     made = {user: known.get(user) or secrets.token_urlsafe(12) for user in settings.airflow_users}
-    content = {**known, **made, settings.airflow_user: settings.airflow_password}
+    content = {**known, **made, settings.airflow_user: settings.airflow_password.get_secret_value()}
     write_atomically(_password_file(settings), json.dumps(content), private=True)
-
-
-def _secret(settings: Settings, name: str) -> str:
-    """A random secret of this state root, made once: logins survive a restart."""
-    path = settings.airflow_home / f"{name}.secret"
-    if not path.is_file():
-        write_atomically(path, secrets.token_urlsafe(48), private=True)
-    return path.read_text()

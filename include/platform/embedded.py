@@ -1,20 +1,32 @@
 """The embedded platform: the declared services as processes of one machine."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
 from include.adapters import redis_server
 from include.contracts.plain_text import visible
-from include.platform import state
+from include.errors import NotFoundError
+from include.platform import secrets, state
+from include.platform.patience import Patience
 from include.platform.servers import service
-from include.platform.supervisor import Supervisor
-from include.platform.topology import TOPOLOGY, Instance, instances, instances_of
-from include.settings import Settings
+from include.platform.supervisor import Service, Supervisor
+from include.platform.topology import TOPOLOGY, Declaration, Instance, instances, instances_of
+from include.settings import Settings, inherited_environment
 
 MIB = 1024 * 1024
+
+
+class Wanted(NamedTuple):
+    """A service of the platform as it is to be started."""
+
+    declared: Declaration
+    service: Service
 
 
 class Platform:
@@ -25,7 +37,7 @@ class Platform:
         self.supervisor = Supervisor(settings.home / "platform", settings.host)
 
     def up(self, say: Callable[[str], None]) -> None:
-        """Start everything.
+        """Start everything; what comes after something waits for it, and the rest starts together.
 
         Raises
         ------
@@ -41,21 +53,85 @@ class Platform:
         if self.settings.redis_url:
             redis_server.claim(self.settings)
         Services(self.settings).adapters.feature_store.apply()
-        wanted = [service(instance) for instance in instances(self.settings)]
+        wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]
         for each in wanted:
-            self.supervisor.require_ports(each)
-        for each in wanted:
-            say(f"starting {each.name} ({each.address})")
-            self.supervisor.start(each)
+            self.supervisor.require_ports(each.service)
+        for line in self._missing_variables():
+            say(line)
+        self._start(self._needed(wanted, say), say)
 
-    def down(self) -> list[str]:
-        """Stop everything that ``up`` started, last first; the names of what ran."""
-        started = [instance.name for declared in TOPOLOGY for instance in instances_of(declared, self.settings)]
-        return [name for name in reversed(started) if self.supervisor.stop(name)]
+    def _needed(self, wanted: list[Wanted], say: Callable[[str], None]) -> list[Wanted]:
+        """What does not run; of what only prepares others, what somebody waits for."""
+        needed = [each for each in wanted if self.supervisor.process(each.service.name) is None]
+        running = [each.service for each in wanted if each not in needed]
+        for each in running:
+            say(f"{each.name} runs already")
+        if changed := {each.name: self.supervisor.changed(each) for each in running if self.supervisor.changed(each)}:
+            what = sorted({name for names in changed.values() for name in names})
+            say(
+                f"{', '.join(what)} changed since {', '.join(changed)} started: "
+                "`make down`, then `make up`, puts the new value into use"
+            )
+        awaited = {name for each in needed if not each.declared.ends for name in each.declared.after}
+        return [each for each in needed if not each.declared.ends or each.declared.name in awaited]
+
+    def _missing_variables(self) -> list[str]:
+        """One line for each variable that a source needs and that is not set; the platform starts without it."""
+        there = inherited_environment()
+        return [
+            f"{name} is not set, and a source of {', '.join(sorted(set(usecases)))} needs it: its data pipeline will "
+            "fail. Set it in the environment of `make up`, then `make down` and `make up`"
+            for name, usecases in secrets.source_variables().items()
+            if name not in there
+        ]
+
+    def _start(self, waiting: list[Wanted], say: Callable[[str], None]) -> None:
+        starting: list[tuple[Wanted, Patience]] = []
+        while waiting or starting:
+            unready = {each.declared.name for each in (*waiting, *(started for started, _ in starting))}
+            for each in [each for each in waiting if not unready & set(each.declared.after)]:
+                say(f"starting {each.service.name} ({each.service.address})")
+                self.supervisor.launch(each.service)
+                starting.append((each, self.supervisor.patience(each.service)))
+                waiting.remove(each)
+            starting = [(each, patience) for each, patience in starting if not self._arrived(each, patience, say)]
+            time.sleep(0.1)
+
+    def _arrived(self, each: Wanted, patience: Patience, say: Callable[[str], None]) -> bool:
+        if self.supervisor.arrived(each.service, patience):
+            return True
+        if line := patience.report():
+            say(f"{each.service.name}: {line}")
+        return False
+
+    def down(self, *names: str) -> list[str]:
+        """Stop everything that ``up`` started, or only these, last first; the names of what ran.
+
+        Raises NotFoundError when a name is not a service's.
+        """
+        known = [instance.name for declared in TOPOLOGY for instance in instances_of(declared, self.settings)]
+        if unknown := set(names) - set(known):
+            raise NotFoundError(f"no service {sorted(unknown)}; there are {known}")
+        stopped: list[str] = []
+        with ThreadPoolExecutor() as pool:
+            for wave in reversed(list(self._waves())):
+                asked = [name for name in wave if name in names or not names]
+                stops = zip(asked, pool.map(self.supervisor.stop, asked), strict=True)
+                stopped += [name for name, ran in stops if ran]
+        return stopped
+
+    def _waves(self) -> Iterator[list[str]]:
+        """All names, those first that need nothing, then those that need only them, and so on."""
+        left = list(TOPOLOGY)
+        while left:
+            names = {declared.name for declared in left}
+            wave = [declared for declared in left if not names & set(declared.after)]
+            yield [instance.name for declared in wave for instance in instances_of(declared, self.settings)]
+            left = [declared for declared in left if declared not in wave]
 
     def memory(self) -> dict[str, int]:
         """Bytes per service."""
-        return {i.name: self.supervisor.memory(i.name) for i in instances(self.settings)}
+        return {i.name: self.supervisor.memory(i.name) for i in instances(self.settings) if not i.declared.ends}
 
     def table(self) -> Table:
         logs = Text(visible(f"log of a service: {_near(self.supervisor.log('<service>'))}"))
@@ -63,8 +139,17 @@ class Platform:
         for column in ("service", "state", "address", "memory MiB", "expected"):
             table.add_column(column, overflow="fold")
         for instance in instances(self.settings):
-            table.add_row(*self._row(instance))
+            if not instance.declared.ends:
+                table.add_row(*self._row(instance))
         return table
+
+    def logins(self) -> str:
+        """Where a person finds the logins; only the owner reads these files."""
+        home, (user, _) = self.settings, secrets.mlflow_login(self.settings)
+        return (
+            f"Airflow's logins: {_near(home.airflow_home / 'passwords.json')}\n"
+            f"MLflow's login {user}: password in {_near(home.home / secrets.MADE['mlflow_admin'][1])}"
+        )
 
     def _row(self, instance: Instance) -> tuple[str, ...]:
         process = self.supervisor.process(instance.name)

@@ -1,18 +1,22 @@
 """How a declared service becomes a process of this machine; an adapter knows the command of its own server."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from include.adapters import haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
+from include.gateway import clients
 from include.operations import alerts
-from include.platform import airflow, gateway
-from include.platform.supervisor import Service
-from include.platform.topology import Instance
+from include.platform import airflow, gateway, secrets
+from include.platform.supervisor import Service, Supervisor
+from include.platform.topology import Declaration, Instance
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.loader import usecases
 
@@ -25,32 +29,49 @@ COMMANDS: dict[str, Callable[[Settings], Command]] = {
     "triton": model_server.command,
     "gateway": lambda settings: (haproxy.command(settings), inherited_environment()),
     "prometheus": lambda settings: (metrics_server.command(settings), inherited_environment()),
-    "airflow": airflow.command,
+    **{name: partial(airflow.command, name) for name in airflow.ARGUMENTS},
 }
+LOGINS: dict[str, Callable[[Settings], tuple[str, str]]] = {
+    "mlflow": lambda settings: (settings.mlflow_user, settings.mlflow_password_text()),
+}
+"""Who asks a service about its health, where it wants to know."""
 PREPARATIONS: dict[str, Callable[[Settings], object]] = {
     "redis": lambda settings: redis_server.directory(settings).mkdir(parents=True, exist_ok=True),
     "triton": model_server.clear_shared_memory,
     "gateway": gateway.configure,
-    "prometheus": lambda settings: metrics_server.configure(settings, alerts.rules_text(usecases())),
-    "airflow": airflow.write_password,
+    "prometheus": lambda settings: metrics_server.configure(
+        settings,
+        alerts.rules_text(usecases()),
+        gateway=clients.present(settings.gateway_clients),
+    ),
+    "airflow-api": airflow.write_password,
 }
 
 
 def service(instance: Instance) -> Service:
     """Raises ServiceError when the server's own environment is not there."""
     declared, settings = instance.declared, instance.settings
-    argv, env = _program(declared.program, settings) if declared.program else COMMANDS[declared.name](settings)
+    argv, plain = _program(declared.program, settings) if declared.program else COMMANDS[declared.name](settings)
+    env = {**secrets.without(plain), **secrets.environment(settings, declared.secrets)}
     return Service(
         name=instance.name,
         argv=argv,
-        env={**env, **settings.secrets(declared.secrets)},
+        env=env,
         ports=instance.ports,
-        ready=lambda: healthy(instance),
+        ready=None if declared.ends else lambda: healthy(instance),
         address=instance.address,
         timeout=declared.seconds,
         cwd=ROOT,
+        watched=_watched(instance.declared, env),
         prepare=lambda: _prepare(instance),
     )
+
+
+def _watched(declared: Declaration, env: Mapping[str, str]) -> list[str]:
+    """The variables that it reads."""
+    of_settings = declared.program or declared.name in airflow.ARGUMENTS
+    prefixes = ("MOEBIUS_", "AIRFLOW__") if of_settings else ()
+    return [name for name in env if name.startswith(prefixes) or secrets.of_a_source(name)]
 
 
 def _program(module: str, settings: Settings) -> Command:
@@ -76,8 +97,19 @@ def healthy(instance: Instance) -> bool:
         return Path(url.path).is_file()
     if url.scheme == "redis":
         return redis_server.ready(instance.health)
+    login = LOGINS.get(instance.declared.name, lambda settings: None)
     try:
-        answer = httpx.get(instance.health, timeout=5, trust_env=False)
+        answer = httpx.get(instance.health, timeout=5, trust_env=False, auth=login(instance.settings))
     except httpx.HTTPError:
         return False
-    return answer.is_success and all(text in answer.text for text in instance.declared.expects)
+    expected = answer.is_success and all(text in answer.text for text in instance.declared.expects)
+    return expected and (not instance.declared.beat or _beats(instance, answer.json()[instance.declared.beat]))
+
+
+def _beats(instance: Instance, health: dict[str, Any]) -> bool:
+    """Whether this component of Airflow is healthy, and by a heartbeat of the process that runs now."""
+    process = Supervisor(instance.settings.home / "platform", instance.settings.host).process(instance.name)
+    beat = health.get(f"latest_{instance.declared.beat}_heartbeat")
+    if process is None or beat is None or health["status"] != "healthy":
+        return False
+    return datetime.fromisoformat(beat).timestamp() > process.create_time()

@@ -18,6 +18,8 @@ def claim(settings: Settings) -> None:
     wrong path.
     """
     _require_version(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.chmod(0o700)
     mark = settings.home / "environment"
     owner = mark.read_text().strip() if mark.is_file() else settings.environment
     if owner != settings.environment:
@@ -41,7 +43,8 @@ def _require_version(settings: Settings) -> None:
 
 
 def make_keys(settings: Settings) -> None:
-    """What is not given: the pseudonym key, the private key that opens exports to here, in prod the hand-over keys.
+    """What is not given: the pseudonym key, the private key that opens exports to here, in prod the hand-over keys,
+    the password of our login in MLflow.
 
     The public half goes to ``<exchange>/recipients``, where whoever exports finds it.
     """
@@ -51,6 +54,8 @@ def make_keys(settings: Settings) -> None:
         write_atomically(settings.private_key_file, f"{new_private_key()}\n", private=True)
     if settings.environment == "prod" and not settings.hand_over_keys_text():
         write_atomically(settings.hand_over_key_file, f"{new_pseudonym_key()}\n", private=True)
+    if not settings.mlflow_password_text():
+        write_atomically(settings.mlflow_password_file, f"{secrets.token_urlsafe(32)}\n", private=True)
     publish_recipient(settings.exchange, settings.environment, settings.private_key_text())
 
 

@@ -1,13 +1,17 @@
-"""Start, find and stop the platform's own processes: one process group and one pid file each."""
+"""Start, find and stop the platform's own processes: one process group and one pid file each.
+
+What they write is readable by their owner only.
+"""
 
 import fcntl
+import hashlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +20,7 @@ import psutil
 
 from include.contracts.atomic_file import write_atomically
 from include.errors import ServiceError, SettingsError
+from include.platform.patience import Patience
 
 STOP_SECONDS = 20.0
 _CHILDREN: dict[int, subprocess.Popen] = {}
@@ -24,16 +29,21 @@ _CHILDREN: dict[int, subprocess.Popen] = {}
 
 @dataclass(frozen=True)
 class Service:
-    """One long-running process: how to start it, which ports it takes, when it is ready."""
+    """One process: how to start it, which ports it takes, when it is ready; without ``ready``, when it has ended well.
+
+    ``timeout``: how long it may show no sign of progress while it starts, in seconds. ``watched``: variables of its
+    environment that are settings.
+    """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     ports: Mapping[str, int]
-    ready: Callable[[], bool]
+    ready: Callable[[], bool] | None
     address: str
     timeout: float = 90.0
     cwd: Path | None = None
+    watched: Collection[str] = ()
     prepare: Callable[[], None] = field(default=lambda: None)
 
 
@@ -52,12 +62,18 @@ class Supervisor:
         SettingsError
             a port is taken; names the port, its setting and, where it can be seen, who holds it.
         ServiceError
-            it ended or was not ready in time; names the log and shows its last lines.
+            it ended, or it is not ready and shows no progress; names the log and shows its last lines.
         """
+        self.launch(service)
+        self._await(service)
+
+    def launch(self, service: Service) -> None:
+        """Start unless it runs already, and do not wait. Raises SettingsError as ``start`` does."""
         with self._alone(service.name):
+            if service.ready is None:
+                self._stop(service.name)  # of a start that was interrupted
             if self.process(service.name) is None:
                 self._spawn(service)
-        self._await(service)
 
     def require_ports(self, service: Service) -> None:
         """Raises SettingsError when the service does not run and one of its ports is taken."""
@@ -102,20 +118,59 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,
             )
         _CHILDREN[child.pid] = child
-        identity = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
-        write_atomically(self._pid_file(service.name), json.dumps(identity))
+        created = psutil.Process(child.pid).create_time()
+        identity = {"pid": child.pid, "created": created, "settings": _hashes(service)}
+        write_atomically(self._pid_file(service.name), json.dumps(identity), private=True)
+
+    def changed(self, service: Service) -> list[str]:
+        """The settings that it would be started with now, unlike those that it runs with."""
+        identity = self._identity(service.name)
+        if identity is None or "settings" not in identity:
+            return []
+        before, now = identity["settings"], _hashes(service)
+        return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
     def _await(self, service: Service) -> None:
-        deadline = time.monotonic() + service.timeout
-        while not service.ready():
-            if self.process(service.name) is None:
-                raise ServiceError(f"{service.name} ended while starting; {self._log_tail(service.name)}")
-            if time.monotonic() > deadline:
-                late = f"{service.name} not ready after {service.timeout:.0f} s"
-                raise ServiceError(f"{late}; {self._log_tail(service.name)}")
+        patience = self.patience(service)
+        while not self.arrived(service, patience):
             time.sleep(0.1)
+
+    def patience(self, service: Service) -> Patience:
+        return Patience(service.timeout, lambda: (self._log_size(service.name), self._cpu_seconds(service.name)))
+
+    def arrived(self, service: Service, patience: Patience) -> bool:
+        """Whether it is ready, or has ended when that is its purpose. Raises ServiceError as ``start`` does."""
+        if service.ready is None:
+            if (code := self._exit_code(service.name)) is None:
+                return self._still_worth_it(service.name, patience)
+            if code:
+                raise ServiceError(f"{service.name} failed (exit {code}); {self._log_tail(service.name)}")
+            return True
+        if service.ready():
+            return True
+        if self.process(service.name) is None:
+            raise ServiceError(f"{service.name} ended while starting; {self._log_tail(service.name)}")
+        return self._still_worth_it(service.name, patience)
+
+    def _still_worth_it(self, name: str, patience: Patience) -> bool:
+        """False: not ready yet."""
+        if fault := patience.fault():
+            raise ServiceError(f"{name} {fault}; {self._log_tail(name)}")
+        return False
+
+    def _exit_code(self, name: str) -> int | None:
+        identity = self._identity(name)
+        child = _CHILDREN.get(identity["pid"]) if identity else None
+        return child.poll() if child else 0
+
+    def _log_size(self, name: str) -> int:
+        return self.log(name).stat().st_size if self.log(name).is_file() else 0
+
+    def _cpu_seconds(self, name: str) -> float:
+        return sum(_cpu(process) for process in self._members(name))
 
     def stop(self, name: str) -> bool:
         """Stop the whole session that ``start`` made; True when something ran."""
@@ -220,6 +275,19 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system)
+
+
+def _hashes(service: Service) -> dict[str, str]:
+    """What tells one value of a watched variable from another, without the value."""
+    return {name: hashlib.sha256(service.env[name].encode()).hexdigest()[:12] for name in service.watched}
 
 
 def _pss(process: psutil.Process) -> int:

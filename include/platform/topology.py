@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from include.gateway import clients
 from include.settings import SECRETS, Settings
 
 Condition = Literal["always", "without_own_redis", "with_gateway_client"]
-AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,13 @@ class Declaration:
     """One service. It starts after the services in ``after`` are ready.
 
     ``health`` is a URL whose scheme says how readiness shows. ``http``: GET succeeds and the answer contains each text
-    of ``expects``; ``redis``: PING is answered; ``file``: the file exists. ``address`` is where people find the
-    service, unless that is ``health``. ``ports`` are settings. ``program`` is a module of ours; the adapter of another
-    server knows its command. ``memory`` is MiB to expect under the load of the demo, ``seconds`` the longest start,
-    ``replicas`` the setting that lists further instances.
+    of ``expects``, and a heartbeat of the Airflow component ``beat`` that is newer than the process; ``redis``: PING is
+    answered; ``file``: the file exists; ``exit``: the process ends without an error, before those that come after it
+    start. ``address`` is where people find the service, unless that is ``health``. ``ports`` are settings. ``program``
+    is a module of ours; the adapter of another server knows its command. ``secrets`` are names of
+    ``include.platform.secrets``: no other key is in the environment of the process. ``memory`` is MiB to expect under
+    the load of the demo, ``seconds`` the longest start without a sign of progress, ``replicas`` the setting that lists
+    further instances.
     """
 
     name: str
@@ -30,12 +33,18 @@ class Declaration:
     ports: tuple[str, ...] = ()
     address: str = ""
     expects: tuple[str, ...] = ()
+    beat: str = ""
     program: str = ""
     after: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     when: Condition = "always"
     replicas: str = ""
     seconds: float = 90.0
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is done when it has ended."""
+        return self.health.startswith("exit:")
 
 
 TOPOLOGY = (
@@ -46,6 +55,7 @@ TOPOLOGY = (
         address="{s.mlflow_url}",
         memory=300,
         ports=("mlflow_port",),
+        secrets=("mlflow_password", "mlflow_admin", "mlflow_flask"),
     ),
     Declaration(
         name="triton",
@@ -54,7 +64,7 @@ TOPOLOGY = (
         memory=250,
         ports=("triton_http_port", "triton_grpc_port", "triton_metrics_port"),
         after=("redis",),
-        secrets=SECRETS,
+        secrets=("pseudonym_keys",),
         replicas="gateway_servers",
     ),
     Declaration(
@@ -99,14 +109,48 @@ TOPOLOGY = (
         after=("triton", "exporter", "consumer"),
     ),
     Declaration(
-        name="airflow",
+        name="airflow-db",
+        health="exit:0",
+        address="makes or migrates Airflow's database",
+        memory=300,
+    ),
+    Declaration(
+        name="airflow-api",
         health="{s.airflow_url}/api/v2/monitor/health",
-        expects=tuple(f'"{part}":{{"status":"healthy"' for part in AIRFLOW_PARTS),
+        expects=('"metadatabase":{"status":"healthy"',),
         address="{s.airflow_url}",
-        memory=2000,
-        ports=("airflow_port", "airflow_log_port", "airflow_trigger_log_port"),
-        after=("redis", "mlflow", "triton", "prometheus"),
-        secrets=SECRETS,
+        memory=450,
+        ports=("airflow_port",),
+        after=("airflow-db", "mlflow"),
+        secrets=("airflow_jwt", "airflow_api", "mlflow_password"),
+        seconds=180.0,
+    ),
+    Declaration(
+        name="airflow-scheduler",
+        health="{s.airflow_url}/api/v2/monitor/health",
+        beat="scheduler",
+        address="runs the tasks",
+        memory=1200,
+        after=("redis", "mlflow", "triton", "prometheus", "airflow-db"),
+        secrets=(*SECRETS, "airflow_jwt", "sources"),
+        seconds=180.0,
+    ),
+    Declaration(
+        name="airflow-dag-processor",
+        health="{s.airflow_url}/api/v2/monitor/health",
+        beat="dag_processor",
+        address="reads the DAGs",
+        memory=250,
+        after=("airflow-db",),
+        seconds=180.0,
+    ),
+    Declaration(
+        name="airflow-triggerer",
+        health="{s.airflow_url}/api/v2/monitor/health",
+        beat="triggerer",
+        address="waits for alerts and answers",
+        memory=350,
+        after=("prometheus", "airflow-db"),
         seconds=180.0,
     ),
     Declaration(
@@ -116,7 +160,7 @@ TOPOLOGY = (
         address="looks after triton",
         memory=100,
         after=("triton",),
-        secrets=SECRETS,
+        secrets=("pseudonym_keys",),
     ),
 )
 """In the order in which they start."""
@@ -173,6 +217,6 @@ def _present(declared: Declaration, settings: Settings) -> bool:
     holds = {
         "always": True,
         "without_own_redis": not settings.redis_url,
-        "with_gateway_client": settings.gateway_clients.is_file(),
+        "with_gateway_client": clients.present(settings.gateway_clients),
     }
     return holds[declared.when]

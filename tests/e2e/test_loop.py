@@ -1,4 +1,4 @@
-"""The whole loop at reduced size, and an operator at the data: a real airflow standalone with every service."""
+"""The whole loop at reduced size, and an operator at the data: a real Airflow with every service."""
 
 import json
 import os

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from include.platform import airflow
+from include.platform import airflow, secrets
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import free_ports
 
@@ -20,9 +20,8 @@ LOGINS = {"viewer": "vera", "user": "uwe", "op": "olga", "admin": "admin"}
 
 
 def airflow_settings(home: Path) -> Settings:
-    ports = dict(zip(("airflow_port", "airflow_log_port", "airflow_trigger_log_port"), free_ports(3), strict=True))
     users = {login: role for role, login in LOGINS.items() if role != "admin"}
-    return Settings(home=home, airflow_users=users, **ports)
+    return Settings(home=home, airflow_users=users, airflow_port=free_ports(1)[0])
 
 
 @contextmanager
@@ -30,7 +29,8 @@ def api_server(settings: Settings, *before: list[str]) -> Iterator[dict[str, htt
     """Role → a client that is logged in; ``before``: arguments of ``airflow`` that are run on the new database."""
     settings.airflow_home.mkdir(parents=True)
     airflow.write_password(settings)
-    environment, command = airflow.environment(settings), [str(Path(sys.executable).parent / "airflow")]
+    command = [str(Path(sys.executable).parent / "airflow")]
+    environment = airflow.environment(settings) | secrets.environment(settings, ["airflow_jwt", "airflow_api"])
     for arguments in (["db", "migrate"], *before):
         subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True)
     log = (settings.airflow_home / "api.log").open("w")

@@ -46,7 +46,7 @@ def test_the_summary_names_every_address_and_login() -> None:
     logins = [{"user": user, "role": "op", "password": password} for user, password in roles.items()]
     addresses = {
         "airflow": {"url": "http://a", "user": "admin", "password": "secret", "logins": logins},
-        "mlflow": {"url": "http://m"},
+        "mlflow": {"url": "http://m", "user": "admin", "password": "of-mlflow"},
         "prometheus": {"url": "http://p"},
     }
     told = {
@@ -61,7 +61,15 @@ def test_the_summary_names_every_address_and_login() -> None:
     }
     out = io.StringIO()
     summary.show(told, Console(file=out, width=140), SPEC.directory / "summary.json")
-    for wanted in ("http://a", "admin / secret (op)", "operator / other (op)", "http://m", "http://p", "0.720"):
+    for wanted in (
+        "http://a",
+        "admin / secret (op)",
+        "operator / other (op)",
+        "http://m",
+        "admin / of-mlflow",
+        "http://p",
+        "0.720",
+    ):
         assert wanted in out.getvalue()
     for wanted in ("10 requests while", "0 failed"):
         assert wanted in out.getvalue()

@@ -1,0 +1,79 @@
+"""Which secret is called what in the environment of a process, and where its value comes from.
+
+A process is given the secrets that its declaration names, and inherits no other.
+"""
+
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from include.adapters.experiment_server import ADMIN
+from include.contracts.atomic_file import write_atomically
+from include.settings import REFERENCE, ROOT, SECRETS, Settings, inherited_environment
+
+SOURCES = "sources"
+"""What sources of the specs name: ``${NAME}`` and Airflow connections."""
+CONNECTION = "AIRFLOW_CONN_"
+MADE = {
+    "airflow_jwt": ("AIRFLOW__API_AUTH__JWT_SECRET", "airflow/jwt.secret"),
+    "airflow_api": ("AIRFLOW__API__SECRET_KEY", "airflow/api.secret"),
+    "mlflow_admin": ("MLFLOW_AUTH_ADMIN_PASSWORD", "keys/mlflow_admin.password"),
+    "mlflow_flask": ("MLFLOW_FLASK_SERVER_SECRET_KEY", "keys/mlflow_flask.secret"),
+}
+"""Secrets between processes of ours: variable, and the file below the state root in which it is made once."""
+NAMES = frozenset({*SECRETS, *MADE, SOURCES})
+HANDED_ON = frozenset(
+    {
+        *(f"MOEBIUS_{name.upper()}" for name in (*SECRETS, "airflow_password")),
+        *(variable for variable, _ in MADE.values()),
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+    }
+)
+"""Variables that no process inherits."""
+
+
+def environment(settings: Settings, names: Collection[str]) -> dict[str, str]:
+    """The variables of these secrets; makes those that are made once."""
+    made = {variable: _made(settings, variable, file) for name, (variable, file) in MADE.items() if name in names}
+    sources = {name: value for name, value in inherited_environment().items() if of_a_source(name)}
+    return {
+        **settings.secrets([name for name in names if name in SECRETS]),
+        **made,
+        **(sources if SOURCES in names else {}),
+    }
+
+
+def without(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without any secret."""
+    return {name: value for name, value in environment.items() if name not in HANDED_ON and not of_a_source(name)}
+
+
+def of_a_source(variable: str) -> bool:
+    return variable.startswith(CONNECTION) or variable in source_variables()
+
+
+def source_variables() -> dict[str, list[str]]:
+    """Each variable that a spec names, to the use cases that do; a spec that cannot be loaded counts too."""
+    named: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "include" / "usecases").glob("*/usecase.yaml")):
+        for is_connection, name in REFERENCE.findall(re.sub(r"(?m)^\s*#.*$", "", file.read_text())):
+            variable = f"{CONNECTION}{name.upper()}" if is_connection else name
+            named.setdefault(variable, []).append(file.parent.name)
+    return named
+
+
+def mlflow_login(settings: Settings) -> tuple[str, str]:
+    """User and password with which a person administers MLflow."""
+    return ADMIN, _made(settings, *MADE["mlflow_admin"])
+
+
+def _made(settings: Settings, variable: str, file: str) -> str:
+    """The operator's value, else the one of this state root: logins survive a restart."""
+    if given := inherited_environment().get(variable):
+        return given
+    path = settings.home / Path(file)
+    if not path.is_file():
+        write_atomically(path, secrets.token_urlsafe(48), private=True)
+    return path.read_text().strip()
