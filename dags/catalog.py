@@ -13,7 +13,8 @@ meanings, privacy classes, versions, gate results, and the lineage from the sour
 | `write_catalog` | the lake or the feature registry could not be read | `make status`, then clear the task; the previous catalog stays readable |
 | `check_meanings` | a table, column or feature has no meaning, owner or privacy class; the log lists them | describe it: `tables:` and `privacy:` in `usecase.yaml`, the view in `feature_repo/`, or the record in `include/contracts/` |
 
-If MLflow does not answer, no task fails: the catalog says that its models are missing.
+If MLflow does not answer, no task fails: the catalog says that its models are missing. Other DAGs may write at the same
+time: a table that is not there yet is in the next catalog, and a table that is replaced meanwhile is read again.
 """
 
 from airflow.sdk import chain

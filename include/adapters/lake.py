@@ -124,21 +124,24 @@ class DeltaLake:
         return DeltaTable.is_deltatable(str(self._path(usecase, table)))
 
     def tables(self, usecase: str) -> list[str]:
-        """Names of the tables, sorted; [] for a use case without any."""
-        return sorted(p.parent.name for p in (self._root / usecase).glob("*/_delta_log"))
+        """Names of the tables, sorted; [] for a use case without any. One that is just being made is none yet."""
+        return [name for path in sorted((self._root / usecase).glob("*")) if self.exists(usecase, name := path.name)]
 
     def read(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
         """Rows with their ``period`` column; timestamps in UTC. Raises NotFoundError without the table or version."""
-        return _rows(self._open(usecase, table, version), RowFilter(periods=periods))
+        wanted = RowFilter(periods=periods)
+        if version is not None:
+            return _rows(self._open(usecase, table, version), wanted)
+        return self._newest(usecase, table, lambda delta: _rows(delta, wanted))
 
     def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
         """Rows of the newest version that meet the filter, in its order; raises NotFoundError without the table.
 
         For the ``newest`` rows the columns of the order are read of every file, the others of theirs alone.
         """
-        return _rows(self._open(usecase, table), wanted)
+        return self._newest(usecase, table, lambda delta: _rows(delta, wanted))
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
@@ -192,6 +195,18 @@ class DeltaLake:
                 raise
             newest = DeltaTable(str(path)).version()
             raise NotFoundError(f"{usecase}.{table} has no version {version}; the newest is {newest}") from error
+
+    def _newest(self, usecase: str, table: str, read: Callable[[DeltaTable], T]) -> T:
+        """What ``read`` makes of the newest version; of the next one when its files were replaced and deleted."""
+        delta = self._open(usecase, table)
+        while True:
+            try:
+                return read(delta)
+            except (NotFoundError, duckdb.IOException):
+                newer = self._open(usecase, table)
+                if newer.version() == delta.version():
+                    raise
+                delta = newer
 
     def _create(self, usecase: str, table: str, schema: pa.Schema) -> DeltaTable:
         if self.exists(usecase, table):

@@ -15,6 +15,10 @@ FEW = 100
 FILES = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
 
 
+class RewrittenError(Exception):
+    """A file of the table is gone: another task replaced it, and what was described is no longer the newest."""
+
+
 class ColumnProfile(Record):
     """Shares are of the rows, 0 to 1; ``low`` and ``high`` and ``top`` stay empty for a hidden column."""
 
@@ -30,13 +34,16 @@ def profile(state: TableState, hidden: Collection[str], memory_limit: str = "4GB
     """One profile per column of the table, in its order; missing is null, NaN or empty text.
 
     ``distinct`` is an estimate. Of the ``hidden`` columns nothing is told but how much is missing and how
-    many values there are.
+    many values there are. Raises RewrittenError when a file is gone meanwhile.
     """
     if not state.files or not sum(state.rows.values()):
         return [ColumnProfile(name=name, missing=0.0, distinct=0, top=[]) for name in state.columns]
     with duckdb.connect(config={"memory_limit": memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return [_shown(connection, state, row, hidden) for row in _summary(connection, state)]
+        try:
+            return [_shown(connection, state, row, hidden) for row in _summary(connection, state)]
+        except duckdb.IOException as error:
+            raise RewrittenError(f"{state.table} was replaced while it was read") from error
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, state: TableState) -> list[tuple[str, float, int, Any, Any]]:

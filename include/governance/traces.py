@@ -6,7 +6,9 @@ A file is searched as bytes; Parquet by its columns' distinct values, because it
 
 import gzip
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,10 +125,14 @@ def search(root: Path, matcher: Search, columns: Collection[str] = (), skip: Col
 
 
 def files(root: Path, skip: Collection[str] = ()) -> list[Path]:
-    """Regular files below ``root``; links are not followed."""
+    """Regular files below ``root``; links are not followed, a directory that goes away meanwhile has none."""
     rooms = [p for p in sorted(root.iterdir()) if p.name not in skip] if root.is_dir() else []
-    below = [p for room in rooms for p in ([room] if room.is_file() else sorted(room.rglob("*")))]
+    below = [p for room in rooms for p in ([room] if room.is_file() else sorted(_below(room)))]
     return [p for p in below if p.is_file() and not p.is_symlink()]
+
+
+def _below(room: Path) -> Iterator[Path]:
+    return (Path(directory, name) for directory, _, names in os.walk(room) for name in names)
 
 
 def search_file(file: Path, matcher: Search, columns: Collection[str] = ()) -> list[Finding]:
@@ -138,7 +144,11 @@ def search_file(file: Path, matcher: Search, columns: Collection[str] = ()) -> l
 
 
 def _search_bytes(file: Path, matcher: Search, column: str = "") -> list[Finding]:
-    values = matcher.found_in(_pieces(file))
+    try:
+        values = matcher.found_in(_pieces(file))
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):  # half written: its bytes still tell
+        with file.open("rb") as content:
+            values = matcher.found_in(_chunks(content))
     return [Finding(file, column, len(values))] if values else []
 
 

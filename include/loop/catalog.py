@@ -8,15 +8,17 @@ from include.catalog import data_sheet, making
 from include.catalog import files as catalog_files
 from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
-from include.catalog.profile import profile
+from include.catalog.profile import RewrittenError, profile
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
-from include.errors import MoebiusError, SpecError
+from include.errors import ConflictError, MoebiusError, SpecError
 from include.records.privacy import column_level
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS, RECORD_TABLES
 from include.records.table import RecordTable
 from include.services.composition import Services
 from include.specification.usecase import UseCase
+
+ATTEMPTS = 5
 
 
 def gather(spec: UseCase, services: Services) -> Catalog:
@@ -24,10 +26,14 @@ def gather(spec: UseCase, services: Services) -> Catalog:
 
     An MLflow that does not answer leaves the models out and is named in ``notes``.
     """
+    return _gathered(spec, services, states(spec, services))
+
+
+def _gathered(spec: UseCase, services: Services, tables: list[TableState]) -> Catalog:
     models, notes = _models(spec, services)
     state = services.serving.rollout_state(spec)
     facts = Facts(
-        tables=states(spec, services),
+        tables=tables,
         snapshots=services.records.snapshot_refs(spec),
         views=services.adapters.feature_store.definitions(),
         gates=services.records.gate_results(spec),
@@ -42,9 +48,28 @@ def gather(spec: UseCase, services: Services) -> Catalog:
 
 
 def write(spec: UseCase, services: Services) -> Catalog:
-    """Write ``catalog.json`` and each table's data sheet below ``<home>/catalog/<usecase>``; what is gone goes."""
-    catalog, home = gather(spec, services), directory(spec, services)
-    tables = states(spec, services)
+    """Write ``catalog.json`` and each table's data sheet below ``<home>/catalog/<usecase>``; what is gone goes.
+
+    Other DAGs write meanwhile: a table that comes now is in the next catalog; one whose files are replaced while they
+    are read is read again. Raises ConflictError when that never ends.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return _write(spec, services)
+        except RewrittenError as error:
+            print(f"{error}; once more from the start")
+    raise ConflictError(
+        f"tables of {spec.name} were replaced during {ATTEMPTS} attempts to describe them; run it again"
+    )
+
+
+def _write(spec: UseCase, services: Services) -> Catalog:
+    tables = states(spec, services)  # once: catalog and sheets are of the same tables
+    if missing := [
+        table.name for table in (PREDICTIONS, BATCH_PREDICTIONS) if table.name not in {t.table for t in tables}
+    ]:
+        print(f"not there yet, because nothing was answered or scored: {', '.join(missing)}")
+    catalog, home = _gathered(spec, services, tables), directory(spec, services)
     for state in tables:
         _write_sheet(spec, services, catalog, state)
     for sheet in [*home.glob("*.md"), *home.glob("*.html")]:
@@ -73,6 +98,7 @@ def directory(spec: UseCase, services: Services) -> Path:
 
 
 def states(spec: UseCase, services: Services) -> list[TableState]:
+    """The tables of this moment, each at its newest version."""
     lake = services.adapters.lake
     return [lake.describe(spec.name, table) for table in lake.tables(spec.name)]
 

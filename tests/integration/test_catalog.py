@@ -5,16 +5,19 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from include.catalog import files
 from include.catalog.entries import Catalog
-from include.catalog.profile import profile
+from include.catalog.profile import ColumnProfile, profile
 from include.commands.catalog import answer
 from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
+from include.contracts.tables import TableState
 from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
 from include.loop import catalog
@@ -200,3 +203,43 @@ def test_the_command_fails_in_words(services: Services, written: Catalog) -> Non
     assert done.stderr.startswith(
         "NotFoundError: the catalog of flight_delay has no 'table/evnts'; similar: table/events"
     )
+
+
+def test_a_table_that_another_dag_writes_meanwhile_is_in_the_next_catalog(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, profiled = services.adapters.lake, catalog.profile
+    scored = pa.table({"release": ["r0001"], "snapshot": ["s"]})
+
+    def scores_meanwhile(state: TableState, *options: Any) -> list[ColumnProfile]:
+        lake.publish(SPEC.name, "batch_predictions", scored, Period("2013-01"))
+        (services.settings.lake / SPEC.name / "figures" / "_delta_log").mkdir(parents=True, exist_ok=True)
+        return profiled(state, *options)
+
+    monkeypatch.setattr(catalog, "profile", scores_meanwhile)
+    sheets = catalog.directory(SPEC, services)
+    now = catalog.write(SPEC, services)
+    assert "table/batch_predictions" not in {entry.id for entry in now.entries}
+    assert not (sheets / "batch_predictions.html").exists()
+    assert (sheets / "predictions.html").exists()
+    following = catalog.write(SPEC, services)
+    assert {"table/batch_predictions", "table/predictions"} <= {entry.id for entry in following.entries}
+    assert (sheets / "batch_predictions.html").exists()
+    catalog.require_meanings(SPEC, services)
+
+
+def test_a_table_whose_files_are_replaced_while_they_are_read_is_described_as_it_is_then(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, profiled, replaced = services.adapters.lake, catalog.profile, []
+
+    def replaces_meanwhile(state: TableState, *options: Any) -> list[ColumnProfile]:
+        if state.table == "predictions" and not replaced:
+            replaced.append(lake.publish(SPEC.name, "predictions", pa.table(ANSWERS).slice(0, 1), Period("2013-01")))
+            lake.vacuum(SPEC.name, "predictions")
+        return profiled(state, *options)
+
+    monkeypatch.setattr(catalog, "profile", replaces_meanwhile)
+    written = catalog.write(SPEC, services)
+    assert replaced
+    assert written.entry("table/predictions").facts["rows"] == "1"

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from include.adapters import lake
 from include.adapters.lake import DeltaLake
 from include.contracts.content import content_hash
 from include.contracts.period import Period
+from include.contracts.tables import RowFilter
 from include.data import staging as stage
 from include.data import versioning
 from include.errors import DataError, NotFoundError
@@ -229,3 +232,24 @@ def test_a_kill_between_commits_leaves_the_snapshot_before(tmp_path: Path, commi
     completed = versioning.publish(SPEC, MAY, tmp_path / "staging", lake, snapshots_in(tmp_path))
     assert [versioning.read(completed, t, lake)["value"].to_pylist() for t in "abc"] == [[10], [20], [30]]
     assert completed.name == publish(tmp_path, a=rows(10), b=rows(20), c=rows(30)).name
+
+
+def test_a_reader_gets_the_next_version_when_its_files_are_replaced_and_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, opened = DeltaLake(tmp_path), lake._rows
+
+    def replaces_first(delta: Any, wanted: RowFilter) -> pa.Table:
+        if delta.version() == 1:
+            data.publish("u", "t", pa.table({"a": [7]}), Period("2013-01"))
+            data.vacuum("u", "t")
+        return opened(delta, wanted)
+
+    data.publish("u", "t", pa.table({"a": [1]}), Period("2013-01"))
+    monkeypatch.setattr(lake, "_rows", replaces_first)
+    assert data.select("u", "t", RowFilter())["a"].to_pylist() == [7]
+
+
+def test_a_table_that_is_just_being_made_is_none_yet(tmp_path: Path) -> None:
+    (tmp_path / "u" / "t" / "_delta_log").mkdir(parents=True)
+    assert DeltaLake(tmp_path).tables("u") == []

@@ -95,3 +95,19 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("".join(random.Random(1).choices(string.printable, k=100_000)))
     assert traces.search(tmp_path, Matcher(SECRETS)) == []
     assert Matcher([]).found(b"anything at all") == set()
+
+
+def test_what_goes_away_or_is_half_written_meanwhile_stops_no_search(tmp_path: Path) -> None:
+    packed = gzip.compress(f"{'.' * 100_000}{SECRETS[0]}".encode())
+    (tmp_path / "log.gz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "half.zip").write_bytes(b"PK\x03\x04 N14228 " + b"\x00" * 40)
+    assert [f.file.name for f in traces.search(tmp_path, Matcher(SECRETS))] == ["half.zip"]
+
+    leaving = tmp_path / "staging" / "run"
+    leaving.mkdir(parents=True)
+    listed = traces.files(tmp_path)
+    walked = traces._below(tmp_path / "staging")
+    leaving.rmdir()
+    assert list(walked) == []
+    (tmp_path / "half.zip").unlink()
+    assert [traces.search_file(file, Matcher(SECRETS)) for file in listed] == [[], []]
