@@ -22,6 +22,7 @@ from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefin
 from include.contracts.tables import SnapshotRef
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
+from include.specification.modules import importing
 
 if TYPE_CHECKING:
     import feast
@@ -45,16 +46,23 @@ class FeastFeatureStore:
     def apply(self) -> None:
         """Register the definitions of ``feature_repo`` (idempotent).
 
+        A file that cannot be used is left out, and what was registered of it stays; the other files are registered.
+
         Raises
         ------
         SpecError
-            what a release was built with is defined differently now, or two files define one name differently.
+            afterwards, one line per file that was left out: it cannot be imported, changes what a release was built
+            with, or defines a name differently from another file.
         """
         with self._alone():
-            defined = self._defined()
-            self._refuse_changes(defined)
-            self._store.apply(defined)
+            files, faults = self._files()
+            faults |= self._changes(files)
+            faults |= self._contradictions({name: objects for name, objects in files.items() if name not in faults})
+            usable = {(type(o).__name__, o.name): o for name in files if name not in faults for o in files[name]}
+            self._store.apply(list(usable.values()))
         self._store.refresh_registry()
+        if faults:
+            raise SpecError("\n".join(faults.values()))
 
     def keep(self, service: str) -> FeatureServiceRef:
         """Keep the service as it is now under a name of its own, for a release that is built with it (idempotent)."""
@@ -211,33 +219,70 @@ class FeastFeatureStore:
         pinned.config._offline_store = self._store.config.offline_store.model_copy(update={"pins": pins})
         return pinned
 
-    def _defined(self) -> list[Any]:
+    def _files(self) -> tuple[dict[str, list[Any]], dict[str, str]]:
+        """What each file defines, and why others cannot be used."""
+        files: dict[str, list[Any]] = {}
+        faults: dict[str, str] = {}
+        for path in sorted(self._definitions.glob("*.py")):
+            try:
+                files[path.name] = self._defined_in(path)
+            except SpecError as error:
+                faults[path.name] = str(error)
+        return files, faults
+
+    def _defined_in(self, path: Path) -> list[Any]:
         from feast import Entity, FeatureService, FeatureView, Project
 
-        kinds = (Project, Entity, FeatureView, FeatureService)
-        owners: dict[tuple[str, str], tuple[str, Any]] = {}
-        for path in sorted(self._definitions.glob("*.py")):
-            for one in (o for o in runpy.run_path(str(path)).values() if isinstance(o, kinds)):
-                if isinstance(one, Project):
-                    one.name = self._project
-                place, first = owners.setdefault((type(one).__name__, one.name), (path.name, one))
-                if place != path.name and not isinstance(one, Project) and first != one:
-                    raise _twice(place, path.name, one)
-        return [one for _, one in owners.values()]
+        with importing(path, f"feature_repo/{path.name}"):
+            values = runpy.run_path(str(path)).values()
+        defined = [value for value in values if isinstance(value, Project | Entity | FeatureView | FeatureService)]
+        for project in (value for value in defined if isinstance(value, Project)):
+            project.name = self._project
+        return defined
 
-    def _refuse_changes(self, defined: list[Any]) -> None:
-        """Raises SpecError when the definitions would change what a kept service reads."""
+    def _contradictions(self, files: dict[str, list[Any]]) -> dict[str, str]:
+        """Of two files that define a name differently, the one that is not what is registered; else the second."""
+        from feast import Project
+
+        owners: dict[tuple[str, str], tuple[str, Any]] = {}
+        faults: dict[str, str] = {}
+        for name, objects in files.items():
+            for found in (value for value in objects if not isinstance(value, Project)):
+                place, first = owners.setdefault((type(found).__name__, found.name), (name, found))
+                if place != name and first != found:
+                    wrong = place if self._registered(found) == found else name
+                    faults.setdefault(wrong, str(_twice(place, name, found)))
+        return faults
+
+    def _registered(self, definition: Any) -> Any:
+        """The object of that kind and name as it is registered; None when there is none."""
+        from feast import Entity, FeatureService, FeatureView
+        from feast.errors import FeastObjectNotFoundException
+
+        kinds = {Entity: "get_entity", FeatureView: "get_feature_view", FeatureService: "get_feature_service"}
+        try:
+            return getattr(self._store.registry, kinds[type(definition)])(definition.name, self._project)
+        except FeastObjectNotFoundException:
+            return None
+
+    def _changes(self, files: dict[str, list[Any]]) -> dict[str, str]:
+        """Files whose definitions would change what a kept service reads."""
         from feast import FeatureView
 
-        views = {o.name: o for o in defined if isinstance(o, FeatureView)}
+        views = {o.name: (name, o) for name, objects in files.items() for o in objects if isinstance(o, FeatureView)}
+        faults: dict[str, str] = {}
         for kept in (s for s in self._registered_services() if OF in s.tags):
-            used = {p.name: views.get(p.name) or self._view(p.name) for p in kept.feature_view_projections}
+            names = [projection.name for projection in kept.feature_view_projections]
+            used = {name: views[name][1] if name in views else self._view(name) for name in names}
             if _digest(kept, used) != kept.tags[HASH]:
-                raise SpecError(
-                    f"feature_repo defines {sorted(used)} differently from what releases with feature service "
-                    f"{kept.tags[OF]!r} were built with ({kept.name}). Leave these views as they are (new features may "
-                    "be added to them) and put the change into a new feature view and a new feature service"
-                )
+                for place in {views[name][0] for name in names if name in views}:
+                    faults[place] = (
+                        f"feature_repo/{place}:1: defines {sorted(used)} differently from what releases with feature "
+                        f"service {kept.tags[OF]!r} were built with ({kept.name}). Leave these views as they are (new "
+                        "features may be added to them) and put the change into a new feature view and a new feature "
+                        "service"
+                    )
+        return faults
 
     def _registered_services(self) -> "list[feast.FeatureService]":
         from feast.errors import ProjectObjectNotFoundException

@@ -5,13 +5,13 @@ other column's value enters it, also through windows and join keys; filters do n
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 
 import ibis
 import ibis.expr.operations as ops
 import numpy as np
 
 from include.contracts.period import Period
+from include.specification import modules
 from include.specification.usecase import UseCase
 
 IBIS = {
@@ -33,15 +33,15 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
     A table whose expression has an operation that the walk does not know is left out: no lineage rather
     than a wrong one.
     """
-    features = import_module(f"include.usecases.{spec.name}.features")
     raw = {
         name: ibis.table({c: IBIS.get(kind, "timestamp('UTC')") for c, kind in source.columns.items()}, name=name)
         for name, source in spec.sources.items()
     }
-    cleaned = features.process(raw)
+    cleaned = modules.tables(spec.name, "process", ["events"], raw)
     tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
     earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
-    return lineage(cleaned), lineage(features.build(tables, Period(spec.periods.first), earlier))
+    built = modules.tables(spec.name, "build", spec.feature_views, tables, Period(spec.periods.first), earlier)
+    return lineage(cleaned), lineage(built)
 
 
 def of_request(spec: UseCase) -> frozenset[str]:
@@ -54,7 +54,7 @@ def of_request(spec: UseCase) -> frozenset[str]:
             return super().__getitem__(field)
 
     fields = Asked({column: np.ones(1) for column in spec.fields})
-    import_module(f"include.usecases.{spec.name}.request").on_request(fields)
+    modules.function(spec.name, "request", "on_request")(fields)
     return frozenset(asked)
 
 

@@ -4,7 +4,6 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from include.data import versioning
 from include.data.manifests import Snapshots
 from include.errors import DataError
 from include.ports.lake import Lake
+from include.specification import modules
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def build(
     Everything streams from file to file; what exceeds ``memory_limit`` spills into the staging directory.
     Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
     versions that are published there, else at the lake's newest. A period without a predecessor is
-    built without one, and says so in the log. Raises NotFoundError when nothing is staged, or the raw gate refused it.
+    built without one, and says so in the log. Raises NotFoundError when nothing is staged, or the raw gate refused
+    it; SpecError when ``features.py`` cannot be used.
     """
-    features = import_module(f"include.usecases.{spec.name}.features")
     with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
         raw = {t: connection.read_parquet(stage.path(staging, stage.RAW, t)) for t in spec.sources}
         # written once: the feature views are built on these rows, not on the raw files again
-        cleaned = _write(connection, features.process(raw), aside)
+        cleaned = _write(connection, modules.tables(spec.name, "process", ["events"], raw), aside)
         earlier = {name: ibis.memtable(rows) for name, rows in _history(spec, period, lake, snapshots).items()}
-        _write(connection, features.build(cleaned, period, earlier), aside)
+        _write(connection, modules.tables(spec.name, "build", spec.feature_views, cleaned, period, earlier), aside)
     return stage.counts(staging, stage.TABLES)
 
 

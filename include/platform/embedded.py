@@ -11,7 +11,7 @@ from rich.text import Text
 
 from include.adapters import redis_server
 from include.contracts.plain_text import visible
-from include.errors import NotFoundError
+from include.errors import NotFoundError, SpecError
 from include.platform import secrets, state
 from include.platform.patience import Patience
 from include.platform.servers import service
@@ -52,7 +52,10 @@ class Platform:
         state.make_keys(self.settings)
         if self.settings.redis_url:
             redis_server.claim(self.settings)
-        Services(self.settings).adapters.feature_store.apply()
+        try:
+            Services(self.settings).adapters.feature_store.apply()
+        except SpecError as error:  # of some use cases: the others go up
+            say(str(error))
         wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]
         for each in wanted:
             self.supervisor.require_ports(each.service)

@@ -15,9 +15,9 @@ class FeatureStore(Protocol):
     """Offline and online features under one set of definitions."""
 
     def apply(self) -> None:
-        """Register the definitions of ``feature_repo`` (idempotent).
+        """Register the definitions of ``feature_repo`` (idempotent), but not those of a file that cannot be used.
 
-        Raises SpecError when a definition changed that a release was built with.
+        Raises SpecError afterwards, with a line per file that was left out and why.
         """
 
     def keep(self, service: str) -> FeatureServiceRef:

@@ -18,6 +18,7 @@ from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
 from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
+from include.specification import modules
 from include.specification.connectors import OPTIONS, OWN, connector_faults
 from include.specification.usecase import UseCase
 
@@ -116,6 +117,7 @@ class Adapters:
                 f"`{spec.name}.hand_over` in prod, have it approved, then `{spec.name}.take_in` here"
             )
         if source.connector == OWN:
+            modules.function(spec.name, "source", "read")
             return cast(SourceConnector, import_module(f"include.usecases.{spec.name}.source"))
         return _connector(f"{spec.name}: sources.{table}", source.connector, source.options, self.resolve)
 

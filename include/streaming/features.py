@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib import import_module
 from typing import Any
 
 import duckdb
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts.period import Period
+from include.specification import modules
 from include.specification.data import Source
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -52,11 +52,11 @@ class StreamFeatures:
 @lru_cache(maxsize=64)
 def _sql(usecase: str, view: str, period: Period) -> str:
     spec = load_usecase(usecase)
-    features, source = import_module(f"include.usecases.{usecase}.features"), spec.streams[view].source
+    source = spec.streams[view].source
     raw = {name: _table(spec, name, name) for name in spec.sources}
     before = raw | {source: _table(spec, source, source + EARLIER)}
-    earlier = {source: features.process(before)[source]}
-    built = features.build(features.process(raw), period, earlier)
+    earlier = {source: modules.tables(usecase, "process", [source], before)[source]}
+    built = modules.tables(usecase, "build", [view], modules.tables(usecase, "process", [], raw), period, earlier)
     return str(ibis.to_sql(built[view], dialect="duckdb"))
 
 

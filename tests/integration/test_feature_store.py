@@ -1,5 +1,6 @@
 """Feast for real: point-in-time correctness, training/serving parity, and an online store that never goes back."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -304,3 +305,46 @@ def test_environments_do_not_share_definitions_or_values(store: FeastFeatureStor
     key = [{"origin": "EWR", "tailnum": "N1"}]
     assert dev.online(SERVICE, key)[0]["temp"] == 50.0
     assert store.online(SERVICE, key)[0]["temp"] is None
+
+
+BROKEN = {
+    "no Python": ("def (", r"feature_repo/broken.py:1: cannot be imported: SyntaxError"),
+    "an import of nothing": ("import os\nimport nothing_there\n", r"broken.py:2: .*No module named 'nothing_there'"),
+    "raises": ("x = 1\n\nraise ValueError('a value')\n", r"broken.py:3: cannot be imported: ValueError$"),
+    "leaves the program": ("import sys\nsys.exit(3)\n", r"broken.py:2: cannot be imported: SystemExit$"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_feast_file_that_cannot_be_used_keeps_no_other_from_being_applied(tmp_path: Path, fault: str) -> None:
+    directory = tmp_path / "definitions"
+    shutil.copytree(DEFINITIONS, directory, ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "broken.py").write_text(BROKEN[fault][0])
+    store = FeastFeatureStore(Settings(home=tmp_path), directory)
+    with pytest.raises(SpecError, match=BROKEN[fault][1]):
+        store.apply()
+    assert {file.stem for file in DEFINITIONS.glob("*.py")} == {
+        service.name.removesuffix("_v1") for service in store._store.list_feature_services()
+    }
+
+
+def test_what_was_registered_of_a_file_stays_when_it_breaks(store: FeastFeatureStore, tmp_path: Path) -> None:
+    directory = tmp_path / "definitions"
+    directory.mkdir()
+    (directory / "flight_delay.py").write_text("def (")
+    with pytest.raises(SpecError, match=r"flight_delay\.py:1"):
+        FeastFeatureStore(Settings(home=tmp_path), directory).apply()
+    assert store.keep(SERVICE).name == SERVICE
+
+
+def test_of_two_definitions_of_a_name_the_registered_one_stays(tmp_path: Path) -> None:
+    text = (DEFINITIONS / "flight_delay.py").read_text()
+    directory = tmp_path / "definitions"
+    directory.mkdir()
+    (directory / "flight_delay.py").write_text(text)
+    store = FeastFeatureStore(Settings(home=tmp_path), directory)
+    store.apply()
+    (directory / "a_new_one.py").write_text(text.replace("timedelta(hours=12)", "timedelta(hours=6)"))
+    with pytest.raises(SpecError, match=r"a_new_one.py"):
+        store.apply()
+    assert store._view("airport_weather").ttl == timedelta(hours=12)

@@ -1,10 +1,9 @@
 """Builds the dataset of a training: point-in-time features, the spec's split, checks for leaks."""
 
 import hashlib
-import importlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.families.registry import family
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
+from include.specification import modules
 from include.specification.usecase import UseCase
 
 MANIFEST = "dataset.json"
@@ -180,7 +180,7 @@ def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
     wanted = [f.name for f in spec.features if f.origin == "on_request"]
     if not wanted:
         return pd.DataFrame(index=events.index)
-    given = _on_request(spec)(_request_fields(spec, events))
+    given = modules.function(spec.name, "request", "on_request")(_request_fields(spec, events))
     if missing := [name for name in wanted if name not in given]:
         raise SpecError(
             f"include/usecases/{spec.name}/request.py: on_request does not give {missing}; it gives {sorted(given)}"
@@ -198,16 +198,6 @@ def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray
 
 def _seconds(times: pd.Series) -> np.ndarray:
     return ((pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy()
-
-
-def _on_request(spec: UseCase) -> Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]:
-    name = f"include.usecases.{spec.name}.request"
-    try:
-        return importlib.import_module(name).on_request
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise SpecError(
-            f"{spec.directory / 'usecase.yaml'}: features come from on_request, but {name} has no on_request: {error}"
-        ) from error
 
 
 def _publish(

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from include.development.trainers.protocol import Trainer
 from include.errors import TrainingError
+from include.specification import modules
 
 TRAINERS = {
     "xgboost": "include.development.trainers.xgboost.XGBoostTrainer",
@@ -18,20 +19,10 @@ OWN = "own"
 
 
 def trainer(name: str, usecase: str = "") -> Trainer:
-    """The trainer ``name``; ``own`` is ``TRAINER`` of the use case's ``model.py``. Raises TrainingError without it."""
+    """The trainer ``name``; ``own`` is ``TRAINER`` of the use case's ``model.py``. Raises SpecError without it."""
     if name == OWN:
-        return _own(usecase)
+        return modules.function(usecase, "model", "TRAINER")
     if name not in TRAINERS:
         raise TrainingError(f"no trainer {name!r}; there are: {', '.join([*sorted(TRAINERS), OWN])}")
     module, kind = TRAINERS[name].rsplit(".", 1)
     return getattr(import_module(module), kind)()
-
-
-def _own(usecase: str) -> Trainer:
-    name = f"include.usecases.{usecase}.model"
-    try:
-        return import_module(name).TRAINER
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise TrainingError(
-            f"trainer.name is {OWN!r}, but {name} has no TRAINER: {error}; add it, or name a built-in trainer"
-        ) from error

@@ -34,6 +34,7 @@ BESIDE = {
     "ports.state": "what a lock must do",
     "specification.connectors": "where raw tables come from",
     "specification.loader": "reads the yaml, whose values are in the key",
+    "specification.modules": "imports the modules of the use case",
     "specification.packaging": "what comes after a training",
     "specification.running": "what comes after a training",
     "specification.schedule": "when runs start",
