@@ -1,6 +1,7 @@
 """Reads use-case specs; a fault names file, line, key, value and what is allowed, and is of its own use case only."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +62,8 @@ def load_usecase(name: str) -> UseCase:
 
 def usecase_names() -> list[str]:
     """Every directory of ``include/usecases`` that has a spec, which may be faulty, sorted."""
-    return [directory.name for directory in _directories() if (directory / FILE).exists()]
+    named = [d.name for d in _directories() if (d / FILE).exists()]
+    return [name for name in named if re.fullmatch(NAME, name)]
 
 
 def parse_usecase(path: Path) -> UseCase:
