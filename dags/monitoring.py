@@ -1,6 +1,6 @@
 """# Monitoring
 
-Ships the prediction log into the lake, joins the predictions of the month with the labels that have arrived, and writes
+Ships the prediction log into the lake, joins the predictions of the month with the labels that are due and have arrived, and writes
 figures of quality, drift, calibration and latency per release. Prometheus scrapes them; its rules decide what is an
 alert.
 

@@ -2,8 +2,8 @@
 
 Finds out *why* the model decayed before it starts a training. It collects alerts and figures, finds the cause
 (covariate shift, label shift, concept change, data fault, staleness), decides, and records the decision with its
-reason. Drift alone asks people to look; confirmed loss of performance asks for a retrain; faulty data is repaired
-first.
+reason. Only the release that serves is judged. Drift alone asks people to look; a confirmed loss of performance asks for
+a retrain; faulty data is repaired first. docs/guides/retraining.md has the rules.
 
 **Runs** when Prometheus alerts fire (asset watcher), or by hand: `force` starts a retrain without an alert, and the
 record says so.

@@ -2,8 +2,9 @@
 
 Population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and Jensen-Shannon divergence (Lin, IEEE Trans.
 Information Theory 37, 1991; base 2, so in [0, 1]). Missing values are a bin of their own; so is everything that the
-description never saw. A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "missing"}``, or
-``{"kind": "categorical" | "text", "counts": {value: rows}, "other", "missing"}``.
+description never saw. A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "missing"}``, with
+the range ``low`` and ``high`` where there is a number, or ``{"kind": "categorical" | "text", "counts": {value: rows},
+"other", "missing"}``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,15 @@ def numeric(values: pd.Series, edges: Sequence[float] | None = None) -> dict[str
     """Describe numbers (n,); without ``edges`` (inner ones, rising) in about equally filled bins."""
     edges = quantile_edges(values) if edges is None else edges
     *counts, missing = (int(c) for c in _numeric_counts(values, edges))
-    return {"kind": "numeric", "edges": [float(e) for e in edges], "counts": counts, "missing": missing}
+    described = {"kind": "numeric", "edges": [float(e) for e in edges], "counts": counts, "missing": missing}
+    return described | _range(values)
+
+
+def _range(values: pd.Series) -> dict[str, float]:
+    """The least and the largest finite number; {} without one."""
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
+    finite = numbers[np.isfinite(numbers)]
+    return {"low": float(finite.min()), "high": float(finite.max())} if len(finite) else {}
 
 
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Asks people for the labels that would teach the model most, and stores their answers."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.development.datasets.building import with_features
 from include.errors import NotFoundError
-from include.operations import labelling, labelling_form, selection
+from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
 from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
@@ -25,9 +25,9 @@ READER = "user"  # the least role that answers a form: what it may not read is n
 
 
 def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
-    """The unlabelled rows of the month that the champion is least sure of.
+    """The rows of the month whose label is due and never came that the champion is least sure of.
 
-    None when every label is known, and before the first release: nothing is known to be unsure then.
+    None when every label is known or not due yet, and before the first release: nothing is known to be unsure then.
 
     Raises NotFoundError when the month is not published, or the use case asks for no labels.
     """
@@ -51,11 +51,12 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
 
 
 def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
-    """Rows that nobody labelled, as the model saw them; those that it was never asked for, as it would have."""
+    """Rows whose label is due and that nobody labelled, as the model saw them, or would have seen them."""
     reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period]
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
     asked = labelling.answered(spec, services.adapters.lake, period)
+    events = events[maturity.due(spec, events, datetime.now(UTC))]
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
     logged = services.predictions.of(spec, events, period)
     logged = newest(spec, logged) if len(logged) else logged

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.deployment import ReleaseRef
+from include.contracts.deployment import ReleaseRef, RolloutEvent
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
-from include.operations import monitoring
+from include.operations import monitoring, served
 from include.records.registry import FIGURES, PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -53,10 +53,10 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     predictions = services.predictions.of(spec, events, period)
     if predictions.empty:
         return {}
-    history = services.records.figures(spec, name="breached")
+    history, rollouts = services.records.figures(spec, name="breached"), services.records.rollout_events(spec)
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
     offline = _offline(spec, services, asked) if spec.views else None
-    measured = partial(_measure, spec, services, predictions, events, offline, period, history)
+    measured = partial(_measure, spec, services, predictions, events, offline, period, history, rollouts)
     figures = [figure for name in sorted(set(predictions["release"])) for figure in measured(name)]
     FIGURES.replace(spec.name, services.adapters.lake, period, figures)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
@@ -66,6 +66,14 @@ def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.Data
     """What the offline store knows for the events, asked by id, time and entity keys alone."""
     keys = list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))
     return services.adapters.feature_store.historical(spec.feature_service, events[keys].reset_index(drop=True))
+
+
+def _replaced(
+    spec: UseCase, services: Services, rollouts: list[RolloutEvent], name: str, rows: pd.DataFrame
+) -> list[ReleaseRef]:
+    """The release that ``name`` replaced, whatever the order of their names; [] when it cannot answer the rows."""
+    before = served.replaced(rollouts, name)
+    return [one for one in services.adapters.releases.all(spec.name) if one.name == before and _can_answer(one, rows)]
 
 
 def _can_answer(earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
@@ -82,11 +90,14 @@ def _measure(
     offline: pd.DataFrame | None,
     period: Period,
     history: list[Figure],
+    rollouts: list[RolloutEvent],
     name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
-    before = [r for r in services.adapters.releases.all(spec.name) if r.name < name and _can_answer(r, predictions)]
-    rescored = {r.name: scoring.scores(Path(r.path), predictions) for r in before[-1:]}
+    rescored = {
+        r.name: scoring.scores(Path(r.path), predictions)
+        for r in _replaced(spec, services, rollouts, name, predictions)
+    }
     return monitoring.measure(
         spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
         period=period, rescored=rescored, history=history, offline=offline,

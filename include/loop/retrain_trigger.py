@@ -3,7 +3,7 @@
 from include.contracts.operations import Alert, RecordedDecision, RetrainPlan
 from include.contracts.period import Period
 from include.errors import NotFoundError
-from include.operations import retraining
+from include.operations import retraining, served
 from include.records.registry import DECISIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -12,6 +12,7 @@ from include.specification.usecase import UseCase
 def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced: str | None) -> RetrainPlan:
     """Take the alerts that fire now together with those that started the run, decide, and record it.
 
+    What serves is what the rollout state names at this moment, whatever the alerts and the newest figures are about.
     ``forced`` names the person who asks for a retrain without an alert.
 
     Raises NotFoundError when no month is published yet, so there is nothing to retrain on.
@@ -22,16 +23,19 @@ def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced
     fired = [Alert.model_validate(alert) for alert in raised]
     current = services.adapters.metrics_server.alerts(spec.name)
     alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())
-    figures = services.records.figures(spec)
+    figures, decisions = services.records.figures(spec), services.records.decisions(spec, decision="retrain")
+    state = services.serving.rollout_state(spec)
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]
     plan = retraining.decide(
         spec,
         alerts=alerts,
         figures_history=figures,
-        decisions_history=services.records.decisions(spec, decision="retrain"),
+        decisions_history=decisions,
         gate_results=services.records.gate_results(spec, periods=newer),
         period=period,
+        serving=state.champion if state else None,
+        released=served.released(decisions, services.records.rollout_events(spec)),
         verdicts=services.records.verdicts(spec, newest=1),
         forced=forced,
     )

@@ -3,8 +3,9 @@
 from include.contracts.deployment import ReleaseRef
 from include.deployment import drill, events
 from include.deployment.drill import Drill
-from include.errors import DeploymentError
+from include.errors import DeploymentError, NotFoundError
 from include.loop.deployment import verify_release
+from include.loop.rollback import PREVIOUS, rollback_target
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -14,8 +15,11 @@ def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | N
     champion = services.serving.champion(spec)
     if champion is None:
         return None
-    earlier = [one for one in services.adapters.releases.all(spec.name) if one.name < champion.name]
-    return (champion, earlier[-1]) if earlier else None
+    try:
+        target = rollback_target(spec, services, PREVIOUS)
+    except NotFoundError:
+        return None
+    return champion, services.adapters.releases.get(spec.name, target)
 
 
 def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | None:

@@ -10,12 +10,14 @@ from itertools import pairwise
 from math import sqrt
 
 from include.contracts.operations import Figure
-from include.contracts.period import Period
 from include.contracts.quality import GateResult
+from include.operations import column_faults
+from include.operations.losses import state
+from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
-UNMATCHED_SHARE = 0.2  # of the predictions, without ground truth
+UNMATCHED_SHARE = 0.2  # of the predictions whose label is due, without it
 SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
 LABEL_SHIFT = 0.05  # of the rows: change of the share of a class against the good periods
 CHANCE = 3.0  # standard errors: a smaller change of a share is the luck of the draw
@@ -37,30 +39,8 @@ class Cause:
         return f"{self.kind} in {', '.join(self.subjects)}" if self.subjects else self.kind
 
 
-class History:
-    """Figures of one release, newest last; a period measured again counts with its last measurement."""
-
-    def __init__(self, figures: Sequence[Figure], usecase: str, release: str, period: Period) -> None:
-        mine = [f for f in figures if f.usecase == usecase and f.period <= period]
-        self.by_key = {(f.period, f.name, f.subject): f for f in mine if f.release == release}
-        self.others = [f for f in mine if f.release != release and f.period == period]
-        self.period = period
-        self.periods = sorted({key[0] for key in self.by_key})
-
-    def value(self, name: str, period: Period | None = None, subject: str = "") -> float | None:
-        figure = self.by_key.get((period or self.period, name, subject))
-        return figure.value if figure else None
-
-    def subjects(self, name: str, period: Period) -> dict[str, float]:
-        return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
-
-    @property
-    def healthy(self) -> list[Period]:
-        return [p for p in self.periods if self.value("breached", p) == 0]
-
-
 def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> Cause | None:
-    """Refused data of this or a newer period, features that are missing, predictions whose truth never came."""
+    """Refused data of this or a newer period, faulty feature columns, predictions whose label is due and never came."""
     evidence, subjects = [], []
     last_word = {(g.period, g.gate): g for g in gates if g.usecase == spec.name and g.period >= history.period}
     for gate in (g for g in last_word.values() if not g.passed):
@@ -72,10 +52,12 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
         share = history.value("missing_share") or 0.0
         evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the baseline")
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
+    sentences, columns = column_faults.faults(history)
+    evidence, subjects = evidence + sentences, subjects + columns
     unmatched, known = history.value("unmatched"), history.value("labelled")
     awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
     if awaited and unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
-        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} predictions have no label")
+        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} labels that are due never came")
         subjects.append("ground truth")
     return Cause("data fault", evidence, list(dict.fromkeys(subjects))) if evidence else None
 
@@ -104,13 +86,11 @@ def decay(spec: UseCase, history: History) -> Cause:
 def _losses(spec: UseCase, history: History) -> list[str]:
     primary, sentences = spec.metrics.primary, []
     for period in history.periods[-spec.monitoring.windows.of :]:
-        figure = history.by_key.get((period, primary, ""))
-        loss, breached = history.value("performance_loss", period), history.value("breached", period)
-        if figure and loss is not None:
+        figure, loss = history.by_key.get((period, primary, "")), history.loss(period)
+        if figure and loss:
             bounded = figure.low is not None and figure.high is not None
             bounds = f" [{figure.low:.3f}, {figure.high:.3f}]" if bounded else ""
-            measured, state = f"{primary} {figure.value:.3f}{bounds}", "a breach" if breached else "no breach"
-            sentences.append(f"{period}: {measured} on {figure.n} rows, loss {loss:+.3f}, {state}")
+            sentences.append(f"{period}: {primary} {figure.value:.3f}{bounds}, loss {state(spec, loss)}")
     for other in (f for f in history.others if f.name == f"counterfactual_{primary}"):
         figure_of = f"release {other.release} would have had {primary} {other.value:.3f}"
         sentences.append(f"{history.period}: {figure_of} on the same rows")

@@ -1,6 +1,7 @@
 """Figures of one release in one period: volume, drift and quality."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from include.contracts.period import Period
 from include.errors import DataError
 from include.families.registry import family
 from include.families.serving import headline, logged_column, logged_scores
-from include.operations import drift, performance
+from include.operations import column_faults, drift, maturity, performance
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -29,6 +30,7 @@ def measure(
     rescored: Mapping[str, np.ndarray] | None = None,
     history: Sequence[Figure] = (),
     offline: pd.DataFrame | None = None,
+    as_of: datetime | None = None,
     seed: int = 0,
 ) -> list[Figure]:
     """All figures of ``release`` in ``period``.
@@ -39,10 +41,12 @@ def measure(
     predictions : logged rows of the period: request_id, logged_at, release, latency_ms, the event id, the feature
         columns, and what the task's answers are: ``probability``, ``prediction`` or ``scores`` (lists of K numbers);
         rows of other releases are left out
-    events : event id and label of what has become known; of a clustering, event ids are enough
+    events : event id and label of what has become known, with the time of the event and of the label where they are
+        told; of a clustering, event ids are enough
     rescored : scores (n,) or (n, K) of other releases on the same rows, one per row of ``predictions``
     history : earlier figures, for ``breached_windows``
     offline : event id and features as the offline store has them, for ``feature_skew``
+    as_of : the moment of the look (now by default): labels that are due later are not missing
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
     ``rescored`` does not fit the rows.
@@ -56,11 +60,12 @@ def measure(
     figures = _volume(scope, logged, rows)
     if rows.empty:
         return figures
-    known = _with_truth(spec, rows, events)
+    moment = as_of or datetime.now(UTC)
+    due = rows[maturity.due(spec, _timed(spec, rows, events), moment)]
+    known = _with_truth(spec, due, events, moment)
     figures += _inputs(scope, baseline, rows) + _answers(scope, baseline, rows)
     if spec.event.label:
-        figures.append(scope.figure("labelled", len(known), n=len(rows)))
-        figures.append(scope.figure("unmatched", len(rows) - len(known), n=len(rows)))
+        figures += _labels(scope, len(rows), len(due), len(known))
     figures += _skew(scope, rows, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     figures += performance.counterfactual(scope, known, others, seed)
@@ -91,11 +96,27 @@ def _latest_per_event(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
 
 
-def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+def _timed(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the time of their event, by the log, else by the events; without, where neither tells it."""
+    if spec.event.time in rows or spec.event.time not in events:
+        return rows
+    times = events.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)[spec.event.time]
+    return rows.assign(**{spec.event.time: rows[spec.event.id].map(times)})
+
+
+def _labels(scope: Scope, rows: int, due: int, known: int) -> list[Figure]:
+    """Labels that are known, that are due and never came, that are not due yet; the maturity is known / due."""
+    counts = {"labelled": known, "unmatched": due - known, "not_due": rows - due}
+    figures = [scope.figure(name, count, n=rows) for name, count in counts.items()]
+    return [*figures, scope.figure("maturity", known / due, n=due)] if due else figures
+
+
+def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """The rows whose label is known, with its code; all of them when there are no labels."""
     if not spec.event.label:
         return rows
-    truth = events[[spec.event.id, spec.event.label]].dropna().drop_duplicates(spec.event.id, keep="last")
+    truth = events.loc[maturity.known(spec, events, as_of), [spec.event.id, spec.event.label]]
+    truth = truth.drop_duplicates(spec.event.id, keep="last")
     try:
         coded = truth.assign(**{spec.event.label: family(spec).label_codes(spec, truth[spec.event.label])})
     except ValueError as error:
@@ -129,6 +150,7 @@ def _inputs(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> li
         scope.figure("drifted_features", shifted, n=n),
         scope.figure("missing_share", share, n=n),
         scope.figure("missing_increase", share - drift.missing_share(baseline), n=n),
+        *column_faults.figures(scope, baseline, rows),
     ]
 
 

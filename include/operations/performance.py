@@ -14,6 +14,7 @@ from include.evaluation.inputs import CLASS_ROWS
 from include.evaluation.metrics import calibration_error, direction, undefined
 from include.families.registry import family
 from include.families.serving import logged_scores
+from include.operations.losses import is_breach
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -73,13 +74,13 @@ def _measurable(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> list[str]:
 
 
 def _loss(scope: Scope, was: float, now: Interval) -> list[Figure]:
-    """A breach: the loss exceeds what the spec allows, and the interval excludes the baseline.
+    """The loss and whether it is a breach.
 
     In units of the primary metric; positive is worse, whatever its direction.
     """
     spec, sign = scope.spec, direction(scope.spec.metrics.primary)
     loss = sign * (was - now.value)
     bounds = sorted((sign * (was - now.low), sign * (was - now.high)))
-    breached = loss > spec.monitoring.performance_loss and bounds[0] > 0
+    breached = is_breach(loss, bounds[0], spec.monitoring.performance_loss)
     figure = Interval(value=loss, low=bounds[0], high=bounds[1], n=now.n)
     return [scope.interval("performance_loss", figure), scope.figure("breached", breached, n=now.n)]

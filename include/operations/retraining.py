@@ -1,14 +1,18 @@
 """The decision to retrain or to keep: finds the cause, decides, and plans the change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
 from include.contracts.period import Period
 from include.contracts.quality import GateResult
-from include.operations.alerts import SERVING_ALERTS
-from include.operations.causes import Cause, History, data_fault, decay, pipeline_skew
+from include.operations.causes import Cause, data_fault, decay, pipeline_skew
+from include.operations.look import Look
+from include.operations.losses import Confirmation
+from include.operations.maturity import MOST_IMMATURE
+from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
 
@@ -20,32 +24,39 @@ def decide(
     decisions_history: Sequence[RetrainPlan],
     gate_results: Sequence[GateResult],
     period: Period,
+    serving: str | None,
+    released: Mapping[str, str] = MappingProxyType({}),
     verdicts: Sequence[Verdict] = (),
     forced: str | None = None,
 ) -> RetrainPlan:
     """What to do about ``alerts``, with the reason; keeping the champion is a decision too.
 
-    A data fault or a pipeline skew is repaired, not learned. Drift alone is looked at. A confirmed performance loss
-    retrains, unless the same period was planned already, the cooldown holds or the year's budget is spent.
+    Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault or a
+    pipeline skew is repaired, not learned. An alert is a reason to look; a retrain needs that the figures confirm a
+    loss (``losses.Confirmation``), and then waits when the same period was planned already, the cooldown holds or the
+    year's budget is spent.
 
     Parameters
     ----------
     figures_history, decisions_history, verdicts : of this use case, oldest first
     gate_results : oldest first; the last word on a period and gate counts
     period : the newest period that is monitored
+    serving : the release that the rollout state names now; None before the first
+    released : retrain plan → the release that it brought into service; others spent neither cooldown nor budget
     forced : who asks for a retrain without an alert; cooldown and budget do not bind a person
     """
     mine = sorted((a for a in alerts if a.usecase == spec.name), key=lambda a: (a.name, a.release, a.period))
-    history = History(figures_history, spec.name, _release(mine, figures_history, spec, period), period)
+    history = History(figures_history, spec.name, serving or "", period)
     plan = _Plan(spec, mine, period)
     if cause := data_fault(spec, history, gate_results) or pipeline_skew(history):
         return plan.of("fix_data", cause, _repair(cause))
-    retrain = any(a.severity == "retrain" for a in mine)
-    if not retrain and not forced:
-        return plan.of("keep", _no_loss(spec, history, mine), _look(mine))
-    cause = decay(spec, history) if retrain else Cause("asked for", [f"{forced} asked for a retrain"], [])
     test = _newest_known(spec, history) or period
-    if not forced and (held := _held_back(spec, decisions_history, test)):
+    look = Look(spec, history, Confirmation.of(spec, history, test), mine)
+    if not forced and not look.retrains:
+        return plan.of("keep", look.cause, look.action)
+    asked = Cause("asked for", [f"{forced} asked for a retrain", *look.evidence], [])
+    cause = decay(spec, history.until(test)) if look.retrains else asked
+    if not forced and (held := _held_back(spec, decisions_history, released, history, test)):
         return plan.of("keep", cause, held)
     return plan.retrain(cause, test, _window(spec, test, verdicts))
 
@@ -76,19 +87,19 @@ class _Plan:
         return self.of("retrain", cause, action, (train_from, train_to, test))
 
 
-def _release(alerts: list[Alert], figures: Sequence[Figure], spec: UseCase, period: Period) -> str:
-    """The release that the alerts are about; without one, the release that served last."""
-    about = [a for a in alerts if a.release]
-    named = [a.release for a in sorted(about, key=lambda a: a.severity != "retrain")]
-    serving = [f for f in figures if f.usecase == spec.name and f.name == "rows" and f.period <= period]
-    newest = max(serving, key=lambda f: (f.period, f.release), default=None)
-    return named[0] if named else newest.release if newest else ""
-
-
 def _newest_known(spec: UseCase, history: History) -> Period | None:
-    """The newest period with labels; without labels (clustering) the newest with answers."""
-    name = "labelled" if spec.event.label else "rows"
-    return max((p for p in history.periods if (history.value(name, p) or 0) > 0), default=None)
+    """The newest period most of whose labels are due, with some known; without labels the newest with answers.
+
+    Which labels are known does not depend on who answered, so every release counts.
+    """
+    if not spec.event.label:
+        return max((p for p, counts in history.totals("rows").items() if counts["rows"] > 0), default=None)
+    totals = history.totals("labelled", "unmatched", "not_due")
+    return max((p for p, counts in totals.items() if _mature(counts)), default=None)
+
+
+def _mature(counts: Mapping[str, float]) -> bool:
+    return counts["labelled"] > 0 and counts["not_due"] <= MOST_IMMATURE * sum(counts.values())
 
 
 def _repair(cause: Cause) -> str:
@@ -98,44 +109,31 @@ def _repair(cause: Cause) -> str:
     return f"do not retrain: repair {where}, run the data pipeline of the period again, then monitoring"
 
 
-def _no_loss(spec: UseCase, history: History, alerts: list[Alert]) -> Cause:
-    evidence = [f"{a.name}: {a.summary}" for a in alerts]
-    loss, limit = history.value("performance_loss"), spec.monitoring.performance_loss
-    if loss is not None:
-        evidence.append(f"{spec.metrics.primary} loss in {history.period} is {loss:+.3f}; the limit is {limit}")
-    if any(a.name in SERVING_ALERTS for a in alerts):
-        return Cause("serving fault", evidence, [])
-    drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > spec.monitoring.drift_threshold}
-    strongest = sorted(drifted, key=lambda n: -drifted[n])
-    evidence += [f"{n} drifted (PSI {drifted[n]:.2f})" for n in strongest]
-    return Cause("covariate shift", evidence, strongest) if strongest else Cause("none", evidence, [])
-
-
-def _look(alerts: list[Alert]) -> str:
-    if not alerts:
-        return "keep the champion: no alert"
-    if any(a.name in SERVING_ALERTS for a in alerts):
-        return (
-            "keep the champion: check the model server, its log and `make status`; a new model does not repair a server"
-        )
-    return "keep the champion: check the drifted features; drift without a confirmed performance loss does not retrain"
-
-
-def _held_back(spec: UseCase, decisions: Sequence[RetrainPlan], test: Period) -> str | None:
-    """Why a retrain must wait, or None."""
+def _held_back(
+    spec: UseCase, decisions: Sequence[RetrainPlan], released: Mapping[str, str], history: History, test: Period
+) -> str | None:
+    """Why a retrain must wait, or None; a release that was rolled back spent budget, and has no cooldown."""
     planned = [d for d in decisions if d.usecase == spec.name and d.decision == "retrain" and d.test_period]
-    for plan in reversed(planned):
-        age = _months(plan.test_period or test, test)
-        if age == 0:
-            return f"keep the champion: plan {plan.name} already retrains for {test}"
-        if 0 < age <= spec.retrain.cooldown_periods:
-            ago = f"plan {plan.name} retrained {age} period(s) ago"
+    if same := [plan for plan in planned if plan.test_period == test]:
+        became = released.get(same[-1].name)
+        brought = f"it brought {became}" if became else "no release came of it so far, and the same data teach the same"
+        return f"keep the champion: plan {same[-1].name} already retrains for {test}; {brought}; a person may force one"
+    spent = [plan for plan in planned if plan.name in released]
+    for plan in reversed(spent):
+        age = _months(_began(plan, history, test), test)
+        if released[plan.name] == history.release and age <= spec.retrain.cooldown_periods:
+            ago = f"plan {plan.name} brought {history.release} {age} period(s) ago"
             return f"keep the champion: {ago}, the cooldown is {spec.retrain.cooldown_periods}"
-    spent = sum((d.test_period or "")[:4] == test[:4] for d in planned)
-    if spent >= spec.retrain.budget_per_year:
-        budget = f"the budget of {spec.retrain.budget_per_year}"
-        return f"keep the champion: {spent} retrains in {test[:4]} have spent {budget}; a person may force one"
+    year = [plan for plan in spent if (plan.test_period or "")[:4] == test[:4]]
+    if len(year) >= spec.retrain.budget_per_year:
+        used = f"{len(year)} released retrains in {test[:4]} have spent the budget of {spec.retrain.budget_per_year}"
+        return f"keep the champion: {used}; a person may force one"
     return None
+
+
+def _began(plan: RetrainPlan, history: History, test: Period) -> Period:
+    """The period after which the plan's release answered: that of its test, or later when it was released later."""
+    return max([plan.test_period or test, *(p.shift(-1) for p in history.periods[:1])])
 
 
 def _months(earlier: Period, later: Period) -> int:

@@ -8,6 +8,7 @@ from include.contracts.period import Period
 from include.data import versioning
 from include.families.registry import family
 from include.families.serving import logged_column
+from include.operations import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters
 from include.services.records import Records
@@ -37,7 +38,7 @@ class Predictions:
         return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
 
     def labelled(self, spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose label is published, with its code."""
+        """The rows whose label is published and was known by now, with its code."""
         times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
         # a local period reaches into the next one of UTC
         wanted = {Period(period).shift(back) for period in times for back in (0, -1)}
@@ -51,7 +52,8 @@ class Predictions:
     def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
         snapshot = versioning.snapshot(period, self._records.snapshots(spec))
         events = versioning.read(snapshot, "events", self._adapters.lake).to_pandas()
-        return events.loc[events[spec.event.id].isin(rows[spec.event.id]), [spec.event.id, spec.event.label]]
+        asked = events[spec.event.id].isin(rows[spec.event.id]) & maturity.known(spec, events, datetime.now(UTC))
+        return events.loc[asked, [spec.event.id, spec.event.label]]
 
 
 def newest(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,11 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
         name="MoebiusPerformanceLoss", usecase="flight_delay", severity="retrain", release="r0001", period="2013-06",
         value=2, summary="",
     )  # fmt: skip
-    known = {"figures_history": history, "decisions_history": [], "gate_results": []}
+    known = {"figures_history": history, "decisions_history": [], "gate_results": [], "serving": "r0001"}
+    for number in (4, 5):
+        until = [f for f in history if f.period <= f"2013-{number:02d}"]
+        kept = decide(spec(), alerts=[], period=Period(f"2013-{number:02d}"), **known | {"figures_history": until})
+        assert kept.decision == "keep", "no month of the flights has a faulty column"
     plan = decide(spec(), alerts=[alert], period=Period("2013-06"), **known)
     assert (plan.decision, plan.cause) == ("retrain", "label shift")
     assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")

@@ -180,3 +180,8 @@ def test_a_month_that_is_read_has_nothing_to_ask_and_an_unpublished_one_is_named
         labelling.select_rows(SPEC, services, Period("2013-05"))
     with pytest.raises(NotFoundError, match="it asks nobody for labels"):
         labelling.select_rows(load_usecase("flight_delay"), services, DECEMBER)
+
+
+def test_nobody_is_asked_for_a_label_that_is_not_due_yet(services: Services) -> None:
+    event = SPEC.event.model_copy(update={"label_delay_hours": 24.0 * 365 * 100})
+    assert labelling.select_rows(SPEC.model_copy(update={"event": event}), services, DECEMBER).rows == []

@@ -1,12 +1,16 @@
 """Alerts of the event and alerts that fire now are one set; every decision is recorded."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from include.contracts.operations import Alert
+from include.contracts.operations import Alert, Figure
+from include.contracts.period import Period
+from include.deployment import events, rollout
 from include.errors import NotFoundError, ServiceError
 from include.loop import retrain_trigger
+from include.records.registry import FIGURES
 from include.services.composition import Services
 from tests.unit.fakes.adapters import services_in
 from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
@@ -18,10 +22,39 @@ def alert(name: str = "MoebiusPerformanceLoss") -> Alert:
     )  # fmt: skip
 
 
+def lost(period: str, release: str = "r0001", loss: float = 0.1) -> list[Figure]:
+    """A month of a release that lost so much."""
+    values = {"rows": 8000.0, "labelled": 8000.0, "unmatched": 0.0, "performance_loss": loss, "breached": loss > 0.03}
+    return [
+        Figure(
+            usecase=SPEC.name, release=release, period=Period(period), name=name, value=value, low=value - 0.01,
+            high=value + 0.01, n=8000,
+        )
+        for name, value in values.items()
+    ]  # fmt: skip
+
+
+def monitored(services: Services, period: str, *figures: Figure) -> None:
+    FIGURES.replace(SPEC.name, services.adapters.lake, Period(period), list(figures))
+
+
+def serve(services: Services, release: str, hours: int = 0) -> None:
+    """The rollout state and its event, so many hours from now, as a promotion and a roll back write them."""
+    state = services.serving.rollout_state(SPEC)
+    new = rollout.promote(state, release) if state else rollout.first(SPEC, release)
+    rollout.write(services.adapters.state, new)
+    event = events.event(new, "promoted", "ada").model_copy(update={"at": datetime.now(UTC) + timedelta(hours=hours)})
+    events.record(SPEC, services.adapters.lake, event)
+
+
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
+    """r0001 serves, and lost in March and April."""
     made = services_in(tmp_path)
     publish(made, "2013-01", "2013-02", "2013-03", "2013-04")
+    serve(made, "r0001", hours=-1)
+    for period in ("2013-03", "2013-04"):
+        monitored(made, period, *lost(period))
     return made
 
 
@@ -47,7 +80,38 @@ def test_the_second_run_for_the_same_alert_does_not_retrain_again(services: Serv
     first = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
     second = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
     assert [one.decision for one in services.records.decisions(SPEC)] == [first.decision, second.decision]
-    assert second.decision != "retrain"
+    assert (first.decision, second.decision) == ("retrain", "keep")
+    assert "already retrains for 2013-04" in second.action
+
+
+def test_only_the_release_that_the_rollout_state_names_can_ask_for_a_retrain(services: Services) -> None:
+    """r0002 replaces r0001 and is put back: whose alert counts follows the state, not the names and the figures."""
+    serve(services, "r0002")
+    monitored(services, "2013-04", *lost("2013-04"), *lost("2013-04", "r0002", loss=0.0))
+    replaced = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    assert (replaced.decision, replaced.action) == (
+        "keep", "keep the champion: the alerts are about r0001, r0002 serves",
+    )  # fmt: skip
+    serve(services, "r0001")
+    assert retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None).decision == "retrain"
+
+
+def test_only_a_retrain_that_was_released_spends_cooldown_and_budget(services: Services) -> None:
+    raised = [alert().json_dict()]
+    assert retrain_trigger.decide_retrain(SPEC, services, raised, None).decision == "retrain"
+    publish(services, "2013-05")
+    monitored(services, "2013-05", *lost("2013-05"))
+    again = retrain_trigger.decide_retrain(SPEC, services, raised, None)
+    assert (again.decision, again.test_period) == ("retrain", "2013-05"), "the first candidate was refused"
+    serve(services, "r0002", hours=1)
+    publish(services, "2013-06")
+    monitored(services, "2013-05", *lost("2013-05"), *lost("2013-05", "r0002"))
+    monitored(services, "2013-06", *lost("2013-06", "r0002"))
+    held = retrain_trigger.decide_retrain(
+        SPEC, services, [alert().model_copy(update={"release": "r0002"}).json_dict()], None
+    )
+    assert held.decision == "keep"
+    assert f"plan {again.name} brought r0002 1 period(s) ago, the cooldown is 1" in held.action
 
 
 def test_a_silent_prometheus_is_asked_again_by_a_retry(services: Services) -> None:

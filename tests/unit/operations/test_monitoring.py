@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
 from include.operations.monitoring import measure
+from include.operations.retraining import decide
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 
@@ -107,3 +109,60 @@ def test_what_does_not_fit_is_refused() -> None:
         figures(log, truth, baseline=baseline() | {"usecase": "other"})
     with pytest.raises(DataError, match="3 rescored rows of r0000 for 2000 predictions"):
         figures(log, truth, rescored={"r0000": np.zeros(3)})
+
+
+NOW = datetime(2013, 7, 1, 6, tzinfo=UTC)
+
+
+def dated(share_not_due: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A month whose last events' labels (24 hours after) are due after ``NOW``; nobody knows those yet."""
+    log, truth = month(1)
+    waits = np.arange(len(log)) >= (1 - share_not_due) * len(log)
+    times = np.where(waits, NOW - pd.Timedelta("23h"), NOW - pd.Timedelta("25h"))
+    log = log.assign(event_timestamp=pd.to_datetime(times, utc=True))
+    return log, truth.assign(late=truth["late"].where(~waits))
+
+
+def test_a_label_that_is_not_due_yet_is_not_missing() -> None:
+    log, truth = dated(0.4)
+    found = figures(log, truth, as_of=NOW)
+    assert (value(found, "labelled"), value(found, "unmatched"), value(found, "not_due")) == (1200, 0, 800)
+    assert value(found, "maturity") == 1
+    assert found["r0001", "roc_auc", ""].n == 1200
+    plan = decide(
+        SPEC, alerts=[], figures_history=[*found.values()], decisions_history=[], gate_results=[],
+        period=Period("2013-06"), serving="r0001",
+    )  # fmt: skip
+    assert plan.decision == "keep"
+
+
+def test_a_label_that_is_due_and_never_came_is_missing() -> None:
+    log, truth = dated(0.4)
+    later = NOW + pd.Timedelta("2h")
+    found = figures(log, truth, as_of=later)
+    assert (value(found, "labelled"), value(found, "unmatched"), value(found, "not_due")) == (1200, 800, 0)
+    assert value(found, "maturity") == 0.6
+    plan = decide(
+        SPEC, alerts=[], figures_history=[*found.values()], decisions_history=[], gate_results=[],
+        period=Period("2013-06"), serving="r0001",
+    )  # fmt: skip
+    assert (plan.decision, plan.cause) == ("fix_data", "data fault in ground truth")
+    assert plan.evidence[0] == "800 of 2000 labels that are due never came"
+
+
+def test_a_label_that_came_before_its_time_or_after_the_look_is_not_counted() -> None:
+    log, truth = dated(0.4)
+    everything = truth.assign(late=month(1)[1]["late"])
+    assert value(figures(log, everything, as_of=NOW), "labelled") == 1200
+    known_later = everything.assign(label_timestamp=NOW + pd.Timedelta("1h"))
+    assert value(figures(log, known_later, as_of=NOW), "labelled") == 0
+    assert value(figures(log, known_later, as_of=NOW), "unmatched") == 1200
+
+
+def test_when_no_label_is_due_there_is_no_maturity() -> None:
+    found = figures(*dated(1.0), as_of=NOW)
+    assert (value(found, "not_due"), value(found, "unmatched")) == (2000, 0)
+    assert ("r0001", "maturity", "") not in found
+    times = dated(1.0)[0][["flight_id", "event_timestamp"]]
+    log, truth = month(1)
+    assert value(figures(log, truth.merge(times, on="flight_id"), as_of=NOW), "not_due") == 2000, "by the events' time"

@@ -1,6 +1,9 @@
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
@@ -27,7 +30,7 @@ def figure(period: str, name: str, value: float, subject: str = "", release: str
 
 def month(period: str, auc: float, psi: dict[str, float] | None = None, **figures: float) -> list[Figure]:
     loss = 0.707 - auc
-    plain = {
+    plain: dict[str, float] = {
         "rows": 8000, "labelled": 8000, "unmatched": 0, "missing_share": 0.02, "missing_increase": 0.0, "roc_auc": auc,
         "performance_loss": loss, "breached": float(loss > 0.03), "label_rate": 0.25,
     } | figures  # fmt: skip
@@ -41,6 +44,7 @@ SPRING = [*month("2013-04", 0.641), *month("2013-05", 0.700)]
 def plan(history: list[Figure], **changes: Any) -> RetrainPlan:
     arguments: dict[str, Any] = {
         "alerts": [alert()], "decisions_history": [], "gate_results": [], "period": Period("2013-06"),
+        "serving": "r0001",
     } | changes  # fmt: skip
     return decide(arguments.pop("spec", SPEC), figures_history=history, **arguments)
 
@@ -152,21 +156,47 @@ def earlier(period: str, decision: Any = "retrain") -> RetrainPlan:
     )
 
 
+def brought(decision: RetrainPlan, release: str = "r0001") -> dict[str, Any]:
+    return {"decisions_history": [decision], "released": {decision.name: release}}
+
+
+JUNE = [*SPRING, *month("2013-06", 0.6)]
+
+
 def test_the_same_month_the_cooldown_and_the_budget_hold_a_retrain_back() -> None:
-    june = [*SPRING, *month("2013-06", 0.6)]
-    assert "already retrains for 2013-06" in plan(june, decisions_history=[earlier("2013-06")]).action
-    assert "the cooldown is 1" in plan(june, decisions_history=[earlier("2013-05")]).action
-    assert plan(june, decisions_history=[earlier("2013-04"), earlier("2013-05", "keep")]).decision == "retrain"
+    assert "already retrains for 2013-06" in plan(JUNE, decisions_history=[earlier("2013-06")]).action
+    first_month = [*month("2013-05", 0.6), *month("2013-06", 0.6)]
+    assert "the cooldown is 2" in plan(first_month, **COOLING, **brought(earlier("2013-04"))).action
+    assert plan(JUNE, **brought(earlier("2013-04"))).decision == "retrain"
     spent = small_spec(retrain={"budget_per_year": 1})
-    kept = plan(june, spec=spent, decisions_history=[earlier("2013-02")])
+    kept = plan(JUNE, spec=spent, **brought(earlier("2013-02")))
     assert "have spent the budget of 1" in kept.action
     assert kept.decision == "keep"
-    assert plan(june, spec=spent, decisions_history=[earlier("2012-12")]).decision == "retrain"
+    assert plan(JUNE, spec=spent, **brought(earlier("2012-12"))).decision == "retrain"
+
+
+COOLING = {"spec": small_spec(retrain={"cooldown_periods": 2, "budget_per_year": 1})}
+
+
+def test_a_refused_candidate_spends_neither_cooldown_nor_budget() -> None:
+    first_month = [*month("2013-05", 0.6), *month("2013-06", 0.6)]
+    assert plan(first_month, **COOLING, decisions_history=[earlier("2013-04")]).decision == "retrain"
+    assert plan(first_month, **COOLING, decisions_history=[earlier("2013-05")]).decision == "retrain"
+
+
+def test_the_cooldown_is_of_the_release_that_serves_and_begins_when_it_began_to() -> None:
+    first_month = [*month("2013-05", 0.6), *month("2013-06", 0.6)]
+    spec = small_spec(retrain={"cooldown_periods": 2})
+    rolled_back = brought(earlier("2013-05"), release="r0002")
+    assert plan(first_month, spec=spec, **rolled_back).decision == "retrain", "what it brought serves no more"
+    late = brought(earlier("2013-02"))
+    assert "2 period(s) ago, the cooldown is 2" in plan(first_month, spec=spec, **late).action, "released in May"
 
 
 def test_a_person_may_force_a_retrain_and_the_record_says_who() -> None:
     found = plan([*SPRING, *month("2013-06", 0.7)], alerts=[], forced="admin", decisions_history=[earlier("2013-06")])
-    assert (found.decision, found.evidence) == ("retrain", ["admin asked for a retrain"])
+    assert (found.decision, found.cause) == ("retrain", "asked for")
+    assert found.evidence[0] == "admin asked for a retrain"
 
 
 def test_a_short_window_is_widened_after_its_candidate_was_refused() -> None:
@@ -192,3 +222,86 @@ def test_the_same_situation_gives_the_same_name() -> None:
     june = [*SPRING, *month("2013-06", 0.6)]
     assert plan(june).name == plan(june).name
     assert plan(june).name.startswith("2013-06-retrain-")
+
+
+def test_an_alert_about_a_replaced_release_asks_for_nothing_and_is_recorded() -> None:
+    """June of r0001 is a breach; r0002 serves, whatever of the two has the higher name or the newest figures."""
+    june = [*SPRING, *month("2013-06", 0.6)]
+    kept = plan(june, serving="r0002")
+    assert (kept.decision, kept.alerts) == ("keep", [alert()])
+    assert kept.action == "keep the champion: the alerts are about r0001, r0002 serves"
+    assert any("MoebiusPerformanceLoss is about r0001, which does not serve" in line for line in kept.evidence)
+
+
+def test_after_a_roll_back_the_release_that_serves_is_judged_not_the_highest() -> None:
+    def of(release: str, figures: list[Figure]) -> list[Figure]:
+        return [f.model_copy(update={"release": release}) for f in figures]
+
+    bad, good = month("2013-06", 0.6), month("2013-06", 0.7)
+    alerts = [alert(), alert().model_copy(update={"release": "r0002"})]
+    served = plan([*SPRING, *bad, *of("r0002", good)], alerts=alerts)
+    assert served.decision == "retrain"
+    assert any("loss +0.107" in line for line in served.evidence)
+    spring = of("r0002", SPRING)
+    assert plan([*spring, *good, *of("r0002", bad)], alerts=alerts).decision == "keep"
+    assert plan([*spring, *of("r0002", bad)], alerts=alerts).decision == "keep", "r0001 has no figure of June"
+
+
+def test_an_alert_that_still_holds_in_a_month_without_a_breach_keeps() -> None:
+    history = [*month("2013-04", 0.641), *month("2013-05", 0.641), *month("2013-06", 0.707)]
+    kept = plan(history)
+    assert (kept.decision, kept.cause) == ("keep", "covariate shift in temp")
+    assert "loss of r0001 in 2013-06 is +0.000 [-0.010, +0.010] on 8000 rows: not above the limit" in kept.action
+
+
+def test_one_breach_of_the_windows_is_not_enough_whatever_the_alert_says() -> None:
+    kept = plan([*month("2013-05", 0.70), *month("2013-06", 0.6)])
+    assert kept.decision == "keep"
+    assert "1 of the last 3 periods are breached (2 are measured), a retrain needs 2" in kept.action
+
+
+def test_a_period_most_of_whose_labels_are_not_due_is_not_judged() -> None:
+    early = month("2013-07", 0.5, labelled=100, unmatched=0, not_due=7900)
+    found = plan([*SPRING, *month("2013-06", 0.666), *early], period=Period("2013-07"))
+    assert (found.decision, found.test_period) == ("retrain", "2013-06")
+    late = month("2013-07", 0.66, labelled=4800, unmatched=0, not_due=3200)
+    assert plan([*SPRING, *month("2013-06", 0.666), *late], period=Period("2013-07")).test_period == "2013-07"
+
+
+@pytest.mark.parametrize(
+    ("figure_name", "value"),
+    [("missing_increase", 1.0), ("stuck", 0.6), ("constant", 1.0), ("unseen", 1.0), ("outside", 1.0),
+     ("missing_days", 0.3)],
+)  # fmt: skip
+def test_one_faulty_column_is_repaired_however_small_its_share_of_all_cells(figure_name: str, value: float) -> None:
+    fault = figure("2013-06", figure_name, value, "x").model_copy(update={"low": value - 0.1})
+    found = plan([*JUNE, fault])
+    assert (found.decision, found.cause) == ("fix_data", "data fault in x")
+    lucky = fault.model_copy(update={"low": -0.1})
+    assert plan([*JUNE, lucky]).decision == "retrain", "chance explains it"
+
+
+@given(
+    loss=st.floats(-0.2, 0.3), wide=st.floats(0, 0.3), before=st.floats(-0.2, 0.3),
+    severity=st.sampled_from(["look", "retrain"]), serving=st.sampled_from(["r0001", "r0002", None]),
+    labelled=st.sampled_from([0, 8000]),
+)  # fmt: skip
+def test_the_words_of_a_decision_never_contradict_its_figures(
+    loss: float, wide: float, before: float, severity: Any, serving: str | None, labelled: int
+) -> None:
+    measured = figure("2013-06", "performance_loss", loss).model_copy(update={"low": loss - wide, "high": loss + wide})
+    june = [f for f in month("2013-06", 0.7, labelled=labelled) if f.name not in ("performance_loss", "breached")]
+    june = [*june, measured] if labelled else june
+    name = "MoebiusPerformanceLoss" if severity == "retrain" else "MoebiusFeatureDrift"
+    found = plan([*month("2013-05", 0.707 - before), *june], alerts=[alert(name, severity)], serving=serving)
+    text = " ".join([found.action, found.cause, *found.evidence])
+    breach, earlier_breach = loss > 0.03 and loss - wide > 0, before > 0.03 and before - 0.01 > 0
+    retrains = serving == "r0001" and severity == "retrain" and labelled > 0 and breach and earlier_breach
+    assert (found.decision == "retrain") == retrains
+    if not retrains and serving == "r0001" and labelled:
+        state = "confirmed, a breach" if breach else "above the limit 0.03 but not" if loss > 0.03 else "not above"
+        assert f"on 8000 rows: {state}" in found.action
+        shown, low = (float(n) for n in re.search(r"2013-06 is (\S+) \[(\S+),", found.action).groups())
+        assert (shown > 0.03, low > 0) == (loss > 0.03, loss - wide > 0), "rounding must not contradict the words"
+    assert "without a confirmed" not in text
+    assert ("which does not serve" in text) == (serving != "r0001")

@@ -1,0 +1,115 @@
+"""Faults of single feature columns, each judged against what it was in the release's own test set.
+
+A mean over all cells hides one column of many. Seasons move values and shares by a few percent every month (up to 11 %
+missing more, 10 % more of one value on the flights of 2013), so a fault is a change that no season makes.
+"""
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.operations import Figure
+from include.operations import drift
+from include.operations.release_history import History
+from include.operations.scope import Scope
+
+LIMITS = {
+    "missing_increase": 0.2,  # share of rows without a value, more than in the baseline
+    "stuck": 0.25,  # share of the commonest value, more than the fullest bin of the baseline
+    "constant": 0.0,  # 1: one value alone, of a column that varied
+    "unseen": 0.2,  # share of rows with a category that the baseline lacks, more than its rare ones explain
+    "outside": 0.2,  # share of rows further outside the baseline's range than that range is wide
+    "missing_days": 0.1,  # share of the days without any value
+}
+WORDS = {
+    "missing_increase": "{name} is missing in {value:.1%} of the rows more than in the baseline",
+    "stuck": "one value of {name} has {value:.1%} of the rows more than the commonest had in the baseline",
+    "constant": "{name} has one value only; in the baseline it varied",
+    "unseen": "{value:.1%} of the rows have a {name} that the baseline does not know",
+    "outside": "{value:.1%} of the rows have a {name} far outside the range of the baseline (another unit?)",
+    "missing_days": "{name} is missing on {value:.1%} of the days as a whole",
+}
+CHANCE = 3.0  # standard errors of a difference of two shares
+VARIED = 0.95  # a value that had more of the baseline may be the only one of a period
+DAY_ROWS = 20  # a day with fewer says nothing about a column
+
+
+def figures(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+    """``LIMITS`` of every feature, of a tensor of its worst column; what the baseline cannot say is left out.
+
+    ``rows`` (n) are served rows with the feature columns; days are those of the event time, where it is logged. The
+    interval of a share is three standard errors wide on both sides.
+    """
+    measured = []
+    for subject, columns in drift.columns_by_input(scope.spec).items():
+        parts = [_column(baseline["features"][name], rows[name], baseline["rows"]) for name in columns]
+        if (time := scope.spec.event.time) in rows:
+            parts = [part | _days(rows[name], rows[time]) for name, part in zip(columns, parts, strict=True)]
+        for figure in LIMITS:
+            worst = max((part[figure] for part in parts if figure in part), default=None)
+            if worst is not None:
+                value, error = worst
+                plain = scope.figure(figure, value, subject, len(rows))
+                measured.append(plain.model_copy(update={"low": value - error, "high": value + error}))
+    return measured
+
+
+def faults(history: History) -> tuple[list[str], list[str]]:
+    """(sentences, features) of the columns whose change in the newest period no season and no chance explains."""
+    sentences, subjects = [], []
+    for figure, limit in LIMITS.items():
+        for name in sorted(history.subjects(figure, history.period)):
+            measured = history.by_key[history.period, figure, name]
+            if name and measured.value > limit and (measured.low is None or measured.low > 0):
+                sentences.append(WORDS[figure].format(name=name, value=measured.value))
+                subjects.append(name)
+    return sentences, subjects
+
+
+def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dict[str, tuple[float, float]]:
+    """Figure → value and its error, of one column of n rows against its description of ``before`` rows."""
+    n, known = len(values), values.dropna()
+    was = described["missing"] / before
+    found = {"missing_increase": _increase(float(values.isna().mean()), was, n, before)}
+    if known.empty or described["kind"] == "text":
+        return found
+    counts = _counts(described)
+    top, usual = float(known.value_counts().iloc[0] / len(known)), counts.max(initial=0) / max(counts.sum(), 1)
+    found["stuck"] = _increase(top, usual, len(known), before)
+    found["constant"] = (float(top == 1 and 0 < usual < VARIED and len(known) >= DAY_ROWS), 0.0)
+    if described["kind"] == "categorical":
+        rare = float((counts == 1).sum() / max(counts.sum(), 1))  # Good and Turing: what the next row brings anew
+        new = float((~known.astype(str).isin([*described["counts"]])).mean())
+        found["unseen"] = _increase(new, rare, len(known), before)
+    elif described.get("high", 0.0) > described.get("low", 0.0):
+        found["outside"] = _increase(_outside(described, known), 0.0, len(known), before)
+    return found
+
+
+def _counts(described: Mapping[str, Any]) -> np.ndarray:
+    counts = described["counts"]
+    return np.array([*counts.values()] if isinstance(counts, Mapping) else counts, dtype=float)
+
+
+def _increase(now: float, was: float, n: int, before: int) -> tuple[float, float]:
+    """Difference of two shares, and three standard errors of it."""
+    pooled = (now * n + was * before) / (n + before)
+    return now - was, CHANCE * sqrt(pooled * (1 - pooled) * (1 / n + 1 / before))
+
+
+def _outside(described: Mapping[str, Any], known: pd.Series) -> float:
+    width = described["high"] - described["low"]
+    numbers = pd.to_numeric(known, errors="coerce")
+    return float(((numbers < described["low"] - width) | (numbers > described["high"] + width)).mean())
+
+
+def _days(values: pd.Series, times: pd.Series) -> dict[str, tuple[float, float]]:
+    """Share of the days that lack the column as a whole, where other days have it."""
+    by_day = values.isna().groupby(pd.to_datetime(times, utc=True).dt.date)
+    missing = by_day.mean()[by_day.size() >= DAY_ROWS]
+    if missing.empty or (missing == 1).all():
+        return {}
+    return {"missing_days": (float((missing == 1).mean()), 0.0)}

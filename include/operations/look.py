@@ -1,0 +1,80 @@
+"""What alerts are worth once the figures of the release that serves were looked at, in words that agree with them."""
+
+from dataclasses import dataclass
+
+from include.contracts.operations import Alert
+from include.operations.alerts import SERVING_ALERTS
+from include.operations.causes import Cause
+from include.operations.losses import Confirmation
+from include.operations.release_history import History
+from include.specification.usecase import UseCase
+
+DRIFT_ALERT = "MoebiusFeatureDrift"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Alerts of a use case beside the figures of what serves; alerts without a release are about the use case."""
+
+    spec: UseCase
+    history: History
+    loss: Confirmation
+    alerts: list[Alert]
+
+    @property
+    def about(self) -> list[Alert]:
+        """The alerts that concern what serves."""
+        return [a for a in self.alerts if a.release in ("", self.history.release)]
+
+    @property
+    def raised(self) -> bool:
+        """Whether an alert about what serves asks for a retrain."""
+        return any(a.severity == "retrain" for a in self.about)
+
+    @property
+    def retrains(self) -> bool:
+        return self.raised and self.loss.asks
+
+    @property
+    def evidence(self) -> list[str]:
+        """The alerts, those of other releases as such, and the loss of what serves."""
+        about = self.about
+        sentences = [f"{a.name}: {a.summary}" for a in about]
+        sentences += [f"{a.name} is {_of_another(self, a)}: {a.summary}" for a in self.alerts if a not in about]
+        return [*sentences, self.loss.reason] if self.history.periods or self.alerts else sentences
+
+    @property
+    def cause(self) -> Cause:
+        """Why nothing is retrained: a serving fault, drifted features, or no cause."""
+        if any(a.name in SERVING_ALERTS for a in self.about):
+            return Cause("serving fault", self.evidence, [])
+        values, limit = self.history.subjects("psi", self.history.period), self.spec.monitoring.drift_threshold
+        drifted = sorted((n for n, v in values.items() if v > limit), key=lambda n: -values[n])
+        evidence = self.evidence + [f"{n} drifted (PSI {values[n]:.2f})" for n in drifted]
+        return Cause("covariate shift", evidence, drifted) if drifted else Cause("none", evidence, [])
+
+    @property
+    def action(self) -> str:
+        """What is done instead of a retrain, and why."""
+        return f"keep the champion: {self._why}"
+
+    @property
+    def _why(self) -> str:
+        names = {a.name for a in self.about}
+        if not self.alerts:
+            return "no alert"
+        if not self.about:
+            others = ", ".join(sorted({a.release for a in self.alerts}))
+            return f"the alerts are about {others}, {self.history.release or 'nothing'} serves"
+        if names & {*SERVING_ALERTS}:
+            return "check the model server, its log and `make status`; a new model does not repair a server"
+        reason = self.loss.reason
+        if self.loss.asks:
+            reason += "; the alert that starts a retrain does not fire yet"
+        drift = "check the drifted features, drift alone does not retrain; " if DRIFT_ALERT in names else ""
+        return f"{drift}{reason}"
+
+
+def _of_another(look: Look, alert: Alert) -> str:
+    serving = look.history.release or "no release"
+    return f"about {alert.release}, which does not serve ({serving} does), so it asks for nothing"

@@ -1,0 +1,91 @@
+"""Whether the loss of the release that serves is confirmed, in words that agree with the figures.
+
+A loss is confirmed when it is above ``monitoring.performance_loss`` and its interval excludes 0. A retrain needs a
+confirmed loss in the newest labelled period, and in ``monitoring.windows.breached`` of the last ``windows.of``.
+"""
+
+from dataclasses import dataclass
+
+from include.contracts.operations import Figure
+from include.contracts.period import Period
+from include.operations.release_history import History
+from include.specification.usecase import UseCase
+
+
+def is_breach(loss: float, low: float | None, limit: float) -> bool:
+    """Whether a loss, in units of the primary metric, is above the limit and not explained by chance."""
+    return loss > limit and low is not None and low > 0
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The loss of ``release`` in ``period`` (None: not measured), and how many of the last windows are breached."""
+
+    spec: UseCase
+    release: str
+    period: Period
+    loss: Figure | None
+    breached: int
+    measured: int
+
+    @classmethod
+    def of(cls, spec: UseCase, history: History, period: Period) -> "Confirmation":
+        first = period.shift(1 - spec.monitoring.windows.of)
+        losses = {p: f for p in history.periods if first <= p <= period and (f := history.loss(p))}
+        breaches = [f for f in losses.values() if is_breach(f.value, f.low, spec.monitoring.performance_loss)]
+        return cls(spec, history.release, period, losses.get(period), len(breaches), len(losses))
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the newest window itself is a breach."""
+        loss, limit = self.loss, self.spec.monitoring.performance_loss
+        return loss is not None and is_breach(loss.value, loss.low, limit)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the figures support a retrain."""
+        return self.confirmed and self.breached >= self.spec.monitoring.windows.breached
+
+    @property
+    def sentence(self) -> str:
+        """What the figures of the period say, with value, interval, rows and limit."""
+        if self.loss is None:
+            if not self.release:
+                return "no release serves, so there is no loss to confirm"
+            rows = "labelled answers" if self.spec.event.label else "answers"
+            return f"{self.release} has too few {rows} in {self.period} to measure a loss"
+        return (
+            f"the {self.spec.metrics.primary} loss of {self.release} in {self.period} is {state(self.spec, self.loss)}"
+        )
+
+    @property
+    def reason(self) -> str:
+        """The sentence; of a confirmed loss also how many windows are breached."""
+        if not self.confirmed:
+            return self.sentence
+        windows = self.spec.monitoring.windows
+        return (
+            f"{self.sentence}; {self.breached} of the last {windows.of} periods are breached ({self.measured} are "
+            f"measured), a retrain needs {windows.breached}"
+        )
+
+
+def state(spec: UseCase, loss: Figure) -> str:
+    """Value, interval and rows of a loss, and where it stands: within the limit, not confirmed, or confirmed."""
+    limit = spec.monitoring.performance_loss
+    bounds = ""
+    if loss.low is not None and loss.high is not None:
+        bounds = f" [{_shown(loss.low, 0)}, {_shown(loss.high, 0)}]"
+    measured = f"{_shown(loss.value, limit)}{bounds} on {loss.n} rows"
+    if loss.value <= limit:
+        return f"{measured}: not above the limit {limit:g}, no breach"
+    if not is_breach(loss.value, loss.low, limit):
+        why = "its interval includes 0, so chance may explain it" if bounds else "it has no interval"
+        return f"{measured}: above the limit {limit:g} but not confirmed, no breach ({why})"
+    return f"{measured}: confirmed, a breach (above the limit {limit:g}, the interval excludes 0)"
+
+
+def _shown(value: float, limit: float) -> str:
+    """The value with three digits, or as many more as tell on which side of the limit it is."""
+    digits = (d for d in range(3, 12) if (round(value, d) > limit) == (value > limit))
+    return f"{value:+.{next(digits, 12)}f}"

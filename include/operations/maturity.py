@@ -1,0 +1,32 @@
+"""Which labels are due: not due is not missing.
+
+A label is due ``event.label_delay_hours`` after the event, seen from the moment of the look (UTC, as ``as_of`` of a
+dataset). A label that is due and not there never came. One that came before its time is not counted yet: what comes
+early is often one class, and its neighbours are still to come.
+"""
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from include.specification.usecase import UseCase
+
+MOST_IMMATURE = 0.5  # of a period's labels; beyond, what is left of it says little about it
+
+
+def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
+    """(n,) whether the label of each row was due at ``as_of``; all are without labels, and where no time is told."""
+    if spec.event.label is None or spec.event.time not in rows:
+        return np.ones(len(rows), dtype=bool)
+    delay = pd.Timedelta(hours=spec.event.label_delay_hours)
+    return (pd.to_datetime(rows[spec.event.time], utc=True) + delay <= pd.Timestamp(as_of)).to_numpy(dtype=bool)
+
+
+def known(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
+    """(n,) whether each row has a label that was known at ``as_of``, by its own time where it has one."""
+    there = rows[str(spec.event.label)].notna().to_numpy()
+    if spec.event.label_time not in rows:
+        return there
+    times = pd.to_datetime(rows[spec.event.label_time], utc=True)
+    return there & (times.isna() | (times <= pd.Timestamp(as_of))).to_numpy()
