@@ -92,8 +92,10 @@ class Judgement(Record):
 class ReadOut(Record):
     """An A/B test so far: mean loss per labelled row of both arms, and challenger − champion (below 0: better).
 
-    ``rows`` and ``entities`` count per release; ``missing`` labelled rows lack in the arm that has the fewest.
-    ``difference`` is None until both arms have two entities; its interval is clustered by entity.
+    ``rows`` and ``entities`` count per release, ``effective`` is as how many equal entities they count; ``missing``
+    labelled rows lack in the arm that has the fewest. Of the answers without a label ``not_due`` wait for it, of
+    ``overdue`` it never came. ``difference`` is None until both arms have two entities; its interval is clustered by
+    entity.
     """
 
     measure: str
@@ -101,9 +103,12 @@ class ReadOut(Record):
     challenger: str
     rows: dict[str, int]
     entities: dict[str, int]
+    effective: dict[str, float] = {}
     loss: dict[str, float]
     difference: Interval | None
     missing: int
+    not_due: int = 0
+    overdue: int = 0
     decision: Literal["wait", "promote", "keep"]
     reason: str
 

@@ -14,6 +14,7 @@ from include.deployment import ab_readout, events, judgement, rollout, shadow
 from include.errors import ConflictError, RolloutAbortedError, ServiceError
 from include.families.registry import family
 from include.families.serving import logged_scores
+from include.operations import maturity
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -158,14 +159,18 @@ def look_at_ab_test(
 
 
 def read_out(spec: UseCase, services: Services, state: RolloutState, challenger: str) -> ReadOut:
-    """How an A/B test stands: labelled rows that were answered since the split began, each arm's latest per event."""
+    """How an A/B test stands: rows that were answered since the split began and whose label is due and known, each
+    arm's latest per event.
+    """
     since = state.since or time.time()
     answered = services.predictions.since(spec, since, [state.champion, challenger])
-    rows = services.predictions.labelled(spec, answered)
+    due = maturity.due(spec, answered, datetime.now(UTC))
+    rows = services.predictions.labelled(spec, answered[due])
+    waiting = ab_readout.Waiting(not_due=int((~due).sum()), overdue=int(due.sum()) - len(rows))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
     if len(rows):
         scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
-    return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600)
+    return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600, waiting)
 
 
 def promote_release(

@@ -95,3 +95,26 @@ def test_without_labels_it_waits_and_says_how_many_lack(services: Services) -> N
     assert (found.decision, found.missing, found.rows) == ("wait", 200, {"r0001": 0, "r0002": 0})
     nothing = read_out(SPEC, Services(Settings(home=services.settings.home / "empty")), state(), "r0002")
     assert nothing.missing == 200
+
+
+def test_answers_whose_label_is_not_due_wait_and_are_told_apart(services: Services) -> None:
+    found = read_out(SPEC, services, state(), "r0002")
+    assert (found.not_due, found.overdue) == (0, 100), "the labels of 2013 are due, a hundred never came"
+    event = SPEC.event.model_copy(update={"label_delay_hours": 24.0 * 365 * 100})
+    waits = read_out(SPEC.model_copy(update={"event": event}), services, state(), "r0002")
+    assert (waits.decision, waits.not_due, waits.overdue) == ("wait", 600, 0)
+    assert "600 labels are not due yet, 0 are due and never came" in waits.reason
+
+
+def test_one_heavy_client_does_not_decide(services: Services) -> None:
+    """All flights of one plane: most of the traffic of an arm, and so one client says what the arm is."""
+    log = services.adapters.lake.read(SPEC.name, "predictions").to_pandas()
+    heavy = log["release"] == "r0002"
+    log.loc[heavy, "tailnum"] = np.where(np.arange(int(heavy.sum())) % 10 > 0, "N99", log.loc[heavy, "tailnum"])
+    services.adapters.lake.publish(
+        SPEC.name, "predictions", pa.Table.from_pandas(log.drop(columns="period"), preserve_index=False), "2013-04"
+    )
+    found = read_out(SPEC, services, state(), "r0002")
+    assert found.decision == "wait"
+    assert found.effective["r0002"] < 2
+    assert "a heavy client would decide alone" in found.reason

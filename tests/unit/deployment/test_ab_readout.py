@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from include.deployment import ab_readout
-from include.deployment.ab_readout import ClusteredMean
+from include.deployment.clustered import ClusteredMean, difference
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec(rollout={"ab_test": {"min_labelled": 100, "min_hours": 2, "max_hours": 10}})
@@ -34,7 +34,7 @@ def test_rows_of_one_entity_are_not_counted_as_if_they_were_many() -> None:
     random, missed, naive = np.random.default_rng(1), 0, 0
     for _ in range(400):
         arms = [np.repeat(random.normal(0, 1, 60), 20) + random.normal(0, 0.5, 1200) for _ in range(2)]
-        found = ab_readout.difference(*(ClusteredMean.of(x, np.arange(1200) // 20) for x in arms), confidence=0.95)
+        found = difference(*(ClusteredMean.of(x, np.arange(1200) // 20) for x in arms), confidence=0.95)
         missed += not found.low <= 0 <= found.high
         naive += stats.ttest_ind(*arms).pvalue < 0.05
     assert 0.02 <= missed / 400 <= 0.09
@@ -85,3 +85,79 @@ def test_a_test_that_cannot_be_is_refused() -> None:
         small_spec(rollout={"sticky_by": "client"})
     with pytest.raises(ValueError, match="measure 'squared_error' is not for binary"):
         small_spec(rollout={"ab_test": {"measure": "squared_error"}})
+
+
+def sizes(clients: int, heavy: float = 0.0, zipf: float = 0.0, rows_: int = 400) -> np.ndarray:
+    """Rows of each client: even, one with the share ``heavy``, or falling with the rank to the power ``zipf``."""
+    shares = np.arange(1, clients + 1) ** -zipf
+    if heavy:
+        shares = np.r_[heavy / (1 - heavy) * (clients - 1), np.ones(clients - 1)]
+    return np.maximum(1, np.round(rows_ * shares / shares.sum())).astype(int)
+
+
+Arm = tuple[np.ndarray, np.ndarray]
+
+
+def arm(random: np.random.Generator, counts: np.ndarray, skewed: bool, better: float = 0.0) -> Arm:
+    """Rows and sum of the losses of each client, which has a mean of its own, so that its rows are alike."""
+    means = random.exponential(1, len(counts)) if skewed else random.normal(1, 0.5, len(counts))
+    return counts, counts * (means - better) + random.normal(0, 0.3, len(counts)) * counts**0.5
+
+
+CLIENTS = {
+    "equal clients": (sizes(60), sizes(60)),
+    "one client with half of an arm": (sizes(60), sizes(60, heavy=0.5)),
+    "one client with 80 % of an arm": (sizes(60), sizes(60, heavy=0.8)),
+    "one client with 20 % of an arm": (sizes(60), sizes(60, heavy=0.2)),
+    "heavy tails": (sizes(100, zipf=1.0), sizes(100, zipf=1.0)),
+    "very heavy tails": (sizes(100, zipf=2.0), sizes(100, zipf=2.0)),
+    "two clients": (sizes(2), sizes(2)),
+    "five clients": (sizes(5), sizes(5)),
+    "ten clients": (sizes(10), sizes(10)),
+    "few clients in one arm": (sizes(200), sizes(12)),
+}
+TESTS = 400
+
+
+def decided(counts: tuple[np.ndarray, np.ndarray], skewed: bool, better: float = 0.0, tests: int = TESTS) -> float:
+    """Share of the tests in which one of both was called better."""
+    random, calls = np.random.default_rng(0), 0
+    for _ in range(tests):
+        arms = {"r1": arm(random, counts[0], skewed), "r2": arm(random, counts[1], skewed, better)}
+        reason = ab_readout.of_entities(SPEC, arms, hours=10).reason
+        calls += reason.endswith((": better", ": worse"))
+    return calls / tests
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize("clients", CLIENTS)
+def test_without_a_difference_a_heavy_client_decides_no_more_often_than_stated(clients: str, skewed: bool) -> None:
+    """At most the stated 5 %, with the 99.9 % quantile of the binomial distribution as margin."""
+    assert decided(CLIENTS[clients], skewed) <= stats.binom.ppf(0.999, TESTS, 0.05) / TESTS
+
+
+def test_many_even_clients_keep_their_power() -> None:
+    counts = (sizes(60), sizes(60))
+    power = stats.t.sf(stats.t.ppf(0.975, 118), 118, 0.4 / (2 / 60 * (0.25 + 0.09 / 7)) ** 0.5)
+    assert power > 0.95
+    assert decided(counts, skewed=False, better=0.4, tests=60) >= stats.binom.ppf(0.001, 60, power) / 60
+
+
+@pytest.mark.parametrize("clients", ["one client with 80 % of an arm", "five clients", "very heavy tails"])
+def test_too_few_effective_clients_are_undecided_and_it_says_so(clients: str) -> None:
+    counts, random = CLIENTS[clients], np.random.default_rng(3)
+    arms = {"r1": arm(random, counts[0], False), "r2": arm(random, counts[1], False, better=5.0)}
+    found = ab_readout.of_entities(SPEC, arms, hours=3)
+    assert found.decision == "wait", "more clients may come"
+    over = ab_readout.of_entities(SPEC, arms, hours=10)
+    assert over.decision == SPEC.rollout.ab_test.undecided
+    assert over.reason.startswith("undecided after 10.0 h: ")
+    assert "equal ones (10 are needed per arm): a heavy client would decide alone" in over.reason
+    assert min(over.effective.values()) < 10
+
+
+def test_labels_that_are_not_due_are_told_apart_from_those_that_never_came() -> None:
+    some = rows(np.ones(100), np.ones(40))
+    found = ab_readout.read_out(SPEC, "r1", "r2", some, hours=3, waiting=ab_readout.Waiting(not_due=55, overdue=7))
+    assert (found.not_due, found.overdue) == (55, 7)
+    assert "55 labels are not due yet, 7 are due and never came" in found.reason
