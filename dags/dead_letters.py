@@ -11,7 +11,7 @@ deletes them. An event that still cannot be used becomes a dead letter again.
 
 | task | cause | do |
 |---|---|---|
-| `settle` with `NotFoundError` | the use case has no such stream | choose a stream that the message lists |
+| `settle` with `NotFoundError` | the use case has no such stream, or the stream has no dead letter | choose a stream that the message lists; without a dead letter there is nothing to do |
 | `settle` with `ServiceError` | Redis did not answer | `make status`, then clear the task; it does not put an event back twice |
 """
 

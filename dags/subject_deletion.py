@@ -17,6 +17,7 @@ Train again to remove that too.
 | task | cause | do |
 |---|---|---|
 | `delete_subject`: SettingsError | there are no keys, or the reference belongs to an earlier key | put the keys back, or compute the reference again |
+| `delete_subject`: NotFoundError | nothing that is stored names the subject; nothing was deleted, and no erasure is recorded | check the value (case, blanks) and the use case, and compute the reference again |
 | `delete_subject`: PrivacyError | something is left; the message names the files | delete or repair those files, run it again |
 | `delete_subject`: ConflictError | another writer committed first, or another deletion runs | nothing: it retries, and a repetition completes the work |
 """

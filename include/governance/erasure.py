@@ -169,6 +169,20 @@ class LakeRewrite:
         self.snapshots.replace(place, again)
 
 
+def parquet_values(files: Collection[Path], column: str) -> set[str]:
+    """The distinct values of the column in those files that have it."""
+    values: set[str] = set()
+    for file in files:
+        try:
+            schema = pq.read_schema(file)
+            rows = pq.read_table(file, columns=[column], partitioning=None) if column in schema.names else None
+        except (FileNotFoundError, pa.ArrowInvalid):  # gone meanwhile, or no Parquet: a search tells
+            continue
+        if rows is not None:
+            values.update(str(value) for value in rows[column].unique().to_pylist() if value)
+    return values
+
+
 def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iterator[Changed]:
     """Replace each file whose rows change, in one step; the place is its path below ``root``."""
     for file in files:

@@ -45,6 +45,9 @@ class Operation:
     # -- what only looks
     def list(self) -> dict[str, Any]:
         facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.period)
+        if self.period and not facts:
+            known = sorted({snapshot.period for snapshot in self._snapshots.all_named()})
+            raise NotFoundError(f"{self.spec.name} has no snapshot of {self.period}; there are snapshots of {known}")
         return {"snapshots": [fact.json_dict() for fact in facts], "text": "\n".join(map(_line, facts)) or "none"}
 
     def diff(self) -> dict[str, Any]:

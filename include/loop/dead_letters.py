@@ -14,11 +14,14 @@ log = logging.getLogger(__name__)
 def settle(spec: UseCase, services: Services, view: str, choice: speed_layer.Choice) -> int:
     """Replay or drop the dead letters of one stream; how many. The log says why they were there.
 
-    Raises NotFoundError when the use case streams no such view.
+    Raises NotFoundError when the use case streams no such view, or the stream has no dead letter.
     """
     if view not in spec.event_streams:
         raise NotFoundError(f"{spec.name} has no stream {view!r}; it has {sorted(spec.event_streams)}")
     stream = services.adapters.event_stream(spec, view)
-    for reason, count in Counter(letter.reason for letter in stream.dead_letters()).most_common():
+    reasons = Counter(letter.reason for letter in stream.dead_letters())
+    if not reasons:
+        raise NotFoundError(f"{spec.name}: the stream {view} has no dead letter, so there is nothing to {choice}")
+    for reason, count in reasons.most_common():
         log.info("%d events: %s", count, reason)
     return speed_layer.settle_dead_letters(stream, choice)

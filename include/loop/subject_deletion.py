@@ -4,11 +4,16 @@ import json
 from datetime import UTC, datetime
 
 from include.contracts.pseudonyms import KeyRing, key_of
-from include.errors import PrivacyError, SettingsError, SpecError
+from include.errors import NotFoundError, PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
 from include.governance.traces import SOURCES, Matcher, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase
+
+SEARCHED = (
+    "the lake in all versions that a snapshot pins, datasets, staging, quarantine, the prediction spool, the online "
+    "store and the streams"
+)
 
 
 def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str) -> dict[str, int]:
@@ -22,18 +27,17 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         the use case names no ``privacy.subject``.
     SettingsError
         there are no keys, or the reference is of another key than the one in use.
+    NotFoundError
+        nothing that is stored names the subject, and it was never erased; nothing is recorded.
     PrivacyError
         something of the subject is still there; says where.
     """
-    column = privacy.subject_column(spec)
-    if column is None:
-        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
-    keys = _keys(spec, services, subject)
     copies, rewriting = services.adapters.online_copies(spec), services.rewriting(spec)
     state = services.records.privacy(spec)
     with state.alone():
-        values = _all_values(spec, services, column) | copies.values(column)
-        stored = privacy.stored_as(values, subject, keys) | state.sought(subject)
+        stored = stored_values(spec, services, subject) | state.sought(subject)
+        if not stored and subject not in state.erased():
+            raise NotFoundError(f"{unknown(spec, subject)}; nothing was deleted, and no erasure is recorded")
         state.seek(subject, stored)
         # from now on ingestion leaves the subject's rows out; before the rewriting, so that a kill cannot forget it
         state.erase(subject, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason})
@@ -46,6 +50,25 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         _prove(spec, services, stored)
         state.proved(subject)
     return {one.place: one.before - one.after for one in changed}
+
+
+def stored_values(spec: UseCase, services: Services, subject: str) -> set[str]:
+    """The subject's values, in clear or as tokens, in every place that a deletion rewrites; errors as ``delete``."""
+    column = privacy.subject_column(spec)
+    if column is None:
+        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
+    keys = _keys(spec, services, subject)
+    files = services.rewriting(spec).values(column)
+    values = _all_values(spec, services, column) | files | services.adapters.online_copies(spec).values(column)
+    return privacy.stored_as(values, subject, keys)
+
+
+def unknown(spec: UseCase, subject: str) -> str:
+    """What to say of a subject that nothing names."""
+    return (
+        f"{spec.name}: nothing that is stored names the subject {subject}; searched were {SEARCHED}. Check what "
+        f"`moebius subject {spec.name}` was given: upper and lower case, blanks, the use case"
+    )
 
 
 def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
@@ -65,7 +88,7 @@ def _keys(spec: UseCase, services: Services, subject: str) -> KeyRing:
 
 
 def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
-    """Every value of the subject's column that is stored: in any pinned version, or logged."""
+    """Every value of the subject's column that is stored: in any pinned version, logged, or held by a gate."""
     values: set[str] = set()
     for table in services.adapters.lake.tables(spec.name):
         snapshots = [m for m in services.records.all_snapshots(spec) if table in m.tables]
@@ -76,7 +99,8 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
     for file in services.places.spool(spec).glob("*.jsonl"):
         values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
-    return values
+    held = (json.loads(row.content).get(column) for row in services.records.quarantined_rows(spec))
+    return values | {str(value) for value in held if value}
 
 
 def _logged(line: bytes, column: str) -> object:

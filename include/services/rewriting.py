@@ -35,12 +35,18 @@ class Rewriting:
 
     def rewrite(self, change: Change, line: Edit, mark: str) -> list[Changed]:
         """Apply ``change`` to every table and Parquet file, ``line`` to every line of the prediction spool."""
-        rooms = [f for f in files(self.home, SPARED) if f.suffix == ".parquet"]
-        changed = list(erasure.rewrite_parquet(rooms, self.home, change))
+        changed = list(erasure.rewrite_parquet(self._files(), self.home, change))
         self._refresh_datasets(changed, mark)
         changed += self._spool(line)
         kept = [table.name for table in RECORD_TABLES.values() if not table.rewritten]
         return changed + LakeRewrite(self.spec.name, self.lake, self.snapshots, change, mark).run(kept)
+
+    def values(self, column: str) -> set[str]:
+        """Every value of the column in the Parquet files that ``rewrite`` changes."""
+        return erasure.parquet_values(self._files(), column)
+
+    def _files(self) -> list[Path]:
+        return [f for f in files(self.home, SPARED) if f.suffix == ".parquet"]
 
     def _spool(self, line: Edit) -> list[Changed]:
         kept = (self.home / "unreadable" / self.spec.name).glob("*.records*")

@@ -1,5 +1,6 @@
 """One plane's data go from every place, and stay away; keys rotate and leave no old token."""
 
+import io
 import json
 import os
 import shutil
@@ -14,16 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.commands.subject import subject as command
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.tables import SnapshotRef
-from include.data import versioning
+from include.data import quarantine, versioning
 from include.development.datasets.parts import content_hash, read_part, write_part
-from include.errors import DataError, PrivacyError, SettingsError
+from include.errors import DataError, NotFoundError, PrivacyError, SettingsError
 from include.governance.traces import Matcher, search
 from include.loop import data_pipeline, key_rotation, subject_deletion
+from include.services import composition
 from include.services.composition import Services
 from include.settings import ROOT
+from include.specification import loader
 from tests.integration.privacy_fixtures import (
     BOTH,
     JANUARY,
@@ -221,6 +225,50 @@ def test_a_deletion_that_was_killed_twice_is_finished_by_its_repetition(home: Pa
     after = _contents(home, TOKEN)
     for name, rows in before.items():
         pd.testing.assert_frame_equal(after[name], rows)
+
+
+def test_a_subject_that_nobody_knows_is_said_to_be_unknown_and_nobody_is_recorded_as_erased(home: Path) -> None:
+    stranger = reference(KeyRing.parse(KEYS).token("N00000"))
+    before = _contents(home, TOKEN)
+    with pytest.raises(NotFoundError, match=rf"nothing that is stored names the subject {stranger}"):
+        subject_deletion.delete(SPEC, services_at(home), stranger, "asked", "me")
+    services = services_at(home)
+    assert services.records.privacy(SPEC).erased() == {}
+    assert not services.adapters.lake.exists("flight_delay", "privacy_records")
+    for name, rows in _contents(home, TOKEN).items():
+        pd.testing.assert_frame_equal(before[name], rows)
+
+
+@pytest.mark.parametrize("place", ["datasets/flight_delay/x", "staging/flight_delay/run", "quarantine/flight_delay"])
+def test_a_subject_of_one_file_alone_is_known_and_deleted(tmp_path: Path, place: str) -> None:
+    """Its month was never published, so nothing else names it."""
+    file = tmp_path / place / "rows.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"tailnum": [TOKEN, OTHERS]}), file)
+    assert _delete(tmp_path) == {str(file.relative_to(tmp_path)): 1}
+    assert pq.read_table(file, partitioning=None)["tailnum"].to_pylist() == [OTHERS]
+
+
+def test_a_subject_of_a_held_row_alone_is_known_and_deleted(tmp_path: Path) -> None:
+    held = {"row": ["a", "b"], "reasons": ["r", "r"], "content": [json.dumps({"tailnum": t}) for t in (TOKEN, OTHERS)]}
+    lake = services_at(tmp_path).adapters.lake
+    quarantine.hold(SPEC, JANUARY, "raw", {"flights": pa.table(held)}, lake)
+    assert _delete(tmp_path) == {"lake/quarantine": 1}
+    assert [json.loads(row.content) for row in quarantine.current(SPEC, lake)] == [{"tailnum": OTHERS}]
+
+
+def test_the_command_says_that_a_value_names_nobody(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(composition, "services", lambda *_: services_at(home))
+    monkeypatch.setattr(loader, "load_usecase", lambda name: SPEC)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{TAIL}\n"))
+    command("flight_delay")
+    assert capsys.readouterr().out == f"{SUBJECT}\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{TAIL.lower()}\n"))
+    with pytest.raises(NotFoundError, match=r"names the subject k01-.*upper and lower case") as refused:
+        command("flight_delay")
+    assert TAIL.lower() not in str(refused.value)
 
 
 def test_what_cannot_be_rewritten_fails_the_proof_and_is_named_until_it_is_gone(tmp_path: Path) -> None:

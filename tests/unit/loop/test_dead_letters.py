@@ -25,3 +25,11 @@ def test_all_letters_of_the_stream_are_settled(tmp_path: Path, choice: str) -> N
 def test_a_stream_that_there_is_not_is_named_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=VIEW):
         dead_letters.settle(SPEC, services_in(tmp_path), "no_such_view", "drop")
+
+
+@pytest.mark.parametrize("choice", ["replay", "drop"])
+def test_a_stream_without_a_dead_letter_is_not_said_to_be_settled(tmp_path: Path, choice: str) -> None:
+    services = services_in(tmp_path)
+    services.adapters.streams[VIEW] = MemoryStream()  # type: ignore[attr-defined]
+    with pytest.raises(NotFoundError, match=f"{VIEW} has no dead letter, so there is nothing to {choice}"):
+        dead_letters.settle(SPEC, services, VIEW, choice)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.pseudonyms import KeyRing, reference
-from include.errors import ConflictError, PrivacyError, SettingsError, SpecError
+from include.errors import ConflictError, NotFoundError, PrivacyError, SettingsError, SpecError
 from include.governance.online_copies import OnlineCopies
 from include.governance.traces import Finding
 from include.loop import key_rotation, privacy_audit, subject_deletion
@@ -79,6 +79,16 @@ def test_a_use_case_without_subjects_a_missing_key_and_another_key_are_refused(
     with pytest.raises(SettingsError, match="the reference is of key k02"):
         delete(services, reference(KeyRing.parse(NEXT).token("N1")))
     assert services.records.privacy(SPEC).erased() == {}
+
+
+def test_a_subject_that_nobody_knows_is_said_to_be_unknown_and_not_recorded_as_erased(services: Services) -> None:
+    stranger = reference(KeyRing.parse(KEYS).token("N9"))
+    with pytest.raises(NotFoundError, match=rf"names the subject {stranger}; searched were the lake .*streams"):
+        delete(services, stranger)
+    state = services.records.privacy(SPEC)
+    assert (state.erased(), state.sought(stranger)) == ({}, set())
+    assert not services.adapters.lake.exists(SPEC.name, "privacy_records")
+    assert not list(services.settings.home.rglob("erasing-*"))
 
 
 def test_two_at_once_are_refused(services: Services) -> None:
