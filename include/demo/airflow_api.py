@@ -1,10 +1,12 @@
 """What an operator does in the demo, through Airflow's public REST API."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -13,11 +15,20 @@ from include.governance.rights import may
 from include.platform import airflow
 from include.settings import Settings
 
+PATIENCE_SECONDS = 120.0
 UNFINISHED = ("queued", "running")
 
 
 class RunFailedError(MoebiusError):
     """A DAG run failed; names the run, the task and where its log is."""
+
+
+class CallRefusedError(ServiceError):
+    """Airflow refused a call; ``status`` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Airflow:
@@ -52,9 +63,10 @@ class Airflow:
         return Airflow(self.settings, self.watch, next(iter(allowed), self.settings.airflow_user))
 
     def call(self, method: str, path: str, **options: Any) -> dict:
-        """One REST call; a passing connection fault or 5xx is tried again for half a minute."""
-        deadline = time.monotonic() + 30
+        """One REST call; a passing connection fault or 5xx is tried again for two minutes, when Airflow says so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
+            pause = 0.5
             try:
                 answer = self._http.request(method, path, **options)
             except httpx.TransportError as error:
@@ -66,8 +78,11 @@ class Airflow:
                 elif answer.is_success:
                     return answer.json()
                 elif answer.is_client_error or time.monotonic() > deadline:
-                    raise ServiceError(f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}")
-            time.sleep(0.5)
+                    raise CallRefusedError(
+                        f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}", answer.status_code
+                    )
+                pause = max(pause, float(answer.headers.get("Retry-After", 0)))
+            time.sleep(pause)
 
     def dags(self) -> set[str]:
         return {d["dag_id"] for d in self.call("GET", "/dags", params={"limit": 200})["dags"]}
@@ -77,8 +92,15 @@ class Airflow:
         return [f"{e['filename']}: {e['stack_trace']}" for e in errors]
 
     def trigger(self, dag_id: str, conf: dict | None = None, partition_key: str | None = None) -> dict:
-        body = {"logical_date": None, "conf": conf or {}, "partition_key": partition_key}
-        return self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
+        """Start a run, once: its id is ours, so a call whose answer was lost can be repeated."""
+        run_id = f"manual__{now().isoformat()}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}, "partition_key": partition_key}
+        try:
+            return self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
+        except CallRefusedError as error:
+            if error.status != httpx.codes.CONFLICT:
+                raise
+            return self.call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")
 
     def runs(self, dag_id: str) -> list[dict]:
         """Newest first."""

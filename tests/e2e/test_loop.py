@@ -3,19 +3,27 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
 from pathlib import Path
+from socket import SOCK_DGRAM
+from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 from rich.console import Console
 
 from include.contracts.period import Period
 from include.data import ingestion, versioning
 from include.demo.airflow_api import Airflow, RunFailedError, now
+from include.gateway import clients
+from include.platform import airflow as airflow_logins
+from include.platform import secrets
 from include.platform.topology import instances
 from include.services.composition import Services
 from include.settings import Settings, load_settings
-from include.specification.loader import load_usecase
+from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 from tests.integration.pipeline_fixtures import free_ports
 
@@ -35,9 +43,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PYTHONWARNINGS", "default")
         load_settings.cache_clear()
         platform = Platform(load_settings())
+        mask = os.umask(0o077)  # as the command line does
         try:
             yield load_settings().home
         finally:
+            os.umask(mask)
             platform.down()
             left = [i.name for i in instances(platform.settings) if platform.supervisor.process(i.name)]
             load_settings.cache_clear()
@@ -114,3 +124,107 @@ def test_an_operator_drops_refused_rows_and_late_rows_run_a_month_again(airflow:
 
 def events_of(services: Services, spec: UseCase, period: Period) -> int:
     return versioning.snapshot(period, services.records.snapshots(spec)).tables["events"].rows
+
+
+@pytest.fixture(scope="module")
+def everything(home: Path) -> dict[str, list[psutil.Process]]:
+    """Each service to its processes, after the loop was played: the gateway, its facade and a server behind it too."""
+    from include.platform.embedded import Platform
+
+    clients.add(load_settings().gateway_clients, "shop", {}, usecase_names())
+    platform = Platform(load_settings())
+    platform.up(lambda line: None)
+    services = [i for i in instances(platform.settings) if not i.declared.ends]
+    return {i.name: platform.supervisor._members(i.name) for i in services}
+
+
+def test_no_process_listens_beyond_loopback(everything: dict[str, list[psutil.Process]]) -> None:
+    listening = {
+        (name, port)
+        for name, processes in everything.items()
+        for process in processes
+        for port in sockets(process)
+    }  # fmt: skip
+    assert {"redis", "mlflow", "triton", "exporter", "consumer", "prometheus", "airflow-api", "facade", "gateway"} <= {
+        name for name, _ in listening
+    }
+    beyond = [(name, at) for name, at in listening if not ip_address(at.ip.removeprefix("::ffff:")).is_loopback]
+    assert not beyond
+
+
+def sockets(process: psutil.Process) -> list[Any]:
+    """Local addresses where it listens; UDP sockets count as soon as they are bound."""
+    try:
+        open_ones = process.net_connections("inet")
+    except psutil.NoSuchProcess:
+        return []
+    return [c.laddr for c in open_ones if c.laddr and (c.status == psutil.CONN_LISTEN or c.type == SOCK_DGRAM)]
+
+
+def test_all_state_is_readable_by_its_owner_only(home: Path, everything: dict[str, list[psutil.Process]]) -> None:
+    open_to_others = [
+        f"{oct(path.lstat().st_mode)} {path}"
+        for path in (home, *home.rglob("*"))
+        if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+    assert not open_to_others
+
+
+def test_a_process_holds_the_secrets_that_it_needs_and_no_others(
+    everything: dict[str, list[psutil.Process]],
+) -> None:
+    """In its environment as the kernel shows it, and on its command line none at all."""
+    settings = load_settings()
+    values = set(secrets.environment(settings, secrets.NAMES).values())
+    values |= set(airflow_logins.logins(settings).values()) - {"moebius"}
+    assert len(values) >= 8
+    for instance in instances(settings):
+        needed = set(secrets.environment(settings, instance.declared.secrets).values())
+        for process in everything.get(instance.name, []):
+            held = " ".join([*environment_of(process)])
+            assert not {value for value in values - needed if value in held}, instance.name
+            line = " ".join(process.cmdline()) if process.is_running() else ""
+            assert not {value for value in values if value in line}, instance.name
+
+
+def environment_of(process: psutil.Process) -> list[str]:
+    try:
+        return [f"{name}={value}" for name, value in process.environ().items()]
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
+def test_one_service_restarts_alone(everything: dict[str, list[psutil.Process]]) -> None:
+    from include.platform.embedded import Platform
+
+    platform = Platform(load_settings())
+    before = {i.name: platform.supervisor.process(i.name) for i in instances(platform.settings)}
+    assert platform.down("airflow-scheduler") == ["airflow-scheduler"]
+    said: list[str] = []
+    platform.up(said.append)
+    assert {line.split()[1] for line in said if line.startswith("starting")} == {"airflow-db", "airflow-scheduler"}
+    assert {line for line in said if line.endswith("runs already")} == {
+        f"{name} runs already" for name, process in before.items() if process and name != "airflow-scheduler"
+    }
+    after = {i.name: platform.supervisor.process(i.name) for i in instances(platform.settings)}
+    assert [name for name in before if before[name] != after[name]] == ["airflow-scheduler"]
+
+
+def test_twenty_triggers_at_once_are_twenty_runs(airflow: Airflow, everything: dict[str, list[psutil.Process]]) -> None:
+    dag = "flight_delay.catalog"
+    with ThreadPoolExecutor(20) as pool:
+        started = [run["dag_run_id"] for run in pool.map(lambda _: airflow.trigger(dag), range(20))]
+    known = {run["dag_run_id"] for run in airflow.runs(dag)}
+    assert len(set(started)) == 20
+    assert set(started) <= known
+
+
+def test_the_last_clients_removal_stops_the_gateway(everything: dict[str, list[psutil.Process]]) -> None:
+    from include.platform import gateway
+    from include.platform.supervisor import Supervisor
+
+    settings = load_settings()
+    assert "no client is left, so the gateway is stopped" in gateway.remove(settings, "shop")
+    supervisor = Supervisor(settings.home / "platform", settings.host)
+    assert not [name for name in ("gateway", "facade") if supervisor.process(name)]
+    assert not {"gateway", "facade"} & {i.name for i in instances(settings)}, "the next start does not bring it back"

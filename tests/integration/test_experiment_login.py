@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from include.adapters.experiment_tracker import MlflowTracker
+from include.adapters.file_locks import FileLocks
 from include.platform import secrets
 from include.settings import Settings
 from tests.integration.ml_fixtures import PASSWORD, mlflow
@@ -107,14 +108,14 @@ def test_a_wrong_login_is_no_login(anonymous: httpx.Client, headers: dict[str, s
 def test_tasks_log_in_and_the_password_stands_in_no_command_line(mlflow: Settings) -> None:
     import psutil
 
-    assert MlflowTracker(mlflow).log_search("login_case", "0" * 64, {"dataset": "d"})
+    assert MlflowTracker(mlflow, FileLocks(mlflow.home)).log_search("login_case", "0" * 64, {"dataset": "d"})
     lines = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
     assert not [line for line in lines if PASSWORD in line]
 
 
 def test_another_login_reads_and_changes_nothing(mlflow: Settings) -> None:
     """What would forge a verdict: a tag, an alias, an artifact, a version, a user."""
-    experiment = MlflowTracker(mlflow)._experiment("read_case")
+    experiment = MlflowTracker(mlflow, FileLocks(mlflow.home))._experiment("read_case")
     with as_login(mlflow, *secrets.mlflow_login(mlflow)) as admin:
         admin.post("/api/2.0/mlflow/users/create", json={"username": "ada", "password": "of-the-tests-only"})
         made = admin.post("/api/2.0/mlflow/registered-models/create", json={"name": "read_case"})

@@ -1,0 +1,87 @@
+"""A call that Airflow did not take, or whose answer was lost, is repeated and has its effect once."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.demo.airflow_api import Airflow
+from include.errors import ServiceError
+from include.settings import Settings
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers logins, and runs of DAGs as ``faults`` say: a status each, or 0 for an answer that is lost."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/auth/token":
+            return self.answer(201, {"access_token": "t"})
+        run_id, runs = body["dag_run_id"], self.server.runs  # type: ignore[attr-defined]
+        fault = self.server.faults.pop(0) if self.server.faults else None  # type: ignore[attr-defined]
+        if fault == 503:
+            return self.answer(503, {"detail": "the database is busy"}, {"Retry-After": "0"})
+        if run_id in runs:
+            return self.answer(409, {"detail": "it is there"})
+        runs[run_id] = {"dag_id": "x", "dag_run_id": run_id, "conf": body["conf"]}
+        if fault == 0:
+            self.close_connection = True
+            return None
+        return self.answer(fault or 200, runs[run_id])
+
+    def do_GET(self) -> None:
+        from urllib.parse import unquote
+
+        self.answer(200, self.server.runs[unquote(self.path).rpartition("/")[2]])  # type: ignore[attr-defined]
+
+    def answer(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: what matters is asserted."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    stub = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    stub.runs, stub.faults = {}, []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=stub.serve_forever)
+    thread.start()
+    yield stub
+    stub.shutdown()
+    thread.join()
+    stub.server_close()
+
+
+@pytest.fixture
+def client(server: ThreadingHTTPServer, tmp_path: Path) -> Iterator[Airflow]:
+    opened = Airflow(Settings(home=tmp_path, airflow_port=server.server_address[1]), lambda run, tasks: None)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("faults", [[], [503, 503], [0], [0, 503], [503, 0]], ids=str)
+def test_a_trigger_starts_one_run_whatever_is_lost(
+    client: Airflow, server: ThreadingHTTPServer, faults: list[int]
+) -> None:
+    server.faults = list(faults)  # type: ignore[attr-defined]
+    run = client.trigger("x", {"period": "2013-04"})
+    assert list(server.runs) == [run["dag_run_id"]]  # type: ignore[attr-defined]
+    assert run["conf"] == {"period": "2013-04"}
+
+
+def test_a_trigger_that_airflow_refuses_says_why(client: Airflow, server: ThreadingHTTPServer) -> None:
+    server.faults = [400]  # type: ignore[attr-defined]
+    with pytest.raises(ServiceError, match="POST /dags/x/dagRuns gave 400"):
+        client.trigger("x")
