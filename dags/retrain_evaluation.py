@@ -9,23 +9,37 @@ average of both models is a second contender; if it is chosen, it is registered 
 **Runs** on a new candidate, or by hand with a model version.
 
 **When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). Read
-the verdict and approve or reject. A rejection is recorded, and the champion keeps serving.
+the verdict, approve or reject, and say why. Whoever started the training, or this evaluation by hand, cannot answer;
+an answer without a reason is asked for again. Approvals and rejections are signed into the record of approvals, which
+alone decides what `deployment` may roll out; the task `rejected` shows who rejected and why. A newer verdict withdraws
+a question that nobody answered (`withdrawn`).
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `compare` | a test set was used in training, the self-test of the gates failed, or the serving release is not the recorded one | read the message; nothing was changed. Never deploy around it |
+| `compare` | a test set was used in training, the self-test of the gates failed, the serving release is not the recorded one, or no training of this platform registered the version | read the message; nothing was changed. Never deploy around it |
+| `hand_over` | nobody approved the verdict: a task was marked as successful by hand | clear `approve`, and let a person answer |
 """
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain, task
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
-from include.contracts.evaluation import Verdict
-from include.governance.approval import approver
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, dag_family, emit, form, on, triggering_extra, version_param, xcom
+from include.orchestration.approval_form import FIELDS, ApprovalForm
+from include.orchestration.dags import (
+    NO_RETRY,
+    dag_family,
+    emit,
+    form,
+    on,
+    run_key,
+    starters,
+    triggered_by,
+    triggering_extra,
+    version_param,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -35,48 +49,55 @@ ASKED = {"nobody": "keep_champion", "policy": "approve_by_policy", "person": "ap
 def build(spec: UseCase) -> None:
     candidate, approved = assets.candidate(spec.name), assets.approved(spec.name)
 
-    @step(spec, "retrain_evaluation.evaluate", **NO_RETRY)
+    @step(spec, "retrain_evaluation.evaluate", **NO_RETRY, max_active_tis_per_dag=1)
     def compare(call: Call) -> dict:
-        return call(triggering_extra(candidate.name).get("version") or form()["version"])
+        version = triggering_extra(candidate.name).get("version") or form()["version"]
+        return call(version, run=run_key(), by=triggered_by(), people=starters())
 
-    @step(spec, "retrain_evaluation.report", multiple_outputs=False)
-    def explain(call: Call, verdict: dict) -> str:
-        return call(Verdict(**verdict))
+    @step(spec, "approval.report")
+    def explain(call: Call) -> str:
+        return call(run_key())
 
-    @task.branch
-    def route(verdict: dict) -> str:
-        return ASKED[approver(spec, Verdict(**verdict))]
+    @step(spec, "approval.route", task.branch)
+    def route(call: Call) -> str:
+        return ASKED[call(run_key())]
 
-    approve = ApprovalOperator(
-        task_id="approve",
-        subject=f"{spec.title}: may the candidate replace the serving model?",
-        body="{{ ti.xcom_pull(task_ids='explain') }}",
-    )
+    approve = ApprovalForm(task_id="approve", spec=spec, params=FIELDS)
 
     @task
     def approve_by_policy() -> str:
-        return "approved by the policy in the use case's spec"
+        return "left to the policy in the use case's spec, which `hand_over` applies"
 
-    @task
-    def keep_champion(verdict: dict) -> str:
-        return f"the champion keeps serving: {verdict['reason']}"
+    @step(spec, "approval.outcome")
+    def keep_champion(call: Call) -> str:
+        return call(run_key())
+
+    @step(spec, "approval.outcome")
+    def rejected(call: Call) -> str:
+        return call(run_key())
+
+    @step(spec, "approval.outcome")
+    def withdrawn(call: Call) -> str:
+        return call(run_key())
 
     @step(
         spec,
-        "retrain_evaluation.record_approval",
+        "approval.record_approval",
         outlets=[approved],
         trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     def hand_over(call: Call) -> None:
-        verdict = Verdict(**xcom("compare"))
-        emit(approved, version=verdict.candidate, verdict=call(verdict, xcom("approve")))
+        if (handed_over := call(run_key())) is None:
+            raise AirflowSkipException("a newer verdict came meanwhile: nothing is handed over")
+        emit(approved, **handed_over)
 
-    verdict = compare()
     by_policy = approve_by_policy()
-    chain(explain(verdict), route(verdict), [approve, by_policy, keep_champion(verdict)])
-    chain([approve, by_policy], hand_over())
+    chain(compare(), explain(), route(), [approve, by_policy, keep_champion()])
+    chain([approve, by_policy], given := hand_over())
+    chain(approve, [given, rejected(), withdrawn()])
 
 
 FORM = {"version": version_param()}
 
-dag_family(build, arc="ml", component="evaluation", schedule=on(assets.candidate), params=FORM)
+# more than one run: a newer candidate is judged while an older question waits, and withdraws it
+dag_family(build, arc="ml", component="evaluation", schedule=on(assets.candidate), max_active_runs=8, params=FORM)

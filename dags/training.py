@@ -24,7 +24,19 @@ from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
 from include.orchestration.containers import fit_in_container, next_tasks
-from include.orchestration.dags import choice, dag_family, emit, form, number, on, period_param, triggering_extra
+from include.orchestration.dags import (
+    choice,
+    dag_family,
+    emit,
+    form,
+    number,
+    on,
+    period_param,
+    run_key,
+    starters,
+    triggered_by,
+    triggering_extra,
+)
 from include.orchestration.steps import Call, bound, step
 from include.settings import load_settings
 from include.specification.usecase import UseCase
@@ -59,7 +71,7 @@ def build(spec: UseCase) -> None:
         from include.contracts.development import TrainingRequest
 
         request = TrainingRequest.of(form(), triggering_extra(plan.name))
-        ti.xcom_push(key="key", value=(key := call(request)))
+        ti.xcom_push(key="key", value=(key := call(request, starters())))
         return next_tasks(bound(spec, "training.remaining")(key), request.task_runtime)
 
     @step(spec, "training.search")
@@ -74,7 +86,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "training.register", outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
     def register_candidate(call: Call, key: str) -> dict:
-        model = call(key)
+        model = call(key, by=triggered_by(), people=starters(), run=run_key())
         emit(candidate, version=model.version)
         return model
 

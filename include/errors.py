@@ -20,6 +20,7 @@ MoebiusError
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
 │   └── UndefinedMetricError   a metric has no value on these rows: one class only, no variance, one cluster
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
+│   ├── ApprovalError          a version or release without a valid approval, or an answer that must not count
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
     ├── AnswerError            the model server refused one request, or none answered it (code inside)
@@ -95,6 +96,9 @@ class UndefinedMetricError(EvaluationError): ...
 
 
 class DeploymentError(MoebiusError): ...
+
+
+class ApprovalError(DeploymentError): ...
 
 
 class RolloutAbortedError(DeploymentError): ...

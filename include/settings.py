@@ -23,7 +23,7 @@ from include.state_root import ROOT, StateRoot
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
 DEV_PORTS = 10_000
 """How far the ports of dev lie above those of prod."""
-SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys", "mlflow_password")
+SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys", "mlflow_password", "approval_key")
 """Settings that are secret and that processes are given by name."""
 
 
@@ -131,6 +131,10 @@ class Settings(StateRoot, BaseSettings):
     )
     mlflow_user: str = Field("moebius", pattern=r"^[\w.-]+$", description="login of tasks and commands in MLflow")
     mlflow_password: SecretStr = Field(SecretStr(""), description="its password; empty: the embedded MLflow's")
+    approval_key: SecretStr = Field(
+        SecretStr(""),
+        description="Ed25519 private key (base64) that signs approvals; empty: the embedded key",
+    )
     parallelism: int = Field(4, ge=1, description="largest number of Airflow tasks at once")
     alert_poll_seconds: float = Field(2.0, gt=0, description="time between two polls of the alert watcher, s")
     scrape_seconds: int = Field(1, ge=1, description="Prometheus scrape and rule interval")
@@ -169,6 +173,7 @@ class Settings(StateRoot, BaseSettings):
             "private_key": self.private_key_text(),
             "hand_over_keys": self.hand_over_keys_text(),
             "mlflow_password": self.mlflow_password_text(),
+            "approval_key": self.approval_key_text(),
         }
         return {f"MOEBIUS_{name.upper()}": held[name] for name in names if held[name]}
 
@@ -212,6 +217,13 @@ class Settings(StateRoot, BaseSettings):
     def mlflow_password_text(self) -> str:
         """The password of ``mlflow_user``, from the same places."""
         return self._secret(self.mlflow_password, self.mlflow_password_file)
+
+    def approval_key_text(self) -> str:
+        """The key that signs approvals: the environment's, else the embedded platform's; '' when there is none.
+
+        Never one of Airflow's variables: whoever may write those by REST could sign.
+        """
+        return self._secret(self.approval_key, self.approval_key_file)
 
     def _secret(self, given: SecretStr, file: Path) -> str:
         return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
@@ -301,8 +313,12 @@ PRIVATE = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
 
 
 def inherited_environment(*without: str) -> dict[str, str]:
-    """The environment that a process which we start inherits, less the variables named."""
-    return {name: value for name, value in os.environ.items() if name not in (*PRIVATE, *without)}
+    """The environment that a process which we start inherits, less the variables named, and without any secret.
+
+    A process is given the secrets that are declared for it.
+    """
+    secret = [f"MOEBIUS_{name.upper()}" for name in SECRETS]
+    return {name: value for name, value in os.environ.items() if name not in (*PRIVATE, *secret, *without)}
 
 
 def use_utc() -> None:

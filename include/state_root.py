@@ -57,6 +57,10 @@ class StateRoot:
     private_key_file = Below("keys", "private.key")
     hand_over_key_file = Below("keys", "hand_over.keys")
     mlflow_password_file = Below("keys", "mlflow.password")
+    approval_key_file = Below("keys", "approval.key")
+    """Signs the record of approvals; mode 0600."""
+    approval_public_keys = Below("keys", "approval.pub")
+    """Verifies the record of approvals: one public key a line, for everybody to read."""
 
     @property
     def suites(self) -> Path:

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from include.contracts.deployment import ReleaseRef
+from include.contracts.deployment import ReleaseRef, release_number
 from include.errors import NotFoundError
 from include.ports.state import Locks
 
@@ -42,4 +42,5 @@ class DirectoryReleases:
         return [self.get(usecase, name) for name in self._names(usecase)]
 
     def _names(self, usecase: str) -> list[str]:
-        return sorted(p.parent.name for p in (self.root / usecase).glob("r[0-9]*/release.json"))
+        names = (p.parent.name for p in (self.root / usecase).glob("r[0-9]*/release.json"))
+        return sorted(names, key=release_number)

@@ -19,6 +19,11 @@ class ReleaseRef(Record):
     content_hash: str
 
 
+def release_number(name: str) -> int:
+    """``r0012`` is the twelfth."""
+    return int(name.removeprefix("r"))
+
+
 class Shadowing(Record):
     """Copies of a share of the answered requests go to ``release``, which never answers."""
 
@@ -124,7 +129,16 @@ class RolloutEvent(Record):
     rollout: str = Field(description="run of the deployment that it belongs to")
     generation: int = Field(description="generation of the rollout state")
     event: Literal[
-        "shifted", "shadowed", "judged", "promoted", "kept", "aborted", "interrupted", "rolled_back", "drilled"
+        "shifted",
+        "shadowed",
+        "judged",
+        "promoted",
+        "kept",
+        "aborted",
+        "interrupted",
+        "rolled_back",
+        "rolled_forward",
+        "drilled",
     ]
     champion: str = Field(description="champion after the event")
     release: str = Field(description="release of the event")

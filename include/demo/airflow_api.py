@@ -11,12 +11,14 @@ from urllib.parse import quote
 import httpx
 
 from include.errors import MoebiusError, ServiceError
+from include.governance.approval import REASON
 from include.governance.rights import may
 from include.platform import airflow
 from include.settings import Settings
 
 PATIENCE_SECONDS = 120.0
 UNFINISHED = ("queued", "running")
+WAITING = ("awaiting_input", "deferred")
 
 
 class RunFailedError(MoebiusError):
@@ -135,7 +137,7 @@ class Airflow:
             tasks = self.tasks(run)
             self.watch(run, tasks)
             for task in tasks:
-                if on_question and task["state"] == "awaiting_input":
+                if on_question and task["state"] in WAITING:
                     on_question(task)
             if run["state"] == "success":
                 return run
@@ -160,7 +162,8 @@ class Airflow:
         return self.call("GET", f"{_task_path(task)}/hitlDetails")
 
     def answer(self, task: dict, option: str) -> dict:
-        body = {"chosen_options": [option], "params_input": {}}
+        reason = f"the demo answers as {self._approver.login}"
+        body = {"chosen_options": [option], "params_input": {REASON: reason}}
         return self._approver.call("PATCH", f"{_task_path(task)}/hitlDetails", json=body)
 
     def _failure(self, run: dict, tasks: list[dict]) -> str:

@@ -10,11 +10,14 @@ from include.contracts.period import Period
 from include.contracts.record import Record
 
 MONTHS = 6  # of served figures that are shown, the newest ones
-SERVING = ("promoted", "rolled_back")
+SERVING = ("promoted", "rolled_back", "rolled_forward")
 
 
 class Choice(Record):
-    """A release: its figure on its own new test set, by month as it served, and the spans of time it was champion."""
+    """A release: its figure on its own new test set, by month as it served, and the spans of time it was champion.
+
+    ``barred`` says why it may not be put back; '' when it may.
+    """
 
     name: str
     model_version: int
@@ -22,6 +25,7 @@ class Choice(Record):
     test: Interval | None
     months: dict[Period, float]
     spans: list[str]
+    barred: str = ""
 
 
 def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
@@ -43,7 +47,7 @@ def body(metric: str, champion: str, choices: Sequence[Choice]) -> str:
     return (
         f"{champion} serves. Which release shall take all of the traffic? Model, features and monitoring baseline go "
         f"back together; no request fails.\n\n| release | model | {metric} on its new test set | {metric} as it served "
-        f"| was champion |\n|---|---|---|---|---|\n{rows}"
+        f"| was champion | may be put back |\n|---|---|---|---|---|---|\n{rows}"
     )
 
 
@@ -51,4 +55,6 @@ def _row(one: Choice) -> str:
     test = f"{one.test.value:.4f} [{one.test.low:.4f}, {one.test.high:.4f}]" if one.test else "not recorded"
     months = ", ".join(f"{month}: {value:.4f}" for month, value in [*one.months.items()][-MONTHS:]) or "not monitored"
     name = f"**{one.name}** (serves)" if one.serves else one.name
-    return f"| {name} | {one.model_version} | {test} | {months} | {'; '.join(one.spans) or 'not recorded'} |"
+    allowed = f"**no**: {one.barred}".replace("|", "/") if one.barred else "yes"
+    spans = "; ".join(one.spans) or "not recorded"
+    return f"| {name} | {one.model_version} | {test} | {months} | {spans} | {allowed} |"

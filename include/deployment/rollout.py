@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from include.contracts.deployment import RolloutState, Shadowing, Strategy
+from include.contracts.deployment import RolloutState, Shadowing, Strategy, release_number
 from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
 from include.ports.state import ABSENT, StateStore
 from include.specification.usecase import UseCase
@@ -82,13 +82,19 @@ def abort(
 
 
 def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
-    """All traffic to an earlier ``release``; it is the champion again, and a rollout under way is over.
+    """All traffic to another ``release``, earlier or later; it is the champion again, a rollout under way is over.
 
     Raises DeploymentError when it has all the traffic already.
     """
     if state.weights == {release: 1.0} and state.shadow is None:
         raise DeploymentError(f"{state.usecase}: {release} has all the traffic already; name an earlier release")
-    return _ended(state, release, f"rolled back to {release}: {reason}", "aborted")
+    way = "forward" if is_forward(state.champion, release) else "back"
+    return _ended(state, release, f"rolled {way} to {release}: {reason}", "aborted")
+
+
+def is_forward(champion: str, release: str) -> bool:
+    """Whether ``release`` was packaged after the champion."""
+    return release_number(release) > release_number(champion)
 
 
 def going_on(state: RolloutState, rollout: str) -> RolloutState:

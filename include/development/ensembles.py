@@ -2,6 +2,7 @@
 
 from include.contracts.development import ModelRef
 from include.development import judging
+from include.development.registration import as_made
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
 from include.ports.development import ExperimentTracker
@@ -30,7 +31,9 @@ def register(spec: UseCase, tracker: ExperimentTracker, champion: ModelRef, cand
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
     content, tags = average(members).to_bytes(), {MEMBERS_TAG: versions}
     metrics, documents = judging.judge(spec, candidate.dataset, content, made)
-    return tracker.log_training(spec.name, candidate.dataset, content, made.parameters, metrics, documents, tags=tags)
+    dataset = candidate.dataset
+    model = tracker.log_training(spec.name, dataset, content, made.parameters, metrics, documents, tags=tags)
+    return as_made(model, dataset, content)
 
 
 def members_of(spec: UseCase, tracker: ExperimentTracker, version: int) -> list[ModelRef]:

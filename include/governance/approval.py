@@ -1,17 +1,153 @@
-"""Who must approve that a candidate replaces the champion."""
+"""Who must approve that a candidate replaces the champion, and what the record of approvals says about it."""
 
-from typing import Literal
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
+from include.contracts.approval import UNNAMED, ApprovalEntry, ApprovalEvent
 from include.contracts.evaluation import Verdict
+from include.errors import ApprovalError
+from include.governance.answers import APPROVE, responder
 from include.specification.usecase import UseCase
 
 Approver = Literal["nobody", "policy", "person"]
+History = Sequence[ApprovalEntry]
+"""The entries of a use case, oldest first."""
 REFUSED = ("keep_champion", "data_problem")
+ANSWERS = ("approved", "rejected", "withdrawn")
+REJECT = "Reject"
+REASON = "reason"
+LEAST_REASON = 3
 
 
 def approver(spec: UseCase, verdict: Verdict) -> Approver:
     """``nobody`` when the verdict refuses: there is nothing to approve. Who asks for a person gets one."""
     if verdict.decision in REFUSED:
         return "nobody"
-    rule = spec.approval.first_release if verdict.champion is None else spec.approval.retrain
-    return "policy" if rule == "policy" and verdict.decision != "ask_human" else "person"
+    return "policy" if rule(spec, verdict)[1] == "policy" and verdict.decision != "ask_human" else "person"
+
+
+def rule(spec: UseCase, verdict: Verdict) -> tuple[str, str]:
+    """The key of the spec that says who approves this verdict, and its value."""
+    key = "first_release" if verdict.champion is None else "retrain"
+    return f"approval.{key}", getattr(spec.approval, key)
+
+
+def spec_hash(spec: UseCase) -> str:
+    """SHA-256 of the spec as it was read, for approvals that it gives."""
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+
+
+# -- what the record says
+def registration(history: History, version: int) -> ApprovalEntry | None:
+    """The newest registration of a version."""
+    return _last(entry for entry in history if (entry.event, entry.version) == ("registered", version))
+
+
+def trained(history: History) -> list[int]:
+    """Versions that were trained, not averaged, in the order of their registration."""
+    known = (entry for entry in history if entry.event == "registered" and not entry.facts["members"])
+    return list(dict.fromkeys(entry.version for entry in known))
+
+
+def newest_verdict(history: History, **fields: Any) -> ApprovalEntry | None:
+    """The newest verdict of these fields (``version``, ``run``), of all without any."""
+    wanted = {"event": "verdict", **fields}
+    return _last(e for e in history if all(getattr(e, name) == value for name, value in wanted.items()))
+
+
+def answer(history: History, verdict: ApprovalEntry) -> ApprovalEntry | None:
+    """The newest approval, rejection or withdrawal of a verdict; None while it is open."""
+    return _last(e for e in history if e.event in ANSWERS and e.about == verdict.sequence)
+
+
+def barred(history: History, verdict: ApprovalEntry) -> list[str]:
+    """Logins that started the training or the evaluation, and so do not approve it."""
+    registered = registration(history, verdict.version)
+    return sorted({*verdict.people, *(registered.people if registered else [])})
+
+
+def open_questions(history: History) -> list[ApprovalEntry]:
+    """Verdicts that somebody may still have to answer, oldest first."""
+    return [e for e in history if e.event == "verdict" and e.decision not in REFUSED and answer(history, e) is None]
+
+
+def objection(history: History, version: int) -> str:
+    """Why a version may not be deployed; '' when it may: its newest verdict is approved."""
+    registered = registration(history, version)
+    if registered is None:
+        return "no training of this state root registered it"
+    verdict = newest_verdict(history, version=version)
+    if verdict is None or verdict.sequence < registered.sequence:
+        return "it has no verdict"
+    if verdict.decision in REFUSED:
+        return f"the verdict on it is {verdict.decision}"
+    said = answer(history, verdict)
+    if said is None:
+        return "it has no approval of its verdict"
+    return "" if said.event == "approved" else f"it was {said.event} by {said.by} ({said.reason})"
+
+
+def approved_version(history: History) -> int | None:
+    """The version that was approved last and may be deployed."""
+    approvals = [entry.version for entry in reversed(history) if entry.event == "approved"]
+    return next((version for version in approvals if not objection(history, version)), None)
+
+
+def require_approved(history: History, usecase: str, version: int, model_hash: str | None = None) -> ApprovalEntry:
+    """The registration of a version whose newest verdict is approved; ``model_hash``: of what is deployed, if known.
+
+    Raises ApprovalError when it may not be deployed, or the hash is another one.
+    """
+    registered, why = registration(history, version), objection(history, version)
+    if registered is None or why:
+        raise ApprovalError(
+            f"version {version} of {usecase} may not be deployed: {why}; run {usecase}.retrain_evaluation with the "
+            "version and have it approved. Only the record of approvals counts, not a tag or an alias in MLflow"
+        )
+    if model_hash not in (None, registered.artifact_hash):
+        raise ApprovalError(
+            f"version {version} of {usecase} was approved with the artifact {registered.artifact_hash[:12]}, and this "
+            f"is {str(model_hash)[:12]}: it is not deployed; find out who changed it, and train again"
+        )
+    return registered
+
+
+def require_named(people: Sequence[str], what: str) -> None:
+    """Raises ApprovalError when nobody knows who started a run: whoever did could then approve it."""
+    if UNNAMED in people:
+        raise ApprovalError(
+            f"an asset event that was posted over REST started this {what}, and Airflow does not say who posted it: "
+            "start it by its form, so that the record says who did"
+        )
+
+
+# -- an answer of a person
+def require_answer(
+    history: History, verdict: ApprovalEntry, given: Mapping[str, Any]
+) -> tuple[ApprovalEvent, str, str]:
+    """(approved or rejected, login, reason) of an answer as Airflow recorded it.
+
+    ``given``: ``chosen_options``, ``params_input`` and ``responded_by_user``. Raises ApprovalError when it is no answer
+    of a person, has no reason, or is of somebody who started the training or the evaluation.
+    """
+    login, chosen, fields = responder(given), [*(given.get("chosen_options") or [])], given.get("params_input") or {}
+    reason = fields.get(REASON) or ""
+    if not login:
+        raise ApprovalError("no person answered: answer the required action `approve`")
+    if chosen not in ([APPROVE], [REJECT]):
+        raise ApprovalError(f"the answer {chosen} is neither {APPROVE} nor {REJECT}; choose one of them")
+    if unknown := sorted(set(fields) - {REASON}):
+        raise ApprovalError(f"the form has no fields {unknown}; it has {REASON!r}: answer again")
+    if not isinstance(reason, str) or len(reason.strip()) < LEAST_REASON:
+        raise ApprovalError(f"{login} gave no reason: answer again and write why, in {LEAST_REASON} letters or more")
+    if login in (starters := barred(history, verdict)):
+        raise ApprovalError(
+            f"{login} started the training or the evaluation of version {verdict.version}, and so cannot answer; "
+            f"somebody else than {', '.join(starters)} must"
+        )
+    return "approved" if chosen == [APPROVE] else "rejected", login, reason.strip()
+
+
+def _last(entries: Iterator[ApprovalEntry]) -> ApprovalEntry | None:
+    return max(entries, key=lambda entry: entry.sequence, default=None)

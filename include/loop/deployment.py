@@ -7,48 +7,50 @@ import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
+from include.contracts.evaluation import Verdict
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, packaging, predeployment
 from include.deployment.release import manifest
 from include.development.datasets.parts import incomplete_columns
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
-from include.services import verdicts
+from include.governance import approval
+from include.services.approvals import model_of, verdict_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
 def package_release(spec: UseCase, services: Services, version: int | str | None) -> ReleaseRef:
-    """Package an approved version; a version that has a release already is not packaged again.
+    """Package an approved version; one whose artifact has a release already is not packaged again.
+
+    The signed record says what is approved and which bytes it is; nothing of that is taken from MLflow.
 
     Raises
     ------
     NotFoundError
         no version was named and none is approved.
+    ApprovalError
+        its newest verdict is not approved.
     DeploymentError
-        its verdict is not approved, or the ONNX model answers differently.
+        the ONNX model answers differently.
+    ServiceError
+        MLflow's artifact is not the one that was registered.
     """
-    wanted = int(version) if version else services.adapters.tracker.alias(spec.name, "challenger")
+    history = services.approvals.history(spec)
+    wanted = int(version) if version else approval.approved_version(history)
     if wanted is None:
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
     with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
+        model = model_of(approval.require_approved(history, spec.name, wanted))
         for release in services.adapters.releases.all(spec.name):
-            if release.model_version == wanted:
+            packaged = manifest(Path(release.path))
+            if (packaged["model_version"], packaged.get("model_hash")) == (model.version, model.artifact_hash):
                 return release
-        model = services.adapters.tracker.model(spec.name, wanted)
-        _require_approval(spec, services, model)
-        return _package(spec, services, model)
+        verdicts = [entry for entry in history if (entry.event, entry.version) == ("verdict", model.version)]
+        return _package(spec, services, model, verdict_of(verdicts[-1]))
 
 
-def _require_approval(spec: UseCase, services: Services, model: ModelRef) -> None:
-    bound = services.adapters.tracker.tags(spec.name, model.version).get("approved_verdict")
-    if bound != verdicts.of(services, model).digest:
-        raise DeploymentError(
-            f"version {model.version} of {spec.name} has no approval of its verdict; approve it first"
-        )
-
-
-def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
+def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict) -> ReleaseRef:
     from include.operations import drift
 
     # by what the artifact says, not by the spec, which may name another trainer by now
@@ -56,7 +58,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef) -> ReleaseRef:
     rows = pd.read_parquet(model.dataset.test.path)
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
-    metrics = {c.metric: c.figure.json_dict() for c in verdicts.of(services, model).cells if c.name == "D"}
+    metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"}
     baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
     with services.places.aside() as aside:
         packaging.package(
@@ -83,6 +85,7 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> di
 
     Raises DeploymentError when the release failed a check; see ``predeployment.verify``.
     """
+    release = services.adapters.releases.get(spec.name, release.name)  # of what a task hands on, the name alone counts
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with services.places.aside() as aside:
@@ -95,7 +98,8 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> di
 
 def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
     """What was packaged, agreed and tried, beside the model version, where people look for it."""
-    model = services.adapters.tracker.model(spec.name, release.model_version)
+    known = services.approvals.registered(spec, release.model_version)
+    model = known or services.adapters.tracker.model(spec.name, release.model_version)
     for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
         if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
             services.adapters.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())

@@ -1,39 +1,51 @@
-"""The four comparisons on registered models, and the approval that is bound to their verdict."""
+"""The four comparisons on registered models; their verdict is signed into the record of approvals."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.evaluation import Verdict
 from include.development import ensembles
 from include.development.datasets.building import load_dataset
 from include.development.datasets.parts import read_part
-from include.errors import EvaluationError, NotFoundError, TrainingError
+from include.errors import NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
-from include.evaluation.report import render
+from include.governance import approval
 from include.services import verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
-def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Verdict:
-    """Compare a candidate with what really serves; the verdict is stored with the model version.
+def evaluate(
+    spec: UseCase,
+    services: Services,
+    version: int | str | None,
+    *,
+    run: str = "",
+    by: str = "",
+    people: Sequence[str] = (),
+) -> Verdict:
+    """Compare a candidate with what really serves; the verdict is signed into the record under the ``run``.
 
-    Where the average of both is chosen, it is registered, and the verdict is on that version.
+    Where the average of both is chosen, it is registered, and the verdict is on that version. ``by`` says what started
+    the evaluation, ``people`` are the logins that did. Verdicts that still waited for an answer are withdrawn.
 
     Raises
     ------
     NotFoundError
-        no such version.
+        no training of this state root registered such a version.
+    ApprovalError
+        it is not known who started the evaluation.
     EvaluationError
         what serves is not what the records say, or the gate self-test failed.
     DataError
         a part of a dataset is not what its manifest says, or a test set was seen in training.
     """
-    candidate = services.adapters.tracker.model(spec.name, _version(spec, services, version))
+    approval.require_named(people, "evaluation")
+    candidate = services.approvals.model(spec, _version(spec, services, version))
     serving = services.serving.champion(spec)
     champion = services.serving.champion_model(spec)
     made = partial(
@@ -47,11 +59,12 @@ def evaluate(spec: UseCase, services: Services, version: int | str | None) -> Ve
     )
     verdict = made()
     judged = candidate
+    started: dict[str, Any] = {"run": run, "by": by, "people": [*people]}
     if verdict.contender == "ensemble" and champion:
-        judged, verdict = _registered(spec, services, (champion, candidate), verdict, made)
-    verdicts.store(spec, services, judged, verdict, render(verdict))
+        judged, verdict = _registered(spec, services, (champion, candidate), verdict, made, started)
+    verdicts.store(spec, services, judged, verdict, **started)
     if judged is not candidate:
-        verdicts.keep(spec, services, candidate, verdict, render(verdict))
+        verdicts.display(spec, services, candidate, verdict)
     return verdict
 
 
@@ -61,6 +74,7 @@ def _registered(
     members: tuple[ModelRef, ModelRef],
     verdict: Verdict,
     made: Callable[..., Verdict],
+    started: dict[str, Any],
 ) -> tuple[ModelRef, Verdict]:
     """The average as a version with its verdict; the candidate with its own when the average cannot be registered."""
     try:
@@ -69,42 +83,19 @@ def _registered(
         alone = made(average=False)
         words = f"{alone.reason} Their average would have been taken, but cannot be registered: {error}."
         return members[1], alone.model_copy(update={"reason": words})
-    on = {"candidate": ensemble.version, "members": [member.version for member in members]}
-    return ensemble, verdict.model_copy(update=on)
-
-
-def report(spec: UseCase, services: Services, verdict: Verdict) -> str:
-    """The verdict as Markdown, for who approves."""
-    return render(verdict)
-
-
-def record_approval(spec: UseCase, services: Services, verdict: Verdict, answer: dict | None) -> str:
-    """Give the candidate the alias ``challenger``; the approval names the verdict's hash. Returns the hash."""
-    model = services.adapters.tracker.model(spec.name, verdict.candidate)
-    stored = verdicts.of(services, model)
-    if stored.digest != verdict.digest:
-        raise EvaluationError(
-            f"the verdict on version {verdict.candidate} changed after it was shown for approval "
-            f"({verdict.digest[:12]} became {stored.digest[:12]}); run the evaluation again"
-        )
-    who = (answer or {}).get("responded_by_user") or {"name": "policy"}
-    tags = {"approved_verdict": verdict.digest, "approved_by": str(who.get("name", who)), "decision": verdict.decision}
-    services.adapters.tracker.tag(spec.name, verdict.candidate, tags)
-    verdicts.on_card(services, model, stored, f"approved by {tags['approved_by']}, {datetime.now(UTC):%Y-%m-%d}")
-    services.adapters.tracker.set_alias(spec.name, "challenger", verdict.candidate)
-    return verdict.digest
+    versions = [member.version for member in members]
+    trainer = approval.registration(services.approvals.history(spec), members[1].version)
+    people = sorted({*started["people"], *(trainer.people if trainer else [])})
+    services.approvals.register(spec, ensemble, members=versions, **started | {"people": people})
+    return ensemble, verdict.model_copy(update={"candidate": ensemble.version, "members": versions})
 
 
 def _version(spec: UseCase, services: Services, version: int | str | None) -> int:
     """The version asked for; without one the newest that was trained, not averaged."""
-    known = services.adapters.tracker.versions(spec.name)
-    if version:
-        wanted = int(version)
-    else:
-        wanted = next((v for v in reversed(known) if not ensembles.members_of(spec, services.adapters.tracker, v)), 0)
-    if wanted not in known:
-        raise NotFoundError(f"{spec.name} has no model version {wanted or '(none registered)'}; there are {known}")
-    return wanted
+    known = approval.trained(services.approvals.history(spec))
+    if not version and not known:
+        raise NotFoundError(f"{spec.name} has no model version that a training registered: train one first")
+    return int(version) if version else known[-1]
 
 
 def _side(spec: UseCase, services: Services, model: ModelRef, release: str | None) -> Side:
@@ -113,7 +104,7 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
 
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    members = ensembles.members_of(spec, services.adapters.tracker, model.version)
+    members = _members(spec, services, model.version)
     datasets = {one.dataset.name: _as_it_lies(one.dataset) for one in (model, *members)}
     parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]
     return Side(
@@ -125,6 +116,18 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
         members=tuple(member.version for member in members),
         signature=signature(trained),
     )
+
+
+def _members(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
+    """The versions that a version is the average of, those of its members included."""
+    registered = approval.registration(services.approvals.history(spec), version)
+    if registered is None:  # a champion of before there was a record
+        return ensembles.members_of(spec, services.adapters.tracker, version)
+    members = [
+        services.approvals.registered(spec, member) or services.adapters.tracker.model(spec.name, member)
+        for member in registered.facts["members"]
+    ]
+    return [one for member in members for one in (member, *_members(spec, services, member.version))]
 
 
 def _test_set(dataset: DatasetRef) -> EvaluationSet:

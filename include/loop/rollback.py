@@ -1,12 +1,13 @@
 """Puts an earlier release back (model, features and baseline together), or ends the rollout in progress."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from include.contracts.deployment import ReleaseRef
+from include.contracts.deployment import ReleaseRef, RolloutEvent
 from include.contracts.evaluation import Interval
 from include.deployment import release, rollback_form, rollout
 from include.deployment.rollback_form import Choice
-from include.errors import DeploymentError, NotFoundError
+from include.errors import ApprovalError, DeploymentError, NotFoundError
 from include.loop.rollout import end_rollout, promote_release
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -23,7 +24,7 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
         Choice(
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
             test=_test_figure(one, metric), months=rollback_form.served(figures, one.name, metric),
-            spans=rollback_form.spans(events, one.name),
+            spans=rollback_form.spans(events, one.name), barred=objection(spec, services, one, events),
         )
         for one in services.adapters.releases.all(spec.name)
     ]  # fmt: skip
@@ -38,38 +39,64 @@ def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:
     return Interval.model_validate(known) if known else None
 
 
-def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
-    """Names to choose from, newest first, and the form's text.
+def objection(spec: UseCase, services: Services, one: ReleaseRef, events: Sequence[RolloutEvent]) -> str:
+    """Why a release may not be put back; '' for a former champion and for an approved release.
 
-    Raises NotFoundError when nothing serves, or there is no other release.
+    A former champion is one that the rollout record says took all of the traffic; its name alone proves nothing.
+    """
+    return "" if _was_champion(one, events) else services.approvals.objection(spec, one)
+
+
+def _was_champion(one: ReleaseRef, events: Sequence[RolloutEvent]) -> bool:
+    return any(e.event in rollback_form.SERVING and e.champion == e.release == one.name for e in events)
+
+
+def previous(spec: UseCase, services: Services, champion: str) -> ReleaseRef | None:
+    """The newest former champion before this one: what was aborted is never taken unless somebody names it."""
+    events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
+    earlier = (r for r in services.adapters.releases.all(spec.name) if rollout.is_forward(r.name, champion))
+    return next((one for one in reversed(list(earlier)) if _was_champion(one, events)), None)
+
+
+def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
+    """Names to choose from, newest first, and the form's text: what may not be put back is listed, not offered.
+
+    Raises NotFoundError when nothing serves, or no other release may be put back.
     """
     known = choices(spec, services)
-    others = [one.name for one in reversed(known) if not one.serves]
+    others = [one.name for one in reversed(known) if not one.serves and not one.barred]
     champion = services.serving.require_rollout_state(spec).champion
     if not others:
-        raise NotFoundError(f"{spec.name}: {champion} is the only release, so there is nothing to roll back to")
+        barred = "".join(f"; {one.name} may not be put back: {one.barred}" for one in known if one.barred)
+        raise NotFoundError(
+            f"{spec.name}: {champion} is the only release that may serve, so there is nothing to roll back to{barred}"
+        )
     return others, rollback_form.body(spec.metrics.primary, champion, known)
 
 
 def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> str:
-    """The release to put back: the one named, or (None, ``previous``) the newest before the champion.
+    """The release to put back: the one named, or (None, ``previous``) the newest former champion before the present.
 
     Raises
     ------
     NotFoundError
         there is no such release, or none before the champion.
+    ApprovalError
+        it was never champion and is not approved.
     DeploymentError
         its files were changed.
     """
     state = services.serving.require_rollout_state(spec)
-    names = [r.name for r in services.adapters.releases.all(spec.name)]
-    named = wanted if wanted != PREVIOUS else None
-    earlier = [name for name in names if name < state.champion]
-    if not named and not earlier:
-        raise NotFoundError(
-            f"{spec.name}: {state.champion} is the first release, no release is before it; there are {names}"
-        )
-    target = services.adapters.releases.get(spec.name, named or earlier[-1])
+    if wanted and wanted != PREVIOUS:
+        target = services.adapters.releases.get(spec.name, wanted)
+    elif (earlier := previous(spec, services, state.champion)) is not None:
+        target = earlier
+    else:
+        names = [r.name for r in services.adapters.releases.all(spec.name)]
+        raise NotFoundError(f"{spec.name}: no former champion is before {state.champion}; there are {names}")
+    events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
+    if target.name != state.champion and (why := objection(spec, services, target, events)):
+        raise ApprovalError(f"{target.name} was never the champion of {spec.name}, so it needs an approval: {why}")
     release.verify(Path(target.path))
     return target.name
 
@@ -82,10 +109,15 @@ def restore(spec: UseCase, services: Services, wanted: str, reason: str, by: str
 
 
 def restore_release(spec: UseCase, services: Services, name: str, reason: str, by: str = "") -> None:
-    """All traffic to the release; a rollout under way is over. Raises DeploymentError when it has it already."""
+    """All traffic to the release; a rollout under way is over. Raises DeploymentError when it has it already.
+
+    A release that is newer than the champion is recorded as rolled forward.
+    """
+    state = services.serving.require_rollout_state(spec)
+    forward = rollout.is_forward(state.champion, name) or state.reason.startswith(f"rolled forward to {name}:")
     promote_release(
         spec, services, name, lambda state, release: rollout.roll_back(state, release, reason), by=by,
-        what="rolled_back",
+        what="rolled_forward" if forward else "rolled_back",
     )  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 from include.contracts.deployment import ReleaseRef
 from include.deployment import drill, events
 from include.deployment.drill import Drill
-from include.errors import DeploymentError, NotFoundError
+from include.errors import DeploymentError
+from include.loop import rollback
 from include.loop.deployment import verify_release
-from include.loop.rollback import PREVIOUS, rollback_target
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -15,11 +15,8 @@ def pair(spec: UseCase, services: Services) -> tuple[ReleaseRef, ReleaseRef] | N
     champion = services.serving.champion(spec)
     if champion is None:
         return None
-    try:
-        target = rollback_target(spec, services, PREVIOUS)
-    except NotFoundError:
-        return None
-    return champion, services.adapters.releases.get(spec.name, target)
+    earlier = rollback.previous(spec, services, champion.name)
+    return (champion, earlier) if earlier else None
 
 
 def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | None:

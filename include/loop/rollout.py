@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import ab_readout, events, judgement, rollout, shadow
-from include.errors import ConflictError, RolloutAbortedError, ServiceError
+from include.errors import ConflictError, NotFoundError, RolloutAbortedError, ServiceError
 from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations import maturity
@@ -43,8 +43,10 @@ def shift_traffic(
     """Give the release a share of the traffic; returns the generation that the server confirmed.
 
     The share is a lease: should nobody judge it in time, the router itself gives everything back. A release that the
-    server cannot load gets nothing: the state is put back before the error is raised.
+    server cannot load gets nothing: the state is put back before the error is raised. Raises ApprovalError unless the
+    release's model is approved.
     """
+    _require_approved(spec, services, release)
     before = services.serving.require_rollout_state(spec)
     sticky = spec.rollout.sticky_by
     wanted = rollout.shift(
@@ -55,10 +57,18 @@ def shift_traffic(
 
 
 def mirror_traffic(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> int:
-    """Copy requests to the release, which never answers; returns the generation that the server confirmed."""
+    """Copy requests to the release, which never answers; returns the generation that the server confirmed.
+
+    Raises ApprovalError for a release that is not approved: a shadow sees every request.
+    """
+    _require_approved(spec, services, release)
     state = services.serving.require_rollout_state(spec)
     wanted = rollout.mirror(state, release, spec.rollout.shadow.share, _lease(spec), rollout_id)
     return _give(spec, services, wanted, by, "shadowed")
+
+
+def _require_approved(spec: UseCase, services: Services, release: str) -> None:
+    services.approvals.require_release(spec, services.adapters.releases.get(spec.name, release))
 
 
 def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what: str = "shifted") -> int:
@@ -181,7 +191,7 @@ def promote_release(
     *,
     rollout_id: str = "",
     by: str = "",
-    what: Literal["promoted", "rolled_back"] = "promoted",
+    what: Literal["promoted", "rolled_back", "rolled_forward"] = "promoted",
 ) -> None:
     """All traffic to the release; its model gets the alias ``champion``.
 
@@ -194,15 +204,27 @@ def promote_release(
         state = services.serving.switch(spec, transition(state, release))
     else:
         services.serving.follow(spec, state)
-    model_version = services.adapters.releases.get(spec.name, release).model_version
-    services.adapters.tracker.set_alias(spec.name, "champion", model_version)
-    stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
-    services.adapters.tracker.tag(spec.name, model_version, stamp)
     _record(spec, services, state, what, by)
+    _display(spec, services, release)
+
+
+def _display(spec: UseCase, services: Services, release: str) -> None:
+    """What MLflow shows of the champion; a version that somebody deleted there serves all the same."""
+    tracker, version = services.adapters.tracker, services.adapters.releases.get(spec.name, release).model_version
+    stamp = {"released_as": release, "serving_since": datetime.now(UTC).isoformat(timespec="seconds")}
+    try:
+        tracker.set_alias(spec.name, "champion", version)
+        tracker.tag(spec.name, version, stamp)
+    except NotFoundError as error:
+        print(f"{release} serves, but MLflow cannot show it: {error}", flush=True)
 
 
 def promote(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> None:
-    """The watched release becomes the champion; raises RolloutAbortedError when somebody ended its rollout."""
+    """The watched release becomes the champion.
+
+    Raises ApprovalError when it is not approved (any more), RolloutAbortedError when somebody ended its rollout.
+    """
+    _require_approved(spec, services, release)
     transition = partial(rollout.promote, rollout=rollout_id)
     promote_release(spec, services, release, transition, rollout_id=rollout_id, by=by)
 

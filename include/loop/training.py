@@ -12,8 +12,10 @@ from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.datasets import building
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
+from include.development.registration import as_made
 from include.development.training_key import search_key, training_key
 from include.errors import DataError, NotFoundError
+from include.governance import approval
 from include.services.composition import Services
 from include.settings import default_environment
 from include.specification.usecase import UseCase
@@ -54,8 +56,12 @@ def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
     return [champion.dataset] if champion else []
 
 
-def order(spec: UseCase, services: Services, request: TrainingRequest) -> str:
-    """Build the dataset and write down what is to be trained; the key under which it lies."""
+def order(spec: UseCase, services: Services, request: TrainingRequest, people: Sequence[str] = ()) -> str:
+    """Build the dataset and write down what is to be trained; the key under which it lies.
+
+    Raises ApprovalError when it is not known who of the ``people`` started it.
+    """
+    approval.require_named(people, "training")
     tuning = spec.trainer.tuning
     from_champion = (request.start_from or spec.trainer.start_from) == "champion"
     start = services.serving.champion_model(spec) if from_champion else None
@@ -84,7 +90,7 @@ def place(spec: UseCase, services: Services, asked: Order) -> str:
 
 def remaining(spec: UseCase, services: Services, key: str) -> Remaining:
     """What an order needs next; a model that is registered already is only looked up again."""
-    if services.adapters.tracker.find(spec.name, key):
+    if _recorded(spec, services, key):
         return "registration"
     return "search" if _workspace(spec, services, key).order().trials else "fit"
 
@@ -98,7 +104,7 @@ def search(spec: UseCase, services: Services, key: str) -> None:
     try:
         asked = place.order()
     except NotFoundError:
-        if services.adapters.tracker.find(spec.name, key):
+        if _recorded(spec, services, key):
             return  # another run of the same training registered its model meanwhile
         raise
     waiting: list[TrialRecord] = []
@@ -117,7 +123,7 @@ def fit(spec: UseCase, services: Services, key: str) -> Fit:
     try:
         return training.train(spec, place, settings.train_threads, environment(settings.revision))
     except NotFoundError:
-        if model := services.adapters.tracker.find(spec.name, key):  # by another run of the same training, meanwhile
+        if model := _recorded(spec, services, key):  # by another run of the same training, meanwhile
             return Fit.model_validate_json(services.adapters.tracker.document(model, "fit.json"))
         raise
 
@@ -136,21 +142,35 @@ def _teller(log: Callable[[list[TrialRecord]], Any], waiting: list[TrialRecord])
     return tell
 
 
-def register(spec: UseCase, services: Services, key: str) -> ModelRef:
+def register(
+    spec: UseCase, services: Services, key: str, *, by: str = "", people: Sequence[str] = (), run: str = ""
+) -> ModelRef:
     """Judge, document and register what was fitted under ``key``; the same key gives one version, also at once.
+
+    The signed record keeps what was registered and which ``people`` started the training.
 
     Raises
     ------
     NotFoundError
         nothing was fitted under ``key``.
     TrainingError
-        the model says nothing, or fails a behaviour test.
+        the model says nothing, fails a behaviour test, or MLflow has another model under this key.
     """
     workspace = _workspace(spec, services, key)
     with workspace.alone():
-        model = services.adapters.tracker.find(spec.name, key) or _registered(spec, services, key, workspace)
+        model = _recorded(spec, services, key)
+        if model is None:
+            model = _registered(spec, services, key, workspace)
+            services.approvals.register(spec, model, key=key, by=by, people=[*people], run=run)
         workspace.delete()
     return model
+
+
+def _recorded(spec: UseCase, services: Services, key: str) -> ModelRef | None:
+    """The model that the record has under the key, unless its version is gone from MLflow."""
+    model = services.approvals.trained_under(spec, key)
+    there = services.adapters.tracker.find(spec.name, key) if model else None
+    return model if model and there and there.version == model.version else None
 
 
 def _registered(spec: UseCase, services: Services, key: str, workspace: Workspace) -> ModelRef:
@@ -169,7 +189,7 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         "trials.json": json.dumps([trial.json_dict() for trial in trials], indent=1),
         "constraints.txt": LOCK.read_bytes(),
     }
-    return services.adapters.tracker.log_training(
+    model = services.adapters.tracker.log_training(
         spec.name,
         asked.dataset,
         content,
@@ -181,6 +201,7 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         curve=fit.curve,
         tags=_tags(spec, asked, fit),
     )
+    return as_made(model, asked.dataset, content)
 
 
 def _made(fit: Fit, content: bytes) -> dict[str, Any]:

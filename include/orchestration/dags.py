@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_current_context
 from airflow.sdk.exceptions import DagRunTriggerException
 
+from include.contracts.approval import UNNAMED
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
 from include.orchestration.forms import check_form
@@ -115,7 +116,28 @@ def triggering_extra(asset_name: str) -> dict[str, Any]:
     """``extra`` of the newest event of the asset that started this run; {} for a manual run."""
     events = get_current_context()["triggering_asset_events"]
     matching = [e for asset, es in events.items() if asset.name == asset_name for e in es]
-    return dict(max(matching, key=lambda e: e.timestamp).extra) if matching else {}
+    extra = max(matching, key=lambda e: e.timestamp).extra if matching else {}
+    return {name: value for name, value in extra.items() if name != STARTED_BY}
+
+
+STARTED_BY = "started_by"
+"""What every asset event says of the people who started the chain of runs that it ends."""
+
+
+def starters() -> list[str]:
+    """Logins that started this run: who triggered it, or who started the runs whose asset events did; [] for none.
+
+    Airflow marks an event that was posted over REST and does not say who posted it: then ``UNNAMED`` is among them.
+    """
+    context = get_current_context()
+    if login := getattr(context["dag_run"], "triggering_user_name", None):
+        return [str(login)]
+    events = [event for events in context["triggering_asset_events"].values() for event in events]
+    return sorted({login for event in events for login in _starters_of(event.extra)})
+
+
+def _starters_of(extra: dict[str, Any]) -> list[str]:
+    return [UNNAMED] if extra.get("from_rest_api") else [str(login) for login in extra.get(STARTED_BY, [])]
 
 
 def triggered_by() -> str:
@@ -137,8 +159,9 @@ def start_run(dag_id: str, run_id: str, fields: dict[str, Any]) -> NoReturn:
 
 
 def emit(asset: Any, **extra: Any) -> None:
-    """Attach ``extra`` to this task's event of ``asset``."""
-    get_current_context()["outlet_events"][asset].extra.update(extra)
+    """Attach ``extra`` to this task's event of ``asset``, and who started this run."""
+    people: list[Any] = starters()
+    get_current_context()["outlet_events"][asset].extra.update({**extra, STARTED_BY: people})
 
 
 def emit_period(asset: Any, period: Period | None = None) -> None:

@@ -3,6 +3,7 @@
 import secrets
 
 from include.adapters.export_files import new_private_key, publish_recipient
+from include.adapters.signatures import new_signing_key, publish_signing_key
 from include.contracts.atomic_file import write_atomically
 from include.errors import SettingsError
 from include.settings import Settings
@@ -44,9 +45,10 @@ def _require_version(settings: Settings) -> None:
 
 def make_keys(settings: Settings) -> None:
     """What is not given: the pseudonym key, the private key that opens exports to here, in prod the hand-over keys,
-    the password of our login in MLflow.
+    the password of our login in MLflow, the key that signs approvals.
 
-    The public half goes to ``<exchange>/recipients``, where whoever exports finds it.
+    The public half of the export key goes to ``<exchange>/recipients``, where whoever exports finds it; that of the
+    approval key to ``keys/approval.pub``.
     """
     if not settings.keys_text():
         write_atomically(settings.key_file, f"{new_pseudonym_key()}\n", private=True)
@@ -56,6 +58,9 @@ def make_keys(settings: Settings) -> None:
         write_atomically(settings.hand_over_key_file, f"{new_pseudonym_key()}\n", private=True)
     if not settings.mlflow_password_text():
         write_atomically(settings.mlflow_password_file, f"{secrets.token_urlsafe(32)}\n", private=True)
+    if not settings.approval_key_text():
+        write_atomically(settings.approval_key_file, f"{new_signing_key()}\n", private=True)
+    publish_signing_key(settings.approval_public_keys, settings.approval_key_text())
     publish_recipient(settings.exchange, settings.environment, settings.private_key_text())
 
 

@@ -1,5 +1,6 @@
 """Every table of records that the platform writes, the same for every use case. A new one is one entry here."""
 
+from include.contracts.approval import RecordedApproval
 from include.contracts.deployment import BatchPrediction, LoggedPrediction, RolloutEvent
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
@@ -23,6 +24,7 @@ ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "gener
 GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_open=True)
 DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",))
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",))
+APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",))
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}

@@ -15,6 +15,7 @@ from include.ports.metrics import MetricsServer
 from include.ports.online import OnlineKeys
 from include.ports.quality import Validator
 from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
+from include.ports.signatures import Signatures
 from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
 from include.settings import Settings
@@ -99,6 +100,12 @@ class Adapters:
         from include.adapters.release_store import DirectoryReleases
 
         return DirectoryReleases(self.settings.releases, self.locks)
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        from include.adapters.signatures import StateRootSignatures
+
+        return StateRootSignatures(self.settings.approval_key_text(), self.settings.approval_public_keys)
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> SourceConnector:
         """The connector of a raw table, or of the file that was delivered in its place.

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from include.services.adapters import Adapters
+from include.services.approvals import Approvals
 from include.services.places import Places
 from include.services.predictions import Predictions
 from include.services.privacy import Privacy
@@ -34,7 +35,8 @@ class Services:
         self.adapters = adapters or Adapters(settings, resolve)
         self.places = Places(settings)
         self.records = Records(self.adapters)
-        self.serving = Serving(self.adapters, self.places)
+        self.approvals = Approvals(self.adapters)
+        self.serving = Serving(self.adapters, self.places, self.approvals)
         self.predictions = Predictions(self.adapters, self.records)
         self.privacy = Privacy(self.secret, self.records)
 

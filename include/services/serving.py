@@ -7,6 +7,7 @@ from include.contracts.development import ModelRef
 from include.deployment import pipeline, release, rollout
 from include.errors import EvaluationError, NotFoundError
 from include.services.adapters import Adapters
+from include.services.approvals import Approvals
 from include.services.places import Places
 from include.settings import ROOT
 from include.specification.usecase import UseCase
@@ -17,8 +18,8 @@ PIPELINE = ROOT / "triton_models" / "pipeline"
 class Serving:
     """Answers from the rollout state and the model server, and makes the server follow a new state."""
 
-    def __init__(self, adapters: Adapters, places: Places) -> None:
-        self._adapters, self._places = adapters, places
+    def __init__(self, adapters: Adapters, places: Places, approvals: Approvals) -> None:
+        self._adapters, self._places, self._approvals = adapters, places, approvals
 
     def rollout_state(self, spec: UseCase) -> RolloutState | None:
         return rollout.read(self._adapters.state, spec.name)
@@ -49,7 +50,9 @@ class Serving:
                 f"alarm: the model server follows rollout generation {served}, the record says {state.generation} "
                 f"({state.champion}); `make status`, then restart the server or run {spec.name}.rollback"
             )
-        model = self._adapters.tracker.model(spec.name, serving.model_version)
+        # the record has no champion that was registered before there was one: MLflow's is checked with the release
+        known = self._approvals.registered(spec, serving.model_version)
+        model = known or self._adapters.tracker.model(spec.name, serving.model_version)
         release.require_model(serving, model)
         return model
 

@@ -13,8 +13,9 @@ from include.deployment import release, rollout
 from include.orchestration.rollback_form import KEEP, RollbackForm
 from include.services import composition
 from include.services.composition import Services
-from include.settings import Settings
 from include.specification.loader import load_usecase
+from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.approvals import approve
 
 SPEC = load_usecase("flight_delay")
 CONTEXT: Any = {"ti": SimpleNamespace(), "task_instance": SimpleNamespace(id="42")}
@@ -23,14 +24,15 @@ CONTEXT: Any = {"ti": SimpleNamespace(), "task_instance": SimpleNamespace(id="42
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Three releases on disk, the last of which serves."""
-    found = Services(Settings(home=tmp_path))
+    found = services_in(tmp_path)
     for version in (1, 2, 3):
         staged = tmp_path / f"staged{version}"
         staged.mkdir()
         auc = {"value": 0.7 + version / 100, "low": 0.6, "high": 0.8, "n": 100}
         (staged / "baseline.json").write_text(f'{{"metrics": {{"roc_auc": {auc}}}}}'.replace("'", '"'))
-        release.seal(staged, {})
+        release.seal(staged, {"usecase": SPEC.name, "model_version": version, "model_hash": "0" * 64})
         found.adapters.releases.add(SPEC.name, staged, version)
+        approve(found, SPEC, version)
     rollout.write(found.adapters.state, rollout.first(SPEC, "r0003"))
     monkeypatch.setattr(composition, "services", lambda *_: found)
     return found

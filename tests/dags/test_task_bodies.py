@@ -48,7 +48,11 @@ ARGUMENTS: dict[str, Any] = {
     "trigger_run_id": "late__1", "fields": {"period": "2013-04"}, "run_id": "manual__1",
     "done": {"operation": "restore", "period": "2013-04", "changed": True},
 }  # fmt: skip
-ANSWERS = {"training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None}
+HANDED_OVER = {"version": 2, "verdict": "d"}
+ANSWERS: dict[str, Any] = {
+    "training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None,
+    "approval.route": "person", "approval.record_approval": HANDED_OVER,
+}  # fmt: skip
 
 
 def context(dag: Any) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def called(loop: dict[str, MagicMock]) -> set[str]:
 def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, MagicMock], dags: dict) -> None:
     for dag, body in bodies(dags):
         execute(dag, body)
-    in_forms = {"rollback.question", "rollout.look_at_ab_test"}  # an operator and a sensor of ours
+    in_forms = {"rollback.question", "rollout.look_at_ab_test", "approval.question", "approval.record_answer"}
     assert called(loop) | in_forms | {"rollout.mirror_traffic", "rollout.keep_champion"} == set(loop)
     for name, function in loop.items():
         for call in function.call_args_list:
@@ -142,6 +146,12 @@ def test_a_failed_deployment_takes_the_traffic_back(loop: dict[str, MagicMock], 
     loop["rollout.end_rollout"].assert_called_once_with(
         ANY, ANY, "a deployment task failed", "ada", "interrupted", rollout_id="manual--1"
     )
+
+
+def test_an_approval_that_was_withdrawn_hands_nothing_over(loop: dict[str, MagicMock], dags: dict) -> None:
+    loop["approval.record_approval"].return_value = None
+    with pytest.raises(AirflowSkipException, match="a newer verdict came meanwhile"):
+        execute(dag := dags["flight_delay.retrain_evaluation"], dag.get_task("hand_over").python_callable)
 
 
 def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:

@@ -13,8 +13,8 @@ from include.development.datasets.parts import content_hash, read_frame, write_p
 from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
-from include.errors import DataError, EvaluationError
-from include.loop import deployment, retrain_evaluation, rollout
+from include.errors import ApprovalError, DataError, EvaluationError
+from include.loop import approval, deployment, retrain_evaluation, rollout
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour
@@ -87,7 +87,9 @@ class Loop:
     def registered(self, name: str, seed: int) -> ModelRef:
         data = dataset(self.serving.settings.home, name, seed)
         documents = {"model_card.md": CARD}
-        return self.services.adapters.tracker.log_training(SPEC.name, data, fitted(data).to_bytes(), {}, {}, documents)
+        model = self.services.adapters.tracker.log_training(SPEC.name, data, fitted(data).to_bytes(), {}, {}, documents)
+        self.services.approvals.register(SPEC, model, key=name, by="tina", people=["tina"])
+        return model
 
     def serve(self, model: ModelRef, model_hash: str) -> str:
         trained = TrainedModel.from_bytes(self.services.adapters.tracker.load(model))
@@ -112,17 +114,21 @@ def loop(bare_serving: Serving, mlflow: Settings) -> Loop:
 def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop: Loop) -> None:
     release = loop.serve(loop.champion, loop.champion.artifact_hash)
     tracker = loop.services.adapters.tracker
-    verdict = retrain_evaluation.evaluate(loop.spec, loop.services, loop.candidate.version)
+    verdict = retrain_evaluation.evaluate(loop.spec, loop.services, loop.candidate.version, run="run")
     assert (verdict.contender, verdict.decision, verdict.champion_release) == ("ensemble", "canary", release)
     assert verdict.members == [loop.champion.version, loop.candidate.version]
     tags = tracker.tags(SPEC.name, verdict.candidate)
     assert tags["ensemble_of"] == f"{loop.champion.version}, {loop.candidate.version}"
     model = tracker.model(SPEC.name, verdict.candidate)
     assert f"Average of the versions {tags['ensemble_of']}" in tracker.document(model, "model_card.md")
-    retrain_evaluation.record_approval(loop.spec, loop.services, verdict, {"responded_by_user": {"name": "ada"}})
+    answer = {"chosen_options": ["Approve"], "params_input": {"reason": "better than both"}}
+    with pytest.raises(ApprovalError, match="tina started the training"):
+        approval.record_answer(loop.spec, loop.services, "run", answer | {"responded_by_user": {"name": "tina"}})
+    approval.record_answer(loop.spec, loop.services, "run", answer | {"responded_by_user": {"name": "ada"}})
+    approval.record_approval(loop.spec, loop.services, "run")
     card = tracker.document(model, "model_card.md")
     assert "release it step by step" in card
-    assert "approved by ada" in card
+    assert "| approved | ada | better than both |" in card
     packaged = deployment.package_release(loop.spec, loop.services, verdict.candidate)
     proved = deployment.verify_release(loop.spec, loop.services, packaged)
     kept = json.loads(tracker.document(model, f"releases/{packaged.name}/tested.json"))

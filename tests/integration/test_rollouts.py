@@ -27,6 +27,7 @@ from tests.integration.pipeline_fixtures import (
     serving,
     wait_until,
 )
+from tests.unit.fakes.approvals import approve
 
 pytestmark = pytest.mark.integration
 __all__ = ["mlflow", "prometheus", "serving"]
@@ -46,6 +47,7 @@ def services(serving: Serving, prometheus: str, mlflow: Settings) -> Services:
     found = Services(serving.settings.model_copy(update=ports | {"serving_timeout": 5}))
     for version in (1, 2):
         found.adapters.tracker.log_training(serving.spec.name, dataset_ref(), f"model {version}".encode(), {}, {}, {})
+        approve(found, serving.spec, version, "hash of the model")
     return found
 
 
@@ -237,6 +239,7 @@ def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serv
 
 def test_the_drill_measures_a_roll_back_that_clients_do_not_notice(serving: Serving, services: Services) -> None:
     spec = serving.spec
+    steps.promote_release(spec, services, FIRST)
     assert rollback_drill.drill_rollback(spec, services) is None, "the first release has none before it"
     serving.serve(SECOND)
     before = services.serving.rollout_state(spec)
@@ -256,6 +259,7 @@ def test_the_drill_measures_a_roll_back_that_clients_do_not_notice(serving: Serv
 
 def test_the_drill_fails_when_the_earlier_release_would(serving: Serving, services: Services) -> None:
     spec = serving.spec
+    steps.promote_release(spec, services, FIRST)
     serving.serve(SECOND)
     file = Path(services.adapters.releases.get(spec.name, FIRST).path) / "baseline.json"
     good = file.read_text()

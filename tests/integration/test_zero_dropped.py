@@ -20,6 +20,7 @@ from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, dataset_ref, prometheus, serving, wait_until
+from tests.unit.fakes.approvals import approve
 
 pytestmark = pytest.mark.integration
 __all__ = ["mlflow", "prometheus", "serving"]
@@ -111,8 +112,9 @@ class Platform:
 def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Platform]:
     ports = {"prometheus_port": urlsplit(prometheus).port, "mlflow_port": mlflow.mlflow_port}
     platform = Platform(serving, Services(serving.settings.model_copy(update=ports)))
-    for name in (FIRST, SECOND):
+    for version, name in enumerate((FIRST, SECOND), start=1):
         platform.services.adapters.tracker.log_training(QUICK.name, dataset_ref(), name.encode(), {}, {}, {})
+        approve(platform.services, QUICK, version, "hash of the model")
     rollout.promote_release(QUICK, platform.services, FIRST)
     yield platform
     serving.serve(FIRST)

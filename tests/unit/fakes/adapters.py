@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from include.adapters.release_store import DirectoryReleases
+from include.adapters.signatures import StateRootSignatures
 from include.deployment import release
 from include.errors import MissingPeriodError
 from include.governance.online_copies import OnlineCopies
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.usecase import UseCase
+from tests.unit.fakes.approvals import approve
 from tests.unit.fakes.exports import MemoryExports
 from tests.unit.fakes.lake import MemoryLake
 from tests.unit.fakes.serving import FiringAlerts, FollowingServer, MemoryLog
@@ -27,6 +29,7 @@ class FakeAdapters:
         self.releases = DirectoryReleases(settings.releases, self.locks)
         self.server = FollowingServer(self.state, usecase)
         self.log = MemoryLog()
+        self.signatures = StateRootSignatures(settings.approval_key_text(), settings.approval_public_keys)
         self.streams: dict[str, Any] = {}
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> Any:
@@ -51,10 +54,13 @@ def services_in(home: Path, vault: dict[str, str] | None = None, **settings: Any
     return Services(made, vault=lambda name: (vault or {}).get(name, ""), adapters=FakeAdapters(made))  # type: ignore[arg-type]
 
 
-def packaged(services: Services, spec: UseCase, version: int, **manifest: Any) -> str:
-    """A sealed release of a model version; its name."""
+def packaged(services: Services, spec: UseCase, version: int, approved: bool = True, **manifest: Any) -> str:
+    """A sealed release of a model version, which is approved unless said otherwise; its name."""
     staged = services.settings.home / f"staged{version}"
     staged.mkdir(parents=True)
     (staged / "baseline.json").write_text("{}")
-    release.seal(staged, {"usecase": spec.name, "model_version": version, **manifest})
+    hashed = {"model_hash": "0" * 64, **manifest}
+    release.seal(staged, {"usecase": spec.name, "model_version": version, **hashed})
+    if approved:
+        approve(services, spec, version, hashed["model_hash"])
     return services.adapters.releases.add(spec.name, staged, version).name

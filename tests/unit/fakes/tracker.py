@@ -1,5 +1,6 @@
 """Runs, versions, aliases, tags and documents in memory."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ class MemoryTracker:
         self.documents |= {(version, path): str(text) for path, text in documents.items()}
         self.models[version] = ModelRef(
             usecase=usecase, version=version, run_id=f"run{version}", uri=f"models:/{usecase}/{version}",
-            artifact_hash=str(hash(model)), dataset=dataset,
+            artifact_hash=hashlib.sha256(model).hexdigest(), dataset=dataset,
         )  # fmt: skip
         return self.models[version]
 

@@ -1,5 +1,6 @@
 """Small records for tests of the loop."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,15 +36,17 @@ def dataset(home: Path) -> DatasetRef:
     )  # fmt: skip
 
 
-def register(services: Services, **tags: str) -> ModelRef:
+def register(services: Services, people: Sequence[str] = (), **tags: str) -> ModelRef:
+    """A version that a training registered, which the ``people`` started."""
     model: ModelRef = services.adapters.tracker.log_training(
         SPEC.name, dataset(services.settings.home), b"model", {}, {}, {}, tags=tags
     )
+    services.approvals.register(SPEC, model, by="asset_triggered", people=[*people])
     return model
 
 
-def verdict(version: int = 1, reason: str = "better") -> Verdict:
+def verdict(version: int = 1, reason: str = "better", decision: str = "promote", champion: int | None = 9) -> Verdict:
     return Verdict(
-        usecase=SPEC.name, decision="promote", rule="r", reason=reason, candidate=version, champion=None,
+        usecase=SPEC.name, decision=decision, rule="r", reason=reason, candidate=version, champion=champion,
         champion_release=None, cells=[], differences={}, gates=[], self_test="passed", decided_at=NOON,
     )  # fmt: skip

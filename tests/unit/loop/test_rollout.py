@@ -56,8 +56,10 @@ def test_the_first_release_is_promoted_at_once_and_a_later_one_by_its_strategy(
 
 
 def test_without_a_serving_release_nothing_is_shifted(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    name = packaged(services, SPEC, 1)
     with pytest.raises(NotFoundError, match="deploy a release first"):
-        rollout.shift_traffic(SPEC, services_in(tmp_path), NEW, 0.1)
+        rollout.shift_traffic(SPEC, services, name, 0.1)
 
 
 def test_a_share_is_given_and_recorded_once_also_when_the_task_repeats(services: Services) -> None:

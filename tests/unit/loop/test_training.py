@@ -7,8 +7,9 @@ import pytest
 
 from include.contracts.development import TrainingRequest
 from include.development.order import Fit, Order
+from include.development.registration import as_made
 from include.development.search.tuning import Tuning
-from include.errors import DataError, NotFoundError
+from include.errors import DataError, NotFoundError, TrainingError
 from include.loop import rollout, training
 from include.services.composition import Services
 from tests.unit.development.frames import build, flight_spec
@@ -56,9 +57,24 @@ def test_a_model_that_is_registered_is_not_trained_again(services: Services) -> 
     asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
     key = training.place(FLIGHTS, services, asked)
     known = services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, {}, key=key)
+    services.approvals.register(FLIGHTS, known, key=key, by="ada", people=["ada"])
     assert training.remaining(FLIGHTS, services, key) == "registration"
     assert training.register(FLIGHTS, services, key) == known
     assert pd.read_parquet(asked.dataset.test.path).shape[0] == asked.dataset.test.rows
+
+
+def test_a_model_that_somebody_put_into_mlflow_under_the_key_is_not_taken(
+    services: Services,
+) -> None:
+    asked = Order(dataset=build(services.settings.datasets), trials=0, minutes=None, sampler="tpe")
+    key = training.place(FLIGHTS, services, asked)
+    forged = services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"forged", {}, {}, {}, key=key)
+    assert training.remaining(FLIGHTS, services, key) == "fit"
+    with pytest.raises(NotFoundError, match="clear the training from build_dataset on"):
+        training.register(FLIGHTS, services, key)
+    with pytest.raises(TrainingError, match=f"MLflow has version {forged.version} .* but with the model"):
+        as_made(forged, asked.dataset, b"fitted here")
+    assert services.approvals.history(FLIGHTS) == []
 
 
 def test_what_was_never_ordered_cannot_be_fitted(services: Services) -> None:
@@ -85,7 +101,8 @@ def test_a_fit_whose_model_was_registered_meanwhile_is_the_registered_one(servic
     fit = Fit(artifact_hash="a", parameters={}, threads=1, tuning=Tuning(metric="brier", parameters={}), curve=[],
               cost={}, environment={})  # fmt: skip
     documents = {"fit.json": fit.model_dump_json()}
-    services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, documents, key=key)
+    model = services.adapters.tracker.log_training(FLIGHTS.name, asked.dataset, b"m", {}, {}, documents, key=key)
+    services.approvals.register(FLIGHTS, model, key=key, by="ada", people=["ada"])
     training.register(FLIGHTS, services, key)  # by another run, which deletes the order
     training.search(FLIGHTS, services, key)
     assert training.fit(FLIGHTS, services, key) == fit

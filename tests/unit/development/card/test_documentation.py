@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import GateOutcome, Verdict
 from include.development.card.documentation import document
 from include.development.card.facts import Facts
@@ -125,14 +126,23 @@ def test_a_verdict_takes_the_place_of_the_one_before() -> None:
     first, second = (verdict(decision) for decision in ("keep_champion", "canary"))
     assert "Not evaluated yet" in card
     assert "Not evaluated yet" in html
-    told = with_verdict(with_verdict(card, first), second, "approved by ada")
-    assert told == with_verdict(card, second, "approved by ada")
-    assert "**Approval**: approved by ada" in told
+    told = with_verdict(with_verdict(card, first), second, HISTORY)
+    assert told == with_verdict(card, second, HISTORY)
+    assert "| 2013-08-02 00:00:00 | approved | ada | better / <b>best</b> of all |" in told
     assert told.startswith(card.partition("## Verdict")[0])
-    shown = page_with_verdict(page_with_verdict(html, first), second, "approved by ada")
-    assert shown == page_with_verdict(html, second, "approved by ada")
+    shown = page_with_verdict(page_with_verdict(html, first), second, HISTORY)
+    assert shown == page_with_verdict(html, second, HISTORY)
+    assert "better / &lt;b&gt;best&lt;/b&gt; of all" in shown
     assert "canary" in shown
     assert "keep_champion" not in shown
+
+
+HISTORY = [
+    ApprovalEntry(
+        usecase="flight_delay", environment="prod", sequence=3, previous="0", at="2013-08-02T00:00:00+00:00",
+        event="approved", version=2, artifact_hash="0", by="ada", reason="better | <b>best</b>\nof all",
+    )
+]  # fmt: skip
 
 
 def verdict(decision: str) -> Verdict:

@@ -1,0 +1,79 @@
+"""Ed25519 signatures with the key of this state root (fulfils ports.signatures.Signatures)."""
+
+import base64
+import binascii
+import hashlib
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from include.contracts.atomic_file import write_atomically
+from include.errors import SettingsError
+from include.ports.signatures import Signature
+
+
+def new_signing_key() -> str:
+    """A private key as base64 text."""
+    return _text(Ed25519PrivateKey.generate().private_bytes_raw())
+
+
+def publish_signing_key(file: Path, private: str) -> None:
+    """Add the public half to the keys that this state root trusts; earlier keys go on to verify what they signed."""
+    known = file.read_text().split() if file.is_file() else []
+    public = _text(_private(private).public_key().public_bytes_raw())
+    if public not in known:
+        write_atomically(file, "\n".join([*known, public]) + "\n")
+
+
+class StateRootSignatures:
+    """``private`` is '' in a process that only reads; ``trusted`` has one public key a line."""
+
+    def __init__(self, private: str, trusted: Path) -> None:
+        self._private, self._trusted = private, trusted
+
+    def sign(self, text: str) -> Signature:
+        if not self._private:
+            raise SettingsError(
+                "this process has no key to sign approvals with: `make up` makes one in <home>/keys, or set "
+                "MOEBIUS_APPROVAL_KEY for Airflow's scheduler and workers"
+            )
+        key = _private(self._private)
+        return Signature(_text(key.sign(text.encode())), fingerprint(_text(key.public_key().public_bytes_raw())))
+
+    def verifies(self, text: str, signature: Signature) -> bool:
+        key = self._keys().get(signature.key)
+        if key is None:
+            return False
+        try:
+            Ed25519PublicKey.from_public_bytes(base64.b64decode(key)).verify(
+                base64.b64decode(signature.value), text.encode()
+            )
+        except (InvalidSignature, binascii.Error):
+            return False
+        return True
+
+    def _keys(self) -> dict[str, str]:
+        """Fingerprint → public key."""
+        public = self._trusted.read_text().split() if self._trusted.is_file() else []
+        if self._private:
+            public.append(_text(_private(self._private).public_key().public_bytes_raw()))
+        return {fingerprint(key): key for key in public}
+
+
+def fingerprint(public: str) -> str:
+    return hashlib.sha256(public.encode()).hexdigest()[:16]
+
+
+def _private(text: str) -> Ed25519PrivateKey:
+    try:
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error):
+        raise SettingsError(
+            "MOEBIUS_APPROVAL_KEY, or keys/approval.key below the state root, is not an Ed25519 private key "
+            "(32 bytes in base64): restore it from the backup"
+        ) from None
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

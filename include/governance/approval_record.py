@@ -1,0 +1,49 @@
+"""The record of approvals as a chain: every entry is signed and names the one before."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from include.contracts.approval import ApprovalEntry, RecordedApproval
+from include.errors import DeploymentError
+from include.ports.signatures import Signature, Signatures
+
+
+def entries(
+    rows: Sequence[RecordedApproval], usecase: str, environment: str, verifies: Callable[[str, Signature], bool]
+) -> list[ApprovalEntry]:
+    """The verified entries, oldest first.
+
+    Raises DeploymentError at the first one that this state root did not sign, that is of another use case or
+    environment, or that does not follow the one before it.
+    """
+    read: list[ApprovalEntry] = []
+    previous = ""
+    for number, row in enumerate(rows, start=1):
+        if not verifies(row.content, Signature(row.signature, row.key)):
+            raise _altered(usecase, number, f"no key of this state root signed it (it names the key {row.key!r})")
+        entry = ApprovalEntry.model_validate_json(row.content)
+        if (entry.usecase, entry.environment) != (usecase, environment):
+            raise _altered(usecase, number, f"it was signed for {entry.usecase} in {entry.environment}")
+        if (entry.sequence, entry.previous) != (number, previous):
+            raise _altered(usecase, number, "it does not follow the entry before it")
+        read.append(entry)
+        previous = row.content_hash
+    return read
+
+
+def following(rows: Sequence[RecordedApproval], signatures: Signatures, **fields: Any) -> RecordedApproval:
+    """The next row, signed now; ``fields`` are the entry's, without its number, predecessor and time."""
+    previous = rows[-1].content_hash if rows else ""
+    chained = {"sequence": len(rows) + 1, "previous": previous, "at": datetime.now(UTC)}
+    entry = ApprovalEntry.model_validate({**fields, **chained})
+    value, key = signatures.sign(entry.content)
+    shown = {name: getattr(entry, name) for name in ("sequence", "at", "event", "version", "by", "reason")}
+    return RecordedApproval(**shown, content=entry.content, signature=value, key=key)
+
+
+def _altered(usecase: str, number: int, what: str) -> DeploymentError:
+    return DeploymentError(
+        f"alarm: entry {number} of the record of approvals of {usecase} was altered or forged: {what}. Nothing is "
+        "deployed until the lake table `approvals` and keys/approval.pub are restored from a backup"
+    )

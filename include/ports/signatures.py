@@ -1,0 +1,20 @@
+"""Signatures of what is recorded."""
+
+from typing import NamedTuple, Protocol
+
+
+class Signature(NamedTuple):
+    """``value`` in base64, and the fingerprint of the public ``key`` that verifies it."""
+
+    value: str
+    key: str
+
+
+class Signatures(Protocol):
+    """Signs with the private key of this state root, where the process has it; verifies with the public keys."""
+
+    def sign(self, text: str) -> Signature:
+        """Raises SettingsError in a process that has no private key."""
+
+    def verifies(self, text: str, signature: Signature) -> bool:
+        """Whether a key of this state root signed exactly this text."""

@@ -1,0 +1,114 @@
+"""The record of approvals of this state root: what may be deployed is decided by it alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from include.contracts.approval import ApprovalEntry, ApprovalEvent, RecordedApproval
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import ModelRef
+from include.contracts.evaluation import Verdict
+from include.deployment import release as releases
+from include.errors import ApprovalError, NotFoundError
+from include.governance import approval, approval_record
+from include.records.registry import APPROVALS
+from include.services.adapters import Adapters
+from include.specification.usecase import UseCase
+
+
+class Ledger:
+    """The record while this process alone may add to it."""
+
+    def __init__(self, spec: UseCase, adapters: Adapters, rows: list[RecordedApproval]) -> None:
+        self._spec, self._adapters, self._rows = spec, adapters, rows
+        self.history = _verified(spec, adapters, rows)
+
+    def add(self, event: ApprovalEvent, model: ModelRef | ApprovalEntry, **fields: Any) -> ApprovalEntry:
+        """Sign and append an entry about a version; ``fields`` as ``ApprovalEntry`` says."""
+        about = {"usecase": self._spec.name, "environment": self._adapters.settings.environment, "event": event}
+        of = {"version": model.version, "artifact_hash": model.artifact_hash}
+        row = approval_record.following(self._rows, self._adapters.signatures, **about, **of, **fields)
+        APPROVALS.append(self._spec.name, self._adapters.lake, [row])
+        self._rows.append(row)
+        entry = ApprovalEntry.model_validate_json(row.content)
+        self.history.append(entry)
+        return entry
+
+
+class Approvals:
+    """Reads the record, verified, and appends to it."""
+
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
+
+    def history(self, spec: UseCase) -> list[ApprovalEntry]:
+        """Every entry, oldest first; raises DeploymentError when one was altered or forged."""
+        return _verified(spec, self._adapters, self._read(spec))
+
+    @contextmanager
+    def adding(self, spec: UseCase) -> Iterator[Ledger]:
+        """The record, for one writer at a time."""
+        with self._adapters.locks.hold(f"approvals/{spec.name}"):
+            yield Ledger(spec, self._adapters, self._read(spec))
+
+    def registered(self, spec: UseCase, version: int) -> ModelRef | None:
+        """The model that was registered as this version; its files in MLflow are checked against it when loaded."""
+        entry = approval.registration(self.history(spec), version)
+        return model_of(entry) if entry else None
+
+    def model(self, spec: UseCase, version: int) -> ModelRef:
+        """The same; raises NotFoundError, naming the versions that there are."""
+        if model := self.registered(spec, version):
+            return model
+        known = sorted({e.version for e in self.history(spec) if e.event == "registered"})
+        raise NotFoundError(
+            f"{spec.name} has no model version {version} that a training of this state root registered; there are "
+            f"{known}. A version that stands in MLflow only is not used: train it again"
+        )
+
+    def trained_under(self, spec: UseCase, training_key: str) -> ModelRef | None:
+        """The model that was registered under a training key."""
+        mine = [e for e in self.history(spec) if e.event == "registered" and e.facts["training_key"] == training_key]
+        return model_of(mine[-1]) if mine else None
+
+    def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None, by: str,
+                 people: list[str], run: str = "") -> None:  # fmt: skip
+        """Record that a training made this model; once, however often it is repeated."""
+        facts = {"model": model.json_dict(), "members": members or [], "training_key": key}
+        with self.adding(spec) as ledger:
+            known = approval.registration(ledger.history, model.version)
+            if known is None or model_of(known) != model:
+                words = f"trained on {model.dataset.name}" if not members else f"average of {members}"
+                ledger.add("registered", model, by=by, people=people, reason=words, run=run, facts=facts)
+
+    def require_release(self, spec: UseCase, release: ReleaseRef) -> None:
+        """Raises ApprovalError unless what the release was packaged from is approved."""
+        packaged = releases.manifest(Path(release.path))
+        if packaged.get("usecase") != spec.name:
+            raise ApprovalError(f"release {release.name} was packaged for {packaged.get('usecase')}, not {spec.name}")
+        version, model_hash = int(packaged["model_version"]), str(packaged.get("model_hash"))
+        approval.require_approved(self.history(spec), spec.name, version, model_hash)
+
+    def objection(self, spec: UseCase, release: ReleaseRef) -> str:
+        """Why the release may not get traffic; '' when it may."""
+        try:
+            self.require_release(spec, release)
+        except ApprovalError as error:
+            return str(error)
+        return ""
+
+    def _read(self, spec: UseCase) -> list[RecordedApproval]:
+        return APPROVALS.read(spec.name, self._adapters.lake)
+
+
+def model_of(registered: ApprovalEntry) -> ModelRef:
+    return ModelRef.model_validate(registered.facts["model"])
+
+
+def verdict_of(entry: ApprovalEntry) -> Verdict:
+    return Verdict.model_validate(entry.facts["verdict"])
+
+
+def _verified(spec: UseCase, adapters: Adapters, rows: list[RecordedApproval]) -> list[ApprovalEntry]:
+    return approval_record.entries(rows, spec.name, adapters.settings.environment, adapters.signatures.verifies)

@@ -1,0 +1,149 @@
+"""The form that asks for an approval: who may answer, what does not count, and what follows."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from airflow.providers.standard.operators import hitl
+from airflow.providers.standard.triggers import hitl as hitl_triggers
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.execution_time.context import set_current_context
+from airflow.triggers.base import TriggerEvent
+
+from include.governance.answers import APPROVE
+from include.governance.approval import REJECT
+from include.orchestration import approval_form
+from include.orchestration.approval_form import FIELDS, ApprovalForm, QuestionTrigger
+from include.orchestration.auth import OURS
+from include.orchestration.dags import STARTED_BY, starters
+from include.services import composition, verdicts
+from include.services.composition import Services
+from include.specification.loader import load_usecase
+from tests.unit.fakes.adapters import services_in
+from tests.unit.loop.loop_worlds import register, verdict
+
+SPEC = load_usecase("flight_delay")
+RUN = SimpleNamespace(run_id="asset__1", triggering_user_name=None)
+CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": SimpleNamespace(id=uuid4())}
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """A verdict that waits for a person; tina started the training."""
+    made = services_in(tmp_path, airflow_users={"tina": "op", "olga": "op", "ulla": "user"})
+    verdicts.store(SPEC, made, register(made, people=["tina"]), verdict(), run="asset--1", by="asset_triggered")
+    monkeypatch.setattr(composition, "services", lambda *_: made)
+    with set_current_context(CONTEXT):
+        yield made
+
+
+@pytest.fixture
+def form(monkeypatch: pytest.MonkeyPatch) -> ApprovalForm:
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", OURS)
+    return ApprovalForm(task_id="approve", spec=SPEC, params=FIELDS)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the API server was given."""
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: sent.append(detail))
+    return sent
+
+
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The tasks that the form branched into."""
+    branches: list[Any] = []
+    monkeypatch.setattr(ApprovalForm, "do_branch", lambda self, context, branch: branches.append(branch))
+    return branches
+
+
+def answer(by: str, chosen: str = APPROVE, reason: str = "it is better") -> dict[str, Any]:
+    who, at = {"id": by, "name": by}, datetime(2026, 1, 2, tzinfo=UTC)
+    return {
+        "chosen_options": [chosen], "params_input": {"reason": reason}, "responded_by_user": who, "responded_at": at
+    }  # fmt: skip
+
+
+def test_the_question_is_for_logins_that_did_not_start_it_and_asks_for_a_reason(
+    services: Services, form: ApprovalForm, asked: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(TaskDeferred) as waiting:
+        form.execute(CONTEXT)
+    assert [user["id"] for user in asked[0]["assigned_users"]] == ["admin", "olga"]
+    assert [*asked[0]["params"]] == ["reason"]
+    assert verdict().digest[:12] in asked[0]["body"]
+    assert isinstance(waiting.value.trigger, QuestionTrigger)
+    path, kwargs = waiting.value.trigger.serialize()
+    assert path.endswith("approval_form.QuestionTrigger")
+    assert QuestionTrigger(**kwargs).run_key == "asset--1"
+
+
+@pytest.mark.parametrize("given", [answer("tina"), answer("tina", REJECT), answer("olga", reason=""), {"error": "x"}])
+def test_an_answer_that_does_not_count_asks_again_and_loses_nothing(
+    services: Services, form: ApprovalForm, asked: list[dict[str, Any]], followed: list[Any], given: dict[str, Any]
+) -> None:
+    with pytest.raises(TaskDeferred):
+        form.execute_complete(CONTEXT, given)
+    assert (len(asked), followed) == (1, [])
+    assert services.approvals.history(SPEC)[-1].event == "answer_refused"
+    form.execute_complete(CONTEXT, answer("olga"))
+    assert followed == ["hand_over"]
+
+
+@pytest.mark.parametrize(("chosen", "task"), [(APPROVE, "hand_over"), (REJECT, "rejected")])
+def test_what_follows_is_by_the_answer(
+    services: Services, form: ApprovalForm, followed: list[Any], chosen: str, task: str
+) -> None:
+    said = form.execute_complete(CONTEXT, answer("olga", chosen))
+    assert (followed, said["by"], said["reason"]) == ([task], "olga", "it is better")
+
+
+def test_a_newer_verdict_wakes_the_question_and_ends_it_as_withdrawn(
+    services: Services, form: ApprovalForm, followed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = SimpleNamespace(response_received=False, chosen_options=None)
+    monkeypatch.setattr(hitl_triggers, "get_hitl_detail_content_detail", lambda ti_id: nobody)
+    trigger = QuestionTrigger(
+        usecase=SPEC.name, run_key="asset--1", ti_id=CONTEXT["task_instance"].id, options=[APPROVE, REJECT], params={},
+        timeout_datetime=None, poke_interval=0.01,
+    )  # fmt: skip
+    event = asyncio.run(woken(trigger, services))
+    assert event.payload == approval_form.WITHDRAWN
+    assert form.execute_complete(CONTEXT, event.payload)["event"] == "withdrawn"
+    assert followed == ["withdrawn"]
+
+
+async def woken(trigger: QuestionTrigger, services: Services) -> TriggerEvent:
+    """The first event of the trigger; a newer version is judged while it waits."""
+    events = trigger.run()
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    verdicts.store(SPEC, services, register(services), verdict(2, decision="keep_champion"), run="newer")
+    return await waiting
+
+
+@pytest.mark.parametrize(
+    ("by", "extras", "expected"),
+    [
+        ("ada", [{STARTED_BY: ["ben"]}], ["ada"]),
+        (None, [{STARTED_BY: ["ben"]}, {STARTED_BY: ["ada", "ben"]}], ["ada", "ben"]),
+        (None, [{}], []),
+        (None, [], []),
+        (None, [{STARTED_BY: ["ben"], "from_rest_api": True}], ["somebody over REST"]),
+    ],
+)
+def test_who_started_a_chain_of_runs_is_carried_by_its_asset_events(
+    by: str | None, extras: list[dict[str, Any]], expected: list[str]
+) -> None:
+    events = {"asset": [SimpleNamespace(extra=extra) for extra in extras]}
+    context: Any = {"dag_run": SimpleNamespace(triggering_user_name=by), "triggering_asset_events": events}
+    with set_current_context(context):
+        assert starters() == expected
