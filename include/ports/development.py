@@ -57,3 +57,13 @@ class ExperimentTracker(Protocol):
     def tags(self, usecase: str, version: int) -> dict[str, str]: ...
 
     def versions(self, usecase: str) -> list[int]: ...
+
+
+class ExperimentReader(Protocol):
+    """What a page shows of registered versions."""
+
+    def document(self, usecase: str, version: int, path: str) -> str:
+        """A text that was stored with the version; raises NotFoundError, ServiceError."""
+
+    def page(self, usecase: str, version: int) -> str:
+        """The address of the version in the tracker's own pages."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from include.errors import MissingPeriodError, SpecError
-from include.ports.development import ExperimentTracker
+from include.ports.development import ExperimentReader, ExperimentTracker
 from include.ports.exports import ExportStore
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
@@ -90,6 +90,13 @@ class Adapters:
         from include.adapters.experiment_tracker import MlflowTracker
 
         return MlflowTracker(self.settings, self.locks)
+
+    @cached_property
+    def experiment_reader(self) -> ExperimentReader:
+        """What pages ask of the tracker, without its heavy client."""
+        from include.adapters.experiment_reader import MlflowReader
+
+        return MlflowReader(self.settings)
 
     @cached_property
     def metrics_server(self) -> MetricsServer:

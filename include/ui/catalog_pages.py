@@ -15,6 +15,7 @@ from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 from include.ui import lineage_picture
 from include.ui.access import SIGNED_IN, http_errors
+from include.ui.links import Links
 
 SHOWN = 200
 
@@ -26,7 +27,7 @@ def router(templates: Environment) -> APIRouter:
     @pages.get("/")
     def overview(request: Request, q: str = "", kind: str = "") -> str:
         found = [_found(spec, q, kind) for spec in usecases()]
-        page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "root": _root(request)}
+        page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "links": Links.of(request)}
         return templates.get_template("catalog.html").render(page)
 
     @pages.get("/{usecase}/sheet/{table}")
@@ -39,18 +40,13 @@ def router(templates: Environment) -> APIRouter:
     def entry(request: Request, usecase: str, identity: str) -> str:
         with http_errors():
             page = _entry(load_usecase(usecase), identity)
-        return templates.get_template("catalog_entry.html").render(page | {"root": _root(request)})
+        return templates.get_template("catalog_entry.html").render(page | {"links": Links.of(request)})
 
     return pages
 
 
 def _directory(spec: UseCase) -> Path:
     return load_settings().catalog / spec.name
-
-
-def _root(request: Request) -> str:
-    """Where the catalog is mounted, as the browser sees it."""
-    return f"{request.scope.get('root_path', '')}/catalog"
 
 
 def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:

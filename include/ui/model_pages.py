@@ -19,8 +19,8 @@ def router() -> APIRouter:
     @pages.get("/{usecase}/{version}", response_class=HTMLResponse)
     def card(usecase: str, version: int) -> HTMLResponse:
         with http_errors():
-            spec, tracker = load_usecase(usecase), Services(load_settings()).adapters.tracker
-            page = tracker.document(tracker.model(spec.name, version), CARD)
+            reader = Services(load_settings()).adapters.experiment_reader
+            page = reader.document(load_usecase(usecase).name, version, CARD)
         return HTMLResponse(page, headers=NO_SCRIPTS)
 
     return pages

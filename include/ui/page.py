@@ -1,11 +1,12 @@
 """The Moebius pages: one line per loop, and one page per loop, behind Airflow's login."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.contracts.quality import QuarantinedRow
@@ -16,7 +17,9 @@ from include.specification.loader import load_usecase, specifications
 from include.specification.usecase import UseCase
 from include.ui import catalog_pages, model_pages, rollout_pages
 from include.ui.access import SIGNED_IN, http_errors
+from include.ui.links import Links
 
+FRAME = Path(__file__).parent / "static" / "frame.js"
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])
 )
@@ -27,17 +30,22 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
-    def overview() -> str:
+    def overview(request: Request) -> str:
         services = Services(load_settings())
         good, faulty = specifications()
         loops = [_line(spec, services) for spec in good.values()]
-        return TEMPLATES.get_template("overview.html").render(loops=loops, faulty=faulty)
+        return TEMPLATES.get_template("overview.html").render(loops=loops, faulty=faulty, links=Links.of(request))
 
     @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=SIGNED_IN)
-    def loop(usecase: str) -> str:
+    def loop(request: Request, usecase: str) -> str:
         with http_errors():
             spec = load_usecase(usecase)
-        return TEMPLATES.get_template("loop.html").render(loop_=_loop(spec, Services(load_settings())))
+        page = _loop(spec, Services(load_settings()))
+        return TEMPLATES.get_template("loop.html").render(loop_=page, links=Links.of(request))
+
+    @app.get("/frame.js", dependencies=SIGNED_IN)
+    def frame() -> FileResponse:
+        return FileResponse(FRAME, media_type="text/javascript")
 
     app.include_router(catalog_pages.router(TEMPLATES))
     app.include_router(model_pages.router())
@@ -63,6 +71,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
         "quarantine": _held(services.records.quarantined_rows(spec)),
         "reconciliations": services.records.reconciliations(spec),
         "releases": services.adapters.releases.all(spec.name),
+        "in_mlflow": partial(services.adapters.experiment_reader.page, spec.name),
     }
 
 

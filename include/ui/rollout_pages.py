@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
@@ -13,6 +13,7 @@ from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, http_errors
+from include.ui.links import Links
 
 REFRESH_SECONDS = 5
 EVENTS = 50
@@ -23,10 +24,11 @@ def router(templates: Environment) -> APIRouter:
     pages = APIRouter(prefix="/rollouts", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
-    def page(usecase: str) -> str:
+    def page(request: Request, usecase: str) -> str:
         with http_errors():
             spec = load_usecase(usecase)
-        return templates.get_template("rollout.html").render(shown(spec, Services(load_settings())))
+        content = shown(spec, Services(load_settings()))
+        return templates.get_template("rollout.html").render(content | {"links": Links.of(request)})
 
     return pages
 

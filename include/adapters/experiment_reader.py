@@ -1,0 +1,62 @@
+"""What a page shows of a registered version, over MLflow's REST API alone.
+
+MLflow's own client takes seconds to import, and imports Feast by an entry point: a web server must not load them.
+"""
+
+import json
+from typing import Any
+
+import httpx
+
+from include.errors import NotFoundError, ServiceError
+from include.settings import Settings
+
+TIMEOUT = 10.0
+GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+class MlflowReader:
+    """Documents of registered versions, and where MLflow shows them (fulfils ``ports.ExperimentReader``).
+
+    Every method raises ServiceError when MLflow does not answer as it must, NotFoundError when what is named is not
+    there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.mlflow_url
+        self._name = settings.registered
+        self._login = httpx.BasicAuth(settings.mlflow_user, settings.mlflow_password_text())
+
+    def document(self, usecase: str, version: int, path: str) -> str:
+        """A text that was stored with the version's run."""
+        query = {"name": self._name(usecase), "version": str(version)}
+        what = f"version {version} of {usecase}"
+        registered = json.loads(self._get("/api/2.0/mlflow/model-versions/get", query, what))
+        run = registered["model_version"]["run_id"]
+        return self._get("/get-artifact", {"run_uuid": run, "path": path}, f"{path} of {what}")
+
+    def page(self, usecase: str, version: int) -> str:
+        """The address of the version in MLflow's own pages."""
+        return f"{self.url}/#/models/{self._name(usecase)}/versions/{version}"
+
+    def _get(self, path: str, query: dict[str, str], what: str) -> str:
+        try:
+            answer = httpx.get(f"{self.url}{path}", params=query, auth=self._login, timeout=TIMEOUT)
+        except httpx.HTTPError as error:
+            raise ServiceError(f"MLflow at {self.url} could not read {what}: {error}; see `make status`") from error
+        if answer.is_success:
+            return answer.text
+        code, reason = _reason(answer)
+        if answer.status_code == httpx.codes.NOT_FOUND or code in GONE:
+            raise NotFoundError(f"MLflow has no {what}: {reason}")
+        raise ServiceError(f"MLflow at {self.url} could not read {what}: {reason}; see `make status`")
+
+
+def _reason(answer: httpx.Response) -> tuple[str, str]:
+    """MLflow's error code, and its message or the status."""
+    status = f"{answer.status_code} {answer.reason_phrase}"
+    try:
+        body: Any = answer.json()
+    except ValueError:
+        return "", status
+    return (body.get("error_code", ""), body.get("message", status)) if isinstance(body, dict) else ("", status)

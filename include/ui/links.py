@@ -1,0 +1,31 @@
+"""Addresses for the pages: where they are mounted, and where they lead outside of themselves."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from fastapi import Request
+
+
+@dataclass(frozen=True)
+class Links:
+    """Made from a request; ``airflow`` and ``moebius`` are path prefixes as the browser sees them.
+
+    A link of a template that leads out of the Moebius pages carries ``data-outside``: ``static/frame.js`` has it
+    followed by the page around, since the sandbox of Airflow's frame lets no link leave it.
+    """
+
+    moebius: str
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        return cls(str(request.scope.get("root_path", "")))
+
+    @property
+    def airflow(self) -> str:
+        return self.moebius.rpartition("/")[0]
+
+    def dag(self, usecase: str, family: str) -> str:
+        return f"{self.airflow}/dags/{usecase}.{family}"
+
+    def runs(self, usecase: str, family: str) -> str:
+        return f"{self.dag(usecase, family)}/runs"

@@ -1,0 +1,99 @@
+"""The pages load no heavy library into Airflow's API server, and read MLflow all the same."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.adapters.experiment_reader import MlflowReader
+from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
+from include.errors import NotFoundError, ServiceError
+from include.services.composition import Services
+from include.settings import ROOT, Settings
+from include.specification.loader import load_usecase
+from tests.integration.ml_fixtures import free_port, mlflow
+
+__all__ = ["mlflow"]
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("flight_delay")
+HEAVY = [
+    "mlflow", "feast", "torch", "xgboost", "shap", "sklearn", "great_expectations", "ibis", "optuna", "onnx",
+    "onnxruntime", "matplotlib", "dask", "tritonclient",
+]  # fmt: skip
+"""What takes a second or more to import, or starts threads and processes of its own."""
+
+RENDER_ALL = """
+import json, sys, time
+from fastapi.testclient import TestClient
+from include.ui.access import SIGNED_IN
+from include.ui.page import create_app
+app = create_app()
+app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
+client, seconds, statuses = TestClient(app), {}, {}
+for path in json.loads(sys.argv[1]):
+    begun = time.monotonic()
+    statuses[path] = client.get(path).status_code
+    seconds[path] = round(time.monotonic() - begun, 2)
+loaded = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps({"statuses": statuses, "seconds": seconds, "loaded": loaded}))
+"""
+
+
+@pytest.fixture(scope="module")
+def services(mlflow: Settings, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """A registered version with a card, and a release of it that serves."""
+    home = tmp_path_factory.mktemp("pages")
+    services = Services(mlflow.model_copy(update={"home": home}))
+    part = PartRef(path="/nowhere", rows=9, content_hash="0" * 64, periods=[Period("2013-01")])
+    dataset = DatasetRef(
+        usecase=SPEC.name, name="d", path="/nowhere", feature_service="s", label="late", train=part, validation=part,
+        test=part, snapshots={},
+    )  # fmt: skip
+    services.adapters.tracker.log_training(
+        SPEC.name, dataset, b"of the pages", {}, {}, {"model_card.html": "<p>naïve</p>"}
+    )
+    return services
+
+
+def version(services: Services) -> int:
+    return services.adapters.tracker.versions(SPEC.name)[-1]
+
+
+def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
+    card = f"/models/{SPEC.name}/{version(services)}"
+    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", card, "/frame.js"]
+    settings = services.settings
+    surroundings = os.environ | {
+        "MOEBIUS_HOME": str(settings.home),
+        "MOEBIUS_MLFLOW_PORT": str(settings.mlflow_port),
+        "MOEBIUS_MLFLOW_PASSWORD": settings.mlflow_password_text(),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-c", RENDER_ALL, json.dumps(paths)]
+    ran = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True)
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert told["statuses"] == dict.fromkeys(paths, 200)
+    assert not set(HEAVY) & set(told["loaded"]), told["seconds"]
+
+
+def test_the_reader_gives_what_the_client_stored(services: Services) -> None:
+    reader = services.adapters.experiment_reader
+    assert reader.document(SPEC.name, version(services), "model_card.html") == "<p>naïve</p>"
+    assert reader.page(SPEC.name, 3) == f"{services.settings.mlflow_url}/#/models/{SPEC.name}/versions/3"
+
+
+def test_what_the_reader_cannot_give_is_named(services: Services, tmp_path: Path) -> None:
+    reader = services.adapters.experiment_reader
+    with pytest.raises(NotFoundError, match="no version 999 of flight_delay"):
+        reader.document(SPEC.name, 999, "model_card.html")
+    with pytest.raises(NotFoundError, match=r"no nothing\.html of version"):
+        reader.document(SPEC.name, version(services), "nothing.html")
+    with pytest.raises(ServiceError, match="could not read version 1 of flight_delay"):
+        MlflowReader(Settings(home=tmp_path, mlflow_port=free_port())).document(SPEC.name, 1, "model_card.html")
+    stranger = services.settings.model_copy(update={"mlflow_user": "stranger"})
+    with pytest.raises(ServiceError, match="401"):
+        MlflowReader(stranger).document(SPEC.name, 1, "model_card.html")

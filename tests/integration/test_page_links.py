@@ -1,0 +1,121 @@
+"""Links of the pages in a real browser: inside of the frame that Airflow puts around them, and alone."""
+
+import re
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from include.adapters.lake import DeltaLake
+from include.contracts.evaluation import RecordedVerdict
+from include.contracts.period import Period
+from include.records.registry import VERDICTS
+from include.settings import load_settings
+from tests.integration.browser_fixtures import Browser, chromium, needs_chromium
+from tests.integration.ml_fixtures import free_port
+from tests.unit.loop.loop_worlds import verdict
+
+pytestmark = [pytest.mark.integration, needs_chromium]
+FRAME = "iframe"
+SHOWN = "document.querySelector('iframe').contentDocument.location.pathname"
+
+
+def sandbox() -> str:
+    """What Airflow's own page allows a plugin's view in the navigation: the string in its bundle."""
+    bundles = (files("airflow") / "ui" / "dist" / "assets").iterdir()
+    texts = [bundle.read_text() for bundle in bundles if bundle.name.endswith(".js")]
+    (allowed,) = {value for text in texts for value in re.findall(r"externalView:\w+,sandbox:`([^`]*)`", text)}
+    return str(allowed)
+
+
+def airflow_around(sandboxed: str) -> FastAPI:
+    """Airflow as far as a link sees it: the navigation with the frame, a page per DAG and run, and our pages."""
+    from include.ui.access import SIGNED_IN
+    from include.ui.page import create_app
+
+    pages, around = create_app(), FastAPI()
+    pages.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
+    around.mount("/moebius", pages)
+    frame = f'<iframe sandbox="{sandboxed}" src="/moebius/" width="700" height="500"></iframe>'
+    around.get("/plugin/moebius", response_class=HTMLResponse)(lambda: f"<!doctype html><title>Airflow</title>{frame}")
+    around.get("/{path:path}", response_class=HTMLResponse)(lambda path: f"<!doctype html><title>{path}</title>")
+    return around
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Pages of a use case with one verdict; "MLflow" is another page of the same server."""
+    with pytest.MonkeyPatch.context() as patch:
+        port = free_port()
+        patch.setenv("MOEBIUS_HOME", str(tmp_path_factory.mktemp("pages")))
+        patch.setenv("MOEBIUS_MLFLOW_PORT", str(port))
+        load_settings.cache_clear()
+        judged = verdict(3)
+        row = RecordedVerdict(period=Period("2013-04"), decided_at=judged.decided_at, record=judged)
+        VERDICTS.append("flight_delay", DeltaLake(load_settings().lake), [row])
+        server = uvicorn.Server(uvicorn.Config(airflow_around(sandbox()), port=port, log_level="warning"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join()
+        load_settings.cache_clear()
+
+
+@pytest.fixture
+def browser(address: str, tmp_path: Path) -> Iterator[Browser]:
+    with chromium(tmp_path / "profile") as browser:
+        yield browser
+
+
+LOOP = "a[href$='loops/flight_delay']"
+DAG, RUNS = "a[href='/dags/flight_delay.quarantine']", "a[href='/dags/flight_delay.monitoring/runs']"
+IN_MLFLOW = "a[href*='/#/models/']"
+
+
+def in_frame(browser: Browser, address: str) -> None:
+    browser.go(f"{address}/plugin/moebius")
+    browser.click(LOOP, FRAME)
+    browser.until(f"{SHOWN} === '/moebius/loops/flight_delay'")
+
+
+def test_airflows_frame_lets_no_link_leave_it_and_open_no_tab() -> None:
+    assert sandbox().split() == ["allow-scripts", "allow-same-origin", "allow-forms", "allow-downloads"]
+
+
+@pytest.mark.parametrize("link", [DAG, RUNS])
+def test_a_link_out_of_the_frame_is_followed_by_the_page_around(browser: Browser, address: str, link: str) -> None:
+    in_frame(browser, address)
+    browser.click(link, FRAME)
+    browser.until(f"location.pathname === {link[8:-2]!r}")
+
+
+def test_a_link_to_another_server_and_a_click_for_a_new_tab_open_one(browser: Browser, address: str) -> None:
+    in_frame(browser, address)
+    browser.click(IN_MLFLOW, FRAME)
+    browser.until_tab(f"{address}/#/models/flight_delay/versions/3")
+    browser.click(DAG, FRAME, button="middle")
+    browser.until_tab(f"{address}/dags/flight_delay.quarantine")
+    assert browser.see("location.pathname") == "/plugin/moebius"
+
+
+def test_a_link_between_our_pages_stays_in_the_frame(browser: Browser, address: str) -> None:
+    in_frame(browser, address)
+    browser.click("a[href='../catalog/']", FRAME)
+    browser.until(f"{SHOWN} === '/moebius/catalog/'")
+    assert browser.see("location.pathname") == "/plugin/moebius"
+
+
+def test_a_page_that_is_opened_alone_has_the_same_links(browser: Browser, address: str) -> None:
+    for link, path in ((DAG, "/dags/flight_delay.quarantine"), (RUNS, "/dags/flight_delay.monitoring/runs")):
+        browser.go(f"{address}/moebius/loops/flight_delay")
+        browser.click(link)
+        browser.until(f"location.pathname === {path!r}")
+    browser.go(f"{address}/moebius/loops/flight_delay")
+    browser.click(IN_MLFLOW)
+    browser.until_tab(f"{address}/#/models/flight_delay/versions/3")
