@@ -13,11 +13,12 @@ from include.contracts.operations import Figure
 from include.contracts.quality import GateResult
 from include.operations import column_faults
 from include.operations.losses import state
+from include.operations.maturity import UNMATCHED_SHARE
+from include.operations.performance import ROWS
 from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
-UNMATCHED_SHARE = 0.2  # of the predictions whose label is due, without it
 SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
 LABEL_SHIFT = 0.05  # of the rows: change of the share of a class against the good periods
 CHANCE = 3.0  # standard errors: a smaller change of a share is the luck of the draw
@@ -56,8 +57,9 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
     evidence, subjects = evidence + sentences, subjects + columns
     unmatched, known = history.value("unmatched"), history.value("labelled")
     awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
-    if awaited and unmatched is not None and known is not None and unmatched > UNMATCHED_SHARE * (unmatched + known):
-        evidence.append(f"{unmatched:.0f} of {unmatched + known:.0f} labels that are due never came")
+    due = (unmatched or 0) + (known or 0)
+    if awaited and unmatched is not None and due >= ROWS and unmatched > UNMATCHED_SHARE * due:
+        evidence.append(f"{unmatched:.0f} of {due:.0f} labels that are due never came")
         subjects.append("ground truth")
     return Cause("data fault", evidence, list(dict.fromkeys(subjects))) if evidence else None
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from include.specification.usecase import UseCase
 
+UNMATCHED_SHARE = 0.2  # of the labels that are due: as many may never come
 MOST_IMMATURE = 0.5  # of a period's labels; beyond, what is left of it says little about it
 
 

@@ -3,6 +3,8 @@
 from functools import partial
 
 from include.operations.alert_rule import Rule, grown
+from include.operations.maturity import UNMATCHED_SHARE
+from include.operations.performance import ROWS
 from include.specification.usecase import UseCase
 
 REFUSED_SHARE = 0.1
@@ -30,7 +32,8 @@ def _of_the_model(spec: UseCase) -> list[Rule]:
     return [
         rule(
             "MoebiusPerformanceLoss",
-            f"{_figure(spec, 'breached_windows')} >= {windows.breached}",
+            # a newest month without a breach ends it, whatever the months before were
+            f"({_figure(spec, 'breached_windows')} and {_figure(spec, 'breached')} == 1) >= {windows.breached}",
             "retrain",
             f"Release {{{{ $labels.release }}}} of {spec.name} lost more than {loss} {spec.metrics.primary} in "
             f"{{{{ $value }}}} of the last {windows.of} periods, the newest is {{{{ $labels.period }}}}",
@@ -44,7 +47,24 @@ def _of_the_model(spec: UseCase) -> list[Rule]:
             "{{ $labels.period }} (release {{ $labels.release }}): check them; drift alone does not retrain",
             "Look at the drifted features on the page of the loop; a broken source is repaired, a season is not",
         ),
+        *([_labels_missing(spec)] if spec.event.label and spec.labelling is None else []),
     ]
+
+
+def _labels_missing(spec: UseCase) -> Rule:
+    """Labels that are not due yet are in neither figure; where people are asked for labels, many never come."""
+    missing, known = _figure(spec, "unmatched"), _figure(spec, "labelled")
+    return Rule(
+        "MoebiusLabelsMissing",
+        f"({missing} / ({missing} + {known}) and {missing} + {known} >= {ROWS}) > {UNMATCHED_SHARE}",
+        "repair",
+        "{{ $value | humanizePercentage }} of the labels of "
+        f"{spec.name} that are due in {{{{ $labels.period }}}} never came (release {{{{ $labels.release }}}})",
+        f"Find out why its source delivers no labels; then run {spec.name}.data_pipeline and {spec.name}.monitoring",
+        "0s",
+        spec.name,
+        decides=True,
+    )
 
 
 def _figure(spec: UseCase, name: str) -> str:

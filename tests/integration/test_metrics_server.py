@@ -38,7 +38,7 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     monitored.figures = [figure("breached_windows", 1)]
     wait_until(lambda: bool(server.query('moebius_figure{period="2013-06"}')), "the first scrape")
     assert ours(server) == []
-    monitored.figures = [figure("breached_windows", 2), figure("psi", 3.5, subject="temp")]
+    monitored.figures = [figure("breached_windows", 2), figure("breached", 1), figure("psi", 3.5, subject="temp")]
     wait_until(lambda: bool(ours(server)), "the alert")
     [alert] = ours(server)
     assert (alert.name, alert.severity, alert.value) == ("MoebiusPerformanceLoss", "retrain", 2.0)
@@ -48,6 +48,31 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     assert alert in asyncio.run(Prometheus(monitored.settings.prometheus_url).firing())
     assert [a for a in server.alerts("another") if a.name != "MoebiusModelServerDown"] == []
     monitored.figures = [figure("breached_windows", 1, "2013-07")]
+    wait_until(lambda: ours(server) == [], "the end of the alert")
+
+
+def test_an_alert_ends_in_a_month_without_a_breach_whatever_the_months_before_were(monitored: Monitored) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    monitored.figures = [figure("breached_windows", 2), figure("breached", 1)]
+    wait_until(lambda: bool(ours(server)), "the alert")
+    monitored.figures = [figure("breached_windows", 2, "2013-07"), figure("breached", 0, "2013-07")]
+    wait_until(lambda: ours(server) == [], "the end of the alert")
+
+
+def test_labels_that_are_due_and_never_came_raise_an_alert_and_those_that_are_not_due_none(
+    monitored: Monitored,
+) -> None:
+    server = Prometheus(monitored.settings.prometheus_url)
+    waits = [figure("labelled", 1200), figure("unmatched", 0), figure("not_due", 800)]
+    monitored.figures = waits
+    wait_until(lambda: bool(server.query('moebius_figure{name="not_due"}')), "the first scrape")
+    assert ours(server) == []
+    monitored.figures = [figure("labelled", 1200), figure("unmatched", 800), figure("not_due", 0)]
+    wait_until(lambda: bool(ours(server)), "the alert")
+    [alert] = ours(server)
+    assert (alert.name, alert.severity, alert.period) == ("MoebiusLabelsMissing", "repair", "2013-06")
+    assert "40% of the labels of flight_delay that are due in 2013-06 never came" in alert.summary
+    monitored.figures = waits
     wait_until(lambda: ours(server) == [], "the end of the alert")
 
 

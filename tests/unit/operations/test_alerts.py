@@ -28,13 +28,17 @@ def test_an_alert_of_the_platform_exists_once_whatever_number_of_use_cases() -> 
     names = Counter(rule.name for of in groups(SPECS).values() for rule in of)
     once = {rule.name for rule in groups(SPECS)["moebius"]}
     assert {names[name] for name in once} == {1}
+    awaited = names.pop("MoebiusLabelsMissing")
+    assert awaited == sum(spec.event.label is not None and spec.labelling is None for spec in SPECS)
     assert {count for name, count in names.items() if name not in once} == {len(SPECS)}
 
 
 def test_what_counts_as_a_serving_fault_are_alerts_that_exist() -> None:
     deciding = {r.name for of in groups([SPEC]).values() for r in of if r.decides}
     assert set(alerts.SERVING_ALERTS) < deciding
-    assert deciding - set(alerts.SERVING_ALERTS) == {"MoebiusPerformanceLoss", "MoebiusFeatureDrift"}
+    assert deciding - set(alerts.SERVING_ALERTS) == {
+        "MoebiusPerformanceLoss", "MoebiusFeatureDrift", "MoebiusLabelsMissing",
+    }  # fmt: skip
     labels = [rule["labels"] for group in rules([SPEC])["groups"] for rule in group["rules"]]
     assert Counter(label.get("asks") for label in labels)[RETRAIN_TRIGGER] == len(deciding)
 
