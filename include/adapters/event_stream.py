@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 import redis
+from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
@@ -74,7 +75,12 @@ class RedisEventStream:
         self._events, self._dead, self._results, self._windows, self._turn = (f"{self._prefix}:{k}" for k in keys)
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
         self._client: Any = redis.Redis.from_url(
-            url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry
+            url,
+            decode_responses=True,
+            encoding_errors="surrogateescape",  # an entry that is no UTF-8 is put aside, not stumbled over
+            socket_timeout=10,
+            socket_connect_timeout=5,
+            retry=retry,
         )
 
     def close(self) -> None:
@@ -141,7 +147,7 @@ class RedisEventStream:
         with self._answering():
             block = max(1, round(wait_seconds * 1000))
             taken = self._client.xreadgroup(self._group, consumer, {self._events: ">"}, count=count, block=block)
-        return [StreamEntry(id=i, text=fields["event"]) for _, entries in taken or [] for i, fields in entries]
+        return [StreamEntry(id=i, text=_event(fields)) for _, entries in taken or [] for i, fields in entries]
 
     def reclaim(self, consumer: str, count: int, idle_seconds: float) -> list[StreamEntry]:
         """Events whose consumer was silent for so long; fewer at once the more consumers died of them."""
@@ -154,7 +160,7 @@ class RedisEventStream:
             least = max(1, count // SHRINK ** (max(handed_out.values()) - 1))
             first = next(iter(handed_out))
             claimed = self._client.xautoclaim(self._events, self._group, consumer, idle, start_id=first, count=least)
-        return [StreamEntry(id=i, text=f["event"], deliveries=handed_out.get(i, 1) + 1) for i, f in claimed[1]]
+        return [StreamEntry(id=i, text=_event(f), deliveries=handed_out.get(i, 1) + 1) for i, f in claimed[1]]
 
     def hold(self, consumer: str, entries: Sequence[StreamEntry]) -> None:
         """Say that these are still being worked on: the time of silence starts anew."""
@@ -180,9 +186,11 @@ class RedisEventStream:
             while True:
                 try:
                     pipe.watch(self._turn)
-                    change = decide(self._read(pipe, keys), self._oldest(pipe))
+                    windows, unreadable = self._read(pipe, keys)
+                    change = decide(windows, self._oldest(pipe))
                     pipe.multi()
                     self._write(pipe, change)
+                    self._bury(pipe, unreadable)
                     self._finish(pipe, entries, dead)
                     pipe.execute()
                     return change
@@ -202,11 +210,19 @@ class RedisEventStream:
         """Results, oldest first, each with the ``entry`` that it answers; ``after`` a place on the results' stream."""
         with self._answering():
             entries = self._client.xrange(self._results, min=after if after == "-" else f"({after}")
-        return [json.loads(fields["result"]) | {"entry": fields["entry"], "place": i} for i, fields in entries]
+        known = ((i, fields, _object(fields.get("result", ""))) for i, fields in entries)
+        return [result | {"entry": fields.get("entry", ""), "place": i} for i, fields, result in known if result]
 
-    def _read(self, pipe: Any, keys: Sequence[str]) -> dict[str, StreamWindow]:
+    def _read(self, pipe: Any, keys: Sequence[str]) -> tuple[dict[str, StreamWindow], dict[str, str]]:
+        """The windows of these keys, and the texts of those that cannot be read: such a key begins anew."""
         stored = pipe.hmget(self._windows, list(keys)) if keys else []
-        return {k: StreamWindow.model_validate_json(text) for k, text in zip(keys, stored, strict=True) if text}
+        texts = {key: text for key, text in zip(keys, stored, strict=True) if text}
+        windows = {key: window for key, text in texts.items() if (window := _window(text))}
+        return windows, {key: _readable(text) for key, text in texts.items() if key not in windows}
+
+    def _bury(self, pipe: Any, windows: Mapping[str, str]) -> None:
+        for text in windows.values():
+            pipe.xadd(self._dead, {"event": text, "reason": "a window that cannot be read; its key begins from scratch"})
 
     def _oldest(self, pipe: Any) -> str:
         """Place of the oldest unfinished event: what is finished is off the stream."""
@@ -247,14 +263,14 @@ class RedisEventStream:
         """The newest event time that was processed; None before the first."""
         with self._answering():
             windows = self._client.hvals(self._windows)
-        times = [StreamWindow.model_validate_json(text).newest for text in windows]
+        times = [window.newest for text in windows if (window := _window(text))]
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def dead_letters(self) -> list[DeadLetter]:
         """Everything that was put aside, oldest first."""
         with self._answering():
             letters = self._client.xrange(self._dead)
-        return [DeadLetter(id=i, reason=f["reason"], text=f["event"]) for i, f in letters]
+        return [DeadLetter(id=i, reason=_readable(f.get("reason", "")), text=_event(f)) for i, f in letters]
 
     def dead_count(self) -> int:
         with self._answering():
@@ -277,3 +293,28 @@ class RedisEventStream:
         return service_error_of(
             redis.RedisError, f"Redis at {place} did not answer as expected: {{}}; see `make status`"
         )
+
+
+def _event(fields: Mapping[str, str]) -> str:
+    """The text of an entry; one without the field ``event`` is shown as it is, which keeps no contract."""
+    return _readable(fields["event"] if "event" in fields else json.dumps({"fields": fields}))
+
+
+def _readable(text: str) -> str:
+    """The text, or where its bytes were no UTF-8 one with ``\\xff`` in their place, which is no JSON."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _window(text: str) -> StreamWindow | None:
+    try:
+        return StreamWindow.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        result = json.loads(text)
+    except ValueError:
+        return {}
+    return result if isinstance(result, dict) else {}

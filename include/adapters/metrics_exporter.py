@@ -12,12 +12,13 @@ from typing import ClassVar, Generic, TypeVar
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure, LatePeriods
 from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.streaming import UnreadableCount
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -148,6 +149,21 @@ class PeriodCollector(Polled[LatePeriods]):
         for of_usecase in late:
             gauge.add_metric([of_usecase.usecase, of_usecase.oldest], of_usecase.count)
         yield gauge
+
+
+class UnreadableCollector(Polled[UnreadableCount]):
+    """``moebius_unreadable_records_total{usecase, reader}``: records that a reader skipped and kept aside."""
+
+    what, up = "counts of unreadable records", "moebius_unreadable_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, counts = self.readable()
+        yield up
+        text = "Records that could not be read: skipped, and kept aside"
+        family = CounterMetricFamily("moebius_unreadable_records", text, labels=["usecase", "reader"])
+        for counted in counts:
+            family.add_metric([counted.usecase, counted.reader], counted.count)
+        yield family
 
 
 class HostCollector(Collector):

@@ -129,7 +129,10 @@ def _fields(fields: dict[bytes, bytes], edit: Edit, erase: bool) -> tuple[set[by
 
 def _window(value: bytes, edit: Edit) -> bytes | None:
     """A window without the events that ``edit`` changes; None for what is no window, or stays changed without them."""
-    window = json.loads(value)
+    try:
+        window = json.loads(value)
+    except ValueError:  # no window: it goes as a whole
+        return None
     if not isinstance(window, dict) or not isinstance(events := window.get("events"), dict):
         return None
     texts = {id_: json.dumps({id_: event}, ensure_ascii=False).encode() for id_, event in events.items()}

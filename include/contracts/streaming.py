@@ -90,6 +90,14 @@ class RecordedReconciliation(Record):
     record: Reconciliation = Field(description="counts and differences per feature, JSON")
 
 
+class UnreadableCount(Record):
+    """How many records of a use case a reader could not read since there is a state root."""
+
+    usecase: str
+    reader: str
+    count: int
+
+
 class UnreadableRecord(Record):
     """A record that a reader could not read: where it was, when it was met, why, and how it begins (as text)."""
 

@@ -136,6 +136,14 @@ def _of_answers(spec: UseCase) -> list[Rule]:
             action="Free the disk of the spool or repair its rights; these answers stay out of monitoring",
             wait="0s",  # what is lost is lost at once
         ),
+        rule(
+            "MoebiusUnreadableRecords",
+            f"{grown('moebius_unreadable_records_total', '1h', usecase=exactly)} > 0",
+            severity="look",
+            summary=f"{{{{ $value | humanize }}}} records of {name} could not be read and were kept aside",
+            action=f"Read `unreadable/{name}/` below MOEBIUS_HOME: each record has its place and the reason",
+            wait="0s",
+        ),
     ]  # fmt: skip
 
 

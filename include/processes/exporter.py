@@ -12,11 +12,14 @@ from include.adapters.metrics_exporter import (
     GateCollector,
     HostCollector,
     PeriodCollector,
+    UnreadableCollector,
     start,
 )
 from include.contracts.operations import LatePeriods
+from include.contracts.streaming import UnreadableCount
 from include.operations import lateness
 from include.platform.topology import keeper_file
+from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.records import Records
 from include.settings import Settings, load_settings
@@ -36,6 +39,13 @@ def late(records: Records, spec: UseCase) -> list[LatePeriods]:
     return [lateness.late(spec, records.published(spec), records.gate_periods(spec), datetime.now(UTC))]
 
 
+def unreadable(settings: Settings) -> list[UnreadableCount]:
+    """What every reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
+    adapters = Services(settings).adapters
+    counts = {spec.name: adapters.unreadable_records(spec.name, PREDICTION_LOG).count() for spec in usecases()}
+    return [UnreadableCount(usecase=name, reader=PREDICTION_LOG, count=count) for name, count in counts.items()]
+
+
 def collectors(settings: Settings) -> list[Collector]:
     """Everything that this process exposes."""
     return [
@@ -43,6 +53,7 @@ def collectors(settings: Settings) -> list[Collector]:
         GateCollector(every(settings, Records.last_gate_results), SELDOM_SECONDS),
         DrillCollector(every(settings, Records.last_drill), SELDOM_SECONDS),
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
+        UnreadableCollector(lambda: unreadable(settings)),
         HostCollector(settings.home, keeper_file(settings)),
     ]
 

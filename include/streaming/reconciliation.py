@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,5 +115,17 @@ def _bounds(batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[pd.Timest
 
 
 def _speed(rows: list[str], columns: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame([json.loads(row) for row in rows], columns=columns)
+    records = [record for row in rows if (record := _record(row))]
+    if unreadable := len(rows) - len(records):
+        log.warning("%d of %d pushed rows cannot be read and count as not pushed", unreadable, len(rows))
+    frame = pd.DataFrame(records, columns=columns)
     return frame.assign(**{TIME: pd.to_datetime(frame[TIME], utc=True, format="ISO8601")})
+
+
+def _record(row: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(row)
+        moment = datetime.fromisoformat(record[TIME])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return record if moment.tzinfo else None

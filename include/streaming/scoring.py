@@ -70,6 +70,8 @@ class StreamScorer:
         Raises ServiceError when the stream or the model server is away, or fails whatever it is asked: the same
         entries may be handled again.
         """
+        if not entries:
+            return Outcome()
         requests, dead = self._read(entries)
         answers: dict[str, dict[str, Any]] = {}
         for part in _parts(requests, self.batch):

@@ -34,6 +34,9 @@ MAX_DELIVERIES = 8
 CLOCK_SKEW = 3600.0
 """So many seconds an event's time may be after its publication."""
 
+VALUE_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, DataError)
+"""What a store that is there raises for a value that it cannot hold; one that is away raises something else."""
+
 TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "timestamp": AwareDatetime}
 
 
@@ -81,6 +84,8 @@ class SpeedLayer:
 
         Raises ServiceError when the stream or the online store is away: the same entries may be handled again.
         """
+        if not entries:
+            return Outcome()
         events, dead = self._read(entries)
         try:
             return self._commit(entries, events, dead)
@@ -108,8 +113,13 @@ class SpeedLayer:
             except ValidationError as error:
                 dead[entry.id] = "breaks the contract: " + "; ".join(sorted(map(_fault, error.errors())))
                 continue
+            except OverflowError:
+                dead[entry.id] = "a time lies outside of the calendar"
+                continue
             if event.time > _place(entry.id)[0] / 1000 + CLOCK_SKEW:  # it would make every other one late
                 dead[entry.id] = "its time is in the future"
+            elif event.time < self.spec.times["first"]:
+                dead[entry.id] = "its time is more than a year before periods.first"
             else:
                 events.append(event)
         return events, dead
@@ -126,12 +136,18 @@ class SpeedLayer:
             due = {key: self._due(windows.get(key), window, touched[key]) for key, window in changed.items()}
             rows, records = self._computed(changed, due)
             if len(rows):
-                self.store.push(self.view, rows)
+                self._push(rows)
             horizon = (self.of.window_hours + self.of.late_hours) * 3600
             kept = {key: _trimmed(window, oldest, horizon) for key, window in changed.items()}
             return StreamChange(windows=kept, rows=records, late=late)
 
         return decide
+
+    def _push(self, rows: pd.DataFrame) -> None:
+        try:
+            self.store.push(self.view, rows)
+        except VALUE_FAULTS as error:
+            raise BrokenEventError(f"the online store cannot hold its features: {type(error).__name__}") from error
 
     def _due(self, before: StreamWindow | None, window: StreamWindow, touched: list[float]) -> set[float]:
         """Times whose features change: those that look back to a touched time, or whose window has become full."""

@@ -21,6 +21,8 @@ from include.deployment.batch_scoring import BatchScorer, score_file
 from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError
 from include.gateway import facade
+from include.governance.erasure import blank, without
+from include.loop import monitoring
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.packaging import Serving as ServingSpec
@@ -319,3 +321,32 @@ def test_a_missing_key_is_an_entity_that_nobody_knows(tmp_path: Path) -> None:
         expected = serving.models["r0001"].predict(frame)
         assert answers[3] == pytest.approx(expected[1], abs=WITHIN)
         assert serving.settled("moebius_feature_missing_total", view="aircraft", reason="missing") == 3
+
+
+def test_a_spool_with_records_that_cannot_be_read_is_shipped_and_counted_for_prometheus(tmp_path: Path) -> None:
+    services = Services(Settings(home=tmp_path))
+    serving = Serving(tmp_path, LOAN)
+    serving.package(trained(LOAN, "xgboost", loans(), np.arange(300) % 2, {"n_estimators": 2}), 1, loans())
+    spool = services.settings.prediction_spool / "loan"
+    spool.mkdir(parents=True)
+    good = {
+        "request_id": "q1", "logged_at": AT.timestamp(), "release": "r0001", "prediction": 1.0, "probability": 0.5,
+        "scores": [0.5], "latency_ms": 1.0, "missing": [], "features": {},
+        "inputs": {"row_id": "a", "at": AT.timestamp(), "income": None, "age": 30, "grade": None, "balances": None},
+    }  # fmt: skip
+    late = good | {"request_id": "q2", "inputs": good["inputs"] | {"at": 1000 * AT.timestamp()}}  # type: ignore[operator]
+    unknown = good | {"request_id": "q3", "release": "r0007", "inputs": good["inputs"] | {"row_id": "tok_secret"}}  # type: ignore[operator]
+    lines = [good, late, unknown, good | {"request_id": "q4"}]
+    (spool / "a.jsonl").write_bytes(b"".join(json.dumps(one).encode() + b"\n\xff\n" for one in lines))
+    assert monitoring.ship_predictions(LOAN, services) == 2
+    assert monitoring.ship_predictions(LOAN, services) == 0
+    rows = services.adapters.lake.read("loan", "predictions").to_pandas()
+    assert sorted(rows["request_id"]) == ["q1", "q4"]
+    aside = services.adapters.unreadable_records("loan", "prediction_log")
+    assert (aside.count(), len(aside.newest())) == (6, 6)
+    reasons = [record.reason for record in aside.newest()]
+    assert any("is it in milliseconds?" in reason for reason in reasons)
+    assert "release 'r0007' is not known" in reasons
+    changed = services.rewriting(LOAN).rewrite(without({"tok_secret"}), blank({"tok_secret"}), "erased")
+    assert {one.place for one in changed} >= {"spool/a.jsonl", "unreadable/prediction_log.records"}
+    assert len(aside.newest()) == 5

@@ -13,6 +13,7 @@ from typing import Any
 import ibis
 import pandas as pd
 import pytest
+import redis
 from pydantic import SecretStr
 
 from include.adapters import redis_server
@@ -393,3 +394,55 @@ def test_the_consumer_says_what_it_does(redis_settings: Settings, store_home: Pa
 
 def samples(metrics: StreamMetrics) -> dict[str, float]:
     return {s.name: s.value for metric in metrics.registry.collect() for s in metric.samples}
+
+
+# -- what cannot be read stops nothing
+
+
+def weather(hour: int, origin: str = "EWR") -> dict[str, Any]:
+    moment = (pd.Timestamp("2013-03-01", tz="UTC") + pd.Timedelta(hours=hour)).isoformat()
+    return {"origin": origin, "time_hour": moment} | dict.fromkeys(features.READINGS, 1.0)
+
+
+def test_entries_and_windows_that_cannot_be_read_are_put_aside_and_the_rest_goes_on(
+    layer: SpeedLayer, stream: RedisEventStream
+) -> None:
+    stream.publish([weather(1), weather(2)])
+    drain(layer, stream)
+    raw = redis.Redis.from_url(stream._url)
+    raw.hset(stream._windows, "JFK", '{"since": 1, "of": "another version"}')
+    raw.hset(stream._windows, "LGA", b"\xff\xfe")
+    raw.xadd(stream._events, {"event": b'{"origin": "\xff\xfe"}'})
+    raw.xadd(stream._events, {"another": "field"})
+    raw.xadd(stream._events, {"event": b"\x00" * 10})
+    stream.publish([weather(3), weather(4, "JFK"), weather(4, "LGA")])
+    raw.xadd(stream._results, {"another": "field"})
+    raw.xadd(stream._results, {"result": b"\xff"})
+    drain(layer, stream)
+    raw.close()
+    assert stream.backlog() == 0
+    reasons = Counter(letter.reason.partition(":")[0] for letter in stream.dead_letters())
+    assert reasons == {"breaks the contract": 3, "a window that cannot be read; its key begins from scratch": 2}
+    windows = stream._client.hgetall(stream._windows)
+    kept = {key: len(StreamWindow.model_validate_json(text).events) for key, text in windows.items()}
+    assert kept == {"EWR": 3, "JFK": 1, "LGA": 1}
+    assert stream.newest() is not None
+    assert stream.results() == []
+
+
+def test_an_entry_that_is_no_utf8_is_handed_over_when_its_consumer_died(
+    layer: SpeedLayer, stream: RedisEventStream
+) -> None:
+    raw = redis.Redis.from_url(stream._url)
+    raw.xadd(stream._events, {"event": b"\xff\xfe"})
+    raw.close()
+    assert len(stream.take("first", 10, 0.05)) == 1
+    wait_until(lambda: bool(stream.reclaim("second", 10, 0.01)), "handed over")
+    layer.handle(stream.reclaim("third", 10, 0))
+    assert (stream.backlog(), stream.dead_count()) == (0, 1)
+
+
+def test_no_events_finish_nothing(layer: SpeedLayer, stream: RedisEventStream) -> None:
+    assert stream.take("test", 10, 0.01) == []
+    assert layer.handle([]).events == 0
+    stream.answer([], {}, {})

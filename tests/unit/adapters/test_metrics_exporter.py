@@ -9,10 +9,12 @@ from include.adapters.metrics_exporter import (
     GateCollector,
     HostCollector,
     PeriodCollector,
+    UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import Figure, LatePeriods
 from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.streaming import UnreadableCount
 
 
 def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:
@@ -115,3 +117,11 @@ def test_a_keeper_that_never_wrote_is_silent_since_the_exporter_began(tmp_path: 
     os.utime(file, (1000, 1000))
     assert samples(host)["moebius_keeper_timestamp_seconds"] == [1000]
     assert samples(host)["moebius_disk_free_bytes"][0] <= samples(host)["moebius_disk_size_bytes"][0]
+
+
+def test_what_could_not_be_read_is_a_counter_that_begins_at_0() -> None:
+    counts = [UnreadableCount(usecase=name, reader="prediction_log", count=n) for name, n in (("a", 0), ("b", 3))]
+    collector = UnreadableCollector(lambda: counts, cache_seconds=0, patience=5)
+    told = {s.name: s for metric in collector.collect() for s in metric.samples if s.labels.get("usecase") != "a"}
+    assert told["moebius_unreadable_records_total"].labels == {"usecase": "b", "reader": "prediction_log"}
+    assert [s.value for m in collector.collect() for s in m.samples] == [1, 0, 3]

@@ -64,6 +64,7 @@ class FiringAlerts:
 class LoggedBatch:
     rows: pd.DataFrame
     again: bool = False
+    unreadable: tuple = ()
 
 
 class MemoryLog:

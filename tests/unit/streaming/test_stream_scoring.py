@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts.streaming import StreamEntry
-from include.errors import DataError, RequestFailedError, ServiceError, SpecError
+from include.errors import DataError, RequestFailedError, RequestRefusedError, ServiceError, SpecError
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.streaming.scoring import MAX_DELIVERIES, MAX_TRIES, Outcome, StreamScorer
@@ -164,3 +164,42 @@ def test_requests_that_hold_personal_fields_cannot_be_streamed() -> None:
 
     with pytest.raises(SpecError, match="cannot score a stream"):
         Services(Settings()).adapters.scoring_stream(load_usecase("flight_delay"))
+
+
+ASKED = {"forecast_id": "q", "event_timestamp": 1.4e9, "origin": "JFK"}
+MALFORMED = {
+    "cut": json.dumps(ASKED)[:20],
+    "no JSON": "\\xff",
+    "no object": "[1]",
+    "nothing": "",
+    "nested": "[" * 5000,
+    "text for a time": json.dumps(ASKED | {"event_timestamp": "soon"}),
+    "a truth for a time": json.dumps(ASKED | {"event_timestamp": True}),
+    "an object for a text": json.dumps(ASKED | {"origin": {}}),
+    "half a pair": json.dumps(ASKED).replace("JFK", "\\ud800"),
+}
+
+
+@given(st.lists(st.sampled_from([*MALFORMED, "good"]) | st.text(max_size=20), max_size=12))
+def test_every_request_that_can_be_read_around_what_cannot_is_answered(parts: list[str]) -> None:
+    work, stream = scorer(Server())
+    texts = [json.dumps(ASKED) if part == "good" else MALFORMED.get(part, part) for part in parts]
+    done = work.handle([StreamEntry(id=f"1-{n}", text=text) for n, text in enumerate(texts)])
+    assert (done.events, done.scored) == (len(parts), parts.count("good"))
+    assert set(stream.results) == {f"1-{n}" for n, part in enumerate(parts) if part == "good"}
+    assert all(stream.dead.values())
+
+
+def test_a_request_that_the_server_refuses_for_what_it_holds_is_put_aside_at_once() -> None:
+    class Refusing(Server):
+        def infer(self, model: str, rows: Sequence[Mapping[str, Any]], given: object = None) -> list[dict[str, Any]]:
+            raise RequestRefusedError("ValueError: row 0: request field 'event_timestamp' is out of its bounds")
+
+    work, stream = scorer(Refusing())
+    assert work.handle([entry(1), entry(2)]) == Outcome(2, 0, 2)
+    assert all("out of its bounds" in reason for reason in stream.dead.values())
+
+
+def test_a_time_to_the_edge_of_the_calendar_is_left_to_the_server() -> None:
+    work, _ = scorer(Server())
+    assert work.handle([entry(1, event_timestamp="0001-01-01T00:00:00+14:00")]).scored == 1

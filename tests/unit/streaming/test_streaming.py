@@ -181,3 +181,68 @@ def test_raw_rows_become_events_in_the_order_of_time() -> None:
     assert found == [weather(1, temp=None), weather(2)]
     assert json.loads(json.dumps(found)) == found
     assert Period("2013-03").start == START
+
+
+def malformed(hour: int = 30) -> dict[str, str]:
+    """What is wrong with an event, and its text."""
+    good = weather(hour)
+    changes: dict[str, dict[str, Any]] = {
+        "the first year": {"time_hour": "0001-01-01T00:00:00+14:00"},
+        "the last year": {"time_hour": "9999-12-31T23:59:59-12:00"},
+        "long ago": {"time_hour": "1970-01-01T00:00:00+00:00"},
+        "milliseconds": {"time_hour": 1362096000000},
+        "a time without zone": {"time_hour": "2013-03-02T00:00:00"},
+        "no time": {"time_hour": None},
+        "an overflow": {"temp": 10**400},
+        "text for a number": {"temp": "warm"},
+        "a truth for a number": {"temp": True},
+        "an object for a text": {"origin": {"a": []}},
+    }
+    texts = {what: json.dumps(good | change) for what, change in changes.items()}
+    texts |= {"NaN": json.dumps(good | {"temp": float("nan")}), "infinite": json.dumps(good | {"temp": float("inf")})}
+    texts |= {"absent": json.dumps({k: v for k, v in good.items() if k != "temp"}), "cut": json.dumps(good)[:40]}
+    texts |= {"no JSON": "\\xff\\xfe", "no object": "[1]", "nothing": "", "nested": "[" * 5000, "half": '"\\ud800"'}
+    return texts
+
+
+MALFORMED = malformed()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from([*MALFORMED, "good"]) | st.text(max_size=20), max_size=12))
+def test_everything_readable_around_what_is_not_arrives(parts: list[str]) -> None:
+    arrivals: list[Any] = [weather(number) if part == "good" else MALFORMED.get(part, part)
+                           for number, part in enumerate(parts)]  # fmt: skip
+    layer = SpeedLayer(SPEC, VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+    done = layer.handle(entries(arrivals))
+    good = [event for event in arrivals if isinstance(event, dict)]
+    assert (done.events, done.dead) == (len(parts), len(parts) - len(good))
+    assert len(layer.stream.dead) == done.dead  # type: ignore[attr-defined]
+    windows = layer.stream.windows  # type: ignore[attr-defined]
+    assert sum(len(window.events) for window in windows.values()) == len(good)
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_each_is_put_aside_with_its_reason_and_stops_nothing(layer: SpeedLayer, what: str) -> None:
+    done = layer.handle(entries([weather(1), MALFORMED[what], weather(2)]))
+    assert (done.events, done.dead) == (3, 1)
+    assert all(layer.stream.dead.values())  # type: ignore[attr-defined]
+
+
+def test_a_row_that_the_store_cannot_hold_is_put_aside_and_one_that_is_away_is_not(layer: SpeedLayer) -> None:
+    events = [weather(hour) for hour in range(WINDOW + 4)]
+    layer.handle(entries(events))
+
+    def refuse(view: str, rows: pd.DataFrame) -> None:
+        if (rows["temp"] > 100).any():
+            raise OverflowError("int too big to convert")
+
+    layer.store.push = refuse  # type: ignore[method-assign,assignment]
+    more = [weather(WINDOW + 5, temp=1000.0), weather(WINDOW + 6, "JFK")]
+    done = layer.handle(entries(more, first=len(events)))
+    assert (done.events, done.dead) == (2, 1)
+    assert "OverflowError" in next(iter(layer.stream.dead.values()))  # type: ignore[attr-defined]
+
+
+def test_no_events_change_nothing(layer: SpeedLayer) -> None:
+    assert layer.handle([]).events == 0
