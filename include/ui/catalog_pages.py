@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
@@ -14,7 +15,7 @@ from include.settings import load_settings
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 from include.ui import lineage_picture
-from include.ui.access import SIGNED_IN, http_errors
+from include.ui.access import SIGNED_IN, http_errors, require_values
 from include.ui.links import Links
 
 SHOWN = 200
@@ -31,9 +32,12 @@ def router(templates: Environment) -> APIRouter:
         return templates.get_template("catalog.html").render(page)
 
     @pages.get("/{usecase}/sheet/{table}")
-    def sheet(usecase: str, table: str) -> str:
+    def sheet(usecase: str, table: str, user: GetUserDep) -> str:
+        """The data sheet shows values of public columns, so the reader's role must read the table."""
         with http_errors():
-            text = files.sheet(_directory(load_usecase(usecase)), table)
+            spec = load_usecase(usecase)
+            text = files.sheet(_directory(spec), table)
+            require_values(user, spec, table)
         return text
 
     @pages.get("/{usecase}/{identity:path}")

@@ -85,6 +85,18 @@ def user(app: FastAPI, home: Path) -> TestClient:
     return TestClient(app, headers={"Authorization": f"Bearer {token}"})
 
 
+def test_a_page_with_values_is_closed_to_a_role_that_does_not_read_the_table(
+    user: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = "/catalog/flight_delay/sheet/events"
+    assert user.get(sheet).status_code == 200
+    monkeypatch.setenv("MOEBIUS_TABLE_ACCESS", '{"flight_delay.events": {"viewer": "none"}}')
+    load_settings.cache_clear()
+    refused = user.get(sheet)
+    assert refused.status_code == 403
+    assert "the role 'viewer' of 'ada' reads nothing of flight_delay.events" in refused.text
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_nobody_sees_a_page_without_login(stranger: TestClient, path: str) -> None:
     assert stranger.get(path).status_code == 401
