@@ -64,6 +64,14 @@ class FeastFeatureStore:
         if faults:
             raise SpecError("\n".join(faults.values()))
 
+    def faults(self, file: str) -> list[str]:
+        """Why this file of ``feature_repo`` cannot be registered; nothing is changed."""
+        with self._alone():
+            files, faults = self._files()
+            faults |= self._changes(files)
+            faults |= self._contradictions({name: objects for name, objects in files.items() if name not in faults})
+        return faults.get(file, "").splitlines()
+
     def keep(self, service: str) -> FeatureServiceRef:
         """Keep the service as it is now under a name of its own, for a release that is built with it (idempotent)."""
         from feast import FeatureService

@@ -1,9 +1,12 @@
 """Prometheus: its HTTP API, its configuration and how it is started."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import httpx
@@ -16,6 +19,21 @@ from include.settings import ROOT, Settings
 TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"
 GATEWAY_TARGETS = "gateway.json"
 RETENTION = "400d"  # a year of monthly figures and a little more
+
+
+def query_fault(query: str) -> str:
+    """Why a query with placeholders is no PromQL, in Prometheus' words; '' when it is, or promtool is not installed."""
+    if (promtool := shutil.which("promtool")) is None:
+        return ""
+    filled = Template(query).safe_substitute(usecase="u", champion="r0001", challenger="r0002", window="30s")
+    rules = {"groups": [{"name": "query", "rules": [{"record": "query", "expr": filled}]}]}
+    with NamedTemporaryFile("w", suffix=".yml") as file:
+        file.write(json.dumps(rules))
+        file.flush()
+        checked = subprocess.run([promtool, "check", "rules", file.name], capture_output=True, text=True, check=False)
+    if checked.returncode == 0:
+        return ""
+    return next((line.rpartition("parse error: ")[2] for line in checked.stderr.splitlines() if "parse" in line), "")
 
 
 class Prometheus:

@@ -51,6 +51,15 @@ class ExpectationEngine:
         return asset.add_batch_definition_whole_dataframe("whole")
 
 
+def expectation_types() -> frozenset[str]:
+    """The types of expectations that Great Expectations has."""
+    import great_expectations.expectations.core  # noqa: F401 - importing it registers them
+
+    from great_expectations.expectations import registry
+
+    return frozenset(registry.list_registered_expectation_implementations())
+
+
 def _needed(checks: Sequence[Check]) -> list[str] | None:
     """The columns that the checks look at; None (all of them) when one looks at the table."""
     columns = dict.fromkeys(column for check in checks for column in check.columns)

@@ -33,6 +33,12 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
     A table whose expression has an operation that the walk does not know is left out: no lineage rather
     than a wrong one.
     """
+    cleaned, built = expressions(spec)
+    return lineage(cleaned), lineage(built)
+
+
+def expressions(spec: UseCase) -> tuple[dict[str, ibis.Table], dict[str, ibis.Table]]:
+    """What ``process`` and ``build`` make of tables without rows. Raises SpecError when they cannot be used."""
     raw = {
         name: ibis.table({c: IBIS.get(kind, "timestamp('UTC')") for c, kind in source.columns.items()}, name=name)
         for name, source in spec.sources.items()
@@ -41,7 +47,7 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
     tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
     earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
     built = modules.tables(spec.name, "build", spec.feature_views, tables, Period(spec.periods.first), earlier)
-    return lineage(cleaned), lineage(built)
+    return cleaned, built
 
 
 def of_request(spec: UseCase) -> frozenset[str]:

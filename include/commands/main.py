@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from include.commands import bench, catalog, demo, exports, gateway, platform, read, reproduce, subject
+from include.commands import bench, catalog, check, demo, exports, gateway, platform, read, reproduce, subject
 from include.commands.failure import report
 from include.errors import MoebiusError
 
@@ -45,6 +45,7 @@ app.add_typer(exports.app, name="export", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(subject.subject)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(reproduce.reproduce)
+app.command(rich_help_panel=DEVELOPMENT)(check.check)
 app.command(rich_help_panel=DEVELOPMENT)(bench.bench)
 
 

@@ -20,6 +20,7 @@ def up() -> None:
     platform.up(lambda line: print(line, flush=True))
     show(platform.table())
     print(platform.logins())
+    _show_faults(checked=True)
 
 
 def down(
@@ -34,6 +35,19 @@ def status() -> None:
     from rich import print as show
 
     show(_platform().table())
+    _show_faults(checked=False)
+
+
+def _show_faults(checked: bool) -> None:
+    """Print why use cases cannot be used: after a check of all of them, or what is known."""
+    from include.services import checking
+    from include.services.composition import services
+
+    faults = checking.check(services()) if checked else checking.known(services())
+    if faults:
+        print(f"use cases that cannot be used, wholly or in part: {', '.join(faults)}")
+    for line in (line for lines in faults.values() for line in lines):
+        print(line)
 
 
 def setup() -> None:

@@ -13,7 +13,7 @@ from include.contracts.approval import UNNAMED
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
 from include.orchestration.forms import check_form
-from include.specification.loader import specifications, usecases
+from include.specification.loader import usecases
 from include.specification.usecase import UseCase
 
 RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
@@ -67,12 +67,17 @@ def usecase_dag(
 
 
 def require_usable_specifications() -> None:
-    """Raises SpecError with one line per fault when a use case cannot be used.
+    """Raises SpecError with one line per fault when a use case, or a part of it, cannot be used.
 
     Airflow keeps an import error per file and drops the DAGs of that file, so a file of its own says it.
     """
-    if faulty := specifications().faulty:
-        raise SpecError("\n".join([f"use cases that cannot be used: {', '.join(faulty)}", *faulty.values()]))
+    from include.orchestration.secrets import resolve_reference, secret
+    from include.services import checking, composition
+
+    faults = checking.known(composition.services(resolve_reference, secret))
+    if faults:
+        lines = [line for lines in faults.values() for line in lines]
+        raise SpecError("\n".join([f"use cases that cannot be used: {', '.join(faults)}", *lines]))
 
 
 def on(asset: Callable[[str], Asset]) -> Callable[[UseCase], list[Asset]]:

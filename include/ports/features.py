@@ -20,6 +20,9 @@ class FeatureStore(Protocol):
         Raises SpecError afterwards, with a line per file that was left out and why.
         """
 
+    def faults(self, file: str) -> list[str]:
+        """Why this file of ``feature_repo`` cannot be registered, a line each; nothing is changed."""
+
     def keep(self, service: str) -> FeatureServiceRef:
         """Keep a feature service as it is now, for a release that is built with it (idempotent)."""
 

@@ -91,6 +91,18 @@ class Adapters:
 
         return MlflowTracker(self.settings, self.locks)
 
+    def expectation_types(self) -> frozenset[str]:
+        """What the suites of the gates may name."""
+        from include.adapters.validator import expectation_types
+
+        return expectation_types()
+
+    def query_fault(self, query: str) -> str:
+        """Why an abort query is no PromQL; '' when it is, or nobody can tell."""
+        from include.adapters.metrics_server import query_fault
+
+        return query_fault(query)
+
     @cached_property
     def experiment_reader(self) -> ExperimentReader:
         """What pages ask of the tracker, without its heavy client."""

@@ -91,6 +91,13 @@ def parse_usecase(path: Path) -> UseCase:
     return spec
 
 
+def place(spec: UseCase, key: str) -> str:
+    """File, line and the dotted key, as a fault of the spec's begins."""
+    path = USECASES / spec.name / FILE
+    loc = tuple(_step(step) for step in key.split("."))
+    return f"{_shown(path)}:{text.read(path, _shown(path)).line(loc)}: {key}"
+
+
 def _lines(error: ValidationError, document: text.Document, shown: str) -> list[str]:
     """One line for each fault, in the order of the file."""
     faults = [fault for each in error.errors() for fault in _faults(each, document)]

@@ -44,16 +44,20 @@ def tables(usecase: str, name: str, needed: Collection[str], *arguments: Any) ->
 
 
 @contextmanager
-def importing(file: Path, shown: str) -> Iterator[None]:
-    """Raises SpecError with ``shown`` and the line in place of whatever the import of ``file`` raises."""
+def importing(file: Path, shown: str, failed: str = "cannot be imported") -> Iterator[None]:
+    """Raises SpecError with ``shown``, the line and ``failed`` in place of whatever the code of ``file`` raises."""
     try:
         yield
     except MoebiusError:
         raise
     except (Exception, SystemExit) as error:
         words = str(error.msg if isinstance(error, SyntaxError) else error).strip().splitlines()
-        reason = f": {words[0]}" if words and isinstance(error, TELLING) else ""
-        raise SpecError(f"{shown}:{_line(error, file)}: cannot be imported: {type(error).__name__}{reason}") from error
+        reason = f": {words[0]}" if words and _telling(error) else ""
+        raise SpecError(f"{shown}:{_line(error, file)}: {failed}: {type(error).__name__}{reason}") from error
+
+
+def _telling(error: BaseException) -> bool:
+    return isinstance(error, TELLING) or type(error).__module__.startswith("ibis.")
 
 
 def _line(error: BaseException, file: Path) -> int:

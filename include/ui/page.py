@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.contracts.quality import QuarantinedRow
 from include.operations import history
+from include.services import checking
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase, specifications
@@ -32,9 +33,9 @@ def create_app() -> FastAPI:
     @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def overview(request: Request) -> str:
         services = Services(load_settings())
-        good, faulty = specifications()
+        good, faults = specifications().good, checking.known(services)
         loops = [_line(spec, services) for spec in good.values()]
-        return TEMPLATES.get_template("overview.html").render(loops=loops, faulty=faulty, links=Links.of(request))
+        return TEMPLATES.get_template("overview.html").render(loops=loops, faults=faults, links=Links.of(request))
 
     @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def loop(request: Request, usecase: str) -> str:

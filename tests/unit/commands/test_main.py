@@ -16,6 +16,7 @@ from tests.architecture.test_layout import HEAVY
 
 VERBS = {
     "up", "down", "status", "setup", "demo", "read", "export", "reproduce", "gateway", "subject", "catalog", "bench",
+    "check",
 }  # fmt: skip
 
 
