@@ -222,7 +222,7 @@ class RedisEventStream:
 
     def _bury(self, pipe: Any, windows: Mapping[str, str]) -> None:
         for text in windows.values():
-            pipe.xadd(self._dead, {"event": text, "reason": "a window that cannot be read; its key begins from scratch"})
+            pipe.xadd(self._dead, {"event": text, "reason": "a window that cannot be read; its key starts again"})
 
     def _oldest(self, pipe: Any) -> str:
         """Place of the oldest unfinished event: what is finished is off the stream."""
