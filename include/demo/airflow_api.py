@@ -18,6 +18,9 @@ from include.settings import Settings
 
 PATIENCE_SECONDS = 120.0
 UNFINISHED = ("queued", "running")
+PAGE = 100
+FAULTY = "specifications.py"
+"""The DAG file that lists the faulty use cases."""
 WAITING = ("awaiting_input", "deferred")
 
 
@@ -86,12 +89,25 @@ class Airflow:
                 pause = max(pause, float(answer.headers.get("Retry-After", 0)))
             time.sleep(pause)
 
-    def dags(self) -> set[str]:
-        return {d["dag_id"] for d in self.call("GET", "/dags", params={"limit": 200})["dags"]}
+    def pages(self, path: str, key: str, order_by: str, **query: Any) -> Iterator[dict]:
+        """Every entry of a list, a page after the other: Airflow gives at most 100 at once, whatever is asked for."""
+        seen = 0
+        while True:
+            parameters = {**query, "order_by": order_by, "limit": PAGE, "offset": seen}
+            answer = self.call("GET", path, params=parameters)
+            yield from answer[key]
+            seen += len(answer[key])
+            if not answer[key] or seen >= answer["total_entries"]:
+                return
 
-    def import_errors(self) -> list[str]:
-        errors = self.call("GET", "/importErrors")["import_errors"]
-        return [f"{e['filename']}: {e['stack_trace']}" for e in errors]
+    def dags(self) -> set[str]:
+        return {dag["dag_id"] for dag in self.pages("/dags", "dags", "dag_id")}
+
+    def import_errors(self, usecase: str) -> list[str]:
+        """Files that Airflow cannot import, less what only says that other use cases are faulty."""
+        errors = self.pages("/importErrors", "import_errors", "id")
+        concerning = (e for e in errors if not e["filename"].endswith(FAULTY) or usecase in e["stack_trace"])
+        return [f"{error['filename']}: {error['stack_trace']}" for error in concerning]
 
     def trigger(self, dag_id: str, conf: dict | None = None, partition_key: str | None = None) -> dict:
         """Start a run, once: its id is ours, so a call whose answer was lost can be repeated."""
@@ -104,10 +120,9 @@ class Airflow:
                 raise
             return self.call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")
 
-    def runs(self, dag_id: str) -> list[dict]:
-        """Newest first."""
-        query = {"order_by": "-run_after", "limit": 100}
-        return self.call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+    def runs(self, dag_id: str, **query: Any) -> Iterator[dict]:
+        """Newest first; a run that starts meanwhile may make one come twice. ``query`` are filters of the REST API."""
+        return self.pages(f"/dags/{dag_id}/dagRuns", "dag_runs", "-run_after", **query)
 
     def find(self, dag_id: str, *, after: datetime | None = None, partition: str | None = None) -> dict | None:
         """The newest run of the DAG that is not older than ``after`` and has the partition key."""
@@ -118,11 +133,11 @@ class Airflow:
         return None
 
     def unfinished(self, dag_ids: Iterator[str] | list[str]) -> list[dict]:
-        return [run for dag_id in dag_ids for run in self.runs(dag_id) if run["state"] in UNFINISHED]
+        return [run for dag_id in dag_ids for run in self.runs(dag_id, state=list(UNFINISHED))]
 
     def tasks(self, run: dict) -> list[dict]:
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
-        return self.call("GET", path, params={"limit": 100})["task_instances"]
+        return list(self.pages(path, "task_instances", "id"))
 
     def wait(self, run: dict, on_question: Callable[[dict], None] | None = None) -> dict:
         """Wait until the run ended well; a run that had failed before is started over first.

@@ -43,7 +43,7 @@ def _await_dags(airflow: Airflow, usecase: str, progress: Progress, seconds: flo
     deadline = time.monotonic() + seconds
     while missing := families - airflow.dags():
         progress.status(f"Airflow reads the DAGs ({len(families) - len(missing)}/{len(families)})")
-        if errors := airflow.import_errors():
+        if errors := airflow.import_errors(usecase):
             raise ServiceError("Airflow cannot import a DAG file: " + "\n".join(errors))
         if time.monotonic() > deadline:
             raise ServiceError(f"Airflow has not read {sorted(missing)} after {seconds:.0f} s; see `make status`")

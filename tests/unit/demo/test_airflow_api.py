@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from include.demo.airflow_api import Airflow
 from include.errors import ServiceError
 from include.settings import Settings
+
+LISTS = {
+    "dags": "dags", "dagRuns": "dag_runs", "taskInstances": "task_instances", "importErrors": "import_errors",
+}  # fmt: skip
 
 
 class Stub(BaseHTTPRequestHandler):
@@ -36,9 +41,18 @@ class Stub(BaseHTTPRequestHandler):
         return self.answer(fault or 200, runs[run_id])
 
     def do_GET(self) -> None:
-        from urllib.parse import unquote
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        if (key := path.rpartition("/")[2]) in LISTS:
+            return self.answer(200, self.page(LISTS[key], query))
+        return self.answer(200, self.server.runs[unquote(key)])  # type: ignore[attr-defined]
 
-        self.answer(200, self.server.runs[unquote(self.path).rpartition("/")[2]])  # type: ignore[attr-defined]
+    def page(self, key: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        """As Airflow does: at most 100, whatever the client asks for."""
+        entries, start = self.server.lists[key], int(query["offset"][0])  # type: ignore[attr-defined]
+        states = query.get("state")
+        entries = [entry for entry in entries if not states or entry["state"] in states]
+        most = min(int(query["limit"][0]), 100)
+        return {key: entries[start : start + most], "total_entries": len(entries)}
 
     def answer(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(content).encode()
@@ -55,7 +69,7 @@ class Stub(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
     stub = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    stub.runs, stub.faults = {}, []  # type: ignore[attr-defined]
+    stub.runs, stub.faults, stub.lists = {}, [], {}  # type: ignore[attr-defined]
     thread = threading.Thread(target=stub.serve_forever)
     thread.start()
     yield stub
@@ -85,3 +99,27 @@ def test_a_trigger_that_airflow_refuses_says_why(client: Airflow, server: Thread
     server.faults = [400]  # type: ignore[attr-defined]
     with pytest.raises(ServiceError, match="POST /dags/x/dagRuns gave 400"):
         client.trigger("x")
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_every_page_of_every_list_is_read(client: Airflow, server: ThreadingHTTPServer, count: int) -> None:
+    numbers = range(count)
+    runs = [{"dag_id": "x", "dag_run_id": f"r{n}", "state": "success" if n % 2 else "running"} for n in numbers]
+    server.lists = {  # type: ignore[attr-defined]
+        "dags": [{"dag_id": f"d{n}"} for n in numbers],
+        "dag_runs": runs,
+        "task_instances": [{"task_id": f"t{n}"} for n in numbers],
+        "import_errors": [{"filename": f"f{n}", "stack_trace": ""} for n in numbers],
+    }
+    assert len(client.dags()) == count
+    assert [run["dag_run_id"] for run in client.runs("x")] == [f"r{n}" for n in numbers]
+    assert len(client.unfinished(["x"])) == (count + 1) // 2
+    assert len(client.tasks({"dag_id": "x", "dag_run_id": "r"})) == count
+    assert len(client.import_errors("mine")) == count
+
+
+def test_the_faults_of_other_use_cases_do_not_stop_the_demo(client: Airflow, server: ThreadingHTTPServer) -> None:
+    other, mine = ("include/usecases/other/usecase.yaml:3: x", "include/usecases/mine/usecase.yaml:3: x")
+    errors = [{"filename": "specifications.py", "stack_trace": text} for text in (other, f"{other}\n{mine}")]
+    server.lists = {"import_errors": errors}  # type: ignore[attr-defined]
+    assert len(client.import_errors("mine")) == 1
