@@ -14,6 +14,8 @@ CONNECT_ARGS = {"timeout": 60.0}
 """Seconds that a connection waits for the lock; Python's 5 are too few while tasks run on a busy machine."""
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+WRITTEN_BY = ("/api/", "/execution/", "/ui/")
+"""Where requests write to the database: REST, the tasks that run, the UI. A login waits for nobody."""
 RETRY_SECONDS = 2
 
 
@@ -30,7 +32,7 @@ class OneWriter:
         self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in READING:
+        if scope["type"] != "http" or scope["method"] in READING or not scope["path"].startswith(WRITTEN_BY):
             return await self.app(scope, receive, send)
         received = await _whole_body(receive)
         async with self._turn:

@@ -109,7 +109,7 @@ class Supervisor:
         self.require_ports(service)
         service.prepare()
         self.log(service.name).parent.mkdir(parents=True, exist_ok=True)
-        with self.log(service.name).open("ab") as log:
+        with open(self.log(service.name), "ab", opener=_private) as log:
             child = subprocess.Popen(
                 service.argv,
                 env=dict(service.env),
@@ -245,6 +245,10 @@ class Supervisor:
                 raise SettingsError(
                     f"port {port} for {name} is taken{_holder(port)}; stop it, or set {variable} to a free port"
                 ) from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _holder(port: int) -> str:

@@ -121,7 +121,7 @@ TOPOLOGY = (
         address="{s.airflow_url}",
         memory=450,
         ports=("airflow_port",),
-        after=("airflow-db", "mlflow"),
+        after=("airflow-db",),
         secrets=("airflow_jwt", "airflow_api", "mlflow_password"),
         seconds=180.0,
     ),

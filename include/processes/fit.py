@@ -6,6 +6,7 @@ leaves ``model.zip`` and ``fit.json`` beside it.
 
 import argparse
 import json
+import os
 import sys
 
 from include.development.environment import FIT_ENVIRONMENT, environment
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("usecase", help="name of the use case")
     parser.add_argument("key", help="the order: a directory below <home>/training/<use case>")
     given = parser.parse_args(arguments)
+    os.umask(0o077)  # in a container too: what a fit writes is readable by its owner only
     default_environment(FIT_ENVIRONMENT)
     from include.development.training import train
 

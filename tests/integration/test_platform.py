@@ -3,12 +3,14 @@
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
 import pytest
 
 from include.errors import ServiceError, SettingsError
+from include.platform import patience
 from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
@@ -119,3 +121,59 @@ def test_a_service_that_ends_while_starting_shows_its_last_words(supervisor: Sup
     broken = Service(name="family", argv=argv, env={}, ports={}, ready=lambda: False, address="")
     with pytest.raises(ServiceError, match=r"family ended while starting; see .*family.log:\nno disk left"):
         supervisor.start(broken)
+
+
+WORKS = """
+import sys, time
+until = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < until:
+    print("one more table", flush=True)
+    time.sleep(0.02)
+open(sys.argv[1], "w").write("ready")
+time.sleep(600)
+"""
+
+
+def test_a_start_that_shows_progress_is_waited_for_longer_than_a_silence_may_last(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    ready = tmp_path / "ready"
+    argv = [sys.executable, "-c", WORKS, str(ready), "2"]
+    supervisor.start(Service("family", argv, {}, {}, ready.is_file, "", timeout=0.5))
+    assert supervisor.process("family")
+
+
+def test_a_start_without_progress_is_given_up_and_its_log_is_named(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "_machine_is_busy", lambda: False)
+    argv = [sys.executable, "-c", "import time; time.sleep(600)"]
+    silent = Service("family", argv, {}, {}, lambda: False, "", timeout=0.5)
+    with pytest.raises(
+        ServiceError, match=r"family not ready after .*, and without progress for 0 s; see .*family.log"
+    ):
+        supervisor.start(silent)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_prepares_others_is_done_when_it_has_ended_well(supervisor: Supervisor, code: int) -> None:
+    argv = [sys.executable, "-c", f"import sys; print('migrating'); sys.exit({code})"]
+    prepares = Service("family", argv, {}, {}, None, "")
+    with pytest.raises(ServiceError, match=r"failed \(exit 3\).*\nmigrating") if code else nullcontext():
+        supervisor.start(prepares)
+    assert supervisor.process("family") is None
+
+
+def test_another_value_of_a_setting_than_at_the_start_is_named(supervisor: Supervisor, tmp_path: Path) -> None:
+    watched = ["MOEBIUS_PARALLELISM"]
+    supervisor.start(family(tmp_path, env={"MOEBIUS_PARALLELISM": "4", "SHLVL": "1"}, watched=watched))
+    assert supervisor.changed(family(tmp_path, env={"MOEBIUS_PARALLELISM": "4", "SHLVL": "2"}, watched=watched)) == []
+    other = family(tmp_path, env={"MOEBIUS_PARALLELISM": "8"}, watched=watched)
+    assert supervisor.changed(other) == ["MOEBIUS_PARALLELISM"]
+
+
+def test_what_a_service_writes_is_readable_by_its_owner_only(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    written = [tmp_path / "ready", *supervisor.directory.rglob("*.log"), *supervisor.directory.rglob("*.json")]
+    assert len(written) == 3
+    assert not [path for path in written if path.stat().st_mode & 0o077]

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from include.orchestration.database import OneWriter
 
+PATH = "/api/v2/dags/x/dagRuns"
 BUSY = {"detail": {"reason": "Database error", "statement": "hidden", "message": "look for ID abc"}}
 
 
@@ -36,11 +37,21 @@ async def answers(app: Any, requests: list[tuple[str, str, bytes]]) -> list[http
         return await asyncio.gather(*(client.request(m, path, content=body) for m, path, body in requests))
 
 
-@pytest.mark.parametrize(("method", "most"), [("POST", 1), ("PATCH", 1), ("PUT", 1), ("DELETE", 1), ("GET", 20)])
-def test_requests_that_write_follow_one_another_and_reading_ones_do_not_wait(method: str, most: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "most"),
+    [
+        ("POST", PATH, 1),
+        ("DELETE", PATH, 1),
+        ("PUT", "/execution/task-instances/1/state", 1),
+        ("PATCH", "/ui/dags/x", 1),
+        ("GET", PATH, 20),
+        ("POST", "/auth/token", 20),
+    ],
+)
+def test_requests_that_write_follow_one_another_and_others_do_not_wait(method: str, path: str, most: int) -> None:
     writers = Writers()
-    app = Starlette(routes=[Route("/", writers.write, methods=[method])])
-    wanted = [(method, "/", str(number).encode()) for number in range(20)]
+    app = Starlette(routes=[Route(path, writers.write, methods=[method])])
+    wanted = [(method, path, str(number).encode()) for number in range(20)]
     answered = asyncio.run(answers(app, wanted))
     assert [answer.content for answer in answered] == [body for _, _, body in wanted], "each gets its own answer"
     assert writers.most == most
@@ -49,17 +60,17 @@ def test_requests_that_write_follow_one_another_and_reading_ones_do_not_wait(met
 def test_a_client_that_sends_slowly_holds_up_nobody() -> None:
     async def play() -> bytes:
         never_ends: asyncio.Event = asyncio.Event()
-        app = OneWriter(Starlette(routes=[Route("/", Writers().write, methods=["POST"])]))
+        app = OneWriter(Starlette(routes=[Route(PATH, Writers().write, methods=["POST"])]))
 
         async def stalled() -> dict[str, Any]:
             await never_ends.wait()
             return {"type": "http.disconnect"}
 
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+        scope = {"type": "http", "method": "POST", "path": PATH, "headers": [], "query_string": b""}
         slow = asyncio.create_task(app(scope, stalled, stalled))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://airflow") as client:
-            answer = await client.post("/", content=b"quick")
+            answer = await client.post(PATH, content=b"quick")
         slow.cancel()
         return answer.content
 
@@ -80,8 +91,8 @@ def test_a_write_that_the_database_did_not_take_says_to_send_it_again(answer: Re
     async def answering(request: Request) -> Response:
         return answer
 
-    app = Starlette(routes=[Route("/", answering, methods=["POST"])])
-    (got,) = asyncio.run(answers(app, [("POST", "/", b"")]))
+    app = Starlette(routes=[Route(PATH, answering, methods=["POST"])])
+    (got,) = asyncio.run(answers(app, [("POST", PATH, b"")]))
     assert got.status_code == status
     if status == 503:
         assert got.headers["retry-after"] == "2"
