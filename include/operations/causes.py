@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import sqrt
 
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.contracts.quality import GateResult
 from include.operations import column_faults
 from include.operations.losses import state
@@ -73,11 +74,12 @@ def pipeline_skew(history: History) -> Cause | None:
 
 def decay(spec: UseCase, history: History) -> Cause:
     """The cause of a confirmed loss: covariate shift, label shift, staleness or concept change."""
-    suspects, drifts = _suspects(spec, history)
+    good = history.good(spec.monitoring.performance_loss)
+    suspects, drifts = _suspects(spec, history, good)
     evidence = _losses(spec, history) + drifts
     if suspects:
         return Cause("covariate shift", evidence, suspects)
-    if shift := _label_shift(history):
+    if shift := _label_shift(history, good):
         return Cause("label shift", [*evidence, shift], [])
     losses = [v for p in history.periods if (v := history.value("performance_loss", p)) is not None]
     if len(losses) >= STALE_PERIODS and all(b > a for a, b in pairwise(losses[-STALE_PERIODS:])):
@@ -99,24 +101,26 @@ def _losses(spec: UseCase, history: History) -> list[str]:
     return sentences
 
 
-def _suspects(spec: UseCase, history: History) -> tuple[list[str], list[str]]:
+def _suspects(spec: UseCase, history: History, good: list[Period]) -> tuple[list[str], list[str]]:
     """Drifted now, clearly more than in any good period; and what was seen, in words."""
-    limit, healthy = spec.monitoring.drift_threshold, history.healthy
+    limit = spec.monitoring.drift_threshold
     drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > limit}
-    usual = {n: max((history.value("psi", p, n) or 0.0 for p in healthy), default=0.0) for n in drifted}
+    usual = {n: max((history.value("psi", p, n) or 0.0 for p in good), default=0.0) for n in drifted}
     cleared = {n for n in drifted if usual[n] > limit or drifted[n] <= CLEARLY_MORE * usual[n]}
     suspects = sorted(drifted.keys() - cleared, key=lambda n: -drifted[n])
-    good = ", ".join(healthy) or "any good period"
-    sentences = [f"{n} drifted (PSI {drifted[n]:.2f}), but not in {good}" for n in suspects]
+    contrast = f", but not in {', '.join(good)}" if good else ""
+    sentences = [f"{n} drifted (PSI {drifted[n]:.2f}){contrast}" for n in suspects]
     if cleared:
-        sentences.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: good periods had it too")
-    if suspects and not healthy:
+        why = "good periods were beyond the limit too, or at least half as far off"
+        sentences.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: {why}")
+    if suspects and not good:
         sentences.append("this release has no good period to compare with, so the cause is likely but not proved")
     return suspects, sentences
 
 
-def _label_shift(history: History) -> str | None:
-    return _moved_values(history) or next(filter(None, (_moved_share(history, *s) for s in _shares(history))), None)
+def _label_shift(history: History, good: list[Period]) -> str | None:
+    moved = (_moved_share(history, good, *share) for share in _shares(history))
+    return _moved_values(history, good) or next(filter(None, moved), None)
 
 
 def _shares(history: History) -> list[tuple[str, str]]:
@@ -124,10 +128,10 @@ def _shares(history: History) -> list[tuple[str, str]]:
     return [(name, s) for name in ("label_rate", "label_share") for s in sorted(history.subjects(name, history.period))]
 
 
-def _moved_share(history: History, name: str, subject: str) -> str | None:
+def _moved_share(history: History, good: list[Period], name: str, subject: str) -> str | None:
     """A share that is further from every good period than chance explains, in words."""
     now = history.by_key[history.period, name, subject]
-    before = [f for p in history.healthy if (f := history.by_key.get((p, name, subject)))]
+    before = [f for p in good if (f := history.by_key.get((p, name, subject)))]
     if not before or not all(abs(now.value - f.value) > max(LABEL_SHIFT, _chance(now, f)) for f in before):
         return None
     what = f"share of the label {subject}" if subject else "label rate"
@@ -139,9 +143,9 @@ def _chance(one: Figure, other: Figure) -> float:
     return CHANCE * sqrt(sum(f.value * (1 - f.value) / f.n for f in (one, other) if f.n))
 
 
-def _moved_values(history: History) -> str | None:
+def _moved_values(history: History, good: list[Period]) -> str | None:
     now = history.value("label_mean")
-    known = ((history.by_key.get((p, "label_mean", "")), history.value("label_std", p)) for p in history.healthy)
+    known = ((history.by_key.get((p, "label_mean", "")), history.value("label_std", p)) for p in good)
     before = [(f, spread) for f, spread in known if f and spread is not None]
     if now is None or not before or not all(abs(now - f.value) > LABEL_MOVE * spread for f, spread in before):
         return None

@@ -64,10 +64,8 @@ class Confirmation:
         if not self.confirmed:
             return self.sentence
         windows = self.spec.monitoring.windows
-        return (
-            f"{self.sentence}; {self.breached} of the last {windows.of} periods are breached ({self.measured} are "
-            f"measured), a retrain needs {windows.breached}"
-        )
+        counted = f"{self.breached} of the last {windows.of} ({self.measured} measured)"
+        return f"{self.sentence}; breached periods: {counted}, a retrain needs {windows.breached}"
 
 
 def state(spec: UseCase, loss: Figure) -> str:

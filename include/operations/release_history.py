@@ -40,6 +40,6 @@ class History:
     def subjects(self, name: str, period: Period) -> dict[str, float]:
         return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
 
-    @property
-    def healthy(self) -> list[Period]:
-        return [p for p in self.periods if self.value("breached", p) == 0]
+    def good(self, limit: float) -> list[Period]:
+        """Periods whose loss is measured and within the limit; one above it is not good, confirmed or not."""
+        return [p for p in self.periods if (loss := self.loss(p)) and loss.value <= limit]

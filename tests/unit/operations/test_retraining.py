@@ -257,7 +257,7 @@ def test_an_alert_that_still_holds_in_a_month_without_a_breach_keeps() -> None:
 def test_one_breach_of_the_windows_is_not_enough_whatever_the_alert_says() -> None:
     kept = plan([*month("2013-05", 0.70), *month("2013-06", 0.6)])
     assert kept.decision == "keep"
-    assert "1 of the last 3 periods are breached (2 are measured), a retrain needs 2" in kept.action
+    assert "breached periods: 1 of the last 3 (2 measured), a retrain needs 2" in kept.action
 
 
 def test_a_period_most_of_whose_labels_are_not_due_is_not_judged() -> None:
@@ -305,3 +305,12 @@ def test_the_words_of_a_decision_never_contradict_its_figures(
         assert (shown > 0.03, low > 0) == (loss > 0.03, loss - wide > 0), "rounding must not contradict the words"
     assert "without a confirmed" not in text
     assert ("which does not serve" in text) == (serving != "r0001")
+
+
+def test_a_month_whose_loss_is_above_the_limit_is_no_good_period_confirmed_or_not() -> None:
+    may = month("2013-05", 0.6, {"x": 0.9})
+    unclear = [f.model_copy(update={"low": -0.1}) if f.name == "performance_loss" else f for f in may]
+    found = plan([*month("2013-04", 0.6), *unclear, *month("2013-06", 0.6, {"x": 0.9, "temp": 0.1})])
+    assert found.cause == "covariate shift in x", "the drift of an unclear month clears no feature"
+    assert any(line == "x drifted (PSI 0.90)" for line in found.evidence)
+    assert any("no good period to compare with" in line for line in found.evidence)
