@@ -86,4 +86,4 @@ def state(spec: UseCase, loss: Figure) -> str:
 def _shown(value: float, limit: float) -> str:
     """The value with three digits, or as many more as tell on which side of the limit it is."""
     digits = (d for d in range(3, 12) if (round(value, d) > limit) == (value > limit))
-    return f"{value:+.{next(digits, 12)}f}"
+    return next((f"{value:+.{d}f}" for d in digits), f"{value:+}")

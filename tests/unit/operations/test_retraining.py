@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.contracts.evaluation import Verdict
@@ -281,6 +281,8 @@ def test_one_faulty_column_is_repaired_however_small_its_share_of_all_cells(figu
     assert plan([*JUNE, lucky]).decision == "retrain", "chance explains it"
 
 
+@example(loss=0.03 + 1e-17, wide=0.03, before=0.1, severity="retrain", serving="r0001", labelled=8000)
+@example(loss=4e-275, wide=0.0, before=0.0, severity="look", serving="r0001", labelled=8000)
 @given(
     loss=st.floats(-0.2, 0.3), wide=st.floats(0, 0.3), before=st.floats(-0.2, 0.3),
     severity=st.sampled_from(["look", "retrain"]), serving=st.sampled_from(["r0001", "r0002", None]),
