@@ -14,6 +14,7 @@ from include.errors import MoebiusError, ServiceError
 from include.governance.approval import REASON
 from include.governance.rights import may
 from include.platform import airflow
+from include.platform.patience import Patience
 from include.settings import Settings
 
 PATIENCE_SECONDS = 120.0
@@ -163,10 +164,10 @@ class Airflow:
     def wait_for(
         self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 60
     ) -> dict:
-        """The run that an asset event starts; ServiceError when none appears in time."""
-        deadline = time.monotonic() + seconds
+        """The run that an asset event starts; ServiceError when none appears in ``seconds`` of a machine with time."""
+        patience = Patience(seconds)
         while (run := self.find(dag_id, after=after, partition=partition)) is None:
-            if time.monotonic() > deadline:
+            if patience.fault():
                 raise ServiceError(
                     f"no run of {dag_id} started within {seconds:.0f} s; check in the Airflow UI whether it is paused"
                 )

@@ -10,6 +10,7 @@ from include.demo.progress import Progress
 from include.demo.scenario import FAMILIES, Scenario, Script
 from include.errors import ServiceError
 from include.platform.embedded import Platform
+from include.platform.patience import Patience
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
@@ -40,11 +41,11 @@ def play(script: Script, console: Console) -> dict:
 def _await_dags(airflow: Airflow, usecase: str, progress: Progress, seconds: float = 90) -> None:
     """Until the DAG processor has read what the demo plays."""
     families = {f"{usecase}.{family}" for family in FAMILIES}
-    deadline = time.monotonic() + seconds
+    patience = Patience(seconds, lambda: (len(families & airflow.dags()), 0.0))
     while missing := families - airflow.dags():
         progress.status(f"Airflow reads the DAGs ({len(families) - len(missing)}/{len(families)})")
         if errors := airflow.import_errors(usecase):
             raise ServiceError("Airflow cannot import a DAG file: " + "\n".join(errors))
-        if time.monotonic() > deadline:
+        if patience.fault():
             raise ServiceError(f"Airflow has not read {sorted(missing)} after {seconds:.0f} s; see `make status`")
         time.sleep(0.5)

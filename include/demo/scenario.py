@@ -15,6 +15,7 @@ from include.demo.airflow_api import Airflow, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
+from include.platform.patience import Patience
 from include.ports.state import StateStore
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -215,9 +216,9 @@ class Scenario:
 
     def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
-        deadline, selector = time.monotonic() + 60, f'moebius_figure{{usecase="{self.spec.name}",period="{month}"}}'
+        patience, selector = Patience(60), f'moebius_figure{{usecase="{self.spec.name}",period="{month}"}}'
         while not self.services.adapters.metrics_server.query(f"count({selector})"):
-            if time.monotonic() > deadline:
+            if patience.fault():
                 raise ServiceError(f"Prometheus did not scrape the figures of {month} within 60 s; see `make status`")
             time.sleep(0.3)
         time.sleep(3 * self.services.settings.scrape_seconds)
@@ -225,14 +226,14 @@ class Scenario:
 
     def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 60) -> RetrainPlan:
         """The strongest decision on this month, once every alert that fires was decided on."""
-        deadline = time.monotonic() + seconds
+        patience = Patience(seconds)
         while True:
             for run in self.airflow.unfinished([self._dag("retrain_trigger")]):
                 self.airflow.wait(run)
             mine = [d for d in self.services.records.decisions(self.spec) if any(a.period == month for a in d.alerts)]
             if alerts <= {(a.name, a.release) for d in mine for a in d.alerts}:
                 return next((d for d in mine if d.decision == "retrain"), mine[-1])
-            if time.monotonic() > deadline:
+            if patience.fault():
                 missing = f"no decision on {sorted(alerts)} in {month}: is it paused or failed?"
                 raise ServiceError(f"{self._dag('retrain_trigger')} recorded {missing}")
             time.sleep(0.5)

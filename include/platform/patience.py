@@ -16,9 +16,9 @@ Sign = tuple[int, float]
 
 
 class Patience:
-    """With one process that starts; ``silence`` seconds without progress are too many."""
+    """With one process that starts, or an effect that is awaited; ``silence`` seconds without progress are too many."""
 
-    def __init__(self, silence: float, sign: Callable[[], Sign]) -> None:
+    def __init__(self, silence: float, sign: Callable[[], Sign] = lambda: (0, 0.0)) -> None:
         self.silence, self._sign = silence, sign
         self.begun = self._moved = self._looked = self._reported = time.monotonic()
         self._seen: Sign = (0, 0.0)
