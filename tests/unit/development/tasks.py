@@ -56,6 +56,8 @@ def task_spec(task: str, **changes: Any) -> UseCase:
     content["event"] = {"id": "id", "time": "at"}
     if task != "clustering":
         content["event"] |= {"label": "label", "label_time": "label_at"}
+    else:
+        content["trainer"] |= {"name": "own", "parameters": {}}  # it may read every kind of feature
     if task == "multiclass":
         content["event"]["classes"] = CLASSES
     content |= {
