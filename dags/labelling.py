@@ -44,7 +44,7 @@ def build(spec: UseCase) -> None:
     @step(spec, "labelling.keep_labels")
     def keep_labels(call: Call, chosen: dict) -> dict[str, int] | str:
         answer = xcom("ask")
-        if KEEP not in answer["chosen_options"]:
+        if not answer or KEEP not in answer["chosen_options"]:  # None: marked as success without an answer
             return "nothing was stored: the rows are offered again"
         who = (answer["responded_by_user"] or {}).get("name", "")
         return call(chosen, answer["params_input"], who, datetime.fromisoformat(answer["responded_at"]))
