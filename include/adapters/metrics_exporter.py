@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent
-from include.contracts.operations import Figure, LatePeriods
+from include.contracts.operations import Figure, LatePeriods, OpenQuestion
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.streaming import UnreadableCount
 
@@ -148,6 +148,21 @@ class PeriodCollector(Polled[LatePeriods]):
         gauge = GaugeMetricFamily("moebius_late_periods", text, labels=["usecase", "period"])
         for of_usecase in late:
             gauge.add_metric([of_usecase.usecase, of_usecase.oldest], of_usecase.count)
+        yield gauge
+
+
+class QuestionCollector(Polled[OpenQuestion]):
+    """``moebius_question_timestamp_seconds{usecase, question}``: since when a question waits for a person."""
+
+    what, up = "open questions", "moebius_questions_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, questions = self.readable()
+        yield up
+        text = "Since when a question waits for a person"
+        gauge = GaugeMetricFamily("moebius_question_timestamp_seconds", text, labels=["usecase", "question"])
+        for question in questions:
+            gauge.add_metric([question.usecase, question.question], question.since.timestamp())
         yield gauge
 
 

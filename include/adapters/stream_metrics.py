@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
@@ -17,7 +18,10 @@ log = logging.getLogger(__name__)
 DELAYS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 OUTCOMES = ("equal", "differing", "only_speed", "only_batch")
 FAILURES = {"failures": "Times that work stopped because an outside system was away"}
-Gauges = Callable[[], tuple[int, int, Sequence[Reconciliation]]]
+PATIENCE = 0.5
+Place = tuple[str, ...]
+Reading = tuple[int, int, Sequence[Reconciliation]]
+Gauges = Callable[[], Reading]
 """Backlog, dead letters and the newest reconciliation of a stream, at the time of a scrape."""
 
 
@@ -88,13 +92,37 @@ class ScoringMetrics(WorkerMetrics):
 
 
 class _Gauges(Collector):
-    """The gauges of all streams of one kind: a family is told once, whatever number of streams has a sample in it."""
+    """The gauges of all streams of one kind: a family is told once, whatever number of streams has a sample in it.
+
+    A scrape waits for half a second. A stream that is not read by then cannot be read: with an outside system away,
+    the scrape itself must not fail, since all other figures of the process would go with it.
+    """
 
     def __init__(self, metrics: WorkerMetrics) -> None:
-        self._of, self._streams = metrics, dict[tuple[str, ...], Gauges]()
+        self._of, self._streams = metrics, dict[Place, Gauges]()
+        self._pending: dict[Place, Future[Reading]] = {}
 
     def add(self, at: Sequence[str], read: Gauges) -> None:
         self._streams[tuple(at)] = read
+        self._readers = ThreadPoolExecutor(len(self._streams), thread_name_prefix=f"{self._of.kind}-gauges")
+
+    def _read(self) -> Iterator[tuple[Place, Reading | None]]:
+        """Of each stream what is known of it now, or None."""
+        for at, read in self._streams.items():
+            if at not in self._pending:
+                self._pending[at] = self._readers.submit(read)
+        wait(self._pending.values(), timeout=PATIENCE)
+        for at in self._streams:
+            yield at, self._result(at)
+
+    def _result(self, at: Place) -> Reading | None:
+        if not self._pending[at].done():
+            return None
+        try:
+            return self._pending.pop(at).result()
+        except MoebiusError as error:
+            log.error("the metrics of stream %s cannot be read: %s", "/".join(at), error)
+            return None
 
     def collect(self) -> Iterator[Metric]:
         up = self._family("up", "1 when the stream could be read")
@@ -103,14 +131,11 @@ class _Gauges(Collector):
         compared = self._family(
             "reconciled_rows", "Rows of the month reconciled last, speed layer against batch", ["period", "outcome"]
         )
-        for at, read in self._streams.items():
-            try:
-                waiting, buried, reconciled = read()
-            except MoebiusError as error:
-                log.error("the metrics of stream %s cannot be read: %s", "/".join(at), error)
-                up.add_metric(at, 0)
+        for at, reading in self._read():
+            up.add_metric(at, reading is not None)
+            if reading is None:
                 continue
-            up.add_metric(at, 1)
+            waiting, buried, reconciled = reading
             backlog.add_metric(at, waiting)
             dead.add_metric(at, buried)
             for result in reconciled:

@@ -46,6 +46,14 @@ class LatePeriods(Record):
     count: int
 
 
+class OpenQuestion(Record):
+    """A question that waits for a person: about what, and since when."""
+
+    usecase: str
+    question: str
+    since: Moment
+
+
 class RetrainPlan(Record):
     """What to change in the next training, and why."""
 

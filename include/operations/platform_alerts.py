@@ -12,7 +12,7 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-UP = ("moebius_exporter_up", "moebius_gates_up", "moebius_drills_up", "moebius_periods_up", "moebius_unreadable_up")
+UP = tuple(f"moebius_{what}_up" for what in ("exporter", "gates", "drills", "periods", "questions", "unreadable"))
 """Whether the exporter could read each kind of record."""
 GATEWAY_SHARE = 0.01
 KEEPER_SECONDS = 60

@@ -18,6 +18,10 @@ USUAL_REQUESTS = 60
 QUIET_SHARE = 0.1
 """Share of the usual traffic below which there is none."""
 LONG_BACKLOG = 1000
+WAITING_HOURS = 24
+"""How long a question may wait for a person."""
+LOSS_WINDOW = "1h"
+"""How long a loss that is over is still said."""
 
 
 def of_usecase(spec: UseCase) -> list[Rule]:
@@ -131,14 +135,14 @@ def _of_answers(spec: UseCase) -> list[Rule]:
         ),
         rule(
             "MoebiusPredictionsNotLogged",
-            f"{grown('moebius_log_errors_total', '10m', usecase=exactly)} > 0",
+            f"{grown('moebius_log_errors_total', LOSS_WINDOW, usecase=exactly)} > 0",
             summary=f"{{{{ $value | humanize }}}} answers of {name} could not be written to the prediction log",
             action="Free the disk of the spool or repair its rights; these answers stay out of monitoring",
             wait="0s",  # what is lost is lost at once
         ),
         rule(
             "MoebiusUnreadableRecords",
-            f"{grown('moebius_unreadable_records_total', '1h', usecase=exactly)} > 0",
+            f"{grown('moebius_unreadable_records_total', LOSS_WINDOW, usecase=exactly)} > 0",
             severity="look",
             summary=f"{{{{ $value | humanize }}}} records of {name} could not be read and were kept aside",
             action=f"Read `unreadable/{name}/` below MOEBIUS_HOME: each record has its place and the reason",
@@ -195,6 +199,13 @@ def _of_data(spec: UseCase) -> list[Rule]:
             f"({gone}) and on() (max(moebius_exporter_up) == 1)",
             summary=f"The figures of {name} were there within the last hour and are not any more",
             action=f"Run {name}.monitoring again; see who changed the table figures",
+        ),
+        rule(
+            "MoebiusApprovalWaiting",
+            f"time() - moebius_question_timestamp_seconds{{{of}}} > {WAITING_HOURS * 3600}",
+            severity="look",
+            summary=f"{name}: {{{{ $labels.question }}}} waits for a person since {{{{ $value | humanizeDuration }}}}",
+            action="Answer it in Airflow under Required Actions",
         ),
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The exporter process: figures, gates, drills and due times of every use case, for Prometheus to scrape."""
+"""The exporter process: figures, gates, drills, due times and open questions, for Prometheus to scrape."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,11 +12,13 @@ from include.adapters.metrics_exporter import (
     GateCollector,
     HostCollector,
     PeriodCollector,
+    QuestionCollector,
     UnreadableCollector,
     start,
 )
-from include.contracts.operations import LatePeriods
+from include.contracts.operations import LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
+from include.governance.approval import open_questions
 from include.operations import lateness
 from include.platform.topology import keeper_file
 from include.services.adapters import PREDICTION_LOG
@@ -29,31 +31,45 @@ from include.specification.usecase import UseCase
 T = TypeVar("T")
 
 
-def every(settings: Settings, newest: Callable[[Records, UseCase], list[T]]) -> Callable[[], list[T]]:
+def every(settings: Settings, newest: Callable[[Services, UseCase], list[T]]) -> Callable[[], list[T]]:
     """Reads the newest records of every use case whose spec can be used now."""
-    return lambda: [record for spec in usecases() for record in newest(Services(settings).records, spec)]
+    return lambda: [record for spec in usecases() for record in newest(Services(settings), spec)]
 
 
-def late(records: Records, spec: UseCase) -> list[LatePeriods]:
+def recorded(newest: Callable[[Records, UseCase], list[T]]) -> Callable[[Services, UseCase], list[T]]:
+    """Reads records."""
+    return lambda services, spec: newest(services.records, spec)
+
+
+def late(services: Services, spec: UseCase) -> list[LatePeriods]:
     """What is late now."""
-    return [lateness.late(spec, records.published(spec), records.gate_periods(spec), datetime.now(UTC))]
+    published, checked = services.records.published(spec), services.records.gate_periods(spec)
+    return [lateness.late(spec, published, checked, datetime.now(UTC))]
 
 
-def unreadable(settings: Settings) -> list[UnreadableCount]:
-    """What every reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
-    adapters = Services(settings).adapters
-    counts = {spec.name: adapters.unreadable_records(spec.name, PREDICTION_LOG).count() for spec in usecases()}
-    return [UnreadableCount(usecase=name, reader=PREDICTION_LOG, count=count) for name, count in counts.items()]
+def questions(services: Services, spec: UseCase) -> list[OpenQuestion]:
+    """Releases that wait for an approval, from the signed record; raises DeploymentError when it was altered."""
+    return [
+        OpenQuestion(usecase=spec.name, question=f"approval of version {verdict.version}", since=verdict.at)
+        for verdict in open_questions(services.approvals.history(spec))
+    ]
+
+
+def unreadable(services: Services, spec: UseCase) -> list[UnreadableCount]:
+    """What the prediction log's reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
+    count = services.adapters.unreadable_records(spec.name, PREDICTION_LOG).count()
+    return [UnreadableCount(usecase=spec.name, reader=PREDICTION_LOG, count=count)]
 
 
 def collectors(settings: Settings) -> list[Collector]:
     """Everything that this process exposes."""
     return [
-        FigureCollector(every(settings, Records.last_figures)),
-        GateCollector(every(settings, Records.last_gate_results), SELDOM_SECONDS),
-        DrillCollector(every(settings, Records.last_drill), SELDOM_SECONDS),
+        FigureCollector(every(settings, recorded(Records.last_figures))),
+        GateCollector(every(settings, recorded(Records.last_gate_results)), SELDOM_SECONDS),
+        DrillCollector(every(settings, recorded(Records.last_drill)), SELDOM_SECONDS),
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
-        UnreadableCollector(lambda: unreadable(settings)),
+        QuestionCollector(every(settings, questions), SELDOM_SECONDS),
+        UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         HostCollector(settings.home, keeper_file(settings)),
     ]
 

@@ -1,0 +1,289 @@
+"""Alerts on what the exporter reads: each by a fault in the real records, on the real exporter and Prometheus."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from include.adapters import metrics_exporter
+from include.adapters.metrics_exporter import HostCollector, Polled
+from include.contracts.approval import ApprovalEntry, RecordedApproval
+from include.contracts.operations import Figure
+from include.contracts.period import Period
+from include.contracts.quality import CheckRecord
+from include.contracts.streaming import UnreadableRecord
+from include.contracts.tables import SnapshotRef
+from include.data.manifests import Turn
+from include.platform.state import make_keys
+from include.platform.topology import keeper_file
+from include.processes import exporter
+from include.records.registry import APPROVALS, FIGURES, GATE_RESULTS
+from include.services.adapters import PREDICTION_LOG
+from include.services.composition import Services
+from include.settings import Settings
+from include.specification.loader import load_usecase
+from tests.integration.alert_fixtures import Alerts, watching
+from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.pipeline_fixtures import free_ports
+
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("flight_delay")
+
+
+class Kept:
+    """The state root of a platform whose exporter is scraped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.lake = settings, Services(settings).adapters.lake
+        self.snapshots = Services(settings).records.snapshots(SPEC)
+        self.alerts: Alerts
+
+    def measured(self, period: str, **figures: float) -> None:
+        rows = [
+            Figure(usecase=SPEC.name, release="r0001", period=Period(period), name=name, value=value)
+            for name, value in {"rows": 1000.0, **figures}.items()
+        ]
+        FIGURES.replace(SPEC.name, self.lake, Period(period), rows)
+
+    def published(self, *periods: str) -> None:
+        for period in periods:
+            snapshot = SnapshotRef(usecase=SPEC.name, period=Period(period), name=f"s-{period}", tables={})
+            self.snapshots.make_current(snapshot, Turn.of(snapshot.name, datetime.now(UTC), "ann", "test"))
+
+    def checked(self, period: str, passed: bool, broken: bool = False) -> None:
+        check = CheckRecord(
+            period=Period(period), gate="raw", run="run", evaluation=f"{period}-{passed}-{broken}", position=0,
+            table="flights", expectation="e", column=None, severity="block", rows=9, passed=passed, broken=broken,
+            evaluated_at=datetime.now(UTC),
+        )  # fmt: skip
+        GATE_RESULTS.append(SPEC.name, self.lake, [check])
+
+    def recorded(self, event: str, hours_ago: float, about: int = 0) -> None:
+        """A signed entry of the record of approvals."""
+        rows, signatures = APPROVALS.read(SPEC.name, self.lake), Services(self.settings).adapters.signatures
+        entry = ApprovalEntry(
+            usecase=SPEC.name, environment="prod", sequence=len(rows) + 1,
+            previous=rows[-1].content_hash if rows else "",
+            at=datetime.now(UTC) - timedelta(hours=hours_ago), event=event, version=3, artifact_hash="hash", by="ann",
+            reason="as asked", about=about, decision="canary",
+        )  # fmt: skip
+        value, key = signatures.sign(entry.content)
+        shown = {name: getattr(entry, name) for name in ("sequence", "at", "event", "version", "by", "reason")}
+        row = RecordedApproval(**shown, content=entry.content, signature=value, key=key)
+        APPROVALS.append(SPEC.name, self.lake, [row])
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    names = ("prometheus_port", "exporter_port", "stream_port", "triton_metrics_port")
+    settings = Settings.model_validate(
+        {"home": tmp_path_factory.mktemp("kept"), **dict(zip(names, free_ports(4), strict=True))}
+    )
+    make_keys(settings)
+    world = Kept(settings)
+    collectors = exporter.collectors(settings)
+    for collector in collectors:
+        if isinstance(collector, Polled):
+            collector.cache_seconds = 0.5
+    keeper_file(settings).parent.mkdir(parents=True)
+    keeper_file(settings).write_text("lives")
+    world.published("2013-01", "2013-02")
+    world.checked("2013-02", passed=True)
+    world.measured("2013-02", breached_windows=0, drifted_features=0)
+    running = metrics_exporter.start(collectors, settings.host, settings.exporter_port)
+    try:
+        with watching(settings) as world.alerts:
+            yield world
+    finally:
+        running.stop()
+
+
+def test_records_in_order_raise_nothing(kept: Kept) -> None:
+    wait_until(lambda: kept.alerts.value(f'moebius_figure{{usecase="{SPEC.name}",name="rows"}}') == 1000, "figures")
+    wait_until(lambda: kept.alerts.value("moebius_periods_up") == 1, "due times")
+    begun = time.time()
+    wait_until(lambda: kept.alerts.now() > begun + 5, "five rounds")
+    fired = {labels["alertname"] for labels in kept.alerts.firing()}
+    assert fired == {"MoebiusModelServerDown", "MoebiusConsumerDown"}, "these two do not run here"
+
+
+@pytest.mark.fires("MoebiusPerformanceLoss")
+def test_months_below_the_limit_ask_for_a_retrain_until_a_better_one(kept: Kept) -> None:
+    kept.measured("2013-03", breached_windows=SPEC.monitoring.windows.breached, breached=1)
+    found = kept.alerts.wait_for("MoebiusPerformanceLoss")
+    assert (found["usecase"], found["release"], found["period"]) == (SPEC.name, "r0001", "2013-03")
+    assert found["severity"] == "retrain"
+    kept.measured("2013-04", breached_windows=SPEC.monitoring.windows.breached, breached=0)
+    kept.alerts.wait_for_the_end_of("MoebiusPerformanceLoss")
+
+
+@pytest.mark.fires("MoebiusLabelsMissing")
+def test_labels_that_are_due_and_never_came_are_said(kept: Kept) -> None:
+    kept.measured("2013-04", unmatched=600, labelled=400)
+    assert kept.alerts.wait_for("MoebiusLabelsMissing")["period"] == "2013-04"
+    kept.measured("2013-04", unmatched=0, labelled=1000)
+    kept.alerts.wait_for_the_end_of("MoebiusLabelsMissing")
+
+
+@pytest.mark.fires("MoebiusFeatureDrift")
+def test_drifted_features_ask_for_a_look(kept: Kept) -> None:
+    kept.measured("2013-05", drifted_features=SPEC.monitoring.drift_features)
+    assert kept.alerts.wait_for("MoebiusFeatureDrift")["severity"] == "look"
+    kept.measured("2013-06", drifted_features=0)
+    kept.alerts.wait_for_the_end_of("MoebiusFeatureDrift")
+
+
+@pytest.mark.fires("MoebiusGateRefused")
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_gate_that_refused_says_so_until_the_data_are_repaired(kept: Kept, broken: bool) -> None:
+    kept.checked("2013-03", passed=False, broken=broken)
+    found = kept.alerts.wait_for("MoebiusGateRefused")
+    assert (found["usecase"], found["gate"], found["table"]) == (SPEC.name, "raw", "flights")
+    assert kept.alerts.annotations("MoebiusGateRefused")["summary"] == (
+        f"raw gate of {SPEC.name}: 1 checks refused flights"
+    )
+    kept.checked("2013-03", passed=True, broken=broken)
+    kept.alerts.wait_for_the_end_of("MoebiusGateRefused")
+
+
+@pytest.mark.fires("MoebiusPeriodLate")
+def test_a_month_that_a_later_one_overtook_is_late_until_it_is_published(kept: Kept) -> None:
+    kept.published("2013-04")
+    assert kept.alerts.wait_for("MoebiusPeriodLate")["period"] == "2013-03"
+    kept.published("2013-03")
+    kept.alerts.wait_for_the_end_of("MoebiusPeriodLate")
+
+
+@pytest.mark.fires("MoebiusFiguresGone")
+def test_figures_that_were_there_and_are_not_any_more_are_missed(kept: Kept) -> None:
+    kept.measured("2013-07")
+    figures = kept.settings.lake / SPEC.name / FIGURES.name
+    wait_until(lambda: kept.alerts.value('moebius_figure{period="2013-07",name="rows"}') == 1000, "the figures")
+    aside = figures.rename(figures.with_name("aside"))
+    found = kept.alerts.wait_for("MoebiusFiguresGone")
+    assert found["usecase"] == SPEC.name
+    aside.rename(figures)
+    kept.alerts.wait_for_the_end_of("MoebiusFiguresGone")
+
+
+@pytest.mark.fires("MoebiusRecordsUnread")
+@pytest.mark.parametrize(
+    ("table", "metric"), [(FIGURES.name, "moebius_exporter_up"), (GATE_RESULTS.name, "moebius_gates_up")]
+)
+def test_records_that_cannot_be_read_are_said(kept: Kept, table: str, metric: str) -> None:
+    log = kept.settings.lake / SPEC.name / table / "_delta_log"
+    aside = log.rename(log.with_name("aside"))
+    log.mkdir()
+    (log / "00000000000000000000.json").write_text("no commit")
+    assert kept.alerts.wait_for("MoebiusRecordsUnread", records=metric)["severity"] == "repair"
+    shutil.rmtree(log)
+    aside.rename(log)
+    kept.alerts.wait_for_the_end_of("MoebiusRecordsUnread", records=metric)
+
+
+@pytest.mark.fires("MoebiusApprovalWaiting")
+def test_a_question_that_nobody_answers_for_a_day_is_said_until_the_answer(kept: Kept) -> None:
+    kept.recorded("verdict", hours_ago=1)
+    asked = f'moebius_question_timestamp_seconds{{usecase="{SPEC.name}",question="approval of version 3"}}'
+    wait_until(lambda: bool(kept.alerts.server.query(asked)), "the question")
+    begun = time.time()
+    wait_until(lambda: kept.alerts.now() > begun + 4, "some evaluations")
+    assert not kept.alerts.firing("MoebiusApprovalWaiting"), "it waits for an hour only"
+    kept.recorded("rejected", hours_ago=0, about=1)
+    kept.recorded("verdict", hours_ago=25)
+    assert kept.alerts.wait_for("MoebiusApprovalWaiting")["question"] == "approval of version 3"
+    kept.recorded("approved", hours_ago=0, about=3)
+    kept.alerts.wait_for_the_end_of("MoebiusApprovalWaiting")
+
+
+@pytest.mark.fires("MoebiusUnreadableRecords")
+def test_records_that_a_reader_kept_aside_are_said(kept: Kept) -> None:
+    counted = f'moebius_unreadable_records_total{{usecase="{SPEC.name}"}}'
+    wait_until(lambda: kept.alerts.value(f"count_over_time({counted}[1m]) >= 2") is not None, "two scrapes of 0")
+    assert kept.alerts.value(counted) == 0
+    broken = UnreadableRecord.of("20130401-1.jsonl:0", "no JSON", b"{")
+    Services(kept.settings).adapters.unreadable_records(SPEC.name, PREDICTION_LOG).keep([broken])
+    assert kept.alerts.wait_for("MoebiusUnreadableRecords")["usecase"] == SPEC.name
+
+
+@pytest.mark.fires("MoebiusKeeperSilent")
+def test_a_keeper_that_writes_no_more_is_silent(kept: Kept) -> None:
+    long_ago = time.time() - timedelta(minutes=5).total_seconds()
+    os.utime(keeper_file(kept.settings), (long_ago, long_ago))
+    kept.alerts.wait_for("MoebiusKeeperSilent")
+    assert "for 5m" in kept.alerts.annotations("MoebiusKeeperSilent")["summary"]
+    os.utime(keeper_file(kept.settings))
+    kept.alerts.wait_for_the_end_of("MoebiusKeeperSilent")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path / "disk")]
+    (tmp_path / "disk").mkdir()
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here: that needs root")
+    yield tmp_path / "disk"
+    subprocess.run(["umount", str(tmp_path / "disk")], check=True)
+
+
+@pytest.mark.fires("MoebiusDiskAlmostFull")
+def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path, small_disk: Path) -> None:
+    names = ("prometheus_port", "exporter_port", "stream_port", "triton_metrics_port")
+    settings = Settings.model_validate({"home": tmp_path, **dict(zip(names, free_ports(4), strict=True))})
+    host = HostCollector(small_disk, tmp_path / "keeper")
+    running = metrics_exporter.start([host], settings.host, settings.exporter_port)
+    try:
+        with watching(settings) as alerts:
+            wait_until(lambda: alerts.value("moebius_disk_free_bytes") == 4 * 2**20, "the first scrape")
+            assert not alerts.firing("MoebiusDiskAlmostFull")
+            # an exporter that tells nothing about its records is noticed as well
+            assert alerts.wait_for("MoebiusRecordsUnread", records="moebius_gates_up")
+            (small_disk / "log").write_bytes(b"0" * (4 * 2**20 - 100 * 1024))
+            alerts.wait_for("MoebiusDiskAlmostFull")
+            (small_disk / "log").unlink()
+            alerts.wait_for_the_end_of("MoebiusDiskAlmostFull")
+    finally:
+        running.stop()
+
+
+@pytest.mark.fires("MoebiusExporterDown")
+def test_an_exporter_that_does_not_answer_is_down(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, prometheus_port=free_port(), exporter_port=free_port())
+    with watching(settings) as alerts:
+        alerts.wait_for("MoebiusExporterDown", instance=f"127.0.0.1:{settings.exporter_port}")
+        wait_until(lambda: len(alerts.firing("MoebiusExporterDown")) == 1, "one alert")
+        host = HostCollector(tmp_path, tmp_path / "keeper")
+        running = metrics_exporter.start([host], settings.host, settings.exporter_port)
+        alerts.wait_for_the_end_of("MoebiusExporterDown")
+        running.stop()
+
+
+@pytest.mark.fires("MoebiusNoTraffic")
+@pytest.mark.parametrize("days", [1, 2])
+def test_no_traffic_is_missed_where_it_is_usual_at_this_hour(tmp_path: Path, days: int) -> None:
+    """Traffic of the days before is written into the data of the real Prometheus; then nobody asks."""
+    now, lines = time.time(), ["# TYPE moebius_requests counter"]
+    labels = f'{{usecase="{SPEC.name}",release="r0001",outcome="ok"}}'
+    for minute in range(days * 24 * 60 + 90, 65, -1):
+        lines.append(f"moebius_requests_total{labels} {10_000 - 2 * minute} {now - 60 * minute:.0f}")
+    (tmp_path / "history.txt").write_text("\n".join([*lines, "# EOF", ""]))
+    data = tmp_path / "data"
+    argv = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(tmp_path / "history.txt"), str(data)]
+    subprocess.run(argv, check=True, capture_output=True)
+    settings = Settings(home=tmp_path / "home", prometheus_port=free_port(), exporter_port=free_port())
+    with watching(settings, data) as alerts:
+        usual = f'sum(increase(moebius_requests_total{{usecase="{SPEC.name}"}}[1h] offset 1d))'
+        wait_until(lambda: (alerts.value(usual) or 0) > 100, "the history")
+        begun = time.time()
+        if days == 2:
+            found = alerts.wait_for("MoebiusNoTraffic")
+            assert found["usecase"] == SPEC.name
+        else:
+            wait_until(lambda: alerts.now() > begun + 5, "some evaluations")
+            assert not alerts.firing("MoebiusNoTraffic"), "one day is no rhythm: the demo of yesterday is not missed"
