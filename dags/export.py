@@ -4,7 +4,7 @@ Writes one table of some months as encrypted Parquet files for a named recipient
 contain the columns that both the login of this run and the recipient may read. The table `exports` records recipient,
 both logins, time, number of rows and hash.
 
-**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow). The text says what leaves, for
+**When it waits**: `approve` is a *required action* (see *Browse → Required Actions*). The text says what leaves, for
 whom and why. Whoever asked cannot answer; another `op` or `admin` must, whose role reads what leaves. A rejection ends
 the run.
 

@@ -5,7 +5,7 @@ Gives dev a **sample** of the source data, **pseudonymised** with separate keys 
 
 **Runs** by hand, in prod: fill in the form with the months and the reason.
 
-**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow). The text lists every column
+**When it waits**: `approve` is a *required action* (see *Browse → Required Actions*). The text lists every column
 of the hand-over and its treatment. Whoever asked cannot answer; another `op` or `admin` must. The table `exports`
 records who asked and who approved; a rejection ends the run.
 

@@ -6,7 +6,7 @@ two rows that are alike. The next dataset uses the answers, from the moment they
 
 **Runs** after a month was monitored, or by hand with a month. Before the first release it asks nobody.
 
-**When it waits**: `ask` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). Each row
+**When it waits**: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). Each row
 has a picture or a table, the answer of the model, and a field: its label, `(later)`, or `(cannot tell)`. *Not now*
 stores nothing; a form that nobody answers for 14 days stores nothing either, and its rows are offered again.
 

@@ -8,7 +8,7 @@ average of both models is a second contender; if it is chosen, it is registered 
 
 **Runs** on a new candidate, or by hand with a model version.
 
-**When it waits**: `approve` is a *required action* (see **Required Actions** in Airflow, or the tab of the task). Read
+**When it waits**: `approve` is a *required action* (see *Browse → Required Actions*, or the tab of the task). Read
 the verdict, approve or reject, and say why. Whoever started the training, or this evaluation by hand, cannot answer;
 an answer without a reason is asked for again. Approvals and rejections are signed into the record of approvals, which
 alone decides what `deployment` may roll out; the task `rejected` shows who rejected and why. A newer verdict withdraws

@@ -11,8 +11,8 @@ INDEX = Path(__file__).resolve().parents[2] / "docs" / "dags.md"
 HEAD = """# The DAGs
 
 `python -m tests.dags.index` writes this page from the DAGs; a test compares both. There is one DAG per family and use
-case, called `<use case>.<family>`. Its *Docs* are the runbook; it can be started by hand. *Starts on* and *ends in*
-name assets. A family that a use case does not need does not exist for it.
+case, called `<use case>.<family>`. Its *Dag Docs* are the runbook; it can be started by hand. *Starts on* and *ends
+in* name assets. A family that a use case does not need does not exist for it.
 
 | family | schedule | starts on | ends in | what it does |
 |---|---|---|---|---|
