@@ -81,9 +81,9 @@ def test_losses_are_the_named_ones() -> None:
 def test_a_test_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="an A/B test needs the request field"):
         small_spec(rollout={"strategy": "ab_test"})
-    with pytest.raises(ValueError, match=r"rollout\.sticky_by 'client' is not one of the request fields"):
+    with pytest.raises(ValueError, match=r"rollout\.sticky_by: 'client' is not a request field"):
         small_spec(rollout={"sticky_by": "client"})
-    with pytest.raises(ValueError, match="measure 'squared_error' is not for binary"):
+    with pytest.raises(ValueError, match="measure: 'squared_error' is not one of binary"):
         small_spec(rollout={"ab_test": {"measure": "squared_error"}})
 
 

@@ -77,7 +77,8 @@ def regression(seed: int = 1, n: int = 300, noise: float = 1.0, rise: float = 0.
 def clustering(seed: int = 1, n: int = 300, spread: float = 0.5) -> Month:
     """Three groups; the scores are nearness to their centres."""
     event = {"label": None, "label_time": None}
-    spec = _spec("clustering", "silhouette", numeric("x", "z"), event=event)
+    trainer = {"name": "sklearn"}
+    spec = _spec("clustering", "silhouette", numeric("x", "z"), event=event, trainer=trainer)
     random = np.random.default_rng(seed)
     points = CENTRES[random.integers(0, 3, n)] + spread * random.normal(size=(n, 2))
     scores = -np.linalg.norm(points[:, None] - CENTRES, axis=2)

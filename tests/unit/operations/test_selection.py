@@ -127,6 +127,6 @@ def test_what_has_no_labels_and_what_does_not_fit_is_refused() -> None:
     limits = [{"metric": "silhouette", "at_least": 0.1}]
     unlabelled = {"label": None, "label_time": None}
     with pytest.raises(ValueError, match="clustering has no labels to ask for"):
-        asking(task="clustering", event=unlabelled, metrics=of_clusters, acceptance=limits)
-    with pytest.raises(ValueError, match="is not for regression; it has disagreement"):
+        asking(task="clustering", event=unlabelled, metrics=of_clusters, acceptance=limits, trainer={"name": "sklearn"})
+    with pytest.raises(ValueError, match="is not a strategy of regression; allowed: disagreement"):
         numbers("entropy")
