@@ -9,7 +9,6 @@ from airflow.sdk.configuration import conf
 
 from include.errors import AccessError
 from include.governance import answers, rights
-from include.orchestration.auth import OURS
 from include.orchestration.dags import triggered_by
 from include.orchestration.steps import deliberate
 from include.settings import load_settings
@@ -40,6 +39,8 @@ class Approval(ApprovalOperator):
 
     @deliberate
     def execute(self, context: Context) -> None:
+        from include.orchestration.auth import OURS  # not when a DAG file is read: it loads the API server
+
         if conf.get("core", "auth_manager") == OURS:
             self.assigned_users = [{"id": login, "name": login} for login in self._may_answer()]
         super().execute(context)

@@ -14,7 +14,6 @@ from airflow.triggers.base import TriggerEvent
 from include.errors import ApprovalError
 from include.governance.answers import APPROVE
 from include.governance.approval import LEAST_REASON, REASON, REJECT
-from include.orchestration.auth import OURS
 from include.orchestration.dags import run_key
 from include.orchestration.steps import bound
 from include.specification.loader import load_usecase
@@ -72,6 +71,8 @@ class ApprovalForm(HITLBranchOperator):
     def execute(self, context: Context) -> None:
         asked = bound(self.spec, "approval.question")(run_key())
         self.body = asked["body"]
+        from include.orchestration.auth import OURS  # not when a DAG file is read: it loads the API server
+
         if conf.get("core", "auth_manager") == OURS:  # others know logins by other names
             self.assigned_users = [{"id": login, "name": login} for login in asked["answering"]]
         self._wait(context)

@@ -71,10 +71,10 @@ def require_usable_specifications() -> None:
 
     Airflow keeps an import error per file and drops the DAGs of that file, so a file of its own says it.
     """
-    from include.orchestration.secrets import resolve_reference, secret
-    from include.services import checking, composition
+    from include.services import checking
+    from include.settings import load_settings
 
-    faults = checking.known(composition.services(resolve_reference, secret))
+    faults = checking.known(load_settings())
     if faults:
         lines = [line for lines in faults.values() for line in lines]
         raise SpecError("\n".join([f"use cases that cannot be used: {', '.join(faults)}", *lines]))

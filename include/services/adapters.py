@@ -18,6 +18,7 @@ from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
 from include.ports.signatures import Signatures
 from include.ports.sources import SourceConnector
 from include.ports.state import Locks, StateStore
+from include.services import small_state
 from include.settings import Settings
 from include.specification import modules
 from include.specification.connectors import OPTIONS, OWN, connector_faults
@@ -47,15 +48,11 @@ class Adapters:
 
     @cached_property
     def locks(self) -> Locks:
-        from include.adapters.file_locks import FileLocks
-
-        return FileLocks(self.settings.home)
+        return small_state.locks(self.settings)
 
     @cached_property
     def state(self) -> StateStore:
-        from include.adapters.file_state import FileState
-
-        return FileState(self.settings.home, self.locks)
+        return small_state.state(self.settings)
 
     def private_state(self, root: Path) -> StateStore:
         """State of a trial, which ends with the directory ``root``."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.errors import SpecError
+from include.services import small_state
+from include.settings import Settings
 from include.specification import companions, loader, modules
 from include.specification.connectors import OWN
 from include.specification.usecase import UseCase
@@ -22,12 +24,12 @@ Faults = dict[str, list[str]]
 """Use case → one line per fault: file, line, key, value, what is allowed."""
 
 
-def known(services: "Services") -> Faults:
+def known(settings: Settings) -> Faults:
     """Faults of specs and of what is beside them; of what ``check`` found, while the files are what they were."""
     good, faulty = loader.specifications()
     faults = {name: text.splitlines() for name, text in faulty.items()}
     for name, spec in good.items():
-        if lines := [*companions.companion_faults(spec), *_found_before(spec, services)]:
+        if lines := [*companions.companion_faults(spec), *_found_before(spec, settings)]:
             faults[name] = list(dict.fromkeys(lines))
     return dict(sorted(faults.items()))
 
@@ -41,8 +43,8 @@ def check(services: "Services", *names: str) -> Faults:
     if unknown := [name for name in names if name not in good and name not in faulty]:
         raise SpecError("; ".join(not_among(name, [*good, *faulty], "a use case") for name in unknown))
     for spec in (spec for name, spec in good.items() if name in (names or good)):
-        _keep(spec, services, list(_heavy(spec, services)) if not companions.companion_faults(spec) else [])
-    return {name: lines for name, lines in known(services).items() if not names or name in names}
+        _keep(spec, services.settings, list(_heavy(spec, services)) if not companions.companion_faults(spec) else [])
+    return {name: lines for name, lines in known(services.settings).items() if not names or name in names}
 
 
 def _heavy(spec: UseCase, services: "Services") -> Iterator[str]:
@@ -132,22 +134,22 @@ def _key(spec: UseCase) -> str:
     return f"specifications/{spec.name}.json"
 
 
-def _keep(spec: UseCase, services: "Services", faults: list[str]) -> None:
-    text = json.dumps({"files": _fingerprint(spec, services), "faults": faults}, indent=1)
-    services.adapters.state.put(_key(spec), text)
+def _keep(spec: UseCase, settings: Settings, faults: list[str]) -> None:
+    text = json.dumps({"files": _fingerprint(spec, settings), "faults": faults}, indent=1)
+    small_state.state(settings).put(_key(spec), text)
 
 
-def _found_before(spec: UseCase, services: "Services") -> list[str]:
-    kept = services.adapters.state.get(_key(spec))
+def _found_before(spec: UseCase, settings: Settings) -> list[str]:
+    kept = small_state.state(settings).get(_key(spec))
     found = json.loads(kept.text) if kept else {}
-    return found["faults"] if found.get("files") == _fingerprint(spec, services) else []
+    return found["faults"] if found.get("files") == _fingerprint(spec, settings) else []
 
 
-def _fingerprint(spec: UseCase, services: "Services") -> str:
+def _fingerprint(spec: UseCase, settings: Settings) -> str:
     """Changes with every file of the use case."""
     definitions = loader.ROOT / companions.DEFINITIONS
     files = [*spec.directory.glob("*.py"), *spec.directory.glob("*.yaml"), *definitions.glob("*.py")]
-    files += services.settings.suites.glob(f"{spec.name}_*.json")
+    files += settings.suites.glob(f"{spec.name}_*.json")
     facts = [f"{file} {_version(file)}" for file in sorted(files)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 

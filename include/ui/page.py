@@ -33,7 +33,7 @@ def create_app() -> FastAPI:
     @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
     def overview(request: Request) -> str:
         services = Services(load_settings())
-        good, faults = specifications().good, checking.known(services)
+        good, faults = specifications().good, checking.known(services.settings)
         loops = [_line(spec, services) for spec in good.values()]
         return TEMPLATES.get_template("overview.html").render(loops=loops, faults=faults, links=Links.of(request))
 

@@ -1,9 +1,12 @@
 """Every DAG is there, says what it is, and is wired as recorded."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
+from include.settings import ROOT
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
 from tests.dags.index import INDEX, index
@@ -83,3 +86,32 @@ def test_every_asset_that_starts_a_dag_is_made_by_one(dags: dict) -> None:
     made = {asset for dag in shapes for asset in dag["ends_in"]}
     awaited = {asset for dag in shapes for asset in dag["starts_on"]["assets"]}
     assert awaited - {"<usecase>.alerts"} <= made
+
+
+READ = """
+import importlib.util, pathlib, sys
+import airflow.sdk
+for path in sorted(pathlib.Path("dags").glob("*.py")):
+    spec = importlib.util.spec_from_file_location("read_" + path.stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+print(*{name.split(".")[0] for name in sys.modules}, *("auth" for name in sys.modules if name.endswith("ration.auth")))
+"""
+
+
+def test_reading_the_dag_files_loads_no_heavy_library_and_no_api_server() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", READ]
+    read = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(read.stdout.split())
+    heavy = {
+        "pandas",
+        "pyarrow",
+        "ibis",
+        "duckdb",
+        "feast",
+        "great_expectations",
+        "mlflow",
+        "xgboost",
+        "torch",
+        "sklearn",
+    }
+    assert not loaded & (heavy | {"sklearn", "optuna", "onnxruntime", "prometheus_client", "flask", "auth"})

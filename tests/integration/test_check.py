@@ -13,8 +13,8 @@ pytestmark = pytest.mark.integration
 VERB = "import sys; sys.argv[0] = 'moebius'; from include.commands.main import run; run()"
 KNOWN = """
 from include.services import checking
-from include.services.composition import services
-print(*(line for lines in checking.known(services()).values() for line in lines), sep="\\n")
+from include.settings import load_settings
+print(*(line for lines in checking.known(load_settings()).values() for line in lines), sep="\\n")
 """
 
 
