@@ -48,7 +48,7 @@ class PredictionSpool:
         asked = {column for columns in schema.inputs.values() for column in columns}
         self._features = [f for f in schema.features if f not in asked]
         self._numeric = [f for f in self._features if f not in schema.texts]
-        floats = [name for name, kind in schema.kinds.items() if kind == "float"]
+        floats = [name for name, kind in schema.kinds.items() if kind != "string" and name != schema.time]
         self._numeric += [column for name in floats for column in schema.inputs[name]]
 
     def unshipped(self) -> Iterator[Batch]:

@@ -53,8 +53,15 @@ def _fields(facts: dict, rows: list[dict]) -> dict:
             fields[name] = _texts(name, given)
         else:
             columns = facts["inputs"][name]
-            fields[name] = numbers(given, 0 if columns == [name] else len(columns), name)
+            values = numbers(given, 0 if columns == [name] else len(columns), name)
+            fields[name] = values if kind == "timestamp" else _as_sent(values)
     return fields
+
+
+def _as_sent(values: np.ndarray) -> np.ndarray:
+    """As a server gets it: float32, in which a number beyond it is infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32).astype(np.float64)
 
 
 def _texts(name: str, given: list) -> np.ndarray:

@@ -76,6 +76,8 @@ def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: P
         ({"distance": None}, "row 1: request field 'distance' is missing: the fields that may be missing are []"),
         ({"carrier": ""}, "row 1: request field 'carrier' is missing"),
         ({"distance": [1.0, 2.0]}, "row 1: distance must be 1 numbers"),
+        ({"distance": 1e300}, "row 1: request field 'distance' must be finite"),
+        ({"distance": 10**400}, "row 1: distance holds a number that is too large"),
         ({"distance": True}, "row 1: distance must be 1 numbers"),
         ({"carrier": 5}, "row 1: carrier must be a text"),
         ({"event_timestamp": 1000 * AT.timestamp()}, "row 1: request field 'event_timestamp' is out of its bounds"),

@@ -61,7 +61,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 def incomplete_columns(path: str | Path) -> list[str]:
     """Columns of a part that lack a value in some row; an empty text is none, and neither is NaN."""
     frame = read_frame(path)
-    return [name for name in frame if (frame[name].isna() | (frame[name].astype(object) == "")).any()]
+    texts = frame.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"])
+    return [name for name in frame if frame[name].isna().any() or (name in texts and (texts[name] == "").any())]
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -29,12 +29,16 @@ class RequestFields:
         sizes = [_rows(request) for request in requests]
         fields, missing = {}, set()
         for name, kind in self.kinds.items():
-            parts = [self._part(request, name, rows) for request, rows in zip(requests, sizes, strict=True)]
+            parts = self._parts(requests, sizes, name)
             lengths = list(map(len, parts))
             if lengths != sizes:
                 raise ValueError(f"every input needs the same number of rows; {name!r} has {lengths}, others {sizes}")
-            fields[name] = _texts(name, parts) if kind == "string" else self._values(name, parts)
-            if kind == "string" and None in fields[name].tolist():
+            if kind != "string":
+                fields[name] = self._values(name, parts)
+                continue
+            texts = _texts(name, parts)
+            fields[name] = np.array(texts, dtype=object)
+            if None in texts:
                 missing.add(name)
         return fields, sizes, missing | self._without_number(fields)
 
@@ -50,12 +54,16 @@ class RequestFields:
     def _within(self, times) -> bool:
         return not len(times) or (times.min() >= self._times.first and times.max() <= self._times.last())
 
-    def _part(self, request: dict, name: str, rows: int):
-        if name in request:
-            return request[name]
-        if self.kinds[name] == "string":
-            return np.full((rows, 1), b"", dtype=object)
-        return np.full((rows, self._numbers[name] or 1), np.nan)
+    def _parts(self, requests: list, sizes: list, name: str) -> list:
+        try:
+            return [request[name] for request in requests]
+        except KeyError:  # some leave it out: it is missing in all of their rows
+            nothing = (b"", object) if self.kinds[name] == "string" else (np.nan, np.float64)
+            width = self._numbers[name] or 1
+            return [
+                request[name] if name in request else np.full((rows, width), *nothing)
+                for request, rows in zip(requests, sizes, strict=True)
+            ]
 
     def _values(self, name: str, parts: list):
         values = np.concatenate(parts, dtype=np.float64)
@@ -66,11 +74,8 @@ def _rows(request: dict) -> int:
     return len(next(iter(request.values()))) if request else 0
 
 
-def _texts(name: str, parts: list):
+def _texts(name: str, parts: list) -> list:
     try:
-        texts = [value.decode() or None for value in np.concatenate(parts).reshape(-1).tolist()]
+        return [value.decode() or None for value in np.concatenate(parts).reshape(-1).tolist()]
     except UnicodeDecodeError:  # its words hold the value
         raise ValueError(f"input {name!r} cannot be decoded as UTF-8") from None
-    values = np.empty(len(texts), dtype=object)
-    values[:] = texts
-    return values
