@@ -26,7 +26,7 @@ class Batch:
     """New rows of one spool file, and where in the file they begin and end.
 
     ``again``: it was handed out before and not acknowledged, so its rows may be where they were shipped to
-    already; it comes with the same rows then, even when the spool has grown. ``unreadable`` is what is no row.
+    already; it comes without new rows then, even when the spool has grown. ``unreadable`` is what is no row.
     """
 
     file: Path
@@ -63,6 +63,7 @@ class PredictionSpool:
             return
         refusal = f"another task already ships {self.directory}; try again later"
         with self._locks.hold(f"spool/{self.directory.name}/shipping", wait=0, refusal=refusal):
+            self._repair_notes()
             for file in sorted(self.directory.glob("*.jsonl")):
                 yield from self._batches(file)
 
@@ -77,13 +78,22 @@ class PredictionSpool:
         while (begin := self._noted(ACKNOWLEDGED).get(file.name, 0)) > last:
             handed_out = self._noted(IN_FLIGHT).get(file.name, 0)
             again = handed_out > begin
-            whole = _whole_lines(file, begin, handed_out - begin if again else BATCH_BYTES)
+            whole = _whole_lines(file, begin, min(handed_out - begin, BATCH_BYTES) if again else BATCH_BYTES)
             if not whole:
                 return
             end, last = begin + len(whole), begin
-            self._note(IN_FLIGHT, file.name, end)
+            self._note(IN_FLIGHT, file.name, max(end, handed_out))
             records, unreadable = self._schema.read(whole, file.name, begin)
             yield Batch(file, begin, end, self._frame(records), again, tuple(unreadable))
+
+    def _repair_notes(self) -> None:
+        """A note that a lost page damaged begins again: whatever it was about may be shipped, and comes ``again``."""
+        damaged = [name for name in (ACKNOWLEDGED, IN_FLIGHT) if not _is_note(self.directory / name)]
+        if damaged:
+            sizes = {file.name: file.stat().st_size for file in self.directory.glob("*.jsonl")}
+            for name in damaged:
+                write_atomically(self.directory / name, "{}")
+            write_atomically(self.directory / IN_FLIGHT, json.dumps(sizes))
 
     def _note(self, name: str, file: str, position: int) -> None:
         write_atomically(self.directory / name, json.dumps(self._noted(name) | {file: position}))
@@ -103,6 +113,16 @@ class PredictionSpool:
         for moment in (self._schema.time, "logged_at"):
             frame[moment] = pd.to_datetime(frame[moment].astype("float64"), unit="s", utc=True).astype(MOMENT)
         return frame.astype(dict.fromkeys([*NUMBERS, *self._numeric], "float64"))
+
+
+def _is_note(path: Path) -> bool:
+    try:
+        note = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return isinstance(note, dict) and all(isinstance(position, int) for position in note.values())
 
 
 def _apart(tensors: list[Any], parts: Sequence[str]) -> dict[str, list[Any]]:

@@ -227,3 +227,24 @@ def test_two_shipments_at_once_are_refused(tmp_path: Path) -> None:
 
 def test_no_spool_no_rows(tmp_path: Path) -> None:
     assert ids(spool(tmp_path / "none")) == []
+
+
+@pytest.mark.parametrize("note", [".acknowledged.json", ".in_flight.json"])
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1]", b'{"a.jsonl": "far"}', b"\xff"])
+def test_a_damaged_note_of_the_position_loses_nothing_and_what_may_be_shipped_says_so(
+    tmp_path: Path, note: str, damage: bytes
+) -> None:
+    file, log = tmp_path / "a.jsonl", spool(tmp_path)
+    file.write_text(line(1))
+    for batch in log.unshipped():
+        log.acknowledge(batch)
+    (tmp_path / note).write_bytes(damage)
+    file.write_text(line(1) + line(2))
+    batches = []
+    for batch in log.unshipped():
+        batches.append(batch)
+        log.acknowledge(batch)
+    assert all(batch.again for batch in batches)
+    expected = ["q1", "q2"] if note == ".acknowledged.json" else ["q2"]
+    assert [i for batch in batches for i in batch.rows["request_id"]] == expected
+    assert ids(log) == []
