@@ -91,7 +91,7 @@ def bad_bodies(edge: Gateway) -> dict[str, tuple[bytes, str]]:
         "truncated": (text[: len(text) // 2].encode(), "the body is not JSON"),
         "key twice": (text.replace('"shape": [1, 1]', '"shape": [1, 1], "shape": [1, 1]', 1).encode(), "twice"),
         "deep": (b'{"inputs": ' + b"[" * 100_000, "nested too deeply"),
-        "NaN": (text.replace(str(good["inputs"][number]["data"][0]), "NaN", 1).encode(), "finite"),
+        "NaN": (text.replace(str(good["inputs"][number]["data"][0]), "NaN", 1).encode(), "send null"),
         "huge number": (text.replace(str(good["inputs"][number]["data"][0]), "1e999", 1).encode(), "range"),
     }
     objects = {
@@ -101,7 +101,7 @@ def bad_bodies(edge: Gateway) -> dict[str, tuple[bytes, str]]:
         "wrong type": (changed(good, number, datatype="INT64", data=[1]), "data-type"),
         "text for a number": (changed(good, number, data=["x"]), "must be FP32 numbers"),
         "unknown input": (changed(good, 0, name="no_such_input"), "no_such_input"),
-        "missing input": ({"inputs": good["inputs"][1:]}, "inputs"),
+        "missing input": ({"inputs": good["inputs"][1:]}, "is missing: the fields that may be missing are"),
         "rows that differ": (changed(good, number, shape=[2, 1], data=[1.0, 2.0]), ""),
         "too many rows": (many, "batch-size"),
         "unknown output": ({**good, "outputs": [{"name": "no_such_output"}]}, "no_such_output"),
