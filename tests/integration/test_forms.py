@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from include.platform import airflow
 from include.settings import Settings
-from tests.integration.airflow_fixtures import airflow_settings, api_server
+from tests.integration.airflow_fixtures import airflow_settings, api_server, environment
 
 pytestmark = pytest.mark.integration
 
@@ -66,7 +65,7 @@ def test_a_run_with_an_unknown_field_fails_in_its_first_task(admin: httpx.Client
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "flight_delay.data_pipeline", "2013-05-01"]
     conf = ["--conf", json.dumps({"preiod": "2013-04"})]
     done = subprocess.run(
-        [*command, *conf], env=airflow.environment(settings), capture_output=True, text=True, check=False
+        [*command, *conf], env=environment(settings), capture_output=True, text=True, check=False
     )  # fmt: skip
     assert "the form has no field 'preiod' (did you mean 'period'?)" in done.stdout + done.stderr
     assert "state=failed" in done.stdout + done.stderr

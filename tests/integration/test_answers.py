@@ -1,0 +1,100 @@
+"""Approvals on a real Airflow, over REST: who asked cannot approve, and no other way passes the question."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from include.platform import state
+from include.services import export_log
+from include.services.composition import Services
+from include.settings import Settings
+from include.specification.loader import load_usecase
+from tests.integration.airflow_fixtures import airflow_settings, api_server, scheduler
+
+pytestmark = pytest.mark.integration
+SPEC = load_usecase("flight_delay")
+DAG = f"/api/v2/dags/{SPEC.name}.export/dagRuns"
+FORM = {"table": "events", "from": "2013-01", "to": "2013-01", "recipient": "auditor", "reason": "a yearly audit"}
+APPROVED = {"chosen_options": ["Approve"], "params_input": {}}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A state root with two events, whose exports go to an auditor."""
+    settings = airflow_settings(
+        tmp_path_factory.mktemp("answers"), recipients={"auditor": {"role": "op"}}, parallelism=2
+    )
+    state.claim(settings)
+    state.make_keys(settings)
+    services = Services(settings)
+    services.adapters.lake.publish(SPEC.name, "events", pa.table({"flight_id": ["a", "b"], "late": [1, 0]}), "2013-01")
+    from include.commands.exports import new_key
+
+    new_key(settings, "auditor")
+    return settings
+
+
+@pytest.fixture(scope="module")
+def clients(settings: Settings) -> Iterator[dict[str, httpx.Client]]:
+    with api_server(settings, ["dags", "reserialize"]) as clients:
+        clients["admin"].patch("/api/v2/dags?dag_id_pattern=~", json={"is_paused": True}).raise_for_status()
+        clients["admin"].patch(f"/api/v2/dags/{SPEC.name}.export", json={"is_paused": False}).raise_for_status()
+        with scheduler(settings):
+            yield clients
+
+
+def asked(client: httpx.Client) -> str:
+    """A run that this login started, once its question waits."""
+    run = client.post(DAG, json={"logical_date": None, "conf": FORM}).raise_for_status().json()["dag_run_id"]
+    reach(client, f"{DAG}/{run}/taskInstances/approve", "awaiting_input")
+    return run
+
+
+def reach(client: httpx.Client, path: str, wanted: str, seconds: float = 240) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while (now := client.get(path).raise_for_status().json())["state"] != wanted:
+        ended = now["state"] in ("failed", "success", "upstream_failed") or time.monotonic() > deadline
+        assert not ended, f"{path} is {now['state']}, not {wanted}"
+        time.sleep(0.3)
+    return now
+
+
+def question(run: str) -> str:
+    return f"{DAG}/{run}/taskInstances/approve/-1/hitlDetails"
+
+
+def exported(settings: Settings) -> list[tuple[str, str]]:
+    return [(one.requested_by, one.approved_by) for one in export_log.recorded(SPEC, Services(settings))]
+
+
+def test_the_login_that_asked_cannot_approve_and_another_can(
+    clients: dict[str, httpx.Client], settings: Settings
+) -> None:
+    run = asked(clients["op"])
+    refused = clients["op"].patch(question(run), json=APPROVED)
+    assert (refused.status_code, "not a respondent" in refused.text) == (403, True)
+    assert clients["user"].patch(question(run), json=APPROVED).status_code == 403
+    forged = {"key": "return_value", "value": APPROVED | {"responded_by_user": {"id": "x", "name": "x"}}}
+    entries = f"{DAG}/{run}/taskInstances/approve/xcomEntries"
+    assert {clients[role].post(entries, json=forged).status_code for role in clients} == {403}
+    assert exported(settings) == []
+    clients["admin"].patch(question(run), json=APPROVED).raise_for_status()
+    reach(clients["op"], f"{DAG}/{run}", "success")
+    assert exported(settings) == [("olga", "admin")]
+
+
+def test_a_question_marked_as_success_without_an_answer_exports_nothing(
+    clients: dict[str, httpx.Client], settings: Settings
+) -> None:
+    before, run = exported(settings), asked(clients["admin"])
+    task = f"{DAG}/{run}/taskInstances/approve"
+    assert clients["op"].patch(task, json={"new_state": "success"}).status_code == 403
+    clients["admin"].patch(task, json={"new_state": "success"}).raise_for_status()
+    reach(clients["admin"], f"{DAG}/{run}/taskInstances/export", "failed")
+    log = clients["admin"].get(f"{DAG}/{run}/taskInstances/export/logs/1", params={"full_content": True}).text
+    assert "no person approved this export" in log
+    assert exported(settings) == before
