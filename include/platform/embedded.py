@@ -88,8 +88,8 @@ class Platform:
             if name not in there
         ]
 
-    def _start(self, waiting: list[Wanted], say: Callable[[str], None]) -> None:
-        starting: list[tuple[Wanted, Patience]] = []
+    def _start(self, wanted: list[Wanted], say: Callable[[str], None]) -> None:
+        waiting, starting = list(wanted), list[tuple[Wanted, Patience]]()
         while waiting or starting:
             unready = {each.declared.name for each in (*waiting, *(started for started, _ in starting))}
             for each in [each for each in waiting if not unready & set(each.declared.after)]:
