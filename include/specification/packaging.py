@@ -29,8 +29,9 @@ class Serving(Part):
 
     ``instances``: processes that share the requests, each with every serving release in its memory. One keeps a core
     busy; more use more cores, and one that dies leaves the others answering. ``missing``: request fields that may be
-    missing, or may not; any other may be where it is missing in the training data. ``min_answered``: share of real
-    events that must be answered, before a release gets traffic and when a period is scored in bulk.
+    missing, or may not; any other may be where it is missing in the training data, or only leads to features.
+    ``min_answered``: share of real events that must be answered, before a release gets traffic and when a period is
+    scored in bulk.
     """
 
     instances: int = Field(default=1, ge=1, le=64)

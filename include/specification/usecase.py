@@ -334,8 +334,12 @@ class UseCase(Part):
         return {"first": first.timestamp(), "lead_hours": self.event.lead_hours}
 
     def may_be_missing(self, incomplete: Collection[str]) -> list[str]:
-        """Request fields that may be missing when these columns lack values in the training data."""
+        """Request fields that may be missing when these columns lack values in the training data.
+
+        A key of an entity that is no feature may be: it leads nowhere, as an unknown one does.
+        """
         by_data = {name for name, columns in self.inputs.items() if set(columns) & set(incomplete)}
+        by_data |= {entity.key for entity in self.entities.values()} - set(self.feature_names)
         said = {name: rule == "allowed" for name, rule in self.serving.missing.items()}
         fields = (name for name in self.request if name not in (self.event.id, self.event.time))
         return [name for name in fields if said.get(name, name in by_data)]

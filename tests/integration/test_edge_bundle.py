@@ -73,7 +73,10 @@ def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: P
     edge.bundle(Path(release.path), release.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
     rows = [row | {"event_timestamp": AT.timestamp()} for row in requests_frame(2).to_dict("records")]
     for change, said in (
-        ({"distance": None}, "row 1: request field 'distance' is missing: the fields that may be missing are []"),
+        (
+            {"distance": None},
+            "row 1: request field 'distance' is missing: the fields that may be missing are ['tailnum']",
+        ),
         ({"carrier": ""}, "row 1: request field 'carrier' is missing"),
         ({"distance": [1.0, 2.0]}, "row 1: distance must be 1 numbers"),
         ({"distance": 1e300}, "row 1: request field 'distance' must be finite"),

@@ -84,7 +84,7 @@ def test_every_check_is_made_and_kept_beside_the_release(running: Serving) -> No
     assert {f"interface:{what}:{how}" for what in ("metadata", "examples") for how in ("grpc", "rest")} <= set(checks)
     for how in ("missing", "left out"):
         told = checks[f"bad_request:distance {how}"]["detail"]
-        assert told.endswith("request field 'distance' is missing: the fields that may be missing are []")
+        assert told.endswith("request field 'distance' is missing: the fields that may be missing are ['tailnum']")
     assert checks["bad_request:event_timestamp in milliseconds"]["detail"].endswith("is it in milliseconds?")
     assert checks["answered"]["detail"].startswith("100.00% of 200 real events were answered")
     assert 20 < report["memory_mb"]["loaded"] <= report["memory_mb"]["after"] * 1.5

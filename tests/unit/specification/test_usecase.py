@@ -6,6 +6,7 @@ import pytest
 
 from include.errors import SpecError
 from include.specification.loader import load_usecase, parse_usecase
+from include.specification.usecase import UseCase
 
 GOOD = load_usecase("flight_delay").directory / "usecase.yaml"
 
@@ -111,3 +112,25 @@ def test_the_spec_knows_its_views_and_features() -> None:
     spec = load_usecase("flight_delay")
     assert spec.views == ["airport_weather", "aircraft"]
     assert len(spec.feature_names) == len(set(spec.feature_names)) == 21
+
+
+def test_a_field_may_be_missing_as_in_training_as_the_spec_says_or_if_it_only_leads_to_features() -> None:
+    flights = load_usecase("flight_delay")
+    assert flights.may_be_missing([]) == ["tailnum"]
+    assert flights.may_be_missing(["distance", "flight_id", "event_timestamp", "temp"]) == ["tailnum", "distance"]
+    assert load_usecase("digit_image").may_be_missing(["pixels_03"]) == ["pixels"]
+    told = flights.model_copy(
+        update={"serving": flights.serving.model_copy(update={"missing": {"tailnum": "refused", "dest": "allowed"}})}
+    )
+    assert told.may_be_missing(["carrier"]) == ["carrier", "dest"]
+    plain = flights.model_dump(by_alias=True)
+    for missing, fault in (
+        ({"no_field": "allowed"}, "serving.missing: 'no_field' is not a request field"),
+        ({"flight_id": "allowed"}, "serving.missing.flight_id: 'allowed': every prediction is found again"),
+    ):
+        with pytest.raises(ValueError, match=fault):
+            UseCase.model_validate(plain | {"serving": {"missing": missing}})
+
+
+def test_times_begin_a_year_before_the_first_period() -> None:
+    assert load_usecase("flight_delay").times == {"first": 1325376000.0, "lead_hours": 0}
