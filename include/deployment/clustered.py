@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from include.contracts.evaluation import Interval
 
@@ -75,6 +74,8 @@ def _freedom(weights: np.ndarray) -> float:
 
 def difference(champion: ClusteredMean, challenger: ClusteredMean, confidence: float) -> Interval | None:
     """Challenger - champion with its interval (Welch's combination of both freedoms); None below two entities."""
+    from scipy import stats  # only when a test is read out: the pages import this module into Airflow's API server
+
     if min(champion.entities, challenger.entities) < 2:
         return None
     arms = (champion, challenger)
@@ -92,6 +93,8 @@ def dealt_again(arms: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
 
     ``arms`` are champion and challenger: rows (g,) and totals (g,) of each entity. The deals are the same every time.
     """
+    from scipy import stats
+
     counts, totals = (np.concatenate([arm[i] for arm in arms]).astype(float) for i in (0, 1))
     first, size = len(arms[0][0]), len(counts)
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 HEAVY = [
     "mlflow", "feast", "torch", "xgboost", "shap", "sklearn", "great_expectations", "ibis", "optuna", "onnx",
-    "onnxruntime", "matplotlib", "dask", "tritonclient",
+    "onnxruntime", "matplotlib", "dask", "scipy", "tritonclient",
 ]  # fmt: skip
 """What takes a second or more to import, or starts threads and processes of its own."""
 
