@@ -29,8 +29,9 @@ def known(settings: Settings) -> Faults:
     good, faulty = loader.specifications()
     faults = {name: text.splitlines() for name, text in faulty.items()}
     for name, spec in good.items():
-        if lines := [*companions.companion_faults(spec), *_found_before(spec, settings)]:
-            faults[name] = list(dict.fromkeys(lines))
+        found = _found_before(spec, settings)
+        if lines := companions.companion_faults(spec) if found is None else found:
+            faults[name] = lines
     return dict(sorted(faults.items()))
 
 
@@ -43,7 +44,7 @@ def check(services: "Services", *names: str) -> Faults:
     if unknown := [name for name in names if name not in good and name not in faulty]:
         raise SpecError("; ".join(not_among(name, [*good, *faulty], "a use case") for name in unknown))
     for spec in (spec for name, spec in good.items() if name in (names or good)):
-        _keep(spec, services.settings, list(_heavy(spec, services)) if not companions.companion_faults(spec) else [])
+        _keep(spec, services.settings, companions.companion_faults(spec) or list(_heavy(spec, services)))
     return {name: lines for name, lines in known(services.settings).items() if not names or name in names}
 
 
@@ -139,16 +140,22 @@ def _keep(spec: UseCase, settings: Settings, faults: list[str]) -> None:
     small_state.state(settings).put(_key(spec), text)
 
 
-def _found_before(spec: UseCase, settings: Settings) -> list[str]:
+def _found_before(spec: UseCase, settings: Settings) -> list[str] | None:
+    """What the last check found; None when there was none, or a file changed since."""
     kept = small_state.state(settings).get(_key(spec))
     found = json.loads(kept.text) if kept else {}
-    return found["faults"] if found.get("files") == _fingerprint(spec, settings) else []
+    return found["faults"] if found.get("files") == _fingerprint(spec, settings) else None
 
 
 def _fingerprint(spec: UseCase, settings: Settings) -> str:
     """Changes with every file of the use case."""
     definitions = loader.ROOT / companions.DEFINITIONS
-    files = [*spec.directory.glob("*.py"), *spec.directory.glob("*.yaml"), *definitions.glob("*.py")]
+    files = [
+        *spec.directory.parent.glob("*.py"),
+        *spec.directory.glob("*.py"),
+        *spec.directory.glob("*.yaml"),
+        *definitions.glob("*.py"),
+    ]
     files += settings.suites.glob(f"{spec.name}_*.json")
     facts = [f"{file} {_version(file)}" for file in sorted(files)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
