@@ -37,7 +37,8 @@ def read(
     found = read_as(load_usecase(usecase), services(), role, name, period, equal)
     if columns:
         found = found.select(_chosen(columns, found.column_names))
-    rows_shown.show(found.slice(0, rows), form, f"{table} as {role}: {found.num_rows} rows")
+    more = f", the first {rows} of them" if found.num_rows > rows else ""
+    rows_shown.show(found.slice(0, rows), form, f"{table} as {role}: {found.num_rows} rows{more}")
 
 
 def _condition(text: str) -> tuple[str, str]:
