@@ -19,4 +19,6 @@ def small_spec(**changes: Any) -> UseCase:
     content["monitoring"] |= {"windows": {"breached": 2, "of": 3}}
     for name, value in changes.items():
         content[name] = (content[name] or {}) | value if isinstance(value, dict) else value
+    if content["task"] == "clustering":
+        content["trainer"] |= {"name": "own", "parameters": {}}
     return UseCase.model_validate(content)

@@ -109,9 +109,9 @@ def test_the_approver_reads_every_column_and_what_happens_to_it() -> None:
 @pytest.mark.parametrize(
     ("hand", "message"),
     [
-        ({"sample": {}}, "needs hand_over.sample"),
-        ({"sample": {"flihgts": ["tailnum"]}}, "names the source 'flihgts'"),
-        ({"sample": {"flights": ["tail"]}}, r"names the columns \['tail'\]"),
+        ({"sample": {}}, "needs sample"),
+        ({"sample": {"flihgts": ["tailnum"]}}, "'flihgts' is not a source"),
+        ({"sample": {"flights": ["tail"]}}, r"'tail' is not a column of flights"),
     ],
 )
 def test_a_sample_that_cannot_be_drawn_is_refused(hand: dict, message: str) -> None:

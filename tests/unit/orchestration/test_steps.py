@@ -33,7 +33,7 @@ NAMED = sorted({(file.stem, name) for file in FILES for name in references(file)
 
 
 def test_every_dag_file_names_its_loop_function() -> None:
-    assert {file.stem for file in (ROOT / "dags").glob("*.py")} <= {file for file, _ in NAMED}
+    assert {file.stem for file in (ROOT / "dags").glob("*.py")} - {"specifications"} <= {file for file, _ in NAMED}
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
