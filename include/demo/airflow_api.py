@@ -87,7 +87,8 @@ class Airflow:
                     raise CallRefusedError(
                         f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}", answer.status_code
                     )
-                pause = max(pause, float(answer.headers.get("Retry-After", 0)))
+                wanted = answer.headers.get("Retry-After", "")
+                pause = max(pause, float(wanted)) if wanted.isdigit() else pause
             time.sleep(pause)
 
     def pages(self, path: str, key: str, order_by: str, **query: Any) -> Iterator[dict]:
