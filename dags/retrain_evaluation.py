@@ -74,11 +74,11 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "approval.outcome")
     def rejected(call: Call) -> str:
-        return call(run_key())
+        return call(run_key(), "rejected")
 
     @step(spec, "approval.outcome")
     def withdrawn(call: Call) -> str:
-        return call(run_key())
+        return call(run_key(), "withdrawn")
 
     @step(
         spec,

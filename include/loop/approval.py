@@ -65,7 +65,7 @@ def record_answer(spec: UseCase, services: Services, run: str, given: Mapping[st
         said = approval.answer(ledger.history, judged)
         if said is None or said.event != "withdrawn":
             said = _answered(spec, ledger, judged, said, given)
-    verdicts.redisplay(spec, services, judged.version)
+    verdicts.show_newest(spec, services, judged.version)
     return said
 
 
@@ -85,11 +85,16 @@ def _answered(
     return ledger.add(event, judged, by=login, reason=reason, **about)
 
 
-def outcome(spec: UseCase, services: Services, run: str) -> str:
-    """How an evaluation that leads to no deployment ended, in words."""
+def outcome(spec: UseCase, services: Services, run: str, event: str = "") -> str:
+    """How an evaluation that leads to no deployment ended, in words.
+
+    Raises ApprovalError when the record has not the ``event`` (``rejected``, ``withdrawn``) that a task stands for.
+    """
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
     said = approval.answer(history, judged)
+    if event and (said is None or said.event != event):
+        raise ApprovalError(f"version {judged.version} was not {event}: a task was marked by hand; clear `approve`")
     if said is None:
         return f"the champion keeps serving: {judged.reason}"
     return f"version {judged.version} was {said.event} by {said.by}, {said.at:%Y-%m-%d %H:%M} UTC: {said.reason}"
@@ -110,10 +115,8 @@ def record_approval(spec: UseCase, services: Services, run: str) -> dict[str, An
         return None
     if why := approval.objection(services.approvals.history(spec), judged.version):
         raise ApprovalError(f"version {judged.version} of {spec.name} is not handed over: {why}")
-    verdicts.redisplay(spec, services, judged.version)
     tags = {"approved_verdict": judged.verdict, "approved_by": said.by, "decision": judged.decision}
-    services.adapters.tracker.tag(spec.name, judged.version, tags)
-    services.adapters.tracker.set_alias(spec.name, "challenger", judged.version)
+    verdicts.show_newest(spec, services, judged.version, tags=tags, alias="challenger")
     return {"version": judged.version, "verdict": judged.verdict}
 
 

@@ -64,7 +64,7 @@ def evaluate(
         judged, verdict = _registered(spec, services, (champion, candidate), verdict, made, started)
     verdicts.store(spec, services, judged, verdict, **started)
     if judged is not candidate:
-        verdicts.display(spec, services, candidate, verdict)
+        verdicts.show(spec, services, candidate, verdict)
     return verdict
 
 

@@ -1,13 +1,14 @@
 """Verdicts: entries of the signed record, and what MLflow and the model card display of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import RecordedVerdict, Verdict
 from include.development.card.page import page_with_verdict, with_verdict
-from include.errors import NotFoundError
+from include.errors import NotFoundError, ServiceError
 from include.evaluation.report import render
 from include.governance import approval
 from include.records.registry import VERDICTS
@@ -45,21 +46,36 @@ def store(
                 "withdrawn", question, by="a newer verdict", reason=words, run=question.run, about=question.sequence,
                 verdict=question.verdict, decision=question.decision,
             )  # fmt: skip
-    display(spec, services, model, verdict)
+    show(spec, services, model, verdict)
     for version in {question.version for question in waiting} - {model.version}:
-        redisplay(spec, services, version)
+        show_newest(spec, services, version)
     period = model.dataset.test.periods[-1]
     row = RecordedVerdict.model_validate({"period": period, "decided_at": verdict.decided_at, "record": verdict})
     VERDICTS.append(spec.name, services.adapters.lake, [row])
     return judged
 
 
-def display(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict) -> None:
-    """Show the verdict with the model version in MLflow and in its card; nothing reads it there to decide."""
+def show(
+    spec: UseCase, services: Services, model: ModelRef, verdict: Verdict, tags: Mapping[str, str] | None = None,
+    alias: str = "",
+) -> None:  # fmt: skip
+    """Display a version in MLflow, if that answers: what is recorded counts without it.
+
+    ``tags`` and ``alias`` are set beside the documents.
+    """
+    try:
+        _display(spec, services, model, verdict)
+        services.adapters.tracker.tag(spec.name, model.version, {"verdict": verdict.decision, **(tags or {})})
+        if alias:
+            services.adapters.tracker.set_alias(spec.name, alias, model.version)
+    except (ServiceError, NotFoundError) as error:
+        print(f"version {model.version} is recorded, but MLflow cannot show it: {error}", flush=True)
+
+
+def _display(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict) -> None:
     tracker, history = services.adapters.tracker, of_version(services.approvals.history(spec), model.version)
     tracker.add_document(model, DOCUMENT, json.dumps(verdict.json_dict(), indent=1))
     tracker.add_document(model, "evaluation/verdict.md", render(verdict))
-    tracker.tag(spec.name, model.version, {"verdict": verdict.decision})
     for path, written in CARDS.items():
         try:
             card = tracker.document(model, path)
@@ -68,11 +84,11 @@ def display(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict
         tracker.add_document(model, path, written(card, verdict, history))
 
 
-def redisplay(spec: UseCase, services: Services, version: int) -> None:
-    """Show the newest verdict of a version, and everything that was answered to its verdicts."""
+def show_newest(spec: UseCase, services: Services, version: int, **display: Any) -> None:
+    """The same with the newest verdict on the version, and everything that was answered."""
     judged = approval.newest_verdict(services.approvals.history(spec), version=version)
     if judged:
-        display(spec, services, services.approvals.model(spec, version), verdict_of(judged))
+        show(spec, services, services.approvals.model(spec, version), verdict_of(judged), **display)
 
 
 def of_version(history: Sequence[ApprovalEntry], version: int) -> list[ApprovalEntry]:

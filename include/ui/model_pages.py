@@ -1,11 +1,15 @@
-"""Model cards in the Airflow UI, as they were stored with the registered version."""
+"""Model cards in the Airflow UI: as stored with the version, with verdicts and approvals from the signed record."""
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.development.card.page import page_with_verdict
+from include.governance import approval
+from include.services.approvals import verdict_of
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, http_errors
 
 CARD = "model_card.html"
@@ -19,8 +23,16 @@ def router() -> APIRouter:
     @pages.get("/{usecase}/{version}", response_class=HTMLResponse)
     def card(usecase: str, version: int) -> HTMLResponse:
         with http_errors():
-            reader = Services(load_settings()).adapters.experiment_reader
-            page = reader.document(load_usecase(usecase).name, version, CARD)
+            page = shown(load_usecase(usecase), Services(load_settings()), version)
         return HTMLResponse(page, headers=NO_SCRIPTS)
 
     return pages
+
+
+def shown(spec: UseCase, services: Services, version: int) -> str:
+    """The card; whoever may write in MLflow changes neither its verdict nor the history of its approvals."""
+    page = services.adapters.experiment_reader.document(spec.name, version, CARD)
+    history = services.approvals.history(spec)
+    judged = approval.newest_verdict(history, version=version)
+    mine = [entry for entry in history if entry.version == version]
+    return page_with_verdict(page, verdict_of(judged), mine) if judged else page

@@ -47,5 +47,6 @@ def shown(spec: UseCase, services: Services) -> dict[str, Any]:
         "unwatched": unwatched,
         "releases": rollback.choices(spec, services) if state else [],
         "events": services.records.rollout_events(spec, newest=EVENTS),
+        "approvals": services.approvals.history(spec),
         "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }

@@ -62,6 +62,9 @@ def test_a_task_marked_as_successful_by_hand_approves_nothing(services: Services
         approval.record_approval(SPEC, services, RUN)
     with pytest.raises(ApprovalError, match="it has no approval of its verdict"):
         deployment.package_release(SPEC, services, "1")
+    for event in ("rejected", "withdrawn"):
+        with pytest.raises(ApprovalError, match=f"version 1 was not {event}: a task was marked by hand"):
+            approval.outcome(SPEC, services, RUN, event)
 
 
 @pytest.mark.parametrize("decision", ["keep_champion", "data_problem"])
@@ -173,7 +176,7 @@ def test_a_question_that_a_newer_verdict_replaced_is_withdrawn(services: Service
     assert not approval.is_withdrawn(SPEC, services, "run-2")
     assert approval.record_answer(SPEC, services, RUN, answered()).event == "withdrawn"
     assert approval.record_approval(SPEC, services, RUN) is None
-    assert "version 1 was withdrawn by a newer verdict" in approval.outcome(SPEC, services, RUN)
+    assert "version 1 was withdrawn by a newer verdict" in approval.outcome(SPEC, services, RUN, "withdrawn")
     assert "version 2 was judged since (promote)" in approval.outcome(SPEC, services, RUN)
     with pytest.raises(ApprovalError, match="withdrawn"):
         deployment.package_release(SPEC, services, "1")

@@ -1,10 +1,19 @@
 """The rollout page, from records: an operator sees both arms, the limits, every release and who changed what."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 from include.contracts.deployment import Judgement, RolloutEvent, RolloutState
 from include.contracts.evaluation import Interval
 from include.deployment.rollback_form import Choice
+from include.development.card.page import page_with_verdict
+from include.services.approvals import verdict_of
 from include.specification.loader import load_usecase
+from include.ui import model_pages
+from include.ui.links import Links
 from include.ui.page import TEMPLATES
+from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.approvals import approve
 
 SPEC = load_usecase("flight_delay")
 STATE = RolloutState(
@@ -48,7 +57,16 @@ EVENT = RolloutEvent(
 
 
 def render(**changes: object) -> str:
-    shown = {"spec": SPEC, "state": STATE, "watch": {}, "unwatched": "", "releases": [], "events": [], "refresh": None}
+    shown = {
+        "spec": SPEC,
+        "state": STATE,
+        "watch": {},
+        "unwatched": "",
+        "releases": [],
+        "events": [],
+        "refresh": None,
+        "links": Links(""),
+    }
     return TEMPLATES.get_template("rollout.html").render(shown | changes)
 
 
@@ -70,6 +88,37 @@ def test_releases_and_events_are_shown_as_text() -> None:
     assert "&lt;b&gt;ada&lt;/b&gt;" in page
     assert "2013-08-01 06:00:00" in page
     assert 'http-equiv="refresh"' not in page
+
+
+def test_verdicts_approvals_and_rejections_are_shown_oldest_first_as_text(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    approve(services, SPEC, 2)
+    with services.approvals.adding(SPEC) as ledger:
+        ledger.add("rejected", ledger.history[0], by="otto", reason="<b>fails</b> on JFK", about=2)
+    page = render(approvals=services.approvals.history(SPEC))
+    told = [page.index(text) for text in (">registered<", ">verdict: promote<", ">approved<", ">rejected<")]
+    assert told == sorted(told)
+    assert "&lt;b&gt;fails&lt;/b&gt; on JFK" in page
+    assert "version 2" in page
+
+
+def test_a_release_that_may_not_be_put_back_is_marked_with_the_reason() -> None:
+    barred = CHOICES[1].model_copy(update={"barred": "the verdict on it is keep_champion"})
+    page = render(releases=[CHOICES[0], barred])
+    assert '<span class="bad">no:</span> the verdict on it is keep_champion' in page
+
+
+def test_the_model_page_shows_the_record_whatever_stands_in_mlflow(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    approve(services, SPEC, 2)
+    card = page_with_verdict("<main></main>", verdict_of(services.approvals.history(SPEC)[1]))
+    forged = card.replace("nothing is recorded", "approved by mallory")
+    services.adapters.experiment_reader = SimpleNamespace(document=lambda *_: forged)  # type: ignore[misc, assignment]
+    page = model_pages.shown(SPEC, services, 2)
+    assert "mallory" in forged
+    assert "mallory" not in page
+    assert "<td>approved</td>\n<td>ada</td>\n<td>it is better</td>" in page
+    assert model_pages.shown(SPEC, services, 3) == forged, "a version without an entry is shown as it is"
 
 
 def test_a_silent_prometheus_and_a_use_case_without_release_are_said() -> None:
