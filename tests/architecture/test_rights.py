@@ -1,11 +1,12 @@
 """The table of rights names every DAG family and every role."""
 
+import re
 from typing import get_args
 
 import pytest
 
 from include.contracts.governance import Role
-from include.governance.rights import RIGHTS, Action, Rights, family_of, may
+from include.governance.rights import EVERYBODY, RIGHTS, Action, Rights, family_of, may
 from include.settings import ROOT
 
 FAMILIES = sorted(file.stem for file in (ROOT / "dags").glob("*.py") if file.stem != "specifications")
@@ -32,3 +33,20 @@ def test_what_forges_an_approval_is_for_nobody_or_admins(family: str) -> None:
 def test_a_dag_that_is_not_of_a_use_case_has_no_family() -> None:
     assert family_of("my_own") is None
     assert family_of("flight_delay.training") == "training"
+
+
+def documented() -> dict[str, tuple[set[str], ...]]:
+    """Family → the roles that trigger, answer and clear, as the guide's table has them."""
+    lines = (ROOT / "docs" / "guides" / "access.md").read_text().splitlines()
+    rows = [line.strip("| ").split("|") for line in lines if line.startswith("| `") and line.count("|") == 5]
+    roles = [tuple({role.strip() for role in cell.split(",")} - {""} for cell in row[1:]) for row in rows]
+    return {family: roles[i] for i, row in enumerate(rows) for family in re.findall(r"`(\w+)`", row[0])}
+
+
+def test_the_guide_has_the_rights_of_the_table() -> None:
+    written = documented()
+    assert sorted(written) == FAMILIES
+    for family, rights in RIGHTS.items():
+        assert written[family] == (set(rights.trigger), set(rights.answer), set(rights.clear)), family
+        assert rights.clear == rights.pause, family
+        assert (rights.look == EVERYBODY) == (family != "labelling")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from include.governance.rights import may
 from include.settings import Settings
 from tests.integration.airflow_fixtures import airflow_settings, api_server, environment
 
@@ -22,9 +23,27 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def admin(settings: Settings) -> Iterator[httpx.Client]:
+def clients(settings: Settings) -> Iterator[dict[str, httpx.Client]]:
     with api_server(settings, ["dags", "reserialize"]) as clients:
-        yield clients["admin"]
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def admin(clients: dict[str, httpx.Client]) -> httpx.Client:
+    return clients["admin"]
+
+
+def test_a_request_for_many_dags_reaches_those_that_the_role_may_pause(clients: dict[str, httpx.Client]) -> None:
+    """It names no DAG, so Airflow asks for each."""
+    found = {
+        role: clients[role].patch("/api/v2/dags?dag_id_pattern=~&limit=500", json={"is_paused": False})
+        for role in clients
+    }
+    assert found.pop("viewer").status_code == 403
+    reached = {role: {dag["dag_id"].partition(".")[2] for dag in found[role].json()["dags"]} for role in found}
+    assert reached["user"] == set()
+    assert {"training", "hand_over"} <= reached["op"]
+    assert reached["admin"] - reached["op"] == {family for family in reached["admin"] if not may("op", family, "pause")}
 
 
 def triggered(admin: httpx.Client, family: str, conf: dict[str, Any]) -> httpx.Response:

@@ -186,13 +186,6 @@ def test_keys_configuration_and_asset_events_are_for_admins(
     assert given["admin"] != 403 or path == "/config"  # Airflow itself shows it to nobody unless it is told to
 
 
-def test_many_dags_are_paused_by_who_may_pause_each(clients: dict[str, httpx.Client]) -> None:
-    """The request names no DAG: Airflow asks which ones the login may edit."""
-    answers = {role: clients[role].patch(f"{API}/dags?dag_id_pattern=~", json={"is_paused": True}) for role in ROLES}
-    assert answers["viewer"].status_code == 403
-    assert [answers[role].json()["dags"] for role in ROLES if role != "viewer"] == [[], [], []]
-
-
 def test_a_dag_that_is_not_of_a_use_case_keeps_airflows_rule(clients: dict[str, httpx.Client]) -> None:
     path = f"{API}/dags/my_own/{TASK}"
     given = {role: clients[role].patch(path, json={"new_state": "success"}).status_code for role in ROLES}
