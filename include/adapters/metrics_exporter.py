@@ -27,6 +27,9 @@ GATE_LABELS = ["usecase", "gate", "table", "dimension", "severity"]
 SELDOM_SECONDS = 15.0
 """How often to read what changes a few times a month."""
 
+PATIENCE = 0.1
+"""Seconds that a scrape waits for each kind of record: for all of them less than its time-out, or `up` would be 0."""
+
 
 class Polled(Collector, Generic[T]):
     """The newest records, for which a scrape asks ``read`` at most once per ``cache_seconds``.
@@ -43,7 +46,7 @@ class Polled(Collector, Generic[T]):
         self,
         read: Callable[[], Sequence[T]],
         cache_seconds: float = 1.0,
-        patience: float = 0.5,
+        patience: float = PATIENCE,
         stale_seconds: float = 60.0,
     ) -> None:
         self.read, self.cache_seconds, self.patience, self.stale_seconds = read, cache_seconds, patience, stale_seconds

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 DELAYS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 OUTCOMES = ("equal", "differing", "only_speed", "only_batch")
 FAILURES = {"failures": "Times that work stopped because an outside system was away"}
-PATIENCE = 0.5
+PATIENCE = 0.25
 Place = tuple[str, ...]
 Reading = tuple[int, int, Sequence[Reconciliation]]
 Gauges = Callable[[], Reading]
@@ -94,8 +94,8 @@ class ScoringMetrics(WorkerMetrics):
 class _Gauges(Collector):
     """The gauges of all streams of one kind: a family is told once, whatever number of streams has a sample in it.
 
-    A scrape waits for half a second. A stream that is not read by then cannot be read: with an outside system away,
-    the scrape itself must not fail, since all other figures of the process would go with it.
+    A scrape waits for a quarter of a second. A stream that is not read by then cannot be read. With a system away
+    the scrape itself must not fail: all other figures of the process would go with it.
     """
 
     def __init__(self, metrics: WorkerMetrics) -> None:

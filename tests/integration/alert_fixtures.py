@@ -64,9 +64,9 @@ class Alerts:
 
 
 @contextmanager
-def watching(settings: Settings, home: Path | None = None) -> Iterator[Alerts]:
+def watching(settings: Settings, home: Path | None = None, gateway: bool = False) -> Iterator[Alerts]:
     """Prometheus with the platform's own configuration; ``home`` holds its data from before."""
-    metrics_server.configure(settings, hurried())
+    metrics_server.configure(settings, hurried(), gateway=gateway)
     argv = metrics_server.command(settings)
     if home:
         argv = [f"--storage.tsdb.path={home}" if "tsdb.path" in part else part for part in argv]

@@ -91,7 +91,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         world.install()
         world.serve(first.name)
         world.begin("exporter", "consumer", "facade", "gateway", "keeper")
-        with watching(world.settings) as world.alerts:
+        with watching(world.settings, gateway=True) as world.alerts:
             yield world
     finally:
         world.end(*reversed(PARTS))
