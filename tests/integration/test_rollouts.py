@@ -14,7 +14,7 @@ from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, 
 from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
 from include.services.composition import Services
-from include.settings import ROOT, Settings
+from include.settings import ROOT, SECRETS, Settings
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
@@ -126,7 +126,8 @@ def test_a_killed_watcher_is_replaced_and_the_rollout_goes_on(serving: Serving, 
     spec, run = spec_of(serving), "killed-run"
     patient = spec_of(serving, min_requests=10**6)
     argv = [sys.executable, "-W", "ignore", "-c", KILLED]
-    given = [patient.model_dump_json(by_alias=True), services.settings.model_dump_json()]
+    plain = services.settings.model_dump_json(exclude=set(SECRETS))  # they are masked; the process finds its own
+    given = [patient.model_dump_json(by_alias=True), plain]
     with subprocess.Popen([*argv, *given], cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout.readline().strip() == "shifted"
         killed.send_signal(signal.SIGKILL)
