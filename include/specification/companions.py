@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -134,9 +135,8 @@ def _definition_faults(spec: UseCase, root: Path) -> Iterator[str]:
     if (root / file).is_file() and isinstance(fault := _parsed(root / file, file), str):
         yield fault
         return
-    trees = [_parsed(path, path.name) for path in sorted((root / DEFINITIONS).glob("*.py"))]
-    calls = [node for tree in trees if isinstance(tree, ast.Module) for node in ast.walk(tree)]
-    services, views = _named(calls, "FeatureService"), _named(calls, "FeatureView")
+    files = [(path, path.stat().st_mtime_ns) for path in sorted((root / DEFINITIONS).glob("*.py"))]
+    services, views = _together(files, "FeatureService"), _together(files, "FeatureView")
     if services is not None and spec.feature_service not in services:
         text = not_among(spec.feature_service, sorted(services), f"a feature service of {DEFINITIONS}")
         yield f"{place(spec, 'feature_service')}: {text}"
@@ -146,13 +146,19 @@ def _definition_faults(spec: UseCase, root: Path) -> Iterator[str]:
             yield f"{place(spec, f'feature_views.{view}')}: {text}"
 
 
-def _named(nodes: list[ast.AST], kind: str) -> set[str] | None:
-    """The names of the objects of a kind; None when one is not written as a plain text."""
-    names: set[str] = set()
-    for node in nodes:
+def _together(files: list[tuple[Path, int]], kind: str) -> set[str] | None:
+    names = [_named(path, version, kind) for path, version in files]
+    return None if None in names else {name for found in names if found for name in found}
+
+
+@lru_cache(maxsize=4096)
+def _named(path: Path, _version: int, kind: str) -> frozenset[str] | None:
+    """The names of the objects of a kind in a file; None when one is not written as a plain text."""
+    tree, names = _parsed(path, path.name), set()
+    for node in ast.walk(tree) if isinstance(tree, ast.Module) else ():
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == kind:
             given = [k.value for k in node.keywords if k.arg == "name"] or node.args[:1]
             if not given or not isinstance(given[0], ast.Constant):
                 return None
             names.add(str(given[0].value))
-    return names
+    return frozenset(names)
