@@ -1,5 +1,6 @@
 """How a model is rolled out and watched: approval, rollout, monitoring, retraining."""
 
+import re
 from collections.abc import Iterator
 from string import Template
 from typing import Annotated, Literal
@@ -9,6 +10,8 @@ from pydantic import Field
 from include.specification.part import Fault, Part, Share
 from include.specification.schedule import Cron
 
+COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
+"""A counter in PromQL, and whether a window follows."""
 PLACEHOLDERS = ("usecase", "champion", "challenger", "window")
 
 
@@ -36,6 +39,12 @@ class AbortQuery(Part):
         if unknown or not text.is_valid():
             named = ", ".join(f"${name}" for name in PLACEHOLDERS)
             yield Fault("query", f"abort query {self.name!r} may name {named}, not {sorted(unknown) or 'a bare $'}")
+        for metric in (metric for metric, window in COUNTER.findall(self.query) if not window):
+            yield Fault(
+                "query",
+                f"abort query {self.name!r} takes {metric} as it is: a counter has counted since its process began, "
+                f"not in this step; write increase({metric}{{...}}[$window])",
+            )
 
 
 class Abort(Part):

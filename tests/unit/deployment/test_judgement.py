@@ -112,6 +112,10 @@ def test_a_query_without_a_sample_is_no_breach() -> None:
         ({"above": None}, "needs one limit: above or below"),
         ({"query": "up{x='$release'}"}, r"may name \$usecase, \$champion, \$challenger, \$window, not \['release'\]"),
         ({"query": "up{x=~'a$'}"}, "not a bare"),
+        (
+            {"query": "sum(a_total{x='y'}) / sum(rate(b_total[$window]))"},
+            "takes a_total as it is: a counter has counted",
+        ),
     ],
 )
 def test_an_abort_query_that_cannot_be_is_refused(change: dict, says: str) -> None:
