@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import Verdict
+from include.contracts.plain_text import markdown, markdown_table
 from include.evaluation.report import render
 
 VERDICT = "## Verdict and approval"
@@ -79,18 +80,14 @@ def page_with_verdict(card_page: str, verdict: Verdict, history: Sequence[Approv
 
 def _told(verdict: Verdict, history: Sequence[ApprovalEntry]) -> str:
     text = re.sub(r"^# ", "### ", render(verdict).strip(), flags=re.MULTILINE)
-    rows = "\n".join(f"| {' | '.join(map(_cell, _line(entry)))} |" for entry in history)
-    table = f"| when, UTC | what | by | why |\n|---|---|---|---|\n{rows}" if rows else "nothing is recorded"
+    rows = [[markdown(cell) for cell in _line(entry)] for entry in history]
+    table = markdown_table(["when, UTC", "what", "by", "why"], rows) or "nothing is recorded"
     return f"{text}\n\n### Verdicts and approvals, oldest first\n\n{table}"
 
 
 def _line(entry: ApprovalEntry) -> list[str]:
     what = f"verdict {entry.decision}" if entry.event == "verdict" else entry.event.replace("_", " ")
     return [f"{entry.at:%Y-%m-%d %H:%M:%S}", what, entry.by or "unknown", entry.reason]
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "/").split())
 
 
 def _verdict_section(text: str) -> str:

@@ -128,11 +128,11 @@ def test_a_verdict_takes_the_place_of_the_one_before() -> None:
     assert "Not evaluated yet" in html
     told = with_verdict(with_verdict(card, first), second, HISTORY)
     assert told == with_verdict(card, second, HISTORY)
-    assert "| 2013-08-02 00:00:00 | approved | ada | better / <b>best</b> of all |" in told
+    assert r"| 2013-08-02 00:00:00 | approved | ada | better \| \<b>best\</b> of all |" in told
     assert told.startswith(card.partition("## Verdict")[0])
     shown = page_with_verdict(page_with_verdict(html, first), second, HISTORY)
     assert shown == page_with_verdict(html, second, HISTORY)
-    assert "better / &lt;b&gt;best&lt;/b&gt; of all" in shown
+    assert "better | &lt;b&gt;best&lt;/b&gt; of all" in shown
     assert "canary" in shown
     assert "keep_champion" not in shown
 
