@@ -25,8 +25,8 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
     ``parameters`` says where releases, online store (``sqlite:///…`` or ``redis://…``) and spool are; ``pinned``
     makes it answer with that release only and take looked-up features with the request.
     """
-    shutil.copytree(source / "1", directory / "1", ignore=shutil.ignore_patterns("__pycache__"))
-    for module in SHARED:
+    (directory / "1").mkdir(parents=True)
+    for module in (*(file for file in (source / "1").iterdir() if file.is_file()), *SHARED):
         shutil.copyfile(module, directory / "1" / module.name)
     (directory / CONFIG).write_text(config(spec, parameters, pinned))
 

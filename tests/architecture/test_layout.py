@@ -172,3 +172,10 @@ def _literals(tree: ast.AST) -> set[str]:
     texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     alone = [n.value for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
     return texts - {constant.value for constant in alone}
+
+
+@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
+def test_no_copy_takes_over_the_mode_of_its_source(path: Path) -> None:
+    """State is readable by its owner only; a copied mode would undo that, the umask does not."""
+    keeps_mode = re.findall(r"shutil\.(?:copy2?|copytree|copymode|copystat)\(", path.read_text())
+    assert not keeps_mode, "use shutil.copyfile"

@@ -1,8 +1,12 @@
 """What Triton is told of a use case's inputs and outputs."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from include.deployment import pipeline
+from include.settings import ROOT
 from include.specification.data import Event, Feature
 from include.specification.loader import load_usecase
 from include.specification.packaging import Serving
@@ -25,6 +29,17 @@ def test_a_tensor_of_the_request_is_one_input() -> None:
     written = config(spec("binary", features=columns, request={"image_id": "string", "pixels": "float"}))
     assert '{ name: "pixels", data_type: TYPE_FP32, dims: [ 6 ], optional: true }' in written
     assert '{ name: "image_id", data_type: TYPE_STRING, dims: [ 1 ], optional: true }' in written
+
+
+def test_serving_code_that_anyone_may_read_is_state_that_only_its_owner_reads(tmp_path: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        pipeline.write(FLIGHTS, ROOT / "triton_models" / "pipeline", tmp_path / "model", {})
+    finally:
+        os.umask(mask)
+    written = [tmp_path / "model", *(tmp_path / "model").rglob("*")]
+    assert {"config.pbtxt", "model.py", "encoding.py"} < {path.name for path in written}
+    assert not [path for path in written if path.stat().st_mode & 0o077]
 
 
 @pytest.mark.parametrize(
