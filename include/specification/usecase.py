@@ -213,6 +213,10 @@ class UseCase(Part):
         if trainer == "sklearn" and texts:
             text = f"sklearn reads numbers and categories, {texts} are text; use torch_text or torch_tabular"
             yield Fault("trainer.name", text)
+        known = {**TRAINERS[trainer].defaults, **self.trainer.parameters}
+        if trainer == "torch_text" and int(known["width"]) % int(known["heads"]):
+            text = f"{known['heads']} heads cannot share width {known['width']}; the width must be a multiple of them"
+            yield Fault("trainer.parameters.heads", text)
         if trainer == "torch_text" and len(texts) != 1:
             yield Fault("trainer.name", f"torch_text needs one text feature; there are {texts}")
         if trainer == "torch_image" and len(images) != 1:

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from include.contracts.encoding import FIRST_WORD
 from include.development.datasets.encoder import Encoder
+from include.development.trainers import sklearn_estimators
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.checkpoint import Checkpoint, checkpoint
 from include.development.trainers.parameters import checked
 from include.development.trainers.protocol import Input, Matrix, Problem, Run
+from include.development.trainers.registry import trainer
 from include.errors import TrainingError
 from include.specification.data import Feature
-from include.specification.trainers import TrainerFacts
+from include.specification.trainers import ESTIMATORS, SKLEARN, TrainerFacts, parameter_faults, space_faults
+from include.specification.trainers import TRAINERS as DECLARED
 
 DEFAULTS = {"depth": 6, "rate": 0.1, "cell": "gru"}
 TREE = TrainerFacts(
@@ -105,3 +108,15 @@ def test_a_trainer_is_told_what_the_codes_stand_for() -> None:
     assert [carrier.values[int(code)] for code in matrix[:, 0]] == ["UA", "AA"]
     assert [remark.values[int(code) - FIRST_WORD] for code in matrix[0, 1:3]] == ["late", "again"]
     assert remark.size == FIRST_WORD + len(remark.values)
+
+
+def test_what_the_spec_declares_of_trainers_is_what_they_are() -> None:
+    for name, facts in DECLARED.items():
+        known = trainer(name)
+        assert (known.predicts, known.defaults, known.space) == (facts.predicts, facts.defaults, facts.space)
+        assert set(facts.least) | set(facts.most) | set(facts.words) | set(facts.space) <= set(facts.defaults)
+        assert list(parameter_faults(name, facts, facts.defaults)) == []
+        assert list(space_faults(name, facts, facts.space, "tpe")) == []
+    found = {name: frozenset(kind.predicts for kind in kinds) for name, kinds in sklearn_estimators.ESTIMATORS.items()}
+    assert found == ESTIMATORS
+    assert set(SKLEARN.words["reduce"]) == {"none", *sklearn_estimators.REDUCERS}
