@@ -15,9 +15,9 @@ the rollout, and once more with all traffic before the promotion. If anything fa
 
 | task | cause | do |
 |---|---|---|
-| `package` | the ONNX model answers differently from the trained model, or the model has no approval | nothing was deployed; read the parity report |
+| `package` | the ONNX model answers differently from the trained model, or the record of approvals does not have the version as approved | nothing was deployed; read the parity report |
 | `pre_deployment_test` | the release does not load, or failed a test: answers, time, memory, bad requests, interface, user acceptance | it got no traffic; the error names each failure, `docs/guides/releases.md` explains them |
-| `shift_*`, `start_*` | another rollout is in progress, or the server cannot load the release | do what the message says |
+| `shift_*`, `start_*` | another rollout is in progress, the server cannot load the release, or its model is not approved (any more) | do what the message says |
 | `judge_*` | an abort limit was exceeded, there was too little traffic, or somebody aborted | the champion has all traffic again; read the figures in the log |
 | `watch_ab_test` | an abort limit was exceeded, or somebody aborted. Too little traffic is no failure: `undecided` decides after `max_hours` | the same |
 

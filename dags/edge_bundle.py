@@ -10,7 +10,7 @@ the release before it is published as `var/edge/<use case>/<release>.zip`. `docs
 
 | task | cause | do |
 |---|---|---|
-| `make_bundle` | the release does not exist, or the bundle answers differently from the release | read the message; an earlier bundle is unchanged |
+| `make_bundle` | the release does not exist, was never champion and is not approved, or the bundle answers differently from the release | read the message; an earlier bundle is unchanged |
 """
 
 from include.orchestration.dags import dag_family, form, release_param

@@ -7,8 +7,8 @@ second, and no request fails. It can also end a rollout in progress at once.
 
 | operation | release | does |
 |---|---|---|
-| `roll_back` | empty | asks: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). It lists every release with its figure on its test set, its figures by month while it served, and when it was champion. If nobody answers for a day, nothing changes |
-| `roll_back` | `r0001`, or `previous` | puts it back without a question |
+| `roll_back` | empty | asks: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). It lists every release with its figure on its test set, its figures by month while it served, when it was champion, and whether it may be put back. If nobody answers for a day, nothing changes |
+| `roll_back` | `r0001`, or `previous`, the newest former champion | puts it back without a question |
 | `abort` | | returns all traffic to the champion; the deployment's run fails and says who ended it |
 
 **When it fails**
@@ -16,7 +16,7 @@ second, and no request fails. It can also end a rollout in progress at once.
 | task | cause | do |
 |---|---|---|
 | `ask` | no release serves, or there is only one release | deploy first |
-| `restore` | the release's files were changed after packaging, or it has all the traffic already | choose another |
+| `restore` | the release was never champion and is not approved, its files were changed after packaging, or it has all the traffic already | choose another, or have its model version evaluated and approved |
 | `abort` | no rollout is in progress | `roll_back`, if an earlier release should serve |
 """
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from include.deployment import edge
 from include.errors import NotFoundError
+from include.loop.rollback import require_may_serve
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -16,6 +17,8 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
     ------
     NotFoundError
         there is no such release, or none was named and none serves.
+    ApprovalError
+        it was never champion and is not approved: a bundle serves where nobody can take it back.
     DeploymentError
         the bundle does not answer as the release does.
     """
@@ -23,6 +26,7 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
     if not release and state is None:
         raise NotFoundError(f"{spec.name} has no serving release: name a release, or deploy a model first")
     ref = services.adapters.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
+    require_may_serve(spec, services, ref)
     target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
     with services.places.aside() as aside:
         return edge.bundle(Path(ref.path), ref.name, aside / "bundle", target)

@@ -51,6 +51,15 @@ def _was_champion(one: ReleaseRef, events: Sequence[RolloutEvent]) -> bool:
     return any(e.event in rollback_form.SERVING and e.champion == e.release == one.name for e in events)
 
 
+def require_may_serve(spec: UseCase, services: Services, one: ReleaseRef) -> None:
+    """Raises ApprovalError unless the release serves, was the champion, or is approved."""
+    state = services.serving.rollout_state(spec)
+    events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
+    serves = state is not None and state.champion == one.name
+    if not serves and (why := objection(spec, services, one, events)):
+        raise ApprovalError(f"{one.name} was never the champion of {spec.name}, so it needs an approval: {why}")
+
+
 def previous(spec: UseCase, services: Services, champion: str) -> ReleaseRef | None:
     """The newest former champion before this one: what was aborted is never taken unless somebody names it."""
     events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
@@ -94,9 +103,7 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
     else:
         names = [r.name for r in services.adapters.releases.all(spec.name)]
         raise NotFoundError(f"{spec.name}: no former champion is before {state.champion}; there are {names}")
-    events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
-    if target.name != state.champion and (why := objection(spec, services, target, events)):
-        raise ApprovalError(f"{target.name} was never the champion of {spec.name}, so it needs an approval: {why}")
+    require_may_serve(spec, services, target)
     release.verify(Path(target.path))
     return target.name
 

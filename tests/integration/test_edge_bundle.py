@@ -11,13 +11,15 @@ import pytest
 
 from include.contracts.deployment import ReleaseRef
 from include.deployment import edge, rollout, scoring
+from include.deployment.release import manifest
 from include.deployment.requests import answered, request
-from include.errors import DeploymentError, NotFoundError
+from include.errors import ApprovalError, DeploymentError, NotFoundError
 from include.loop import edge_bundle
 from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import AT, SPEC, Serving, requests_frame
 from tests.integration.test_serving_tasks import MADE
+from tests.unit.fakes.approvals import approve
 
 pytestmark = pytest.mark.integration
 PYTHON = str(Settings().triton_venv / "bin" / "python")  # NumPy and onnxruntime; no pandas, nothing of this project
@@ -96,6 +98,9 @@ def test_a_release_that_was_changed_or_is_not_there_gives_none(release: ReleaseR
         edge_bundle.make(SPEC, services, None)
     with pytest.raises(NotFoundError, match="has no release 'r0009'"):
         edge_bundle.make(SPEC, services, "r0009")
+    with pytest.raises(ApprovalError, match=f"{release.name} was never the champion"):
+        edge_bundle.make(SPEC, services, release.name)
+    approve(services, SPEC, release.model_version, manifest(Path(release.path))["model_hash"])
     (Path(release.path) / "model.onnx").write_bytes(b"another model")
     with pytest.raises(DeploymentError, match="was changed after packaging"):
         edge_bundle.make(SPEC, services, release.name)

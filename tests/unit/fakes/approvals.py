@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from include.contracts.approval import ApprovalEntry
 from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.contracts.evaluation import Verdict
-from include.errors import NotFoundError
+from include.errors import NotFoundError, ServiceError
 from include.governance import approval
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -38,7 +38,7 @@ def _verdict(spec: UseCase, version: int) -> Verdict:
 def _model(services: Services, spec: UseCase, version: int, model_hash: str) -> ModelRef:
     try:
         return services.adapters.tracker.model(spec.name, version).model_copy(update={"artifact_hash": model_hash})
-    except NotFoundError:
+    except (NotFoundError, ServiceError):
         dataset = DatasetRef(
             usecase=spec.name, name="d", path="/nowhere", feature_service="s", label="late", train=PART,
             validation=PART, test=PART, snapshots={},

@@ -74,6 +74,8 @@ def test_a_release_that_was_never_champion_and_is_not_approved_is_listed_and_nei
     assert "| r0004 | 4 | not recorded | not monitored | not recorded | **no**: version 4 of flight" in body
     with pytest.raises(ApprovalError, match=r"r0004 was never the champion .* the verdict on it is keep_champion"):
         rollback.restore(SPEC, services, "r0004", "a test", "ada")
+    with pytest.raises(ApprovalError, match=r"r0004 was never the champion"):
+        edge_bundle.make(SPEC, services, "r0004")
     assert serving(services) == "r0003"
 
 
