@@ -36,7 +36,7 @@ class Event(Part):
     label: Name | None = None
     label_time: Name | None = None
     label_delay_hours: float = Field(default=0, ge=0)
-    lead_hours: float = Field(default=0, ge=0)
+    lead_hours: float = Field(default=0, ge=0, le=87_600)
     classes: list[Annotated[str, BeforeValidator(str)]] = []
 
     def faults(self) -> Iterator[Fault]:

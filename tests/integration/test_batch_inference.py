@@ -122,6 +122,7 @@ def test_what_the_server_would_refuse_has_no_answer(world: tuple[Serving, Servic
     events = in_the_lake()["events"].to_pandas().drop_duplicates("tailnum").reset_index(drop=True)
     events.loc[0, "distance"] = np.nan
     events.loc[1, "dest"] = None
+    score_partition(SPEC, services, MONTH)
     publish(services, {**in_the_lake(), "events": pa.Table.from_pandas(events)}, "2013-02-bbbb")
     try:
         with pytest.raises(
@@ -191,6 +192,26 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     assert len(left) == len(rows) - (rows["tailnum"] == erased).sum()
     assert erased not in set(left["tailnum"])
     publish(services, in_the_lake())
+
+
+def test_a_month_without_events_gets_answers_without_rows_and_those_of_other_releases_stay(
+    world: tuple[Serving, Services],
+) -> None:
+    _, services = world
+    for release_name in ("r0001", "r0002"):
+        score_partition(SPEC, services, MONTH, release_name)
+    others = scored(services, "r0002")
+    tables = in_the_lake()
+    publish(services, {**tables, "events": tables["events"].slice(0, 0)}, "2013-02-cccc")
+    try:
+        counts = score_partition(SPEC, services, MONTH)
+        assert counts == {
+            "release": "r0001", "snapshot": "2013-02-cccc", "answered": 0, "fell_back": 0, "refused": 0,
+        }  # fmt: skip
+        assert len(scored(services, "r0001")) == 0
+        pd.testing.assert_frame_equal(scored(services, "r0002"), others)
+    finally:
+        publish(services, tables)
 
 
 def test_memory_does_not_grow_with_the_rows(world: tuple[Serving, Services], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -350,3 +351,19 @@ def test_a_spool_with_records_that_cannot_be_read_is_shipped_and_counted_for_pro
     changed = services.rewriting(LOAN).rewrite(without({"tok_secret"}), blank({"tok_secret"}), "erased")
     assert {one.place for one in changed} >= {"spool/a.jsonl", "unreadable/prediction_log.records"}
     assert len(aside.newest()) == 5
+
+
+def test_requests_that_wait_together_may_lack_different_fields(world: World) -> None:
+    frame = in_all_patterns()
+    expected, rows = world.model.predict(frame), sent(frame)
+    server = world.serving.server
+    inputs = [[t for t in server.inputs([row]) if row[t.name()] not in (None, [None] * 4)] for row in rows]
+    assert len({len(tensors) for tensors in inputs}) > 3
+
+    def ask(i: int) -> float:
+        answer = server._client.infer("loan", inputs[i % len(rows)], client_timeout=30)
+        return float(answer.as_numpy("probability")[0, 0])
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(200)))
+    np.testing.assert_allclose(answers, [expected[i % len(rows)] for i in range(200)], atol=WITHIN)
