@@ -213,6 +213,8 @@ def test_records_that_a_reader_kept_aside_are_said(kept: Kept) -> None:
 
 @pytest.mark.fires("MoebiusKeeperSilent")
 def test_a_keeper_that_writes_no_more_is_silent(kept: Kept) -> None:
+    os.utime(keeper_file(kept.settings))
+    kept.alerts.wait_for_the_end_of("MoebiusKeeperSilent")
     long_ago = time.time() - timedelta(minutes=5).total_seconds()
     os.utime(keeper_file(kept.settings), (long_ago, long_ago))
     kept.alerts.wait_for("MoebiusKeeperSilent")

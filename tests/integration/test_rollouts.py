@@ -145,7 +145,11 @@ def test_a_killed_watcher_is_replaced_and_the_rollout_goes_on(serving: Serving, 
 
 
 def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, services: Services) -> None:
-    query = {"name": "any answer", "query": 'sum(moebius_requests_total{release="$challenger"})', "above": 5}
+    query = {
+        "name": "any answer",
+        "query": 'sum(increase(moebius_requests_total{release="$challenger"}[$window]))',
+        "above": 5,
+    }
     abort = serving.spec.rollout.abort.model_dump() | {
         "max_p99_ms": 2000,
         "max_prediction_shift": 1,
