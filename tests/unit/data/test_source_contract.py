@@ -18,7 +18,12 @@ AT = datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
 
 
 def source(kind: str = "string", **changes: Any) -> Source:
-    facts = {"connector": "file", "columns": {"id": "string", "x": kind}, "key": ["id"]}
+    facts = {
+        "connector": "file",
+        "options": {"path": "here.csv"},
+        "columns": {"id": "string", "x": kind},
+        "key": ["id"],
+    }
     return Source.model_validate(facts | changes)
 
 

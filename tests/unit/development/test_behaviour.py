@@ -114,7 +114,10 @@ def test_the_baseline_must_be_beaten() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "complaint"),
     [
-        ({"direction": [{"feature": "speed", "by": 1, "effect": "rises"}]}, "names the feature 'speed'; there are"),
+        (
+            {"direction": [{"feature": "speed", "by": 1, "effect": "rises"}]},
+            "'speed' is not a feature; allowed: strength",
+        ),
         (
             {"direction": [{"feature": "place", "by": 1, "effect": "rises"}]},
             "'place' by a number, but it is not a number",
