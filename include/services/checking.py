@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.errors import SpecError
+from include.errors import MoebiusError, SpecError
 from include.services import small_state
 from include.settings import Settings
 from include.specification import companions, loader, modules
@@ -55,7 +55,7 @@ def _heavy(spec: UseCase, services: "Services") -> Iterator[str]:
     for look in looks:
         try:
             yield from look(spec, services)
-        except SpecError as error:
+        except MoebiusError as error:
             yield from str(error).splitlines()
 
 
@@ -112,7 +112,7 @@ def _suites(spec: UseCase, services: "Services") -> Iterator[str]:
     """Every expectation is of a type that Great Expectations has."""
     types = services.adapters.expectation_types()
     for file in sorted(services.settings.suites.glob(f"{spec.name}_*.json")):
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
             for kind in _types(line):
                 if kind not in types:
                     yield f"{companions.SUITES}/{file.name}:{number}: {not_among(kind, types, 'an expectation')[:300]}"
