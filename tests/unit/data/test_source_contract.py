@@ -125,7 +125,7 @@ def test_extra_columns_are_left_behind_and_the_window_is_half_open() -> None:
 
 def test_bad_values_of_other_months_do_not_matter() -> None:
     columns = {"id": "string", "at": "timestamp", "n": "integer"}
-    timed = Source(connector="file", columns=columns, key=["id"], time="at")
+    timed = Source(connector="file", options={"path": "here.csv"}, columns=columns, key=["id"], time="at")
     times = ["2013-03-05T00:00:00Z", "2013-01-05T00:00:00Z"]
     batch = source_contract.as_batch({"id": ["a", "b"], "at": times, "n": ["1", "bad"]})
     rows = source_contract.conform("here", "t", timed, batch, Window.of_month(Period("2013-03"), "UTC"))
