@@ -106,6 +106,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
 def test_records_in_order_raise_nothing(kept: Kept) -> None:
     wait_until(lambda: kept.alerts.value(f'moebius_figure{{usecase="{SPEC.name}",name="rows"}}') == 1000, "figures")
     wait_until(lambda: kept.alerts.value("moebius_periods_up") == 1, "due times")
+    os.utime(keeper_file(kept.settings))
+    kept.alerts.wait_for_the_end_of("MoebiusKeeperSilent")
     begun = time.time()
     wait_until(lambda: kept.alerts.now() > begun + 5, "five rounds")
     fired = {labels["alertname"] for labels in kept.alerts.firing()}
