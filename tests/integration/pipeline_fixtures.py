@@ -42,7 +42,10 @@ from include.specification.usecase import UseCase
 from include.usecases.flight_delay.request import on_request
 
 FLIGHTS = load_usecase("flight_delay")
-SPEC = FLIGHTS.model_copy(update={"user_acceptance": []})  # made-up flights: a storm means nothing in them
+PATIENT = FLIGHTS.rollout.abort.model_copy(update={"max_p99_ms": 5000.0})  # the machine may be busy
+SPEC = FLIGHTS.model_copy(  # made-up flights: a storm means nothing in them
+    update={"user_acceptance": [], "rollout": FLIGHTS.rollout.model_copy(update={"abort": PATIENT})}
+)
 KEYS = "k01:first-secret-of-the-tests"
 AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
 AIRPORTS, TAILS = ("EWR", "JFK", "LGA"), tuple(f"N{i:03d}" for i in range(20))
