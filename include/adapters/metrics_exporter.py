@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.contracts.deployment import RolloutEvent
+from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.operations import Figure, LatePeriods, OpenQuestion
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.streaming import UnreadableCount
@@ -97,6 +97,20 @@ class FigureCollector(Polled[Figure]):
         gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest period", labels=LABELS)
         for f in figures:
             gauge.add_metric([f.usecase, f.release, f.period, f.name, f.subject], f.value)
+        yield gauge
+
+
+class ChampionCollector(Polled[RolloutState]):
+    """``moebius_champion{usecase, release}``: 1 for the release that serves; figures of others raise no alert."""
+
+    what, up = "rollout states", "moebius_champions_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, states = self.readable()
+        yield up
+        gauge = GaugeMetricFamily("moebius_champion", "1 for the release that serves", labels=["usecase", "release"])
+        for state in states:
+            gauge.add_metric([state.usecase, state.champion], 1)
         yield gauge
 
 

@@ -12,7 +12,8 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-UP = tuple(f"moebius_{what}_up" for what in ("exporter", "gates", "drills", "periods", "questions", "unreadable"))
+READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "unreadable")
+UP = tuple(f"moebius_{what}_up" for what in READ)
 """Whether the exporter could read each kind of record."""
 GATEWAY_SHARE = 0.01
 KEEPER_SECONDS = 60

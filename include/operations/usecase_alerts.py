@@ -72,7 +72,9 @@ def _labels_missing(spec: UseCase) -> Rule:
 
 
 def _figure(spec: UseCase, name: str) -> str:
-    return f'max by (usecase, release, period) (moebius_figure{{usecase="{spec.name}",name="{name}"}})'
+    """A figure of the release that serves: what a replaced one did calls for nothing."""
+    of_each = f'max by (usecase, release, period) (moebius_figure{{usecase="{spec.name}",name="{name}"}})'
+    return f"({of_each} and on (usecase, release) moebius_champion)"
 
 
 def _of_answers(spec: UseCase) -> list[Rule]:

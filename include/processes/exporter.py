@@ -1,4 +1,4 @@
-"""The exporter process: figures, gates, drills, due times and open questions, for Prometheus to scrape."""
+"""The exporter process: figures, champions, gates, drills, due times and open questions, for Prometheus to scrape."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from include.adapters.metrics_exporter import (
     SELDOM_SECONDS,
+    ChampionCollector,
     Collector,
     DrillCollector,
     FigureCollector,
@@ -16,6 +17,7 @@ from include.adapters.metrics_exporter import (
     UnreadableCollector,
     start,
 )
+from include.contracts.deployment import RolloutState
 from include.contracts.operations import LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
 from include.governance.approval import open_questions
@@ -39,6 +41,12 @@ def every(settings: Settings, newest: Callable[[Services, UseCase], list[T]]) ->
 def recorded(newest: Callable[[Records, UseCase], list[T]]) -> Callable[[Services, UseCase], list[T]]:
     """Reads records."""
     return lambda services, spec: newest(services.records, spec)
+
+
+def champions(services: Services, spec: UseCase) -> list[RolloutState]:
+    """What serves; nothing before the first release."""
+    state = services.serving.rollout_state(spec)
+    return [state] if state else []
 
 
 def late(services: Services, spec: UseCase) -> list[LatePeriods]:
@@ -65,6 +73,7 @@ def collectors(settings: Settings) -> list[Collector]:
     """Everything that this process exposes."""
     return [
         FigureCollector(every(settings, recorded(Records.last_figures))),
+        ChampionCollector(every(settings, champions)),
         GateCollector(every(settings, recorded(Records.last_gate_results)), SELDOM_SECONDS),
         DrillCollector(every(settings, recorded(Records.last_drill)), SELDOM_SECONDS),
         PeriodCollector(every(settings, late), SELDOM_SECONDS),

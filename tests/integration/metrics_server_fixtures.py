@@ -11,6 +11,7 @@ import pytest
 
 from include.adapters import metrics_exporter, metrics_server
 from include.contracts.operations import Figure
+from include.deployment import rollout
 from include.operations.alerts import rules_text
 from include.platform.servers import healthy
 from include.platform.topology import instances_of
@@ -36,6 +37,7 @@ class Monitored:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.figures, self.broken = settings, list[Figure](), False
+        self.champion = "r0001"
 
     def read(self) -> list[Figure]:
         if self.broken:
@@ -48,12 +50,15 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
     if not shutil.which("prometheus"):
         pytest.skip("Prometheus is not installed: apt-get install prometheus")
     settings = Settings(
-        home=tmp_path, prometheus_port=free_port(), exporter_port=free_port(), triton_metrics_port=free_port()
+        home=tmp_path,
+        **{f"{name}_port": free_port() for name in ("prometheus", "exporter", "triton_metrics", "stream")},
     )
     world = Monitored(settings)
     metrics_server.configure(settings, rules_text([load_usecase("flight_delay")]))
     figures = metrics_exporter.FigureCollector(world.read, cache_seconds=0.2)
-    exporter = metrics_exporter.start([figures], settings.host, settings.exporter_port)
+    state = rollout.first(load_usecase("flight_delay"), "r0001")
+    champions = metrics_exporter.ChampionCollector(lambda: [state.model_copy(update={"champion": world.champion})], 0.2)
+    exporter = metrics_exporter.start([figures, champions], settings.host, settings.exporter_port)
     process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: healthy(instances_of("prometheus", settings)[0]), "Prometheus being ready")

@@ -19,6 +19,7 @@ from include.contracts.quality import CheckRecord
 from include.contracts.streaming import UnreadableRecord
 from include.contracts.tables import SnapshotRef
 from include.data.manifests import Turn
+from include.deployment import rollout
 from include.platform.state import make_keys
 from include.platform.topology import keeper_file
 from include.processes import exporter
@@ -92,6 +93,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
             collector.cache_seconds = 0.5
     keeper_file(settings).parent.mkdir(parents=True)
     keeper_file(settings).write_text("lives")
+    rollout.write(Services(settings).adapters.state, rollout.first(SPEC, "r0001"))
     world.published("2013-01", "2013-02")
     world.checked("2013-02", passed=True)
     world.measured("2013-02", breached_windows=0, drifted_features=0)

@@ -197,9 +197,11 @@ def test_a_server_that_has_no_such_file_is_told_from_one_that_does_not_answer(ap
 
 
 def test_an_unknown_option_or_connector_is_refused_with_the_allowed_ones() -> None:
-    with pytest.raises(SpecError, match=r"sources\.planes\.options: pth: Extra.*'file' knows: path, package, format"):
+    with pytest.raises(SpecError, match=r"options\.pth: connector file: .*allowed: path, package, format"):
         rows(from_("planes", path="x.csv", pth="y"), "planes")
-    with pytest.raises(SpecError, match=r"sources\.planes\.connector = 'ftp': there are file, sql, http, own"):
+    with pytest.raises(
+        SpecError, match=r"sources\.planes\.connector: 'ftp' is not a connector; allowed: file, sql, http, own"
+    ):
         rows(from_("planes", "ftp"), "planes")
 
 

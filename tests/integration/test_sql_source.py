@@ -145,7 +145,7 @@ FAULTS: list[tuple[dict[str, Any], type[MoebiusError], str]] = [
     ),
     ({"query": "SELECT 'SECRET'::int AS tailnum, 1 AS year, 1 AS engines, 1 AS seats"}, SourceError, "query failed"),
     ({"table": "planes", "query": "SELECT 1"}, SpecError, "exactly one of table, query"),
-    ({"tabel": "planes"}, SpecError, "tabel: Extra.*'sql' knows: url, connection, table, query"),
+    ({"tabel": "planes"}, SpecError, "tabel.*did you mean table.*allowed: url, connection, table, query"),
 ]
 
 

@@ -71,7 +71,7 @@ def test_keys_that_cannot_be_used_are_named_by_id_only(text: str, says: str) -> 
 
 
 def test_no_secret_is_printed(tmp_path: object) -> None:
-    settings = Settings(home=tmp_path, pseudonym_keys="k01:aaaaaaaaaaaaaaaaaaaa", approval_key="")
+    settings = Settings(home=tmp_path, pseudonym_keys="k01:aaaaaaaaaaaaaaaaaaaa", approval_key="", mlflow_password="")
     assert "aaaa" not in f"{settings!r} {settings} {settings.variables()} {FIRST!r} {BOTH}"
     assert settings.secrets() == {"MOEBIUS_PSEUDONYM_KEYS": "k01:aaaaaaaaaaaaaaaaaaaa"}
 
