@@ -6,7 +6,6 @@ AES-256-GCM), bound to the manifest: ``<exchange>/<usecase>/<name>/{export.json,
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -23,7 +22,8 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from include.contracts.atomic_file import write_atomically
 from include.contracts.governance import ExportedFile, ExportManifest
-from include.errors import ExportFileError, NotFoundError, SettingsError
+from include.contracts.key_text import read_key, text_of
+from include.errors import ExportFileError, NotFoundError
 from include.ports.exports import ExportTable
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -34,12 +34,12 @@ AGAIN = "ask for it to be exported again; nothing was taken in"
 
 # -- keys, as base64 text
 def new_private_key() -> str:
-    return _text(X25519PrivateKey.generate().private_bytes_raw())
+    return text_of(X25519PrivateKey.generate().private_bytes_raw())
 
 
 def public_key(private: str) -> str:
     """The public half; raises SettingsError when the text is no private key."""
-    return _text(_private(private).public_key().public_bytes_raw())
+    return text_of(_private(private).public_key().public_bytes_raw())
 
 
 def fingerprint(public: str) -> str:
@@ -90,9 +90,9 @@ class ExportFiles:
         try:
             written = [_write_file(aside, table) for table in tables]
             whole = manifest.model_copy(update={"files": [file for file, _ in written]})
-            keys = {file.path: _text(secret) for file, secret in written}
+            keys = {file.path: text_of(secret) for file, secret in written}
             sealed = SUITE.encrypt(json.dumps(keys).encode(), _public(key), info=whole.digest.encode())
-            content = {"manifest": whole.json_dict(), "sealed": _text(sealed)}
+            content = {"manifest": whole.json_dict(), "sealed": text_of(sealed)}
             write_atomically(aside / MANIFEST, json.dumps(content, indent=1))
             aside.rename(place)
         finally:
@@ -173,25 +173,19 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
 def _private(text: str) -> X25519PrivateKey:
-    try:
-        return X25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error):
-        raise SettingsError(
-            "the private key is not 32 bytes in base64: set MOEBIUS_PRIVATE_KEY, or Airflow's variable "
-            "moebius_private_key; the embedded platform makes one at `make up`"
-        ) from None
+    return read_key(
+        text,
+        X25519PrivateKey.from_private_bytes,
+        "the private key is not 32 bytes in base64: set MOEBIUS_PRIVATE_KEY, or Airflow's variable "
+        "moebius_private_key; the embedded platform makes one at `make up`",
+    )
 
 
 def _public(text: str) -> X25519PublicKey:
-    try:
-        return X25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error):
-        raise SettingsError(
-            f"the public key {text!r} is not 32 bytes in base64: correct it in <exchange>/recipients or in "
-            "MOEBIUS_RECIPIENTS"
-        ) from None
+    return read_key(
+        text,
+        X25519PublicKey.from_public_bytes,
+        f"the public key {text!r} is not 32 bytes in base64: correct it in <exchange>/recipients or in "
+        "MOEBIUS_RECIPIENTS",
+    )

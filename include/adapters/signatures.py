@@ -9,19 +9,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.key_text import read_key, text_of
 from include.errors import SettingsError
-from include.ports.signatures import Signature
+from include.ports.signatures import Signature, Verifier
 
 
 def new_signing_key() -> str:
     """A private key as base64 text."""
-    return _text(Ed25519PrivateKey.generate().private_bytes_raw())
+    return text_of(Ed25519PrivateKey.generate().private_bytes_raw())
 
 
 def publish_signing_key(file: Path, private: str) -> None:
     """Add the public half to the keys that this state root trusts; earlier keys go on to verify what they signed."""
     known = file.read_text().split() if file.is_file() else []
-    public = _text(_private(private).public_key().public_bytes_raw())
+    public = text_of(_private(private).public_key().public_bytes_raw())
     if public not in known:
         write_atomically(file, "\n".join([*known, public]) + "\n")
 
@@ -39,25 +40,22 @@ class StateRootSignatures:
                 "MOEBIUS_APPROVAL_KEY for Airflow's scheduler and workers"
             )
         key = _private(self._private)
-        return Signature(_text(key.sign(text.encode())), fingerprint(_text(key.public_key().public_bytes_raw())))
+        return Signature(text_of(key.sign(text.encode())), fingerprint(text_of(key.public_key().public_bytes_raw())))
 
-    def verifies(self, text: str, signature: Signature) -> bool:
-        key = self._keys().get(signature.key)
-        if key is None:
-            return False
-        try:
-            Ed25519PublicKey.from_public_bytes(base64.b64decode(key)).verify(
-                base64.b64decode(signature.value), text.encode()
-            )
-        except (InvalidSignature, binascii.Error):
-            return False
-        return True
+    def verifier(self) -> Verifier:
+        keys = self._keys()
+
+        def verifies(text: str, signature: Signature) -> bool:
+            key = keys.get(signature.key)
+            return key is not None and _is_signed(key, text, signature.value)
+
+        return verifies
 
     def _keys(self) -> dict[str, str]:
         """Fingerprint → public key."""
         public = self._trusted.read_text().split() if self._trusted.is_file() else []
         if self._private:
-            public.append(_text(_private(self._private).public_key().public_bytes_raw()))
+            public.append(text_of(_private(self._private).public_key().public_bytes_raw()))
         return {fingerprint(key): key for key in public}
 
 
@@ -65,15 +63,18 @@ def fingerprint(public: str) -> str:
     return hashlib.sha256(public.encode()).hexdigest()[:16]
 
 
-def _private(text: str) -> Ed25519PrivateKey:
+def _is_signed(key: str, text: str, value: str) -> bool:
     try:
-        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error):
-        raise SettingsError(
-            "MOEBIUS_APPROVAL_KEY, or keys/approval.key below the state root, is not an Ed25519 private key "
-            "(32 bytes in base64): restore it from the backup"
-        ) from None
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(key)).verify(base64.b64decode(value), text.encode())
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
 
 
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+def _private(text: str) -> Ed25519PrivateKey:
+    return read_key(
+        text,
+        Ed25519PrivateKey.from_private_bytes,
+        "MOEBIUS_APPROVAL_KEY, or keys/approval.key below the state root, is not an Ed25519 private key "
+        "(32 bytes in base64): restore it from the backup",
+    )

@@ -1,16 +1,16 @@
 """The record of approvals as a chain: every entry is signed and names the one before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from include.contracts.approval import ApprovalEntry, RecordedApproval
 from include.errors import DeploymentError
-from include.ports.signatures import Signature, Signatures
+from include.ports.signatures import Signature, Signatures, Verifier
 
 
 def entries(
-    rows: Sequence[RecordedApproval], usecase: str, environment: str, verifies: Callable[[str, Signature], bool]
+    rows: Sequence[RecordedApproval], usecase: str, environment: str, verifies: Verifier
 ) -> list[ApprovalEntry]:
     """The verified entries, oldest first.
 

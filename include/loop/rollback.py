@@ -20,13 +20,15 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
     state, metric = services.serving.require_rollout_state(spec), spec.metrics.primary
     events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
     figures = services.records.figures(spec, name=metric, subject="")
+    releases = services.adapters.releases.all(spec.name)
+    barred = objections(spec, services, releases, events)
     return [
         Choice(
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
             test=_test_figure(one, metric), months=rollback_form.served(figures, one.name, metric),
-            spans=rollback_form.spans(events, one.name), barred=objection(spec, services, one, events),
+            spans=rollback_form.spans(events, one.name), barred=barred.get(one.name, ""),
         )
-        for one in services.adapters.releases.all(spec.name)
+        for one in releases
     ]  # fmt: skip
 
 
@@ -39,12 +41,14 @@ def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:
     return Interval.model_validate(known) if known else None
 
 
-def objection(spec: UseCase, services: Services, one: ReleaseRef, events: Sequence[RolloutEvent]) -> str:
-    """Why a release may not be put back; '' for a former champion and for an approved release.
+def objections(
+    spec: UseCase, services: Services, releases: Sequence[ReleaseRef], events: Sequence[RolloutEvent]
+) -> dict[str, str]:
+    """Name → why a release may not be put back; former champions and approved releases are not among them.
 
     A former champion is one that the rollout record says took all of the traffic; its name alone proves nothing.
     """
-    return "" if _was_champion(one, events) else services.approvals.objection(spec, one)
+    return services.approvals.objections(spec, [one for one in releases if not _was_champion(one, events)])
 
 
 def _was_champion(one: ReleaseRef, events: Sequence[RolloutEvent]) -> bool:
@@ -56,7 +60,7 @@ def require_may_serve(spec: UseCase, services: Services, one: ReleaseRef) -> Non
     state = services.serving.rollout_state(spec)
     events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
     serves = state is not None and state.champion == one.name
-    if not serves and (why := objection(spec, services, one, events)):
+    if not serves and (why := objections(spec, services, [one], events).get(one.name)):
         raise ApprovalError(f"{one.name} was never the champion of {spec.name}, so it needs an approval: {why}")
 
 

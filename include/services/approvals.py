@@ -1,6 +1,6 @@
 """The record of approvals of this state root: what may be deployed is decided by it alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,22 +84,29 @@ class Approvals:
 
     def require_release(self, spec: UseCase, release: ReleaseRef) -> None:
         """Raises ApprovalError unless what the release was packaged from is approved."""
-        packaged = releases.manifest(Path(release.path))
-        if packaged.get("usecase") != spec.name:
-            raise ApprovalError(f"release {release.name} was packaged for {packaged.get('usecase')}, not {spec.name}")
-        version, model_hash = int(packaged["model_version"]), str(packaged.get("model_hash"))
-        approval.require_approved(self.history(spec), spec.name, version, model_hash)
+        _require_release(self.history(spec), spec, release)
 
-    def objection(self, spec: UseCase, release: ReleaseRef) -> str:
-        """Why the release may not get traffic; '' when it may."""
-        try:
-            self.require_release(spec, release)
-        except ApprovalError as error:
-            return str(error)
-        return ""
+    def objections(self, spec: UseCase, of: Sequence[ReleaseRef]) -> dict[str, str]:
+        """Name → why a release may not get traffic, for those that may not; the record is read once."""
+        history = self.history(spec) if of else []
+        refused: dict[str, str] = {}
+        for release in of:
+            try:
+                _require_release(history, spec, release)
+            except ApprovalError as error:
+                refused[release.name] = str(error)
+        return refused
 
     def _read(self, spec: UseCase) -> list[RecordedApproval]:
         return APPROVALS.read(spec.name, self._adapters.lake)
+
+
+def _require_release(history: approval.History, spec: UseCase, release: ReleaseRef) -> None:
+    packaged = releases.manifest(Path(release.path))
+    if packaged.get("usecase") != spec.name:
+        raise ApprovalError(f"release {release.name} was packaged for {packaged.get('usecase')}, not {spec.name}")
+    version, model_hash = int(packaged["model_version"]), str(packaged.get("model_hash"))
+    approval.require_approved(history, spec.name, version, model_hash)
 
 
 def model_of(registered: ApprovalEntry) -> ModelRef:
@@ -111,4 +118,4 @@ def verdict_of(entry: ApprovalEntry) -> Verdict:
 
 
 def _verified(spec: UseCase, adapters: Adapters, rows: list[RecordedApproval]) -> list[ApprovalEntry]:
-    return approval_record.entries(rows, spec.name, adapters.settings.environment, adapters.signatures.verifies)
+    return approval_record.entries(rows, spec.name, adapters.settings.environment, adapters.signatures.verifier())

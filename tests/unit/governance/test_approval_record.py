@@ -25,7 +25,7 @@ def rows(count: int = 3, key: str = KEY, **changes: Any) -> list[RecordedApprova
 
 
 def read(table: list[RecordedApproval], key: str = KEY, usecase: str = "u", environment: str = "prod") -> list[str]:
-    verifies = StateRootSignatures(key, NOWHERE).verifies
+    verifies = StateRootSignatures(key, NOWHERE).verifier()
     return [entry.reason for entry in approval_record.entries(table, usecase, environment, verifies)]
 
 
@@ -62,7 +62,7 @@ def test_an_entry_that_was_left_out_moved_or_repeated_is_an_alarm(order: list[in
 def test_a_process_without_the_private_key_reads_and_cannot_sign(tmp_path: Path) -> None:
     publish_signing_key(trusted := tmp_path / "approval.pub", KEY)
     reader = StateRootSignatures("", trusted)
-    assert len(approval_record.entries(rows(), "u", "prod", reader.verifies)) == 3
+    assert len(approval_record.entries(rows(), "u", "prod", reader.verifier())) == 3
     with pytest.raises(SettingsError, match="no key to sign approvals with"):
         reader.sign("text")
 
@@ -71,7 +71,7 @@ def test_a_replaced_key_goes_on_to_verify_what_it_signed(tmp_path: Path) -> None
     for key in (KEY, OTHER, KEY):
         publish_signing_key(trusted := tmp_path / "approval.pub", key)
     assert len(trusted.read_text().split()) == 2
-    approval_record.entries(rows(), "u", "prod", StateRootSignatures(OTHER, trusted).verifies)
+    approval_record.entries(rows(), "u", "prod", StateRootSignatures(OTHER, trusted).verifier())
 
 
 def test_a_key_that_is_none_is_named() -> None:
