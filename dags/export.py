@@ -47,11 +47,7 @@ def build(spec: UseCase) -> None:
         months = Period.between(Period(asked["from"]), Period(asked["to"]))
         return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by())
 
-    approve = Approval(
-        spec=spec,
-        subject=f"{spec.title}: may this table leave?",
-        body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
-    )
+    approve = Approval(subject=f"{spec.title}: may this table leave?")
 
     @step(spec, "export.export", **NO_RETRY, multiple_outputs=False)
     def export(call: Call) -> dict:

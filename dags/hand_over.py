@@ -43,11 +43,7 @@ def build(spec: UseCase) -> None:
     def ask(call: Call) -> dict:
         return call(Period(form()["from"]), Period(form()["to"]), form()["reason"], triggered_by())
 
-    approve = Approval(
-        spec=spec,
-        subject=f"{spec.title}: may this data leave prod for dev?",
-        body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}",
-    )
+    approve = Approval(subject=f"{spec.title}: may this data leave prod for dev?")
 
     @step(spec, "hand_over.export", **NO_RETRY)
     def export(call: Call) -> dict:

@@ -1,5 +1,6 @@
 """What a role may do with the DAGs of a family: one table, read by the login, the forms and the tests."""
 
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from include.contracts.governance import Role
@@ -70,3 +71,8 @@ def family_of(dag_id: str) -> str | None:
 def may(role: str, family: str, action: Action) -> bool:
     """Whether the role may do it with the DAGs of the family."""
     return role in getattr(RIGHTS[family], action)
+
+
+def answering(roles: Mapping[str, Role], family: str, barred: Collection[str]) -> list[str]:
+    """Logins, of those with these roles, that may answer a question of the family and are not barred, sorted."""
+    return sorted(login for login, role in roles.items() if may(role, family, "answer") and login not in barred)

@@ -10,8 +10,7 @@ from typing import Any
 from include.contracts.approval import ApprovalEntry
 from include.errors import ApprovalError, NotFoundError
 from include.evaluation.report import render
-from include.governance import answers, approval
-from include.governance.rights import may
+from include.governance import answers, approval, rights
 from include.services import verdicts
 from include.services.approvals import Ledger, verdict_of
 from include.services.composition import Services
@@ -32,10 +31,8 @@ def question(spec: UseCase, services: Services, run: str) -> dict[str, Any]:
     """What a person is asked: ``body`` (Markdown), and ``answering``, the logins of the settings that may answer."""
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
-    starters, roles = approval.barred(history, judged), services.settings.roles
-    answering = sorted(
-        login for login, role in roles.items() if may(role, "retrain_evaluation", "answer") and login not in starters
-    )
+    starters = approval.barred(history, judged)
+    answering = rights.answering(services.settings.roles, "retrain_evaluation", starters)
     return {"body": _body(judged, starters, answering), "answering": answering}
 
 

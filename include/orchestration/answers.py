@@ -1,7 +1,7 @@
 """The required action that asks for an approval: who asked for something cannot approve it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
@@ -12,10 +12,9 @@ from include.governance import answers, rights
 from include.orchestration.dags import triggered_by
 from include.orchestration.steps import deliberate
 from include.settings import load_settings
-from include.specification.usecase import UseCase
 
-Barred = Callable[[], Mapping[str, str]]
-"""Logins that may not answer this run's question, and what each did; called in the worker."""
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.hitl import HITLUser
 
 
 def who_asked() -> dict[str, str]:
@@ -23,8 +22,22 @@ def who_asked() -> dict[str, str]:
     return {triggered_by(): "asked for it"}
 
 
+def knows_logins() -> bool:
+    """Whether Airflow knows logins by the names of the settings: it does while our auth manager is in charge."""
+    from include.orchestration.auth import OURS  # not when a DAG file is read: it loads the API server
+
+    return bool(conf.get("core", "auth_manager") == OURS)
+
+
+def respondents(logins: Iterable[str]) -> "list[HITLUser]":
+    """The only logins whose answer Airflow takes: ``assigned_users`` of a required action."""
+    return [{"id": login, "name": login} for login in logins]
+
+
 class Approval(ApprovalOperator):
-    """Waits for a person whose role may answer for the DAG family, and who is not barred.
+    """Waits for a person whose role may answer for the DAG family, and who did not start the run.
+
+    What the task ``ask`` says is what the person reads.
 
     Airflow refuses every other answer at once (``assigned_users``), as long as our auth manager is in charge: others
     know logins by other names. The answer is checked again when it is taken: it comes from Airflow's record of the
@@ -33,23 +46,19 @@ class Approval(ApprovalOperator):
     Raises AirflowFailException when no login may answer, or one answered that may not.
     """
 
-    def __init__(self, *, spec: UseCase, barred: Barred = who_asked, **options: Any) -> None:
-        super().__init__(task_id="approve", **options)
-        self.spec, self.barred = spec, barred
+    def __init__(self, **options: Any) -> None:
+        super().__init__(task_id="approve", body="{{ ti.xcom_pull(task_ids='ask')['summary'] }}", **options)
 
     @deliberate
     def execute(self, context: Context) -> None:
-        from include.orchestration.auth import OURS  # not when a DAG file is read: it loads the API server
-
-        if conf.get("core", "auth_manager") == OURS:
-            self.assigned_users = [{"id": login, "name": login} for login in self._may_answer()]
+        if knows_logins():
+            self.assigned_users = respondents(self._may_answer())
         super().execute(context)
 
     def _may_answer(self) -> list[str]:
         family = rights.family_of(self.dag_id) or ""
-        allowed = [login for login, role in load_settings().roles.items() if rights.may(role, family, "answer")]
-        barred = self.barred()
-        if others := sorted(set(allowed) - set(barred)):
+        barred = who_asked()
+        if others := rights.answering(load_settings().roles, family, barred):
             return others
         reasons = ", ".join(f"{login!r} {barred[login]}" for login in sorted(barred))
         raise AccessError(
@@ -59,6 +68,6 @@ class Approval(ApprovalOperator):
 
     @deliberate
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        answers.require_other(self.subject, event, self.barred())
+        answers.require_other(self.subject, event, who_asked())
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

@@ -7,13 +7,13 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.providers.standard.triggers.hitl import HITLTrigger
 from airflow.sdk import Context, Param
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.triggers.base import TriggerEvent
 
 from include.errors import ApprovalError
 from include.governance.answers import APPROVE
 from include.governance.approval import LEAST_REASON, REASON, REJECT
+from include.orchestration.answers import knows_logins, respondents
 from include.orchestration.dags import run_key
 from include.orchestration.steps import bound
 from include.specification.loader import load_usecase
@@ -71,10 +71,8 @@ class ApprovalForm(HITLBranchOperator):
     def execute(self, context: Context) -> None:
         asked = bound(self.spec, "approval.question")(run_key())
         self.body = asked["body"]
-        from include.orchestration.auth import OURS  # not when a DAG file is read: it loads the API server
-
-        if conf.get("core", "auth_manager") == OURS:  # others know logins by other names
-            self.assigned_users = [{"id": login, "name": login} for login in asked["answering"]]
+        if knows_logins():
+            self.assigned_users = respondents(asked["answering"])
         self._wait(context)
 
     def _wait(self, context: Context) -> None:
