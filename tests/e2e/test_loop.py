@@ -183,7 +183,7 @@ def test_a_process_holds_the_secrets_that_it_needs_and_no_others(
         for process in everything.get(instance.name, []):
             held = " ".join([*environment_of(process)])
             assert not {value for value in values - needed if value in held}, instance.name
-            line = " ".join(process.cmdline()) if process.is_running() else ""
+            line = " ".join(command_line_of(process))
             assert not {value for value in values if value in line}, instance.name
 
 
@@ -191,6 +191,13 @@ def environment_of(process: psutil.Process) -> list[str]:
     try:
         return [f"{name}={value}" for name, value in process.environ().items()]
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
+def command_line_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # a task's process ends between the listing and this look
         return []
 
 
