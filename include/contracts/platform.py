@@ -1,0 +1,82 @@
+"""What happened to the processes of the platform: one line of JSON per event, appended by whoever saw it.
+
+The holders, which know only the standard library, write the same lines (``include/platform/holder.py``).
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from include.contracts.record import Moment, Record
+
+What = Literal["started", "died", "hung", "stopped", "gave_up"]
+"""``started`` by the supervision, after a death or a hang; ``died`` by itself or killed; ``hung``: it answered nothing
+and was killed for it; ``stopped`` by a person; ``gave_up``: it died so often that the next start waits longer."""
+DEATHS = frozenset({"died", "hung"})
+"""A process that hung is killed: that is its death, and no ``died`` follows."""
+
+
+class ProcessEvent(Record):
+    """``times``: how many events like this one the line stands for; old ones are summed up, counts stay."""
+
+    service: str
+    at: Moment
+    what: What
+    reason: str = ""
+    times: int = Field(1, ge=1)
+
+    @property
+    def is_death(self) -> bool:
+        return self.what in DEATHS
+
+
+def events_file(home: Path) -> Path:
+    """Where the events of this state root stand."""
+    return home / "platform" / "events.jsonl"
+
+
+def append_event(file: Path, service: str, what: What, reason: str = "") -> bool:
+    """One write at the end of the file. False when it could not be written: healing never waits for a full disk.
+
+    The line starts with its line feed: one that was cut off before costs nobody else.
+    """
+    event = ProcessEvent(service=service, at=datetime.now(UTC), what=what, reason=reason)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        return False
+    try:
+        line = b"\n" + json.dumps(event.json_dict()).encode()
+        return os.write(descriptor, line) == len(line)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def read_events(file: Path) -> list[ProcessEvent]:
+    """All events, oldest first; lines that were cut off by a full disk are left out."""
+    if not file.is_file():
+        return []
+    return [event for line in file.read_text(errors="replace").splitlines() for event in _parsed(line)]
+
+
+def deaths(events: Iterable[ProcessEvent]) -> dict[str, int]:
+    """Service → how often it died or hung."""
+    counts: dict[str, int] = {}
+    for event in events:
+        if event.is_death:
+            counts[event.service] = counts.get(event.service, 0) + event.times
+    return counts
+
+
+def _parsed(line: str) -> list[ProcessEvent]:
+    try:
+        return [ProcessEvent.model_validate_json(line)]
+    except ValidationError:
+        return []

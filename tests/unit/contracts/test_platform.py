@@ -1,0 +1,33 @@
+"""Events of processes: one line each, whatever the disk did to the line before."""
+
+from pathlib import Path
+
+from include.contracts.platform import append_event, deaths, events_file, read_events
+
+
+def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
+    file = events_file(tmp_path)
+    assert read_events(file) == []
+    assert not append_event(file, "redis", "died"), "no directory, and nothing raised"
+    file.parent.mkdir()
+    assert append_event(file, "redis", "died", "signal 9")
+    assert append_event(file, "redis", "started")
+    assert [(e.service, e.what, e.reason) for e in read_events(file)] == [
+        ("redis", "died", "signal 9"),
+        ("redis", "started", ""),
+    ]
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    append_event(file, "triton", "hung", "no answer for 8 s")
+    with file.open("a") as half:
+        half.write('\n{"service": "tri')
+    append_event(file, "triton", "died")
+    assert [e.what for e in read_events(file)] == ["hung", "died"]
+    assert deaths(read_events(file)) == {"triton": 2}
+
+
+def test_a_full_disk_is_told_and_raises_nothing() -> None:
+    assert not append_event(Path("/dev/full"), "redis", "died")
