@@ -8,7 +8,7 @@ import pytest
 from include.errors import MoebiusError
 from include.platform.servers import service
 from include.platform.topology import instances_of, keeper_file
-from include.processes import keeper
+from include.processes.keeper import models
 from include.specification.packaging import Serving as Instances
 from tests.integration.pipeline_fixtures import (
     SPEC,
@@ -79,12 +79,12 @@ def test_what_is_stopped_stays_stopped(kept: Serving) -> None:
 def test_one_of_two_processes_dies_and_the_other_answers_meanwhile(
     bare_serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(models, "SILENT_SECONDS", 3.0)
     serving = bare_serving.of(SPEC.model_copy(update={"serving": Instances(instances=2)}))
     serving.fill_online_store()
     with serving.answering(serving.release(1).name):
-        server = keeper.servers(serving.settings)[0]
-        one = keeper.Keeper([server], serving.supervisor)
+        server = models.servers(serving.settings)[0]
+        one = models.ModelKeeper([server], serving.supervisor)
         one.look()
         with Load(serving, clients=4, pause=0.005) as load:
             victim, other = processes(serving)
@@ -103,8 +103,8 @@ def test_one_of_two_processes_dies_and_the_other_answers_meanwhile(
 
 
 def test_a_model_that_lives_is_left_alone(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "SILENT_SECONDS", 3.0)
-    server, end = keeper.servers(serving.settings)[0], time.monotonic() + 8
+    monkeypatch.setattr(models, "SILENT_SECONDS", 3.0)
+    server, end = models.servers(serving.settings)[0], time.monotonic() + 8
     found = []
     wait_until(lambda: found.extend(server.silent_models()) or time.monotonic() > end, what="eight seconds of looking")
     assert found == []

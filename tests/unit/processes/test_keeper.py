@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from include.errors import ServiceError
-from include.processes import keeper
+from include.processes.keeper import models
 
 
 class Watched:
@@ -15,8 +15,8 @@ class Watched:
         self.now, self.refuses, self.away = 1000.0, False, False
         self.living: dict[tuple[str, str], float] = {("m", "m_0_0"): 1.0, ("m", "m_0_1"): 1.0}
         self.loads: list[str] = []
-        monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.keeper = keeper.Keeper([keeper.Server("triton", _not_started, self)], _NothingDies())
+        monkeypatch.setattr(models, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.keeper = models.ModelKeeper([models.Server("triton", _not_started, self)], _NothingDies())
 
     def after(self, seconds: float, *living: tuple[str, str]) -> list[str]:
         """What is loaded in so many seconds, a round each; ``living`` go on giving signs."""
@@ -105,7 +105,7 @@ class _DoesNotStart(_NothingDies):
 
 def test_a_server_that_does_not_start_rests_before_the_next_try(watched: Watched) -> None:
     supervisor = _DoesNotStart()
-    watched.keeper = keeper.Keeper([keeper.Server("triton", lambda: None, watched)], supervisor)
+    watched.keeper = models.ModelKeeper([models.Server("triton", lambda: None, watched)], supervisor)
     watched.after(29)
     assert supervisor.tries == 1
     watched.after(3)

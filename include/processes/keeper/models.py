@@ -1,12 +1,10 @@
-"""The keeper process: restarts a model server that died, and reloads a model whose process died.
+"""Restarts a model server that died, and reloads a model whose process died.
 
 The server itself does neither: after its Python process was killed a model counts as ready and fails every request.
 """
 
 import functools
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,13 +12,14 @@ from typing import NamedTuple
 import psutil
 
 from include.adapters.model_control import TritonControl
-from include.contracts.atomic_file import write_atomically
 from include.errors import MoebiusError, ServiceError
+from include.platform.patience import LONGEST
 from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
-from include.platform.topology import instances_of, keeper_file
+from include.platform.topology import instances_of
 from include.ports.serving import ModelControl
-from include.settings import Settings, load_settings
+from include.processes.keeper.watch import Watch
+from include.settings import Settings
 
 log = logging.getLogger("keeper")
 EVERY_SECONDS, SILENT_SECONDS = 2.0, 8.0
@@ -67,7 +66,7 @@ class Server:
         self._answered |= {(process, beat) for process, beat in self._beats.items() if process[0] == model}
 
 
-class Keeper:
+class ModelKeeper:
     """Looks after the model servers that ``supervisor`` started."""
 
     def __init__(self, servers: Sequence[Server], supervisor: Supervisor) -> None:
@@ -132,16 +131,7 @@ def servers(settings: Settings) -> list[Server]:
     return [Server(i.name, functools.partial(service, i), TritonControl(i.settings)) for i in tritons]
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings, stop = load_settings(), threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    keeper = Keeper(servers(settings), Supervisor(settings.home / "platform", settings.host))
-    while not stop.wait(EVERY_SECONDS):
-        keeper.look()
-        write_atomically(keeper_file(settings), f"{time.time():.0f}\n")
-
-
-if __name__ == "__main__":
-    main()
+def watch(settings: Settings) -> Watch:
+    """Of the model servers; starting one again may take as long as a start is waited for."""
+    keeper = ModelKeeper(servers(settings), Supervisor(settings.home / "platform", settings.host))
+    return Watch("models", keeper.look, EVERY_SECONDS, longest=LONGEST)
