@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,22 @@ def modules(*rooms: str) -> list[Path]:
     return sorted(p for room in rooms for p in (ROOT / room).rglob("*.py"))
 
 
+@cache
+def syntax(path: Path) -> ast.Module:
+    """Read once for all rules."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of the module."""
+    return tuple(ast.walk(syntax(path)))
+
+
+def place(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
 def imports(tree: ast.AST) -> set[str]:
     """Dotted names that the tree imports."""
     names = set()
@@ -33,21 +50,21 @@ def imports(tree: ast.AST) -> set[str]:
 
 
 def top_level_imports(path: Path) -> set[str]:
-    body = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    body = [n for n in syntax(path).body if isinstance(n, ast.Import | ast.ImportFrom)]
     return imports(ast.Module(body=body, type_ignores=[]))
 
 
-@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "feature_repo", "triton_models"), ids=str)
-def test_no_module_has_a_name_that_says_nothing(path: Path) -> None:
-    assert path.stem not in BANNED_NAMES
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    everywhere = modules("include", "dags", "plugins", "feature_repo", "triton_models")
+    assert not [place(path) for path in everywhere if path.stem in BANNED_NAMES]
 
 
-@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
-def test_no_name_is_taken_for_a_test(path: Path) -> None:
+def test_no_name_is_taken_for_a_test() -> None:
     """By pytest, or by an assistant that looks for the tests of a module."""
-    defined = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-    assert not re.match(r"test_|.*_test$|test$", path.stem)
-    assert not [node.name for node in defined if re.match(r"test(_|$)|Test", node.name)]
+    sources = modules("include", "dags", "plugins", "triton_models")
+    assert not [place(path) for path in sources if re.match(r"test_|.*_test$|test$", path.stem)]
+    defined = [(path, n) for path in sources for n in nodes(path) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    assert not [(place(path), node.name) for path, node in defined if re.match(r"test(_|$)|Test", node.name)]
 
 
 NO_FAMILY = {"specifications"}
@@ -60,7 +77,7 @@ def test_a_dag_file_only_wires(path: Path) -> None:
     assert len(source.splitlines()) <= 120, "a DAG file has at most 120 lines; logic belongs into include/loop"
     heavy = {name for name in top_level_imports(path) if name.split(".")[0] in HEAVY}
     assert not heavy, f"imported at DAG parse time: {heavy}"
-    assert ast.get_docstring(ast.parse(source)), "the module docstring is the runbook"
+    assert ast.get_docstring(syntax(path)), "the module docstring is the runbook"
     if path.stem not in NO_FAMILY:
         assert "dag_family(" in source, "it makes the docstring the runbook"
 
@@ -76,42 +93,35 @@ def test_a_plugin_file_only_registers(path: Path) -> None:
     assert path.parent == ROOT / "plugins", "Airflow registers every module below plugins/ under its bare name"
     assert importlib.util.find_spec(path.stem) is None or path.stem not in {"mlflow", "feast", "docker"}
     allowed = ("airflow", "include.orchestration", "include.ui")
-    assert all(name.startswith(allowed) for name in imports(ast.parse(path.read_text())))
+    assert all(name.startswith(allowed) for name in imports(syntax(path)))
 
 
-@pytest.mark.parametrize("path", modules("include"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_settings_reads_the_environment(path: Path) -> None:
-    if path.name == "settings.py":
-        return
-    source = path.read_text()
-    assert not {"os.environ", "getenv"} & set(re.findall(r"os\.environ|getenv", source)), "ask include.settings"
+def test_only_settings_reads_the_environment() -> None:
+    readers = [path for path in modules("include") if re.search(r"os\.environ|getenv", path.read_text())]
+    assert not [place(path) for path in readers if path.name != "settings.py"], "ask include.settings"
 
 
-@pytest.mark.parametrize("path", modules("include", "dags", "plugins"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_adapters_and_the_supervisor_lock_files(path: Path) -> None:
+def test_only_adapters_and_the_supervisor_lock_files() -> None:
     """Steps take locks as an argument (``include/ports/state.py``), so that several machines can share them."""
-    if path.parent != ROOT / "include/adapters" and path != ROOT / "include/platform/supervisor.py":
-        assert not {"fcntl", "filelock"} & imports(ast.parse(path.read_text()))
+    others = [path for path in modules("include", "dags", "plugins") if path.parent != ROOT / "include/adapters"]
+    lockers = [place(path) for path in others if {"fcntl", "filelock"} & imports(syntax(path))]
+    assert lockers == ["include/platform/supervisor.py"]
 
 
 @pytest.mark.parametrize("path", modules("feature_repo"), ids=lambda p: p.name)
 def test_feature_definitions_import_feast_only(path: Path) -> None:
-    foreign = {
-        n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] not in {"feast", "datetime", "os", "pathlib"}
-    }
+    foreign = {n for n in imports(syntax(path)) if n.split(".")[0] not in {"feast", "datetime", "os", "pathlib"}}
     assert not foreign
 
 
 @pytest.mark.parametrize("path", modules("triton_models"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_serving_code_knows_nothing_of_the_rest(path: Path) -> None:
-    assert not {
-        n for n in imports(ast.parse(path.read_text())) if n.split(".")[0] in {"include", "airflow", "feast", "mlflow"}
-    }
+    assert not {n for n in imports(syntax(path)) if n.split(".")[0] in {"include", "airflow", "feast", "mlflow"}}
 
 
 @pytest.mark.parametrize("path", modules("include/usecases"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_use_case_knows_records_and_errors_only(path: Path) -> None:
-    inside = {n for n in imports(ast.parse(path.read_text())) if n.startswith("include.")}
+    inside = {n for n in imports(syntax(path)) if n.startswith("include.")}
     known = ("include.contracts", "include.errors", "include.specification", "include.usecases")
     assert all(n.startswith(known) for n in inside), inside
 
@@ -158,24 +168,28 @@ def test_every_ignored_warning_has_a_reason() -> None:
 USECASES = sorted(path.parent.name for path in (ROOT / "include/usecases").glob("*/usecase.yaml"))
 
 
-@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
-def test_no_code_names_a_use_case(path: Path) -> None:
+def test_no_code_names_a_use_case() -> None:
     """Adding one must need no change outside its own places, so nothing else may know one by name."""
-    place = path.relative_to(ROOT)
-    own = place.parts[2] if place.parts[:2] == ("include", "usecases") and len(place.parts) > 3 else None
-    names = [name for name in USECASES if name != own and place.parts[1] != "demo"]
-    assert not [name for name in names for text in _literals(ast.parse(path.read_text())) if name in text]
+    sources = modules("include", "dags", "plugins", "triton_models")
+    assert not {place(path): named for path in sources if (named := _use_cases_named(path))}
 
 
-def _literals(tree: ast.AST) -> set[str]:
+def _use_cases_named(path: Path) -> list[str]:
+    parts = path.relative_to(ROOT).parts
+    own = parts[2] if parts[:2] == ("include", "usecases") and len(parts) > 3 else None
+    names = [name for name in USECASES if name != own and parts[1] != "demo"]
+    return [name for name in names for text in _literals(path) if name in text]
+
+
+def _literals(path: Path) -> set[str]:
     """Texts in the code; a text that stands by itself is a docstring, which may give examples."""
-    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    alone = [n.value for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    texts = {n.value for n in nodes(path) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    alone = [n.value for n in nodes(path) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
     return texts - {constant.value for constant in alone}
 
 
-@pytest.mark.parametrize("path", modules("include", "dags", "plugins", "triton_models"), ids=str)
-def test_no_copy_takes_over_the_mode_of_its_source(path: Path) -> None:
+def test_no_copy_takes_over_the_mode_of_its_source() -> None:
     """State is readable by its owner only; a copied mode would undo that, the umask does not."""
-    keeps_mode = re.findall(r"shutil\.(?:copy2?|copytree|copymode|copystat)\(", path.read_text())
-    assert not keeps_mode, "use shutil.copyfile"
+    keeps_mode = re.compile(r"shutil\.(?:copy2?|copytree|copymode|copystat)\(")
+    sources = modules("include", "dags", "plugins", "triton_models")
+    assert not [place(path) for path in sources if keeps_mode.search(path.read_text())], "use shutil.copyfile"

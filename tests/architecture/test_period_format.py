@@ -16,9 +16,9 @@ def sources() -> list[Path]:
     return [p for room in rooms for p in sorted(room.rglob("*.py")) if p != OWNER]
 
 
-@pytest.mark.parametrize("place", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_else_spells_a_period(place: Path) -> None:
-    assert SPELLED.findall(place.read_text()) == []
+def test_nothing_else_spells_a_period() -> None:
+    spelled = {str(place.relative_to(ROOT)): SPELLED.findall(place.read_text()) for place in sources()}
+    assert {place: found for place, found in spelled.items() if found} == {}
 
 
 @pytest.mark.parametrize("text", ["'%Y-%m'", "at[:7]", "'????-??.json'", r"r'^\d{4}-\d{2}$'"])

@@ -70,7 +70,7 @@ class Stub(BaseHTTPRequestHandler):
 def server() -> Iterator[ThreadingHTTPServer]:
     stub = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
     stub.runs, stub.faults, stub.lists = {}, [], {}  # type: ignore[attr-defined]
-    thread = threading.Thread(target=stub.serve_forever)
+    thread = threading.Thread(target=stub.serve_forever, args=(0.01,))
     thread.start()
     yield stub
     stub.shutdown()
