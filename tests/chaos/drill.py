@@ -1,0 +1,152 @@
+"""Does something to the platform under load, and measures what it cost, who noticed, and when all was well again."""
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+from tests.chaos.accounts import Spool
+from tests.chaos.driver import Asked, Driver, Outcome, span
+from tests.chaos.faults import Fault, Pids
+from tests.chaos.witness import Witness
+from tests.chaos.world import World
+from tests.integration.pipeline_fixtures import wait_until
+
+ENOUGH = 30
+"""Right answers in a row that show that a server is back."""
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What clients had of it. ``failing``: seconds between the first and the last request that failed; ``slowest``:
+    of those that were answered."""
+
+    asked: int
+    failed: int
+    wrong: int
+    without_features: int
+    failing: float
+    slowest: float
+
+    @classmethod
+    def of(cls, asked: Sequence[Asked]) -> "Cost":
+        counts = {kind: sum(one.outcome is kind for one in asked) for kind in Outcome}
+        slowest = max((one.until - one.at for one in asked if one.outcome is not Outcome.FAILED), default=0.0)
+        failed, wrong, without = (counts[kind] for kind in (Outcome.FAILED, Outcome.WRONG, Outcome.WITHOUT_FEATURES))
+        return cls(len(asked), failed, wrong, without, span(asked), slowest)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one fault did. Seconds are from the fault; None is never. ``bound``: of ``failing``, where it is the only
+    server."""
+
+    name: str
+    what: str
+    cost: dict[str, Cost]
+    lost: int
+    doubled: int
+    noticed: float | None
+    recovered: float | None
+    told: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    bound: float = 0.0
+
+
+@dataclass
+class Wave:
+    """Faults that are done at once, because none is about what another hits."""
+
+    faults: Sequence[Fault]
+    hurt: dict[str, Pids] = field(default_factory=dict)
+    healed: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Drill:
+    """``patience``: seconds after which what is not well again counts as never."""
+
+    world: World
+    driver: Driver
+    patience: float = 120.0
+    findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._spool = Spool(self.world.settings.prediction_spool / self.world.serving.spec.name)
+
+    def play(self, *faults: Fault) -> list[Finding]:
+        """All of them at once; each gets its finding, and what requests suffered is in each."""
+        wait_until(lambda: self.driver.answers_again(0.0, ENOUGH), self.patience, "answers before the fault")
+        wave, witness, begun = Wave(faults), Witness(self.world), time.monotonic()
+        for fault in faults:
+            wave.hurt[fault.name] = fault.inject(self.world)
+        self._watch(wave, witness, begun)
+        answered = self._answers_again(begun)
+        asked = self.driver.since(begun)
+        witness.look()
+        found = [self._finding(fault, wave, witness, asked, begun, answered) for fault in faults]
+        self.findings += found
+        if any(one.recovered is None for one in found):
+            self._repair(wave)
+        return found
+
+    def _watch(self, wave: Wave, witness: Witness, begun: float) -> None:
+        """Until all are healed, or patience ends."""
+        while len(wave.healed) < len(wave.faults) and time.monotonic() - begun < self.patience:
+            witness.look()
+            for fault in wave.faults:
+                if fault.name not in wave.healed and fault.healed(self.world, wave.hurt[fault.name]):
+                    wave.healed[fault.name] = time.monotonic() - begun
+            time.sleep(LOOK_SECONDS)
+
+    def _answers_again(self, begun: float) -> bool:
+        """Whether requests that are asked from now on are answered."""
+        since = time.monotonic()
+        while not (answered := self.driver.answers_again(since, ENOUGH)):
+            if time.monotonic() - begun > self.patience + 10:
+                break
+            time.sleep(LOOK_SECONDS)
+        return answered
+
+    def _finding(
+        self, fault: Fault, wave: Wave, witness: Witness, asked: Sequence[Asked], begun: float, answered: bool
+    ) -> Finding:
+        bad = [one for one in asked if one.outcome is not Outcome.RIGHT]
+        doors = {one.door for one in asked}
+        lost, doubled = self._spool.lost_and_doubled(asked)
+        seen = witness.of(fault.services)
+        healed = wave.healed.get(fault.name)
+        last = max((one.until for one in bad), default=begun) - begun
+        return Finding(
+            fault.name,
+            fault.what,
+            {door: Cost.of([one for one in asked if one.door == door]) for door in sorted(doors)},
+            lost,
+            doubled,
+            seen[0].at - begun if seen else None,
+            max(healed, last) if healed is not None and answered else None,
+            tuple(dict.fromkeys(one.by for one in seen)),
+            tuple(sorted({one.words[:200] for one in bad if one.words}))[:3],
+            fault.seconds,
+        )
+
+    def _repair(self, wave: Wave) -> None:
+        """What did not heal is healed by hand, so that the next fault meets a platform that is well."""
+        for pids in wave.hurt.values():
+            for pid in pids:
+                _end(pid)
+        self.world.up()
+        if not self._answers_again(time.monotonic()):
+            self.world.process("triton").kill()
+            wait_until(lambda: self.world.supervisor.process("triton") is None, 30, "the end of the server")
+            self.world.up()
+
+
+def _end(pid: int) -> None:
+    try:
+        psutil.Process(pid).send_signal(signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,71 @@
+"""Who noticed a fault, and when: events of the platform, and alerts of Prometheus."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from include.adapters.metrics_server import Prometheus
+from include.contracts.platform import ProcessEvent, events_file, read_events
+from include.errors import ServiceError
+from tests.chaos.world import World
+
+ABOUT = {
+    "MoebiusModelServerDown": "triton",
+    "MoebiusExporterDown": "exporter",
+    "MoebiusConsumerDown": "consumer",
+    "MoebiusGatewayDown": "gateway",
+    "MoebiusKeeperSilent": "keeper",
+}
+"""Alerts that name no service in a label, and the one that each is about."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """``at``: of ``time.monotonic``."""
+
+    by: str
+    service: str
+    at: float
+
+
+@dataclass
+class Witness:
+    """Looks at everything that tells people, from the moment that it is made."""
+
+    world: World
+    _known: set[str] = field(default_factory=set)
+    sightings: list[Sighting] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began, self.clock = datetime.now(UTC), time.monotonic()
+        self._before = self._firing()
+
+    def look(self) -> None:
+        """Remember what is new."""
+        for event in self.events():
+            self._saw(f"event {event.what}", event.service, self.clock + (event.at - self.began).total_seconds())
+        for name, service in self._firing() - self._before:
+            self._saw(name, service, time.monotonic())
+
+    def _saw(self, by: str, service: str, at: float) -> None:
+        if not any((one.by, one.service) == (by, service) for one in self.sightings):
+            self.sightings.append(Sighting(by, service, at))
+
+    def events(self) -> list[ProcessEvent]:
+        """Of all services, since the beginning."""
+        return [event for event in read_events(events_file(self.world.home)) if event.at >= self.began]
+
+    def _firing(self) -> set[tuple[str, str]]:
+        """Alerts and the service that each names, where it names one."""
+        try:
+            samples = Prometheus(self.world.settings.prometheus_url, 2.0).query('ALERTS{alertstate="firing"}')
+        except ServiceError:  # Prometheus is the victim, or starts
+            return set()
+        return {
+            (labels["alertname"], labels.get("service") or ABOUT.get(labels["alertname"], "")) for labels, _ in samples
+        }
+
+    def of(self, services: Collection[str]) -> list[Sighting]:
+        """What was said of these services; of anything, when none is named. Oldest first."""
+        return sorted((one for one in self.sightings if one.service in services or not services), key=lambda s: s.at)
