@@ -7,6 +7,7 @@ MoebiusError
 │   ├── MissingPeriodError     the source has nothing for the period
 │   ├── SourceError            the source is unreadable or its columns changed
 │   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
+│   ├── DamagedFileError       a stored file that has other bytes than it was written with, or is gone
 │   ├── ExportFileError        an exported file that the key does not open, or that was truncated or altered
 │   ├── LeakageError           a dataset that must not be used for evaluation
 │   └── PrivacyError           personal data is stored in clear, or left after its deletion
@@ -56,6 +57,9 @@ class SourceError(DataError): ...
 
 
 class GateRefusedError(DataError): ...
+
+
+class DamagedFileError(DataError): ...
 
 
 class ExportFileError(DataError): ...

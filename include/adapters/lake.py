@@ -1,26 +1,37 @@
-"""The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake)."""
+"""The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake).
 
+We write the Parquet files and Delta commits them, because a file's name carries its hash: what is read is proved first.
+"""
+
+import json
 import logging
+import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
 
-from include.contracts.content import Rows, in_utc, quoted, relation_hash, stored_schema, with_period
+from include.contracts import proved_parquet
+from include.contracts.content import Rows, in_utc, quoted, stored_schema, with_period
 from include.contracts.period import Period
+from include.contracts.proved_parquet import Written
 from include.contracts.tables import PERIOD, RowFilter, TableCommit, TableRef, TableState
-from include.errors import ConflictError, DataError, NotFoundError
+from include.errors import ConflictError, DamagedFileError, DataError, NotFoundError
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 8
+NO_PERIOD = "-"
+WRITER = "writer"
 READ = """read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true,
     filename = true, file_row_number = true)"""
 POSITION = ("filename", "file_row_number")
@@ -55,9 +66,11 @@ class DeltaLake:
 
         def attempt() -> TableRef:
             delta = self._create(usecase, table, source.schema)
+            version = delta.version()
             if (source.rows, digest) != _published(delta, period):
-                _overwrite(delta, source, period, digest)
-            return TableRef(table=table, version=delta.version(), rows=source.rows, content_hash=digest)
+                facts = {PERIOD: period, "content_hash": digest}
+                version = _replace(delta, {period: source.batches(period)}, source.schema, facts)
+            return TableRef(table=table, version=version, rows=source.rows, content_hash=digest)
 
         return _until_it_wins(attempt, source.what)
 
@@ -66,8 +79,7 @@ class DeltaLake:
         rows = rows.cast(stored_schema(rows.schema))
 
         def attempt() -> None:
-            delta = self._create(usecase, table, rows.schema)
-            write_deltalake(delta, rows, mode="append", schema_mode="merge")
+            _append(self._create(usecase, table, rows.schema), rows)
 
         _until_it_wins(attempt, f"{usecase}.{table}")
 
@@ -80,13 +92,14 @@ class DeltaLake:
 
         def attempt() -> int:
             delta = self._open(usecase, table)
-            before = sum(_counts(delta))
-            deleted = delta.delete(predicate)
-            return int(deleted.get("num_deleted_rows") or before - sum(_counts(delta)))
+            left, before = _left(delta, predicate), _counts(delta)
+            if left:
+                _replace(delta, {p: rows.to_batches() for p, rows in left.items()}, _schema(delta), {})
+            return sum(before[period] - rows.num_rows for period, rows in left.items())
 
         try:
             return _until_it_wins(attempt, f"{usecase}.{table}")
-        except DeltaError as error:
+        except (duckdb.ProgrammingError, duckdb.DataError) as error:
             names = self.schema(usecase, table).names
             raise DataError(f"{usecase}.{table}: the predicate cannot be evaluated; its columns are {names}") from error
 
@@ -108,11 +121,7 @@ class DeltaLake:
         Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
         Raises NotFoundError without the table or a version.
         """
-        periods: defaultdict[int, set[Period]] = defaultdict(set)
-        for version, period in keep:
-            periods[version].add(period)
-        kept = (_listed(self._open(usecase, table, version), sorted(those)) for version, those in periods.items())
-        needed = {Path(file).name for files in kept for file in files}
+        needed = {Path(file).name for file in self.stored(usecase, table, keep)}
         unneeded = self._open(usecase, table).vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
         paths = (self._path(usecase, table) / file for file in unneeded)
         files = [path for path in paths if path.name not in needed and path.exists()]
@@ -130,7 +139,10 @@ class DeltaLake:
     def read(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
-        """Rows with their ``period`` column; timestamps in UTC. Raises NotFoundError without the table or version."""
+        """Rows with their ``period`` column; timestamps in UTC.
+
+        Raises NotFoundError without the table or version, DamagedFileError for a file that is not what was written.
+        """
         wanted = RowFilter(periods=periods)
         if version is not None:
             return _rows(self._open(usecase, table, version), wanted)
@@ -149,9 +161,29 @@ class DeltaLake:
         """Parquet files of these periods (None: of all) at a version (None: the newest), for DuckDB to read.
 
         ``period`` is a directory of their paths (Hive partitioning), not a column in them; a file that is older
-        than a column lacks it (``union_by_name``). Raises NotFoundError as ``read`` does.
+        than a column lacks it (``union_by_name``). Errors as ``read``.
         """
-        return _files(self._open(usecase, table, version), periods)
+        if version is not None:
+            return _files(self._open(usecase, table, version), periods)
+        return self._newest(usecase, table, lambda delta: _files(delta, periods))
+
+    def pinned(self, usecase: str, table: str, period: Period, ref: TableRef) -> list[str]:
+        """The files of what a snapshot pins of a period; their bytes, and that they hold its rows, are proved.
+
+        Raises NotFoundError without the table or version, DamagedFileError for other or missing files.
+        """
+        delta, what = self._open(usecase, table, ref.version), f"{usecase}.{table} period {period}"
+        files = _listed(delta, [period])
+        for file in files:
+            proved_parquet.prove(file)
+        proved_parquet.prove_content(files, ref, period, what)
+        return files
+
+    def stored(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]] = ()) -> list[str]:
+        """Every file that the newest version or a (version, period) of these names; none is read. NotFoundError."""
+        periods = _by_version(keep)
+        versions = [_listed(self._open(usecase, table, version), sorted(of)) for version, of in periods.items()]
+        return sorted({file for files in [_listed(self._open(usecase, table)), *versions] for file in files})
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
         """Columns and types, ``period`` among them; raises NotFoundError as ``read`` does."""
@@ -169,14 +201,11 @@ class DeltaLake:
     def describe(self, usecase: str, table: str) -> TableState:
         """Columns, rows per period, files and commits, oldest first, without reading a row; raises NotFoundError."""
         delta = self._open(usecase, table)
-        added = pa.table(delta.get_add_actions(flatten=True))
-        counts = added.group_by(f"partition.{PERIOD}").aggregate([("num_records", "sum")])
-        rows = {row[f"partition.{PERIOD}"]: row["num_records_sum"] for row in counts.to_pylist()}
         return TableState(
             table=table,
             version=delta.version(),
             columns={f.name: str(f.type) for f in _schema(delta)},
-            rows=dict(sorted(rows.items())),
+            rows=_counts(delta),
             files=delta.file_uris(),
             commits=[_commit(entry) for entry in reversed(delta.history())],
         )
@@ -202,9 +231,10 @@ class DeltaLake:
         while True:
             try:
                 return read(delta)
-            except (NotFoundError, duckdb.IOException):
+            except (NotFoundError, DamagedFileError, duckdb.IOException):
                 newer = self._open(usecase, table)
                 if newer.version() == delta.version():
+                    _require_all(delta)
                     raise
                 delta = newer
 
@@ -235,26 +265,108 @@ def _until_it_wins(attempt: Callable[[], T], what: str) -> T:
     raise ConflictError(f"{what}: other writers won {ATTEMPTS} times; run the step again when they are done") from last
 
 
-def _overwrite(delta: DeltaTable, source: Rows, period: Period, digest: str) -> None:
-    write_deltalake(
-        delta,
-        source.batches(period),
-        mode="overwrite",
-        predicate=f"{PERIOD} = '{period}'",
-        schema_mode="merge",
-        commit_properties=CommitProperties(custom_metadata={"period": period, "content_hash": digest}),
-    )
+def _replace(
+    delta: DeltaTable, rows: Mapping[Period, Iterable[pa.RecordBatch]], schema: pa.Schema, facts: Mapping[str, str]
+) -> int:
+    """Commit these rows as all that their periods hold; the version of the commit."""
+    stored = _widened(delta, schema)
+    files = _written(delta, stored, schema, rows, facts.get("content_hash", ""))
+    turns = [Transaction(f"{PERIOD} {period}", delta.version()) for period in rows]  # two first writers: one loses
+    return _commit_files(delta, files, "overwrite", stored, [(PERIOD, "in", list(rows))], facts, turns)
+
+
+def _append(delta: DeltaTable, rows: pa.Table) -> None:
+    """Commit further rows of the periods that they name."""
+    periods = pc.unique(rows[PERIOD]).to_pylist()
+    of_period = {period: rows.filter(pc.equal(rows[PERIOD], period)).to_batches() for period in periods}
+    stored = _widened(delta, rows.schema)
+    files = _written(delta, stored, rows.schema, of_period, "")
+    if stored == delta.schema():
+        _commit_files(delta, files, "append", stored, None, {}, [])
+    else:  # only an overwrite may bring columns: here of no period
+        _commit_files(delta, files, "overwrite", stored, [(PERIOD, "=", NO_PERIOD)], {}, [])
+
+
+def _commit_files(
+    delta: DeltaTable,
+    files: list[Written],
+    mode: str,
+    schema: Schema,
+    replaced: Any,
+    facts: Mapping[str, str],
+    turns: list[Transaction],
+) -> int:
+    writer, before = secrets.token_hex(8), delta.version()
+    about = CommitProperties(custom_metadata={**facts, WRITER: writer}, app_transactions=turns or None)
+    actions = [_add(file) for file in files]
+    delta.create_write_transaction(actions, mode, schema, [PERIOD], replaced, commit_properties=about)
+    delta.update_incremental()
+    committed = [e["version"] for e in delta.history(delta.version() - before) if e.get(WRITER) == writer]
+    return int(committed[0])
+
+
+def _add(file: Written) -> AddAction:
+    partition, name = file.path.parts[-2:]
+    period = partition.removeprefix(f"{PERIOD}=")
+    at, stats = int(file.path.stat().st_mtime * 1000), json.dumps({"numRecords": file.rows})
+    return AddAction(f"{partition}/{name}", file.size, {PERIOD: period}, at, True, stats)
+
+
+def _widened(delta: DeltaTable, schema: pa.Schema) -> Schema:
+    """The table's schema, and the columns that are new to it."""
+    there = delta.schema()
+    known = {field.name for field in there.fields}
+    new = pa.schema([field for field in with_period(schema) if field.name not in known])
+    return Schema([*there.fields, *Schema.from_arrow(new).fields]) if new.names else there
+
+
+def _written(
+    delta: DeltaTable,
+    stored: Schema,
+    schema: pa.Schema,
+    rows: Mapping[Period, Iterable[pa.RecordBatch]],
+    content_hash: str,
+) -> list[Written]:
+    """One file per period that has rows, in the types of the table."""
+    table = stored_schema(pa.schema(stored.to_arrow()))
+    columns = pa.schema([table.field(name) for name in schema.names if name != PERIOD])
+    files = []
+    for period, batches in rows.items():
+        place = Path(unquote(urlsplit(delta.table_uri).path)) / f"{PERIOD}={period}"
+        what = f"{place.parts[-3]}.{place.parts[-2]} period {period}"
+        file = proved_parquet.write(place, columns, _typed(columns, batches, what), content_hash)
+        if file.rows:
+            files.append(file)
+        else:
+            file.path.unlink()
+    return files
+
+
+def _typed(columns: pa.Schema, batches: Iterable[pa.RecordBatch], what: str) -> Iterator[pa.RecordBatch]:
+    """The batches in the table's types; raises DataError for a value that its column cannot hold."""
+    for batch in batches:
+        try:
+            yield from pa.Table.from_batches([batch]).select(columns.names).cast(columns).to_batches()
+        except pa.ArrowInvalid as error:
+            kinds = {f.name: (str(batch.schema.field(f.name).type), str(f.type)) for f in columns}
+            differ = [f"{name} ({new}, in the table {old})" for name, (new, old) in kinds.items() if new != old]
+            raise DataError(
+                f"{what}: columns have other types than before, and values that those do not hold: {', '.join(differ)}"
+                "; correct the source, or give the column another name"
+            ) from error
 
 
 def _published(delta: DeltaTable, period: Period) -> tuple[int, str] | None:
-    """Rows and content hash of a period as it is in the table; None without it."""
-    if not (files := _files(delta, [period])):
+    """Rows and content hash of a period as it is in the table; None without it, and where it is damaged."""
+    try:
+        files = _files(delta, [period])
+    except (DamagedFileError, NotFoundError) as error:
+        log.warning("the period is written again: %s", error)
         return None
-    with in_utc() as connection:
-        there = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
-        there.create_view("there")
-        present = pa.schema([field for field in _schema(delta) if field.name in there.columns])
-        return sum(_counts(delta, [period])), relation_hash(connection, "there", present)
+    if not files:
+        return None
+    claimed = proved_parquet.claimed_hash(files[0]) if len(files) == 1 else None
+    return sum(map(proved_parquet.rows_in, files)), claimed or proved_parquet.rows_hash(files)
 
 
 def _schema(delta: DeltaTable) -> pa.Schema:
@@ -269,17 +381,64 @@ def _listed(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[
 
 
 def _files(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[str]:
+    """The files of these periods, each of them proved."""
     files = _listed(delta, periods)
     if gone := sum(not Path(file).exists() for file in files):
         raise NotFoundError(
             f"{Path(delta.table_uri).name} version {delta.version()}: {gone} of its {len(files)} files were vacuumed "
             "because no snapshot pinned it; read a version that a snapshot names"
         )
+    for file in files:
+        proved_parquet.prove(file)
     return files
 
 
-def _counts(delta: DeltaTable, periods: Sequence[Period] | None = None) -> list[int]:
-    return [pq.read_metadata(file).num_rows for file in _files(delta, periods)]
+def _require_all(delta: DeltaTable) -> None:
+    """Raises DamagedFileError when a file of the newest version is gone: nothing but damage takes it away."""
+    for file in _listed(delta):
+        if not Path(file).exists():
+            raise DamagedFileError(
+                f"{proved_parquet.table_of(file)}: {file} is gone, and the newest version needs it; "
+                f"{proved_parquet.way_out(file)}"
+            )
+
+
+def _by_version(keep: Iterable[tuple[int, Period]]) -> dict[int, set[Period]]:
+    periods: defaultdict[int, set[Period]] = defaultdict(set)
+    for version, period in keep:
+        periods[version].add(period)
+    return periods
+
+
+def _counts(delta: DeltaTable) -> dict[Period, int]:
+    """Rows by period, as the log says it."""
+    added = pa.table(delta.get_add_actions(flatten=True))
+    counts = added.group_by(f"partition.{PERIOD}").aggregate([("num_records", "sum")])
+    rows = {Period(row[f"partition.{PERIOD}"]): row["num_records_sum"] for row in counts.to_pylist()}
+    return dict(sorted(rows.items()))
+
+
+def _left(delta: DeltaTable, predicate: str) -> dict[Period, pa.Table]:
+    """What is left of each period that loses rows; no file is read when the period alone decides."""
+    periods = list(_counts(delta))
+    with in_utc() as connection:
+        query = f"SELECT {PERIOD} FROM (SELECT unnest($periods::VARCHAR[]) AS {PERIOD}) WHERE {predicate}"  # noqa: S608
+        try:
+            gone = connection.sql(query, params={"periods": periods}).fetchall()
+            return {Period(period): _schema(delta).empty_table() for (period,) in gone}
+        except duckdb.BinderException:  # it names other columns
+            kept = {period: _kept(connection, delta, period, predicate) for period in periods}
+    return {period: rows for period, (rows, touched) in kept.items() if touched}
+
+
+def _kept(
+    connection: duckdb.DuckDBPyConnection, delta: DeltaTable, period: Period, predicate: str
+) -> tuple[pa.Table, bool]:
+    """The rows of a period that do not meet the predicate, and whether others do."""
+    rows = _rows(delta, RowFilter(periods=[period]))
+    connection.register("there", rows)
+    kept = connection.sql(f"SELECT * FROM there WHERE NOT coalesce(({predicate}), false)").to_arrow_table()  # noqa: S608
+    return kept.cast(rows.schema), kept.num_rows < rows.num_rows
 
 
 def _rows(delta: DeltaTable, wanted: RowFilter) -> pa.Table:

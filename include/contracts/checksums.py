@@ -1,0 +1,45 @@
+"""Directories that carry the SHA-256 of their files, in ``SHA256SUMS`` as ``sha256sum`` writes it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from include.contracts.atomic_file import write_atomically
+from include.contracts.file_proof import PROOFS, sha256
+from include.errors import DamagedFileError
+
+SUMS = "SHA256SUMS"
+
+
+def write_sums(directory: Path, files: Iterable[Path]) -> None:
+    """Note the hashes of these files of the directory."""
+    _write(directory, {file.name: sha256(file) for file in files})
+
+
+def refresh(file: Path) -> None:
+    """Note the hash of a file that was replaced; nothing where the directory has no hashes."""
+    if (file.parent / SUMS).is_file():
+        _write(file.parent, sums(file.parent) | {file.name: sha256(file)})
+
+
+def prove(file: Path, what: str, way_out: str) -> None:
+    """Raises DamagedFileError when the file is not what its directory says; nothing where it says nothing."""
+    known = sums(file.parent)
+    if known and file.name not in known:
+        raise DamagedFileError(f"{what}: {file.parent / SUMS} does not name {file.name}; {way_out}")
+    if known:
+        PROOFS.prove(file, known[file.name], what, way_out)
+
+
+def sums(directory: Path) -> dict[str, str]:
+    """Name → SHA-256; empty where there are none. Raises DamagedFileError for a line that is none."""
+    place = directory / SUMS
+    if not place.is_file():
+        return {}
+    lines = [line.split("  ", 1) for line in place.read_text(errors="replace").splitlines()]
+    if not lines or any(len(line) != 2 or len(line[0]) != 64 for line in lines):
+        raise DamagedFileError(f"{place} is damaged: it must have a line '<SHA-256>  <name>' for each file; see there")
+    return {name: digest for digest, name in lines}
+
+
+def _write(directory: Path, known: dict[str, str]) -> None:
+    write_atomically(directory / SUMS, "".join(f"{known[name]}  {name}\n" for name in sorted(known)))
