@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
 from include.specification.modules import importing
@@ -218,10 +218,10 @@ class FeastFeatureStore:
         """The store that reads what these snapshots pin; registry and connections are shared."""
         if snapshots is None:
             return self._store
-        pins: dict[str, dict[str, int]] = {}
+        pins: dict[str, dict[str, TableRef]] = {}
         for snapshot in snapshots:
             for name, table in snapshot.tables.items():
-                pins.setdefault(f"{snapshot.usecase}/{name}", {})[snapshot.period] = table.version
+                pins.setdefault(f"{snapshot.usecase}/{name}", {})[snapshot.period] = table
         pinned = copy.copy(self._store)
         pinned.config = self._store.config.model_copy()
         pinned.config._offline_store = self._store.config.offline_store.model_copy(update={"pins": pins})

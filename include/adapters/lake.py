@@ -167,15 +167,15 @@ class DeltaLake:
             return _files(self._open(usecase, table, version), periods)
         return self._newest(usecase, table, lambda delta: _files(delta, periods))
 
-    def pinned(self, usecase: str, table: str, period: Period, ref: TableRef) -> list[str]:
+    def pinned(self, usecase: str, period: Period, ref: TableRef, *, again: bool = False) -> list[str]:
         """The files of what a snapshot pins of a period; their bytes, and that they hold its rows, are proved.
 
-        Raises NotFoundError without the table or version, DamagedFileError for other or missing files.
+        ``again``: whatever this process proved before. Raises NotFoundError without the table or version,
+        DamagedFileError for other or missing files.
         """
-        delta, what = self._open(usecase, table, ref.version), f"{usecase}.{table} period {period}"
-        files = _listed(delta, [period])
+        files, what = _listed(self._open(usecase, ref.table, ref.version), [period]), f"{usecase}.{ref.table} {period}"
         for file in files:
-            proved_parquet.prove(file)
+            proved_parquet.prove(file, again=again)
         proved_parquet.prove_content(files, ref, period, what)
         return files
 

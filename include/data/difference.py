@@ -109,11 +109,11 @@ def _both(
     with tempfile.TemporaryDirectory(prefix="moebius-diff-") as spill, in_utc() as connection:
         connection.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
         for side, snapshot in (("before", before), ("after", after)):
-            version = snapshot.tables[table].version
-            if files := lake.files(snapshot.usecase, table, [snapshot.period], version):
+            ref = snapshot.tables[table]
+            if files := lake.pinned(snapshot.usecase, snapshot.period, ref):
                 connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(side)
             else:
-                connection.register(side, lake.schema(snapshot.usecase, table, version).empty_table())
+                connection.register(side, lake.schema(snapshot.usecase, table, ref.version).empty_table())
         yield connection
 
 

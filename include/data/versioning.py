@@ -17,7 +17,7 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
-from include.errors import NotFoundError
+from include.errors import DamagedFileError, NotFoundError
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
@@ -39,7 +39,7 @@ def publish(
     with snapshots.publishing():
         tables = {table: lake.publish(spec.name, table, file, period) for table, file in files.items()}
         snapshot = SnapshotRef(usecase=spec.name, period=period, name=_name(period, tables), tables=tables)
-        return _commit(snapshot, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
+        return _commit(snapshot, lake, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
 
 
 def _name(period: Period, tables: dict[str, TableRef]) -> str:
@@ -47,14 +47,30 @@ def _name(period: Period, tables: dict[str, TableRef]) -> str:
     return f"{period}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
-def _commit(snapshot: SnapshotRef, snapshots: Snapshots, turn: Turn) -> SnapshotRef:
+def _commit(snapshot: SnapshotRef, lake: Lake, snapshots: Snapshots, turn: Turn) -> SnapshotRef:
     with snapshots.changing():
-        if known := snapshots.named(snapshot.name):  # the same content again: the name stands for what it stood for
-            snapshot = known
+        known = snapshots.named(snapshot.name)
+        if known and (known == snapshot or _whole(known, lake)):
+            snapshot = known  # the same content again: the name stands for what it stood for
         else:
             snapshots.keep(snapshot)
         snapshots.make_current(snapshot, turn)
     return snapshot
+
+
+def _whole(snapshot: SnapshotRef, lake: Lake) -> bool:
+    try:
+        require_whole(snapshot, lake)
+    except (DamagedFileError, NotFoundError) as error:
+        print(f"snapshot {snapshot.name} names the files that were just written instead: {error}")
+        return False
+    return True
+
+
+def require_whole(snapshot: SnapshotRef, lake: Lake) -> None:
+    """Read every file that the snapshot pins; raises DamagedFileError for one that the disk holds otherwise."""
+    for ref in snapshot.tables.values():
+        lake.pinned(snapshot.usecase, snapshot.period, ref, again=True)
 
 
 def restore(
@@ -63,12 +79,11 @@ def restore(
     """Make an earlier snapshot the current one of its period again, in one step.
 
     The lake's newest version stays what it is; readers go by the manifest. Doing it twice changes nothing.
-    Raises NotFoundError when there is no such snapshot (any more), or its files are gone.
+    Raises NotFoundError when there is no such snapshot (any more), DamagedFileError when a file is not what it pins.
     """
     with snapshots.changing():
         snapshot = named(name, snapshots)
-        for table, ref in snapshot.tables.items():
-            lake.files(snapshot.usecase, table, [snapshot.period], ref.version)
+        require_whole(snapshot, lake)
         snapshots.make_current(snapshot, Turn.of(name, at or datetime.now(UTC), by, why))
     return snapshot
 
@@ -104,11 +119,15 @@ def latest(snapshots: Snapshots) -> SnapshotRef:
 
 
 def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
-    """Rows of one table of a snapshot, at the version it pins, without the ``period`` column."""
+    """Rows of one table of a snapshot, at the version it pins, without the ``period`` column.
+
+    Raises NotFoundError without the table, DamagedFileError when its files are not what the snapshot pins.
+    """
     if table not in snapshot.tables:
         raise NotFoundError(f"snapshot {snapshot.name} has no table {table!r}; it has {sorted(snapshot.tables)}")
-    version = snapshot.tables[table].version
-    return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=version).drop_columns(["period"])
+    ref = snapshot.tables[table]
+    lake.pinned(snapshot.usecase, snapshot.period, ref)
+    return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=ref.version).drop_columns(["period"])
 
 
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore) -> None:

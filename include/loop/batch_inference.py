@@ -58,8 +58,7 @@ def _score(
     spec: UseCase, services: Services, snapshot: SnapshotRef, release: ReleaseRef, target: Path
 ) -> dict[str, int]:
     scorer = BatchScorer(spec, Path(release.path))
-    version = snapshot.tables["events"].version
-    files = services.adapters.lake.files(spec.name, "events", [snapshot.period], version)
+    files = services.adapters.lake.pinned(spec.name, snapshot.period, snapshot.tables["events"])
     if scorer.views and files:  # a period without events has none
         joined = target.with_name("features.parquet")
         service = scorer.manifest["features"]["kept_as"]  # as the release was built with it

@@ -11,7 +11,7 @@ from include.catalog.facts import Facts, ModelRecord
 from include.catalog.profile import RewrittenError, profile
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
-from include.errors import ConflictError, MoebiusError, SpecError
+from include.errors import ConflictError, MoebiusError, NotFoundError, SpecError
 from include.records.privacy import column_level
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS, RECORD_TABLES
 from include.records.table import RecordTable
@@ -107,6 +107,10 @@ def _write_sheet(spec: UseCase, services: Services, catalog: Catalog, state: Tab
     # the sheet is one file for every role: it shows values that all of them may read
     records = state.table in RECORD_TABLES
     hidden = {c for c in state.columns if records or column_level(spec, state.table, c) != "public"}
+    try:
+        services.adapters.lake.files(spec.name, state.table, version=state.version)  # proved, before they are read
+    except NotFoundError as error:
+        raise RewrittenError(f"{state.table} was replaced while it was described") from error
     text = data_sheet.markdown(spec, catalog, state, profile(state, hidden, services.settings.memory_limit))
     home = directory(spec, services)
     write_atomically(home / f"{state.table}.md", text)

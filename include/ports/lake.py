@@ -43,10 +43,22 @@ class Lake(Protocol):
     ) -> list[str]:
         """Parquet files of these periods (None: of all), at a version (None: the newest), for DuckDB to read."""
 
+    def pinned(self, usecase: str, period: Period, ref: TableRef, *, again: bool = False) -> list[str]:
+        """The files of what a snapshot pins; raises DamagedFileError unless they hold exactly its rows.
+
+        ``again``: whatever this process proved before, and what the disk holds.
+        """
+
+    def stored(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]] = ()) -> list[str]:
+        """Every file that the newest version or a kept (version, period) names; none is read."""
+
     def read(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
     ) -> pa.Table:
-        """Rows of the table, all periods or those named. Raises NotFoundError without the table."""
+        """Rows of the table, all periods or those named.
+
+        Raises NotFoundError without the table, DamagedFileError for a file that is not what was written.
+        """
 
     def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
         """Rows of the newest version that meet a filter; little else is read. Raises NotFoundError."""

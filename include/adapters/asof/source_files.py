@@ -13,7 +13,8 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, SnapshotRef
+from include.contracts.proved_parquet import prove, prove_content
+from include.contracts.tables import PERIOD, SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError
 
 
@@ -50,7 +51,10 @@ def _changed_at(file: str) -> int:
 
 
 def source_files(source: DataSource, config: RepoConfig) -> list[str]:
-    """Parquet files of a source at its pinned versions, sorted; [] when there are none."""
+    """Parquet files of a source at its pinned versions, sorted; [] when there are none.
+
+    Raises DamagedFileError for a file of the lake that is not what was written, or not what is pinned.
+    """
     if not isinstance(source, FileSource):
         raise DataError(f"source {source.name!r} is a {type(source).__name__}; this offline store reads FileSource")
     path = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
@@ -60,16 +64,26 @@ def source_files(source: DataSource, config: RepoConfig) -> list[str]:
     if not lake or path.parent.parent != Path(lake):
         return sorted(DeltaTable(str(path)).file_uris()) if DeltaTable.is_deltatable(str(path)) else []
     pins = _pins(path.parent.name, path.name, config.offline_store)
-    return [file for period, version in sorted(pins.items()) for file in _period_files(str(path), period, version)]
+    return [file for period, ref in sorted(pins.items()) for file in _proved_files(str(path), Period(period), ref)]
 
 
-def _pins(usecase: str, view: str, store: Any) -> dict[str, int]:
-    """Period → version of a view: as given, or as the current manifests say."""
+def _pins(usecase: str, view: str, store: Any) -> dict[str, TableRef]:
+    """Period → what is pinned of a view: as given, or as the current manifests say."""
     if store.pins is not None:
         return store.pins.get(f"{usecase}/{view}", {})
     manifests = Path(store.snapshots, usecase).glob(f"{Period.GLOB}.json")
     snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
-    return {snapshot.period: snapshot.tables[view].version for snapshot in snapshots if view in snapshot.tables}
+    return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
+
+
+def _proved_files(table: str, period: Period, ref: TableRef) -> tuple[str, ...]:
+    files = _period_files(table, period, ref.version)
+    for file in files:
+        _changed_at(file)
+        prove(file)
+    usecase, name = Path(table).parts[-2:]
+    prove_content(files, ref, period, f"{usecase}.{name} period {period}")
+    return files
 
 
 @lru_cache(maxsize=65536)

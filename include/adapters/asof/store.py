@@ -32,18 +32,19 @@ from feast.utils import make_tzaware
 
 from include.adapters.asof.source_files import relation
 from include.contracts.content import quoted
+from include.contracts.tables import TableRef
 from include.errors import DataError, NotFoundError
 
 STAMP = "event_timestamp"
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
-    """``pins`` (``<usecase>/<view>`` → period → version) take the place of the manifests below ``snapshots``."""
+    """``pins`` (``<usecase>/<view>`` → period → table version) take the place of the manifests below ``snapshots``."""
 
     type: str = "include.adapters.asof.store.AsofOfflineStore"
     lake: str = ""
     snapshots: str = ""
-    pins: dict[str, dict[str, int]] | None = None
+    pins: dict[str, dict[str, TableRef]] | None = None
     memory_limit: str = "4GB"
     spill: str = ""
 

@@ -116,10 +116,5 @@ def _with_given(
 
 def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
     table = snapshot.tables["events"]
-    rows = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version)
-    if rows.num_rows != table.rows:
-        raise DataError(
-            f"{spec.name}: events of {snapshot.period} at version {table.version} have {rows.num_rows} rows, "
-            f"snapshot {snapshot.name} says {table.rows}; publish the period again"
-        )
-    return rows.to_pandas()
+    lake.pinned(spec.name, snapshot.period, table)
+    return lake.read(spec.name, "events", periods=[snapshot.period], version=table.version).to_pandas()

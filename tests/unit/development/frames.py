@@ -66,6 +66,9 @@ class MemoryLake:
     def version(self, usecase: str, table: str) -> int:
         return 7
 
+    def pinned(self, usecase: str, period: str, ref: TableRef) -> list[str]:
+        return []
+
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
     ) -> pa.Table:

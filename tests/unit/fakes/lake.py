@@ -44,6 +44,9 @@ class MemoryLake:
     def files(self, usecase: str, table: str, periods: Sequence[str], version: int) -> list[str]:
         return []
 
+    def pinned(self, usecase: str, period: str, ref: TableRef, *, again: bool = False) -> list[str]:
+        return []
+
     def version(self, usecase: str, table: str) -> int:
         return self._versions[usecase, table]
 
