@@ -4,15 +4,19 @@ MLflow's own checks leave out the routes that it serves without Flask and has no
 like a static file. Here the login is asked for first, whatever the route; MLflow then decides what the login may do.
 """
 
+import sqlite3
 from typing import Any
 
 from mlflow.server import auth
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from include.contracts.sqlite_files import share
 from include.settings import Settings, load_settings
 
 OPEN = frozenset({"/health"})
@@ -39,10 +43,17 @@ class LoginFirst:
 
 def create_app() -> Starlette:
     """The app that uvicorn serves. The environment holds the passwords, see ``experiment_server``."""
+    event.listen(Engine, "connect", _shared)
     app: Any = auth.create_app()
     _require_login_of_ours(load_settings())
     app.add_middleware(LoginFirst)
     return app
+
+
+def _shared(connection: Any, _: Any) -> None:
+    """Both databases of MLflow are files that each request opens anew."""
+    if isinstance(connection, sqlite3.Connection):
+        share(connection)
 
 
 def _require_login_of_ours(settings: Settings) -> None:

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
+from include.contracts.sqlite_files import WAIT_SECONDS, share_file
 from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError, SpecError
 from include.settings import ROOT, Settings
@@ -187,7 +188,14 @@ class FeastFeatureStore:
         from feast.repo_config import RepoConfig
 
         self._home.mkdir(parents=True, exist_ok=True)
-        registry = {"registry_type": "sql", "path": f"sqlite:///{self._home / 'registry.db'}", "cache_ttl_seconds": 60}
+        file = self._home / "registry.db"
+        share_file(file)
+        registry = {
+            "registry_type": "sql",
+            "path": f"sqlite:///{file}",
+            "cache_ttl_seconds": 60,
+            "sqlalchemy_config_kwargs": {"echo": False, "connect_args": {"timeout": WAIT_SECONDS}},
+        }
         config = RepoConfig(
             project=self._project,
             provider="local",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from include.contracts.sqlite_files import WAIT_SECONDS
 from include.errors import ServiceError
 from include.ports.online import Edit
 
@@ -44,7 +45,7 @@ class SqliteKeys:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self._file, timeout=30, isolation_level=None)) as store:
+            with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS, isolation_level=None)) as store:
                 yield store
         except sqlite3.OperationalError as error:
             raise ServiceError(f"the online store {self._file} cannot be written: {error}; try again") from error

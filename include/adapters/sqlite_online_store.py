@@ -18,7 +18,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
 from feast.utils import to_naive_utc
 
-WAIT_SECONDS = 30.0
+from include.contracts.sqlite_files import share
 
 
 class NewestSqliteOnlineStoreConfig(sqlite.SqliteOnlineStoreConfig):
@@ -33,8 +33,7 @@ class NewestSqliteOnlineStore(sqlite.SqliteOnlineStore):
         sqlite3.register_adapter(datetime, sqlite.adapt_datetime_epoch)
         sqlite3.register_converter("timestamp", sqlite.convert_timestamp)
         if not self._conn:
-            connection = super()._get_conn(config)
-            connection.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+            share(super()._get_conn(config))
         return self._conn
 
     def online_write_batch(

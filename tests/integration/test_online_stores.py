@@ -16,9 +16,11 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import wait_until
 from tests.integration.redis_fixtures import running_redis
+from tests.integration.small_disk_fixtures import SmallDisk, small_disk
 from tests.unit.deployment.serving_code import served
 
 pytestmark = pytest.mark.integration
+__all__ = ["small_disk"]
 NOON = pd.Timestamp("2013-05-01T12:00Z")
 DEFINITIONS = """
 from datetime import timedelta
@@ -41,7 +43,7 @@ VIEWS = {
 }
 
 
-READER = served("online_features")
+READER, SQLITE = served("online_features"), served("sqlite_features")
 
 
 class Online:
@@ -272,3 +274,77 @@ def test_a_redis_that_only_falls_silent_is_noticed_though_all_is_known(tmp_path:
         finally:
             process.resume()
         wait_until(lambda: looked_up(reader, "things", "s")[1] is None, "the reader finding Redis again")
+
+
+@contextmanager
+def held(file: Path, how: str = "") -> Iterator[sqlite3.Connection]:
+    """A transaction of another process that keeps everybody out who can be kept out."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        if how:
+            other.execute(f"PRAGMA {how}")
+        other.execute("BEGIN EXCLUSIVE")
+        yield other
+        other.execute("COMMIT")
+
+
+def test_a_writer_holds_up_no_lookup(tmp_path: Path) -> None:
+    online = Online(Settings(home=tmp_path), written(tmp_path))
+    online.push(row("w", count=1))
+    file, reader = online.settings.feature_store / "online.db", online.reader(seconds=0.1)
+    with held(file) as other:
+        other.execute("UPDATE moebius_things SET created_ts = 0")
+        assert looked_up(reader, "things", "w")[0]["count"] == 1
+        assert looked_up(online.reader(seconds=0.1), "things", "w")[0]["count"] == 1
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_lock_of_moments_is_waited_for(mode: str, tmp_path: Path) -> None:
+    """A file of before, whose writers keep readers out, and one that a process has for itself."""
+    online = Online(Settings(home=tmp_path), written(tmp_path))
+    online.push(row("l", count=1))
+    online.store._store._provider.online_store._conn.close()
+    file = online.settings.feature_store / "online.db"
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute(f"PRAGMA journal_mode = {mode}").fetchone() == (mode,)
+    reader, asked, found = online.reader(seconds=0.1), threading.Event(), []
+    read = reader._store._current
+    reader._store._current = lambda wanted: asked.set() or read(wanted)
+    lookup = threading.Thread(target=lambda: found.append(looked_up(reader, "things", "l")))
+    with held(file, "locking_mode = EXCLUSIVE" if mode == "wal" else "") as other:
+        other.execute("UPDATE moebius_things SET created_ts = 0")
+        lookup.start()
+        assert asked.wait(10)
+    lookup.join(20)
+    assert found[0][0]["count"] == 1
+    assert found[0][1] is None
+
+
+def test_a_lock_that_stays_is_unavailable_and_not_missing_and_its_end_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SQLITE, "BUSY_SECONDS", 0.1)
+    told: list[str] = []
+    monkeypatch.setattr(READER, "tell", told.append)
+    online = Online(Settings(home=tmp_path), written(tmp_path))
+    online.push(row("l", count=1))
+    online.store._store._provider.online_store._conn.close()
+    reader = online.reader(seconds=0.1)
+    with held(online.settings.feature_store / "online.db", "locking_mode = EXCLUSIVE"):
+        assert [looked_up(reader, "things", thing)[1] for thing in ("l", "nobody")] == ["unavailable"] * 2
+    wait_until(lambda: looked_up(reader, "things", "l")[1] is None, "the end of the lock being noticed")
+    assert looked_up(reader, "things", "nobody")[1] == "missing"
+    assert ["locked" in told[0], "answers again" in told[1], len(told)] == [True, True, 2]
+
+
+def test_a_first_lookup_on_a_full_disk_is_answered(small_disk: SmallDisk) -> None:
+    online = Online(Settings(home=small_disk.path), written(small_disk.path))
+    online.push(row("f", count=1))
+    online.store._store._provider.online_store._conn.close()
+    assert not list(online.settings.feature_store.glob("online.db-*"))
+    with small_disk.full():
+        reader = online.reader()
+        assert looked_up(reader, "things", "f")[0]["count"] == 1
+        assert looked_up(reader, "things", "nobody")[1] == "missing"
+    with closing(sqlite3.connect(online.settings.feature_store / "online.db")) as other, other:
+        other.execute("DELETE FROM moebius_things")
+    assert looked_up(reader, "things", "f")[1] == "missing"

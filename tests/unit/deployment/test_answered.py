@@ -59,6 +59,13 @@ def test_a_record_says_what_lacks_and_which_answer_is_the_constant() -> None:
     assert one.outputs(tells_fallback=True)["fallback"].tolist() == [[True], [False]]
 
 
+def test_what_could_not_be_looked_up_is_told_apart_from_what_is_not_there() -> None:
+    lacking = {"weather": ["unavailable", None], "plane": ["missing", "stale"]}
+    first, second = arm("r1", None, np.array([[0.25], [0.5]]), lacking=lacking).records(0.002)
+    assert (first["missing"], first["unavailable"]) == (["plane"], ["weather"])
+    assert (second["missing"], "unavailable" in second) == (["plane"], False)
+
+
 @given(st.integers(1, 200))
 def test_request_ids_are_random_uuids(count: int) -> None:
     ids = ANSWERED.request_ids(count)

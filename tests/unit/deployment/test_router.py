@@ -117,18 +117,20 @@ def test_after_the_lease_all_is_the_champions_and_nothing_is_copied(tmp_path: Pa
     ],
 )
 def test_a_state_that_cannot_be_used_is_counted_and_the_old_one_followed(
-    tmp_path: Path, wrong: dict, says: str, capsys: pytest.CaptureFixture
+    tmp_path: Path, wrong: dict, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str) -> SimpleNamespace:
         if name == "r9999":
             raise FileNotFoundError(name)
         return release(name)
 
+    told: list[str] = []
+    monkeypatch.setattr(ROUTER, "tell", told.append)
     some = router(tmp_path, 0, load)
     written(some.path, 0, **{"generation": 4, **wrong})
     some.refresh()
     assert (some.errors, some.generation, who(some, ["N1"])) == (1, 3, [OLD])
-    assert says in capsys.readouterr().out
+    assert says in told[0]
 
 
 def test_a_state_without_the_newer_keys_is_followed(tmp_path: Path) -> None:

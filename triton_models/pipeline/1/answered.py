@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 import answers
 import numpy as np
-from missing import LackingFeaturesError
+from missing import UNAVAILABLE, LackingFeaturesError
 from router import NothingDeployedError
 
 
@@ -41,12 +41,16 @@ class Arm:
                 "release": name,
                 **said[i],
                 "latency_ms": seconds * 1000,
-                "missing": [view for view, reasons in prediction.lacking.items() if reasons[i]],
+                "missing": [],
                 "inputs": inputs[i],
                 "features": features[i],
             }
             for i in range(len(said))
         ]
+        for view, reasons in prediction.lacking.items():
+            for record, reason in zip(records, reasons, strict=True):
+                if reason:
+                    record.setdefault("unavailable" if reason == UNAVAILABLE else "missing", []).append(view)
         for i in () if prediction.fallback is None else np.flatnonzero(prediction.fallback):
             records[i]["fallback"] = True
         return records
@@ -98,7 +102,7 @@ class Failed:
         if self.request_is_at_fault:
             return "bad_request"
         if isinstance(self.error, LackingFeaturesError):
-            return "lookup"
+            return "unavailable" if self.error.unavailable else "lookup"
         if hasattr(self.error, "release"):
             return "model"
         return "no_release" if isinstance(self.error, NothingDeployedError) else "pipeline"

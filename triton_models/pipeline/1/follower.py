@@ -6,6 +6,8 @@ import threading
 import traceback
 from pathlib import Path
 
+from server_log import tell
+
 SECONDS = 0.2
 STUCK_SECONDS, LOADING_SECONDS = 15, 600
 PARENT = 5  # the stub's command line: file, model, region, its size and growth, process id of the server
@@ -38,7 +40,7 @@ class Follower:
             try:
                 self._step()
             except Exception:  # a thread that ended would freeze the rollout and all figures
-                traceback.print_exc()
+                tell(traceback.format_exc())
 
     def stop(self) -> None:
         """Ends the thread and takes the last step, so that no figure is lost when a model is unloaded.

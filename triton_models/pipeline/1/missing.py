@@ -5,6 +5,13 @@ from collections import Counter
 import numpy as np
 
 REJECT, FALL_BACK = "reject", "fall_back"  # what a view may declare besides "default"
+UNAVAILABLE = "unavailable"
+"""Why a row lacks a view that could not be looked up: whether the online store has it is not known."""
+
+
+def not_asked(lacking: dict) -> bool:
+    """Whether a row lacks a view only because the online store could not be asked."""
+    return any(UNAVAILABLE in reasons for reasons in lacking.values())
 
 
 class LackingFeaturesError(ValueError):
@@ -13,7 +20,10 @@ class LackingFeaturesError(ValueError):
     def __init__(self, release: str, lacking: dict) -> None:
         self.release, self.lacking = release, lacking
         counts = {view: dict(Counter(filter(None, reasons))) for view, reasons in lacking.items()}
-        super().__init__(f"features that release {release} needs are not in the online store, rows by view: {counts}")
+        self.unavailable = not_asked(lacking)
+        what = "could not be looked up" if self.unavailable else "are not in the online store"
+        again = "; ask again" if self.unavailable else ""
+        super().__init__(f"features that release {release} needs {what}, rows by view: {counts}{again}")
 
 
 class MissingPolicy:

@@ -16,6 +16,7 @@ from release import Release
 from request_fields import RequestFields
 from request_rules import Times
 from router import Pinned, Router
+from server_log import tell
 from serving_metrics import Heartbeat, ServingMetrics
 from shadow import Shadow
 from tensors import Tensors
@@ -39,10 +40,10 @@ class TritonPythonModel:
         releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
         online = (settings["online_store"], settings["project"], float(settings["online_timeout"]))
         load = functools.partial(self._load, releases, online)
-        self.log: Any = None if pinned else PredictionLog(settings["spool"])
+        self.log: Any = None if pinned else PredictionLog(settings["spool"], settings["event_time"])
         self.metrics: Any = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])
         self.shadow: Any = None if pinned else Shadow(self.metrics.shadowed)  # type: ignore[union-attr]
-        self.tensors = Tensors()
+        self.tensors, self.unlogged = Tensors(), ""
         state, names = releases / "rollout.json", list(self.fields.kinds)
         self.router: Any = Pinned(load, pinned) if pinned else Router(state, load, names)
         self.follower = Follower(self._follow)
@@ -64,6 +65,7 @@ class TritonPythonModel:
             if self.router.shadow:
                 self.metrics.declare_shadow(self.router.shadow.release.name)
             self.metrics.flush(self.router.generation, self.router.errors)
+            self.log.write_gap()
 
     def finalize(self):
         if self.heartbeat:
@@ -113,19 +115,20 @@ class TritonPythonModel:
         return Answered(sizes, arms)
 
     def _write(self, records: list) -> None:
-        """An answer that cannot be logged is still an answer; it is counted, and the server's log says why."""
-        try:
-            self.log.write(records)
-        except (OSError, TypeError) as error:  # the disk, or a value that JSON cannot hold
-            self.metrics.not_logged(len(records))
-            print(f"moebius: {len(records)} predictions were not logged: {error}", flush=True)
+        """An answer that cannot be logged is still an answer; it is counted, and the server's log says why, once."""
+        lost = self.log.write(records)
+        if lost.rows:
+            self.metrics.not_logged(lost.rows)
+        if lost.reason != self.unlogged:
+            self.unlogged = lost.reason
+            tell(f"predictions are not logged: {lost.reason}" if lost.reason else "predictions are logged again")
 
     def _copy(self, batches: list) -> None:
         """What the champion answered, for the shadow if there is one."""
         if shadowed := self.router.shadow:
             for arm in (arm for batch in batches for arm in batch.arms):
                 if arm.release is shadowed.champion:
-                    self.shadow.offer(shadowed, arm.fields, arm.release.manifest, arm.prediction.scores)
+                    self.shadow.offer(shadowed, arm.fields, arm.release.manifest, arm.prediction)
 
     def _responses(self, batch) -> list:
         if isinstance(batch, Failed):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mmh3
 import numpy as np
+from server_log import tell
 
 RETRY_SECONDS = 2.0
 
@@ -75,7 +76,7 @@ class Router:
             self.errors += 1
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._failure = f"the rollout state at {self.path} cannot be used: {type(error).__name__}: {error}"
-            print(f"moebius: {self._failure}; generation {self.generation} is followed", flush=True)
+            tell(f"{self._failure}; generation {self.generation} is followed")
             return
         self._retry_at = 0.0
 

@@ -32,7 +32,7 @@ COUNTERS = {
 }
 SUMS = ("moebius_latency_seconds_total", "moebius_answer_positive_total", "moebius_answer_negative_total")
 OK = "ok"
-OF_A_RELEASE = (OK, "lookup", "model")
+OF_A_RELEASE = (OK, "lookup", "unavailable", "model")
 OF_NO_RELEASE = ("bad_request", "no_release", "pipeline")
 
 

@@ -7,6 +7,8 @@ import traceback
 
 import answers
 import numpy as np
+from missing import LackingFeaturesError, not_asked
+from server_log import tell
 
 WAITING = 64  # batches; what comes while so many wait is dropped
 
@@ -25,10 +27,17 @@ class Shadow:
         self._thread: threading.Thread | None = None
         self._told: set = set()
 
-    def offer(self, shadowed, fields: dict, facts: dict, scores) -> None:
-        """Take a share of the champion's answered rows; ``scores`` [N, m] and ``facts`` are the champion's."""
+    def offer(self, shadowed, fields: dict, facts: dict, prediction) -> None:
+        """Take a share of the champion's answered rows; ``prediction`` and ``facts`` are the champion's.
+
+        Answers for which the online store could not be asked are dropped: they compare nothing.
+        """
+        scores = prediction.scores
         rows = np.flatnonzero(self._random.random(len(scores)) < shadowed.share)
         if not len(rows):
+            return
+        if not_asked(prediction.lacking):
+            self._count(shadowed.release.name, dropped=len(rows))
             return
         copied = {name: values[rows] for name, values in fields.items()}
         try:
@@ -57,7 +66,13 @@ class Shadow:
             release.require(fields)
             prediction = release.predict(fields)
         except Exception as error:  # a shadow is tried out: its failures are figures
-            self._failed(release.name, error, len(scores))
+            if isinstance(error, LackingFeaturesError) and error.unavailable:
+                self._count(release.name, dropped=len(scores))
+            else:
+                self._failed(release.name, error, len(scores))
+            return
+        if not_asked(prediction.lacking):
+            self._count(release.name, dropped=len(scores))
             return
         seconds = time.perf_counter() - begun
         difference = np.abs(answers.headline(prediction.scores) - answers.headline(scores)).sum()
@@ -69,7 +84,7 @@ class Shadow:
         if name not in self._told:
             self._told.add(name)
             where = "".join(traceback.format_tb(error.__traceback__))
-            print(f"moebius: shadow {name} fails, told once: {type(error).__name__}\n{where}", flush=True)
+            tell(f"shadow {name} fails, told once: {type(error).__name__}\n{where}")
         self._count(name, error=rows)
 
 
