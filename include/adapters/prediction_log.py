@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.deployment import LostAnswers
 from include.contracts.logged_records import LogSchema
 from include.contracts.streaming import UnreadableRecord
 from include.ports.state import Locks
@@ -26,7 +27,8 @@ class Batch:
     """New rows of one spool file, and where in the file they begin and end.
 
     ``again``: it was handed out before and not acknowledged, so its rows may be where they were shipped to
-    already; it comes without new rows then, even when the spool has grown. ``unreadable`` is what is no row.
+    already; it comes without new rows then, even when the spool has grown. ``unreadable`` is what is no row, ``lost``
+    what the log says that it lacks.
     """
 
     file: Path
@@ -35,6 +37,7 @@ class Batch:
     rows: pd.DataFrame
     again: bool = False
     unreadable: tuple[UnreadableRecord, ...] = ()
+    lost: tuple[LostAnswers, ...] = ()
 
 
 class PredictionSpool:
@@ -83,8 +86,8 @@ class PredictionSpool:
                 return
             end, last = begin + len(whole), begin
             self._note(IN_FLIGHT, file.name, max(end, handed_out))
-            records, unreadable = self._schema.read(whole, file.name, begin)
-            yield Batch(file, begin, end, self._frame(records), again, tuple(unreadable))
+            read = self._schema.read(whole, file.name, begin)
+            yield Batch(file, begin, end, self._frame(read.records), again, tuple(read.unreadable), tuple(read.lost))
 
     def _repair_notes(self) -> None:
         """A note that a lost page damaged begins again: whatever it was about may be shipped, and comes ``again``."""
@@ -104,7 +107,7 @@ class PredictionSpool:
 
     def _frame(self, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         columns: dict[str, list[Any]] = {name: [r.get(name) for r in records] for name in PLAIN}
-        columns |= {"missing": [len(r.get("missing", ())) for r in records]}
+        columns |= {lacks: [len(r.get(lacks, ())) for r in records] for lacks in ("missing", "unavailable")}
         for name, parts in self._schema.inputs.items():
             values = [r["inputs"].get(name) for r in records]
             columns |= {name: values} if list(parts) == [name] else _apart(values, parts)

@@ -171,7 +171,22 @@ class LoggedPrediction(Answer):
     request_id: str = Field(description="id of the answer")
     logged_at: Moment = Field(description="when it was answered, UTC")
     latency_ms: float = Field(description="time inside the model server, milliseconds")
-    missing: int = Field(description="features that had no usable value")
+    missing: int = Field(description="feature views that the online store has nothing of, or nothing fresh")
+    unavailable: int = Field(
+        default=0, description="feature views that could not be looked up: the online store did not answer"
+    )
+
+
+class LostAnswers(Record):
+    """Answers that were given and could not be logged, by release and month: gaps of the prediction log."""
+
+    period: Period
+    release: str = Field(description="release that answered")
+    rows: int = Field(description="answers that are not in the log")
+    since: Moment = Field(description="when the first of them was given, UTC")
+    until: Moment = Field(description="when the log could be written again, UTC")
+    reason: str = Field(description="why they could not be written")
+    source: str = Field(description="where the log says so: spool file, and place in it")
 
 
 class BatchPrediction(Answer):

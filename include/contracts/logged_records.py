@@ -1,23 +1,39 @@
 """Lines of the model server's prediction log as records: what can be read, and why the rest cannot."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NotRequired
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
 from typing_extensions import TypedDict
 
+from include.contracts.deployment import LostAnswers
+from include.contracts.period import Period
 from include.contracts.request_rules import Times
 from include.contracts.streaming import UnreadableRecord
 
 BEGIN = b'{"request_id":'
 """Of every record: one that a cut line swallowed is found by it."""
 
+GAP = b'{"gap":'
+"""Of a line that says what is not in the log."""
+
 LATEST = 253_402_300_799.0
 """The last second of the year 9999, UTC."""
 
 Text = Annotated[str, Field(min_length=1)]
 STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class LogLines(NamedTuple):
+    """What lines of the log hold: records in order, what is none, and what the log says that it lacks."""
+
+    records: list[dict[str, Any]]
+    unreadable: list[UnreadableRecord]
+    lost: list[LostAnswers]
 
 
 @dataclass(frozen=True)
@@ -41,16 +57,19 @@ class LogSchema:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_record", TypeAdapter(_record(self)))
 
-    def read(self, lines: bytes, file: str, begin: int) -> tuple[list[dict[str, Any]], list[UnreadableRecord]]:
-        """Records in order, and what is none; ``begin`` is where in the file the lines begin.
+    def read(self, lines: bytes, file: str, begin: int) -> LogLines:
+        """``begin`` is where in the file the lines begin.
 
         A record of another version of the use case is read as far as it goes: what it lacks is missing, what it has
         besides is left out.
         """
         known = self.releases() if self.releases else None
         records: dict[str, dict[str, Any]] = {}
-        unreadable = []
+        unreadable, lost = [], list[LostAnswers]()
         for at, line in _lines(lines, begin):
+            if line.startswith(GAP) and (gap := _gap(line, f"{file}:{at}")):
+                lost += gap
+                continue
             record, reason = self._of(line, known)
             if record and record["request_id"] in records:
                 record, reason = None, "a record with the same request_id came before"
@@ -58,7 +77,7 @@ class LogSchema:
                 records[record["request_id"]] = record
             if reason:
                 unreadable.append(UnreadableRecord.of(f"{file}:{at}", reason, line))
-        return list(records.values()), unreadable
+        return LogLines(list(records.values()), unreadable, lost)
 
     def _of(self, line: bytes, known: Collection[str] | None) -> tuple[dict[str, Any] | None, str]:
         """The line's record, and what is wrong with it or with what stands before it."""
@@ -93,6 +112,7 @@ def _record(schema: LogSchema) -> Any:
         "probability": NotRequired[float | None],
         "latency_ms": NotRequired[float | None],
         "missing": NotRequired[list[str]],
+        "unavailable": NotRequired[list[str]],
         "inputs": _closed("Inputs", inputs),
         "features": _closed("Features", features),
     }
@@ -110,6 +130,20 @@ def _lines(lines: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
         if content := line.strip(b"\0 \r\t"):  # a machine that lost power leaves zeros
             yield at, content
         at += len(line) + 1
+
+
+def _gap(line: bytes, source: str) -> list[LostAnswers]:
+    """What the line says is lost; nothing when it cannot be read."""
+    try:
+        gap = from_json(line)["gap"]
+        since, until = (datetime.fromtimestamp(gap[name], UTC) for name in ("since", "until"))
+        about = {"since": since, "until": until, "reason": gap["reason"], "source": source}
+        rows = Counter[tuple[str, Period]]()
+        for of in gap["lost"]:
+            rows[of["release"], Period.of(datetime.fromtimestamp(of["hour"], UTC))] += of["rows"]
+        return [LostAnswers(**about, release=of[0], period=of[1], rows=count) for of, count in rows.items()]
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return []
 
 
 def _fault(error: Any) -> str:

@@ -17,7 +17,7 @@ from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
 from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
-from include.services.predictions import newest
+from include.services.predictions import looked_up, newest
 from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
@@ -58,7 +58,7 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
     asked = labelling.answered(spec, services.adapters.lake, period)
     events = events[maturity.due(spec, events, datetime.now(UTC))]
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
-    logged = services.predictions.of(spec, events, period)
+    logged = looked_up(services.predictions.of(spec, events, period))  # the others did not see their features
     logged = newest(spec, logged) if len(logged) else logged
     unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
     built = with_features(spec, unseen, services.adapters.feature_store, reach) if len(unseen) else unseen

@@ -1,18 +1,21 @@
 """Joins predictions with labels and writes figures per month and release."""
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.deployment import ReleaseRef, RolloutEvent
+from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.operations import monitoring, served
-from include.records.registry import FIGURES, PREDICTIONS
+from include.operations.scope import Scope
+from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -20,7 +23,8 @@ from include.specification.usecase import UseCase
 def ship_predictions(spec: UseCase, services: Services) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped.
 
-    A record that cannot be read is kept aside and counted; the others are shipped.
+    A record that cannot be read is kept aside and counted; the others are shipped. What the log says that it lacks
+    becomes a record of ``lost_answers``.
     """
     log, shipped = services.adapters.prediction_log(spec), 0
     for batch in log.unshipped():
@@ -30,11 +34,23 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
         if len(rows):
             table = pa.Table.from_pandas(rows, preserve_index=False)
             PREDICTIONS.append(spec.name, services.adapters.lake, table)
+        _keep_lost(spec, services, batch.lost)
         log.acknowledge(batch)
         for record in batch.unreadable:
             print(f"{spec.name}: not shipped, kept in unreadable/{spec.name}: {record.source}: {record.reason}")
         shipped += len(rows)
     return shipped
+
+
+def _keep_lost(spec: UseCase, services: Services, lost: Sequence[LostAnswers]) -> None:
+    """Once, though a batch may come again."""
+    lake = services.adapters.lake
+    there = LOST_ANSWERS.read(spec.name, lake, source=sorted({gap.source for gap in lost})) if lost else []
+    known = {gap.source for gap in there}
+    new = [gap for gap in lost if gap.source not in known]
+    LOST_ANSWERS.append(spec.name, lake, new)
+    for gap in new:
+        print(f"{spec.name}: {gap.rows} answers of {gap.release} for {gap.period} could not be logged: {gap.reason}")
 
 
 def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.DataFrame:
@@ -46,20 +62,30 @@ def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.Da
 def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, float]:
     """Measure every release that answered in the month; the headline figures, by ``<release>.<name>``.
 
-    A month that is measured again replaces its figures.
+    A month that is measured again replaces its figures. Answers that could not be logged are a figure too.
     """
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
-    predictions = services.predictions.of(spec, events, period)
-    if predictions.empty:
+    predictions, lost = services.predictions.of(spec, events, period), _lost(spec, services, period)
+    if predictions.empty and not lost:
         return {}
     history, rollouts = services.records.figures(spec, name="breached"), services.records.rollout_events(spec)
     asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
-    offline = _offline(spec, services, asked) if spec.views else None
+    offline = _offline(spec, services, asked) if spec.views and len(asked) else None
     measured = partial(_measure, spec, services, predictions, events, offline, period, history, rollouts)
-    figures = [figure for name in sorted(set(predictions["release"])) for figure in measured(name)]
+    names = sorted({*predictions["release"]}) if len(predictions) else []
+    figures = [figure for name in names for figure in measured(name)]
+    figures += [Scope(spec, name, period).figure("unlogged", rows) for name, rows in sorted(lost.items())]
     FIGURES.replace(spec.name, services.adapters.lake, period, figures)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
+
+
+def _lost(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
+    """Release → its answers of the month that are not in the log."""
+    lost: Counter[str] = Counter()
+    for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=[period]):
+        lost[gap.release] += gap.rows
+    return dict(lost)
 
 
 def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
+UNJUDGED_SHARE = 0.5  # of the answers, given without a lookup or not logged: the others say too little
 SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
 LABEL_SHIFT = 0.05  # of the rows: change of the share of a class against the good periods
 CHANCE = 3.0  # standard errors: a smaller change of a share is the luck of the draw
@@ -70,6 +71,29 @@ def pipeline_skew(history: History) -> Cause | None:
     skewed = {n: v for n, v in history.subjects("feature_skew", history.period).items() if v > SKEWED_SHARE}
     evidence = [f"{n} was served with another value than is stored in {v:.1%} of the rows" for n, v in skewed.items()]
     return Cause("pipeline skew", evidence, sorted(skewed)) if skewed else None
+
+
+def serving_fault(history: History) -> Cause | None:
+    """Most answers cannot be judged, because of how they were served."""
+    logged, lost, without = _unjudged(history)
+    if lost + without <= UNJUDGED_SHARE * (logged + lost):
+        return None
+    return Cause("serving fault", unjudged(history), [])
+
+
+def unjudged(history: History) -> list[str]:
+    """Which answers nothing was concluded from, and why, in sentences; none when all were judged."""
+    logged, lost, without = _unjudged(history)
+    away = "given while the online store could not be asked: they are judged neither for drift nor skew nor quality"
+    told = [(without, logged, away), (lost, logged + lost, "not in the prediction log, which could not be written")]
+    return [f"{part:.0f} of {of:.0f} answers of {history.period} were {why}" for part, of, why in told if part]
+
+
+def _unjudged(history: History) -> tuple[float, float, float]:
+    """Answers in the log, answers that are not, answers without a lookup."""
+    names = ("rows", "unlogged", "unavailable")
+    logged, lost, without = (history.value(name) or 0.0 for name in names)
+    return logged, lost, without
 
 
 def decay(spec: UseCase, history: History) -> Cause:

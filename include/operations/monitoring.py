@@ -40,7 +40,9 @@ def measure(
     baseline : as made by ``drift.baseline`` for this release
     predictions : logged rows of the period: request_id, logged_at, release, latency_ms, the event id, the feature
         columns, and what the task's answers are: ``probability``, ``prediction`` or ``scores`` (lists of K numbers);
-        rows of other releases are left out
+        rows of other releases are left out. With the column ``unavailable``, rows above 0 (the online store could not
+        be asked) are counted, and judged neither for drift nor for skew nor for quality: they say nothing about
+        features or model
     events : event id and label of what has become known, with the time of the event and of the label where they are
         told; of a clustering, event ids are enough
     rescored : scores (n,) or (n, K) of other releases on the same rows, one per row of ``predictions``
@@ -63,10 +65,14 @@ def measure(
     moment = as_of or datetime.now(UTC)
     due = rows[maturity.due(spec, _timed(spec, rows, events), moment)]
     known = _with_truth(spec, due, events, moment)
-    figures += _inputs(scope, baseline, rows) + _answers(scope, baseline, rows)
     if spec.event.label:
         figures += _labels(scope, len(rows), len(due), len(known))
-    figures += _skew(scope, rows, offline) + performance.quality(scope, baseline, known, seed)
+    asked, known = rows[_looked_up(rows)], known[_looked_up(known)]
+    figures += [scope.figure("unavailable", len(rows) - len(asked), n=len(rows))] if "unavailable" in rows else []
+    if asked.empty:
+        return figures
+    figures += _inputs(scope, baseline, asked) + _answers(scope, baseline, asked)
+    figures += _skew(scope, asked, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     figures += performance.counterfactual(scope, known, others, seed)
     return figures + _windows(scope, figures, history)
@@ -88,6 +94,13 @@ def _check(
     for release, scores in rescored.items():
         if len(scores) != len(predictions):
             raise DataError(f"{len(scores)} rescored rows of {release} for {len(predictions)} predictions")
+
+
+def _looked_up(rows: pd.DataFrame) -> np.ndarray:
+    """Which rows (n,) were answered with what the online store has; all, of a log that does not tell."""
+    if "unavailable" not in rows:
+        return np.ones(len(rows), dtype=bool)
+    return ~(pd.to_numeric(rows["unavailable"]).fillna(0) > 0).to_numpy()
 
 
 def _latest_per_event(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
 from include.contracts.period import Period
 from include.contracts.quality import GateResult
-from include.operations.causes import Cause, data_fault, decay, pipeline_skew
+from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged
 from include.operations.look import Look
 from include.operations.losses import Confirmation
 from include.operations.maturity import MOST_IMMATURE
@@ -31,10 +31,10 @@ def decide(
 ) -> RetrainPlan:
     """What to do about ``alerts``, with the reason; keeping the champion is a decision too.
 
-    Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault or a
-    pipeline skew is repaired, not learned. An alert is a reason to look; a retrain needs that the figures confirm a
-    loss (``losses.Confirmation``), and then waits when the same period was planned already, the cooldown holds or the
-    year's budget is spent.
+    Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
+    pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
+    figures confirm a loss (``losses.Confirmation``), and then waits when the same period was planned already, the
+    cooldown holds or the year's budget is spent.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def decide(
     """
     mine = sorted((a for a in alerts if a.usecase == spec.name), key=lambda a: (a.name, a.release, a.period))
     history = History(figures_history, spec.name, serving or "", period)
-    plan = _Plan(spec, mine, period)
-    if cause := data_fault(spec, history, gate_results) or pipeline_skew(history):
+    plan = _Plan(spec, mine, period, unjudged(history))
+    if cause := data_fault(spec, history, gate_results) or serving_fault(history) or pipeline_skew(history):
         return plan.of("fix_data", cause, _repair(cause))
     test = _newest_known(spec, history) or period
     look = Look(spec, history, Confirmation.of(spec, history, test), mine)
@@ -62,17 +62,21 @@ def decide(
 
 
 class _Plan:
-    """Puts a decision into a record; its name is the same for the same alerts and decision."""
+    """Puts a decision into a record; its name is the same for the same alerts and decision.
 
-    def __init__(self, spec: UseCase, alerts: list[Alert], period: Period) -> None:
-        self.spec, self.alerts, self.period = spec, alerts, period
+    ``notes`` is evidence of every decision.
+    """
+
+    def __init__(self, spec: UseCase, alerts: list[Alert], period: Period, notes: list[str]) -> None:
+        self.spec, self.alerts, self.period, self.notes = spec, alerts, period, notes
 
     def of(
         self, decision: str, cause: Cause, action: str, window: tuple[Period, Period, Period] | None = None
     ) -> RetrainPlan:
         train_from, train_to, test_period = window or (None, None, None)
+        evidence = list(dict.fromkeys([*cause.evidence, *self.notes]))
         plan = RetrainPlan(
-            usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=cause.evidence,
+            usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=evidence,
             action=action, train_from=train_from, train_to=train_to, test_period=test_period, alerts=self.alerts,
             decided_at=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
@@ -104,6 +108,11 @@ def _mature(counts: Mapping[str, float]) -> bool:
 
 def _repair(cause: Cause) -> str:
     where = ", ".join(cause.subjects) or "the data pipeline"
+    if cause.kind == "serving fault":
+        return (
+            "do not retrain: repair what serves (the online store, the disk of the prediction log: `make status`), "
+            "then decide on newer answers"
+        )
     if cause.kind == "pipeline skew":
         return f"do not retrain: make online and offline features agree ({where}), then run monitoring again"
     return f"do not retrain: repair {where}, run the data pipeline of the period again, then monitoring"

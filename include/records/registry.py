@@ -1,7 +1,7 @@
 """Every table of records that the platform writes, the same for every use case. A new one is one entry here."""
 
 from include.contracts.approval import RecordedApproval
-from include.contracts.deployment import BatchPrediction, LoggedPrediction, RolloutEvent
+from include.contracts.deployment import BatchPrediction, LoggedPrediction, LostAnswers, RolloutEvent
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
 from include.contracts.operations import Figure, GivenLabel, RecordedDecision
@@ -18,6 +18,7 @@ PRIVACY_AUDITS = RecordTable("privacy_audits", PrivacyFinding, order=("audited_a
 PRIVACY_RECORDS = RecordTable("privacy_records", PrivacyChange, order=("done_at",), rewritten=False)
 VERSION_OPERATIONS = RecordTable("version_operations", VersionOperation, order=("at",))
 PREDICTIONS = RecordTable("predictions", LoggedPrediction, order=("logged_at",), is_open=True)
+LOST_ANSWERS = RecordTable("lost_answers", LostAnswers, order=("until",))
 BATCH_PREDICTIONS = RecordTable("batch_predictions", BatchPrediction, order=("period",), mode="replace", is_open=True)
 FIGURES = RecordTable("figures", Figure, order=("period",), mode="replace")
 ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"))

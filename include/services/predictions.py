@@ -30,11 +30,17 @@ class Predictions:
         return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
     def since(self, spec: UseCase, seconds: float, releases: list[str]) -> pd.DataFrame:
-        """The newest answer to each event that these releases gave since an epoch second, with their scores."""
+        """The newest answer to each event that these releases gave since an epoch second, with their scores.
+
+        Without the answers for which the online store could not be asked: they compare no releases.
+        """
         columns = ["logged_at", "request_id", "release", logged_column(spec), spec.event.id, spec.event.time]
-        columns = list(dict.fromkeys([*columns, *([spec.rollout.sticky_by] if spec.rollout.sticky_by else [])]))
         begun, lake = datetime.fromtimestamp(seconds, UTC), self._adapters.lake
+        there = lake.schema(spec.name, PREDICTIONS.name).names if lake.exists(spec.name, PREDICTIONS.name) else []
+        wanted = [*columns, *filter(None, [spec.rollout.sticky_by]), *({"unavailable"} & {*there})]
+        columns = list(dict.fromkeys(wanted))
         rows = PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns).to_pandas()
+        rows = looked_up(rows)
         return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
 
     def labelled(self, spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,6 +60,11 @@ class Predictions:
         events = versioning.read(snapshot, "events", self._adapters.lake).to_pandas()
         asked = events[spec.event.id].isin(rows[spec.event.id]) & maturity.known(spec, events, datetime.now(UTC))
         return events.loc[asked, [spec.event.id, spec.event.label]]
+
+
+def looked_up(logged: pd.DataFrame) -> pd.DataFrame:
+    """The rows that were answered with what the online store has; a row that does not tell was."""
+    return logged[~(logged["unavailable"].fillna(0) > 0)] if "unavailable" in logged else logged
 
 
 def newest(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:

@@ -272,7 +272,7 @@ def test_features_are_served_from_redis_and_its_absence_is_counted(redis_serving
         assert not ours["missing"]
     redis.close()
     assert len(serving.server.infer(serving.spec.name, rows)) == 8
-    assert _logged(serving)[-1]["missing"] == serving.spec.views
+    assert (_logged(serving)[-1]["missing"], _logged(serving)[-1]["unavailable"]) == ([], serving.spec.views)
     counted = {"moebius_feature_lookups_total": {}, "moebius_feature_missing_total": {"reason": "unavailable"}}
     expected = [16 * len(serving.spec.views), 8 * len(serving.spec.views)]
     wait_until(lambda: [serving.figure(name, **labels) for name, labels in counted.items()] == expected)

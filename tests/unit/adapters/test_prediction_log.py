@@ -180,6 +180,30 @@ def test_a_record_of_an_older_or_newer_version_of_the_use_case_is_read_as_far_as
     assert str(batch.rows["latency_ms"].dtype) == "float64"
 
 
+def test_what_could_not_be_looked_up_is_a_column_of_its_own(tmp_path: Path) -> None:
+    record = json.loads(line(1)) | {"unavailable": ["aircraft", "weather"], "missing": []}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record) + "\n" + line(2))
+    (batch,) = spool(tmp_path).unshipped()
+    assert (batch.rows["missing"].tolist(), batch.rows["unavailable"].tolist()) == ([0, 1], [2, 0])
+
+
+def test_what_the_log_says_that_it_lacks_is_no_row_and_nothing_unreadable(tmp_path: Path) -> None:
+    hours = {1360000000: 2, 1360003600: 1, 1363000000: 1}  # of February, February and March
+    lost = [{"release": "r0001", "hour": hour, "rows": rows} for hour, rows in hours.items()]
+    gap = json.dumps({"gap": {"since": FIRST, "until": FIRST + 60, "reason": "no space", "lost": lost}}) + "\n"
+    broken = gap.replace("1363000000", "null")
+    (tmp_path / "a.jsonl").write_text(line(1) + gap + line(2) + broken)
+    (batch,) = spool(tmp_path).unshipped()
+    assert list(batch.rows["request_id"]) == ["q1", "q2"]
+    assert [(one.release, one.period, one.rows) for one in batch.lost] == [
+        ("r0001", "2013-02", 3),
+        ("r0001", "2013-03", 1),
+    ]
+    assert {one.source for one in batch.lost} == {f"a.jsonl:{len(line(1))}"}
+    assert (batch.lost[0].until - batch.lost[0].since).total_seconds() == 60
+    assert len(batch.unreadable) == 1
+
+
 def test_a_record_that_a_cut_line_swallowed_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(line(1)[:70] + line(2) + line(3))
     (batch,) = spool(tmp_path).unshipped()

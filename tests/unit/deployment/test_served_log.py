@@ -12,10 +12,10 @@ import pytest
 from tests.unit.deployment.serving_code import served
 
 SPOOL, SERVER = served("spool"), served("server_log")
-FEBRUARY, MARCH = 1360000000.0, 1363000000.0
+EVENT, HOUR, LATER = 1360000000.5, 1359997200, 3600 * 800
 
 
-def record(number: int, at: float = FEBRUARY, release: str = "r0001") -> dict[str, Any]:
+def record(number: int, at: float = EVENT, release: str = "r0001") -> dict[str, Any]:
     return {"request_id": f"q{number}", "release": release, "inputs": {"at": at}, "filling": "x" * 50}
 
 
@@ -39,10 +39,10 @@ class Disk:
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     small = Disk()
     monkeypatch.setattr(os, "write", small.write)
-    yield small
+    return small
 
 
 def lines(directory: Path) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_a_full_disk_costs_records_and_the_log_says_how_many(tmp_path: Path, dis
     log = SPOOL.Spool(str(tmp_path / "spool"), "at")
     assert logged(log, record(1)).rows == 0
     disk.room = 0
-    lost = [logged(log, record(2), record(3, MARCH)), logged(log, record(4, release="r0002"))]
+    lost = [logged(log, record(2), record(3, EVENT + LATER)), logged(log, record(4, release="r0002"))]
     assert [one.rows for one in lost] == [2, 1]
     assert "No space left" in lost[0].reason
     disk.room = float("inf")
@@ -61,8 +61,8 @@ def test_a_full_disk_costs_records_and_the_log_says_how_many(tmp_path: Path, dis
     first, gap, last = lines(tmp_path / "spool")
     assert (first["request_id"], last["request_id"]) == ("q1", "q5")
     assert gap["gap"]["since"] <= gap["gap"]["until"]
-    counted = {(one["release"], one["period"]): one["rows"] for one in gap["gap"]["lost"]}
-    assert counted == {("r0001", "2013-02"): 1, ("r0001", "2013-03"): 1, ("r0002", "2013-02"): 1}
+    counted = {(one["release"], one["hour"]): one["rows"] for one in gap["gap"]["lost"]}
+    assert counted == {("r0001", HOUR): 1, ("r0001", HOUR + LATER): 1, ("r0002", HOUR): 1}
 
 
 def test_the_gap_is_said_though_nobody_asks_any_more(tmp_path: Path, disk: Disk) -> None:
@@ -75,7 +75,7 @@ def test_the_gap_is_said_though_nobody_asks_any_more(tmp_path: Path, disk: Disk)
     log.append_gap()
     log.append_gap()
     (gap,) = lines(tmp_path)
-    assert gap["gap"]["lost"] == [{"release": "r0001", "period": "2013-02", "rows": 1}]
+    assert gap["gap"]["lost"] == [{"release": "r0001", "hour": HOUR, "rows": 1}]
 
 
 @pytest.mark.parametrize("room", [1, 60, 119, 120, 200, 300])

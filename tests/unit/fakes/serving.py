@@ -65,18 +65,19 @@ class LoggedBatch:
     rows: pd.DataFrame
     again: bool = False
     unreadable: tuple = ()
+    lost: tuple = ()
 
 
 class MemoryLog:
     """Batches that nobody acknowledged; one that was handed out before comes ``again``."""
 
-    def __init__(self, *batches: pd.DataFrame) -> None:
-        self._waiting, self._seen = list(batches), 0
+    def __init__(self, *batches: pd.DataFrame, lost: tuple = ()) -> None:
+        self._waiting, self._seen, self._lost = list(batches), 0, lost
 
     def unshipped(self) -> Iterator[LoggedBatch]:
         for number, rows in enumerate(list(self._waiting)):
             again, self._seen = number < self._seen, max(self._seen, number + 1)
-            yield LoggedBatch(rows, again)
+            yield LoggedBatch(rows, again, lost=self._lost)
 
     def acknowledge(self, batch: LoggedBatch) -> None:
         self._waiting = [rows for rows in self._waiting if rows is not batch.rows]

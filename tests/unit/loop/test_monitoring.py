@@ -1,15 +1,19 @@
 """Logged predictions come into the lake once, whatever was killed in between."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from include.contracts.deployment import LostAnswers
 from include.loop import monitoring
+from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.serving import MemoryLog
-from tests.unit.loop.loop_worlds import APRIL, SPEC
+from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
 
 
 def logged(*requests: str, month: str = "2013-04") -> pd.DataFrame:
@@ -17,7 +21,7 @@ def logged(*requests: str, month: str = "2013-04") -> pd.DataFrame:
     return pd.DataFrame(
         {
             "request_id": list(requests), "logged_at": at, "release": "r0001", "probability": 0.5, "prediction": 1,
-            "latency_ms": 1.0, "missing": 0, "scores": [[0.5]] * len(requests),
+            "latency_ms": 1.0, "missing": 0, "unavailable": 0, "scores": [[0.5]] * len(requests),
             SPEC.event.id: [f"f{r}" for r in requests], SPEC.event.time: at,
         }
     )  # fmt: skip
@@ -57,6 +61,18 @@ def test_a_batch_that_was_shipped_before_the_kill_comes_once(
     assert shipped(services) == ["1", "2"]
     assert monitoring.ship_predictions(SPEC, services) == 1, "only what was not there"
     assert shipped(services) == ["1", "2", "3"]
+
+
+def test_what_the_log_lacks_is_recorded_once_and_is_a_figure_of_its_month(services: Services) -> None:
+    at = datetime(2013, 6, 1, tzinfo=UTC)
+    lost = LostAnswers(period=APRIL, release="r0001", rows=7, since=at, until=at, reason="no space", source="a.jsonl:9")
+    services.adapters.log = MemoryLog(logged("1"), logged("2"), lost=(lost,))  # type: ignore[attr-defined]
+    monitoring.ship_predictions(SPEC, services)
+    assert LOST_ANSWERS.read(SPEC.name, services.adapters.lake) == [lost]
+    publish(services, "2013-04")
+    nothing = {SPEC.event.id: pa.array([], pa.string()), str(SPEC.event.label): pa.array([], pa.int8())}
+    services.adapters.lake.publish(SPEC.name, "events", pa.table(nothing), APRIL)
+    assert monitoring.monitor(SPEC, services, APRIL) == {"r0001.unlogged": 7.0}, "though nothing else is known"
 
 
 def test_predictions_of_an_event_are_found_in_its_month_and_the_next(services: Services) -> None:

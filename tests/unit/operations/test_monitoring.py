@@ -93,6 +93,34 @@ def test_skew_between_served_and_stored_features() -> None:
     assert (value(found, "feature_skew", "x"), value(found, "feature_skew", "origin")) == (0, 0.1)
 
 
+def test_rows_without_a_lookup_are_counted_and_judged_for_nothing() -> None:
+    log, truth = month(1)
+    stored = log[["flight_id", "x", "origin"]]
+    away = np.arange(len(log)) < 210
+    served = log.assign(unavailable=np.where(away, 1, 0), x=log["x"].where(~away))
+    served["probability"] = served["probability"].where(~away, 0.0)
+    found = figures(served, truth, offline=stored)
+    alone = figures(log[~away], truth[~away], offline=stored)
+    assert (value(found, "unavailable"), found["r0001", "unavailable", ""].n) == (210, 2000)
+    assert (value(found, "rows"), value(found, "labelled")) == (2000, 2000)
+    counted = (
+        "rows",
+        "labelled",
+        "unmatched",
+        "not_due",
+        "maturity",
+        "unavailable",
+        "latency_p50_ms",
+        "latency_p99_ms",
+    )
+    for key in alone.keys() - {("r0001", name, "") for name in counted}:
+        assert found[key] == alone[key], key
+    assert value(found, "feature_skew", "x") == 0
+    nothing = figures(served.assign(unavailable=2), truth, offline=stored)
+    assert {k[1] for k in nothing} >= {"rows", "unavailable", "labelled"}
+    assert ("r0001", "feature_skew", "x") not in nothing
+
+
 def test_no_labels_yet_and_no_predictions_give_what_is_known() -> None:
     log, truth = month(1)
     found = figures(log, truth.head(0))

@@ -39,6 +39,7 @@ def month(period: str, auc: float, psi: dict[str, float] | None = None, **figure
 
 
 SPRING = [*month("2013-04", 0.641), *month("2013-05", 0.700)]
+JUNE = [*SPRING, *month("2013-06", 0.6)]
 
 
 def plan(history: list[Figure], **changes: Any) -> RetrainPlan:
@@ -150,6 +151,25 @@ def test_skew_between_serving_and_offline_is_repaired() -> None:
     assert (found.decision, found.cause) == ("fix_data", "pipeline skew in x")
 
 
+def test_a_lookup_that_failed_for_moments_changes_no_decision_and_is_told() -> None:
+    few = [figure("2013-06", "unavailable", 210.0), figure("2013-06", "unlogged", 13.0)]
+    without, found = plan(JUNE), plan([*JUNE, *few])
+    assert (found.decision, found.cause, found.action) == (without.decision, without.cause, without.action)
+    assert {*found.evidence} - {*without.evidence} == {
+        "210 of 8000 answers of 2013-06 were given while the online store could not be asked: they are judged neither "
+        "for drift nor skew nor quality",
+        "13 of 8013 answers of 2013-06 were not in the prediction log, which could not be written",
+    }
+
+
+@pytest.mark.parametrize("fault", [{"unavailable": 4001.0}, {"unlogged": 8001.0}, {"unavailable": 3999, "unlogged": 7}])
+def test_most_answers_without_a_lookup_or_a_record_are_a_serving_fault(fault: dict[str, float]) -> None:
+    found = plan([*JUNE, *(figure("2013-06", name, value) for name, value in fault.items())])
+    assert (found.decision, found.cause) == ("fix_data", "serving fault")
+    assert "the online store" in found.action
+    assert any("of 8" in line or "of 16" in line for line in found.evidence)
+
+
 def earlier(period: str, decision: Any = "retrain") -> RetrainPlan:
     return plan([*SPRING, *month("2013-06", 0.6)]).model_copy(
         update={"test_period": Period(period), "decision": decision}
@@ -158,9 +178,6 @@ def earlier(period: str, decision: Any = "retrain") -> RetrainPlan:
 
 def brought(decision: RetrainPlan, release: str = "r0001") -> dict[str, Any]:
     return {"decisions_history": [decision], "released": {decision.name: release}}
-
-
-JUNE = [*SPRING, *month("2013-06", 0.6)]
 
 
 def test_the_same_month_the_cooldown_and_the_budget_hold_a_retrain_back() -> None:

@@ -20,7 +20,7 @@ def logged(event: str, request: str, hour: int, release: str = "r0001") -> dict:
     at = datetime(2013, 4, 15, hour, tzinfo=UTC)
     return {
         "period": "2013-04", "request_id": request, "logged_at": at, "release": release, "probability": 0.5,
-        "prediction": 1.0, "scores": [0.5], "missing": 0, "latency_ms": 1.0, ID: event, TIME: at,
+        "prediction": 1.0, "scores": [0.5], "missing": 0, "unavailable": 0, "latency_ms": 1.0, ID: event, TIME: at,
     }  # fmt: skip
 
 
@@ -40,6 +40,12 @@ def since(services: Services, hour: int = 0) -> pd.DataFrame:
 def test_only_the_newest_answer_of_the_named_releases_counts(services: Services) -> None:
     assert since(services)["request_id"].tolist() == ["2", "3"]
     assert since(services, hour=3)["request_id"].tolist() == ["3"]
+
+
+def test_an_answer_without_a_lookup_compares_no_releases(services: Services) -> None:
+    late = logged("b", "5", 5, "r0002") | {"unavailable": 1}
+    PREDICTIONS.append(SPEC.name, services.adapters.lake, pa.Table.from_pylist([late]))
+    assert since(services)["request_id"].tolist() == ["2", "3"]
 
 
 def test_without_a_log_there_are_no_answers(tmp_path: Path) -> None:

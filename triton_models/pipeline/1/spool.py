@@ -8,6 +8,7 @@ from collections import Counter, namedtuple
 from pathlib import Path
 
 NEWLINE = b"\n"
+HOUR = 3600
 Lost = namedtuple("Lost", "rows reason")
 NOTHING = Lost(0, "")
 
@@ -16,13 +17,13 @@ class Spool:
     """JSON lines at ``<directory>/<day>-<pid>.jsonl``; ``O_APPEND`` makes each write whole.
 
     An answer depends on none of it: what cannot be written is counted, and the next write that succeeds begins with a
-    line ``{"gap": …}`` that says how many records are lost, of which release and month (of ``event_time``), and why.
+    line ``{"gap": …}`` that says how many records are lost, of which release and hour (of ``event_time``), and why.
     """
 
     def __init__(self, directory: str, event_time: str) -> None:
         self.directory, self._event_time = Path(directory), event_time
         self._day, self._file, self._torn = "", -1, False
-        self._lost: Counter = Counter()  # (release, month) → records
+        self._lost: Counter = Counter()  # (release, hour) → records
         self._since, self._reason = 0.0, ""
         self._turn = threading.Lock()
 
@@ -62,18 +63,19 @@ class Spool:
         if not self._lost:
             self._since = time.time()
         self._reason = f"{self.directory}: {reason}"
-        self._lost.update((record["release"], self._month(record)) for record in records)
+        self._lost.update((record["release"], self._hour(record)) for record in records)
         return Lost(len(records), self._reason)
 
-    def _month(self, record: dict) -> str:
-        return time.strftime("%Y-%m", time.gmtime(record["inputs"][self._event_time]))
+    def _hour(self, record: dict) -> int:
+        """The epoch second at which the hour of its event begins."""
+        return int(record["inputs"][self._event_time] // HOUR * HOUR)
 
     def _gap(self) -> bytes:
         """What comes before the next records: the end of a line that was cut, and what is lost."""
         begin = NEWLINE if self._torn else b""
         if not self._lost:
             return begin
-        rows = [{"release": release, "period": month, "rows": n} for (release, month), n in self._lost.items()]
+        rows = [{"release": release, "hour": hour, "rows": n} for (release, hour), n in self._lost.items()]
         gap = {"gap": {"since": self._since, "until": time.time(), "reason": self._reason, "lost": rows}}
         return begin + json.dumps(gap).encode() + NEWLINE
 
