@@ -21,6 +21,7 @@ MoebiusError
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
 │   └── UndefinedMetricError   a metric has no value on these rows: one class only, no variance, one cluster
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
+│   ├── DamagedReleaseError    a release with another file, or another manifest, than was packaged
 │   ├── ApprovalError          a version or release without a valid approval, or an answer that must not count
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
@@ -100,6 +101,9 @@ class UndefinedMetricError(EvaluationError): ...
 
 
 class DeploymentError(MoebiusError): ...
+
+
+class DamagedReleaseError(DeploymentError): ...
 
 
 class ApprovalError(DeploymentError): ...

@@ -8,6 +8,7 @@ from include.contracts.file_proof import PROOFS, sha256
 from include.errors import DamagedFileError
 
 SUMS = "SHA256SUMS"
+COMING = ".coming."
 
 
 def write_sums(directory: Path, files: Iterable[Path]) -> None:
@@ -15,19 +16,27 @@ def write_sums(directory: Path, files: Iterable[Path]) -> None:
     _write(directory, {file.name: sha256(file) for file in files})
 
 
-def refresh(file: Path) -> None:
-    """Note the hash of a file that was replaced; nothing where the directory has no hashes."""
-    if (file.parent / SUMS).is_file():
-        _write(file.parent, sums(file.parent) | {file.name: sha256(file)})
+def replace(file: Path, aside: Path) -> None:
+    """Put ``aside`` in the place of a file of its directory; killed anywhere, either of both is proved afterwards."""
+    if known := sums(file.parent):
+        known = {name: digest for name, digest in known.items() if name != COMING + file.name}
+        digest = sha256(aside)
+        _write(file.parent, known | {COMING + file.name: digest})
+        aside.replace(file)
+        _write(file.parent, known | {file.name: digest})
+    else:
+        aside.replace(file)
 
 
 def prove(file: Path, what: str, way_out: str) -> None:
-    """Raises DamagedFileError when the file is not what its directory says; nothing where it says nothing."""
-    known = sums(file.parent)
-    if known and file.name not in known:
+    """Raises DamagedFileError when the file is not what its directory says; nothing where it has no hashes."""
+    if not (known := sums(file.parent)):
+        return
+    if file.name not in known:
         raise DamagedFileError(f"{what}: {file.parent / SUMS} does not name {file.name}; {way_out}")
-    if known:
-        PROOFS.prove(file, known[file.name], what, way_out)
+    if (coming := known.get(COMING + file.name)) and file.is_file() and sha256(file) == coming:
+        return
+    PROOFS.prove(file, known[file.name], what, way_out)
 
 
 def sums(directory: Path) -> dict[str, str]:

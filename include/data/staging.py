@@ -3,7 +3,6 @@
 Nothing downstream reads it; each step replaces its own part in one rename.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts import checksums
 from include.contracts.atomic_file import write_atomically
+from include.contracts.file_proof import sha256
 from include.errors import GateRefusedError, NotFoundError
 
 RAW = "raw"
@@ -35,6 +36,7 @@ def writing(staging: Path, part: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+    checksums.write_sums(aside, aside.glob("*.parquet"))
     shutil.rmtree(staging / part, ignore_errors=True)
     aside.rename(staging / part)
 
@@ -82,10 +84,11 @@ def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]
 
 
 def path(staging: Path, part: str, table: str) -> Path:
-    """The file of a staged table; raises NotFoundError naming the step that would write it."""
+    """The file of a staged table; raises NotFoundError without it, DamagedFileError when it is not what was staged."""
     file = staging / part / f"{table}.parquet"
     if not file.is_file():
         raise NotFoundError(f"{file} does not exist: clear the run from its first task on")
+    checksums.prove(file, f"staged table {table}", "clear the run from its first task on")
     return file
 
 
@@ -117,8 +120,4 @@ def require_passed(staging: Path) -> None:
 
 def _fingerprints(staging: Path) -> dict[str, str]:
     """SHA-256 of each file that would be published."""
-    hashes = {}
-    for table in names(staging, TABLES):
-        with path(staging, TABLES, table).open("rb") as file:
-            hashes[table] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+    return {table: sha256(path(staging, TABLES, table)) for table in names(staging, TABLES)}

@@ -7,44 +7,61 @@ from typing import Any
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
+from include.contracts.file_proof import sha256
 from include.deployment import pipeline
-from include.errors import DeploymentError, EvaluationError
+from include.errors import DamagedReleaseError, DeploymentError, EvaluationError
 
 MANIFEST = "release.json"
+SEAL = "sealed"
+WAY_OUT = (
+    "delete the release directory and run the deployment DAG of its model version (it is packaged again), or put "
+    "another release back (rollback)"
+)
 SERVING = Path(__file__).resolve().parents[2] / "triton_models" / "pipeline" / "1"
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the SHA-256 of every file that is there."""
     inside = (p for p in sorted(directory.rglob("*")) if p.is_file() and p.name != MANIFEST)
-    files = {p.relative_to(directory).as_posix(): _sha256(p) for p in inside}
-    (directory / MANIFEST).write_text(json.dumps({**manifest, "files": files}, indent=1))
+    files = {p.relative_to(directory).as_posix(): sha256(p) for p in inside}
+    whole = json.loads(json.dumps({**manifest, "files": files}))  # as it is read
+    (directory / MANIFEST).write_text(json.dumps({**whole, SEAL: seal_of(whole)}, indent=1))
+
+
+def seal_of(manifest: dict[str, Any]) -> str:
+    """SHA-256 of the manifest without its seal, whatever its spaces."""
+    text = json.dumps({name: value for name, value in manifest.items() if name != SEAL}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def code_hash(directory: Path) -> str:
     """SHA-256 of the code that answers: the serving code of this installation and the release's ``request.py``."""
     own = directory / "request.py"
     files = [*sorted(SERVING.glob("*.py")), *pipeline.SHARED, *([own] if own.is_file() else [])]
-    return hashlib.sha256("".join(f"{p.name}:{_sha256(p)}\n" for p in files).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{p.name}:{sha256(p)}\n" for p in files).encode()).hexdigest()
 
 
 def manifest(directory: Path) -> dict[str, Any]:
-    return json.loads((directory / MANIFEST).read_text())
+    """Raises DamagedReleaseError when the manifest is not as it was sealed; before seals, it must be JSON at least."""
+    try:
+        found = json.loads((directory / MANIFEST).read_bytes())
+        whole = SEAL not in found or found[SEAL] == seal_of(found)
+    except (OSError, ValueError, TypeError) as error:
+        raise DamagedReleaseError(f"{directory / MANIFEST} is damaged ({type(error).__name__}); {WAY_OUT}") from error
+    if not whole:
+        raise DamagedReleaseError(f"{directory / MANIFEST} was changed after packaging; {WAY_OUT}")
+    return dict(found)
 
 
 def verify(directory: Path) -> None:
-    """Raises DeploymentError when a file lacks or was changed since packaging."""
+    """Raises DamagedReleaseError when a file lacks or was changed since packaging."""
     for name, expected in manifest(directory)["files"].items():
         path = directory / name
         if not path.is_file():
-            raise DeploymentError(
-                f"release {directory} lacks {name}; package the version again, or serve another release"
-            )
-        if (digest := _sha256(path)) != expected:
-            raise DeploymentError(
-                f"{path} was changed after packaging (sha256 {digest[:12]}, not {expected[:12]}): it will not serve; "
-                "package the model version again, or serve another release"
-            )
+            raise DamagedReleaseError(f"release {directory} lacks {name}; {WAY_OUT}")
+        if (digest := sha256(path)) != expected:
+            hashes = f"sha256 {digest[:12]}, not {expected[:12]}"
+            raise DamagedReleaseError(f"{path} was changed after packaging ({hashes}): it will not serve; {WAY_OUT}")
 
 
 def require_model(serving: ReleaseRef, model: ModelRef) -> None:
@@ -65,10 +82,6 @@ def document(directory: Path, name: str) -> Any:
     path = directory / name
     if not path.is_file():
         raise DeploymentError(f"release {directory} lacks {name}: it was packaged by an earlier version; train again")
-    if _sha256(path) != manifest(directory)["files"].get(name):
-        raise DeploymentError(f"{path} was changed after packaging; it is not used")
+    if sha256(path) != manifest(directory)["files"].get(name):
+        raise DamagedReleaseError(f"{path} was changed after packaging; it is not used; {WAY_OUT}")
     return json.loads(path.read_text())
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from include.contracts import checksums
 from include.contracts.period import Period
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
@@ -184,9 +185,13 @@ def parquet_values(files: Collection[Path], column: str) -> set[str]:
 
 
 def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iterator[Changed]:
-    """Replace each file whose rows change, in one step; the place is its path below ``root``."""
+    """Replace each file whose rows change, in one step; the place is its path below ``root``.
+
+    Raises DamagedFileError for a file that is not what was written: rewritten, it would pass for sound.
+    """
     for file in files:
         try:
+            checksums.prove(file, "rows to rewrite", "rebuild or delete it, then run this again")
             rows = pq.read_table(file, partitioning=None)
         except (FileNotFoundError, pa.ArrowInvalid):  # gone meanwhile, or no Parquet: a search tells
             continue
@@ -194,7 +199,7 @@ def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iter
         if not after.equals(rows):
             aside = file.with_name(f".{file.name}.aside")
             pq.write_table(after, aside, compression="zstd")
-            aside.replace(file)
+            checksums.replace(file, aside)
             yield Changed(str(file.relative_to(root)), rows.num_rows, after.num_rows)
 
 

@@ -3,15 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, packaging, predeployment
 from include.deployment.release import manifest
-from include.development.datasets.parts import incomplete_columns
+from include.development.datasets.building import as_it_lies
+from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.governance import approval
@@ -55,7 +54,8 @@ def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdic
 
     # by what the artifact says, not by the spec, which may name another trainer by now
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    rows = pd.read_parquet(model.dataset.test.path)
+    dataset = as_it_lies(model.dataset)
+    rows = read_part(dataset.test)
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"}
@@ -63,7 +63,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdic
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
-            features=features, rows=rows, incomplete=incomplete_columns(model.dataset.train.path),
+            features=features, rows=rows, incomplete=incomplete_columns(dataset.train),
             baseline=baseline, staging=aside / "release",
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)

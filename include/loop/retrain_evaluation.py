@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.evaluation import Verdict
 from include.development import ensembles
-from include.development.datasets.building import load_dataset
+from include.development.datasets.building import as_it_lies
 from include.development.datasets.parts import read_part
 from include.errors import NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
@@ -105,7 +104,7 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
     members = _members(spec, services, model.version)
-    datasets = {one.dataset.name: _as_it_lies(one.dataset) for one in (model, *members)}
+    datasets = {one.dataset.name: as_it_lies(one.dataset) for one in (model, *members)}
     parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]
     return Side(
         version=model.version,
@@ -131,12 +130,6 @@ def _members(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
 
 
 def _test_set(dataset: DatasetRef) -> EvaluationSet:
-    now = _as_it_lies(dataset)
+    now = as_it_lies(dataset)
     since = tuple(mark for mark in now.rewrites if mark not in dataset.rewrites)
     return EvaluationSet(read_part(now.test), now.test.content_hash, now.test.periods, since)
-
-
-def _as_it_lies(dataset: DatasetRef) -> DatasetRef:
-    """The dataset as registered, or as an erasure or key rotation has left it since and says so in its manifest."""
-    now = load_dataset(dataset.name, Path(dataset.path).parent)
-    return now if set(now.rewrites) - set(dataset.rewrites) else dataset

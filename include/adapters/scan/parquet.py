@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, keyed, known, text, without_nan
+from include.contracts import checksums
 from include.contracts.content import quoted
 from include.contracts.quality import Check, CheckOutcome
 from include.ports.outcomes import broken, judged
@@ -185,4 +186,4 @@ def _rewrite(file: Path, positions: np.ndarray) -> None:
             mask = ~np.isin(np.arange(start, start + batch.num_rows), positions)
             kept.write_batch(batch.filter(pa.array(mask)))
             start += batch.num_rows
-    aside.replace(file)
+    checksums.replace(file, aside)

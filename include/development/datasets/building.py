@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts import checksums
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
@@ -109,6 +110,12 @@ def load_dataset(name: str, directory: Path) -> DatasetRef:
     if not manifest.is_file():
         raise NotFoundError(f"no dataset {name!r}: {manifest} does not exist; build it first")
     return DatasetRef.model_validate_json(manifest.read_text())
+
+
+def as_it_lies(dataset: DatasetRef) -> DatasetRef:
+    """The dataset as registered, or as an erasure or key rotation has left it since and says so in its manifest."""
+    now = load_dataset(dataset.name, Path(dataset.path).parent)
+    return now if set(now.rewrites) - set(dataset.rewrites) else dataset
 
 
 def _window(
@@ -259,6 +266,7 @@ def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) ->
         aside.mkdir()
         for part, frame in parts.items():
             write_part(frame, aside / f"{part}.parquet")
+        checksums.write_sums(aside, aside.glob("*.parquet"))
         (aside / MANIFEST).write_text(dataset.model_dump_json(indent=1))
         try:
             aside.rename(home)

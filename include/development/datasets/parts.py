@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from include.contracts import checksums
 from include.contracts.development import PartRef
-from include.errors import DataError, NotFoundError
+from include.errors import DamagedFileError, DataError, NotFoundError
+
+REBUILD = "rebuild the dataset (data_versions, operation rebuild)"
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -29,14 +33,13 @@ def read_part(part: PartRef) -> pd.DataFrame:
     ------
     NotFoundError
         the file is gone.
-    DataError
-        its content is not what the reference says.
+    DamagedFileError
+        its bytes or its content are not what was written, or what the reference says.
     """
     frame = read_frame(part.path)
     if (digest := content_hash(frame)) != part.content_hash:
-        raise DataError(
-            f"{part.path}: content hash {digest[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; "
-            "rebuild the dataset (data_versions, operation rebuild)"
+        raise DamagedFileError(
+            f"{part.path}: content hash {digest[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; {REBUILD}"
         )
     return frame
 
@@ -49,18 +52,22 @@ def _rewritten(part: PartRef) -> str:
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """The rows of a part's file as they are; raises NotFoundError without the file, DataError for a damaged one."""
+    """The rows of a part's file as they are.
+
+    Raises NotFoundError without the file, DamagedFileError when its bytes are not those that were written.
+    """
     if not Path(path).is_file():
-        raise NotFoundError(f"{path}: the file is gone; rebuild the dataset (data_versions, operation rebuild)")
+        raise NotFoundError(f"{path}: the file is gone; {REBUILD}")
+    checksums.prove(Path(path), "training data", REBUILD)
     try:
         return pd.read_parquet(path, engine="pyarrow")
-    except (OSError, ValueError) as error:  # as pyarrow says it of a torn file
-        raise DataError(f"{path} is damaged: {error}; rebuild the dataset") from error
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:  # as pyarrow says it of a torn file
+        raise DamagedFileError(f"{path} is damaged: {error}; {REBUILD}") from error
 
 
-def incomplete_columns(path: str | Path) -> list[str]:
-    """Columns of a part that lack a value in some row; an empty text is none, and neither is NaN."""
-    frame = read_frame(path)
+def incomplete_columns(part: PartRef) -> list[str]:
+    """Columns of a part that lack a value in some row; an empty text is none, and neither is NaN. As ``read_part``."""
+    frame = read_part(part)
     texts = frame.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"])
     return [name for name in frame if frame[name].isna().any() or (name in texts and (texts[name] == "").any())]
 

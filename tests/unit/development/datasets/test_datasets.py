@@ -13,7 +13,7 @@ from include.development.datasets import building
 from include.development.datasets.parts import read_part
 from include.errors import DataError, LeakageError, NotFoundError
 from include.specification.running import Retrain
-from tests.unit.development.frames import PERIODS, MemoryFeatureStore, build, events, flight_spec, snapshots
+from tests.unit.development.frames import PERIODS, MemoryFeatureStore, build, events, flight_spec
 
 
 def ids(part: PartRef) -> set[str]:
@@ -175,7 +175,7 @@ def test_an_event_in_two_periods_is_refused(tmp_path: Path) -> None:
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     part = build(tmp_path).train
     read_part(part).iloc[1:].to_parquet(part.path)
-    with pytest.raises(DataError, match=r"train\.parquet: content hash .* rebuild the dataset"):
+    with pytest.raises(DataError, match=r"train\.parquet is damaged .* rebuild the dataset"):
         read_part(part)
 
 
