@@ -15,7 +15,7 @@ the task.
 from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, triggered_by, triggering_extra, yes_or_no
+from include.orchestration.dags import dag_family, emit, form, on, run_key, triggered_by, triggering_extra, yes_or_no
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -27,7 +27,7 @@ def build(spec: UseCase) -> None:
     def decide(call: Call) -> dict:
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])
-        return call(raised, triggered_by() if form()["force"] else None)
+        return call(raised, triggered_by() if form()["force"] else None, run_key())
 
     @task.branch
     def route(decision: dict) -> str:

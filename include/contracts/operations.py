@@ -84,6 +84,7 @@ class RecordedDecision(Record):
     decision: Literal["retrain", "keep", "fix_data"]
     decided_at: Moment = Field(description="when it was decided, UTC")
     record: RetrainPlan = Field(description="the decision, JSON")
+    run: str = Field("", description="run that decided; it decides once, however often it is repeated")
 
 
 class GivenLabel(Record):

@@ -50,7 +50,7 @@ class Airflow:
 
     def _login(self) -> None:
         login = {"username": self.login, "password": airflow.logins(self.settings).get(self.login, "")}
-        answer = httpx.post(f"{self.settings.airflow_url}/auth/token", json=login, timeout=30, trust_env=False)
+        answer = self._patiently(lambda: self._http.post(f"{self.settings.airflow_url}/auth/token", json=login))
         if not answer.is_success:
             reason = f"{answer.status_code} {answer.text}"
             raise ServiceError(f"Airflow refused the login of {login['username']!r}: {reason}")
@@ -70,23 +70,29 @@ class Airflow:
 
     def call(self, method: str, path: str, **options: Any) -> dict:
         """One REST call; a passing connection fault or 5xx is tried again for two minutes, when Airflow says so."""
+        answer = self._patiently(lambda: self._http.request(method, path, **options))
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._login()
+            answer = self._patiently(lambda: self._http.request(method, path, **options))
+        if not answer.is_success:
+            raise CallRefusedError(
+                f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}", answer.status_code
+            )
+        return answer.json()
+
+    def _patiently(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+        """Its answer; while the API server is being restarted, or says that it is busy, it is asked again."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             pause = 0.5
             try:
-                answer = self._http.request(method, path, **options)
+                answer = ask()
             except httpx.TransportError as error:
                 if time.monotonic() > deadline:
-                    raise ServiceError(f"Airflow at {self._http.base_url} does not answer: {error}") from error
+                    raise ServiceError(f"Airflow at {self.settings.airflow_url} does not answer: {error}") from error
             else:
-                if answer.status_code == httpx.codes.UNAUTHORIZED:
-                    self._login()
-                elif answer.is_success:
-                    return answer.json()
-                elif answer.is_client_error or time.monotonic() > deadline:
-                    raise CallRefusedError(
-                        f"Airflow: {method} {path} gave {answer.status_code}: {answer.text[:500]}", answer.status_code
-                    )
+                if not answer.is_server_error or time.monotonic() > deadline:
+                    return answer
                 wanted = answer.headers.get("Retry-After", "")
                 pause = max(pause, float(wanted)) if wanted.isdigit() else pause
             time.sleep(pause)
@@ -111,9 +117,14 @@ class Airflow:
         concerning = (e for e in errors if not e["filename"].endswith(FAULTY) or usecase in e["stack_trace"])
         return [f"{error['filename']}: {error['stack_trace']}" for error in concerning]
 
-    def trigger(self, dag_id: str, conf: dict | None = None, partition_key: str | None = None) -> dict:
-        """Start a run, once: its id is ours, so a call whose answer was lost can be repeated."""
-        run_id = f"manual__{now().isoformat()}_{secrets.token_hex(4)}"
+    def trigger(
+        self, dag_id: str, conf: dict | None = None, partition_key: str | None = None, run_id: str = ""
+    ) -> dict:
+        """Start a run, once: its id is ours, so a call whose answer was lost can be repeated.
+
+        With ``run_id`` the run of that name, whoever started it: an interrupted play finds its own.
+        """
+        run_id = run_id or f"manual__{now().isoformat()}_{secrets.token_hex(4)}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}, "partition_key": partition_key}
         try:
             return self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
@@ -163,7 +174,7 @@ class Airflow:
             time.sleep(0.4)
 
     def wait_for(
-        self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 60
+        self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 180
     ) -> dict:
         """The run that an asset event starts; ServiceError when none appears in ``seconds`` of a machine with time."""
         patience = Patience(seconds)

@@ -26,8 +26,10 @@ def play(script: Script, console: Console) -> dict:
         airflow = Airflow(settings, progress.watch)
         _await_dags(airflow, spec.name, progress)
     scenario = Scenario(spec, services, airflow, progress, script)
+    refusal = f"the demo of {spec.name} is being played by another process; wait for it, or end it"
     try:
-        scenario.play()
+        with services.adapters.locks.hold(f"demo/{spec.name}/playing", wait=0, refusal=refusal):
+            scenario.play()
     finally:
         airflow.close()
     result = summary.collect(spec, services, progress, scenario.memory.content, platform.memory())

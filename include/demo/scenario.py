@@ -3,10 +3,12 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
+from typing import Any
 
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period
@@ -50,7 +52,11 @@ def _months(spec: UseCase, services: Services, last: Period) -> list[Period]:
 
 
 class Scenario:
-    """Plays the loop through DAG runs and public interfaces; what is done already is not done again."""
+    """Plays the loop through DAG runs and public interfaces; what is done already is not done again.
+
+    A play that was interrupted at any moment goes on where it was: each step finds its own run by month, name or the
+    time when it began, requests go on behind the last answer, and what was seen or decided before counts.
+    """
 
     def __init__(self, spec: UseCase, services: Services, airflow: Airflow, progress: Progress, script: Script) -> None:
         self.spec, self.services, self.airflow = spec, services, airflow
@@ -62,7 +68,6 @@ class Scenario:
     def play(self) -> None:
         """Raises RunFailedError or ServiceError with what failed and where the log is."""
         history, live = self.months[: self.script.training_months], self.months[self.script.training_months :]
-        self._finish_open_runs()
         for month in history:
             self.publish(month, then="the first training")
         self.first_release()
@@ -74,17 +79,19 @@ class Scenario:
 
     # -- stages
     def publish(self, month: Period, then: str) -> None:
-        if month in self.services.records.published(self.spec):
+        """A month that is published may still lack its online features; the end of its run says that it has all."""
+        pipeline, published = self._dag("data_pipeline"), month in self.services.records.published(self.spec)
+        run = self.airflow.find(pipeline, partition=month)
+        if published and (run is None or run["state"] == "success"):
             return
         with self.progress.stage("data pipeline", f"{month}: data pipeline", then):
-            self.airflow.wait(self.airflow.trigger(self._dag("data_pipeline"), partition_key=month))
+            unfinished = run if run and run["state"] != "success" else None
+            self.airflow.wait(unfinished or self.airflow.trigger(pipeline, partition_key=month))
 
     def first_release(self) -> None:
         if self.services.serving.rollout_state(self.spec) is not None:
             return
-        if not self.memory.done("first", "begun"):
-            self.memory.mark("first", "begun", now().isoformat())
-        begun = datetime.fromisoformat(self.memory.content["first"]["begun"])
+        begun = datetime.fromisoformat(self.memory.once("first", "begun", lambda: now().isoformat()))
         with self.progress.stage("training", "first training", "four comparisons (first release: no champion yet)"):
             training = self._dag("training")
             self.airflow.wait(self.airflow.find(training, after=begun) or self.airflow.trigger(training))
@@ -102,9 +109,9 @@ class Scenario:
         self.memory.mark(month, "closed")
 
     def _send(self, month: Period) -> None:
-        traffic = self._take_traffic(month)
         if self.memory.done(month, "traffic"):
             return
+        traffic = self._begin_traffic(month)
         with self.progress.stage("live traffic", f"{month}: live traffic over gRPC", "the month's data pipeline"):
             traffic.rate = None
             self._show(traffic)
@@ -115,22 +122,21 @@ class Scenario:
         monitoring = self._dag("monitoring")
         with self.progress.stage("monitoring", f"{month}: monitoring", "Prometheus scrapes, its rules decide"):
             if by_hand:
-                run = self.airflow.trigger(monitoring, partition_key=month)
+                run = self.airflow.trigger(monitoring, partition_key=month, run_id=f"demo__{month}")
             else:
                 run = self.airflow.wait_for(monitoring, partition=month)
             self.airflow.wait(run)
 
     def _respond(self, month: Period) -> None:
         with self.progress.stage("alerting", f"{month}: alerts"):
-            alerts = self._settled_alerts(month)
-            self.progress.status(", ".join(sorted({a.name for a in alerts})) or "none")
-        by_release = {r: sorted(a.name for a in alerts if a.release == r) for r in {a.release for a in alerts}}
-        self.memory.mark(month, "alerts", by_release)
+            by_release = self.memory.once(month, "alerts", lambda: _by_release(self._settled_alerts(month)))
+            alerts = {(name, release) for release, names in by_release.items() for name in names}
+            self.progress.status(", ".join(sorted({name for name, _ in alerts})) or "none")
         if not alerts:
             return
         title = f"{month}: the watcher starts retrain_trigger"
         with self.progress.stage("retrain trigger", title, "why did it decay?"):
-            decision = self._decision(month, {(a.name, a.release) for a in alerts})
+            decision = self._decision(month, alerts)
         decided = f"decision: {decision.decision}: {decision.cause}. {decision.action}"
         self.progress.note(decided, bold=decision.decision)
         if decision.decision == "retrain":
@@ -159,7 +165,8 @@ class Scenario:
         if following is None or self.memory.done(following, "traffic"):
             self._wait_for("deployment", begun)
             return
-        traffic = self._take_traffic(following)
+        self._again_if_it_was_left_alone(begun)
+        traffic = self._begin_traffic(following)
         traffic.rate = self.script.canary_rate
         sender = threading.Thread(target=traffic.run, daemon=True)
         sender.start()
@@ -171,6 +178,14 @@ class Scenario:
         self.memory.mark("canary", "requests", {"sent": traffic.sent, "failed": traffic.failed})
         sender.join()
         self._close_traffic(following, traffic)
+
+    def _again_if_it_was_left_alone(self, begun: datetime) -> None:
+        """A canary whose clients went away with an interrupted play was ended for want of traffic: a new one begins."""
+        deployment = self._dag("deployment")
+        run = self.airflow.find(deployment, after=begun)
+        if run and run["state"] == "failed":
+            version = self.services.records.verdicts(self.spec, newest=1)[-1].candidate
+            self.airflow.trigger(deployment, {"version": version})
 
     # -- helpers
     def _wait_for(self, family: str, begun: datetime) -> dict:
@@ -185,19 +200,18 @@ class Scenario:
     def _dag(self, family: str) -> str:
         return f"{self.spec.name}.{family}"
 
-    def _finish_open_runs(self) -> None:
-        """An interrupted demo may have left runs: let them end before anything new is asked."""
-        for run in self.airflow.unfinished([self._dag(family) for family in FAMILIES]):
-            with self.progress.stage("resume", f"an earlier run of {run['dag_id']} is still under way"):
-                self.airflow.wait(run, on_question=self._approve)
-
     @cached_property
     def _asked_afterwards(self) -> bool:
         """Whether requests are about a whole month, so that clients send them after its publication."""
-        return self._take_traffic(self.months[0]).begins >= self.months[0].end
+        first = self.months[0]
+        return Traffic(self.spec, self.services, first, self.script.sample).begins >= first.end
 
-    def _take_traffic(self, month: Period) -> Traffic:
-        return Traffic(self.spec, self.services, month, self.script.sample)
+    def _begin_traffic(self, month: Period) -> Traffic:
+        """The requests of the month; of traffic that began before, those that are left."""
+        begun = self.memory.content.get(month, {}).get("asked_since")
+        since = datetime.fromisoformat(begun) if begun else None
+        self.memory.once(month, "asked_since", lambda: now().isoformat())
+        return Traffic(self.spec, self.services, month, self.script.sample, since)
 
     def _show(self, traffic: Traffic) -> None:
         sender = threading.Thread(target=traffic.run, daemon=True)
@@ -216,15 +230,32 @@ class Scenario:
 
     def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
-        patience, selector = Patience(60), f'moebius_figure{{usecase="{self.spec.name}",period="{month}"}}'
-        while not self.services.adapters.metrics_server.query(f"count({selector})"):
-            if patience.fault():
-                raise ServiceError(f"Prometheus did not scrape the figures of {month} within 60 s; see `make status`")
-            time.sleep(0.3)
+        server, selector = self.services.adapters.metrics_server, f'{{usecase="{self.spec.name}",period="{month}"}}'
+        self._patiently(
+            lambda: server.query(f"count(moebius_figure{selector})"),
+            f"Prometheus did not scrape the figures of {month}; see `make status`",
+        )
         time.sleep(3 * self.services.settings.scrape_seconds)
-        return [a for a in self.services.adapters.metrics_server.alerts(self.spec.name) if a.period == month]
+        fired = self._patiently(
+            lambda: [server.alerts(self.spec.name)], "Prometheus does not answer; see `make status`"
+        )
+        return [alert for alert in fired[0] if alert.period == month]
 
-    def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 60) -> RetrainPlan:
+    def _patiently(self, ask: Callable[[], list[Any]], words: str, seconds: float = 180) -> list[Any]:
+        """What is asked for, once there is something; a service that is being restarted is asked again."""
+        patience = Patience(seconds)
+        while True:
+            try:
+                if found := ask():
+                    return found
+                fault = words
+            except ServiceError as error:
+                fault = f"{words}: {error}"
+            if patience.fault():
+                raise ServiceError(f"{fault} ({seconds:.0f} s)")
+            time.sleep(0.3)
+
+    def _decision(self, month: Period, alerts: set[tuple[str, str]], seconds: float = 180) -> RetrainPlan:
         """The strongest decision on this month, once every alert that fires was decided on."""
         patience = Patience(seconds)
         while True:
@@ -276,3 +307,14 @@ class Memory:
 
     def done(self, month: str, what: str) -> bool:
         return what in self.content.get(month, {})
+
+    def once(self, month: str, what: str, make: Callable[[], Any]) -> Any:
+        """What was marked before; else it is made, and marked."""
+        if not self.done(month, what):
+            self.mark(month, what, make())
+        return self.content[month][what]
+
+
+def _by_release(alerts: list[Alert]) -> dict[str, list[str]]:
+    """Release → names of its alerts."""
+    return {release: sorted(a.name for a in alerts if a.release == release) for release in {a.release for a in alerts}}

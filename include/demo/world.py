@@ -19,9 +19,12 @@ from include.adapters.event_stream import RedisEventStream
 from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
-from include.errors import MoebiusError
+from include.errors import LockHeldError, MoebiusError
+from include.loop import monitoring
+from include.platform.patience import Patience
 from include.ports.serving import ModelServer
 from include.services.composition import Services
+from include.services.predictions import newest
 from include.specification.usecase import UseCase
 from include.streaming.speed_layer import as_events
 
@@ -70,12 +73,16 @@ class Traffic:
 
     Before the requests of an hour are sent, the events published by then are on their streams and the consumer is
     done with them. ``rate`` (requests per second) may be changed while it runs; None is full speed.
+
+    ``since``: when the first request was sent, of traffic that was interrupted. The prediction log says how far it came
+    and it goes on there: an answered request is not asked again, since the online store has moved on meanwhile.
     """
 
     spec: UseCase
     services: Services
     period: Period
     sample: int
+    since: datetime | None = None
     rate: float | None = None
     sent: int = 0
     failed: int = 0
@@ -92,11 +99,13 @@ class Traffic:
         return first
 
     def run(self) -> None:
-        """Send the month."""
+        """Send the month, or what is left of it."""
         begun = time.monotonic()
         events = self._events()
-        feeds = [Feed.of(self.spec, self.services, view, self.period) for view in self.spec.streams]
         self.total = len(events)
+        if self.since:
+            events = self._left(events, self._answered(events))
+        feeds = [Feed.of(self.spec, self.services, view, self.period) for view in self.spec.streams]
         work: queue.Queue = queue.Queue(maxsize=64)
         clients = [threading.Thread(target=self._client, args=(work,), daemon=True) for _ in range(CLIENTS)]
         for client in clients:
@@ -121,6 +130,35 @@ class Traffic:
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=self.period.start.month)
         return events.sort_values(self.spec.event.time)
+
+    def _answered(self, events: pd.DataFrame) -> pd.DataFrame:
+        """The answer to each of the events that has one."""
+        patience = Patience(60)
+        while True:
+            try:
+                monitoring.ship_predictions(self.spec, self.services)
+                break
+            except LockHeldError:
+                if patience.fault():
+                    raise
+                time.sleep(0.3)
+        logged = self.services.predictions.of(self.spec, events, self.period)
+        return newest(self.spec, logged[logged["logged_at"] >= self.since]) if len(logged) else logged
+
+    def _left(self, events: pd.DataFrame, answered: pd.DataFrame) -> pd.DataFrame:
+        """What was not asked yet: hours are asked one after the other. A failed request of an hour before stays one.
+
+        Those that failed are all that is left when the whole month was asked.
+        """
+        if answered.empty:
+            return events
+        hours = events[self.spec.event.time].dt.floor("h")
+        has_answer = events[self.spec.event.id].isin(answered[self.spec.event.id])
+        asked = has_answer | (hours < hours[has_answer].max())
+        asked = has_answer if asked.all() else asked
+        self.sent, self.failed = int(asked.sum()), int((asked & ~has_answer).sum())
+        self.answers.update(answered["release"])
+        return events[~asked]
 
     def _push(self, feeds: list[Feed], hour: pd.Timestamp) -> None:
         """Everything that is published by the hour, and wait until its features are online."""

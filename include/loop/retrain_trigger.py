@@ -9,14 +9,21 @@ from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
-def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced: str | None) -> RetrainPlan:
+def decide_retrain(
+    spec: UseCase, services: Services, raised: list[dict], forced: str | None, run: str = ""
+) -> RetrainPlan:
     """Take the alerts that fire now together with those that started the run, decide, and record it.
+
+    A ``run`` that decided already, and whose task was killed before it could say so, decides the same: asked again, it
+    would find its own retrain under way and keep the champion.
 
     What serves is what the rollout state names at this moment, whatever the alerts and the newest figures are about.
     ``forced`` names the person who asks for a retrain without an alert.
 
     Raises NotFoundError when no month is published yet, so there is nothing to retrain on.
     """
+    if decided := run and [row.record for row in DECISIONS.read(spec.name, services.adapters.lake) if row.run == run]:
+        return decided[-1]
     published = services.records.published(spec)
     if not published:
         raise NotFoundError(f"{spec.name} has no published month: run the data pipeline first")
@@ -39,12 +46,12 @@ def decide_retrain(spec: UseCase, services: Services, raised: list[dict], forced
         verdicts=services.records.verdicts(spec, newest=1),
         forced=forced,
     )
-    _record(spec, services, plan, period)
+    _record(spec, services, plan, period, run)
     return plan
 
 
-def _record(spec: UseCase, services: Services, plan: RetrainPlan, period: Period) -> None:
+def _record(spec: UseCase, services: Services, plan: RetrainPlan, period: Period, run: str) -> None:
     """Every decision is kept, to retrain or not to: with the newest period of its alerts, else of its test."""
     newest = max((a.period for a in plan.alerts), default="") or plan.test_period or period
-    about = {"period": newest, "decision": plan.decision, "decided_at": plan.decided_at, "record": plan}
+    about = {"period": newest, "decision": plan.decision, "decided_at": plan.decided_at, "record": plan, "run": run}
     DECISIONS.append(spec.name, services.adapters.lake, [RecordedDecision.model_validate(about)])

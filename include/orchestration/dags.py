@@ -13,14 +13,21 @@ from include.contracts.approval import UNNAMED
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
 from include.orchestration.forms import check_form
+from include.orchestration.retries import OnlyWhatMayPass
 from include.specification.loader import usecases
 from include.specification.usecase import UseCase
 
-RETRY = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
-"""For a task that talks to an outside system and repeats without harm."""
+RETRY: dict[str, Any] = {
+    "retries": 6,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(seconds=60),
+    "retry_policy": OnlyWhatMayPass(faults=1),
+}
+"""For every task: each repeats without harm. What was lost or was away is tried again for about three minutes."""
 
-NO_RETRY = {"retries": 0}
-"""For a task whose failure is an answer: a refused gate, a verdict, an aborted rollout."""
+NO_RETRY = {"retry_policy": OnlyWhatMayPass(faults=0)}
+"""For a task whose failure is an answer: a refused gate, a verdict. Only a task that was lost is run again."""
 
 DEFAULTS = {"schedule": None, "catchup": False, "max_active_runs": 1, "start_date": datetime(2013, 1, 1, tzinfo=UTC)}
 

@@ -10,8 +10,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-CONNECT_ARGS = {"timeout": 60.0}
-"""Seconds that a connection waits for the lock; Python's 5 are too few while tasks run on a busy machine."""
+CONNECT_ARGS = {"timeout": 180.0}
+"""Seconds that a connection waits for the lock; Python's 5 are too few while tasks run on a busy machine.
+
+A process of Airflow that is stopped in a transaction keeps the lock until it goes on or is killed: the others bear that
+for longer than the keeper needs to find a process that hangs.
+"""
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 WRITTEN_BY = ("/api/", "/execution/", "/ui/")

@@ -20,6 +20,19 @@ ARGUMENTS = {
 }
 """Airflow's log servers listen on all addresses, so they stay away: ``include.orchestration.task_logs`` reads files."""
 
+PATIENCE = {
+    # A task asks an API server that is away again for about three minutes, and one that hangs for longer. Airflow's
+    # default gives up after some 15 s; the task that could not say how it ended would be run again after five minutes.
+    "WORKERS__EXECUTION_API_RETRIES": "60",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "5",
+    "WORKERS__EXECUTION_API_TIMEOUT": "20",
+    "EXECUTION_API__JWT_EXPIRATION_TIME": "3600",  # it is renewed in its last fifth: not to expire meanwhile
+    # A lost task is noticed by the executor; this is for a supervisor that hangs, or has no API server for so long.
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+}
+"""How long a task bears it that another process of Airflow is restarted."""
+
 
 def command(name: str, settings: Settings) -> tuple[list[str], dict[str, str]]:
     """Arguments and environment, without secrets, of one service of Airflow."""
@@ -55,6 +68,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        **PATIENCE,
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         "TRIGGERER__DEFAULT_CAPACITY": "100",
     }

@@ -84,6 +84,15 @@ def test_the_second_run_for_the_same_alert_does_not_retrain_again(services: Serv
     assert "already retrains for 2013-04" in second.action
 
 
+def test_a_run_whose_task_is_killed_after_its_decision_decides_the_same_again(services: Services) -> None:
+    """Asked anew it would find its own retrain under way, keep the champion, and nobody would train."""
+    raised = [alert().json_dict()]
+    first = retrain_trigger.decide_retrain(SPEC, services, raised, None, "run-1")
+    assert retrain_trigger.decide_retrain(SPEC, services, raised, None, "run-1") == first
+    assert [one.decision for one in services.records.decisions(SPEC)] == ["retrain"]
+    assert retrain_trigger.decide_retrain(SPEC, services, raised, None, "run-2").decision == "keep"
+
+
 def test_only_the_release_that_the_rollout_state_names_can_ask_for_a_retrain(services: Services) -> None:
     """r0002 replaces r0001 and is put back: whose alert counts follows the state, not the names and the figures."""
     serve(services, "r0002")
