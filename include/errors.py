@@ -9,6 +9,7 @@ MoebiusError
 │   ├── GateRefusedError       a quality gate refused the data (failures and counts inside)
 │   ├── DamagedFileError       a stored file that has other bytes than it was written with, or is gone
 │   ├── ExportFileError        an exported file that the key does not open, or that was truncated or altered
+│   ├── DamagedStateError      a file of the state root that does not hold what was written, and has no good copy
 │   ├── LeakageError           a dataset that must not be used for evaluation
 │   └── PrivacyError           personal data is stored in clear, or left after its deletion
 ├── PeriodError            a text that is not a period
@@ -64,6 +65,9 @@ class DamagedFileError(DataError): ...
 
 
 class ExportFileError(DataError): ...
+
+
+class DamagedStateError(DataError): ...
 
 
 class LeakageError(DataError): ...

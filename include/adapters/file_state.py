@@ -3,13 +3,16 @@
 import hashlib
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.errors import ConflictError
 from include.ports.state import ABSENT, Locks, Versioned
 
 
 class FileState:
-    """Files below ``root``, readable where they lie; changes of one directory wait for each other by a lock."""
+    """Files below ``root``, readable where they lie; changes of one directory wait for each other by a lock.
+
+    Each has a checksum and a good copy: a damaged one is read from its copy, and raises DamagedStateError without it.
+    """
 
     def __init__(self, root: Path, locks: Locks) -> None:
         self.root, self._locks = root, locks
@@ -19,7 +22,7 @@ class FileState:
 
     def get(self, key: str) -> Versioned | None:
         try:
-            text = (self.root / key).read_text()
+            text = state_file.read(self.root / key)
         except FileNotFoundError:
             return None
         return Versioned(text, _version(text))
@@ -29,17 +32,18 @@ class FileState:
         with self._locks.hold(self._lock(key)):
             if expected is not None and (current := self._current(key)) != expected:
                 raise ConflictError(f"{self.root / key} is at version {current or 'none'}, not {expected or 'none'}")
-            write_atomically(self.root / key, text, private=private, durable=True)
+            state_file.write(self.root / key, text, private=private)
         return _version(text)
 
     def delete(self, key: str) -> None:
         with self._locks.hold(self._lock(key)):
-            (self.root / key).unlink(missing_ok=True)
+            state_file.delete(self.root / key)
 
     def keys(self, prefix: str) -> list[str]:
         """As the port says; hidden files are locks and values that are being written."""
-        files = (self.root / prefix).rglob("[!.]*")
-        return sorted(str(file.relative_to(self.root)) for file in files if file.is_file())
+        there, copies = (self.root / prefix).rglob("[!.]*"), (self.root / prefix).rglob(".*.good")
+        files = {*(file for file in there if file.is_file()), *map(state_file.original, copies)}
+        return sorted(str(file.relative_to(self.root)) for file in files)
 
     def _current(self, key: str) -> str:
         value = self.get(key)

@@ -1,6 +1,7 @@
 """The model server's prediction log: a spool of JSON lines, read from where the last shipment ended."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.contracts.deployment import LostAnswers
 from include.contracts.logged_records import LogSchema
 from include.contracts.streaming import UnreadableRecord
+from include.errors import DamagedStateError
 from include.ports.state import Locks
 from include.ports.streaming import Unreadable
+
+log = logging.getLogger(__name__)
 
 ACKNOWLEDGED, IN_FLIGHT = ".acknowledged.json", ".in_flight.json"
 PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "scores", "latency_ms")
@@ -67,6 +71,7 @@ class PredictionSpool:
         refusal = f"another task already ships {self.directory}; try again later"
         with self._locks.hold(f"spool/{self.directory.name}/shipping", wait=0, refusal=refusal):
             self._repair_notes()
+            self._require_lengths()
             for file in sorted(self.directory.glob("*.jsonl")):
                 yield from self._batches(file)
 
@@ -95,15 +100,26 @@ class PredictionSpool:
         if damaged:
             sizes = {file.name: file.stat().st_size for file in self.directory.glob("*.jsonl")}
             for name in damaged:
-                write_atomically(self.directory / name, "{}")
-            write_atomically(self.directory / IN_FLIGHT, json.dumps(sizes))
+                _write(self.directory / name, {})
+            _write(self.directory / IN_FLIGHT, sizes)
+            log.error("%s: damaged notes %s begin again: what they were about is compared", self.directory, damaged)
+
+    def _require_lengths(self) -> None:
+        """A file that was cut begins again: what is there may be shipped already, and comes ``again``."""
+        for name, shipped in self._noted(ACKNOWLEDGED).items():
+            size = file.stat().st_size if (file := self.directory / name).is_file() else shipped
+            if size < shipped or (shipped and file.is_file() and not _ends_line(file, shipped)):
+                handed_out = self._noted(IN_FLIGHT).get(name, 0)
+                self._unreadable.keep([_cut(name, size, shipped, handed_out)])
+                self._note(ACKNOWLEDGED, name, 0)
+                self._note(IN_FLIGHT, name, size)
 
     def _note(self, name: str, file: str, position: int) -> None:
-        write_atomically(self.directory / name, json.dumps(self._noted(name) | {file: position}))
+        _write(self.directory / name, self._noted(name) | {file: position})
 
     def _noted(self, name: str) -> dict[str, int]:
         path = self.directory / name
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return json.loads(state_file.read(path)) if state_file.exists(path) else {}
 
     def _frame(self, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         columns: dict[str, list[Any]] = {name: [r.get(name) for r in records] for name in PLAIN}
@@ -118,14 +134,35 @@ class PredictionSpool:
         return frame.astype(dict.fromkeys([*NUMBERS, *self._numeric], "float64"))
 
 
+def _write(path: Path, positions: dict[str, int]) -> None:
+    state_file.write(path, json.dumps(positions), durable=False)  # what a power cut takes is shipped again
+
+
 def _is_note(path: Path) -> bool:
     try:
-        note = json.loads(path.read_bytes())
+        note = json.loads(state_file.read(path))
     except FileNotFoundError:
         return True
-    except ValueError:
+    except (ValueError, DamagedStateError):
         return False
     return isinstance(note, dict) and all(isinstance(position, int) for position in note.values())
+
+
+def _ends_line(file: Path, position: int) -> bool:
+    """Whether a line ends at this position, as one did when it was shipped."""
+    with file.open("rb") as spool:
+        spool.seek(position - 1)
+        return spool.read(1) == b"\n"
+
+
+def _cut(name: str, size: int, shipped: int, handed_out: int) -> UnreadableRecord:
+    lost = f", of which {handed_out - shipped} were not in the lake yet" if handed_out > shipped else ""
+    reason = (
+        f"the spool was cut: {max(handed_out, shipped)} bytes were read of it{lost}, and it has {size}; what is left "
+        "is compared with the lake and shipped. Look after the disk, and compare with the answers of the model server"
+    )
+    log.error("%s: %s", name, reason)
+    return UnreadableRecord.of(f"{name}:{shipped} cut to {size}", reason, b"")
 
 
 def _apart(tensors: list[Any], parts: Sequence[str]) -> dict[str, list[Any]]:

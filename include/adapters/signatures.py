@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.contracts.key_text import read_key, text_of
 from include.errors import SettingsError
 from include.ports.signatures import Signature, Verifier
@@ -21,10 +21,10 @@ def new_signing_key() -> str:
 
 def publish_signing_key(file: Path, private: str) -> None:
     """Add the public half to the keys that this state root trusts; earlier keys go on to verify what they signed."""
-    known = file.read_text().split() if file.is_file() else []
+    known = _trusted(file)
     public = text_of(_private(private).public_key().public_bytes_raw())
     if public not in known:
-        write_atomically(file, "\n".join([*known, public]) + "\n")
+        state_file.write(file, "\n".join([*known, public]) + "\n", plain=True)
 
 
 class StateRootSignatures:
@@ -53,7 +53,7 @@ class StateRootSignatures:
 
     def _keys(self) -> dict[str, str]:
         """Fingerprint → public key."""
-        public = self._trusted.read_text().split() if self._trusted.is_file() else []
+        public = _trusted(self._trusted)
         if self._private:
             public.append(text_of(_private(self._private).public_key().public_bytes_raw()))
         return {fingerprint(key): key for key in public}
@@ -61,6 +61,10 @@ class StateRootSignatures:
 
 def fingerprint(public: str) -> str:
     return hashlib.sha256(public.encode()).hexdigest()[:16]
+
+
+def _trusted(file: Path) -> list[str]:
+    return state_file.read_plain(file).split() if state_file.exists(file) else []
 
 
 def _is_signed(key: str, text: str, value: str) -> bool:

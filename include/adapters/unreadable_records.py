@@ -1,14 +1,18 @@
 """Records that a reader could not read: counted, and the newest kept in a file to look at."""
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.contracts.streaming import UnreadableRecord
+from include.errors import DamagedStateError
+
+log = logging.getLogger(__name__)
 
 KEPT_RECORDS = 1000
 """Of those that are met at once."""
@@ -32,7 +36,7 @@ class UnreadableRecords:
         new = [record for record in records if record.source not in there]
         if new:
             self._append("".join(record.model_dump_json() + "\n" for record in new[-KEPT_RECORDS:]).encode())
-            write_atomically(self._count, json.dumps(self.count() + len(new)))
+            state_file.write(self._count, json.dumps(self.count() + len(new)))
         return len(new)
 
     def newest(self) -> list[UnreadableRecord]:
@@ -42,11 +46,14 @@ class UnreadableRecords:
         return [record for line in lines if (record := _record(line))]
 
     def count(self) -> int:
-        """How many there ever were."""
+        """How many there ever were; how many are kept, where the count is damaged."""
         try:
-            return int(json.loads(self._count.read_text()))
+            return int(state_file.read(self._count))
         except FileNotFoundError:
             return 0
+        except (DamagedStateError, ValueError) as error:
+            log.error("%s; what is kept is counted instead", error)
+            return len(self.newest())
 
     @property
     def _earlier(self) -> Path:

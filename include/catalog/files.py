@@ -3,17 +3,21 @@
 from pathlib import Path
 
 from include.catalog.entries import Catalog
-from include.errors import NotFoundError
+from include.contracts import state_file
+from include.errors import DamagedStateError, NotFoundError
 
 FILE = "catalog.json"
 
 
 def read(directory: Path) -> Catalog:
-    """The catalog of the use case whose ``directory`` it is; raises NotFoundError when none was written yet."""
-    if not (directory / FILE).is_file():
+    """The catalog of the use case whose ``directory`` it is; raises NotFoundError before, DamagedStateError."""
+    if not state_file.exists(directory / FILE):
         name = directory.name
         raise NotFoundError(f"{name} has no catalog yet: run {name}.catalog, or publish a month")
-    return Catalog.model_validate_json((directory / FILE).read_text())
+    try:
+        return Catalog.read_back(state_file.read(directory / FILE), directory / FILE)
+    except DamagedStateError as error:
+        raise DamagedStateError(f"{error}; or run {directory.name}.catalog, which writes it again") from None
 
 
 def sheet(directory: Path, table: str, kind: str = "html") -> str:

@@ -57,6 +57,33 @@ class KeyRing:
         ring._secrets = {one: secret for one, secret in self._secrets.items() if one <= name}
         return ring
 
+    def note(self) -> str:
+        """What is kept where tokens of the current key are: its id, and the fingerprint of it and all before."""
+        return f"{self.current} {self.fingerprint}"
+
+    def noted(self, note: str) -> "KeyRing":
+        """The ring as it was when the note was made; an old note is an id alone.
+
+        Raises ValueError, which shows no secret, when its key is not in the ring, or a key is another one by now.
+        """
+        name, _, fingerprint = note.strip().partition(" ")
+        ring = self.until(name)
+        if fingerprint and fingerprint != ring.fingerprint:
+            raise ValueError(
+                f"a pseudonym key up to {name} is not the one that stored tokens were made with (fingerprint "
+                f"{ring.fingerprint}, not {fingerprint}): put the right keys back, from the backup or the copy of "
+                "keys/pseudonym.keys; `moebius doctor` names what it finds"
+            )
+        return ring
+
+    @property
+    def fingerprint(self) -> str:
+        """Names these keys in this order; no secret and no token follows from it."""
+        digest = "fingerprint"
+        for secret in self._secrets.values():
+            digest = hmac.digest(secret, f"fingerprint {digest}".encode(), "sha256").hex()
+        return digest[:16]
+
     def token(self, value: str) -> str:
         """The pseudonym of a clear value; '' (nothing known) stays ''."""
         if not value:

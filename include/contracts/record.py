@@ -3,9 +3,11 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
+
+from include.errors import DamagedStateError
 
 Moment = Annotated[
     AwareDatetime,
@@ -22,6 +24,17 @@ class Record(BaseModel):
 
     def json_dict(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
+
+    @classmethod
+    def read_back(cls, text: str, place: object) -> Self:
+        """The record that was kept as JSON at ``place``; raises DamagedStateError, which names it, for another text."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            fields = sorted({".".join(map(str, fault["loc"])) or "the whole" for fault in error.errors()})
+            raise DamagedStateError(
+                f"{place} is no {cls.__name__} ({', '.join(fields)}): restore it from a backup, or see `moebius doctor`"
+            ) from None
 
     @property
     def digest(self) -> str:

@@ -6,7 +6,8 @@ expiring, ``expired/<name>.json`` when and why it went, ``announced/<period>.jso
 told of last. Each is replaced in one step.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Self, TypeVar
@@ -14,9 +15,19 @@ from typing import Self, TypeVar
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
+from include.errors import DamagedStateError
 from include.ports.state import Locks, StateStore
 
+log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
+
+
+def _raise(error: DamagedStateError) -> None:
+    raise error
+
+
+def _leave_out(error: DamagedStateError) -> None:
+    log.error("%s; the period is left out", error)
 
 
 class Turn(Record):
@@ -79,7 +90,8 @@ class Snapshots:
         return self._read(f"{period}.json", SnapshotRef)
 
     def published(self) -> list[SnapshotRef]:
-        return list(self._below("", SnapshotRef).values())
+        """The current snapshots that can be read; a period with a damaged manifest is logged, and stops itself only."""
+        return list(self._below("", SnapshotRef, damaged=_leave_out).values())
 
     def named(self, name: str) -> SnapshotRef | None:
         return self._read(f"named/{name}.json", SnapshotRef)
@@ -89,6 +101,7 @@ class Snapshots:
         return list(self._below("named/", SnapshotRef).values())
 
     def manifests(self) -> dict[str, SnapshotRef]:
+        """Every one; raises DamagedStateError for one that cannot be read, since its files must not be deleted."""
         return self._below("", SnapshotRef) | self._below("named/", SnapshotRef)
 
     def replace(self, place: str, snapshot: SnapshotRef) -> None:
@@ -100,7 +113,7 @@ class Snapshots:
 
     def make_current(self, snapshot: SnapshotRef, turn: Turn) -> None:
         """Note the turn, then replace the pointer; a repetition notes nothing."""
-        if self.current(snapshot.period) == snapshot:
+        if self._is_current(snapshot):
             return
         turns = [*self.turns(snapshot.period), turn]
         lines = "".join(f"{one.model_dump_json()}\n" for one in turns)
@@ -108,10 +121,18 @@ class Snapshots:
         self._state.put(f"{self._room}/log/{snapshot.period}.jsonl", lines)
         self._write(f"{snapshot.period}.json", snapshot)
 
+    def _is_current(self, snapshot: SnapshotRef) -> bool:
+        """False also where the pointer is damaged: it is replaced then."""
+        try:
+            return self.current(snapshot.period) == snapshot
+        except DamagedStateError as error:
+            log.error("%s", error)
+            return False
+
     def turns(self, period: Period) -> list[Turn]:
         """Which snapshot of the period became current when, oldest first."""
         log = self._state.get(f"{self._room}/log/{period}.jsonl")
-        return [Turn.model_validate_json(line) for line in log.text.splitlines()] if log else []
+        return [Turn.read_back(line, f"{self}/log/{period}.jsonl") for line in log.text.splitlines()] if log else []
 
     # -- what the other DAGs know
     def announced(self, period: Period) -> Announcement | None:
@@ -155,16 +176,22 @@ class Snapshots:
         self._state.delete(f"{self._room}/named/{gone.name}.json")
 
     # -- small state
-    def _below(self, room: str, record: type[R]) -> dict[str, R]:
+    def _below(self, room: str, record: type[R], damaged: Callable[[DamagedStateError], None] = _raise) -> dict[str, R]:
         """Place → record of what lies in the room itself, sorted; one that goes away meanwhile is left out."""
         keys = self._state.keys(f"{self._room}/{room}".rstrip("/"))
         places = [key.removeprefix(f"{self._room}/") for key in keys]
-        records = {p: self._read(p, record) for p in places if "/" not in p.removeprefix(room)}
-        return {place: value for place, value in records.items() if value}
+        records: dict[str, R] = {}
+        for place in (place for place in places if "/" not in place.removeprefix(room)):
+            try:
+                if value := self._read(place, record):
+                    records[place] = value
+            except DamagedStateError as error:
+                damaged(error)
+        return records
 
     def _read(self, place: str, record: type[R]) -> R | None:
         value = self._state.get(f"{self._room}/{place}")
-        return record.model_validate_json(value.text) if value else None
+        return record.read_back(value.text, f"{self}/{place}") if value else None
 
     def _write(self, place: str, record: Record) -> None:
         self._state.put(f"{self._room}/{place}", record.model_dump_json(indent=1))

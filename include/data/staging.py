@@ -14,8 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts import checksums
-from include.contracts.atomic_file import write_atomically
+from include.contracts import checksums, state_file
 from include.contracts.file_proof import sha256
 from include.errors import GateRefusedError, NotFoundError
 
@@ -103,13 +102,13 @@ def names(staging: Path, part: str) -> list[str]:
 
 def mark_passed(staging: Path) -> None:
     """The features gate let through exactly what is staged now."""
-    write_atomically(staging / PASSED, json.dumps(_fingerprints(staging), indent=1))
+    state_file.write(staging / PASSED, json.dumps(_fingerprints(staging), indent=1))
 
 
 def require_passed(staging: Path) -> None:
-    """Raises GateRefusedError unless the features gate let through exactly what is staged."""
+    """Raises GateRefusedError unless the features gate let through exactly what is staged; DamagedStateError."""
     mark = staging / PASSED
-    passed = json.loads(mark.read_text()) if mark.is_file() else {}
+    passed = json.loads(state_file.read(mark)) if state_file.exists(mark) else {}
     staged = _fingerprints(staging)
     if changed := sorted(t for t in {*passed, *staged} if passed.get(t) != staged.get(t)):
         raise GateRefusedError(

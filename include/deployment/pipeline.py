@@ -4,11 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
-from include.contracts import encoding, pseudonyms, request_rules
+from include.contracts import encoding, pseudonyms, request_rules, sealed_text
 from include.families import serving
 from include.specification.usecase import UseCase
 
-SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules))  # all must agree
+SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules, sealed_text))
+"""Beside the serving code as here: both must agree."""
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
 BATCHING = "dynamic_batching { }"  # whatever waits together; preferred sizes and delays gained nothing when measured

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.file_proof import sha256
 from include.deployment import pipeline
-from include.errors import DamagedReleaseError, DeploymentError, EvaluationError
+from include.errors import DamagedReleaseError, DamagedStateError, DeploymentError, EvaluationError
 
 MANIFEST = "release.json"
 SEAL = "sealed"
@@ -22,10 +23,10 @@ SERVING = Path(__file__).resolve().parents[2] / "triton_models" / "pipeline" / "
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the SHA-256 of every file that is there."""
-    inside = (p for p in sorted(directory.rglob("*")) if p.is_file() and p.name != MANIFEST)
+    inside = (p for p in sorted(directory.rglob("[!.]*")) if p.is_file() and p.name != MANIFEST)
     files = {p.relative_to(directory).as_posix(): sha256(p) for p in inside}
     whole = json.loads(json.dumps({**manifest, "files": files}))  # as it is read
-    (directory / MANIFEST).write_text(json.dumps({**whole, SEAL: seal_of(whole)}, indent=1))
+    state_file.write(directory / MANIFEST, json.dumps({**whole, SEAL: seal_of(whole)}, indent=1))
 
 
 def seal_of(manifest: dict[str, Any]) -> str:
@@ -44,10 +45,10 @@ def code_hash(directory: Path) -> str:
 def manifest(directory: Path) -> dict[str, Any]:
     """Raises DamagedReleaseError when the manifest is not as it was sealed; before seals, it must be JSON at least."""
     try:
-        found = json.loads((directory / MANIFEST).read_bytes())
+        found = json.loads(state_file.read(directory / MANIFEST))
         whole = SEAL not in found or found[SEAL] == seal_of(found)
-    except (OSError, ValueError, TypeError) as error:
-        raise DamagedReleaseError(f"{directory / MANIFEST} is damaged ({type(error).__name__}); {WAY_OUT}") from error
+    except (OSError, DamagedStateError, ValueError, TypeError) as error:
+        raise DamagedReleaseError(f"{directory / MANIFEST} is damaged ({error}); {WAY_OUT}") from error
     if not whole:
         raise DamagedReleaseError(f"{directory / MANIFEST} was changed after packaging; {WAY_OUT}")
     return dict(found)

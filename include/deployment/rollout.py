@@ -145,13 +145,13 @@ def _key(usecase: str) -> str:
 def read(store: StateStore, usecase: str) -> RolloutState | None:
     """The state, or None before the first release."""
     value = store.get(_key(usecase))
-    return RolloutState.model_validate_json(value.text) if value else None
+    return RolloutState.read_back(value.text, f"{store}/{_key(usecase)}") if value else None
 
 
 def write(store: StateStore, state: RolloutState) -> None:
     """Replace the state in one step; raises ConflictError when somebody else changed it since it was read."""
     value = store.get(_key(state.usecase))
-    current = RolloutState.model_validate_json(value.text) if value else None
+    current = RolloutState.read_back(value.text, f"{store}/{_key(state.usecase)}") if value else None
     generation, reason = (current.generation, current.reason) if current else (0, "none")
     if generation != state.generation - 1:
         raise ConflictError(

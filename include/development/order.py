@@ -1,25 +1,28 @@
 """The order of one training and its directory on disk; both survive a killed task."""
 
+import hashlib
 import os
 import shutil
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
-from include.errors import NotFoundError
+from include.errors import DamagedStateError, NotFoundError
 
 if TYPE_CHECKING:
     from include.development.search.study import Place
     from include.ports.state import Locks
+
+ORDER, FIT = "order.json", "fit.json"
 
 
 class Order(Record):
@@ -78,7 +81,7 @@ class Workspace:
         self.path.mkdir(parents=True, exist_ok=True)
         if start is not None:
             _write(self.path / "start.zip", start)
-        write_atomically(self.path / "order.json", order.model_dump_json(indent=1))
+        state_file.write(self.path / ORDER, order.model_dump_json(indent=1))
 
     def delete(self) -> None:
         """What is left is not needed once the model is registered."""
@@ -86,7 +89,7 @@ class Workspace:
 
     def order(self) -> Order:
         """Raises NotFoundError when nothing was ordered here."""
-        return Order.model_validate_json(self._read("order.json"))
+        return Order.read_back(self._text(ORDER), self.path / ORDER)
 
     def start(self) -> bytes | None:
         """The model to go on from."""
@@ -95,20 +98,38 @@ class Workspace:
     def write_fit(self, model: bytes, fit: Fit) -> None:
         """The model, then what belongs to it: a fit without its record was not finished."""
         _write(self.path / "model.zip", model)
-        write_atomically(self.path / "fit.json", fit.model_dump_json(indent=1))
+        state_file.write(self.path / FIT, fit.model_dump_json(indent=1))
 
     def fitted(self) -> bool:
-        return (self.path / "fit.json").is_file()
+        return state_file.exists(self.path / FIT)
 
     def fit(self) -> tuple[bytes, Fit]:
-        """Raises NotFoundError before the fit is done."""
-        return self._read("model.zip"), Fit.model_validate_json(self._read("fit.json"))
+        """Raises NotFoundError before the fit is done, DamagedStateError when what it left was changed."""
+        fit, model = Fit.read_back(self._text(FIT), self.path / FIT), self._read("model.zip")
+        if hashlib.sha256(model).hexdigest() != fit.artifact_hash:
+            raise DamagedStateError(
+                f"{self.path / 'model.zip'} is not the model that was fitted: delete {self.path} and clear the "
+                "training from build_dataset on"
+            )
+        return model, fit
 
-    def _read(self, name: str) -> Any:
+    def _read(self, name: str) -> bytes:
         file = self.path / name
         if not file.is_file():
             raise NotFoundError(f"{file} does not exist: clear the training from build_dataset on")
         return file.read_bytes()
+
+    def _text(self, name: str) -> str:
+        try:
+            return state_file.read(self.path / name)
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"{self.path / name} does not exist: clear the training from build_dataset on"
+            ) from None
+        except DamagedStateError as error:
+            raise DamagedStateError(
+                f"{error}; or delete {self.path} and clear the training from build_dataset on"
+            ) from None
 
 
 def _write(path: Path, content: bytes) -> None:

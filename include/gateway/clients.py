@@ -76,7 +76,7 @@ def _read(path: Path) -> dict:
         return {}
     try:
         entries = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(entries, dict):
         raise SettingsError(f"{path} must map names of clients to their permissions, but is a {type(entries).__name__}")

@@ -20,11 +20,15 @@ class PrivacyState:
 
     def active_key(self) -> str | None:
         """The name of the key that stored tokens are of."""
+        return note.split()[0] if (note := self.key_note()) else None
+
+    def key_note(self) -> str | None:
+        """The same with the fingerprint of the keys, see ``KeyRing.noted``."""
         value = self._state.get(f"{self._room}/active_key")
         return value.text.strip() if value else None
 
-    def use_key(self, name: str) -> None:
-        self._state.put(f"{self._room}/active_key", name)
+    def use_key(self, note: str) -> None:
+        self._state.put(f"{self._room}/active_key", note)
 
     def erased(self) -> dict[str, dict[str, str]]:
         """Reference of the subject → when, by whom and why it was erased."""

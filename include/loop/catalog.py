@@ -9,6 +9,7 @@ from include.catalog import files as catalog_files
 from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
 from include.catalog.profile import RewrittenError, profile
+from include.contracts import state_file
 from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
 from include.errors import ConflictError, MoebiusError, NotFoundError, SpecError
@@ -75,7 +76,7 @@ def _write(spec: UseCase, services: Services) -> Catalog:
     for sheet in [*home.glob("*.md"), *home.glob("*.html")]:
         if sheet.stem not in {state.table for state in tables}:
             sheet.unlink()
-    write_atomically(home / catalog_files.FILE, catalog.model_dump_json(indent=1))
+    state_file.write(home / catalog_files.FILE, catalog.model_dump_json(indent=1))
     return catalog
 
 

@@ -10,7 +10,7 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, VersionOperation
 from include.data import difference, retention, versioning
 from include.data.manifests import Snapshots
-from include.development.datasets.building import MANIFEST
+from include.development.datasets.parts import MANIFEST, manifests, read_manifest
 from include.development.datasets.rebuild import rebuild
 from include.errors import NotFoundError
 from include.loop import data_pipeline
@@ -167,8 +167,8 @@ def uses(spec: UseCase, services: Services) -> dict[str, DatasetRef]:
     for release in services.adapters.releases.all(spec.name):
         version = release.model_version
         users[f"release {release.name}"] = models.get(version) or tracker.model(spec.name, version).dataset
-    for manifest in sorted(services.places.datasets(spec).glob(f"*/{MANIFEST}")):
-        users[f"dataset {manifest.parent.name}"] = DatasetRef.model_validate_json(manifest.read_text())
+    for manifest in manifests(services.places.datasets(spec)):
+        users[f"dataset {manifest.parent.name}"] = read_manifest(manifest)
     return users
 
 
@@ -189,8 +189,8 @@ def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> l
     now = {snapshot.name: snapshot.rewrites for snapshot in services.records.snapshots(spec).all_named()}
     done = [mark for read in dataset.reads for mark in now.get(read.name, []) if mark not in read.rewrites]
     file = services.places.datasets(spec) / dataset.name / MANIFEST
-    if file.is_file():
-        done += DatasetRef.model_validate_json(file.read_text()).rewrites
+    if file in manifests(services.places.datasets(spec)):
+        done += read_manifest(file).rewrites
     return list(dict.fromkeys(done))
 
 

@@ -52,7 +52,7 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     with state.alone():
         line = erasure.renew_line(keys)
         copied = copies.copy(line)
-        state.use_key(keys.current)
+        state.use_key(keys.note())
         mark = f"tokens were rewritten to key {keys.current}"
         try:
             changed = rewriting.rewrite(erasure.renewed(keys), line, mark)

@@ -132,7 +132,8 @@ def _of_answers(spec: UseCase) -> list[Rule]:
             "MoebiusRolloutStateUnusable",
             f"{grown('moebius_rollout_errors_total', usecase=exactly)} > 0",
             summary=f"The rollout state of {name} cannot be used; the last good one is followed",
-            action="The log of triton says why; run the rollback DAG to put a release back that is complete",
+            action="The log of triton says why: `moebius doctor --repair` puts a damaged file back, the rollback DAG a "
+            "release that is complete",
             wait="10s",
         ),
         rule(

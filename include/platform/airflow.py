@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.settings import ROOT, Settings, inherited_environment
 
 ARGUMENTS = {
@@ -123,7 +123,7 @@ def _password_file(settings: Settings) -> Path:
 def logins(settings: Settings) -> dict[str, str]:
     """Login → password of this state root, for its owner; those that were not made yet are left out."""
     file = _password_file(settings)
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(state_file.read_plain(file)) if state_file.exists(file) else {}
 
 
 def write_password(settings: Settings) -> None:
@@ -131,4 +131,4 @@ def write_password(settings: Settings) -> None:
     known = logins(settings)
     made = {user: known.get(user) or secrets.token_urlsafe(12) for user in settings.airflow_users}
     content = {**known, **made, settings.airflow_user: settings.airflow_password.get_secret_value()}
-    write_atomically(_password_file(settings), json.dumps(content), private=True)
+    state_file.write(_password_file(settings), json.dumps(content), private=True, plain=True)

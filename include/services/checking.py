@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.errors import MoebiusError, SpecError
+from include.errors import DamagedStateError, MoebiusError, SpecError
 from include.services import small_state
 from include.settings import Settings
 from include.specification import companions, loader, modules
@@ -142,7 +142,10 @@ def _keep(spec: UseCase, settings: Settings, faults: list[str]) -> None:
 
 def _found_before(spec: UseCase, settings: Settings) -> list[str] | None:
     """What the last check found; None when there was none, or a file changed since."""
-    kept = small_state.state(settings).get(_key(spec))
+    try:
+        kept = small_state.state(settings).get(_key(spec))
+    except DamagedStateError:  # it is checked again
+        return None
     found = json.loads(kept.text) if kept else {}
     return found["faults"] if found.get("files") == _fingerprint(spec, settings) else None
 

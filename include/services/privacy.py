@@ -32,18 +32,22 @@ class Privacy:
     def active_keys(self, spec: UseCase) -> KeyRing | None:
         """The keys up to the one that stored tokens are of; a newer one waits for the DAG ``key_rotation``.
 
-        None when there are no keys. The first use of a key is noted, so that a key that is added later is known
-        to be new. Raises SettingsError when the keys cannot be used, or the one in use is not among them.
+        None when there are no keys. The first use of a key is noted with its fingerprint, so that a key that is added
+        later is known to be new, and one that changed is noticed. Raises SettingsError when the keys cannot be used, or
+        the one in use is not among them or is another one by now.
         """
         if self.keys is None:
             return None
         state = self._records.privacy(spec)
-        if (active := state.active_key()) is None:
-            state.use_key(active := self.keys.current)
+        if (note := state.key_note()) is None:
+            state.use_key(note := self.keys.note())
         try:
-            return self.keys.until(active)
+            keys = self.keys.noted(note)
         except ValueError as error:
             raise SettingsError(f"{spec.name}: {error}") from None
+        if note != keys.note():  # of a release that kept no fingerprint
+            state.use_key(keys.note())
+        return keys
 
     def treatment(self, spec: UseCase) -> Treat:
         """What the pipeline does to each raw batch before it is staged; see ``governance.privacy.treatment``."""

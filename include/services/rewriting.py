@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
-from include.contracts.development import DatasetRef
+from include.contracts import state_file
 from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.data.manifests import Snapshots
-from include.development.datasets.parts import content_hash, read_frame
+from include.development.datasets.parts import MANIFEST, content_hash, read_frame, read_manifest
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
 from include.governance.traces import files
@@ -56,14 +55,14 @@ class Rewriting:
     def _refresh_datasets(self, changed: Sequence[Changed], mark: str) -> None:
         """A dataset's manifest says what its parts hold now, and why that is not what it was built with."""
         homes = {(self.home / one.place).parent for one in changed if one.place.startswith("datasets/")}
-        for manifest in sorted(home / "dataset.json" for home in homes):
-            if manifest.is_file():
-                dataset = DatasetRef.model_validate_json(manifest.read_text())
+        for manifest in sorted(home / MANIFEST for home in homes):
+            if state_file.exists(manifest):
+                dataset = read_manifest(manifest)
                 names = ("train", "validation", "test")
                 parts = {name: _counted(manifest.parent / f"{name}.parquet") for name in names}
                 now = {name: getattr(dataset, name).model_copy(update=facts) for name, facts in parts.items()}
                 again = dataset.model_copy(update={**now, "rewrites": [*dataset.rewrites, mark]})
-                write_atomically(manifest, again.model_dump_json(indent=1))
+                state_file.write(manifest, again.model_dump_json(indent=1))
 
     def record(self, kind: str, facts: dict[str, str], changed: Sequence[Changed]) -> None:
         """One row per changed place in the lake table ``privacy_records``; one without place when nothing changed."""

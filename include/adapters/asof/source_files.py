@@ -12,6 +12,7 @@ from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
+from include.contracts import state_file
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove, prove_content
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
@@ -71,8 +72,8 @@ def _pins(usecase: str, view: str, store: Any) -> dict[str, TableRef]:
     """Period → what is pinned of a view: as given, or as the current manifests say."""
     if store.pins is not None:
         return store.pins.get(f"{usecase}/{view}", {})
-    manifests = Path(store.snapshots, usecase).glob(f"{Period.GLOB}.json")
-    snapshots = [SnapshotRef.model_validate_json(file.read_text()) for file in manifests]
+    manifests = state_file.below(Path(store.snapshots, usecase), f"{Period.GLOB}.json")
+    snapshots = [SnapshotRef.read_back(state_file.read(file), file) for file in manifests]
     return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
 
 

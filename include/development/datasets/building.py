@@ -12,13 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import checksums
+from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
-from include.development.datasets.parts import as_number, as_text, content_hash, read_part, write_part
+from include.development.datasets.parts import (
+    MANIFEST,
+    as_number,
+    as_text,
+    content_hash,
+    read_manifest,
+    read_part,
+    write_part,
+)
 from include.development.datasets.splits import PERSON, cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.families.registry import family
@@ -26,8 +34,6 @@ from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification import modules
 from include.specification.usecase import UseCase
-
-MANIFEST = "dataset.json"
 
 
 def build(
@@ -107,9 +113,9 @@ def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:
 def load_dataset(name: str, directory: Path) -> DatasetRef:
     """The dataset that was built earlier under ``name``; raises NotFoundError without it."""
     manifest = directory / name / MANIFEST
-    if not manifest.is_file():
+    if not state_file.exists(manifest):
         raise NotFoundError(f"no dataset {name!r}: {manifest} does not exist; build it first")
-    return DatasetRef.model_validate_json(manifest.read_text())
+    return read_manifest(manifest)
 
 
 def as_it_lies(dataset: DatasetRef) -> DatasetRef:
@@ -219,7 +225,7 @@ def _publish(
     hashes = {part: content_hash(frame) for part, frame in frames.items()}
     name = _name(parts["test"], hashes, facts)
     home = directory / name
-    if (home / MANIFEST).is_file():
+    if state_file.exists(home / MANIFEST):
         return load_dataset(name, directory)
     periods = {part: sorted(frame["period"].unique()) for part, frame in parts.items()}
     refs = {
@@ -267,10 +273,10 @@ def write(dataset: DatasetRef, parts: Mapping[str, pd.DataFrame], home: Path) ->
         for part, frame in parts.items():
             write_part(frame, aside / f"{part}.parquet")
         checksums.write_sums(aside, aside.glob("*.parquet"))
-        (aside / MANIFEST).write_text(dataset.model_dump_json(indent=1))
+        state_file.write(aside / MANIFEST, dataset.model_dump_json(indent=1))
         try:
             aside.rename(home)
         except OSError:
             # Another run built the same content first: the name says so, and a rename is all or nothing.
-            if not (home / MANIFEST).is_file():
+            if not state_file.exists(home / MANIFEST):
                 raise

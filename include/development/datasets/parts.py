@@ -1,18 +1,29 @@
 """The parts of a dataset on disk: Parquet files with a hash of their content, checked on every read."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import checksums
-from include.contracts.development import PartRef
-from include.errors import DamagedFileError, DataError, NotFoundError
+from include.contracts import checksums, state_file
+from include.contracts.development import DatasetRef, PartRef
+from include.errors import DamagedFileError, DamagedStateError, DataError, NotFoundError
 
+MANIFEST = "dataset.json"
 REBUILD = "rebuild the dataset (data_versions, operation rebuild)"
+
+
+def read_manifest(manifest: Path) -> DatasetRef:
+    """The dataset as its manifest says it; raises FileNotFoundError without one, DamagedStateError."""
+    return DatasetRef.read_back(state_file.read(manifest), manifest)
+
+
+def manifests(datasets: Path) -> list[Path]:
+    """The manifests of the datasets in a directory, sorted; also one of which only the good copy is left."""
+    homes = (home for home in datasets.glob("[!.]*") if home.is_dir())
+    return sorted(home / MANIFEST for home in homes if state_file.exists(home / MANIFEST))
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -46,8 +57,11 @@ def read_part(part: PartRef) -> pd.DataFrame:
 
 def _rewritten(part: PartRef) -> str:
     """What was done to the dataset since it was built, as its manifest says it."""
-    manifest = Path(part.path).with_name("dataset.json")
-    done = json.loads(manifest.read_text()).get("rewrites", []) if manifest.is_file() else []
+    manifest = Path(part.path).with_name(MANIFEST)
+    try:
+        done = read_manifest(manifest).rewrites if state_file.exists(manifest) else []
+    except DamagedStateError as error:
+        return f" ({error})"
     return f", because of {'; '.join(done)}" if done else ""
 
 

@@ -16,6 +16,7 @@ from include.adapters.prediction_log import PredictionSpool
 from include.adapters.unreadable_records import UnreadableRecords
 from include.contracts.logged_records import LogSchema
 from include.contracts.request_rules import Times
+from include.contracts.sealed_text import copy_of
 from include.contracts.streaming import UnreadableRecord
 from include.errors import LockHeldError
 
@@ -254,6 +255,38 @@ def test_no_spool_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("note", [".acknowledged.json", ".in_flight.json"])
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1]", b'{"a.jsonl": 4', b"\xff"])
+def test_a_damaged_note_is_read_from_its_copy(tmp_path: Path, note: str, damage: bytes) -> None:
+    file, log = tmp_path / "a.jsonl", spool(tmp_path)
+    file.write_text(line(1))
+    for batch in log.unshipped():
+        log.acknowledge(batch)
+    (tmp_path / note).write_bytes(damage)
+    file.write_text(line(1) + line(2))
+    assert [(batch.again, list(batch.rows["request_id"])) for batch in log.unshipped()] == [(False, ["q2"])]
+
+
+@pytest.mark.parametrize("left", [0, 1, 60, 400])
+@pytest.mark.parametrize("grown", [0, 3])
+def test_a_spool_that_was_cut_is_said_and_what_comes_later_is_shipped(tmp_path: Path, left: int, grown: int) -> None:
+    file, log = tmp_path / "a.jsonl", spool(tmp_path)
+    file.write_text("".join(line(number) for number in range(1, 4)))
+    for batch in log.unshipped():
+        log.acknowledge(batch)
+    new = [f"q{number}" for number in range(10, 10 + grown)]
+    file.write_bytes(file.read_bytes()[:left] + "".join(f"\n{line(int(name[1:]))}" for name in new).encode())
+    batches = []
+    for batch in log.unshipped():
+        batches.append(batch)
+        log.acknowledge(batch)
+    assert all(batch.again for batch in batches)
+    assert set(new) <= {i for batch in batches for i in batch.rows["request_id"]}
+    assert ids(log) == []
+    kept = UnreadableRecords(tmp_path / "aside", "log").newest()
+    assert [record for record in kept if "the spool was cut" in record.reason]
+
+
+@pytest.mark.parametrize("note", [".acknowledged.json", ".in_flight.json"])
 @pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1]", b'{"a.jsonl": "far"}', b"\xff"])
 def test_a_damaged_note_of_the_position_loses_nothing_and_what_may_be_shipped_says_so(
     tmp_path: Path, note: str, damage: bytes
@@ -263,6 +296,7 @@ def test_a_damaged_note_of_the_position_loses_nothing_and_what_may_be_shipped_sa
     for batch in log.unshipped():
         log.acknowledge(batch)
     (tmp_path / note).write_bytes(damage)
+    copy_of(tmp_path / note).unlink()
     file.write_text(line(1) + line(2))
     batches = []
     for batch in log.unshipped():

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.contracts import state_file
+from include.contracts.sealed_text import copy_of
 from tests.unit.deployment.serving_code import served
+from tests.unit.fakes.damage import KINDS, damage
 
 ROUTER = served("router")
 OLD, NEW = "r0001", "r0002"
@@ -142,3 +145,48 @@ def test_a_state_without_the_newer_keys_is_followed(tmp_path: Path) -> None:
 def test_nothing_deployed_says_so(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="nothing is deployed yet"):
         ROUTER.Router(tmp_path / "rollout.json", release, []).split({}, [1])
+
+
+def kept(path: Path, generation: int = 3) -> Path:
+    """A state as the platform writes it, with its copy."""
+    state = {"usecase": "u", "generation": generation, "champion": OLD, "weights": {OLD: 1.0}}
+    state_file.write(path, json.dumps(state))
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_state_is_followed_from_its_copy_also_by_a_new_process(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ROUTER, "tell", told.append)
+    path = kept(tmp_path / "rollout.json")
+    some = ROUTER.Router(path, release, [])
+    damage(path, kind)
+    some.refresh()
+    new = ROUTER.Router(path, release, [])
+    assert [(one.errors, one.generation, who(one, ["N1"])) for one in (some, new)] == [(1, 3, [OLD])] * 2
+    assert ["rollout.json is damaged" in words for words in told] == [True, True]
+    kept(path, 4)
+    new.refresh()
+    assert (new.errors, new.generation) == (1, 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_any_good_state_on_disk_the_one_in_memory_serves(tmp_path: Path, kind: str) -> None:
+    path = kept(tmp_path / "rollout.json")
+    some = ROUTER.Router(path, release, [])
+    copy_of(path).write_bytes(b"")
+    damage(path, kind)
+    some.refresh()
+    assert (some.errors, some.generation, who(some, ["N1"])) == (1, 3, [OLD])
+
+
+def test_a_copy_that_is_older_than_what_is_followed_is_not_followed(tmp_path: Path) -> None:
+    path = kept(tmp_path / "rollout.json")
+    older = copy_of(path).read_text()
+    some = ROUTER.Router(kept(path, 5), release, [])
+    copy_of(path).write_text(older)
+    path.write_bytes(b"")
+    some.refresh()
+    assert (some.errors, some.generation) == (1, 5)

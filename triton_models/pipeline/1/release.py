@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import sealed_text
 from encoding import Encoding
 from missing import MissingPolicy
 from online_features import OnlineFeatures
 from request_rules import rules_of
+from server_log import tell
 
 ON_REQUEST, REQUEST = "on_request", "request"
 # scores [N, m]; features {name: N values} that the request does not hold; lacking {view: N reasons, None where it does
@@ -124,7 +126,10 @@ class Release:
 
 
 def _verified_manifest(directory: Path) -> dict:
-    manifest = json.loads((directory / "release.json").read_bytes())
+    kept = sealed_text.read(directory / "release.json")
+    if kept.fault:
+        tell(f"{directory}/release.json is damaged: {kept.fault}; its last good copy is used")
+    manifest = json.loads(kept.text)
     if "sealed" in manifest and manifest["sealed"] != _seal(manifest):
         raise ValueError(f"{directory / 'release.json'} was changed after packaging")
     for name, expected in manifest["files"].items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mmh3
 import numpy as np
+import sealed_text
 from server_log import tell
 
 RETRY_SECONDS = 2.0
@@ -43,7 +44,7 @@ class Router:
         self._split = None
         self._releases: dict = {}
         self._seen: tuple | None = None
-        self._retry_at = 0.0
+        self._retry_at, self._fault = 0.0, ""
         self._random = np.random.default_rng()
         self._failure = f"no rollout state at {path}: nothing is deployed yet"
         self.refresh()
@@ -60,9 +61,7 @@ class Router:
 
     def refresh(self) -> None:
         """Look at the file again; a state that failed is tried again after a while, what it lacked may come."""
-        try:
-            stamp = self.path.stat()
-        except FileNotFoundError:
+        if (stamp := _stamp(self.path) or _stamp(sealed_text.copy_of(self.path))) is None:
             return
         seen = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_size)
         if seen != self._seen or (self._retry_at and time.monotonic() >= self._retry_at):
@@ -80,8 +79,17 @@ class Router:
             return
         self._retry_at = 0.0
 
+        if self._fault:  # seen again after a while, so that it counts as long as it lasts
+            self.errors += 1
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+
     def _loaded(self) -> tuple:
-        state = json.loads(self.path.read_text())
+        kept = sealed_text.read(self.path)
+        if kept.fault and kept.fault != self._fault:
+            tell(f"{self.path} is damaged: {kept.fault}; its last good copy is followed")
+        self._fault, state = kept.fault, json.loads(kept.text)
+        if kept.fault and int(state["generation"]) < self.generation:
+            raise ValueError(f"its copy is of generation {state['generation']}, which is over")
         shares, champion, copied = state["weights"], state["champion"], state.get("shadow")
         self._check(shares, state.get("sticky_by"), copied)
         names = {*shares, champion, *([copied["release"]] if copied else [])}
@@ -136,6 +144,13 @@ class Router:
 def position(salt: str, value) -> float:
     """In [0, 1): the 32-bit murmur3 hash of salt and value."""
     return mmh3.hash(f"{salt}:{value}", signed=False) / 2**32
+
+
+def _stamp(path: Path):
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _over(split) -> bool:

@@ -1,0 +1,105 @@
+"""Small state as files: each write leaves a checksum in the file and a good copy beside it, each read proves both."""
+
+import logging
+from pathlib import Path
+
+from include.contracts import sealed_text
+from include.contracts.atomic_file import write_atomically
+from include.contracts.sealed_text import Kept, copy_of
+from include.errors import DamagedStateError
+
+log = logging.getLogger(__name__)
+WAY_OUT = "restore the file from a backup, or, where its content is right, run `moebius doctor --accept {}`"
+_said: set[tuple[Path, str]] = set()
+"""What was logged already: a page that reads a file every second says it once."""
+
+
+def write(path: Path, text: str, *, private: bool = False, plain: bool = False, durable: bool = True) -> None:
+    """Replace the file and its good copy, each in one step; ``durable``: it survives a power cut.
+
+    ``private``: only the owner can read them. ``plain``: the file holds the text alone, as other programs need it, and
+    the checksum is in the copy.
+    """
+    sealed = sealed_text.seal(text)
+    write_atomically(copy_of(path), sealed, private=private)
+    write_atomically(path, text if plain else sealed, private=private, durable=durable)
+
+
+def read(path: Path) -> str:
+    """What was written; from the good copy, and logged as an error, where the file is damaged or gone.
+
+    Raises FileNotFoundError without both; DamagedStateError, which names file and way out, when neither is good.
+    """
+    return _heard(path, look(path))
+
+
+def read_plain(path: Path) -> str:
+    """The same for a file that was written ``plain``."""
+    return _heard(path, look(path, plain=True))
+
+
+def look(path: Path, *, plain: bool = False) -> Kept:
+    """What ``read`` or ``read_plain`` return, and why it had to be the copy; says nothing. Raises what they raise."""
+    try:
+        return _plain(path) if plain else sealed_text.read(path)
+    except sealed_text.DamagedError as error:
+        raise DamagedStateError(f"{error}; {WAY_OUT.format(path)}") from None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or, when it is gone, its good copy."""
+    return path.is_file() or copy_of(path).is_file()
+
+
+def delete(path: Path) -> None:
+    """Delete copy and file: a kill in between leaves the file, never a copy that would stand in for it."""
+    copy_of(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def below(directory: Path, pattern: str) -> list[Path]:
+    """Files of the pattern in the directory, also those of which only the good copy is left, sorted."""
+    lost = {original(copy) for copy in directory.glob(f".{pattern}.good")}
+    return sorted({*directory.glob(pattern), *lost})
+
+
+def original(copy: Path) -> Path:
+    """The file that a good copy is of."""
+    return copy.with_name(copy.name.removeprefix(".").removesuffix(".good"))
+
+
+def restore(path: Path, *, plain: bool = False, private: bool = False) -> None:
+    """Put the good copy in the place of a damaged file, which stays beside it as ``.<name>.damaged``."""
+    text = look(path, plain=plain).text
+    if path.exists():
+        path.replace(path.with_name(f".{path.name}.damaged"))
+    write(path, text, plain=plain, private=private)
+
+
+def _heard(path: Path, kept: Kept) -> str:
+    if kept.fault and (path, kept.fault) not in _said:
+        _said.add((path, kept.fault))
+        log.error(
+            "%s is damaged: %s; its last good copy is used: `moebius doctor --repair` puts it back", path, kept.fault
+        )
+    return kept.text
+
+
+def _plain(path: Path) -> Kept:
+    """The copy decides; without a good one the file counts as it is."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        text = None
+    except UnicodeDecodeError:
+        text = "\0"
+    try:
+        good = sealed_text.copied(path)
+    except (FileNotFoundError, sealed_text.DamagedError):
+        if text is None:
+            raise FileNotFoundError(path) from None
+        if not text.strip() or "\0" in text:
+            raise sealed_text.DamagedError(f"{path} is damaged, and has no good copy") from None
+        return Kept(text, False, "")
+    fault = "" if text == good else "it is gone" if text is None else "it is not what was written"
+    return Kept(good, True, fault)
