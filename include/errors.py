@@ -24,6 +24,7 @@ MoebiusError
 ├── DeploymentError        a release that cannot be packaged, loaded or proved
 │   ├── DamagedReleaseError    a release with another file, or another manifest, than was packaged
 │   ├── ApprovalError          a version or release without a valid approval, or an answer that must not count
+│   │   └── StaleVerdictError      its verdict compared it with another champion than the one that serves
 │   └── RolloutAbortedError    a rollout step breached its abort criteria
 └── ServiceError           an outside system did not answer as it must; a retry may help
     ├── AnswerError            the model server refused one request, or none answered it (code inside)
@@ -111,6 +112,9 @@ class DamagedReleaseError(DeploymentError): ...
 
 
 class ApprovalError(DeploymentError): ...
+
+
+class StaleVerdictError(ApprovalError): ...
 
 
 class RolloutAbortedError(DeploymentError): ...

@@ -2,6 +2,7 @@
 
 import math
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,8 @@ from include.errors import DataError, DeploymentError, RequestFailedError, Reque
 from include.settings import Settings, inherited_environment
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
-AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED", "StatusCode.NOT_FOUND")
-"""How gRPC says that the server, or the model, is not there (now)."""
+AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
+"""How gRPC says that the server does not answer (in time)."""
 
 NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
 
@@ -131,6 +132,16 @@ class TritonServer:
         if client := self.__dict__.pop("_client", None):
             client.close()
 
+    def runs(self) -> bool:
+        """Whether a process listens at its address; one that hangs does."""
+        try:
+            socket.create_connection((self.settings.host, self.settings.triton_grpc_port), timeout=1).close()
+        except ConnectionError:
+            return False
+        except OSError:  # no answer is no proof that nobody is there
+            return True
+        return True
+
     def ready(self) -> bool:
         return self._agrees("is_server_ready")
 
@@ -172,17 +183,27 @@ class TritonServer:
         directory.replace(self.repository / model)
 
     def load(self, model: str) -> None:
-        """Raises DeploymentError with the server's reason when the model does not load."""
+        """Raises DeploymentError with the server's reason when it does not load, ServiceError when that is away."""
         self._control("load", model)
 
     def unload(self, model: str) -> None:
         self._control("unload", model)
 
     def remove(self, model: str) -> None:
-        """Unload the model and take its directory away."""
-        if self.model_ready(model):
+        """Unload the model and take its directory away; what a server that runs still has is unloaded, ready or not."""
+        if self.runs() and self._knows(model):
             self.unload(model)
         self._take_away(model)
+
+    def _knows(self, model: str) -> bool:
+        """Whether the model is loaded, or being loaded; raises ServiceError when the server does not answer."""
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            index = self._client.get_model_repository_index(client_timeout=self.settings.serving_timeout)
+        except InferenceServerException as error:
+            raise ServiceError(f"Triton at {self.settings.triton_grpc}: {error.message()}") from error
+        return any(one.name == model and one.state in ("READY", "LOADING") for one in index.models)
 
     def _take_away(self, model: str) -> None:
         """In one step: a model directory that is half gone would hang a load of it."""
@@ -239,6 +260,9 @@ class TritonServer:
         try:
             act(model, client_timeout=self.settings.serving_timeout)
         except InferenceServerException as error:
+            if error.status() in AWAY:
+                words = f"Triton at {self.settings.triton_grpc} did not answer"
+                raise ServiceError(f"{words} whether it did {verb} {model}: {error.message()}") from error
             reason = f"{error.message()}; what served before still does"
             raise DeploymentError(f"Triton did not {verb} {model}: {reason}") from error
 
@@ -293,7 +317,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _failure(status: str) -> type[ServiceError]:
-    if status in AWAY:
+    if status in (*AWAY, "StatusCode.NOT_FOUND"):  # the model is not there now
         return ServiceError
     return RequestRefusedError if status == "StatusCode.INVALID_ARGUMENT" else RequestFailedError
 

@@ -2,11 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from include.contracts import steady
 from include.contracts.evaluation import Interval
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
+from include.contracts.steady import Tick
 
 
 class ReleaseRef(Record):
@@ -32,19 +34,32 @@ class Shadowing(Record):
 
 
 Strategy = Literal["blue_green", "canary", "ab_test", "shadow"]
+FORMER_LEASE_SECONDS = 300.0
+"""What is left of a lease at most that an earlier version of Moebius gave, which said when it ends."""
+
+
+class Lease(Record):
+    """A split holds for so many seconds from ``given`` on, by a clock that no step of the wall clock moves."""
+
+    seconds: float
+    given: Tick
+
+    def over(self, now: Tick | None = None) -> bool:
+        """Whether nobody renewed it in time; ``now`` is this moment by default."""
+        return steady.elapsed(self.given, now) > self.seconds
 
 
 class RolloutState(Record):
     """What the router in the model server follows; one small file, replaced atomically.
 
     ``weights`` maps release name to its share of traffic (they add up to 1); ``champion`` gets everything
-    when anything is unclear, and after ``lease_until`` (epoch seconds): a rollout whose watcher died ends itself.
+    when anything is unclear, and after the ``lease``: a rollout whose watcher died ends itself.
     With ``sticky_by``, a request field, equal values meet the same release: a value's place in [0, 1) is a hash of
     ``salt`` and the value, and the challenger has [0, share).
 
-    ``rollout`` names the newest rollout (the run that deploys), ``outcome`` is how it stands, ``since`` (epoch
-    seconds) when its present split began. ``interrupted``: a task died, and the same rollout may go on; what was
-    ``aborted`` or ``kept`` (the champion, by a read-out) is over.
+    ``rollout`` names the newest rollout (the run that deploys), ``outcome`` is how it stands, ``begun`` when its
+    present split began. ``interrupted``: a task died or the server did not follow, and the same rollout may go on; what
+    was ``aborted`` or ``kept`` (the champion, by a read-out) is over.
     """
 
     usecase: str
@@ -53,13 +68,27 @@ class RolloutState(Record):
     weights: dict[str, float]
     strategy: Strategy
     reason: str
-    lease_until: float | None = None
+    lease: Lease | None = None
     sticky_by: str | None = None
     salt: str = ""
     shadow: Shadowing | None = None
     rollout: str = ""
     outcome: Literal["", "running", "promoted", "kept", "aborted", "interrupted"] = ""
-    since: float | None = None
+    begun: Tick | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, state: Any) -> Any:
+        """A state that an earlier version wrote: it knew the wall clock only."""
+        if not isinstance(state, dict) or not {"lease_until", "since"} & set(state):
+            return state
+        kept = {name: value for name, value in state.items() if name not in ("lease_until", "since")}
+        if (until := state.get("lease_until")) is not None:
+            given = steady.unknown(until - FORMER_LEASE_SECONDS)
+            kept.setdefault("lease", {"seconds": FORMER_LEASE_SECONDS, "given": given.json_dict()})
+        if (since := state.get("since")) is not None:
+            kept.setdefault("begun", steady.unknown(since).json_dict())
+        return kept
 
     @field_validator("weights")
     @classmethod
@@ -67,6 +96,16 @@ class RolloutState(Record):
         if not weights or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-9:
             raise ValueError(f"weights {weights} must be shares that add up to 1")
         return weights
+
+    @property
+    def watched(self) -> float:
+        """Seconds since the present split began; 0 when that is not known."""
+        return steady.elapsed(self.begun) if self.begun else 0.0
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether nobody watched the split for longer than its lease, so that the router gave everything back."""
+        return self.lease is not None and self.lease.over()
 
     @property
     def challenger(self) -> str | None:

@@ -1,5 +1,6 @@
 """The Triton model that serves a use case: its directory, written for the stable name or for one pinned release."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -30,6 +31,13 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
     for module in (*(file for file in (source / "1").iterdir() if file.is_file()), *SHARED):
         shutil.copyfile(module, directory / "1" / module.name)
     (directory / CONFIG).write_text(config(spec, parameters, pinned))
+
+
+def code(source: Path) -> str:
+    """A digest of the serving code that ``write`` copies: another one makes another ``config.pbtxt``."""
+    files = [*(file for file in (source / "1").iterdir() if file.is_file()), *SHARED]
+    named = sorted((file.name, file.read_bytes()) for file in files)
+    return hashlib.sha256(b"".join(name.encode() + b"\0" + text for name, text in named)).hexdigest()[:16]
 
 
 def private_name(spec: UseCase, release: str) -> str:

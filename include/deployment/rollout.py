@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from include.contracts.deployment import RolloutState, Shadowing, Strategy, release_number
+from include.contracts import steady
+from include.contracts.deployment import Lease, RolloutState, Shadowing, Strategy, release_number
 from include.errors import ConflictError, DeploymentError, RolloutAbortedError, ServiceError
 from include.ports.state import ABSENT, StateStore
 from include.specification.usecase import UseCase
@@ -17,7 +18,7 @@ def first(spec: UseCase, release: str, rollout: str = "") -> RolloutState:
     """Nothing served before: everything to the release."""
     return RolloutState(
         usecase=spec.name, generation=1, champion=release, weights={release: 1.0}, strategy=spec.rollout.strategy,
-        reason="first release", rollout=rollout, outcome="promoted", since=time.time(),
+        reason="first release", rollout=rollout, outcome="promoted", begun=steady.now(),
     )  # fmt: skip
 
 
@@ -25,14 +26,14 @@ def shift(
     state: RolloutState,
     release: str,
     share: float,
-    lease_until: float,
+    lease: float,
     *,
     rollout: str = "",
     strategy: Strategy = "canary",
     sticky_by: str | None = None,
     opens: bool = True,
 ) -> RolloutState:
-    """Give ``release`` a share of the traffic, the champion the rest, until the lease ends.
+    """Give ``release`` a share of the traffic, the champion the rest, for ``lease`` seconds.
 
     At a share of 1 the champion has none, but stays the champion: what is unclear goes back to it. ``rollout`` names
     the rollout; only its first step ``opens`` it. With ``sticky_by`` a growing share keeps whom it had. Raises
@@ -44,24 +45,28 @@ def shift(
     _require_free(state, release, rollout, opens)
     about = f"all traffic to {release}, watched" if share == 1 else f"{share:.0%} {WORDS[strategy]} of {release}"
     return _next(
-        state, weights={state.champion: 1 - share, release: share}, reason=about, lease_until=lease_until,
+        state, weights={state.champion: 1 - share, release: share}, reason=about, lease=_lease(lease),
         strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", rollout=rollout, outcome="running",
     )  # fmt: skip
 
 
-def mirror(state: RolloutState, release: str, share: float, lease_until: float, rollout: str = "") -> RolloutState:
+def mirror(state: RolloutState, release: str, share: float, lease: float, rollout: str = "") -> RolloutState:
     """Copy a share of the requests to ``release``, which never answers; raises what ``shift`` raises."""
     _require_free(state, release, rollout, opens=True)
     return _next(
         state, weights={state.champion: 1.0}, reason=f"{share:.0%} of the requests copied to {release}",
-        lease_until=lease_until, strategy="shadow", shadow=Shadowing(release=release, share=share), rollout=rollout,
+        lease=_lease(lease), strategy="shadow", shadow=Shadowing(release=release, share=share), rollout=rollout,
         outcome="running",
     )  # fmt: skip
 
 
-def renew(state: RolloutState, lease_until: float) -> RolloutState:
-    """The watcher lives: the same split, for longer."""
-    return state.model_copy(update={"lease_until": lease_until, "generation": state.generation + 1})
+def renew(state: RolloutState, lease: float) -> RolloutState:
+    """The watcher lives: the same split, for ``lease`` seconds from now."""
+    return state.model_copy(update={"lease": _lease(lease), "generation": state.generation + 1})
+
+
+def _lease(seconds: float) -> Lease:
+    return Lease(seconds=seconds, given=steady.now())
 
 
 def promote(state: RolloutState, release: str, reason: str = "", rollout: str = "") -> RolloutState:
@@ -79,6 +84,15 @@ def abort(
 ) -> RolloutState:
     """All traffic back to the champion."""
     return _ended(state, state.champion, reason, outcome)
+
+
+def take_back(before: RolloutState, wanted: RolloutState, reason: str) -> RolloutState:
+    """What replaces ``wanted`` when no server proved that it follows it: the champion of ``before`` has everything.
+
+    The rollout is interrupted, so the same one may go on; of an order to roll back nothing is left.
+    """
+    outcome = "interrupted" if wanted.outcome in ("running", "promoted") else "aborted"
+    return _ended(wanted, before.champion, reason, outcome)
 
 
 def roll_back(state: RolloutState, release: str, reason: str) -> RolloutState:
@@ -114,8 +128,7 @@ def going_on(state: RolloutState, rollout: str) -> RolloutState:
 
 def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) -> None:
     other = state.challenger not in (None, release) or (state.challenger and state.rollout != rollout)
-    alive = state.lease_until is None or state.lease_until > time.time()
-    if other and alive:
+    if other and not state.lapsed:
         raise DeploymentError(
             f"{state.usecase}: a rollout of {state.challenger} is in progress ({state.rollout or 'by hand'}: "
             f"{state.reason}); wait for it, or run the rollback DAG with the operation `abort`"
@@ -127,13 +140,13 @@ def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) 
 
 
 def _ended(state: RolloutState, champion: str, reason: str, outcome: str, **more: object) -> RolloutState:
-    split = {"champion": champion, "weights": {champion: 1.0}, "lease_until": None}
+    split = {"champion": champion, "weights": {champion: 1.0}, "lease": None}
     return _next(state, reason=reason, outcome=outcome, **split, **more)
 
 
 def _next(state: RolloutState, **changes: object) -> RolloutState:
     """Another split from now on: not sticky and without a shadow, unless ``changes`` say more."""
-    plain = {"sticky_by": None, "salt": "", "shadow": None, "since": time.time(), "generation": state.generation + 1}
+    plain = {"sticky_by": None, "salt": "", "shadow": None, "begun": steady.now(), "generation": state.generation + 1}
     return RolloutState.model_validate(state.model_dump() | plain | changes)
 
 
@@ -161,12 +174,20 @@ def write(store: StateStore, state: RolloutState) -> None:
     store.put(_key(state.usecase), state.model_dump_json(indent=1), value.version if value else ABSENT)
 
 
+def told(served_generation: Callable[[], int | None], generation: int, seconds: float) -> int | None:
+    """The generation that the server says it follows, once it is this one at least, or when the time is up."""
+    deadline = time.monotonic() + seconds
+    while ((served := served_generation()) is None or served < generation) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return served
+
+
 def confirm(served_generation: Callable[[], int | None], generation: int, seconds: float) -> None:
     """Wait until the server reports that it follows the generation; ServiceError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while (served := served_generation()) is None or served < generation:
-        if time.monotonic() > deadline:
-            raise ServiceError(
-                f"the model server follows rollout generation {served}, not {generation}, after {seconds:.0f} s"
-            )
-        time.sleep(0.05)
+    served = told(served_generation, generation, seconds)
+    if served is None:
+        raise ServiceError(f"no model server says which rollout generation it follows, after {seconds:.0f} s")
+    if served < generation:
+        raise ServiceError(
+            f"the model server follows rollout generation {served}, not {generation}, after {seconds:.0f} s"
+        )

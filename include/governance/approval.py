@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from include.contracts.approval import UNNAMED, ApprovalEntry, ApprovalEvent
+from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import Verdict
 from include.errors import ApprovalError
 from include.governance.answers import APPROVE, responder
@@ -16,6 +17,8 @@ History = Sequence[ApprovalEntry]
 REFUSED = ("keep_champion", "data_problem")
 ANSWERS = ("approved", "rejected", "withdrawn")
 REJECT = "Reject"
+NEW_CHAMPION = "a new champion"
+"""Who withdraws a verdict that compared a version with another champion than the one that serves now."""
 REASON = "reason"
 LEAST_REASON = 3
 
@@ -86,6 +89,36 @@ def objection(history: History, version: int) -> str:
     if said is None:
         return "it has no approval of its verdict"
     return "" if said.event == "approved" else f"it was {said.event} by {said.by} ({said.reason})"
+
+
+def staleness(judged: ApprovalEntry, serving: ReleaseRef | None) -> str:
+    """Why a verdict is on stale ground: it names another champion than ``serving``; '' when it does not.
+
+    A version that serves by now is not compared with itself.
+    """
+    if serving is not None and serving.model_version == judged.version:
+        return ""
+    verdict = judged.facts["verdict"]
+    name, version = verdict["champion_release"], verdict["champion"]
+    same = name == serving.name if serving and name else version == (serving.model_version if serving else None)
+    if same:
+        return ""
+    against = f"against {name or f'version {version}'}" if version is not None else "while nothing served"
+    now = f"{serving.name} (version {serving.model_version}) serves" if serving else "nothing serves"
+    return f"version {judged.version} was judged {against}, and now {now}"
+
+
+def overtaken(history: History, **fields: Any) -> ApprovalEntry | None:
+    """The withdrawal of the newest verdict of these fields (``version``, ``run``) by a new champion, if it was.
+
+    None when the version was judged since, or a newer candidate waits for an answer: its question would end.
+    """
+    judged = newest_verdict(history, **fields)
+    if judged is None or newest_verdict(history, version=judged.version) != judged:
+        return None
+    said = answer(history, judged)
+    waits = any(one.sequence > judged.sequence for one in open_questions(history))
+    return said if said and said.by == NEW_CHAMPION and not waits else None
 
 
 def approved_version(history: History) -> int | None:

@@ -46,22 +46,47 @@ def _body(judged: ApprovalEntry, starters: Sequence[str], answering: Sequence[st
 
 
 def is_withdrawn(spec: UseCase, services: Services, run: str) -> bool:
-    """Whether a newer verdict came before anybody answered."""
+    """Whether a newer verdict came before anybody answered, or another champion than the verdict's serves by now."""
     history = services.approvals.history(spec)
-    said = approval.answer(history, _judged(spec, history, run))
-    return said is not None and said.event == "withdrawn"
+    judged = _judged(spec, history, run)
+    said = approval.answer(history, judged)
+    if said is not None:
+        return said.event == "withdrawn"
+    return bool(approval.staleness(judged, services.serving.champion(spec)))
+
+
+def overtaken(
+    spec: UseCase, services: Services, run: str = "", version: int | str | None = None
+) -> dict[str, Any] | None:
+    """What to judge again because a new champion serves: ``version``, ``run_id`` of the evaluation, ``reason``.
+
+    Of the verdict of a run or on a version, else of the newest verdict. Of an average its newest member is judged. None
+    when the verdict was not withdrawn for that, the version was judged since, or a newer candidate waits for an answer.
+    """
+    history = services.approvals.history(spec)
+    asked: dict[str, Any] = ({"run": run} if run else {}) | ({"version": int(version)} if version else {})
+    said = approval.overtaken(history, **asked)
+    if said is None:
+        return None
+    registered = approval.registration(history, said.version)
+    members = registered.facts["members"] if registered else []
+    again = members[-1] if members else said.version
+    return {"version": again, "run_id": f"again__v{again}__{said.sequence}", "reason": said.reason}
 
 
 def record_answer(spec: UseCase, services: Services, run: str, given: Mapping[str, Any]) -> ApprovalEntry:
     """Sign what a person answered, as Airflow recorded it; a question that was withdrawn stays withdrawn.
 
+    A verdict that names another champion than the one that serves is withdrawn instead.
+
     Raises ApprovalError when the answer does not count; the record says that it was given.
     """
+    serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
         said = approval.answer(ledger.history, judged)
         if said is None or said.event != "withdrawn":
-            said = _answered(spec, ledger, judged, said, given)
+            said = ledger.withdraw_stale(judged, serving) or _answered(spec, ledger, judged, said, given)
     verdicts.show_newest(spec, services, judged.version)
     return said
 
@@ -98,16 +123,20 @@ def outcome(spec: UseCase, services: Services, run: str, event: str = "") -> str
 
 
 def record_approval(spec: UseCase, services: Services, run: str) -> dict[str, Any] | None:
-    """Hand the approved version over: ``{"version", "verdict"}`` (the verdict's hash); None when it was withdrawn.
+    """Hand the approved version over: ``{"version", "verdict"}`` (the verdict's hash); None when it was withdrawn, as
+    it is here when another champion serves than the one that it names.
 
     The record decides, not what the tasks before said: a verdict that needs a person needs that person's signed
     answer, and only a verdict that the spec leaves to its policy is approved here.
 
     Raises ApprovalError for a verdict that refuses, that was rejected, or that a person has not approved.
     """
+    serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
-        said = approval.answer(ledger.history, judged) or _by_policy(spec, ledger, judged)
+        said = approval.answer(ledger.history, judged)
+        if said is None or said.event == "approved":
+            said = ledger.withdraw_stale(judged, serving) or said or _by_policy(spec, ledger, judged)
     if said.event == "withdrawn":
         return None
     if why := approval.objection(services.approvals.history(spec), judged.version):

@@ -30,6 +30,8 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
         no version was named and none is approved.
     ApprovalError
         its newest verdict is not approved.
+    StaleVerdictError
+        that verdict names another champion than the one that serves; it is withdrawn.
     DeploymentError
         the ONNX model answers differently.
     ServiceError
@@ -41,6 +43,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
     with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
         model = model_of(approval.require_approved(history, spec.name, wanted))
+        services.approvals.require_current(spec, wanted, services.serving.champion(spec))
         for release in services.adapters.releases.all(spec.name):
             packaged = manifest(Path(release.path))
             if (packaged["model_version"], packaged.get("model_hash")) == (model.version, model.artifact_hash):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from include.contracts.approval import ApprovalEntry
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.evaluation import Verdict
 from include.development import ensembles
@@ -56,7 +57,7 @@ def evaluate(
         new=_test_set(candidate.dataset),
         seed=candidate.version,
     )
-    verdict = made()
+    verdict = _told_why(made(), approval.overtaken(services.approvals.history(spec), version=candidate.version))
     judged = candidate
     started: dict[str, Any] = {"run": run, "by": by, "people": [*people]}
     if verdict.contender == "ensemble" and champion:
@@ -65,6 +66,12 @@ def evaluate(
     if judged is not candidate:
         verdicts.show(spec, services, candidate, verdict)
     return verdict
+
+
+def _told_why(verdict: Verdict, overtaken: ApprovalEntry | None) -> Verdict:
+    """A verdict that replaces one that a new champion overtook says so."""
+    words = f" Judged again, because {overtaken.reason}." if overtaken else ""
+    return verdict.model_copy(update={"reason": verdict.reason + words})
 
 
 def _registered(

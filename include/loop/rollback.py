@@ -48,7 +48,8 @@ def objections(
 
     A former champion is one that the rollout record says took all of the traffic; its name alone proves nothing.
     """
-    return services.approvals.objections(spec, [one for one in releases if not _was_champion(one, events)])
+    serving = services.serving.champion(spec)
+    return services.approvals.objections(spec, [one for one in releases if not _was_champion(one, events)], serving)
 
 
 def _was_champion(one: ReleaseRef, events: Sequence[RolloutEvent]) -> bool:
@@ -138,9 +139,10 @@ def abort(spec: UseCase, services: Services, reason: str, by: str = "") -> str:
     Raises NotFoundError when no rollout is under way.
     """
     state = services.serving.require_rollout_state(spec)
-    if state.challenger is None:
+    words = f"aborted by {by or 'an operator'}: {reason}"
+    if state.challenger is None and state.reason != words:  # this one was written, and is repeated to be proved
         raise NotFoundError(
             f"{spec.name}: no rollout is in progress, {state.champion} has all the traffic; to go back to an earlier "
             "release choose the operation `roll_back`"
         )
-    return end_rollout(spec, services, f"aborted by {by or 'an operator'}: {reason}", by)
+    return end_rollout(spec, services, words, by)

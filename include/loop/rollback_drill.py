@@ -52,7 +52,7 @@ def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: R
             server.load(private.name)
             return drill.run(
                 private, services.adapters.private_state(aside), champion, earlier, server,
-                lambda: services.serving.served_generation(private), services.settings.serving_timeout,
+                lambda: server.rollout_generation(private.name), services.settings.serving_timeout,
             )  # fmt: skip
         finally:
             server.remove(private.name)

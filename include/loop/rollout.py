@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
+from include.contracts import steady
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import ab_readout, events, judgement, rollout, shadow
-from include.errors import ConflictError, NotFoundError, RolloutAbortedError, ServiceError
+from include.errors import ConflictError, NotFoundError, RolloutAbortedError
 from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations import maturity
@@ -42,46 +43,65 @@ def shift_traffic(
 ) -> int:
     """Give the release a share of the traffic; returns the generation that the server confirmed.
 
-    The share is a lease: should nobody judge it in time, the router itself gives everything back. A release that the
-    server cannot load gets nothing: the state is put back before the error is raised. Raises ApprovalError unless the
-    release's model is approved.
+    The share is a lease: should nobody judge it in time, the router itself gives everything back. A release that a
+    server does not follow gets nothing: the champion has everything again before the error is raised. Raises
+    ApprovalError unless the release's model is approved, StaleVerdictError when its verdict names another champion.
     """
-    _require_approved(spec, services, release)
-    before = services.serving.require_rollout_state(spec)
+    before = _open_to(spec, services, release)
     sticky = spec.rollout.sticky_by
     wanted = rollout.shift(
         before, release, share, _lease(spec), rollout=rollout_id, strategy=spec.rollout.strategy, sticky_by=sticky,
         opens=opens,
     )  # fmt: skip
-    return _give(spec, services, wanted, by)
+    return _give(spec, services, before, wanted, by).generation
 
 
 def mirror_traffic(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> int:
     """Copy requests to the release, which never answers; returns the generation that the server confirmed.
 
-    Raises ApprovalError for a release that is not approved: a shadow sees every request.
+    Raises as ``shift_traffic`` does: a shadow sees every request.
     """
-    _require_approved(spec, services, release)
+    before = _open_to(spec, services, release)
+    wanted = rollout.mirror(before, release, spec.rollout.shadow.share, _lease(spec), rollout_id)
+    return _give(spec, services, before, wanted, by, "shadowed").generation
+
+
+def _open_to(spec: UseCase, services: Services, release: str) -> RolloutState:
+    """The state, of whose champion the release's verdict is, while a server answers; nothing is changed before."""
     state = services.serving.require_rollout_state(spec)
-    wanted = rollout.mirror(state, release, spec.rollout.shadow.share, _lease(spec), rollout_id)
-    return _give(spec, services, wanted, by, "shadowed")
+    _require_approved(spec, services, release, state)
+    services.serving.require_server(spec)
+    return state
 
 
-def _require_approved(spec: UseCase, services: Services, release: str) -> None:
-    services.approvals.require_release(spec, services.adapters.releases.get(spec.name, release))
+def _require_approved(spec: UseCase, services: Services, release: str, state: RolloutState | None) -> None:
+    known = services.adapters.releases
+    serving = known.get(spec.name, state.champion) if state else None
+    services.approvals.require_release(spec, known.get(spec.name, release), serving)
 
 
-def _give(spec: UseCase, services: Services, wanted: RolloutState, by: str, what: str = "shifted") -> int:
+def _give(
+    spec: UseCase,
+    services: Services,
+    before: RolloutState | None,
+    wanted: RolloutState,
+    by: str,
+    what: str = "shifted",
+    *,
+    stands: bool = False,
+) -> RolloutState:
+    """The state, followed by every server and recorded; errors as ``Serving.switch``, recorded instead."""
     try:
-        services.serving.switch(spec, wanted)
-    except ServiceError as error:
-        reason = f"the server did not follow: {error}"
-        back = rollout.abort(wanted, reason, "interrupted")
-        rollout.write(services.adapters.state, back)
-        _record(spec, services, back, "interrupted", by, reason, wanted.challenger or "")
+        services.serving.switch(spec, before, wanted, stands=stands)
+    except BaseException:
+        state = services.serving.rollout_state(spec)
+        if state and state.generation == wanted.generation + 1 and state.rollout == wanted.rollout:
+            _record(spec, services, state, "interrupted", by, state.reason, wanted.challenger or wanted.champion)
+        elif state == wanted and stands:
+            _record(spec, services, state, what, by)
         raise
     _record(spec, services, wanted, what, by)
-    return wanted.generation
+    return wanted
 
 
 def _record(spec: UseCase, services: Services, state: RolloutState, *about: Any) -> None:
@@ -90,7 +110,7 @@ def _record(spec: UseCase, services: Services, state: RolloutState, *about: Any)
 
 
 def _lease(spec: UseCase, seconds: float = 0.0) -> float:
-    return time.time() + max(spec.rollout.max_wait_seconds, seconds) + rollout.LEASE_MARGIN_SECONDS
+    return max(spec.rollout.max_wait_seconds, seconds) + rollout.LEASE_MARGIN_SECONDS
 
 
 def judge_rollout(
@@ -99,13 +119,14 @@ def judge_rollout(
     """Watch the release with its share (0: as a shadow) from the moment it began until there is enough to judge.
 
     Raises RolloutAbortedError when an abort criterion is breached, too little traffic came within the spec's time (the
-    champion has everything again by then), or somebody ended the rollout meanwhile.
+    champion has everything again by then), or somebody ended the rollout meanwhile; ConflictError when the traffic was
+    taken back because this task stood still: repeated, it gives the share again.
     """
     _resume(spec, services, release, share, rollout_id, by)
     last_reason = ""
     while True:
         time.sleep(LOOK_SECONDS)
-        state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
+        state = _still_given(services.serving.require_rollout_state(spec), release, rollout_id)
         found, stands = _look(spec, services, state, release)
         if found.reason != last_reason:
             print(last_reason := found.reason, flush=True)
@@ -117,7 +138,7 @@ def judge_rollout(
 
 
 def _look(spec: UseCase, services: Services, state: RolloutState, release: str) -> tuple[Judgement, str]:
-    watched = time.time() - (state.since or time.time())
+    watched = state.watched
     metrics, full = services.adapters.metrics_server, state.weights.get(release) == 1
     found = (
         shadow.judge(spec, metrics, state.champion, release, watched)
@@ -130,13 +151,23 @@ def _look(spec: UseCase, services: Services, state: RolloutState, release: str) 
 def _resume(spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str) -> None:
     """Give the share again when a task died meanwhile, or nobody watched for longer than the lease."""
     state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
-    lapsed = state.lease_until is not None and state.lease_until < time.time()
-    if state.outcome != "interrupted" and not lapsed:
+    if state.outcome != "interrupted" and not state.lapsed:
         return
     if share:
         shift_traffic(spec, services, release, share, rollout_id, by, opens=False)
     else:
         mirror_traffic(spec, services, release, rollout_id, by)
+
+
+def _still_given(state: RolloutState, release: str, rollout_id: str) -> RolloutState:
+    """The state while the release has what it was given; errors as ``judge_rollout``."""
+    rollout.going_on(state, rollout_id)
+    if state.challenger != release or state.lapsed:
+        raise ConflictError(
+            f"{state.usecase}: {release} has no traffic any more ({state.reason}): nobody watched it for longer than "
+            "its lease, or a task of the rollout failed; clear this task to give the share again"
+        )
+    return state
 
 
 def _break_off(spec: UseCase, services: Services, found: Judgement, stands: str, by: str) -> None:
@@ -154,7 +185,7 @@ def look_at_ab_test(
     Raises RolloutAbortedError when an abort criterion is breached, or somebody ended the test.
     """
     _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by)
-    state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
+    state = _still_given(services.serving.require_rollout_state(spec), release, rollout_id)
     found, _ = _look(spec, services, state, release)
     if found.enough and found.breaches:
         _break_off(spec, services, found, "breached", by)
@@ -171,16 +202,18 @@ def look_at_ab_test(
 def read_out(spec: UseCase, services: Services, state: RolloutState, challenger: str) -> ReadOut:
     """How an A/B test stands: rows that were answered since the split began and whose label is due and known, each
     arm's latest per event.
+
+    Its hours are those of a clock that nobody sets; what was answered since is told by the wall clock of the answers.
     """
-    since = state.since or time.time()
-    answered = services.predictions.since(spec, since, [state.champion, challenger])
+    begun = state.begun or steady.now()
+    answered = services.predictions.since(spec, begun.at, [state.champion, challenger])
     due = maturity.due(spec, answered, datetime.now(UTC))
     rows = services.predictions.labelled(spec, answered[due])
     waiting = ab_readout.Waiting(not_due=int((~due).sum()), overdue=int(due.sum()) - len(rows))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
     if len(rows):
         scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
-    return ab_readout.read_out(spec, state.champion, challenger, scored, (time.time() - since) / 3600, waiting)
+    return ab_readout.read_out(spec, state.champion, challenger, scored, state.watched / 3600, waiting)
 
 
 def promote_release(
@@ -195,16 +228,17 @@ def promote_release(
 ) -> None:
     """All traffic to the release; its model gets the alias ``champion``.
 
-    A run that was killed after it wrote the state finishes here: the server is made to follow in any case.
+    A run that was killed after it wrote the state finishes here: the server is made to follow in any case. A promotion
+    that a server does not follow is taken back; a first release and an order to go back stand, and servers follow them
+    when they run again.
     """
     state = services.serving.rollout_state(spec)
-    if state is None:
-        state = services.serving.switch(spec, rollout.first(spec, release, rollout_id))
-    elif state.weights != {release: 1.0} or state.shadow:
-        state = services.serving.switch(spec, transition(state, release))
-    else:
+    if state is not None and state.weights == {release: 1.0} and not state.shadow:
         services.serving.follow(spec, state)
-    _record(spec, services, state, what, by)
+        _record(spec, services, state, what, by)
+    else:
+        wanted = transition(state, release) if state else rollout.first(spec, release, rollout_id)
+        _give(spec, services, state, wanted, by, what, stands=what != "promoted")
     _display(spec, services, release)
 
 
@@ -222,9 +256,11 @@ def _display(spec: UseCase, services: Services, release: str) -> None:
 def promote(spec: UseCase, services: Services, release: str, rollout_id: str = "", by: str = "") -> None:
     """The watched release becomes the champion.
 
-    Raises ApprovalError when it is not approved (any more), RolloutAbortedError when somebody ended its rollout.
+    Raises ApprovalError when it is not approved (any more), StaleVerdictError when its verdict names another champion,
+    RolloutAbortedError when somebody ended its rollout.
     """
-    _require_approved(spec, services, release)
+    _require_approved(spec, services, release, services.serving.rollout_state(spec))
+    services.serving.require_server(spec)
     transition = partial(rollout.promote, rollout=rollout_id)
     promote_release(spec, services, release, transition, rollout_id=rollout_id, by=by)
 
@@ -238,11 +274,14 @@ def end_rollout(
     figures: dict[str, Any] | None = None,
     rollout_id: str = "",
 ) -> str:
-    """All traffic back to the champion; with ``rollout_id`` only when that rollout is the one under way."""
+    """All traffic back to the champion; with ``rollout_id`` only when that rollout is the one under way.
+
+    What was written stands also when no server answers: ServiceError then, and the repeated call has it proved.
+    """
     for _ in range(CONFLICTS):
         state = services.serving.rollout_state(spec)
         if state is None or state.challenger is None or (rollout_id and state.rollout != rollout_id):
-            return "no rollout is under way; nothing to take back"
+            return _nothing_to_end(spec, services, state, rollout_id, by)
         ended = rollout.abort(state, reason, outcome)
         try:
             rollout.write(services.adapters.state, ended)
@@ -252,6 +291,33 @@ def end_rollout(
         services.serving.follow(spec, ended)
         return f"all traffic is back on {ended.champion}: {reason}"
     raise ConflictError(f"{spec.name}: the rollout state changed {CONFLICTS} times during its end; try again")
+
+
+def _nothing_to_end(spec: UseCase, services: Services, state: RolloutState | None, rollout_id: str, by: str) -> str:
+    """In words, after the servers' word that they follow it; a promotion that died before its record is recorded."""
+    if state is None:
+        return "nothing serves yet; nothing to take back"
+    services.serving.follow(spec, state)
+    if state.outcome == "promoted" and rollout_id and state.rollout == rollout_id:
+        _record(spec, services, state, "promoted", by)
+        _display(spec, services, state.champion)
+        return f"{state.champion} was promoted before; nothing to take back"
+    return f"no rollout is under way; nothing to take back: every server follows {state.champion}"
+
+
+def end_lapsed(spec: UseCase, services: Services) -> str:
+    """End a rollout that nobody watched for longer than its lease: what is written is what routers do by then.
+
+    Its tasks may go on with it. Returns what was done, in words; '' for nothing.
+    """
+    state = services.serving.rollout_state(spec)
+    if state is None or state.challenger is None or not state.lapsed:
+        return ""
+    reason = f"nobody watched it for longer than its lease of {state.lease.seconds if state.lease else 0:.0f} s"
+    ended = rollout.abort(state, reason, "interrupted")
+    rollout.write(services.adapters.state, ended)
+    _record(spec, services, ended, "interrupted", "the keeper", reason, state.challenger)
+    return f"{spec.name}: all traffic is back on {ended.champion}, not on {state.challenger}: {reason}"
 
 
 def keep_champion(spec: UseCase, services: Services, reason: str, rollout_id: str = "", by: str = "") -> str:
@@ -269,5 +335,4 @@ def watch(spec: UseCase, services: Services) -> dict[str, Any]:
         return {}
     found, stands = _look(spec, services, state, state.challenger)
     result = read_out(spec, services, state, state.challenger) if state.strategy == "ab_test" else None
-    watched = time.time() - (state.since or time.time())
-    return {"state": state, "watched": watched, "stands": stands, "judgement": found, "read_out": result}
+    return {"state": state, "watched": state.watched, "stands": stands, "judgement": found, "read_out": result}

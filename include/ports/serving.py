@@ -12,6 +12,9 @@ class ModelServer(Protocol):
 
     def close(self) -> None: ...
 
+    def runs(self) -> bool:
+        """Whether a process listens at its address; one that hangs does."""
+
     def ready(self) -> bool: ...
 
     def model_ready(self, model: str) -> bool: ...
@@ -22,11 +25,14 @@ class ModelServer(Protocol):
     def install(self, model: str, directory: Path) -> None:
         """Put a complete model directory into the repository, in one step."""
 
-    def load(self, model: str) -> None: ...
+    def load(self, model: str) -> None:
+        """Raises DeploymentError when the server refuses, ServiceError when it does not answer in time."""
 
-    def unload(self, model: str) -> None: ...
+    def unload(self, model: str) -> None:
+        """Raises as ``load``."""
 
-    def remove(self, model: str) -> None: ...
+    def remove(self, model: str) -> None:
+        """Unload the model and take its directory away; raises ServiceError when a running server does not answer."""
 
     def infer(
         self, model: str, rows: Sequence[Mapping[str, Any]], given: Sequence[str] | None = None

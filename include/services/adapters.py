@@ -1,6 +1,6 @@
 """The outside systems of one process; nothing opens before first use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -173,6 +173,14 @@ class Adapters:
         from include.adapters.model_server import TritonServer
 
         return TritonServer(self.settings, spec.request, spec.inputs)
+
+    @cached_property
+    def model_servers(self) -> Sequence[ModelServer]:
+        """Every one that answers, to control: the embedded one, and the gateway's others. They are asked no request."""
+        from include.adapters.model_server import TritonServer
+
+        replicas = [self.settings.replica(server) for server in self.settings.gateway_servers]
+        return [TritonServer(one, {}, {}) for one in (self.settings, *replicas)]
 
     @cached_property
     def kserve(self) -> InferenceProtocol:

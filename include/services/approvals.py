@@ -10,7 +10,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
 from include.deployment import release as releases
-from include.errors import ApprovalError, NotFoundError
+from include.errors import ApprovalError, NotFoundError, StaleVerdictError
 from include.governance import approval, approval_record
 from include.records.registry import APPROVALS
 from include.services.adapters import Adapters
@@ -34,6 +34,16 @@ class Ledger:
         entry = ApprovalEntry.model_validate_json(row.content)
         self.history.append(entry)
         return entry
+
+    def withdraw_stale(self, judged: ApprovalEntry, serving: ReleaseRef | None) -> ApprovalEntry | None:
+        """Withdraw a verdict that names another champion than ``serving``, whatever was answered; else None."""
+        why = approval.staleness(judged, serving)
+        if not why:
+            return None
+        return self.add(
+            "withdrawn", judged, by=approval.NEW_CHAMPION, reason=why, run=judged.run, about=judged.sequence,
+            verdict=judged.verdict, decision=judged.decision,
+        )  # fmt: skip
 
 
 class Approvals:
@@ -82,17 +92,32 @@ class Approvals:
                 words = f"trained on {model.dataset.name}" if not members else f"average of {members}"
                 ledger.add("registered", model, by=by, people=people, reason=words, run=run, facts=facts)
 
-    def require_release(self, spec: UseCase, release: ReleaseRef) -> None:
-        """Raises ApprovalError unless what the release was packaged from is approved."""
+    def require_release(self, spec: UseCase, release: ReleaseRef, serving: ReleaseRef | None) -> None:
+        """Raises ApprovalError unless what the release was packaged from is approved, and as ``require_current``."""
         _require_release(self.history(spec), spec, release)
+        self.require_current(spec, release.model_version, serving)
 
-    def objections(self, spec: UseCase, of: Sequence[ReleaseRef]) -> dict[str, str]:
+    def require_current(self, spec: UseCase, version: int, serving: ReleaseRef | None) -> None:
+        """Raises StaleVerdictError, and withdraws the verdict, when it names another champion than ``serving``."""
+        with self.adding(spec) as ledger:
+            judged = approval.newest_verdict(ledger.history, version=version)
+            withdrawn = ledger.withdraw_stale(judged, serving) if judged else None
+        if withdrawn:
+            raise StaleVerdictError(
+                f"{spec.name}: {withdrawn.reason}. The verdict is withdrawn: {spec.name}.retrain_evaluation compares "
+                f"version {version} with what serves now"
+            )
+
+    def objections(self, spec: UseCase, of: Sequence[ReleaseRef], serving: ReleaseRef | None) -> dict[str, str]:
         """Name → why a release may not get traffic, for those that may not; the record is read once."""
         history = self.history(spec) if of else []
         refused: dict[str, str] = {}
         for release in of:
             try:
                 _require_release(history, spec, release)
+                judged = approval.newest_verdict(history, version=release.model_version)
+                if judged and (why := approval.staleness(judged, serving)):
+                    refused[release.name] = why
             except ApprovalError as error:
                 refused[release.name] = str(error)
         return refused

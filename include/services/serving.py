@@ -1,11 +1,13 @@
 """What serves: the rollout state, the release that it names, and the model server that follows it."""
 
+import time
 from pathlib import Path
 
 from include.contracts.deployment import ReleaseRef, RolloutState
 from include.contracts.development import ModelRef
 from include.deployment import pipeline, release, rollout
-from include.errors import EvaluationError, NotFoundError
+from include.errors import EvaluationError, MoebiusError, NotFoundError, ServiceError
+from include.ports.serving import ModelServer
 from include.services.adapters import Adapters
 from include.services.approvals import Approvals
 from include.services.places import Places
@@ -44,7 +46,8 @@ class Serving:
         if state is None or serving is None:
             return None
         release.verify(Path(serving.path))
-        served = self.served_generation(spec)
+        timeout = self._adapters.settings.serving_timeout
+        served = rollout.told(lambda: self.served_generation(spec), state.generation, timeout)
         if served != state.generation:
             raise EvaluationError(
                 f"alarm: the model server follows rollout generation {served}, the record says {state.generation} "
@@ -57,39 +60,96 @@ class Serving:
         return model
 
     def served_generation(self, spec: UseCase) -> int | None:
-        """The rollout generation that every process of the model server follows at least; None when it does not say."""
-        return self._adapters.model_server(spec).rollout_generation(spec.name)
+        """The rollout generation that every process of every server that runs follows at least.
 
-    def switch(self, spec: UseCase, state: RolloutState) -> RolloutState:
-        """Write the state and wait until the server follows it.
-
-        Raises ConflictError when somebody else changed the state since it was read; ServiceError when the server does
-        not follow it in time: a release does not load, or the server is down.
+        None when one of them does not say, or none runs. A server that does not run answers nobody, and reads the state
+        when it starts.
         """
-        rollout.write(self._adapters.state, state)
-        self.follow(spec, state)
-        return state
+        told = [one.rollout_generation(spec.name) for one in self._running()]
+        known = [generation for generation in told if generation is not None]
+        return min(known) if known and len(known) == len(told) else None
+
+    def require_server(self, spec: UseCase) -> None:
+        """Wait for a server that answers; raises ServiceError when none does in time: nothing was changed then."""
+        deadline = time.monotonic() + self._adapters.settings.serving_timeout
+        while not any(one.ready() for one in self._running()):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{spec.name}: no model server answers, so no traffic was moved; see `make status`")
+            time.sleep(0.1)
+
+    def switch(
+        self, spec: UseCase, before: RolloutState | None, wanted: RolloutState, *, stands: bool = False
+    ) -> RolloutState:
+        """Write the state and wait until every server that runs says that it follows it.
+
+        When one does not, the champion of ``before`` has everything again, and the error is raised. What ``stands`` is
+        an order to go back: while no server runs it stays written, and the first one that starts follows it.
+
+        Raises
+        ------
+        ConflictError
+            somebody else changed the state since it was read: nothing was written.
+        ServiceError
+            a server did not follow in time: a release does not load, or the server hangs or is away.
+        DeploymentError
+            a server refused to load the serving code.
+        """
+        rollout.write(self._adapters.state, wanted)
+        try:
+            self.follow(spec, wanted)
+        except BaseException as error:  # a time-out and a signal, too: nobody watches what is left here
+            if before is not None and not (stands and not self._running()):
+                self._take_back(spec, before, wanted, error)
+            raise
+        return wanted
+
+    def _take_back(self, spec: UseCase, before: RolloutState, wanted: RolloutState, error: BaseException) -> None:
+        """The state of before, proved by the servers' word; raises ServiceError when they do not give it."""
+        what = f"the server did not follow: {type(error).__name__}: {error}"
+        back = rollout.take_back(before, wanted, what)
+        rollout.write(self._adapters.state, back)
+        if not isinstance(error, MoebiusError):
+            return
+        try:
+            self.confirm(spec, back)
+        except ServiceError as silent:
+            raise ServiceError(
+                f"{error}; all traffic is written back to {back.champion}, and no server confirms it yet ({silent}): "
+                "a server follows what is written as soon as it answers"
+            ) from error
+        print(f"{what}; all traffic is back on {back.champion}, and every server says so", flush=True)
 
     def follow(self, spec: UseCase, state: RolloutState) -> None:
-        """Wait until the server follows the written state, installing the stable name when it is not there."""
+        """Wait until the servers follow the written state, installing the stable name where it is not there."""
+        self.require_server(spec)
         self._ensure_pipeline(spec)
+        self.confirm(spec, state)
+
+    def confirm(self, spec: UseCase, state: RolloutState) -> None:
+        """Raises ServiceError unless every server that runs says in time that it follows the state, or a later one."""
         timeout = self._adapters.settings.serving_timeout
         rollout.confirm(lambda: self.served_generation(spec), state.generation, timeout)
+
+    def _running(self) -> list[ModelServer]:
+        return [one for one in self._adapters.model_servers if one.runs()]
 
     def write_pipeline(self, spec: UseCase, directory: Path, pinned: str = "", **other: str) -> None:
         """The model that routes and answers, as a model directory; ``other`` parameters replace the usual ones."""
         pipeline.write(spec, PIPELINE, directory, self._parameters(spec) | other, pinned=pinned)
 
     def _ensure_pipeline(self, spec: UseCase) -> None:
-        server, config = self._adapters.model_server(spec), pipeline.config(spec, self._parameters(spec))
+        servers, config = self._running(), pipeline.config(spec, self._parameters(spec))
         installed = self._adapters.settings.triton_repository / spec.name / pipeline.CONFIG
-        # other settings (another online store, say) reach the server with the next deployment
-        if installed.is_file() and installed.read_text() == config and server.model_ready(spec.name):
+        # other settings (another online store, say) and other code reach the server with the next deployment
+        same = installed.is_file() and installed.read_text() == config
+        lacking = [one for one in servers if not (same and one.model_ready(spec.name))]
+        if not lacking:
             return
         with self._places.aside() as aside:
             self.write_pipeline(spec, aside / "model")
-            server.install(spec.name, aside / "model")
-        server.load(spec.name)
+            lacking[0].install(spec.name, aside / "model")
+        for server in lacking:
+            server.load(spec.name)
 
     def _parameters(self, spec: UseCase) -> dict[str, str]:
         settings = self._adapters.settings
@@ -100,4 +160,5 @@ class Serving:
             "project": settings.feature_project,
             "spool": str(settings.prediction_spool / spec.name),
             "privacy": str(self._places.privacy_state(spec)),
+            "code": pipeline.code(PIPELINE),
         }

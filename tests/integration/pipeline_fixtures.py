@@ -192,6 +192,7 @@ class Serving:
             "project": self.settings.feature_project,
             "spool": str(self.settings.prediction_spool / self.spec.name),
             "privacy": str(self.settings.home / "privacy" / self.spec.name),
+            "code": pipeline.code(ROOT / "triton_models" / "pipeline"),
         }
 
     def write_model(self, directory: Path, pinned: str = "") -> None:

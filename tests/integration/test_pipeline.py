@@ -156,7 +156,7 @@ def test_swaps_under_load_lose_and_confuse_nothing(serving: Serving) -> None:
             wait_until(lambda seen=seen: len(load.answers) > seen + 60, what="traffic")
         state = serving.rollout_state()
         other = next(n for n in names if n != state.champion)
-        serving.switch(rollout.shift(state, other, 0.3, lease_until=time.time() + 60))
+        serving.switch(rollout.shift(state, other, 0.3, lease=60))
         split_from = len(load.answers)
         wait_until(lambda: len(load.answers) > split_from + 600, what="traffic")
         split_to = len(load.answers)

@@ -47,7 +47,7 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
     state = serving.serve(FIRST)
     assert not judged(serving, prometheus, 3).enough
     with Load(serving, clients=3) as load:
-        serving.switch(rollout.shift(state, SECOND, 0.5, lease_until=time.time() + 120))
+        serving.switch(rollout.shift(state, SECOND, 0.5, lease=120))
         wait_until(lambda: "no data" not in judged(serving, prometheus, 10).reason, what="two scrapes")
         begun, before = time.monotonic(), len(load.answers)
         wait_until(lambda: len(load.answers) > before + 600, 60, "traffic")
@@ -74,7 +74,7 @@ def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: st
     state = serving.serve(FIRST)
     broken = serving.release(2, on_request=FAILS_ON_LONG_FLIGHTS)
     serving.models.pop(broken.name)
-    serving.switch(rollout.shift(state, broken.name, 0.5, lease_until=time.time() + 120))
+    serving.switch(rollout.shift(state, broken.name, 0.5, lease=120))
     begun = time.monotonic()
     with Load(serving, clients=3) as load:
         wait_until(lambda: len(load.answers) > 600, 60, "traffic")
@@ -110,7 +110,7 @@ def on_request(fields):
 
 def test_two_rollouts_at_once_conflict(serving: Serving) -> None:
     state = serving.serve(FIRST)
-    ours, theirs = (rollout.shift(state, SECOND, share, lease_until=time.time() + 60) for share in (0.2, 0.5))
+    ours, theirs = (rollout.shift(state, SECOND, share, lease=60) for share in (0.2, 0.5))
     serving.switch(ours)
     with pytest.raises(ConflictError, match=r"at generation \d+ \(20% canary of r0002\)"):
         rollout.write(serving.state, theirs)
@@ -168,7 +168,7 @@ def test_a_deployment_killed_before_the_switch_changes_nothing_and_may_be_repeat
 
 def test_a_rollout_whose_watcher_died_ends_by_itself(serving: Serving) -> None:
     state = serving.serve(FIRST)
-    serving.switch(rollout.shift(state, SECOND, 0.99, lease_until=time.time() - 1))
+    serving.switch(rollout.shift(state, SECOND, 0.99, lease=-1))
     rows = request_rows(requests_frame(1))
     assert {a["release"] for _ in range(30) for a in serving.server.infer(serving.spec.name, rows)} == {FIRST}
     serving.serve(FIRST)

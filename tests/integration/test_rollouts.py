@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.deployment import release
+from include.deployment import release, rollout
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, ServiceError
 from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
@@ -180,8 +180,8 @@ def test_an_ab_test_keeps_each_client_in_one_arm_and_every_look_renews_its_lease
     assert len(arms) == len({plane for plane, _ in arms}), "a plane meets one release"
     assert {release for _, release in arms} == {FIRST, SECOND}
     after = services.serving.rollout_state(spec)
-    assert (after.weights, after.since, after.generation) == (before.weights, before.since, before.generation + 1)
-    assert after.lease_until > before.lease_until
+    assert (after.weights, after.begun, after.generation) == (before.weights, before.begun, before.generation + 1)
+    assert after.lease.given.uptime > before.lease.given.uptime
     assert "labelled rows are missing" in steps.watch(spec, services)["read_out"].reason
     rollback.abort(spec, services, "enough seen", "ada")
     with pytest.raises(RolloutAbortedError, match="enough seen"):
@@ -237,7 +237,7 @@ def test_a_watcher_that_dies_with_all_of_the_traffic_gives_it_back(serving: Serv
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {SECOND}
     state = services.serving.rollout_state(spec)
     begun = time.monotonic()
-    serving.switch(state.model_copy(update={"lease_until": time.time() - 1, "generation": state.generation + 1}))
+    serving.switch(rollout.renew(state, -1))
     assert time.monotonic() - begun < 30, "the router sees a change by itself"
     assert {a["release"] for a in serving.server.infer(spec.name, rows)} == {FIRST}
 

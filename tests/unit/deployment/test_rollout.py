@@ -1,7 +1,5 @@
 """Transitions of the rollout state."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +12,7 @@ from tests.unit.fakes.state import MemoryState
 
 SPEC = load_usecase("flight_delay")
 FIRST = rollout.first(SPEC, "r0001")
-FUTURE = time.time() + 3600
+LEASE = 3600.0
 
 
 def test_the_first_release_gets_everything() -> None:
@@ -34,16 +32,16 @@ def test_a_state_replaces_the_one_that_it_was_made_of() -> None:
 
 
 def test_a_rollout_shifts_in_steps_and_is_promoted() -> None:
-    some = rollout.shift(FIRST, "r0002", 0.2, lease_until=9.0)
-    assert (some.weights, some.champion, some.lease_until) == ({"r0001": 0.8, "r0002": 0.2}, "r0001", 9.0)
-    more = rollout.shift(some, "r0002", 0.5, lease_until=10.0)
+    some = rollout.shift(FIRST, "r0002", 0.2, 9.0)
+    assert (some.weights, some.champion, some.lease.seconds) == ({"r0001": 0.8, "r0002": 0.2}, "r0001", 9.0)
+    more = rollout.shift(some, "r0002", 0.5, 10.0)
     done = rollout.promote(more, "r0002")
-    assert (done.generation, done.champion, done.weights, done.lease_until) == (4, "r0002", {"r0002": 1.0}, None)
+    assert (done.generation, done.champion, done.weights, done.lease) == (4, "r0002", {"r0002": 1.0}, None)
 
 
 def test_an_abort_gives_everything_back() -> None:
-    back = rollout.abort(rollout.shift(FIRST, "r0002", 0.5, lease_until=9.0), "p99 too high")
-    assert (back.champion, back.weights, back.reason, back.lease_until) == (
+    back = rollout.abort(rollout.shift(FIRST, "r0002", 0.5, 9.0), "p99 too high")
+    assert (back.champion, back.weights, back.reason, back.lease) == (
         "r0001",
         {"r0001": 1.0},
         "p99 too high",
@@ -62,7 +60,7 @@ def test_a_roll_back_makes_the_earlier_release_champion() -> None:
         (lambda s: rollout.shift(s, "r0001", 0.2, 9.0), "r0001 serves already"),
         (lambda s: rollout.shift(s, "r0002", 1.5, 9.0), "a share of 1.5 for r0002"),
         (
-            lambda s: rollout.shift(rollout.shift(s, "r0002", 0.2, FUTURE), "r0003", 0.2, 9.0),
+            lambda s: rollout.shift(rollout.shift(s, "r0002", 0.2, LEASE), "r0003", 0.2, 9.0),
             r"rollout of r0002 is in progress .* operation `abort`",
         ),
         (lambda s: rollout.roll_back(s, "r0001", "x"), "has all the traffic already"),
@@ -79,51 +77,51 @@ def test_shares_must_add_up() -> None:
 
 
 def running(share: float = 0.2, run: str = "run1", **more: object) -> RolloutState:
-    return rollout.shift(FIRST, "r0002", share, FUTURE, rollout=run, **more)
+    return rollout.shift(FIRST, "r0002", share, LEASE, rollout=run, **more)
 
 
 def test_with_all_of_the_traffic_the_champion_is_still_where_it_goes_back_to() -> None:
-    full = rollout.shift(running(), "r0002", 1.0, FUTURE, rollout="run1", opens=False)
-    assert (full.champion, full.weights, full.lease_until) == ("r0001", {"r0001": 0.0, "r0002": 1.0}, FUTURE)
+    full = rollout.shift(running(), "r0002", 1.0, LEASE, rollout="run1", opens=False)
+    assert (full.champion, full.weights, full.lease.seconds) == ("r0001", {"r0001": 0.0, "r0002": 1.0}, LEASE)
     assert rollout.abort(full, "breach").weights == {"r0001": 1.0}
 
 
 def test_a_growing_share_keeps_its_salt() -> None:
     some = running(sticky_by="tailnum")
-    more = rollout.shift(some, "r0002", 0.5, FUTURE, rollout="run1", sticky_by="tailnum", opens=False)
+    more = rollout.shift(some, "r0002", 0.5, LEASE, rollout="run1", sticky_by="tailnum", opens=False)
     assert (some.sticky_by, some.salt, more.salt) == ("tailnum", "r0002", "r0002")
     done = rollout.promote(more, "r0002", rollout="run1")
     assert (done.sticky_by, done.salt) == (None, "")
 
 
 def test_a_shadow_gets_no_traffic_and_may_be_rolled_out_afterwards() -> None:
-    copied = rollout.mirror(FIRST, "r0002", 0.5, FUTURE, "run1")
+    copied = rollout.mirror(FIRST, "r0002", 0.5, LEASE, "run1")
     assert (copied.weights, copied.challenger) == ({"r0001": 1.0}, "r0002")
     assert copied.shadow.model_dump() == {"release": "r0002", "share": 0.5}
-    some = rollout.shift(copied, "r0002", 0.2, FUTURE, rollout="run1", opens=False)
+    some = rollout.shift(copied, "r0002", 0.2, LEASE, rollout="run1", opens=False)
     assert some.shadow is None
     with pytest.raises(DeploymentError, match="rollout of r0002 is in progress"):
-        rollout.shift(copied, "r0003", 0.2, FUTURE, rollout="run2")
+        rollout.shift(copied, "r0003", 0.2, LEASE, rollout="run2")
 
 
 @pytest.mark.parametrize("end", ["aborted", "kept"])
 def test_what_was_ended_shifts_nothing_again(end: str) -> None:
     over = rollout.abort(running(), "enough seen", end)
     for act in (
-        lambda: rollout.shift(over, "r0002", 0.2, FUTURE, rollout="run1"),
-        lambda: rollout.shift(over, "r0002", 0.5, FUTURE, rollout="run1", opens=False),
-        lambda: rollout.mirror(over, "r0002", 0.5, FUTURE, "run1"),
+        lambda: rollout.shift(over, "r0002", 0.2, LEASE, rollout="run1"),
+        lambda: rollout.shift(over, "r0002", 0.5, LEASE, rollout="run1", opens=False),
+        lambda: rollout.mirror(over, "r0002", 0.5, LEASE, "run1"),
         lambda: rollout.promote(over, "r0002", rollout="run1"),
         lambda: rollout.going_on(over, "run1"),
     ):
         with pytest.raises(RolloutAbortedError, match=r"over: enough seen\. Its tasks move no more traffic"):
             act()
-    assert rollout.shift(over, "r0002", 0.2, FUTURE, rollout="run2").challenger == "r0002"
+    assert rollout.shift(over, "r0002", 0.2, LEASE, rollout="run2").challenger == "r0002"
 
 
 def test_a_roll_back_by_hand_ends_the_rollout_that_is_under_way() -> None:
     two = rollout.promote(running(), "r0002", rollout="run1")
-    three = rollout.shift(two, "r0003", 0.2, FUTURE, rollout="run2")
+    three = rollout.shift(two, "r0003", 0.2, LEASE, rollout="run2")
     back = rollout.roll_back(three, "r0001", "complaints")
     assert (back.champion, back.weights) == ("r0001", {"r0001": 1.0})
     with pytest.raises(RolloutAbortedError, match="rolled back to r0001: complaints"):
@@ -132,17 +130,17 @@ def test_a_roll_back_by_hand_ends_the_rollout_that_is_under_way() -> None:
 
 def test_what_died_goes_on_and_what_was_overtaken_does_not() -> None:
     died = rollout.abort(running(), "a task failed", "interrupted")
-    again = rollout.shift(died, "r0002", 0.5, FUTURE, rollout="run1", opens=False)
+    again = rollout.shift(died, "r0002", 0.5, LEASE, rollout="run1", opens=False)
     assert again.weights == {"r0001": 0.5, "r0002": 0.5}
-    other = rollout.shift(died, "r0003", 0.2, FUTURE, rollout="run2")
+    other = rollout.shift(died, "r0003", 0.2, LEASE, rollout="run2")
     ended = rollout.abort(other, "breach")
     with pytest.raises(RolloutAbortedError, match=r"of rollout run2 .* not of run1; .* start a new deployment"):
-        rollout.shift(ended, "r0002", 0.5, FUTURE, rollout="run1", opens=False)
+        rollout.shift(ended, "r0002", 0.5, LEASE, rollout="run1", opens=False)
 
 
 def test_a_rollout_whose_lease_is_over_does_not_block_the_next() -> None:
-    dead = rollout.shift(FIRST, "r0002", 0.2, time.time() - 1, rollout="run1")
-    assert rollout.shift(dead, "r0003", 0.2, FUTURE, rollout="run2").challenger == "r0003"
+    dead = rollout.shift(FIRST, "r0002", 0.2, -1.0, rollout="run1")
+    assert rollout.shift(dead, "r0003", 0.2, LEASE, rollout="run2").challenger == "r0003"
 
 
 STEPS = st.sampled_from(["shift", "full", "mirror", "abort", "keep", "die", "promote", "roll_back", "renew"])
@@ -153,15 +151,15 @@ def test_whatever_happens_the_champion_is_one_that_was_promoted(steps: list[str]
     """Shares add up, the generation rises by one, and only a promotion or a roll back changes the champion."""
     state = FIRST
     acts = {
-        "shift": lambda s: rollout.shift(s, "r0002", 0.2, FUTURE, rollout="run"),
-        "full": lambda s: rollout.shift(s, "r0002", 1.0, FUTURE, rollout="run", opens=False),
-        "mirror": lambda s: rollout.mirror(s, "r0002", 1.0, FUTURE, "run"),
+        "shift": lambda s: rollout.shift(s, "r0002", 0.2, LEASE, rollout="run"),
+        "full": lambda s: rollout.shift(s, "r0002", 1.0, LEASE, rollout="run", opens=False),
+        "mirror": lambda s: rollout.mirror(s, "r0002", 1.0, LEASE, "run"),
         "abort": lambda s: rollout.abort(s, "x"),
         "keep": lambda s: rollout.abort(s, "x", "kept"),
         "die": lambda s: rollout.abort(s, "x", "interrupted"),
         "promote": lambda s: rollout.promote(s, "r0002", rollout="run"),
         "roll_back": lambda s: rollout.roll_back(s, "r0001", "x"),
-        "renew": lambda s: rollout.renew(s, FUTURE),
+        "renew": lambda s: rollout.renew(s, LEASE),
     }
     for step in steps:
         try:

@@ -1,7 +1,6 @@
 """Who answers a row: shares, stickiness, leases, states that cannot be used."""
 
 import json
-import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from include.contracts import state_file
 from include.contracts.sealed_text import copy_of
+from include.contracts import steady
 from tests.unit.deployment.serving_code import served
 from tests.unit.fakes.damage import KINDS, damage
 
@@ -44,6 +44,10 @@ def who(some: Any, tails: list[str], sizes: list[int] | None = None) -> list[str
     for one, rows in some.split(fields, sizes or [1] * len(tails)):
         found[slice(None) if rows is None else rows] = one.name
     return found.tolist()
+
+
+def lease(seconds: float) -> dict:
+    return {"seconds": seconds, "given": steady.now().model_dump()}
 
 
 def tails(count: int, prefix: str = "N") -> list[str]:
@@ -102,10 +106,10 @@ def test_releases_with_different_numbers_of_scores_do_not_share_a_request(tmp_pa
 
 def test_after_the_lease_all_is_the_champions_and_nothing_is_copied(tmp_path: Path) -> None:
     copied = {"release": NEW, "share": 0.5}
-    alive = router(tmp_path, 0.5, lease_until=time.time() + 60, shadow=copied)
+    alive = router(tmp_path, 0.5, lease=lease(60), shadow=copied)
     assert set(who(alive, tails(100))) == {OLD, NEW}
     assert (alive.shadow.champion.name, alive.shadow.release.name, alive.shadow.share) == (OLD, NEW, 0.5)
-    over = router(tmp_path, 0.5, lease_until=time.time() - 1, shadow=copied)
+    over = router(tmp_path, 0.5, lease=lease(-1), shadow=copied)
     assert set(who(over, tails(100))) == {OLD}
     assert over.shadow is None
 

@@ -28,6 +28,7 @@ class FakeAdapters:
         self.tracker, self.metrics_server, self.exports = MemoryTracker(), FiringAlerts(), MemoryExports()
         self.releases = DirectoryReleases(settings.releases, self.locks)
         self.server = FollowingServer(self.state, usecase)
+        self.replicas: list[FollowingServer] = []
         self.log = MemoryLog()
         self.signatures = StateRootSignatures(settings.approval_key_text(), settings.approval_public_keys)
         self.streams: dict[str, Any] = {}
@@ -37,6 +38,10 @@ class FakeAdapters:
 
     def model_server(self, spec: UseCase) -> FollowingServer:
         return self.server
+
+    @property
+    def model_servers(self) -> list[FollowingServer]:
+        return [self.server, *self.replicas]
 
     def prediction_log(self, spec: UseCase) -> MemoryLog:
         return self.log

@@ -21,16 +21,18 @@ def approve(services: Services, spec: UseCase, version: int, model_hash: str = "
             made = _model(services, spec, version, model_hash)
             facts = {"model": made.json_dict(), "members": [], "training_key": f"key {version}"}
             model = ledger.add("registered", made, by="asset_triggered", reason="trained", facts=facts)
-        facts = {"verdict": _verdict(spec, version).json_dict()}
-        about = {"decision": "promote", "verdict": _verdict(spec, version).digest}
+        verdict = _verdict(services, spec, version)
+        facts, about = {"verdict": verdict.json_dict()}, {"decision": "promote", "verdict": verdict.digest}
         judged = ledger.add("verdict", model, by="asset_triggered", reason="better", facts=facts, **about)
         return ledger.add("approved", model, by="ada", reason="it is better", about=judged.sequence, **about)
 
 
-def _verdict(spec: UseCase, version: int) -> Verdict:
+def _verdict(services: Services, spec: UseCase, version: int) -> Verdict:
+    """Against what serves now."""
+    serving = services.serving.champion(spec)
     return Verdict(
-        usecase=spec.name, decision="promote", rule="r", reason="better", candidate=version, champion=None,
-        champion_release=None, cells=[], differences={}, gates=[], self_test="passed",
+        usecase=spec.name, decision="promote", rule="r", reason="better", candidate=version,
+        champion=serving.model_version if serving else None, champion_release=serving.name if serving else None, cells=[], differences={}, gates=[], self_test="passed",
         decided_at=datetime(2026, 1, 2, tzinfo=UTC),
     )  # fmt: skip
 

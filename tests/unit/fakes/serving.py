@@ -13,26 +13,34 @@ from include.ports.state import StateStore
 
 
 class FollowingServer:
-    """Follows the rollout state at once, unless it is ``stuck`` at a generation."""
+    """Follows the rollout state at once, unless it is ``stuck`` at a generation, ``hangs``, or is ``away``."""
 
     def __init__(self, state: StateStore, usecase: str) -> None:
         self._state, self._usecase = state, usecase
         self.stuck: int | None = None
+        self.away = self.hangs = False
         self.models: set[str] = set()
 
+    def runs(self) -> bool:
+        return not self.away
+
     def rollout_generation(self, usecase: str) -> int | None:
+        if self.away or self.hangs:
+            return None
         state = rollout.read(self._state, usecase)
         return self.stuck if self.stuck is not None or state is None else state.generation
 
     def ready(self) -> bool:
-        return True
+        return not (self.away or self.hangs)
 
     def model_ready(self, model: str) -> bool:
-        return model in self.models
+        return self.ready() and model in self.models
 
     def install(self, model: str, directory: Path) -> None: ...
 
     def load(self, model: str) -> None:
+        if not self.ready():
+            raise ServiceError("Triton did not answer")
         self.models.add(model)
 
     def unload(self, model: str) -> None:

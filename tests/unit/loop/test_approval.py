@@ -8,10 +8,10 @@ import pytest
 from include.contracts.approval import UNNAMED
 from include.contracts.development import TrainingRequest
 from include.errors import ApprovalError, NotFoundError
-from include.loop import approval, deployment, retrain_evaluation, training
+from include.loop import approval, deployment, retrain_evaluation, rollout, training
 from include.services import verdicts
 from include.services.composition import Services
-from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import SPEC, register, verdict
 
 RUN = "run-1"
@@ -24,7 +24,9 @@ def services(tmp_path: Path) -> Services:
 
 
 def judge(services: Services, version: int = 1, run: str = RUN, people: tuple[str, ...] = (), **of: Any) -> None:
-    """A verdict on a version, which tina trained."""
+    """A verdict on a version, which tina trained; version 9 serves unless it is on a first release."""
+    if of.get("champion", 9) and services.serving.champion(SPEC) is None:
+        rollout.promote_release(SPEC, services, packaged(services, SPEC, 9, approved=False))
     while version not in services.adapters.tracker.versions(SPEC.name):
         model = register(services, people=["tina"])
     model = services.approvals.model(SPEC, version)

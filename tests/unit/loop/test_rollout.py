@@ -20,9 +20,8 @@ OLD, NEW, RUN, BY = "r0001", "r0002", "run", "ada"
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Two releases, the first of which serves; nobody waits."""
     made = services_in(tmp_path)
-    packaged(made, SPEC, 1)
+    rollout.promote_release(SPEC, made, packaged(made, SPEC, 1))
     packaged(made, SPEC, 2)
-    rollout.promote_release(SPEC, made, OLD)
     monkeypatch.setattr(rollout, "LOOK_SECONDS", 0.0)
     return made
 

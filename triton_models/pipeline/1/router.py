@@ -11,9 +11,12 @@ import sealed_text
 from server_log import tell
 
 RETRY_SECONDS = 2.0
+FORMER_LEASE_SECONDS = 300.0  # of a state that an earlier version wrote
+UPTIME, BOOT = Path("/proc/uptime"), Path("/proc/sys/kernel/random/boot_id")
 
-# arms: the challengers, then the champion; bounds: where in [0, 1) each challenger's share ends
-Split = namedtuple("Split", "generation champion arms bounds sticky_by salt shadow lease_until")
+# arms: the challengers, then the champion; bounds: where in [0, 1) each challenger's share ends; ends: monotonic
+# second at which the lease does, None without one
+Split = namedtuple("Split", "generation champion arms bounds sticky_by salt shadow ends")
 Shadowed = namedtuple("Shadowed", "champion release share")
 
 
@@ -45,6 +48,7 @@ class Router:
         self._releases: dict = {}
         self._seen: tuple | None = None
         self._retry_at, self._fault = 0.0, ""
+        self._lease: tuple = (None, None)  # generation, when its lease ends
         self._random = np.random.default_rng()
         self._failure = f"no rollout state at {path}: nothing is deployed yet"
         self.refresh()
@@ -103,9 +107,17 @@ class Router:
             state.get("sticky_by"),
             state.get("salt") or "",
             Shadowed(releases[champion], releases[copied["release"]], copied["share"]) if copied else None,
-            state.get("lease_until"),
+            self._ends(state),
         )
         return split, releases
+
+    def _ends(self, state: dict):
+        """When the lease of the state does; looking at the same state again makes it no longer."""
+        generation = int(state["generation"])
+        if generation != self._lease[0]:
+            left = _left(state)
+            self._lease = generation, None if left is None else time.monotonic() + left
+        return self._lease[1]
 
     def _check(self, shares: dict, sticky_by, copied) -> None:
         if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
@@ -153,5 +165,19 @@ def _stamp(path: Path):
         return None
 
 
+def _left(state: dict):
+    """Seconds that are left of the lease, None without one. No wall clock takes part.
+
+    On the watcher's machine, in the same start of it, a process counts from when the lease was given, else from now.
+    """
+    lease = state.get("lease")
+    if not lease:
+        return None if state.get("lease_until") is None else FORMER_LEASE_SECONDS
+    given, age = lease["given"], 0.0
+    if given["boot"] == BOOT.read_text().strip():
+        age = float(UPTIME.read_text().split()[0]) - given["uptime"]
+    return lease["seconds"] - max(age, 0.0)
+
+
 def _over(split) -> bool:
-    return split.lease_until is not None and time.time() > split.lease_until
+    return split.ends is not None and time.monotonic() > split.ends
