@@ -17,18 +17,25 @@ the rollout, and once more with all traffic before the promotion. If anything fa
 |---|---|---|
 | `package` | the ONNX model answers differently from the trained model, or the record of approvals does not have the version as approved | nothing was deployed; read the parity report |
 | `pre_deployment_test` | the release does not load, or failed a test: answers, time, memory, bad requests, interface, user acceptance | it got no traffic; the error names each failure, `docs/guides/releases.md` explains them |
-| `shift_*`, `start_*` | another rollout is in progress, the server cannot load the release, or its model is not approved (any more) | do what the message says |
+| `shift_*`, `start_*`, `promote` | another rollout is in progress, a model server does not follow (it cannot load the release, hangs, or is away), or the model is not approved (any more) | the champion has all traffic; do what the message says |
 | `judge_*` | an abort limit was exceeded, there was too little traffic, or somebody aborted | the champion has all traffic again; read the figures in the log |
 | `watch_ab_test` | an abort limit was exceeded, or somebody aborted. Too little traffic is no failure: `undecided` decides after `max_hours` | the same |
+
+**A verdict on another champion** moves nothing: when another release serves than the one that the verdict names,
+`package` is skipped (a shift or the promotion fails), the verdict is withdrawn, and `evaluate_again` starts
+`retrain_evaluation` for the version. Both say why.
 
 A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
 that fails, clear the task to continue. A rollout that was aborted is over: start a new one.
 """
 
 from airflow.sdk import chain, task
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.task.trigger_rule import TriggerRule
 
+from include.errors import StaleVerdictError
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, triggering_extra, version_param
+from include.orchestration.dags import dag_family, emit, form, on, start_run, triggering_extra, version_param
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -37,9 +44,22 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     approved, serving = assets.approved(spec.name), assets.serving(spec.name)
 
+    def wanted() -> int | None:
+        return triggering_extra(approved.name).get("version") or form()["version"]
+
     @step(spec, "deployment.package_release")
     def package(call: Call) -> dict:
-        return call(triggering_extra(approved.name).get("version") or form()["version"])
+        try:
+            return call(wanted())
+        except StaleVerdictError as stale:
+            raise AirflowSkipException(str(stale)) from stale
+
+    @step(spec, "approval.overtaken", trigger_rule=TriggerRule.ALL_DONE)
+    def evaluate_again(call: Call) -> None:
+        if (overtaken := call(version=wanted())) is None:
+            raise AirflowSkipException("the verdict is on the champion that serves")
+        print(f"version {overtaken['version']} is judged again: {overtaken['reason']}", flush=True)
+        start_run(f"{spec.name}.retrain_evaluation", overtaken["run_id"], {"version": overtaken["version"]})
 
     @step(spec, "deployment.verify_release")
     def pre_deployment_test(call: Call, release: dict) -> dict:
@@ -67,7 +87,8 @@ def build(spec: UseCase) -> None:
         chain(way[-1], promoted)
     if steps and kept:
         chain(looked[-1], promoted)  # a direct follower of the decision, so that *keep* skips it
-    chain([*way, promoted], tasks.roll_back())
+    chain([*way, promoted], rolled_back := tasks.roll_back())
+    chain([release, rolled_back], evaluate_again())
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 

@@ -12,7 +12,8 @@ average of both models is a second contender; if it is chosen, it is registered 
 the verdict, approve or reject, and say why. Whoever started the training, or this evaluation by hand, cannot answer;
 an answer without a reason is asked for again. Approvals and rejections are signed into the record of approvals, which
 alone decides what `deployment` may roll out; the task `rejected` shows who rejected and why. A newer verdict withdraws
-a question that nobody answered (`withdrawn`).
+a question that nobody answered (`withdrawn`). So does a new champion, also of what was approved: the candidate was not
+compared with it, and `evaluate_again` starts the evaluation of the same version again. The new verdict says why.
 
 **When it fails**
 
@@ -35,6 +36,7 @@ from include.orchestration.dags import (
     form,
     on,
     run_key,
+    start_run,
     starters,
     triggered_by,
     triggering_extra,
@@ -88,13 +90,21 @@ def build(spec: UseCase) -> None:
     )
     def hand_over(call: Call) -> None:
         if (handed_over := call(run_key())) is None:
-            raise AirflowSkipException("a newer verdict came meanwhile: nothing is handed over")
+            raise AirflowSkipException("a newer verdict or another champion came meanwhile: nothing is handed over")
         emit(approved, **handed_over)
+
+    @step(spec, "approval.overtaken", trigger_rule=TriggerRule.NONE_FAILED)
+    def evaluate_again(call: Call) -> None:
+        if (overtaken := call(run_key())) is None:
+            raise AirflowSkipException("the verdict is on the champion that serves")
+        print(f"version {overtaken['version']} is judged again: {overtaken['reason']}", flush=True)
+        start_run(f"{spec.name}.retrain_evaluation", overtaken["run_id"], {"version": overtaken["version"]})
 
     by_policy = approve_by_policy()
     chain(compare(), explain(), route(), [approve, by_policy, keep_champion()])
     chain([approve, by_policy], given := hand_over())
-    chain(approve, [given, rejected(), withdrawn()])
+    chain(approve, [given, rejected(), ended := withdrawn()])
+    chain([given, ended], evaluate_again())
 
 
 FORM = {"version": version_param()}

@@ -2,7 +2,7 @@
 
 Processes of one start of the machine compare these seconds, whatever their wall clocks say. Across a restart of the
 machine, and between machines, there is only the wall clock, and it may be wrong: a distance there is never negative, so
-a moment that seems to lie in the future ends a wait instead of prolonging it.
+a moment that seems to be in the future ends a wait instead of prolonging it.
 """
 
 import time

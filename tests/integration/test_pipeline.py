@@ -1,7 +1,6 @@
 """The fused pipeline on the real server: right answers, swaps without a failure, bad requests, bad releases."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

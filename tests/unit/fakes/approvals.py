@@ -32,7 +32,9 @@ def _verdict(services: Services, spec: UseCase, version: int) -> Verdict:
     serving = services.serving.champion(spec)
     return Verdict(
         usecase=spec.name, decision="promote", rule="r", reason="better", candidate=version,
-        champion=serving.model_version if serving else None, champion_release=serving.name if serving else None, cells=[], differences={}, gates=[], self_test="passed",
+        champion=serving.model_version if serving else None,
+        champion_release=serving.name if serving else None,
+        cells=[], differences={}, gates=[], self_test="passed",
         decided_at=datetime(2026, 1, 2, tzinfo=UTC),
     )  # fmt: skip
 

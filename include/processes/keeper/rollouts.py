@@ -1,14 +1,16 @@
-"""Ends rollouts that nobody watches: the keeper looks, whatever became of Airflow and its tasks."""
+"""Ends rollouts that nobody watches, whatever became of Airflow and its tasks."""
 
 import logging
 from pathlib import Path
 
 from include.deployment import rollout
 from include.errors import MoebiusError
+from include.processes.keeper.watch import Watch
 from include.services import small_state
 from include.settings import Settings
 
 log = logging.getLogger("keeper")
+EVERY_SECONDS = 5.0
 
 
 class Rollouts:
@@ -22,7 +24,7 @@ class Rollouts:
         for usecase in self._usecases():
             try:
                 self._look_at(usecase)
-            except MoebiusError as error:
+            except (MoebiusError, ValueError, OSError) as error:  # one state that cannot be read stops no other
                 log.error("rollout of %s: %s: %s", usecase, type(error).__name__, error)
 
     def _usecases(self) -> list[str]:
@@ -40,3 +42,8 @@ class Rollouts:
 
         if done := end_lapsed(load_usecase(usecase), Services(self._settings)):
             log.error("%s", done)
+
+
+def watch(settings: Settings) -> Watch:
+    """Of the rollouts of all use cases."""
+    return Watch("rollouts", Rollouts(settings).look, EVERY_SECONDS)
