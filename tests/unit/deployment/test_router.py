@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import state_file
+from include.contracts import state_file, steady
 from include.contracts.sealed_text import copy_of
-from include.contracts import steady
 from tests.unit.deployment.serving_code import served
 from tests.unit.fakes.damage import KINDS, damage
 
