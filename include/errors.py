@@ -17,6 +17,7 @@ MoebiusError
 ├── AccessError            rows that a role may not read, or that must not leave
 ├── ConflictError          a concurrent writer won; the whole step may be retried
 │   └── LockHeldError          another process works on it, for longer than the step may wait
+├── DiskFullError          a disk without space or inodes: which, what for, what is free; a retry may help
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
 ├── TrainingError          the fit failed or gave an unusable model
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
@@ -91,6 +92,10 @@ class ConflictError(MoebiusError):
 
 
 class LockHeldError(ConflictError): ...
+
+
+class DiskFullError(MoebiusError):
+    retryable = True
 
 
 class NotFoundError(MoebiusError): ...

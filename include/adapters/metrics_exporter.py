@@ -1,7 +1,6 @@
 """What the lake, the manifests and the disk say, as Prometheus gauges; a restart loses nothing."""
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent, RolloutState
+from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods, OpenQuestion
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.streaming import UnreadableCount
@@ -198,22 +198,43 @@ class UnreadableCollector(Polled[UnreadableCount]):
         yield family
 
 
+class DiskCollector(Polled[DiskSpace]):
+    """``moebius_disk_…{mount, holds}``: bytes and inodes of every file system that holds state, in all and free.
+
+    ``holds`` names the directories of ours on it. A file system without a fixed number of inodes has no series of them.
+    """
+
+    what, up = "file systems", "moebius_disks_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, disks = self.readable()
+        yield up
+        series = {
+            "size_bytes": ("Bytes of the file system", False),
+            "free_bytes": ("Bytes that are free", False),
+            "inodes": ("Files that the file system can hold", True),
+            "free_inodes": ("Files that it can still take", True),
+        }
+        for name, (text, of_inodes) in series.items():
+            gauge = GaugeMetricFamily(f"moebius_disk_{name}", text, labels=["mount", "holds"])
+            for disk in (disk for disk in disks if disk.inodes or not of_inodes):
+                gauge.add_metric([disk.mount, disk.holds], getattr(disk, name))
+            yield gauge
+
+
 class HostCollector(Collector):
-    """The disk that holds the state, and the keeper's last sign of life: when it wrote its file.
+    """The keeper's last sign of life: when it wrote its file.
 
     A keeper that never wrote counts as silent since this process began.
     """
 
-    def __init__(self, home: Path, keeper_file: Path) -> None:
-        self._home, self._keeper_file, self._begun = home, keeper_file, time.time()
+    def __init__(self, keeper_file: Path) -> None:
+        self._keeper_file, self._begun = keeper_file, time.time()
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        disk = shutil.disk_usage(self._home)
-        for what, value in (("size", disk.total), ("free", disk.free)):
-            yield GaugeMetricFamily(f"moebius_disk_{what}_bytes", "Of the disk that holds the state", value=value)
         try:
             seen = self._keeper_file.stat().st_mtime
         except FileNotFoundError:

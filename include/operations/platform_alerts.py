@@ -12,17 +12,19 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "unreadable")
+READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "unreadable", "disks")
 UP = tuple(f"moebius_{what}_up" for what in READ)
 """Whether the exporter could read each kind of record."""
 GATEWAY_SHARE = 0.01
 KEEPER_SECONDS = 60
 FREE_SHARE = 0.05
+FILLING_SHARE, FILLING_HOURS = 0.3, 4
+"""Of a disk with less free space is said when it will be full, if that is within so many hours."""
 
 
 def of_platform() -> list[Rule]:
     """Every alert that belongs to no single use case."""
-    return [*(_down(job) for job in JOBS), *_unread(), *_host(), _gateway()]
+    return [*(_down(job) for job in JOBS), *_unread(), *_host(), *_disks(), _gateway()]
 
 
 def _down(job: str) -> Rule:
@@ -67,11 +69,32 @@ def _host() -> list[Rule]:
             "is not started again",
             action="See `make status` and the log of the keeper; `make up` starts it",
         ),
+    ]
+
+
+def _disks() -> list[Rule]:
+    """Of every file system that holds state: bytes, inodes, and where the last quarter of an hour leads to."""
+    disk, percentage = "the disk {{ $labels.mount }} (holds {{ $labels.holds }})", "{{ $value | humanizePercentage }}"
+    rule = partial(
+        Rule, severity="repair", wait="1m",
+        action="Free space there: expire old snapshots with the data_versions DAG, delete old logs",
+    )  # fmt: skip
+    free = "moebius_disk_free_bytes / moebius_disk_size_bytes"
+    return [
+        rule(
+            "MoebiusDiskFilling",
+            f"predict_linear(moebius_disk_free_bytes[15m], {FILLING_HOURS * 3600}) < 0 and {free} < {FILLING_SHARE}",
+            summary=f"In {FILLING_HOURS} hours {disk} is full if it goes on like in the last 15 minutes",
+        ),
         rule(
             "MoebiusDiskAlmostFull",
-            f"moebius_disk_free_bytes / moebius_disk_size_bytes < {FREE_SHARE}",
-            summary="{{ $value | humanizePercentage }} of the disk that holds the state is free",
-            action="Free space: expire old snapshots with the data_versions DAG, delete old logs",
+            f"{free} < {FREE_SHARE}",
+            summary=f"{percentage} of the bytes of {disk} are free",
+        ),
+        rule(
+            "MoebiusInodesAlmostFull",
+            f"moebius_disk_free_inodes / moebius_disk_inodes < {FREE_SHARE}",
+            summary=f"{percentage} of the files that {disk} can hold are free",
         ),
     ]
 

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.contracts.record import Record
 from include.errors import MoebiusError
 from include.orchestration.secrets import resolve_reference, secret
+from include.settings import load_settings
 from include.specification.usecase import UseCase
 
 Call = Callable[..., Any]
@@ -49,12 +50,18 @@ def bound(spec: UseCase, function: str) -> Call:
 
 
 def deliberate(body: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, but an error that Moebius raises on purpose ends the task at once unless a retry may help."""
+    """The same, but an error that Moebius raises on purpose ends the task at once unless a retry may help.
+
+    Whatever a full disk raises becomes words that name the disk.
+    """
 
     @functools.wraps(body)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        from include.services.disks import naming_full_disks
+
         try:
-            return body(*args, **kwargs)
+            with naming_full_disks(load_settings()):
+                return body(*args, **kwargs)
         except MoebiusError as error:
             if error.retryable:
                 raise

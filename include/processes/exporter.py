@@ -8,6 +8,7 @@ from include.adapters.metrics_exporter import (
     SELDOM_SECONDS,
     ChampionCollector,
     Collector,
+    DiskCollector,
     DrillCollector,
     FigureCollector,
     GateCollector,
@@ -25,6 +26,7 @@ from include.operations import lateness
 from include.platform.topology import keeper_file
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
+from include.services.disks import disks
 from include.services.records import Records
 from include.settings import Settings, load_settings
 from include.specification.loader import usecases
@@ -79,7 +81,8 @@ def collectors(settings: Settings) -> list[Collector]:
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
         QuestionCollector(every(settings, questions), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
-        HostCollector(settings.home, keeper_file(settings)),
+        DiskCollector(lambda: disks(settings)),
+        HostCollector(keeper_file(settings)),
     ]
 
 

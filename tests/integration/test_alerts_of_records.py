@@ -5,13 +5,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from include.adapters import metrics_exporter
-from include.adapters.metrics_exporter import HostCollector, Polled
+from include.adapters.metrics_exporter import DiskCollector, HostCollector, Polled
 from include.contracts.approval import ApprovalEntry, RecordedApproval
 from include.contracts.operations import Figure
 from include.contracts.period import Period
@@ -26,11 +27,13 @@ from include.processes import exporter
 from include.records.registry import APPROVALS, FIGURES, GATE_RESULTS
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
+from include.services.disks import disks
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.alert_fixtures import Alerts, watching
 from tests.integration.metrics_server_fixtures import free_port, wait_until
 from tests.integration.pipeline_fixtures import free_ports
+from tests.integration.small_disk_fixtures import mounted
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -227,35 +230,35 @@ def test_a_keeper_that_writes_no_more_is_silent(kept: Kept) -> None:
     kept.alerts.wait_for_the_end_of("MoebiusKeeperSilent")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path / "disk")]
-    (tmp_path / "disk").mkdir()
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system cannot be mounted here: that needs root")
-    yield tmp_path / "disk"
-    subprocess.run(["umount", str(tmp_path / "disk")], check=True)
-
-
-@pytest.mark.fires("MoebiusDiskAlmostFull")
-def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path, small_disk: Path) -> None:
+@pytest.mark.fires("MoebiusDiskFilling", "MoebiusDiskAlmostFull", "MoebiusInodesAlmostFull")
+def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path) -> None:
     names = ("prometheus_port", "exporter_port", "stream_port", "triton_metrics_port")
     settings = Settings.model_validate({"home": tmp_path, **dict(zip(names, free_ports(4), strict=True))})
-    host = HostCollector(small_disk, tmp_path / "keeper")
-    running = metrics_exporter.start([host], settings.host, settings.exporter_port)
-    try:
-        with watching(settings) as alerts:
-            wait_until(lambda: alerts.value("moebius_disk_free_bytes") == 4 * 2**20, "the first scrape")
-            assert not alerts.firing("MoebiusDiskAlmostFull")
-            # an exporter that tells nothing about its records is noticed as well
-            assert alerts.wait_for("MoebiusRecordsUnread", records="moebius_gates_up")
-            (small_disk / "log").write_bytes(b"0" * (4 * 2**20 - 100 * 1024))
-            alerts.wait_for("MoebiusDiskAlmostFull")
-            (small_disk / "log").unlink()
-            alerts.wait_for_the_end_of("MoebiusDiskAlmostFull")
-    finally:
-        running.stop()
+    with ExitStack() as stack:
+        small = stack.enter_context(mounted(tmp_path / "spool", "4m", inodes=100)).path  # one room of the state root
+        running = metrics_exporter.start(
+            [DiskCollector(lambda: disks(settings))], settings.host, settings.exporter_port
+        )
+        stack.callback(running.stop)
+        alerts = stack.enter_context(watching(settings))
+        of = {"mount": str(small), "holds": "spool"}
+        free = f'moebius_disk_free_bytes{{mount="{small}"}}'
+        wait_until(lambda: alerts.value(free) == 4 * 2**20, "the first scrape")
+        assert not alerts.firing("MoebiusDiskFilling", **of)
+        # an exporter that tells nothing about its records is noticed as well
+        assert alerts.wait_for("MoebiusRecordsUnread", records="moebius_gates_up")
+        (small / "log").write_bytes(b"0" * (3 * 2**20))
+        alerts.wait_for("MoebiusDiskFilling", **of)
+        assert not alerts.firing("MoebiusDiskAlmostFull", **of)
+        (small / "more").write_bytes(b"0" * (2**20 - 100 * 1024))
+        alerts.wait_for("MoebiusDiskAlmostFull", **of)
+        (small / "log").unlink()
+        alerts.wait_for_the_end_of("MoebiusDiskAlmostFull", **of)
+        assert not alerts.firing("MoebiusInodesAlmostFull", **of)
+        for number in range(95):
+            (small / f"small-{number}").touch()
+        alerts.wait_for("MoebiusInodesAlmostFull", **of)
+        assert f"the disk {small} (holds spool)" in alerts.annotations("MoebiusInodesAlmostFull")["summary"]
 
 
 @pytest.mark.fires("MoebiusExporterDown")
@@ -264,7 +267,7 @@ def test_an_exporter_that_does_not_answer_is_down(tmp_path: Path) -> None:
     with watching(settings) as alerts:
         alerts.wait_for("MoebiusExporterDown", instance=f"127.0.0.1:{settings.exporter_port}")
         wait_until(lambda: len(alerts.firing("MoebiusExporterDown")) == 1, "one alert")
-        host = HostCollector(tmp_path, tmp_path / "keeper")
+        host = HostCollector(tmp_path / "keeper")
         running = metrics_exporter.start([host], settings.host, settings.exporter_port)
         alerts.wait_for_the_end_of("MoebiusExporterDown")
         running.stop()

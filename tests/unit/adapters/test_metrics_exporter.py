@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from include.adapters.metrics_exporter import (
+    DiskCollector,
     DrillCollector,
     FigureCollector,
     GateCollector,
@@ -12,6 +13,7 @@ from include.adapters.metrics_exporter import (
     UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
+from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.streaming import UnreadableCount
@@ -110,13 +112,22 @@ def test_late_periods_name_the_oldest_and_a_use_case_without_one_says_so() -> No
 
 def test_a_keeper_that_never_wrote_is_silent_since_the_exporter_began(tmp_path: Path) -> None:
     file = tmp_path / "keeper"
-    host = HostCollector(tmp_path, file)
+    host = HostCollector(file)
     begun = samples(host)["moebius_keeper_timestamp_seconds"][0]
     assert time.time() - 60 < begun <= time.time()
     file.write_text("now")
     os.utime(file, (1000, 1000))
     assert samples(host)["moebius_keeper_timestamp_seconds"] == [1000]
-    assert samples(host)["moebius_disk_free_bytes"][0] <= samples(host)["moebius_disk_size_bytes"][0]
+
+
+def test_each_file_system_is_told_once_and_without_inodes_where_it_has_no_number_of_them() -> None:
+    one, other = (
+        DiskSpace(mount=mount, holds="state", size_bytes=100, free_bytes=9, inodes=inodes, free_inodes=inodes // 2)
+        for mount, inodes in (("/a", 10), ("/b", 0))
+    )
+    told = samples(DiskCollector(lambda: [one, other], cache_seconds=0, patience=5))
+    assert (told["moebius_disks_up"], told["moebius_disk_free_bytes"]) == ([1], [9, 9])
+    assert (told["moebius_disk_inodes"], told["moebius_disk_free_inodes"]) == ([10], [5])
 
 
 def test_what_could_not_be_read_is_a_counter_that_begins_at_0() -> None:

@@ -1,0 +1,53 @@
+"""The file systems that hold state, and the error of one that is full in words that name it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from include.contracts.disk_space import DiskSpace, file_systems, full, space_of
+from include.errors import DiskFullError
+from include.settings import Settings
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the model server's processes exchange tensors there
+
+
+def disks(settings: Settings) -> list[DiskSpace]:
+    """Those of the state root and of every room of it, of the exchange, of temporary files and of shared memory."""
+    return file_systems(_directories(settings))
+
+
+def _directories(settings: Settings) -> Iterator[tuple[str, Path]]:
+    home = settings.home
+    yield "state", home
+    for room in sorted(home.iterdir()) if home.is_dir() else ():  # a room may be mounted, or a link elsewhere
+        yield room.name, room
+    for partition in psutil.disk_partitions(all=True):
+        if (mount := Path(partition.mountpoint)).is_relative_to(home) and mount != home:
+            yield str(mount.relative_to(home)), mount
+    yield "exchange", settings.exchange
+    yield "temporary files", Path(tempfile.gettempdir())
+    yield "shared memory", SHARED_MEMORY
+
+
+@contextmanager
+def naming_full_disks(settings: Settings) -> Iterator[None]:
+    """Raises DiskFullError, with disk, path and free space, in place of whatever a full disk raised."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        if (fault := full(error)) is None:
+            raise
+        raise DiskFullError(_words(settings, fault)) from error
+
+
+def _words(settings: Settings, fault: OSError) -> str:
+    path = fault.filename if isinstance(fault.filename, str) else ""
+    where = [space_of(Path(path))] if path else [disk for disk in disks(settings) if disk.scarce]
+    spaces = "; ".join(map(str, where)) or "; ".join(map(str, disks(settings)))
+    what = f"{path or settings.home}: {fault.strerror or fault}"
+    return f"the disk is full: {what}. {spaces}. Free space or inodes there, then run this again: nothing half is kept"
