@@ -84,7 +84,7 @@ def _disks() -> list[Rule]:
         rule(
             "MoebiusDiskFilling",
             f"predict_linear(moebius_disk_free_bytes[15m], {FILLING_HOURS * 3600}) < 0 and {free} < {FILLING_SHARE}",
-            summary=f"In {FILLING_HOURS} hours {disk} is full if it goes on like in the last 15 minutes",
+            summary=f"In {FILLING_HOURS} hours {disk} is full if it continues as in the last 15 minutes",
         ),
         rule(
             "MoebiusDiskAlmostFull",
