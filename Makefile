@@ -20,7 +20,7 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup up down status lint unit integration e2e bench read gateway reproduce clean
+.PHONY: help demo test setup up down status lint unit integration e2e full bench read gateway reproduce clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ integration: setup ## run the tests on real services
 
 e2e: setup ## run the whole loop on a real Airflow
 	$(PYTEST) -m e2e
+
+full: setup ## run the tests that are too long for `make test`: every fault on the whole platform (about half an hour)
+	$(PYTEST) -n 0 -m full
 
 bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
 	@$(MOEBIUS) bench $(NAME)

@@ -4,8 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.chaos.driver import Asked
+
+
+class Rows(NamedTuple):
+    """Of answers: not in the log, in the log more than once, and how many the log itself says it lacks."""
+
+    lost: int
+    doubled: int
+    admitted: int
 
 
 class Spool:
@@ -13,6 +22,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self._directory, self._read, self._counts = directory, dict[str, int](), Counter[str]()
+        self._admitted = self._admitted_before = 0
 
     def read(self) -> None:
         for file in self._directory.glob("*.jsonl"):
@@ -21,18 +31,22 @@ class Spool:
                 content = spool.read()
             whole = content[: content.rfind(b"\n") + 1]
             self._read[file.name] = self._read.get(file.name, 0) + len(whole)
-            self._counts.update(_ids(whole))
+            for line in whole.splitlines():
+                self._count(line)
 
-    def lost_and_doubled(self, asked: Iterable[Asked]) -> tuple[int, int]:
-        """Of the requests that were answered: how many are not in the log, and how many more than once."""
+    def _count(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+        except ValueError:  # cut off by a full disk: what it was about is not in the log, and is counted so
+            return
+        if gap := record.get("gap"):
+            self._admitted += sum(of["rows"] for of in gap["lost"])
+        else:
+            self._counts[record["request_id"]] += 1
+
+    def of(self, asked: Iterable[Asked]) -> Rows:
+        """Of the requests that were answered; ``admitted`` is what is new since the last call."""
         self.read()
         counts = [self._counts[one.request_id] for one in asked if one.request_id]
-        return counts.count(0), sum(count > 1 for count in counts)
-
-
-def _ids(lines: bytes) -> Iterable[str]:
-    for line in lines.splitlines():
-        try:
-            yield json.loads(line)["request_id"]
-        except ValueError:  # cut off by a full disk: what it was about is lost, and is counted so
-            continue
+        admitted, self._admitted_before = self._admitted - self._admitted_before, self._admitted
+        return Rows(counts.count(0), sum(count > 1 for count in counts), admitted)

@@ -1,13 +1,10 @@
 """Does something to the platform under load, and measures what it cost, who noticed, and when all was well again."""
 
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import psutil
-
-from tests.chaos.accounts import Spool
+from tests.chaos.accounts import Rows, Spool
 from tests.chaos.driver import Asked, Driver, Outcome, span
 from tests.chaos.faults import Fault, Pids
 from tests.chaos.witness import Witness
@@ -47,8 +44,7 @@ class Finding:
     name: str
     what: str
     cost: dict[str, Cost]
-    lost: int
-    doubled: int
+    rows: Rows
     noticed: float | None
     recovered: float | None
     told: tuple[str, ...]
@@ -83,15 +79,22 @@ class Drill:
         wave, witness, begun = Wave(faults), Witness(self.world), time.monotonic()
         for fault in faults:
             wave.hurt[fault.name] = fault.inject(self.world)
+            self._hold(fault, begun)
         self._watch(wave, witness, begun)
         answered = self._answers_again(begun)
         asked = self.driver.since(begun)
         witness.look()
-        found = [self._finding(fault, wave, witness, asked, begun, answered) for fault in faults]
+        rows = self._spool.of(asked)
+        found = [self._finding(fault, wave, witness, asked, rows, begun, answered) for fault in faults]
         self.findings += found
         if any(one.recovered is None for one in found):
-            self._repair(wave)
+            self._repair()
         return found
+
+    def _hold(self, fault: Fault, begun: float) -> None:
+        """While it lasts; then it is ended."""
+        wait_until(lambda: len(self.driver.since(begun)) >= fault.lasts, self.patience, "requests while it lasts")
+        fault.relieve(self.world)
 
     def _watch(self, wave: Wave, witness: Witness, begun: float) -> None:
         """Until all are healed, or patience ends."""
@@ -112,11 +115,17 @@ class Drill:
         return answered
 
     def _finding(
-        self, fault: Fault, wave: Wave, witness: Witness, asked: Sequence[Asked], begun: float, answered: bool
+        self,
+        fault: Fault,
+        wave: Wave,
+        witness: Witness,
+        asked: Sequence[Asked],
+        rows: Rows,
+        begun: float,
+        answered: bool,
     ) -> Finding:
         bad = [one for one in asked if one.outcome is not Outcome.RIGHT]
         doors = {one.door for one in asked}
-        lost, doubled = self._spool.lost_and_doubled(asked)
         seen = witness.of(fault.services)
         healed = wave.healed.get(fault.name)
         last = max((one.until for one in bad), default=begun) - begun
@@ -124,8 +133,7 @@ class Drill:
             fault.name,
             fault.what,
             {door: Cost.of([one for one in asked if one.door == door]) for door in sorted(doors)},
-            lost,
-            doubled,
+            rows,
             seen[0].at - begun if seen else None,
             max(healed, last) if healed is not None and answered else None,
             tuple(dict.fromkeys(one.by for one in seen)),
@@ -133,20 +141,9 @@ class Drill:
             fault.seconds,
         )
 
-    def _repair(self, wave: Wave) -> None:
+    def _repair(self) -> None:
         """What did not heal is healed by hand, so that the next fault meets a platform that is well."""
-        for pids in wave.hurt.values():
-            for pid in pids:
-                _end(pid)
+        self.world.down()
         self.world.up()
-        if not self._answers_again(time.monotonic()):
-            self.world.process("triton").kill()
-            wait_until(lambda: self.world.supervisor.process("triton") is None, 30, "the end of the server")
-            self.world.up()
-
-
-def _end(pid: int) -> None:
-    try:
-        psutil.Process(pid).send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        return
+        since = time.monotonic()
+        wait_until(lambda: self.driver.answers_again(since, ENOUGH), self.patience, "answers after a repair")

@@ -18,7 +18,8 @@ class Fault:
     """``inject`` does it and says whom it hurt; ``healed`` looks whether these are replaced and all is well.
 
     ``services`` are what it is about, by the names of ``moebius status``; ``seconds`` is the bound on how long
-    requests may fail.
+    requests may fail. What does not end by itself lasts until ``lasts`` requests were over, and is ended by
+    ``relieve``.
     """
 
     name: str
@@ -27,6 +28,8 @@ class Fault:
     inject: Callable[[World], Pids]
     healed: Callable[[World, Pids], bool]
     seconds: float = 0.0
+    lasts: int = 0
+    relieve: Callable[[World], object] = bool
 
 
 def killed(service: str, words: str = "", seconds: float = 0.0) -> Fault:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from include.adapters.metrics_server import Prometheus
 from include.contracts.platform import ProcessEvent, events_file, read_events
@@ -34,27 +33,25 @@ class Witness:
     """Looks at everything that tells people, from the moment that it is made."""
 
     world: World
-    _known: set[str] = field(default_factory=set)
     sightings: list[Sighting] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.began, self.clock = datetime.now(UTC), time.monotonic()
-        self._before = self._firing()
+        self._known, self._before = self._events(), self._firing()
 
     def look(self) -> None:
         """Remember what is new."""
-        for event in self.events():
-            self._saw(f"event {event.what}", event.service, self.clock + (event.at - self.began).total_seconds())
+        for event in self._events():
+            if event not in self._known:
+                self._saw(f"event {event.what}", event.service)
         for name, service in self._firing() - self._before:
-            self._saw(name, service, time.monotonic())
+            self._saw(name, service)
 
-    def _saw(self, by: str, service: str, at: float) -> None:
+    def _saw(self, by: str, service: str) -> None:
         if not any((one.by, one.service) == (by, service) for one in self.sightings):
-            self.sightings.append(Sighting(by, service, at))
+            self.sightings.append(Sighting(by, service, time.monotonic()))
 
-    def events(self) -> list[ProcessEvent]:
-        """Of all services, since the beginning."""
-        return [event for event in read_events(events_file(self.world.home)) if event.at >= self.began]
+    def _events(self) -> list[ProcessEvent]:
+        return read_events(events_file(self.world.home))
 
     def _firing(self) -> set[tuple[str, str]]:
         """Alerts and the service that each names, where it names one."""

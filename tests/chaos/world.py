@@ -76,7 +76,15 @@ class World:
         self.serving.server.close()
         self.serving.kserve.close()
         self.platform.down()
+        self.sweep()
         model_server.clear_shared_memory(self.settings)
+
+    def sweep(self) -> None:
+        """End every process of this state root, also one whose pid file was lost."""
+        ours = [process for process in psutil.process_iter() if _works_on(self.home, process)]
+        for process in ours:
+            process.kill()
+        psutil.wait_procs(ours, timeout=20)
 
     def ways(self) -> list[Callable[[], list[Door]]]:
         """How clients ask: the first server alone, and the gateway by both protocols in turn."""
@@ -124,6 +132,15 @@ class World:
         argv = [sys.executable, "-W", "ignore", "-c", "from include.commands.main import run; run()", "status"]
         env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "300"}
         return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+
+
+def _works_on(home: Path, process: psutil.Process) -> bool:
+    """Whether it was started for this state root, as its environment or its command line shows."""
+    try:
+        named = process.environ().get("MOEBIUS_HOME") == str(home) or str(home) in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return named and process.pid != os.getpid()
 
 
 @contextmanager
