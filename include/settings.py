@@ -225,6 +225,17 @@ class Settings(StateRoot, BaseSettings):
         """
         return self._secret(self.approval_key, self.approval_key_file)
 
+    def kept_secret(self, name: str) -> str:
+        """What the state root has in a file; '' when it has none."""
+        files = {
+            "pseudonym_keys": self.key_file,
+            "private_key": self.private_key_file,
+            "hand_over_keys": self.hand_over_key_file,
+            "mlflow_password": self.mlflow_password_file,
+            "approval_key": self.approval_key_file,
+        }
+        return files[name].read_text().strip() if files[name].is_file() else ""
+
     def _secret(self, given: SecretStr, file: Path) -> str:
         return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
 
@@ -308,8 +319,9 @@ def _variable(match: re.Match[str]) -> str:
     return os.environ[variable]
 
 
-PRIVATE = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
-"""What Feast sets when it is imported, for its own process: the directory is removed when that ends."""
+PRIVATE = re.compile(r"PROMETHEUS_MULTIPROC(ESS)?_DIR|(SUPERVISOR|HOLDER)_\w+|MOEBIUS_SERVICE(_PID)?")
+"""Of one process alone: what Feast sets when it is imported (the directory is removed when that process ends), what
+supervisord tells its programs, and which service the process belongs to."""
 
 
 def inherited_environment(*without: str) -> dict[str, str]:
@@ -318,7 +330,8 @@ def inherited_environment(*without: str) -> dict[str, str]:
     A process is given the secrets that are declared for it.
     """
     secret = [f"MOEBIUS_{name.upper()}" for name in SECRETS]
-    return {name: value for name, value in os.environ.items() if name not in (*PRIVATE, *secret, *without)}
+    left_out = (*secret, *without)
+    return {name: value for name, value in os.environ.items() if name not in left_out and not PRIVATE.fullmatch(name)}
 
 
 def use_utc() -> None:

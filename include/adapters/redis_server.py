@@ -38,6 +38,17 @@ def ready(url: str) -> bool:
             return False
 
 
+def answers(url: str) -> bool:
+    """Whether it says anything, also that it is busy or refuses."""
+    with redis.Redis.from_url(url, socket_timeout=5) as client:
+        try:
+            return bool(client.ping())
+        except (redis.BusyLoadingError, redis.AuthenticationError, redis.ResponseError):
+            return True
+        except redis.RedisError:
+            return False
+
+
 def claim(settings: Settings) -> None:
     """Mark a database of your own as this environment's.
 

@@ -31,10 +31,13 @@ def down(
 
 
 def status() -> None:
-    """Show which services run, their addresses, their memory and their log files."""
+    """Show which services run, since when, what died, when and why, their addresses, memory and log files."""
     from rich import print as show
 
-    show(_platform().table())
+    platform = _platform()
+    show(platform.table())
+    for line in platform.last_deaths():
+        print(line)
     _show_faults(checked=False)
 
 

@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError
 
 from include.contracts.record import Moment, Record
 
-What = Literal["started", "died", "hung", "stopped", "gave_up"]
+What = Literal["started", "died", "hung", "stopped", "failed", "gave_up"]
 """``started`` by the supervision, after a death or a hang; ``died`` by itself or killed; ``hung``: it answered nothing
-and was killed for it; ``stopped`` by a person; ``gave_up``: it died so often that the next start waits longer."""
+and was killed for it; ``stopped`` by a person; ``failed``: it could not be started again this time; ``gave_up``: it
+died or failed so often that the next start waits longer."""
 DEATHS = frozenset({"died", "hung"})
 """A process that hung is killed: that is its death, and no ``died`` follows."""
 
@@ -60,10 +61,22 @@ def append_event(file: Path, service: str, what: What, reason: str = "") -> bool
 
 
 def read_events(file: Path) -> list[ProcessEvent]:
-    """All events, oldest first; lines that were cut off by a full disk are left out."""
-    if not file.is_file():
+    """All events, oldest first, those that were summed up too; lines that a full disk cut off are left out."""
+    return [*read_lines(older_events_file(file)), *read_lines(file)]
+
+
+def older_events_file(file: Path) -> Path:
+    """The events that were summed up: the last of each service and kind, with their number."""
+    return file.with_suffix(".older.jsonl")
+
+
+def read_lines(file: Path) -> list[ProcessEvent]:
+    """The events of one file."""
+    try:
+        text = file.read_text(errors="replace")
+    except FileNotFoundError:
         return []
-    return [event for line in file.read_text(errors="replace").splitlines() for event in _parsed(line)]
+    return [event for line in text.splitlines() for event in _parsed(line)]
 
 
 def deaths(events: Iterable[ProcessEvent]) -> dict[str, int]:

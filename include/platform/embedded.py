@@ -3,23 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.table import Table
-from rich.text import Text
 
 from include.adapters import redis_server
-from include.contracts.plain_text import visible
 from include.errors import NotFoundError, SpecError
-from include.platform import secrets, state
+from include.platform import secrets, state, status, supervisord
 from include.platform.patience import Patience
 from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
-from include.platform.topology import TOPOLOGY, Declaration, Instance, instances, instances_of
+from include.platform.topology import TOPOLOGY, Declaration, instances, instances_of
 from include.settings import Settings, inherited_environment
 
-MIB = 1024 * 1024
+SUPERVISION = ("keeper", supervisord.NAME)
+"""Stopped before everything else: what is stopped is not to be healed."""
 
 
 class Wanted(NamedTuple):
@@ -57,11 +55,21 @@ class Platform:
         except SpecError as error:  # of some use cases: the others go up
             say(str(error))
         wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]
+        self._renew_supervision(say)
         for each in wanted:
             self.supervisor.require_ports(each.service)
         for line in self._missing_variables():
             say(line)
         self._start(self._needed(wanted, say), say)
+
+    def _renew_supervision(self, say: Callable[[str], None]) -> None:
+        """supervisord starts what dies with the services and settings of now; no service notices its end."""
+        (declared,) = instances_of(supervisord.NAME, self.settings)
+        if self.supervisor.process(declared.name) is None:
+            return
+        if self.supervisor.changed(service(declared)) or not supervisord.is_configured(self.settings):
+            say("supervisord is started again, with the services and settings of now")
+            self.supervisor.stop(declared.name)
 
     def _needed(self, wanted: list[Wanted], say: Callable[[str], None]) -> list[Wanted]:
         """What does not run; of what only prepares others, what somebody waits for."""
@@ -76,7 +84,8 @@ class Platform:
                 "`make down`, then `make up`, puts the new value into use"
             )
         awaited = {name for each in needed if not each.declared.ends for name in each.declared.after}
-        return [each for each in needed if not each.declared.ends or each.declared.name in awaited]
+        done = {name for each in wanted if each not in needed for name in each.declared.after}
+        return [each for each in needed if not each.declared.ends or each.declared.name in awaited - done]
 
     def _missing_variables(self) -> list[str]:
         """One line for each variable that a source needs and that is not set; the platform starts without it."""
@@ -115,13 +124,14 @@ class Platform:
         known = [instance.name for declared in TOPOLOGY for instance in instances_of(declared, self.settings)]
         if unknown := set(names) - set(known):
             raise NotFoundError(f"no service {sorted(unknown)}; there are {known}")
+        first = [name for name in SUPERVISION if not names and self.supervisor.stop(name)]
         stopped: list[str] = []
         with ThreadPoolExecutor() as pool:
             for wave in reversed(list(self._waves())):
                 asked = [name for name in wave if name in names or not names]
                 stops = zip(asked, pool.map(self.supervisor.stop, asked), strict=True)
                 stopped += [name for name, ran in stops if ran]
-        return stopped
+        return [*first, *stopped]
 
     def _waves(self) -> Iterator[list[str]]:
         """All names, those first that need nothing, then those that need only them, and so on."""
@@ -137,30 +147,16 @@ class Platform:
         return {i.name: self.supervisor.memory(i.name) for i in instances(self.settings) if not i.declared.ends}
 
     def table(self) -> Table:
-        logs = Text(visible(f"log of a service: {_near(self.supervisor.log('<service>'))}"))
-        table = Table(title=Text(visible(f"{self.settings.title}: {_near(self.settings.home)}")), caption=logs)
-        for column in ("service", "state", "address", "memory MiB", "expected"):
-            table.add_column(column, overflow="fold")
-        for instance in instances(self.settings):
-            if not instance.declared.ends:
-                table.add_row(*self._row(instance))
-        return table
+        return status.table(self.settings, self.supervisor)
+
+    def last_deaths(self) -> list[str]:
+        """What died last and what came of it, a line each."""
+        return status.last_deaths(self.supervisor)
 
     def logins(self) -> str:
         """Where a person finds the logins; only the owner reads these files."""
         home, (user, _) = self.settings, secrets.mlflow_login(self.settings)
         return (
-            f"Airflow's logins: {_near(home.airflow_home / 'passwords.json')}\n"
-            f"MLflow's login {user}: password in {_near(home.home / secrets.MADE['mlflow_admin'][1])}"
+            f"Airflow's logins: {status.near(home.airflow_home / 'passwords.json')}\n"
+            f"MLflow's login {user}: password in {status.near(home.home / secrets.MADE['mlflow_admin'][1])}"
         )
-
-    def _row(self, instance: Instance) -> tuple[str, ...]:
-        process = self.supervisor.process(instance.name)
-        status = f"running (pid {process.pid})" if process else "[dim]not running[/]"
-        memory = f"{self.supervisor.memory(instance.name) / MIB:.0f}" if process else ""
-        return instance.name, status, instance.address, memory, str(instance.declared.memory)
-
-
-def _near(path: Path) -> Path:
-    """Relative to where the command was typed, when it lies below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -35,7 +35,7 @@ class Patience:
     def _look(self, now: float) -> None:
         size, cpu = self._sign()
         works = cpu - self._seen[1] >= WORKS * (now - self._looked)
-        if size != self._seen[0] or works or _machine_is_busy():
+        if size != self._seen[0] or works or machine_is_busy():
             self._moved = now
         self._seen, self._looked = (size, cpu), now
 
@@ -45,10 +45,10 @@ class Patience:
         if now - self._reported < REPORT_SECONDS:
             return ""
         self._reported = now
-        busy = "; the machine is busy with other work" if _machine_is_busy() else ""
+        busy = "; the machine is busy with other work" if machine_is_busy() else ""
         return f"still starting after {now - self.begun:.0f} s, {self._seen[1]:.0f} s of CPU used{busy}"
 
 
-def _machine_is_busy() -> bool:
+def machine_is_busy() -> bool:
     """More processes want to run than twice the cores."""
     return os.getloadavg()[0] > 2 * (os.cpu_count() or 1)

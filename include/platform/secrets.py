@@ -14,7 +14,10 @@ from include.settings import REFERENCE, ROOT, SECRETS, Settings, inherited_envir
 
 SOURCES = "sources"
 """What sources of the specs name: ``${NAME}`` and Airflow connections."""
+GIVEN = "given"
+"""What the operator gave in the environment of ``up``: no file has it, so supervisord carries it for later starts."""
 CONNECTION = "AIRFLOW_CONN_"
+LOGIN = "MOEBIUS_AIRFLOW_PASSWORD"
 MADE = {
     "airflow_jwt": ("AIRFLOW__API_AUTH__JWT_SECRET", "airflow/jwt.secret"),
     "airflow_api": ("AIRFLOW__API__SECRET_KEY", "airflow/api.secret"),
@@ -22,7 +25,7 @@ MADE = {
     "mlflow_flask": ("MLFLOW_FLASK_SERVER_SECRET_KEY", "keys/mlflow_flask.secret"),
 }
 """Secrets between processes of ours: variable, and the file below the state root in which it is made once."""
-NAMES = frozenset({*SECRETS, *MADE, SOURCES})
+NAMES = frozenset({*SECRETS, *MADE, SOURCES, GIVEN})
 HANDED_ON = frozenset(
     {
         *(f"MOEBIUS_{name.upper()}" for name in (*SECRETS, "airflow_password")),
@@ -42,7 +45,39 @@ def environment(settings: Settings, names: Collection[str]) -> dict[str, str]:
         **settings.secrets([name for name in names if name in SECRETS]),
         **made,
         **(sources if SOURCES in names else {}),
+        **(given(settings) if GIVEN in names else {}),
     }
+
+
+def given(settings: Settings) -> dict[str, str]:
+    """Secrets that stand in this process's environment and in no file of the state root."""
+    there = inherited_environment()
+    plain = {name: value for name, value in there.items() if of_a_source(name) or name in _made_variables()}
+    held = settings.secrets()
+    mine = {f"MOEBIUS_{name.upper()}": name for name in SECRETS if getattr(settings, name).get_secret_value()}
+    kept = {variable: held[variable] for variable, name in mine.items() if held[variable] != settings.kept_secret(name)}
+    login = {LOGIN: settings.airflow_password.get_secret_value()} if LOGIN in there else {}
+    return {**plain, **kept, **login}
+
+
+def carried_names(settings: Settings) -> set[str]:
+    """Variables with secrets that may stand in supervisord's environment."""
+    return {*HANDED_ON, *source_variables(), *given(settings)}
+
+
+def needed_to_start(service: str, names: Collection[str]) -> set[str]:
+    """The variables of the secrets with which a service is started, as far as supervisord may carry them."""
+    needed = {f"MOEBIUS_{name.upper()}" for name in names if name in SECRETS}
+    needed |= {variable for name, (variable, _) in MADE.items() if name in names}
+    if SOURCES in names:
+        needed |= {*source_variables(), *(name for name in inherited_environment() if of_a_source(name))}
+    if service == "airflow-api":
+        needed.add(LOGIN)  # it writes the file of logins
+    return needed
+
+
+def _made_variables() -> set[str]:
+    return {variable for variable, _ in MADE.values()}
 
 
 def without(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,11 +12,11 @@ import httpx
 
 from include.adapters import haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
+from include.errors import NotFoundError
 from include.gateway import clients
-from include.operations import alerts
-from include.platform import airflow, gateway, secrets
+from include.platform import airflow, gateway, secrets, supervisord
 from include.platform.supervisor import Service, Supervisor
-from include.platform.topology import Declaration, Instance
+from include.platform.topology import TOPOLOGY, Declaration, Instance, instances_of
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.loader import usecases
 
@@ -29,22 +29,29 @@ COMMANDS: dict[str, Callable[[Settings], Command]] = {
     "triton": model_server.command,
     "gateway": lambda settings: (haproxy.command(settings), inherited_environment()),
     "prometheus": lambda settings: (metrics_server.command(settings), inherited_environment()),
+    "supervisord": supervisord.command,
     **{name: partial(airflow.command, name) for name in airflow.ARGUMENTS},
 }
 LOGINS: dict[str, Callable[[Settings], tuple[str, str]]] = {
     "mlflow": lambda settings: (settings.mlflow_user, settings.mlflow_password_text()),
 }
 """Who asks a service about its health, where it wants to know."""
+
+
+def _configure_prometheus(settings: Settings) -> None:
+    from include.operations import alerts  # with SciPy: what dies is started again without it
+
+    rules = alerts.rules_text(usecases())
+    metrics_server.configure(settings, rules, gateway=clients.present(settings.gateway_clients))
+
+
 PREPARATIONS: dict[str, Callable[[Settings], object]] = {
     "redis": lambda settings: redis_server.directory(settings).mkdir(parents=True, exist_ok=True),
     "triton": model_server.clear_shared_memory,
     "gateway": gateway.configure,
-    "prometheus": lambda settings: metrics_server.configure(
-        settings,
-        alerts.rules_text(usecases()),
-        gateway=clients.present(settings.gateway_clients),
-    ),
+    "prometheus": _configure_prometheus,
     "airflow-api": airflow.write_password,
+    "supervisord": supervisord.configure,
 }
 
 
@@ -61,15 +68,25 @@ def service(instance: Instance) -> Service:
         ready=None if declared.ends else lambda: healthy(instance),
         address=instance.address,
         timeout=declared.seconds,
-        cwd=ROOT,
+        cwd=supervisord.directory(settings) if declared.name == supervisord.NAME else ROOT,
         watched=_watched(instance.declared, env),
         prepare=lambda: _prepare(instance),
+        own_log=declared.own_log,
+        workers_finish=declared.workers_finish,
     )
+
+
+def called(name: str, settings: Settings) -> Service:
+    """The service with this name, whether or not its condition holds now. Raises NotFoundError."""
+    known = {one.name: one for declared in TOPOLOGY for one in instances_of(declared, settings)}
+    if name not in known:
+        raise NotFoundError(f"no service {name}; there are {sorted(known)}")
+    return service(known[name])
 
 
 def _watched(declared: Declaration, env: Mapping[str, str]) -> list[str]:
     """The variables that it reads."""
-    of_settings = declared.program or declared.name in airflow.ARGUMENTS
+    of_settings = declared.program or declared.name in (*airflow.ARGUMENTS, supervisord.NAME)
     prefixes = ("MOEBIUS_", "AIRFLOW__") if of_settings else ()
     return [name for name in env if name.startswith(prefixes) or secrets.of_a_source(name)]
 
@@ -95,6 +112,8 @@ def healthy(instance: Instance) -> bool:
     url = urlsplit(instance.health)
     if url.scheme == "file":
         return Path(url.path).is_file()
+    if url.scheme == "rpc":
+        return supervisord.answers(instance.settings)
     if url.scheme == "redis":
         return redis_server.ready(instance.health)
     login = LOGINS.get(instance.declared.name, lambda settings: None)

@@ -1,6 +1,9 @@
-"""Start, find and stop the platform's own processes: one process group and one pid file each.
+"""Start, find and stop the platform's own processes: one session and one pid file each.
 
-What they write is readable by their owner only.
+What they write is readable by their owner only. Files below ``run/`` say what is wanted, and the holders
+(``include/platform/holder.py``) read the same ones: ``<name>.json`` is the pid file of what was started;
+``<name>.died``: its death was noted, and it is to be started again; ``<name>.stopped``: a person stopped it. One
+becomes the other by a new name, which needs no space on the disk.
 """
 
 import fcntl
@@ -19,10 +22,13 @@ from pathlib import Path
 import psutil
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.platform import append_event
 from include.errors import ServiceError, SettingsError
+from include.platform import processes
 from include.platform.patience import Patience
 
 STOP_SECONDS = 20.0
+TAIL_BYTES, LAST_CHARACTERS = 8192, 200
 _CHILDREN: dict[int, subprocess.Popen] = {}
 """What this process started itself, so that whoever stops it can also collect it."""
 
@@ -32,7 +38,8 @@ class Service:
     """One process: how to start it, which ports it takes, when it is ready; without ``ready``, when it has ended well.
 
     ``timeout``: how long it may show no sign of progress while it starts, in seconds. ``watched``: variables of its
-    environment that are settings.
+    environment that are settings. ``own_log``: it writes its log itself. ``workers_finish``: what it started may finish
+    its work after its death.
     """
 
     name: str
@@ -45,6 +52,8 @@ class Service:
     cwd: Path | None = None
     watched: Collection[str] = ()
     prepare: Callable[[], None] = field(default=lambda: None)
+    own_log: bool = False
+    workers_finish: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,23 +85,43 @@ class Supervisor:
                 self._spawn(service)
 
     def require_ports(self, service: Service) -> None:
-        """Raises SettingsError when the service does not run and one of its ports is taken."""
+        """Raises SettingsError when the service does not run and somebody else has one of its ports."""
         if self.process(service.name) is None:
             for setting, port in service.ports.items():
                 self._require_free(service.name, setting, port)
 
     def died(self, name: str) -> bool:
         """Whether it was started, was not stopped since, and does not run."""
-        return self._identity(name) is not None and self.process(name) is None
+        return self._is_wanted(name) and self.process(name) is None
 
-    def revive(self, service: Service) -> bool:
-        """Start again what died; False when it runs, or was never started, or was stopped. Raises as ``start`` does."""
+    def resume(self, service: Service) -> bool:
+        """Start again what died, and do not wait; False when it runs, or was never started, or was stopped.
+
+        Raises SettingsError as ``start`` does.
+        """
         with self._alone(service.name):
             if not self.died(service.name):
                 return False
             self._spawn(service)
-        self._await(service)
-        return True
+            return True
+
+    def revive(self, service: Service) -> bool:
+        """Start again what died, and wait until it is ready; else as ``resume``. Raises as ``start`` does."""
+        revived = self.resume(service)
+        if revived:
+            self._await(service)
+        return revived
+
+    def end_hung(self, name: str, reason: str, workers_finish: bool) -> bool:
+        """Kill what answers nothing, so that it is started again; its workers too, unless they may finish."""
+        with self._alone(name):
+            hung = self.process(name)
+            if hung is None:
+                return False
+            append_event(self.events, name, "hung", reason)
+            processes.kill([hung] if workers_finish else self._members(name), STOP_SECONDS)
+            self._mark(name, "died")
+            return True
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
@@ -104,15 +133,28 @@ class Supervisor:
             yield
 
     def _spawn(self, service: Service) -> None:
-        if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
-            ended.poll()
+        name, died = service.name, self.died(service.name)
+        if died:
+            self._note_death(name)
+        self._end_leftovers(service)
         self.require_ports(service)
         service.prepare()
-        self.log(service.name).parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log(service.name), "ab", opener=_private) as log:
-            child = subprocess.Popen(
-                service.argv,
-                env=dict(service.env),
+        self._file(name, "stopped").unlink(missing_ok=True)
+        child = self._open(service)
+        _CHILDREN[child.pid] = child
+        self._write_identity(name, child.pid, _hashes(service))
+        self._file(name, "died").unlink(missing_ok=True)
+        if died:
+            append_event(self.events, name, "started", "after its death")
+
+    def _open(self, service: Service) -> subprocess.Popen:
+        name = service.name
+        self.log(name).parent.mkdir(parents=True, exist_ok=True)
+        output = Path(os.devnull) if service.own_log else self.log(name)
+        with open(output, "ab", opener=_private) as log:
+            return subprocess.Popen(
+                [*processes.LEADER, *service.argv],
+                env={**service.env, processes.MARK: self._mark_of(name)},
                 cwd=service.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -120,15 +162,38 @@ class Supervisor:
                 start_new_session=True,
                 umask=0o077,
             )
-        _CHILDREN[child.pid] = child
-        created = psutil.Process(child.pid).create_time()
-        identity = {"pid": child.pid, "created": created, "settings": _hashes(service)}
-        write_atomically(self._pid_file(service.name), json.dumps(identity), private=True)
+
+    def _write_identity(self, name: str, pid: int, settings: Mapping[str, str]) -> dict:
+        """On a full disk the process goes on without a pid file, and is found by its mark."""
+        identity = {"pid": pid, "ticks": processes.ticks(pid), "boot": processes.boot(), "settings": dict(settings)}
+        try:
+            write_atomically(self._file(name, "json"), json.dumps(identity), private=True)
+        except OSError as error:
+            print(f"no pid file of {name}: {error}", flush=True)
+            self._file(name, "json").unlink(missing_ok=True)  # of the process before
+        return identity
+
+    def _note_death(self, name: str) -> None:
+        """Once, by whoever sees it first."""
+        identity = self._identity(name)
+        if not self._file(name, "json").exists():
+            return
+        again = bool(identity) and identity["boot"] != processes.boot()  # type: ignore[index]
+        reason = "the machine was started anew" if again else f"it is gone{self._last_line(name)}"
+        append_event(self.events, name, "died", reason)
+        self._mark(name, "died")
+
+    def _end_leftovers(self, service: Service) -> None:
+        """What the process before left behind may hold its ports and its memory."""
+        if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
+            ended.poll()
+        left = self._members(service.name)
+        processes.kill(processes.orphans_at_rest(left) if service.workers_finish else left, STOP_SECONDS)
 
     def changed(self, service: Service) -> list[str]:
         """The settings that it would be started with now, unlike those that it runs with."""
         identity = self._identity(service.name)
-        if identity is None or "settings" not in identity:
+        if identity is None or not identity.get("settings"):
             return []
         before, now = identity["settings"], _hashes(service)
         return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
@@ -170,7 +235,7 @@ class Supervisor:
         return self.log(name).stat().st_size if self.log(name).is_file() else 0
 
     def _cpu_seconds(self, name: str) -> float:
-        return sum(_cpu(process) for process in self._members(name))
+        return processes.cpu_seconds(self._members(name))
 
     def stop(self, name: str) -> bool:
         """Stop the whole session that ``start`` made; True when something ran."""
@@ -179,60 +244,99 @@ class Supervisor:
 
     def _stop(self, name: str) -> bool:
         leader, members = self.process(name), self._members(name)
-        _signal(members, signal.SIGTERM)
+        processes.send(members, signal.SIGTERM)
+        processes.send(members, signal.SIGCONT)  # what was stopped hears nothing else
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
-        _signal(alive, signal.SIGKILL)
-        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        processes.kill(alive, STOP_SECONDS)
         if (known := self._identity(name)) and (child := _CHILDREN.pop(known["pid"], None)):
             child.wait(timeout=STOP_SECONDS)
-        self._pid_file(name).unlink(missing_ok=True)
-        return leader is not None or bool(members)
+        ran = leader is not None or bool(members)
+        if ran:
+            append_event(self.events, name, "stopped", "")
+        self._mark(name, "stopped")
+        return ran
 
     def process(self, name: str) -> psutil.Process | None:
-        """The running group leader, or None; a recycled pid does not count."""
-        identity = self._identity(name)
-        if identity is None:
+        """The running leader, or None; a recycled pid does not count. A lost pid file is written again."""
+        identity = self._identity(name) or self._recovered(name)
+        if identity is None or processes.ticks(identity["pid"]) != identity["ticks"]:
+            return None
+        if identity["boot"] != processes.boot():
             return None
         try:
             leader = psutil.Process(identity["pid"])
-            same = abs(leader.create_time() - identity["created"]) < 1
         except psutil.NoSuchProcess:
             return None
-        return leader if same and leader.status() != psutil.STATUS_ZOMBIE else None
+        return leader if processes.alive(leader) else None
+
+    def _recovered(self, name: str) -> dict | None:
+        """Of a process that runs without a pid file that can be read."""
+        if self._file(name, "stopped").exists() or self._file(name, "died").exists():
+            return None
+        leader = processes.leader(self._mark_of(name), self.log(name).resolve())
+        return self._write_identity(name, leader.pid, {}) if leader else None
 
     def memory(self, name: str) -> int:
         """Bytes (proportional set size) of all processes of the service."""
-        return sum(_pss(p) for p in self._members(name))
+        return processes.memory(self._members(name))
+
+    @property
+    def events(self) -> Path:
+        """Where deaths and restarts are noted; ``include.contracts.platform.events_file`` of the state root."""
+        return self.directory / "events.jsonl"
 
     def log(self, name: str) -> Path:
         return self.directory / "log" / f"{name}.log"
 
     def _members(self, name: str) -> list[psutil.Process]:
-        """Everything in the session of the leader and below it: children may have made groups of their own.
-
-        Not another service, which this one may have started when it died.
-        """
         identity = self._identity(name)
-        if identity is None:
-            return []
-        processes = {p.pid: p for p in psutil.process_iter() if _session(p) == identity["pid"]}
-        if leader := self.process(name):
-            processes |= {p.pid: p for p in [leader, *leader.children(recursive=True)]}
-        for member in list(processes.values()):
-            processes |= {p.pid: p for p in _children(member)}
-        known = [self._identity(file.stem) for file in self._pid_file(name).parent.glob("*.json")]
-        others = {one["pid"] for one in known if one} - {identity["pid"]}
-        return [p for p in processes.values() if _session(p) not in others]
+        known = [self._identity(file.stem) for file in (self.directory / "run").glob("*.json") if file.stem != name]
+        others = {one["pid"] for one in known if one}
+        return processes.family(identity["pid"] if identity else -1, self.log(name).resolve(), others)
 
     def _identity(self, name: str) -> dict | None:
-        path = self._pid_file(name)
-        return json.loads(path.read_text()) if path.is_file() else None
+        """None also when the pid file cannot be read: the process is looked for then."""
+        try:
+            identity = json.loads(self._file(name, "json").read_text())
+        except (OSError, ValueError):
+            return None
+        return identity if isinstance(identity, dict) and {"pid", "ticks", "boot"} <= identity.keys() else None
 
-    def _pid_file(self, name: str) -> Path:
-        return self.directory / "run" / f"{name}.json"
+    def _is_wanted(self, name: str) -> bool:
+        if self._file(name, "stopped").exists():
+            return False
+        return self._file(name, "json").exists() or self._file(name, "died").exists()
+
+    def _mark(self, name: str, what: str) -> None:
+        """The pid file becomes the mark; without one an empty file does."""
+        try:
+            self._file(name, "json").replace(self._file(name, what))
+        except FileNotFoundError:
+            self._file(name, what).touch(mode=0o600)
+        if what == "stopped":
+            self._file(name, "died").unlink(missing_ok=True)
+
+    def _mark_of(self, name: str) -> str:
+        return f"{self.directory}:{name}"
+
+    def _file(self, name: str, kind: str) -> Path:
+        return self.directory / "run" / f"{name}.{kind}"
+
+    def _last_line(self, name: str) -> str:
+        """What the log ends with, for a person who asks why."""
+        lines = self._log_end(name).strip().splitlines()
+        return f"; its log ends with: {lines[-1][:LAST_CHARACTERS]}" if lines else ""
+
+    def _log_end(self, name: str) -> str:
+        try:
+            with self.log(name).open("rb") as file:
+                file.seek(max(0, self._log_size(name) - TAIL_BYTES))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
 
     def _log_tail(self, name: str) -> str:
-        lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
+        lines = self._log_end(name).splitlines()[-15:]
         return f"see {self.log(name)}:\n" + "\n".join(lines)
 
     def _require_free(self, name: str, setting: str, port: int) -> None:
@@ -241,9 +345,12 @@ class Supervisor:
             try:
                 probe.bind((self.host, port))
             except OSError as error:
+                holders, ours = list(processes.holders_of(port)), self._members(name)
+                if holders and all(holder in ours for holder in holders):
+                    return  # left behind by this service; it is ended before the service starts
                 variable = f"MOEBIUS_{setting.upper()}"
                 raise SettingsError(
-                    f"port {port} for {name} is taken{_holder(port)}; stop it, or set {variable} to a free port"
+                    f"port {port} for {name} is taken{_by(holders)}; stop it, or set {variable} to a free port"
                 ) from error
 
 
@@ -251,51 +358,10 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _holder(port: int) -> str:
-    for connection in psutil.net_connections("tcp"):
-        local, listens = connection.laddr, connection.status == psutil.CONN_LISTEN
-        if local and local.port == port and listens and connection.pid:
-            return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return ""
-
-
-def _signal(processes: Sequence[psutil.Process], number: int) -> None:
-    for process in processes:
-        try:
-            process.send_signal(number)
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _session(process: psutil.Process) -> int | None:
-    try:
-        return os.getsid(process.pid)
-    except OSError:
-        return None
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _cpu(process: psutil.Process) -> float:
-    try:
-        used = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(used.user + used.system)
+def _by(holders: Sequence[psutil.Process]) -> str:
+    return f" by {holders[0].name()} (pid {holders[0].pid})" if holders else ""
 
 
 def _hashes(service: Service) -> dict[str, str]:
     """What tells one value of a watched variable from another, without the value."""
     return {name: hashlib.sha256(service.env[name].encode()).hexdigest()[:12] for name in service.watched}
-
-
-def _pss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.Error:
-        return 0

@@ -19,12 +19,14 @@ class Declaration:
 
     ``health`` is a URL whose scheme says how readiness shows. ``http``: GET succeeds and the answer contains each text
     of ``expects``, and a heartbeat of the Airflow component ``beat`` that is newer than the process; ``redis``: PING is
-    answered; ``file``: the file exists; ``exit``: the process ends without an error, before those that come after it
-    start. ``address`` is where people find the service, unless that is ``health``. ``ports`` are settings. ``program``
-    is a module of ours; the adapter of another server knows its command. ``secrets`` are names of
-    ``include.platform.secrets``: no other key is in the environment of the process. ``memory`` is MiB to expect under
-    the load of the demo, ``seconds`` the longest start without a sign of progress, ``replicas`` the setting that lists
-    further instances.
+    answered; ``file``: the file exists; ``rpc``: supervisord tells its programs; ``exit``: the process ends without an
+    error, before those that come after it start. ``address`` is where people find the service, unless that is
+    ``health``. ``ports`` are settings. ``program`` is a module of ours; the adapter of another server has its command.
+    ``secrets`` are names of ``include.platform.secrets``: no other key is in the environment of the process. ``memory``
+    is MiB to expect under the load of the demo, ``seconds`` the longest start without a sign of progress, ``silence``
+    the longest time in seconds for which it may answer nothing before the keeper kills it, ``replicas`` the setting of
+    further instances. ``own_log``: it writes its log file itself. ``workers_finish``: what it started works on
+    after its death, and ends by itself.
     """
 
     name: str
@@ -40,6 +42,9 @@ class Declaration:
     when: Condition = "always"
     replicas: str = ""
     seconds: float = 90.0
+    silence: float = 20.0
+    own_log: bool = False
+    workers_finish: bool = False
 
     @property
     def ends(self) -> bool:
@@ -66,6 +71,7 @@ TOPOLOGY = (
         after=("redis",),
         secrets=("pseudonym_keys",),
         replicas="gateway_servers",
+        silence=10.0,
     ),
     Declaration(
         name="exporter",
@@ -124,6 +130,7 @@ TOPOLOGY = (
         after=("airflow-db",),
         secrets=("airflow_jwt", "airflow_api", "mlflow_password"),
         seconds=180.0,
+        silence=30.0,
     ),
     Declaration(
         name="airflow-scheduler",
@@ -134,6 +141,8 @@ TOPOLOGY = (
         after=("redis", "mlflow", "triton", "prometheus", "airflow-db"),
         secrets=(*SECRETS, "airflow_jwt", "sources"),
         seconds=180.0,
+        silence=60.0,
+        workers_finish=True,
     ),
     Declaration(
         name="airflow-dag-processor",
@@ -143,6 +152,7 @@ TOPOLOGY = (
         memory=250,
         after=("airflow-db",),
         seconds=180.0,
+        silence=120.0,
     ),
     Declaration(
         name="airflow-triggerer",
@@ -152,15 +162,26 @@ TOPOLOGY = (
         memory=350,
         after=("prometheus", "airflow-db"),
         seconds=180.0,
+        silence=60.0,
     ),
     Declaration(
         name="keeper",
         program="include.processes.keeper",
         health="file://{s.home}/platform/keeper",
-        address="looks after triton",
+        address="looks after all of these",
         memory=150,
         after=("triton",),
         secrets=("pseudonym_keys",),
+        silence=15.0,
+    ),
+    Declaration(  # with a holder of 5 MiB for each service
+        name="supervisord",
+        health="rpc://{s.home}/platform/run/supervisor.sock",
+        address="starts again what dies",
+        memory=100,
+        after=("keeper",),
+        secrets=("given",),
+        own_log=True,
     ),
 )
 """In the order in which they start."""

@@ -108,7 +108,8 @@ def test_only_adapters_and_the_supervisor_lock_files() -> None:
     """
     others = [path for path in modules("include", "dags", "plugins") if path.parent != ROOT / "include/adapters"]
     lockers = [place(path) for path in others if {"fcntl", "filelock"} & imports(syntax(path))]
-    assert lockers == ["include/orchestration/claims.py", "include/platform/supervisor.py"]
+    supervision = ["include/platform/holder.py", "include/platform/supervisor.py"]
+    assert lockers == ["include/orchestration/claims.py", *supervision]
 
 
 @pytest.mark.parametrize("path", modules("feature_repo"), ids=lambda p: p.name)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from include.errors import ServiceError, SettingsError
-from include.platform import patience
+from include.platform import patience, processes
 from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
@@ -87,8 +87,8 @@ def test_what_died_is_revived_and_what_was_stopped_or_never_started_is_not(
 def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(family(tmp_path))
     record = supervisor.directory / "run" / "family.json"
-    created = str(psutil.Process(int(supervisor.process("family").pid)).create_time())
-    record.write_text(record.read_text().replace(created, "1.0"))
+    ticks = str(processes.ticks(supervisor.process("family").pid))
+    record.write_text(record.read_text().replace(ticks, "1"))
     other = Supervisor(supervisor.directory, "127.0.0.1")
     assert other.process("family") is None
 
@@ -146,7 +146,7 @@ def test_a_start_that_shows_progress_is_waited_for_longer_than_a_silence_may_las
 def test_a_start_without_progress_is_given_up_and_its_log_is_named(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "_machine_is_busy", lambda: False)
+    monkeypatch.setattr(patience, "machine_is_busy", lambda: False)
     argv = [sys.executable, "-c", "import time; time.sleep(600)"]
     silent = Service("family", argv, {}, {}, lambda: False, "", timeout=0.5)
     with pytest.raises(

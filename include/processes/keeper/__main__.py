@@ -1,7 +1,7 @@
 """The keeper process: what dies or hangs at night is there again in seconds, without anybody.
 
-Each subject has a module with a ``watch``: ``models`` looks into the model servers, ``rollouts`` ends what nobody
-watches.
+Each subject has a module with a ``watch``: ``models`` looks into the model servers, ``hangs`` asks every service,
+``supervision`` looks after supervisord, ``logs`` keeps the log files small, ``rollouts`` ends what nobody watches.
 """
 
 import logging
@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from include.platform.topology import keeper_file
-from include.processes.keeper import models, rollouts
+from include.processes.keeper import hangs, logs, models, rollouts, supervision
 from include.processes.keeper.watch import stuck
 from include.settings import load_settings
 
@@ -26,7 +26,7 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings, stop = load_settings(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    watches = [models.watch(settings), rollouts.watch(settings)]
+    watches = [subject.watch(settings) for subject in (supervision, hangs, models, rollouts, logs)]
     for watch in watches:
         watch.begin(stop)
     while not stop.wait(LIFE_SECONDS):

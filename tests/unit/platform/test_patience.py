@@ -13,7 +13,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that the code sees; what is appended is the time from then on."""
     times = [0.0]
     monkeypatch.setattr(patience.time, "monotonic", lambda: times[-1])
-    monkeypatch.setattr(patience, "_machine_is_busy", lambda: False)
+    monkeypatch.setattr(patience, "machine_is_busy", lambda: False)
     return times
 
 
@@ -38,7 +38,7 @@ def test_a_process_that_writes_or_computes_is_waited_for(clock: list[float], kin
 def test_a_process_that_gets_no_time_on_a_busy_machine_is_waited_for(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "_machine_is_busy", lambda: True)
+    monkeypatch.setattr(patience, "machine_is_busy", lambda: True)
     waiting = Patience(90, lambda: (0, 0.0))
     for second in range(0, 899, 60):
         clock.append(second)

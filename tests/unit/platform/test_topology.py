@@ -33,7 +33,7 @@ def test_a_service_starts_after_those_it_needs() -> None:
 def test_a_declaration_can_be_carried_out(declared: Declaration, tmp_path: Path) -> None:
     (instance, *_) = instances_of(declared, Settings(home=tmp_path))
     assert "{" not in instance.address
-    assert instance.health.partition("://")[0] in {"http", "redis", "file"} or declared.ends
+    assert instance.health.partition("://")[0] in {"http", "redis", "file", "rpc"} or declared.ends
     assert "{" not in instance.health
     assert declared.memory > 0
     assert set(declared.secrets) <= secrets.NAMES
@@ -47,7 +47,7 @@ def test_what_runs_depends_on_the_settings(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     airflow = [f"airflow-{part}" for part in ("db", "api", "scheduler", "dag-processor", "triggerer")]
     assert names(settings) == [
-        "redis", "mlflow", "triton", "exporter", "consumer", "prometheus", *airflow, "keeper",
+        "redis", "mlflow", "triton", "exporter", "consumer", "prometheus", *airflow, "keeper", "supervisord",
     ]  # fmt: skip
     assert "redis" not in names(settings.model_copy(update={"redis_url": "redis://elsewhere/1"}))
     settings.gateway.mkdir()
@@ -75,8 +75,13 @@ NEEDED = {
         "AIRFLOW__API_AUTH__JWT_SECRET",
         "AIRFLOW_CONN_DEPOT",
     },
+    "supervisord": {
+        *(f"MOEBIUS_{name.upper()}" for name in (*SECRETS, "airflow_password")),
+        "AIRFLOW_CONN_DEPOT",
+    },
 }
-"""The secrets that each process works with; every other process works with none."""
+"""The secrets that each process works with; every other process works with none. What no file has, supervisord carries
+for the next start of the service that needs it."""
 
 
 @pytest.mark.parametrize("declared", TOPOLOGY, ids=lambda declared: declared.name)
