@@ -34,12 +34,17 @@ def rotate(file: Path, limit: int = LOG_BYTES, copies: int = COPIES) -> bool:
         if newer.exists():
             newer.replace(older)
     try:
-        shutil.copy(file, named[0])  # with its mode
+        with file.open("rb") as log_file, open(named[0], "wb", opener=_private) as copy:
+            shutil.copyfileobj(log_file, copy)
     except OSError as error:
         log.error("no copy of %s is kept: %s", file.name, error)
         named[0].unlink(missing_ok=True)
     os.truncate(file, 0)
     return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sum_up(events: Path, limit: int = EVENT_BYTES) -> bool:
