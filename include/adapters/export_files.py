@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.disk_space import full
 from include.contracts.governance import ExportedFile, ExportManifest
 from include.contracts.key_text import read_key, text_of
 from include.errors import ExportFileError, NotFoundError
@@ -159,12 +160,17 @@ def _check(path: Path, file: ExportedFile) -> None:
 
 def _decrypt(path: Path, file: ExportedFile, secret: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.aside")
     try:
         opened = pq.ParquetFile(path, decryption_properties=pe.create_decryption_properties(secret))
-        with opened as source, pq.ParquetWriter(target, source.schema_arrow) as writer:
+        with opened as source, pq.ParquetWriter(aside, source.schema_arrow) as writer:
             for batch in source.iter_batches():
                 writer.write_batch(batch)
+        aside.replace(target)
     except (OSError, pa.ArrowException) as error:
+        aside.unlink(missing_ok=True)
+        if full(error):
+            raise
         raise ExportFileError(f"{path} cannot be decrypted ({type(error).__name__}); {AGAIN}") from None
 
 

@@ -1,5 +1,6 @@
 """Records that a reader could not read: counted, and the newest kept in a file to look at."""
 
+import errno
 import json
 import logging
 import os
@@ -65,7 +66,10 @@ class UnreadableRecords:
             self._file.replace(self._earlier)
         file = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(file, lines)
+            size = os.fstat(file).st_size
+            if os.write(file, lines) < len(lines):  # the disk took a part only: half a record is none
+                os.ftruncate(file, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
             os.fsync(file)
         finally:
             os.close(file)

@@ -8,15 +8,20 @@ from pathlib import Path
 def write_atomically(path: Path, text: str, *, private: bool = False, durable: bool = False) -> None:
     """Replace ``path`` in one step: a reader sees the old or the new text, never half of it.
 
-    ``private``: nobody but the owner can read it, at no moment. ``durable``: it survives a power cut.
+    ``private``: nobody but the owner can read it, at no moment. ``durable``: it survives a power cut. What a full disk
+    did not take whole is taken away again.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.aside")  # one writer, one file
-    aside.touch(mode=0o600 if private else 0o666)
-    aside.write_text(text)
-    if durable:
-        _sync(aside)
-    aside.replace(path)
+    try:
+        aside.touch(mode=0o600 if private else 0o666)
+        aside.write_text(text)
+        if durable:
+            _sync(aside)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
     if durable:
         _sync(path.parent)
 

@@ -35,6 +35,9 @@ class LineageFile(Transport):
             self.directory / f"{datetime.now(UTC):%Y-%m-%d}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640
         )
         try:
-            os.write(file, (Serde.to_json(event) + "\n").encode())
+            line = (Serde.to_json(event) + "\n").encode()
+            if (written := os.write(file, line)) < len(line):  # a full disk: the next event must not continue this one
+                os.write(file, b"\n")
+                raise OSError(f"{self.directory}: {written} of {len(line)} bytes of an event were written")
         finally:
             os.close(file)

@@ -19,20 +19,22 @@ class SmallDisk:
     path: Path
 
     @contextmanager
-    def full(self) -> Iterator[None]:
-        """Without a free byte, until the end."""
-        self.fill()
+    def full(self, but: int = 0) -> Iterator[None]:
+        """With so many free bytes, until the end."""
+        self.fill(but)
         try:
             yield
         finally:
             self.free()
 
-    def fill(self) -> None:
-        """To the last byte."""
-        with suppress(OSError), (self.path / "filling").open("ab", buffering=0) as filling:
-            while filling.write(b"x" * PIECE):
+    def fill(self, but: int = 0) -> None:
+        """To the last byte, or but so many."""
+        filling = self.path / "filling"
+        with suppress(OSError), filling.open("ab", buffering=0) as file:
+            while file.write(b"x" * PIECE):
                 pass
         assert os.statvfs(self.path).f_bavail == 0
+        os.truncate(filling, filling.stat().st_size - but)
 
     def free(self) -> None:
         (self.path / "filling").unlink(missing_ok=True)
