@@ -16,6 +16,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from include.contracts import state_file
 from include.contracts.governance import Level, Role
 from include.errors import SettingsError
 from include.state_root import ROOT, StateRoot
@@ -237,7 +238,8 @@ class Settings(StateRoot, BaseSettings):
         return files[name].read_text().strip() if files[name].is_file() else ""
 
     def _secret(self, given: SecretStr, file: Path) -> str:
-        return given.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
+        """Raises DamagedStateError when the file is damaged, and so is its copy."""
+        return given.get_secret_value() or (state_file.read_plain(file).strip() if state_file.exists(file) else "")
 
     # -- addresses
     @property

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from include.commands import bench, catalog, check, demo, exports, gateway, platform, read, reproduce, subject
+from include.commands import bench, catalog, check, demo, doctor, exports, gateway, platform, read, reproduce, subject
 from include.commands.failure import report
 from include.errors import MoebiusError
 
@@ -37,6 +37,7 @@ def moebius() -> None:
 app.command(rich_help_panel=PLATFORM)(platform.up)
 app.command(rich_help_panel=PLATFORM)(platform.down)
 app.command(rich_help_panel=PLATFORM)(platform.status)
+app.command(rich_help_panel=PLATFORM)(doctor.doctor)
 app.command(rich_help_panel=PLATFORM)(platform.setup)
 app.command(rich_help_panel=PLATFORM)(demo.demo)
 app.command(rich_help_panel=DATA)(read.read)

@@ -86,7 +86,7 @@ def _heard(path: Path, kept: Kept) -> str:
 
 
 def _plain(path: Path) -> Kept:
-    """The copy decides; without a good one the file counts as it is."""
+    """The copy decides, unless the file has grown, as by a key that was added; without a copy the file counts."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
@@ -101,5 +101,8 @@ def _plain(path: Path) -> Kept:
         if not text.strip() or "\0" in text:
             raise sealed_text.DamagedError(f"{path} is damaged, and has no good copy") from None
         return Kept(text, False, "")
-    fault = "" if text == good else "it is gone" if text is None else "it is not what was written"
-    return Kept(good, True, fault)
+    if text is None:
+        return Kept(good, True, "it is gone")
+    if text.startswith(good.rstrip()) and all(line.isprintable() for line in text.split("\n")):
+        return Kept(text, text == good, "")
+    return Kept(good, True, "it is not what was written")

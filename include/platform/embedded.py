@@ -9,7 +9,8 @@ from rich.table import Table
 
 from include.adapters import redis_server
 from include.errors import NotFoundError, SpecError
-from include.platform import secrets, state, status, supervisord
+from include.platform import databases, identity, secrets, state, status, supervisord
+from include.platform.doctor import Doctor
 from include.platform.patience import Patience
 from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
@@ -40,14 +41,16 @@ class Platform:
         Raises
         ------
         SettingsError
-            a port is taken (nothing was started then), or the state root is of another environment or version.
+            a port is taken (nothing was started then), the state root is of another environment or version, or a key
+            is not the one that it was made with.
+        DamagedStateError
+            a database, or a file that everything hangs on, is damaged or gone.
         ServiceError
             a service does not start; see its log.
         """
         from include.services.composition import Services
 
-        state.claim(self.settings)
-        state.make_keys(self.settings)
+        self._prove_state(say)
         if self.settings.redis_url:
             redis_server.claim(self.settings)
         try:
@@ -61,6 +64,7 @@ class Platform:
         for line in self._missing_variables():
             say(line)
         self._start(self._needed(wanted, say), say)
+        databases.note(self.settings)
 
     def _renew_supervision(self, say: Callable[[str], None]) -> None:
         """supervisord starts what dies with the services and settings of now; no service notices its end."""
@@ -70,6 +74,22 @@ class Platform:
         if self.supervisor.changed(service(declared)) or not supervisord.is_configured(self.settings):
             say("supervisord is started again, with the services and settings of now")
             self.supervisor.stop(declared.name)
+
+    def _prove_state(self, say: Callable[[str], None]) -> None:
+        """Nothing starts on damaged state: what has no good copy is an error, what has one is said."""
+        state.claim(self.settings)
+        identity.require_keys(self.settings)
+        state.make_keys(self.settings)
+        identity.require_keys(self.settings)
+        doctor = Doctor(self.settings)
+        for path in doctor.repair_files():
+            say(f"{path} was damaged; its last good copy is put back, and the damaged file is beside it")
+        if adopted := doctor.adopt():
+            say(f"{adopted} small files of an earlier release have a checksum and a copy now")
+        running = (i.name for i in instances(self.settings) if self.supervisor.process(i.name))
+        databases.require(self.settings, frozenset(running))
+        for finding in doctor.findings():
+            say(f"{finding.path}: {finding.fault}; see `moebius doctor`")
 
     def _needed(self, wanted: list[Wanted], say: Callable[[str], None]) -> list[Wanted]:
         """What does not run; of what only prepares others, what somebody waits for."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from include.adapters.experiment_server import ADMIN
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.settings import REFERENCE, ROOT, SECRETS, Settings, inherited_environment
 
 SOURCES = "sources"
@@ -109,6 +109,6 @@ def _made(settings: Settings, variable: str, file: str) -> str:
     if given := inherited_environment().get(variable):
         return given
     path = settings.home / Path(file)
-    if not path.is_file():
-        write_atomically(path, secrets.token_urlsafe(48), private=True)
-    return path.read_text().strip()
+    if not state_file.exists(path):
+        state_file.write(path, secrets.token_urlsafe(48), private=True, plain=True)
+    return state_file.read_plain(path).strip()

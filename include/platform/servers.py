@@ -14,7 +14,7 @@ from include.adapters import haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
 from include.errors import NotFoundError
 from include.gateway import clients
-from include.platform import airflow, gateway, secrets, supervisord
+from include.platform import airflow, databases, gateway, secrets, supervisord
 from include.platform.supervisor import Service, Supervisor
 from include.platform.topology import TOPOLOGY, Declaration, Instance, instances_of
 from include.settings import ROOT, Settings, inherited_environment
@@ -46,6 +46,8 @@ def _configure_prometheus(settings: Settings) -> None:
 
 
 PREPARATIONS: dict[str, Callable[[Settings], object]] = {
+    "mlflow": lambda settings: databases.require_of(settings, "mlflow"),
+    "airflow-db": lambda settings: databases.require_of(settings, "airflow-api"),
     "redis": lambda settings: redis_server.directory(settings).mkdir(parents=True, exist_ok=True),
     "triton": model_server.clear_shared_memory,
     "gateway": gateway.configure,

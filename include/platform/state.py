@@ -1,13 +1,16 @@
 """A state root belongs to one environment and has one version; its keys are made once."""
 
+import re
 import secrets
+from pathlib import Path
 
 from include.adapters.export_files import new_private_key, publish_recipient
 from include.adapters.signatures import new_signing_key, publish_signing_key
-from include.contracts.atomic_file import write_atomically
+from include.contracts import state_file
 from include.errors import SettingsError
 from include.settings import Settings
 
+OWNERS, VERSIONS = r"prod|dev", r"\d+(\.\d+)*"
 VERSION = "1"
 """Of the layout of the state root; it changes whenever this release cannot read what an older one wrote."""
 
@@ -22,25 +25,33 @@ def claim(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.home.chmod(0o700)
     mark = settings.home / "environment"
-    owner = mark.read_text().strip() if mark.is_file() else settings.environment
+    owner = _mark(mark, OWNERS) or settings.environment
     if owner != settings.environment:
         raise SettingsError(
             f"{settings.home} is the state of {owner}, and this is {settings.environment}: "
             f"unset MOEBIUS_HOME, or give each environment its own directory"
         )
-    write_atomically(mark, settings.environment)
-    write_atomically(settings.home / "version", VERSION)
+    state_file.write(mark, settings.environment, plain=True)
+    state_file.write(settings.home / "version", VERSION, plain=True)
 
 
 def _require_version(settings: Settings) -> None:
     mark = settings.home / "version"
-    has_state = (settings.home / "environment").is_file() or settings.lake.is_dir()
-    version = mark.read_text().strip() if mark.is_file() else "before 1" if has_state else VERSION
+    has_state = state_file.exists(settings.home / "environment") or settings.lake.is_dir()
+    version = _mark(mark, VERSIONS) or ("before 1" if has_state else VERSION)
     if version != VERSION:
         raise SettingsError(
             f"{settings.home} holds state of version {version}, and this release of Moebius needs version {VERSION}: "
             "remove the state with `make clean`, or continue with the release of Moebius that wrote it"
         )
+
+
+def _mark(file: Path, pattern: str) -> str:
+    """What a mark says, also where another release wrote it; its copy where it says nothing; '' without both."""
+    said = file.read_bytes().decode(errors="replace").strip() if file.is_file() else ""
+    if re.fullmatch(pattern, said):
+        return said
+    return state_file.read_plain(file).strip() if state_file.exists(file) else ""
 
 
 def make_keys(settings: Settings) -> None:
@@ -51,15 +62,15 @@ def make_keys(settings: Settings) -> None:
     approval key to ``keys/approval.pub``.
     """
     if not settings.keys_text():
-        write_atomically(settings.key_file, f"{new_pseudonym_key()}\n", private=True)
+        state_file.write(settings.key_file, f"{new_pseudonym_key()}\n", private=True, plain=True)
     if not settings.private_key_text():
-        write_atomically(settings.private_key_file, f"{new_private_key()}\n", private=True)
+        state_file.write(settings.private_key_file, f"{new_private_key()}\n", private=True, plain=True)
     if settings.environment == "prod" and not settings.hand_over_keys_text():
-        write_atomically(settings.hand_over_key_file, f"{new_pseudonym_key()}\n", private=True)
+        state_file.write(settings.hand_over_key_file, f"{new_pseudonym_key()}\n", private=True, plain=True)
     if not settings.mlflow_password_text():
-        write_atomically(settings.mlflow_password_file, f"{secrets.token_urlsafe(32)}\n", private=True)
+        state_file.write(settings.mlflow_password_file, f"{secrets.token_urlsafe(32)}\n", private=True, plain=True)
     if not settings.approval_key_text():
-        write_atomically(settings.approval_key_file, f"{new_signing_key()}\n", private=True)
+        state_file.write(settings.approval_key_file, f"{new_signing_key()}\n", private=True, plain=True)
     publish_signing_key(settings.approval_public_keys, settings.approval_key_text())
     publish_recipient(settings.exchange, settings.environment, settings.private_key_text())
 

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from include.contracts import state_file
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.data import ingestion
@@ -151,7 +152,7 @@ def test_a_role_that_is_too_low_neither_asks_nor_approves(both: Environments) ->
 
 def test_an_approval_is_of_one_recipient_key(both: Environments) -> None:
     asked = hand_over.ask(both.spec, both.prod, Period("2013-01"), Period("2013-01"), "why", "uwe")
-    both.dev.settings.private_key_file.unlink()
+    state_file.delete(both.dev.settings.private_key_file)
     state.make_keys(both.dev.settings)
     with pytest.raises(AccessError, match="the key of dev changed after the approval"):
         hand_over.export(both.spec, both.prod, asked, ANSWER, "r1")

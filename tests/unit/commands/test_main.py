@@ -15,8 +15,8 @@ from include.settings import ROOT
 from tests.architecture.test_layout import HEAVY
 
 VERBS = {
-    "up", "down", "status", "setup", "demo", "read", "export", "reproduce", "gateway", "subject", "catalog", "bench",
-    "check",
+    "up", "down", "status", "setup", "demo", "doctor", "read", "export", "reproduce", "gateway", "subject", "catalog",
+    "bench", "check",
 }  # fmt: skip
 
 

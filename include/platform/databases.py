@@ -1,0 +1,170 @@
+"""SQLite databases of the state root, proved before they are used: none is made again where one was before."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from include.contracts import sealed_text
+from include.errors import DamagedStateError
+from include.platform import identity
+from include.settings import Settings
+
+MAGIC = b"SQLite format 3\0"
+
+
+class Database(NamedTuple):
+    """``file`` below the state root; ``service`` uses it; ``tables`` it cannot be without; ``copied``: a copy is kept.
+
+    ``evidence`` is a pattern of files that only a used database leaves, for state roots of earlier releases.
+    ``without`` says what is lost when it is made again.
+    """
+
+    file: str
+    service: str
+    tables: frozenset[str]
+    copied: bool
+    evidence: str
+    without: str
+
+
+DATABASES = (
+    Database(
+        "mlflow/mlflow.db", "mlflow", frozenset({"experiments", "runs", "registered_models", "model_versions"}), True,
+        "mlflow/artifacts/*/*", "every run and model version: releases serve on, and none of them can be compared",
+    ),
+    Database(
+        "mlflow/basic_auth.db", "mlflow", frozenset({"users"}), True, "",
+        "logins that people made in MLflow; those of the platform are made again",
+    ),
+    Database(
+        "airflow/airflow.db", "airflow-api", frozenset({"dag", "dag_run", "alembic_version"}), False,
+        "airflow/logs/dag_id=*", "the history of runs; published data, models and releases stay",
+    ),
+    Database(
+        "feature_store/registry.db", "", frozenset({"feature_views", "feature_services"}), True, "",
+        "feature services that releases were built with: deploy again",
+    ),
+    Database(
+        "feature_store/online.db", "", frozenset(), False, "",
+        "online features, until the data pipeline of each period ran again",
+    ),
+)  # fmt: skip
+
+
+def require(settings: Settings, running: frozenset[str] = frozenset()) -> None:
+    """Prove every database whose service does not run, note it, and renew its copy.
+
+    Raises DamagedStateError, which names the file and what to do, when one is damaged, or gone or empty although this
+    state root had one.
+    """
+    noted = identity.read(settings).databases
+    for database in (one for one in DATABASES if one.service not in running):
+        path = settings.home / database.file
+        if fault := fault_of(settings, database, noted):
+            raise DamagedStateError(f"{path} {fault}; {_ways(path, database)}")
+        if database.copied and _tables(path):
+            _copy(path)
+    note(settings)
+
+
+def require_of(settings: Settings, service: str) -> None:
+    """The same for the databases of one service, before it starts."""
+    require(settings, frozenset(one.service for one in DATABASES if one.service != service))
+
+
+def note(settings: Settings) -> None:
+    """Remember which databases there are: from now on one that is gone or empty is an error."""
+    noted, now = identity.read(settings).databases, datetime.now(UTC).isoformat(timespec="seconds")
+    there = [one.file for one in DATABASES if _tables(settings.home / one.file)]
+    identity.note(settings, databases={file: noted.get(file) or now for file in there})
+
+
+def fault_of(settings: Settings, database: Database, noted: dict[str, str]) -> str:
+    """Why it cannot be used; '' when it can, or was never there."""
+    path = settings.home / database.file
+    before = noted.get(database.file) or _used_before(settings, database)
+    if not path.is_file():
+        return f"is gone, and was there since {before}" if before else ""
+    if path.stat().st_size == 0:
+        return f"is empty, and had content since {before}" if before else ""
+    try:
+        return _fault_inside(path, database, before)
+    except (sqlite3.DatabaseError, OSError) as error:
+        return f"is damaged ({error})"
+
+
+def _fault_inside(path: Path, database: Database, before: str) -> str:
+    with path.open("rb") as content:
+        if content.read(len(MAGIC)) != MAGIC:
+            return "is damaged: it is not an SQLite database"
+    with closing(_opened(path)) as connection:
+        if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            return f"is damaged ({' '.join(verdict.split())})"
+    lacking = sorted(database.tables - _tables(path)) if before else []
+    return f"lacks the tables {', '.join(lacking)}, and was in use since {before}" if lacking else ""
+
+
+def put_aside(path: Path) -> None:
+    """Rename a database and what belongs to it to ``.<name>.damaged``."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        if (part := path.with_name(path.name + suffix)).exists():
+            part.replace(path.with_name(f".{part.name}.damaged"))
+
+
+def restore(settings: Settings, database: Database) -> str:
+    """Put the copy in the place of the database, which stays beside it; '' without a copy, otherwise its date."""
+    path = settings.home / database.file
+    copy = sealed_text.copy_of(path)
+    if not copy.is_file() or fault_of(settings, database._replace(file=str(copy.relative_to(settings.home))), {}):
+        return ""
+    put_aside(path)
+    date = _date(copy)
+    with closing(_opened(copy)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    return date
+
+
+def _copy(path: Path) -> None:
+    """Copy the database whole and in one step, unless it is as it was."""
+    copy = sealed_text.copy_of(path)
+    parts = [part for part in (path, path.with_name(f"{path.name}-wal")) if part.exists()]
+    if copy.exists() and all(part.stat().st_mtime <= copy.stat().st_mtime for part in parts):
+        return
+    aside = path.with_name(f".{path.name}.aside")
+    aside.unlink(missing_ok=True)
+    with closing(_opened(path)) as source, closing(sqlite3.connect(aside)) as target:
+        source.backup(target)
+    aside.chmod(0o600)
+    aside.replace(copy)
+
+
+def _tables(path: Path) -> set[str]:
+    if not path.is_file():
+        return set()
+    with closing(_opened(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30.0)
+
+
+def _used_before(settings: Settings, database: Database) -> str:
+    """In a state root of before these notes: when something came that only a used database can have left."""
+    first = next(settings.home.glob(database.evidence), None) if database.evidence else None
+    return _date(first) if first else ""
+
+
+def _date(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def _ways(path: Path, database: Database) -> str:
+    copy = sealed_text.copy_of(path)
+    own = f"`moebius doctor --repair` puts back the copy of {_date(copy)}; " if copy.is_file() else ""
+    return (
+        f"{own}restore it from your backup; or start with a new one by `moebius doctor --accept {database.file}`, "
+        f"which costs {database.without}"
+    )
