@@ -9,12 +9,16 @@ def write_atomically(path: Path, text: str, *, private: bool = False, durable: b
     """Replace ``path`` in one step: a reader sees the old or the new text, never half of it.
 
     ``private``: nobody but the owner can read it, at no moment. ``durable``: it survives a power cut. What a full disk
-    did not take whole is taken away again.
+    did not take whole is taken away again. A file that holds the text already stays as it is: a service whose
+    configuration did not change starts on a full disk too.
     """
+    mode = 0o600 if private else 0o666
+    if _holds(path, text, mode):
+        return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.aside")  # one writer, one file
     try:
-        aside.touch(mode=0o600 if private else 0o666)
+        aside.touch(mode=mode)
         aside.write_text(text)
         if durable:
             _sync(aside)
@@ -24,6 +28,14 @@ def write_atomically(path: Path, text: str, *, private: bool = False, durable: b
         raise
     if durable:
         _sync(path.parent)
+
+
+def _holds(path: Path, text: str, mode: int) -> bool:
+    """Whether it is a file with this text that nobody more can read than may."""
+    try:
+        return path.read_bytes() == text.encode() and not path.stat().st_mode & 0o777 & ~mode
+    except (OSError, UnicodeEncodeError):
+        return False
 
 
 def _sync(path: Path) -> None:
