@@ -14,6 +14,8 @@ from include.specification.usecase import UseCase
 MIN_WINDOW_SECONDS = 3  # growth needs two scrapes in its window
 MAX_WINDOW_SECONDS = 3600  # an A/B test of days is watched by its last hour
 MIN_COMPARED = 30  # rows that an arm must have answered before its mean answer says anything
+AWAY_SHARE = 0.01
+"""Share of lookups without an answer of the online store above which answers say nothing about the releases."""
 OURS = "lookup|model"
 """Outcomes of rows that a release failed, as a pattern; a client's bad request is not among them."""
 
@@ -55,7 +57,9 @@ def judge(
     """
     arms = observe(spec, metrics, (champion, challenger), seconds)
     queries = asked(spec, metrics, champion, challenger, seconds)
-    return decide(spec, champion, challenger, arms, queries, full, lost(spec, metrics, seconds))
+    return decide(
+        spec, champion, challenger, arms, queries, full, lost(spec, metrics, seconds), away(spec, metrics, seconds)
+    )
 
 
 def asked(
@@ -128,6 +132,15 @@ def lost(spec: UseCase, metrics: MetricsServer, seconds: float) -> float | None:
     return shares[0] if shares else None
 
 
+def away(spec: UseCase, metrics: MetricsServer, seconds: float) -> float | None:
+    """Share of the lookups that the online store did not answer, of the view with the most; None without lookups."""
+    window, of = window_of(seconds), {"usecase": spec.name}
+    failed = growth("moebius_feature_missing_total", window, "view", reason="unavailable", **of)
+    asked = growth("moebius_feature_lookups_total", window, "view", **of)
+    shares = [share for _, share in metrics.query(f"{failed} / {asked}") if not math.isnan(share)]
+    return max(shares, default=None)
+
+
 def growth(metric: str, window: str, by: str = "release", **labels: str) -> str:
     """PromQL: growth of counters in the window; each label is a pattern.
 
@@ -163,20 +176,25 @@ def decide(
     queries: dict[str, float | None] | None = None,
     full: bool = False,
     lost: float | None = None,
+    away: float | None = None,
 ) -> Judgement:
     """Passed only with enough requests and without a breach; the reason names every breach with its figures.
 
-    ``lost`` is the share of requests that failed before a release had them.
+    ``lost`` is the share of requests that failed before a release had them; ``away`` that of lookups which the online
+    store did not answer: while it is large nothing passes, and answers are not compared.
 
     Mean answers are compared while both arms answer: what the champion said before (``full``) was about other requests.
     """
     wanted, arm = spec.rollout.min_requests, arms[challenger]
-    shifted = [] if full else _shifted(spec, champion, challenger, arms)
+    unknown = away is not None and away > AWAY_SHARE
+    shifted = [] if full or unknown else _shifted(spec, champion, challenger, arms)
     alone = [*arm_breaches(spec, challenger, arm.error_rate, arm.p99_ms), *_lost(spec, lost)]
     breaches = [*alone, *shifted, *_broken_limits(spec, queries or {})]
-    enough = arm.requests >= wanted
+    enough = arm.requests >= wanted and not (unknown and not breaches)
     words = f"{challenger} answered {arm.requests:.0f} requests without a breach, p99 {milliseconds(arm.p99_ms)}"
-    few = [] if enough else [_too_few(challenger, arm, wanted)]
+    few = [] if arm.requests >= wanted else [_too_few(challenger, arm, wanted)]
+    if unknown:
+        few.append(f"{away:.2%} of the lookups got no answer from the online store: answers are not compared")
     names = ("requests", "error_rate", "p99_ms", "mean_answer")
     figures: dict[str, Any] = {name: {one: getattr(arms[one], name) for one in arms} for name in names}
     reason, passed = "; ".join([*few, *breaches]) or words, enough and not breaches

@@ -44,6 +44,19 @@ def test_requests_that_failed_before_a_release_had_them_are_a_breach() -> None:
     assert found.breaches == ["5.00% of the requests failed in the model server, before a release had them; 1.00% may"]
 
 
+def test_answers_are_not_compared_while_the_online_store_is_away_and_nothing_passes() -> None:
+    arms = {"r0001": OLD, "r0002": Arm(answered=200, p99_ms=4.0, positive=190)}
+    assert decide(SPEC, "r0001", "r0002", arms, away=0.005).breaches, "too few lookups to move a mean"
+    found = decide(SPEC, "r0001", "r0002", arms, away=0.3)
+    assert (found.enough, found.passed, found.breaches) == (False, False, [])
+    assert found.reason == "30.00% of the lookups got no answer from the online store: answers are not compared"
+    assert standing(SPEC, found, watched=1.0) == "wait"
+    slow = {**arms, "r0002": Arm(answered=200, p99_ms=250.0, positive=190)}
+    assert [decide(SPEC, "r0001", "r0002", slow, away=0.3).breaches] == [
+        ["p99 of r0002 is 250.0 ms, 100 ms are allowed"]
+    ]
+
+
 def test_too_few_requests_are_not_a_pass() -> None:
     found = decide(SPEC, "r0001", "r0002", {"r0001": OLD, "r0002": Arm(answered=149, p99_ms=4.0, positive=40)})
     assert (found.enough, found.passed) == (False, False)
