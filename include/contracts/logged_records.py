@@ -1,5 +1,6 @@
 """Lines of the model server's prediction log as records: what can be read, and why the rest cannot."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ GAP = b'{"gap":'
 
 LATEST = 253_402_300_799.0
 """The last second of the year 9999, UTC."""
+
+AHEAD = 2 * 24 * 3600.0
+"""Seconds by which the model server's clock may be ahead: a step by a day costs no record."""
 
 Text = Annotated[str, Field(min_length=1)]
 STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
@@ -89,6 +93,8 @@ class LogSchema:
             return (self._of(line[after:], known)[0] if after > 0 else None), reason
         if known is not None and record["release"] not in known:
             return None, f"release {record['release'][:40]!r} is not known"
+        if record["logged_at"] > time.time() + AHEAD:
+            return None, "logged_at is in the future: the clock of the model server was wrong"
         if fault := self.times.fault(record["inputs"][self.time], record["logged_at"]):
             return None, f"inputs.{self.time}: {fault}"
         return record, ""

@@ -8,6 +8,8 @@ from include.contracts.approval import ApprovalEntry, RecordedApproval
 from include.errors import DeploymentError
 from include.ports.signatures import Signature, Signatures, Verifier
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 def entries(
     rows: Sequence[RecordedApproval], usecase: str, environment: str, verifies: Verifier
@@ -33,9 +35,12 @@ def entries(
 
 
 def following(rows: Sequence[RecordedApproval], signatures: Signatures, **fields: Any) -> RecordedApproval:
-    """The next row, signed now; ``fields`` are the entry's, without its number, predecessor and time."""
-    previous = rows[-1].content_hash if rows else ""
-    chained = {"sequence": len(rows) + 1, "previous": previous, "at": datetime.now(UTC)}
+    """The next row, signed now; ``fields`` are the entry's, without its number, predecessor and time.
+
+    It is not older than the entry before, whatever the clock says.
+    """
+    previous, at = (rows[-1].content_hash, rows[-1].at) if rows else ("", EPOCH)
+    chained = {"sequence": len(rows) + 1, "previous": previous, "at": max(datetime.now(UTC), at)}
     entry = ApprovalEntry.model_validate({**fields, **chained})
     value, key = signatures.sign(entry.content)
     shown = {name: getattr(entry, name) for name in ("sequence", "at", "event", "version", "by", "reason")}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from include.contracts import steady
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import ab_readout, events, judgement, rollout, shadow
-from include.errors import ConflictError, NotFoundError, RolloutAbortedError
+from include.errors import ConflictError, NotFoundError, RolloutAbortedError, ServiceError
 from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations import maturity
@@ -21,6 +21,7 @@ from include.specification.usecase import UseCase
 
 Opening = Literal["promotion", "shadow", "ab_test", "shift"]
 LOOK_SECONDS = 1.0
+BLIND_SECONDS = 60.0
 CONFLICTS = 5
 
 
@@ -120,14 +121,20 @@ def judge_rollout(
 
     Raises RolloutAbortedError when an abort criterion is breached, too little traffic came within the spec's time (the
     champion has everything again by then), or somebody ended the rollout meanwhile; ConflictError when the traffic was
-    taken back because this task stood still: repeated, it gives the share again.
+    taken back because this task stood still, ServiceError when Prometheus did not answer for a minute: the champion has
+    everything then, and this task, repeated, gives the share again.
     """
     _resume(spec, services, release, share, rollout_id, by)
-    last_reason = ""
+    last_reason, seen = "", time.monotonic()
     while True:
         time.sleep(LOOK_SECONDS)
         state = _still_given(services.serving.require_rollout_state(spec), release, rollout_id)
-        found, stands = _look(spec, services, state, release)
+        try:
+            found, stands = _look(spec, services, state, release)
+        except ServiceError as blind:
+            _bear(spec, services, blind, time.monotonic() - seen, rollout_id, by)
+            continue
+        seen = time.monotonic()
         if found.reason != last_reason:
             print(last_reason := found.reason, flush=True)
         if stands == "go":
@@ -153,10 +160,19 @@ def _resume(spec: UseCase, services: Services, release: str, share: float, rollo
     state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
     if state.outcome != "interrupted" and not state.lapsed:
         return
+    services.adapters.metrics_server.query("1")  # nothing is given that nobody could watch
     if share:
         shift_traffic(spec, services, release, share, rollout_id, by, opens=False)
     else:
         mirror_traffic(spec, services, release, rollout_id, by)
+
+
+def _bear(spec: UseCase, services: Services, blind: ServiceError, seconds: float, rollout_id: str, by: str) -> None:
+    """Wait for what cannot be seen now; after too many ``seconds`` all traffic goes back, and the error is raised."""
+    print(f"not seen for {seconds:.0f} s: {blind}", flush=True)
+    if seconds > BLIND_SECONDS:
+        end_rollout(spec, services, f"nobody could watch: {blind}", by, "interrupted", rollout_id=rollout_id)
+        raise blind
 
 
 def _still_given(state: RolloutState, release: str, rollout_id: str) -> RolloutState:

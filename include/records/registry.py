@@ -10,23 +10,23 @@ from include.contracts.streaming import RecordedReconciliation
 from include.contracts.tables import CollectedDay, VersionOperation
 from include.records.table import RecordTable
 
-GATE_RESULTS = RecordTable("gate_results", CheckRecord, order=("evaluated_at", "evaluation", "position"))
-QUARANTINE = RecordTable("quarantine", QuarantinedRow, order=("recorded_at",), whole_rows=("content",))
+GATE_RESULTS = RecordTable("gate_results", CheckRecord, order=("evaluated_at", "evaluation", "position"), rises=True)
+QUARANTINE = RecordTable("quarantine", QuarantinedRow, order=("recorded_at",), whole_rows=("content",), rises=True)
 COLLECTIONS = RecordTable("collections", CollectedDay, order=("day",), mode="replace")
 RECONCILIATION = RecordTable("reconciliation", RecordedReconciliation, order=("period", "view", "at"))
-PRIVACY_AUDITS = RecordTable("privacy_audits", PrivacyFinding, order=("audited_at",))
-PRIVACY_RECORDS = RecordTable("privacy_records", PrivacyChange, order=("done_at",), rewritten=False)
-VERSION_OPERATIONS = RecordTable("version_operations", VersionOperation, order=("at",))
+PRIVACY_AUDITS = RecordTable("privacy_audits", PrivacyFinding, order=("audited_at",), rises=True)
+PRIVACY_RECORDS = RecordTable("privacy_records", PrivacyChange, order=("done_at",), rewritten=False, rises=True)
+VERSION_OPERATIONS = RecordTable("version_operations", VersionOperation, order=("at",), rises=True)
 PREDICTIONS = RecordTable("predictions", LoggedPrediction, order=("logged_at",), is_open=True)
 LOST_ANSWERS = RecordTable("lost_answers", LostAnswers, order=("until",))
 BATCH_PREDICTIONS = RecordTable("batch_predictions", BatchPrediction, order=("period",), mode="replace", is_open=True)
 FIGURES = RecordTable("figures", Figure, order=("period",), mode="replace")
-ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"))
+ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"), rises=True)
 GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_open=True)
-DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",))
-VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",))
+DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), rises=True)
+VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",), rises=True)
 APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
-EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",))
+EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}
 ANSWERS = (PREDICTIONS.name, BATCH_PREDICTIONS.name)

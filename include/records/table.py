@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -19,6 +20,8 @@ from include.errors import DataError
 from include.ports.lake import Lake
 
 R = TypeVar("R", bound=Record)
+SET_BACK = timedelta(days=7)
+"""How far a wall clock is thought to be set back at most; beyond, the record before is the one that is wrong."""
 KINDS: Mapping[Any, pa.DataType] = {
     bool: pa.bool_(),
     int: pa.int64(),
@@ -49,6 +52,8 @@ class RecordTable(Generic[R]):
     """Its rows have columns of the use case too, under the use case's names."""
     rewritten: bool = True
     """Whether erasures and key rotations rewrite it."""
+    rises: bool = False
+    """Whether a wall clock that was set back gives no record an earlier time (first of ``order``) than those before."""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -68,6 +73,8 @@ class RecordTable(Generic[R]):
 
     def append(self, usecase: str, lake: Lake, rows: Iterable[R] | pa.Table) -> None:
         """Add records, or the rows of an open table; nothing is written for none."""
+        if self.rises and not isinstance(rows, pa.Table):
+            rows = self._risen(usecase, lake, list(rows))
         table = self._table(rows, "append")
         if table.num_rows:
             lake.append(usecase, self.name, table)
@@ -114,6 +121,15 @@ class RecordTable(Generic[R]):
     def periods(self, usecase: str, lake: Lake) -> list[Period]:
         """Periods that it has rows for, sorted."""
         return lake.periods(usecase, self.name)
+
+    def _risen(self, usecase: str, lake: Lake, records: list[R]) -> list[R]:
+        """The records; where one is there that is of the future, the wall clock was set back: they come after that."""
+        name = self.order[0]
+        before = self.rows(usecase, lake, newest=1, columns=[name])[name].to_pylist()
+        if not records or not before or not timedelta() < before[0] - datetime.now(UTC) <= SET_BACK:
+            return records
+        behind = max(before[0] - min(getattr(record, name) for record in records), timedelta())
+        return [record.model_copy(update={name: getattr(record, name) + behind}) for record in records]
 
     @cached_property
     def _kinds(self) -> dict[str, pa.DataType | None]:

@@ -75,7 +75,7 @@ class Serving:
         while not any(one.ready() for one in self._running()):
             if time.monotonic() > deadline:
                 raise ServiceError(f"{spec.name}: no model server answers, so no traffic was moved; see `make status`")
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def switch(
         self, spec: UseCase, before: RolloutState | None, wanted: RolloutState, *, stands: bool = False

@@ -117,6 +117,7 @@ MALFORMED: dict[str, bytes] = {
     "a huge number": line(7).encode().replace(b'"prediction": 1.0', b'"prediction": ' + b"9" * 5000),
     "NaN": line(7).encode().replace(b'"prediction": 1.0', b'"prediction": NaN'),
     "logged in the year 50000": line(7).encode().replace(b'"logged_at": 1360000000.5', b'"logged_at": 1e13'),
+    "logged in two days and more": line(7).encode().replace(b'"logged_at": 1360000000.5', b'"logged_at": 4e9'),
     "text for a number": line(7, temp="warm").encode(),
     "a number for text": line(7, kind=5).encode(),
     "an object for text": line(7, kind={"a": [1]}).encode(),

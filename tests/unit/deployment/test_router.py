@@ -113,6 +113,61 @@ def test_after_the_lease_all_is_the_champions_and_nothing_is_copied(tmp_path: Pa
     assert over.shadow is None
 
 
+@pytest.mark.parametrize("step", [86400, -86400])
+def test_a_step_of_the_wall_clock_neither_ends_a_lease_nor_prolongs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    faked = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: clock.now + step)
+    monkeypatch.setattr(ROUTER, "time", faked)
+    some = router(tmp_path, 0.5, lease=lease(60))
+    clock.now += 59
+    assert set(who(some, tails(100))) == {OLD, NEW}
+    clock.now += 2
+    assert set(who(some, tails(100))) == {OLD}
+
+
+@pytest.mark.parametrize(("boot", "left"), [("", 60), ("same", 20)], ids=["another start of the machine", "the same"])
+def test_a_process_that_starts_late_counts_from_when_the_lease_was_given_if_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, boot: str, left: float
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(ROUTER, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    now = steady.now()
+    given = now.model_copy(update={"uptime": now.uptime - 40, **({} if boot else {"boot": "another"})})
+    some = router(tmp_path, 0.5, lease={"seconds": 60, "given": given.model_dump()})
+    clock.now += left - 2
+    assert set(who(some, tails(100))) == {OLD, NEW}
+    clock.now += 3
+    assert set(who(some, tails(100))) == {OLD}
+
+
+def test_looking_at_the_same_state_again_prolongs_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(ROUTER, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    given = steady.now().model_copy(update={"boot": "another"}).model_dump()
+    some = router(tmp_path, 0.5, lease={"seconds": 60, "given": given})
+    clock.now += 59
+    written(some.path, 0.5, lease={"seconds": 60, "given": given})
+    some.refresh()
+    clock.now += 2
+    assert set(who(some, tails(100))) == {OLD}
+    written(some.path, 0.5, lease={"seconds": 60, "given": given}, generation=4)
+    some.refresh()
+    assert set(who(some, tails(100))) == {OLD, NEW}, "the watcher lives"
+
+
+def test_the_lease_of_a_state_that_an_earlier_version_wrote_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(ROUTER, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    some = router(tmp_path, 0.5, lease_until=4e9)
+    assert set(who(some, tails(100))) == {OLD, NEW}
+    clock.now += ROUTER.FORMER_LEASE_SECONDS + 1
+    assert set(who(some, tails(100))) == {OLD}
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

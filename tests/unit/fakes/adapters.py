@@ -55,7 +55,7 @@ class FakeAdapters:
 
 def services_in(home: Path, vault: dict[str, str] | None = None, **settings: Any) -> Services:
     """Services on fakes, with their state below ``home``."""
-    made = Settings(home=home, serving_timeout=0.2, **settings)
+    made = Settings(home=home, **{"serving_timeout": 0.2, **settings})
     return Services(made, vault=lambda name: (vault or {}).get(name, ""), adapters=FakeAdapters(made))  # type: ignore[arg-type]
 
 

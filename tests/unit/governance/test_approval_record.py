@@ -1,6 +1,8 @@
 """The record of approvals is a chain of signed entries: what was changed, moved or copied from elsewhere is noticed."""
 
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,3 +79,15 @@ def test_a_replaced_key_goes_on_to_verify_what_it_signed(tmp_path: Path) -> None
 def test_a_key_that_is_none_is_named() -> None:
     with pytest.raises(SettingsError, match=r"keys/approval.key below the state root, is not an Ed25519 private key"):
         StateRootSignatures("bm8ga2V5", NOWHERE).sign("text")
+
+
+def test_an_entry_is_never_older_than_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rows()
+    set_back = SimpleNamespace(now=lambda zone: before[-1].at - timedelta(days=1))
+    monkeypatch.setattr(approval_record, "datetime", set_back)
+    entry = {"usecase": "u", "environment": "prod", "event": "approved", "version": 5, "artifact_hash": "a" * 64}
+    signed = approval_record.following(
+        before, StateRootSignatures(KEY, NOWHERE), **entry, by="ada", reason="the clock was set back"
+    )
+    assert signed.at == before[-1].at
+    assert read([*before, signed])[-1] == "the clock was set back"

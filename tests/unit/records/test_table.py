@@ -1,6 +1,6 @@
 """A table of records is one entry: what is written is read by filter, described, and protected."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -90,6 +90,22 @@ def test_records_are_read_as_they_were_written_oldest_first(lake: MemoryLake) ->
 )
 def test_a_reader_names_what_it_wants(lake: MemoryLake, wanted: dict, days: list[int]) -> None:
     assert [one.at.day for one in COSTS.read(SPEC.name, lake, **wanted)] == days
+
+
+@pytest.mark.parametrize(("ahead", "follows"), [(1.0, True), (6.9, True), (8.0, False), (0.0, False)])
+def test_after_a_wall_clock_was_set_back_records_come_after_those_before_and_none_is_far_off(
+    ahead: float, follows: bool
+) -> None:
+    lake, now = MemoryLake(), datetime.now(UTC)
+    rising = RecordTable("costs", Cost, order=("at",), rises=True)
+    before = cost(1).model_copy(update={"at": now + timedelta(days=ahead)})
+    rising.append(SPEC.name, lake, [before])
+    two = [cost(1, "later").model_copy(update={"at": now + timedelta(seconds=n)}) for n in (1, 2)]
+    rising.append(SPEC.name, lake, two)
+    read = [one for one in rising.read(SPEC.name, lake) if one.release == "later"]
+    assert read[1].at - read[0].at == timedelta(seconds=1)
+    assert (read[0].at >= before.at) == (follows or ahead == 0)
+    assert (read[0].at == two[0].at) == (not follows)
 
 
 def test_a_type_that_no_column_holds_is_refused() -> None:
