@@ -51,8 +51,15 @@ app.command(rich_help_panel=DEVELOPMENT)(bench.bench)
 
 
 def run() -> None:
-    """The console script. An error of Moebius ends it with 1 and one line, without a traceback."""
+    """The console script. An error of Moebius, or a full disk, ends it with 1 and one line, without a traceback."""
     try:
         app()
     except MoebiusError as error:
         sys.exit(report(error))
+    except Exception as error:
+        from include.services.disks import disk_full
+        from include.settings import load_settings
+
+        if fault := disk_full(load_settings(), error):
+            sys.exit(report(fault))
+        raise

@@ -7,6 +7,9 @@ import typer
 if TYPE_CHECKING:
     from include.platform.embedded import Platform
 
+LITTLE = 0.05
+"""Share of free bytes, or inodes, of a disk that is almost full."""
+
 
 def up() -> None:
     """Start every service of the platform, and wait until each is ready. What runs already is left alone."""
@@ -38,7 +41,18 @@ def status() -> None:
     show(platform.table())
     for line in platform.last_deaths():
         print(line)
+    _show_disks()
     _show_faults(checked=False)
+
+
+def _show_disks() -> None:
+    """Print the file systems that are almost full."""
+    from include.services.disks import disks
+    from include.settings import load_settings
+
+    for disk in disks(load_settings()):
+        if disk.free_share < LITTLE:
+            print(f"almost full: {disk}")
 
 
 def _show_faults(checked: bool) -> None:

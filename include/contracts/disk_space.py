@@ -10,6 +10,8 @@ from include.contracts.record import Record
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded", "os error 28", "os error 122")
 """How libraries say it that pass no error number on: Delta, DuckDB, SQLite, and servers in their answers."""
+SUSPICIOUS = ("disk i/o error", "unable to open database file", "could not write all bytes")
+"""What they say of a full disk among other faults: SQLite has no room for the file beside a database, say."""
 SCARCE = 0.01
 """Share of free bytes or inodes below which a file system is the one that is meant."""
 MEBIBYTE = 2**20
@@ -29,9 +31,14 @@ class DiskSpace(Record):
     free_inodes: int
 
     @property
+    def free_share(self) -> float:
+        """Of bytes or of inodes, whichever is smaller."""
+        of_inodes = self.free_inodes / self.inodes if self.inodes else 1.0
+        return min(of_inodes, self.free_bytes / self.size_bytes if self.size_bytes else 1.0)
+
+    @property
     def scarce(self) -> bool:
-        few = self.inodes > 0 and self.free_inodes < SCARCE * self.inodes
-        return few or self.free_bytes < SCARCE * self.size_bytes
+        return self.free_share < SCARCE
 
     def __str__(self) -> str:
         size = f"{self.free_bytes / MEBIBYTE:,.1f} of {self.size_bytes / MEBIBYTE:,.1f} MiB"
@@ -67,6 +74,11 @@ def full(error: BaseException) -> OSError | None:
         if any(words in str(one).lower() for words in WORDS):
             return OSError(errno.ENOSPC, str(one))
     return None
+
+
+def suspicious(error: BaseException) -> bool:
+    """Whether it may be one of a full disk, if there is one."""
+    return any(words in str(one).lower() for one in _chain(error) for words in SUSPICIOUS)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,6 +9,7 @@ becomes the other by a new name, which needs no space on the disk.
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from include.errors import ServiceError, SettingsError
 from include.platform import processes
 from include.platform.patience import Patience
 
+log = logging.getLogger(__name__)
 STOP_SECONDS = 20.0
 TAIL_BYTES, LAST_CHARACTERS = 8192, 200
 _CHILDREN: dict[int, subprocess.Popen] = {}
@@ -169,7 +171,7 @@ class Supervisor:
         try:
             write_atomically(self._file(name, "json"), json.dumps(identity), private=True)
         except OSError as error:
-            print(f"no pid file of {name}: {error}", flush=True)
+            log.error("no pid file of %s: %s", name, error)  # no print: it raises where its file is on the same disk
             self._file(name, "json").unlink(missing_ok=True)  # of the process before
         return identity
 

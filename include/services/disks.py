@@ -1,5 +1,6 @@
 """The file systems that hold state, and the error of one that is full in words that name it."""
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from include.contracts.disk_space import DiskSpace, file_systems, full, space_of
+from include.contracts.disk_space import DiskSpace, file_systems, full, space_of, suspicious
 from include.errors import DiskFullError
 from include.settings import Settings
 
@@ -40,9 +41,17 @@ def naming_full_disks(settings: Settings) -> Iterator[None]:
     except DiskFullError:
         raise
     except Exception as error:
-        if (fault := full(error)) is None:
-            raise
-        raise DiskFullError(_words(settings, fault)) from error
+        if fault := disk_full(settings, error):
+            raise fault from error
+        raise
+
+
+def disk_full(settings: Settings, error: Exception) -> DiskFullError | None:
+    """What to raise in place of an error, if a full disk is behind it or behind one of its causes."""
+    fault = full(error)
+    if fault is None and suspicious(error) and any(disk.scarce for disk in disks(settings)):
+        fault = OSError(errno.ENOSPC, str(error))
+    return DiskFullError(_words(settings, fault)) if fault else None
 
 
 def _words(settings: Settings, fault: OSError) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from include.contracts.disk_space import space_of
 from include.errors import DataError, DiskFullError
-from include.services.disks import disks, naming_full_disks
+from include.services.disks import disk_full, disks, naming_full_disks
 from include.settings import Settings
 
 
@@ -33,6 +34,17 @@ def test_a_full_disk_is_named_with_path_and_free_space(tmp_path: Path) -> None:
 def test_without_a_path_the_disks_of_the_state_are_named(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError, match="are free"), naming_full_disks(Settings(home=tmp_path)):
         raise RuntimeError("database or disk is full")
+
+
+def test_a_vague_fault_is_that_of_a_disk_only_where_one_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, vague = Settings(home=tmp_path), RuntimeError("(sqlite3.OperationalError) disk I/O error")
+    there = space_of(tmp_path)
+    monkeypatch.setattr("include.services.disks.disks", lambda _: [there.model_copy(update={"free_bytes": 10**12})])
+    assert disk_full(settings, vague) is None
+    monkeypatch.setattr("include.services.disks.disks", lambda _: [there.model_copy(update={"free_bytes": 0})])
+    assert "0.0 of" in str(disk_full(settings, vague))
 
 
 def test_another_fault_stays_what_it_is(tmp_path: Path) -> None:
