@@ -20,7 +20,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from include.contracts import proved_parquet
+from include.contracts import delta_log, proved_parquet
 from include.contracts.content import Rows, in_utc, quoted, stored_schema, with_period
 from include.contracts.period import Period
 from include.contracts.proved_parquet import Written
@@ -72,7 +72,7 @@ class DeltaLake:
                 version = _replace(delta, {period: source.batches(period)}, source.schema, facts)
             return TableRef(table=table, version=version, rows=source.rows, content_hash=digest)
 
-        return _until_it_wins(attempt, source.what)
+        return self._committed(usecase, table, attempt, source.what)
 
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         """Add rows, which carry their own ``period`` column; raises ConflictError."""
@@ -81,7 +81,7 @@ class DeltaLake:
         def attempt() -> None:
             _append(self._create(usecase, table, rows.schema), rows)
 
-        _until_it_wins(attempt, f"{usecase}.{table}")
+        self._committed(usecase, table, attempt, f"{usecase}.{table}")
 
     def delete(self, usecase: str, table: str, predicate: str) -> int:
         """Delete the rows that meet an SQL predicate, as a new version; returns their number.
@@ -98,7 +98,7 @@ class DeltaLake:
             return sum(before[period] - rows.num_rows for period, rows in left.items())
 
         try:
-            return _until_it_wins(attempt, f"{usecase}.{table}")
+            return self._committed(usecase, table, attempt, f"{usecase}.{table}")
         except (duckdb.ProgrammingError, duckdb.DataError) as error:
             names = self.schema(usecase, table).names
             raise DataError(f"{usecase}.{table}: the predicate cannot be evaluated; its columns are {names}") from error
@@ -113,6 +113,7 @@ class DeltaLake:
         unneeded = [f for f in delta.vacuum(0, enforce_retention_duration=False) if (path / f).exists()]
         if unneeded:
             delta.vacuum(0, dry_run=False, enforce_retention_duration=False)
+            delta_log.keep(path)
         return len(unneeded)
 
     def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
@@ -130,7 +131,8 @@ class DeltaLake:
         return len(files)
 
     def exists(self, usecase: str, table: str) -> bool:
-        return DeltaTable.is_deltatable(str(self._path(usecase, table)))
+        path = self._path(usecase, table)
+        return DeltaTable.is_deltatable(str(path)) or delta_log.has_copies(path)
 
     def tables(self, usecase: str) -> list[str]:
         """Names of the tables, sorted; [] for a use case without any. One that is just being made is none yet."""
@@ -200,6 +202,7 @@ class DeltaLake:
 
     def describe(self, usecase: str, table: str) -> TableState:
         """Columns, rows per period, files and commits, oldest first, without reading a row; raises NotFoundError."""
+        delta_log.prove(self._path(usecase, table), history=True)
         delta = self._open(usecase, table)
         return TableState(
             table=table,
@@ -215,6 +218,7 @@ class DeltaLake:
 
     def _open(self, usecase: str, table: str, version: int | None = None) -> DeltaTable:
         path = self._path(usecase, table)
+        delta_log.prove(path, version)
         try:
             return DeltaTable(str(path), version=version)
         except TableNotFoundError as error:
@@ -224,6 +228,12 @@ class DeltaLake:
                 raise
             newest = DeltaTable(str(path)).version()
             raise NotFoundError(f"{usecase}.{table} has no version {version}; the newest is {newest}") from error
+
+    def _committed(self, usecase: str, table: str, attempt: Callable[[], T], what: str) -> T:
+        """Attempt it until it wins; the entries of the log are copied then."""
+        won = _until_it_wins(attempt, what)
+        delta_log.keep(self._path(usecase, table))
+        return won
 
     def _newest(self, usecase: str, table: str, read: Callable[[DeltaTable], T]) -> T:
         """What ``read`` makes of the newest version; of the next one when its files were replaced and deleted."""

@@ -12,7 +12,7 @@ from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
-from include.contracts import state_file
+from include.contracts import delta_log, state_file
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove, prove_content
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
@@ -90,6 +90,7 @@ def _proved_files(table: str, period: Period, ref: TableRef) -> tuple[str, ...]:
 @lru_cache(maxsize=65536)
 def _period_files(table: str, period: Period, version: int) -> tuple[str, ...]:
     """Files of one period at one version, which never change."""
+    delta_log.prove(Path(table), version)
     try:
         delta = DeltaTable(table, version=version)
         return tuple(sorted(delta.file_uris(file_pruning_predicate=[(PERIOD, "=", period)])))

@@ -1,0 +1,200 @@
+"""The log of a Delta table, proved before it is read: Delta takes an empty entry for a commit that changed nothing.
+
+``_log_copies/`` of the table has a sealed copy of each entry and the SHA-256 of each checkpoint. Entries never change,
+so a damaged or lost one is put back from its copy. A damaged checkpoint is put aside: the entries say the same.
+"""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from include.contracts import sealed_text
+from include.contracts.atomic_file import write_atomically
+from include.contracts.file_proof import sha256
+from include.errors import DamagedStateError
+
+log = logging.getLogger(__name__)
+LOG, COPIES, LAST = "_delta_log", "_log_copies", "_last_checkpoint"
+ENTRY = re.compile(r"^(\d{20})\.json$")
+COPY = re.compile(r"^(\d{20})\.json\.good$")
+CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(\.\d+\.\d+)?\.parquet$")
+MARK = b"PAR1"
+Signature = tuple[int, int, int]
+_proved: dict[Path, Signature] = {}
+"""Files that this process has proved, as they were then."""
+
+
+def prove(table: Path, version: int | None = None, *, history: bool = False) -> None:
+    """Prove the entries that a reader of this version (None: the newest) needs; a damaged or lost one is put back.
+
+    ``history``: all of them, also those that a checkpoint stands for. Raises DamagedStateError, which names the entry,
+    when its copy is not good either.
+    """
+    newest = _checkpoint(table, version)
+    base = -1 if history else newest
+    there, copies = _versions(table / LOG, ENTRY), _versions(table / COPIES, COPY)
+    _prove_last(table)
+    for number in sorted(v for v in there | copies if v > base and (version is None or v <= version)):
+        _prove_entry(table, number)
+
+
+def keep(table: Path) -> None:
+    """Copy entries that have no copy yet: after a commit. A full disk leaves them for the next time."""
+    for number in sorted(_versions(table / LOG, ENTRY) - _versions(table / COPIES, COPY)):
+        text = _text(_entry(table, number))
+        if text is not None and not _fault(text):
+            _write_copy(table, number, text)
+
+
+def has_copies(table: Path) -> bool:
+    """Whether there was a table here, also when its log is gone."""
+    return bool(_versions(table / COPIES, COPY))
+
+
+def restored(lake: Path) -> list[Path]:
+    """Damaged entries and checkpoints that were replaced, as they are kept."""
+    return sorted(lake.glob(f"*/*/{COPIES}/*.damaged"))
+
+
+def _prove_entry(table: Path, number: int) -> None:
+    entry = _entry(table, number)
+    signature = _signature(entry)
+    if signature and _proved.get(entry) == signature:
+        return
+    text, copied = _text(entry), _copied(table, number)
+    if copied is None:
+        if fault := _fault(text or ""):
+            raise DamagedStateError(
+                f"{entry} {fault}, and it has no good copy in {COPIES}: restore the file from your backup; versions "
+                f"before {number} can be read"
+            )
+        _write_copy(table, number, text or "")
+    elif text != copied:
+        _put_back(table, entry, copied)
+    if signature := _signature(entry):
+        _proved[entry] = signature
+
+
+def _put_back(table: Path, entry: Path, copied: str) -> None:
+    if entry.exists():
+        entry.replace(table / COPIES / f"{entry.name}.damaged")
+    write_atomically(entry, copied, durable=True)
+    log.error("%s was damaged or gone, and is put back from its copy: look after the disk", entry)
+
+
+def _checkpoint(table: Path, version: int | None) -> int:
+    """The version of the newest good checkpoint that the reader may use; -1 without one."""
+    files = [(int(match[1]), name) for name in _names(table / LOG) if (match := CHECKPOINT.match(name))]
+    for number in sorted({number for number, _ in files if version is None or number <= version}, reverse=True):
+        good = [_is_good(table, table / LOG / name) for of, name in files if of == number]  # puts each bad one aside
+        if all(good):
+            return number
+    return -1
+
+
+def _is_good(table: Path, checkpoint: Path) -> bool:
+    signature = _signature(checkpoint)
+    if signature and _proved.get(checkpoint) == signature:
+        return True
+    note, digest = table / COPIES / f"{checkpoint.name}.sha256", sha256(checkpoint)
+    noted = note.read_text(errors="replace").strip() if note.is_file() else ""
+    if not re.fullmatch("[0-9a-f]{64}", noted):
+        noted = digest if _is_parquet(checkpoint) else ""
+        if noted:
+            _unless_full(note, noted)
+    if noted != digest:
+        (table / COPIES).mkdir(exist_ok=True)
+        checkpoint.replace(table / COPIES / f"{checkpoint.name}.damaged")
+        (table / LOG / LAST).unlink(missing_ok=True)
+        log.error("%s is damaged, and is put aside: the entries before it are read instead", checkpoint)
+        return False
+    if signature:
+        _proved[checkpoint] = signature
+    return True
+
+
+def _is_parquet(file: Path) -> bool:
+    content = file.read_bytes()
+    return len(content) > 2 * len(MARK) and content.startswith(MARK) and content.endswith(MARK)
+
+
+def _prove_last(table: Path) -> None:
+    """The hint where the newest checkpoint is: without it Delta looks itself."""
+    hint = table / LOG / LAST
+    if not hint.is_file():
+        return
+    try:
+        number = int(json.loads(hint.read_bytes())["version"])
+        good = any(name.startswith(f"{number:020d}.checkpoint") for name in _names(table / LOG))
+    except (ValueError, TypeError, KeyError):
+        good = False
+    if not good:
+        hint.unlink(missing_ok=True)
+        log.error("%s is damaged, and is deleted: Delta looks for checkpoints without it", hint)
+
+
+def _fault(text: str) -> str:
+    """Why this is no entry of a commit; '' when it is one."""
+    lines = text.splitlines()
+    if not lines:
+        return "is empty"
+    try:
+        actions = [json.loads(line) for line in lines]
+    except ValueError:
+        return "is damaged: a line is no JSON"
+    whole = all(isinstance(action, dict) for action in actions) and any("commitInfo" in a for a in actions)
+    return "" if whole else "is damaged: it is no commit"
+
+
+def _copied(table: Path, number: int) -> str | None:
+    copy = _text(table / COPIES / f"{number:020d}.json.good")
+    try:
+        return None if copy is None else sealed_text.unseal(copy)
+    except sealed_text.DamagedError:
+        return None
+
+
+def _write_copy(table: Path, number: int, text: str) -> None:
+    _unless_full(table / COPIES / f"{number:020d}.json.good", sealed_text.seal(text))
+
+
+def _unless_full(file: Path, text: str) -> None:
+    try:
+        write_atomically(file, text)
+    except OSError as error:  # the commit counts; the copy is made at the next opportunity
+        log.warning("%s cannot be written: %s", file, error)
+
+
+def _entry(table: Path, number: int) -> Path:
+    return table / LOG / f"{number:020d}.json"
+
+
+def _text(file: Path) -> str | None:
+    """None when it is gone, or no text."""
+    try:
+        return file.read_bytes().decode()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def _versions(directory: Path, pattern: re.Pattern[str]) -> set[int]:
+    return {int(match[1]) for name in _names(directory) if (match := pattern.match(name))}
+
+
+def _names(directory: Path) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as found:  # a log may have thousands
+            yield from [one.name for one in found]
+    except FileNotFoundError:
+        return
+
+
+def _signature(file: Path) -> Signature | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
