@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -274,3 +276,64 @@ def test_the_drill_fails_when_the_earlier_release_would(serving: Serving, servic
             rollback_drill.drill_rollback(spec, services)
     finally:
         file.write_text(good)
+
+
+def test_a_shift_while_the_server_is_dead_changes_nothing_and_counts_when_it_comes_back_in_time(
+    serving: Serving, services: Services
+) -> None:
+    spec, run = spec_of(serving), "dead-run"
+    before = services.serving.rollout_state(spec)
+    serving.kill()
+    with pytest.raises(ServiceError, match="no model server answers, so no traffic was moved"):
+        steps.shift_traffic(spec, patient(services, 1), SECOND, 0.2, run)
+    assert services.serving.rollout_state(spec) == before
+    with ThreadPoolExecutor(1) as pool:
+        shifted = pool.submit(steps.shift_traffic, spec, patient(services, 120), SECOND, 0.2, run)
+        serving.start()
+        generation = shifted.result(180)
+    assert serving.generation() == generation == services.serving.rollout_state(spec).generation
+    serving.kill()
+    with pytest.raises(ServiceError, match="no model server answers"):
+        rollback.abort(spec, patient(services, 1), "odd", "ada")
+    written = services.serving.rollout_state(spec)
+    assert (written.weights, written.outcome) == ({FIRST: 1.0}, "aborted"), "an order to go back stands"
+    serving.start()
+    assert rollback.abort(spec, patient(services, 120), "odd", "ada")
+    assert services.serving.rollout_state(spec) == written
+    assert answering(serving) == {FIRST}
+
+
+def test_a_shift_that_a_hanging_server_does_not_confirm_is_taken_back_and_goes_on_later(
+    serving: Serving, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, run, quick = spec_of(serving), "hanging-run", patient(services, 2)
+    leader, follow = serving.supervisor.process("triton"), quick.serving.follow
+
+    def hangs(*given: Any) -> None:
+        leader.suspend()  # after the state was written, before anybody has confirmed it
+        follow(*given)
+
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(quick.serving, "follow", hangs)
+            with pytest.raises(ServiceError, match=r"written back to r0001, and no server confirms it yet"):
+                steps.shift_traffic(spec, quick, SECOND, 0.2, run)
+    finally:
+        leader.resume()
+    state = services.serving.rollout_state(spec)
+    assert (state.weights, state.outcome) == ({FIRST: 1.0}, "interrupted")
+    wait_until(lambda: serving.generation() == state.generation, 60, "the server follows what is written")
+    assert answering(serving) == {FIRST}
+    steps.shift_traffic(spec, patient(services, 60), SECOND, 0.2, run)
+    assert answering(serving) == {FIRST, SECOND}
+    rollback.abort(spec, patient(services, 60), "seen", "ada")
+
+
+def patient(services: Services, seconds: float) -> Services:
+    """Services that wait so long for the model server."""
+    return Services(services.settings.model_copy(update={"serving_timeout": seconds}))
+
+
+def answering(serving: Serving) -> set[str]:
+    rows = request_rows(requests_frame(60))
+    return {answer["release"] for answer in serving.server.infer(serving.spec.name, rows)}
