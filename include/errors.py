@@ -137,6 +137,10 @@ class AnswerError(ServiceError):
         self.code, self.details = code, details
 
 
+class NoAnswerError(ServiceError):
+    """The service lives and gave no answer in time."""
+
+
 class RequestFailedError(ServiceError): ...
 
 

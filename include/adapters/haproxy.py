@@ -112,6 +112,20 @@ def keep_states(settings: Settings) -> None:
     write_atomically(settings.gateway / STATES, _runtime(settings, "show servers state") + "\n", private=True)
 
 
+def usable(settings: Settings, model: str) -> set[str]:
+    """Servers that get requests for the model now. Raises ServiceError when the gateway does not run."""
+    rows = csv.DictReader(_runtime(settings, "show stat").removeprefix("# ").splitlines())
+    return {row["svname"] for row in rows if row["pxname"] == f"grpc_{model}" and row["status"].startswith("UP")} - {
+        "BACKEND"
+    }
+
+
+def mark_down(settings: Settings, model: str, server: str) -> None:
+    """No new request for the model until the next checks pass. Raises ServiceError when the gateway does not run."""
+    if answer := _runtime(settings, f"set server grpc_{model}/{server} health down"):
+        raise ServiceError(f"HAProxy did not mark grpc_{model}/{server} down: {answer}")
+
+
 def busy(settings: Settings, server: str) -> int:
     """Requests that the server is answering now."""
     return sum(int(row["scur"]) for row in _figures(settings, server))

@@ -26,7 +26,7 @@ from include.contracts.atomic_file import write_atomically
 from include.contracts.platform import append_event
 from include.errors import ServiceError, SettingsError
 from include.platform import processes
-from include.platform.patience import Patience
+from include.platform.patience import Patience, Sign
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 20.0
@@ -206,7 +206,11 @@ class Supervisor:
             time.sleep(0.1)
 
     def patience(self, service: Service) -> Patience:
-        return Patience(service.timeout, lambda: (self._log_size(service.name), self._cpu_seconds(service.name)))
+        return Patience(service.timeout, lambda: self.sign(service.name))
+
+    def sign(self, name: str) -> Sign:
+        """What grows as long as it works."""
+        return self._log_size(name), self._cpu_seconds(name)
 
     def arrived(self, service: Service, patience: Patience) -> bool:
         """Whether it is ready, or has ended when that is its purpose. Raises ServiceError as ``start`` does."""

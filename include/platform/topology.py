@@ -228,6 +228,17 @@ def replica_name(declared: str, server: str) -> str:
     return declared if server == "embedded" else f"{declared}-{server}"
 
 
+def server_name(replica: str) -> str:
+    """The other way round: what the gateway calls the server of this process."""
+    _, _, server = replica.partition("-")
+    return server or "embedded"
+
+
+def model_processes(server: str, model: str) -> str:
+    """What the processes of a model on a server are called where events of processes are told."""
+    return f"{server}/{model}"
+
+
 def keeper_file(settings: Settings) -> Path:
     """What the keeper writes after every round."""
     (keeper,) = instances_of("keeper", settings)

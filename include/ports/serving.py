@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from include.contracts.deployment import ReleaseRef
 
@@ -66,14 +66,40 @@ class ReleaseStore(Protocol):
     def all(self, usecase: str) -> list[ReleaseRef]: ...
 
 
+class ModelState(NamedTuple):
+    """A model in the index of a server: whether it is ready, the server's own word, and why it is not."""
+
+    ready: bool
+    word: str = ""
+    reason: str = ""
+
+
+class ProbeAnswer(NamedTuple):
+    """Which process of a model answered a probe, and with what fault of our own code; '' when all is well."""
+
+    process: str
+    fault: str = ""
+
+
 class ModelControl(Protocol):
-    """Raises ServiceError when the server does not answer, or refuses."""
+    """Raises ServiceError when the server does not answer, RequestFailedError when it refuses."""
 
-    def beats(self) -> dict[tuple[str, str], float]:
-        """The last sign of life (epoch seconds) of each process, by its model and name."""
+    def close(self) -> None:
+        """Forget the connection, as the server may be another one now."""
 
-    def loaded(self) -> set[str]:
-        """Models that are ready."""
+    def installed(self) -> list[str]:
+        """Models that the server is to serve: the stable names that were installed."""
+
+    def states(self) -> dict[str, ModelState]:
+        """The server's index; a model that it never loaded may be missing."""
+
+    def processes(self, model: str) -> list[str]:
+        """Names of the processes that a ready model has."""
 
     def load(self, model: str) -> None:
-        """Load a model again."""
+        """Load a model again, whether or not it is changed; processes that answer go on until the new ones do."""
+
+    def unload(self, model: str) -> None: ...
+
+    def probe(self, model: str, seconds: float = ...) -> ProbeAnswer:
+        """One real request, which one of the processes answers within so many seconds."""

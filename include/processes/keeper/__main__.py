@@ -26,7 +26,8 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings, stop = load_settings(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    watches = [subject.watch(settings) for subject in (supervision, hangs, models, rollouts, logs)]
+    single = [subject.watch(settings) for subject in (supervision, hangs, rollouts, logs)]
+    watches = [*single, *models.watches(settings)]
     for watch in watches:
         watch.begin(stop)
     while not stop.wait(LIFE_SECONDS):

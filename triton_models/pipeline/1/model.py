@@ -12,6 +12,7 @@ from answered import Answered, Arm, Failed
 from door import Door
 from follower import LOADING_SECONDS, STUCK_SECONDS, Follower
 from prediction_log import PredictionLog
+from probe import Probe
 from release import Release
 from request_fields import RequestFields
 from request_rules import Times
@@ -46,6 +47,7 @@ class TritonPythonModel:
         self.tensors, self.unlogged = Tensors(), ""
         state, names = releases / "rollout.json", list(self.fields.kinds)
         self.router: Any = Pinned(load, pinned) if pinned else Router(state, load, names)
+        self.probe = Probe(args["model_instance_name"], self.router)
         self.follower = Follower(self._follow)
         self.heartbeat = None if pinned else Heartbeat(args["model_name"], args["model_instance_name"])
 
@@ -78,6 +80,16 @@ class TritonPythonModel:
         self.tensors.forget()
 
     def execute(self, requests):
+        if probes := Probe.marks(requests):
+            answers = iter(
+                self._served([request for request, is_one in zip(requests, probes, strict=True) if not is_one])
+            )
+            return [self.probe.response() if is_one else next(answers) for is_one in probes]
+        return self._served(requests)
+
+    def _served(self, requests: list) -> list:
+        if not requests:
+            return []
         begun = time.perf_counter()
         batches = self._answered([_Request(request) for request in requests])
         seconds = time.perf_counter() - begun

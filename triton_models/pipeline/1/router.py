@@ -33,6 +33,10 @@ class Pinned:
     def split(self, fields: dict, sizes: list) -> list:
         return [(self._release, None)]
 
+    def releases(self) -> list:
+        """Who may get traffic."""
+        return [self._release]
+
 
 class Router:
     """Splits rows by the state's weights; a state that cannot be used is counted and the last good one kept.
@@ -62,6 +66,12 @@ class Router:
         """(champion, release, share of the champion's rows that is copied to it) or None, as without a watcher."""
         split = self._split
         return None if split is None or _over(split) else split.shadow
+
+    def releases(self) -> list:
+        """Who may get traffic, a shadow included; NothingDeployedError when nothing is deployed."""
+        if self._split is None:
+            raise NothingDeployedError(self._failure)
+        return list(self._releases.values())
 
     def refresh(self) -> None:
         """Look at the file again; a state that failed is tried again after a while, what it lacked may come."""
