@@ -187,8 +187,8 @@ class Supervisor:
 
     def _end_leftovers(self, service: Service) -> None:
         """What the process before left behind may hold its ports and its memory."""
-        if (before := self._identity(service.name)) and (ended := _CHILDREN.pop(before["pid"], None)):
-            ended.poll()
+        for child in list(_CHILDREN.values()):
+            child.poll()  # collects what ended
         left = self._members(service.name)
         processes.kill(processes.orphans_at_rest(left) if service.workers_finish else left, STOP_SECONDS)
 

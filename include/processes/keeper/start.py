@@ -23,5 +23,7 @@ class Start:
         if size != self._seen[0] or works or not without_process:
             self._moved, self._seen = now, (size, cpu)
         if now - self._moved > LOST_SECONDS:
-            return f"it does nothing, and {', '.join(sorted(without_process))} has no process: one ended while it loaded"
+            return (
+                f"it does nothing, and {', '.join(sorted(without_process))} has no process: one ended while it loaded"
+            )
         return self._patience.fault()
