@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
-from include.errors import NotFoundError, ServiceError
+from include.errors import DamagedFileError, NotFoundError, ServiceError
 from include.settings import Settings, default_environment
 
 if TYPE_CHECKING:
@@ -129,12 +129,13 @@ class MlflowTracker:
         )
 
     def load(self, model: ModelRef) -> bytes:
+        """The artifact; raises DamagedFileError when it is not the one that was registered."""
         with self._asking(f"load {model.uri}"):
             content = self._read(model.run_id, MODEL_FILE)
         if (digest := hashlib.sha256(content).hexdigest()) != model.artifact_hash:
-            raise ServiceError(
+            raise DamagedFileError(
                 f"{model.uri}: the stored model has hash {digest[:12]}, but {model.artifact_hash[:12]} was registered; "
-                f"the artifact of run {model.run_id} was changed: restore it or train again"
+                f"the artifact of run {model.run_id} was changed: put it back from a backup, or train again"
             )
         return content
 

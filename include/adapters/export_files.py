@@ -82,6 +82,15 @@ class ExportFiles:
     def manifest(self, usecase: str, name: str) -> ExportManifest:
         return self._read(usecase, name)[0]
 
+    def verify(self, usecase: str, name: str, digest: str | None) -> None:
+        manifest = self.manifest(usecase, name)
+        if digest not in (None, manifest.digest):
+            raise ExportFileError(
+                f"{self._exchange / usecase / name / MANIFEST} was altered after it was sealed; {AGAIN}"
+            )
+        for file in manifest.files:
+            _check(self._exchange / usecase / name / file.path, file)
+
     def write(self, manifest: ExportManifest, key: str, tables: Iterable[ExportTable]) -> ExportManifest:
         place = self._exchange / manifest.usecase / manifest.name
         if (place / MANIFEST).is_file():

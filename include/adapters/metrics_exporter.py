@@ -18,6 +18,7 @@ from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods, OpenQuestion
 from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import UnreadableCount
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,27 @@ class DiskCollector(Polled[DiskSpace]):
             for disk in (disk for disk in disks if disk.inodes or not of_inodes):
                 gauge.add_metric([disk.mount, disk.holds], getattr(disk, name))
             yield gauge
+
+
+class ScrubCollector(Polled[Scrubbed]):
+    """The newest scrub of every use case, by kind of file: how many were proved, how many are damaged, and when."""
+
+    what, up = "scrubs", "moebius_scrubs_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, scrubs = self.readable()
+        yield up
+        labels = ["usecase", "kind"]
+        proved = GaugeMetricFamily("moebius_scrubbed_files", "Stored files that the newest scrub read", labels=labels)
+        damaged = GaugeMetricFamily("moebius_damaged_files", "Those that are damaged or gone", labels=labels)
+        when = GaugeMetricFamily("moebius_scrub_time_seconds", "When the newest scrub began", labels=labels)
+        for scrub in scrubs:
+            proved.add_metric([scrub.usecase, scrub.kind], scrub.files)
+            damaged.add_metric([scrub.usecase, scrub.kind], len(scrub.damaged))
+            when.add_metric([scrub.usecase, scrub.kind], scrub.at.timestamp())
+        yield proved
+        yield damaged
+        yield when
 
 
 class HostCollector(Collector):

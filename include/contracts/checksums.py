@@ -28,15 +28,18 @@ def replace(file: Path, aside: Path) -> None:
         aside.replace(file)
 
 
-def prove(file: Path, what: str, way_out: str) -> None:
-    """Raises DamagedFileError when the file is not what its directory says; nothing where it has no hashes."""
+def prove(file: Path, what: str, way_out: str, *, again: bool = False) -> None:
+    """Raises DamagedFileError when the file is not what its directory says; nothing where it has no hashes.
+
+    ``again``: whatever this process proved before, and what the disk holds.
+    """
     if not (known := sums(file.parent)):
         return
     if file.name not in known:
         raise DamagedFileError(f"{what}: {file.parent / SUMS} does not name {file.name}; {way_out}")
     if (coming := known.get(COMING + file.name)) and file.is_file() and sha256(file) == coming:
         return
-    PROOFS.prove(file, known[file.name], what, way_out)
+    PROOFS.prove(file, known[file.name], what, way_out, again=again)
 
 
 def sums(directory: Path) -> dict[str, str]:

@@ -54,6 +54,7 @@ RIGHTS: dict[str, Rights] = {
     "retrain_trigger": WORK,
     "rollback": Rights(OPERATORS, answer=OPERATORS),
     "rollback_drill": OPERATION,
+    "scrub": WORK,
     "stream_reconciliation": WORK,
     "subject_deletion": DESTRUCTION,
     "take_in": OPERATION,

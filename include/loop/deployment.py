@@ -34,8 +34,8 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
         that verdict names another champion than the one that serves; it is withdrawn.
     DeploymentError
         the ONNX model answers differently.
-    ServiceError
-        MLflow's artifact is not the one that was registered.
+    DamagedFileError
+        MLflow's artifact, or the training data, are not what was registered.
     """
     history = services.approvals.history(spec)
     wanted = int(version) if version else approval.approved_version(history)

@@ -12,7 +12,7 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "unreadable", "disks")
+READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "scrubs", "unreadable", "disks")
 UP = tuple(f"moebius_{what}_up" for what in READ)
 """Whether the exporter could read each kind of record."""
 GATEWAY_SHARE = 0.01

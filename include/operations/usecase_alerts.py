@@ -204,6 +204,12 @@ def _of_data(spec: UseCase) -> list[Rule]:
             action=f"Run {name}.monitoring again; see who changed the table figures",
         ),
         rule(
+            "MoebiusFilesDamaged",
+            f"moebius_damaged_files{{{of}}} > 0",
+            summary=f"{{{{ $value }}}} stored files of {name} ({{{{ $labels.kind }}}}) are damaged or gone",
+            action=f"Read the newest run of {name}.scrub: it names each file and the way out; then run it again",
+        ),
+        rule(
             "MoebiusApprovalWaiting",
             f"time() - moebius_question_timestamp_seconds{{{of}}} > {WAITING_HOURS * 3600}",
             severity="look",

@@ -35,6 +35,12 @@ class ExportStore(Protocol):
     def manifest(self, usecase: str, name: str) -> ExportManifest:
         """What an export says of itself; raises NotFoundError, ExportFileError. Proved only by ``unpack``."""
 
+    def verify(self, usecase: str, name: str, digest: str | None) -> None:
+        """Prove its files by its manifest, and that by the digest that was recorded of it, if one was.
+
+        Raises NotFoundError, ExportFileError.
+        """
+
     def write(self, manifest: ExportManifest, key: str, tables: Iterable[ExportTable]) -> ExportManifest:
         """Encrypt the tables for the public ``key``, complete or not at all; returns the manifest with its files.
 

@@ -15,6 +15,7 @@ from include.adapters.metrics_exporter import (
     HostCollector,
     PeriodCollector,
     QuestionCollector,
+    ScrubCollector,
     UnreadableCollector,
     start,
 )
@@ -80,6 +81,7 @@ def collectors(settings: Settings) -> list[Collector]:
         DrillCollector(every(settings, recorded(Records.last_drill)), SELDOM_SECONDS),
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
         QuestionCollector(every(settings, questions), SELDOM_SECONDS),
+        ScrubCollector(every(settings, recorded(Records.last_scrub)), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),
         HostCollector(keeper_file(settings)),

@@ -6,6 +6,7 @@ from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
 from include.contracts.operations import Figure, GivenLabel, RecordedDecision
 from include.contracts.quality import CheckRecord, QuarantinedRow
+from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import RecordedReconciliation
 from include.contracts.tables import CollectedDay, VersionOperation
 from include.records.table import RecordTable
@@ -26,6 +27,7 @@ GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_ope
 DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), rises=True)
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",), rises=True)
 APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
+SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}

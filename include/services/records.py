@@ -8,10 +8,11 @@ from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan
 from include.contracts.period import Period
 from include.contracts.quality import GateResult, QuarantinedRow
+from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
 from include.ports.lake import Lake
-from include.records.registry import DECISIONS, FIGURES, GATE_RESULTS, RECONCILIATION, ROLLOUT_EVENTS, VERDICTS
+from include.records.registry import DECISIONS, FIGURES, GATE_RESULTS, RECONCILIATION, ROLLOUT_EVENTS, SCRUBS, VERDICTS
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
 
@@ -97,6 +98,11 @@ class Records:
 
     def last_drill(self, spec: UseCase) -> list[RolloutEvent]:
         return self.rollout_events(spec, event="drilled", newest=1)
+
+    def last_scrub(self, spec: UseCase) -> list[Scrubbed]:
+        """The newest result of every kind of file."""
+        rows = SCRUBS.read(spec.name, self._lake, periods=SCRUBS.periods(spec.name, self._lake)[-2:])
+        return list({row.kind: row for row in rows}.values())
 
     def verdicts(self, spec: UseCase, **wanted: Any) -> list[Verdict]:
         return [row.record for row in VERDICTS.read(spec.name, self._lake, **wanted)]

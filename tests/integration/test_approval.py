@@ -7,7 +7,7 @@ import pytest
 
 from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.contracts.evaluation import GateOutcome, Verdict
-from include.errors import ApprovalError, NotFoundError, ServiceError
+from include.errors import ApprovalError, DamagedFileError, NotFoundError
 from include.loop import approval, deployment, retrain_evaluation
 from include.services import verdicts
 from include.services.composition import Services
@@ -118,7 +118,7 @@ def test_an_artifact_that_was_replaced_in_mlflow_is_not_packaged(services: Servi
     client.set_model_version_tag(SPEC.name, str(model.version), "artifact_hash", "f" * 64)
     assert services.adapters.tracker.load(services.approvals.model(SPEC, model.version)) == b"original"
     services.adapters.tracker.add_document(model, "model/model.zip", b"another")
-    with pytest.raises(ServiceError, match=f"but {model.artifact_hash[:12]} was registered"):
+    with pytest.raises(DamagedFileError, match=f"but {model.artifact_hash[:12]} was registered"):
         deployment.package_release(SPEC, services, model.version)
 
 

@@ -37,8 +37,10 @@ def write_part(frame: pd.DataFrame, path: Path) -> None:
     frame.to_parquet(path, engine="pyarrow", index=False, compression="zstd")
 
 
-def read_part(part: PartRef) -> pd.DataFrame:
+def read_part(part: PartRef, *, again: bool = False) -> pd.DataFrame:
     """The rows of one part: event id, event time (UTC), raw features, label.
+
+    ``again``: its bytes are proved whatever this process proved before.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def read_part(part: PartRef) -> pd.DataFrame:
     DamagedFileError
         its bytes or its content are not what was written, or what the reference says.
     """
-    frame = read_frame(part.path)
+    frame = read_frame(part.path, again=again)
     if (digest := content_hash(frame)) != part.content_hash:
         raise DamagedFileError(
             f"{part.path}: content hash {digest[:12]} is not {part.content_hash[:12]}{_rewritten(part)}; {REBUILD}"
@@ -65,14 +67,14 @@ def _rewritten(part: PartRef) -> str:
     return f", because of {'; '.join(done)}" if done else ""
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
+def read_frame(path: str | Path, *, again: bool = False) -> pd.DataFrame:
     """The rows of a part's file as they are.
 
     Raises NotFoundError without the file, DamagedFileError when its bytes are not those that were written.
     """
     if not Path(path).is_file():
         raise NotFoundError(f"{path}: the file is gone; {REBUILD}")
-    checksums.prove(Path(path), "training data", REBUILD)
+    checksums.prove(Path(path), "training data", REBUILD, again=again)
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:  # as pyarrow says it of a torn file

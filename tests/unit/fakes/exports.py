@@ -34,6 +34,10 @@ class MemoryExports:
             raise NotFoundError(f"{name} is no export; there are {self.names(usecase)}")
         return self.written[name][1]
 
+    def verify(self, usecase: str, name: str, digest: str | None) -> None:
+        if digest not in (None, self.manifest(usecase, name).digest):
+            raise ExportFileError(f"{name} was altered")
+
     def write(self, manifest: ExportManifest, key: str, tables: Iterable[ExportTable]) -> ExportManifest:
         if manifest.name not in self.written:
             content = {(t.table, t.period): pa.Table.from_batches(t.batches, t.schema) for t in tables}

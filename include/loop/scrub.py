@@ -1,0 +1,137 @@
+"""The scrub: reads back every stored file of a use case and proves it, before somebody needs it."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from include.contracts.development import DatasetRef
+from include.contracts.period import Period
+from include.contracts.proved_parquet import prove
+from include.contracts.scrub import Kind, Scrubbed
+from include.deployment import release
+from include.development.datasets.building import MANIFEST
+from include.development.datasets.encoded import PARTS
+from include.development.datasets.parts import read_part
+from include.errors import DamagedFileError, MoebiusError, NotFoundError, ServiceError
+from include.records.registry import EXPORTS, SCRUBS
+from include.services.composition import Services
+from include.specification.usecase import UseCase
+
+Check = Callable[[], object]
+"""Proves one file; raises MoebiusError, which names it and the way out."""
+
+
+def scrub(spec: UseCase, services: Services) -> dict[str, int]:
+    """Prove every stored file from what the disk holds; every result is kept in the lake table ``scrubs``.
+
+    Returns the number of files by kind.
+
+    Raises
+    ------
+    DamagedFileError
+        files are damaged; a line for each names it and the way out.
+    ServiceError
+        models could not be read because MLflow does not answer; everything else was proved and recorded.
+    """
+    now = datetime.now(UTC)
+    about = {"usecase": spec.name, "period": Period.of(now), "at": now}
+    rows, away = [], None
+    for kind, checks in KINDS.items():
+        try:
+            files, damaged = _proved(checks(spec, services))
+        except ServiceError as error:
+            away = error
+            continue
+        rows.append(Scrubbed.model_validate({**about, "kind": kind, "files": files, "damaged": damaged}))
+        print(f"{kind}: {files} read, {len(damaged)} damaged")
+    SCRUBS.append(spec.name, services.adapters.lake, rows)
+    if damaged := [line for row in rows for line in row.damaged]:
+        raise DamagedFileError("\n- ".join([f"{spec.name}: {len(damaged)} stored files are damaged", *damaged]))
+    if away:
+        raise away
+    return {row.kind: row.files for row in rows}
+
+
+def _proved(checks: Iterator[Check]) -> tuple[int, list[str]]:
+    files, damaged = 0, []
+    for check in checks:
+        files += 1
+        try:
+            check()
+        except ServiceError:
+            raise
+        except MoebiusError as error:
+            damaged.append(str(error))
+    return files, list(dict.fromkeys(damaged))  # a file of several snapshots is damaged once
+
+
+def lake(spec: UseCase, services: Services) -> Iterator[Check]:
+    """Each file of the newest versions and of what snapshots pin; then that the pinned files hold the pinned rows."""
+    store, snapshots = services.adapters.lake, services.records.all_snapshots(spec)
+    for table in store.tables(spec.name):
+        pins = {(snapshot.period, snapshot.tables[table]) for snapshot in snapshots if table in snapshot.tables}
+        try:
+            files = store.stored(spec.name, table, [(ref.version, period) for period, ref in pins])
+        except NotFoundError:  # a pinned version is gone: its own check says which
+            files = store.stored(spec.name, table)
+        for file in files:
+            yield partial(prove, file, again=True)
+        for period, ref in sorted(pins, key=lambda pin: (pin[0], pin[1].version)):
+            yield partial(store.pinned, spec.name, period, ref)
+
+
+def datasets(spec: UseCase, services: Services) -> Iterator[Check]:
+    """The parts of every dataset on disk, by what its manifest says of their rows."""
+    for manifest in sorted(services.places.datasets(spec).glob(f"*/{MANIFEST}")):
+        dataset = DatasetRef.model_validate_json(manifest.read_text())
+        for part in PARTS:
+            ref = getattr(dataset, part).model_copy(update={"path": str(manifest.with_name(f"{part}.parquet"))})
+            yield partial(read_part, ref, again=True)
+
+
+def releases(spec: UseCase, services: Services) -> Iterator[Check]:
+    for ref in services.adapters.releases.all(spec.name):
+        yield partial(release.verify, Path(ref.path))
+
+
+def models(spec: UseCase, services: Services) -> Iterator[Check]:
+    """The artifact of every registered version, by the hash in the signed record (else in MLflow)."""
+    for version in services.adapters.tracker.versions(spec.name):
+        known = services.approvals.registered(spec, version) or services.adapters.tracker.model(spec.name, version)
+        yield partial(services.adapters.tracker.load, known)
+
+
+def exports(spec: UseCase, services: Services) -> Iterator[Check]:
+    """The files of each export by its manifest, and the manifest by what was recorded of it."""
+    recorded = {row.name: row.sha256 for row in EXPORTS.read(spec.name, services.adapters.lake)}
+    for name in services.adapters.exports.names(spec.name):
+        yield partial(services.adapters.exports.verify, spec.name, name, recorded.get(name))
+
+
+def edge_bundles(spec: UseCase, services: Services) -> Iterator[Check]:
+    for bundle in sorted((services.settings.edge_bundles / spec.name).glob("*.zip")):
+        yield partial(_unzips, bundle)
+
+
+def _unzips(bundle: Path) -> None:
+    again = "make it again with the DAG edge_bundle"
+    try:
+        with zipfile.ZipFile(bundle) as whole:
+            torn = whole.testzip()
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedFileError(f"{bundle} is damaged ({error}); {again}") from error
+    if torn:
+        raise DamagedFileError(f"{bundle} is damaged: {torn} in it has other bytes than were written; {again}")
+
+
+KINDS: dict[Kind, Callable[[UseCase, Services], Iterator[Check]]] = {
+    "lake": lake,
+    "datasets": datasets,
+    "releases": releases,
+    "models": models,
+    "exports": exports,
+    "edge_bundles": edge_bundles,
+}
