@@ -13,7 +13,6 @@ from include.deployment import pipeline
 from include.errors import DamagedReleaseError, DamagedStateError, DeploymentError, EvaluationError
 
 MANIFEST = "release.json"
-SEAL = "sealed"
 WAY_OUT = (
     "delete the release directory and run the deployment DAG of its model version (it is packaged again), or put "
     "another release back (rollback)"
@@ -25,14 +24,7 @@ def seal(directory: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the SHA-256 of every file that is there."""
     inside = (p for p in sorted(directory.rglob("[!.]*")) if p.is_file() and p.name != MANIFEST)
     files = {p.relative_to(directory).as_posix(): sha256(p) for p in inside}
-    whole = json.loads(json.dumps({**manifest, "files": files}))  # as it is read
-    state_file.write(directory / MANIFEST, json.dumps({**whole, SEAL: seal_of(whole)}, indent=1))
-
-
-def seal_of(manifest: dict[str, Any]) -> str:
-    """SHA-256 of the manifest without its seal, whatever its spaces."""
-    text = json.dumps({name: value for name, value in manifest.items() if name != SEAL}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    state_file.write(directory / MANIFEST, json.dumps({**manifest, "files": files}, indent=1))
 
 
 def code_hash(directory: Path) -> str:
@@ -43,15 +35,11 @@ def code_hash(directory: Path) -> str:
 
 
 def manifest(directory: Path) -> dict[str, Any]:
-    """Raises DamagedReleaseError when the manifest is not as it was sealed; before seals, it must be JSON at least."""
+    """Raises DamagedReleaseError when neither the manifest nor its good copy is as it was sealed."""
     try:
-        found = json.loads(state_file.read(directory / MANIFEST))
-        whole = SEAL not in found or found[SEAL] == seal_of(found)
+        return dict(json.loads(state_file.read(directory / MANIFEST)))
     except (OSError, DamagedStateError, ValueError, TypeError) as error:
         raise DamagedReleaseError(f"{directory / MANIFEST} is damaged ({error}); {WAY_OUT}") from error
-    if not whole:
-        raise DamagedReleaseError(f"{directory / MANIFEST} was changed after packaging; {WAY_OUT}")
-    return dict(found)
 
 
 def verify(directory: Path) -> None:

@@ -176,12 +176,26 @@ def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> D
     """The dataset, at its place below ``settings.datasets``; errors as ``datasets.rebuild`` says."""
     return rebuild(
         spec,
-        dataset,
+        as_pinned_now(dataset, services.records.snapshots(spec)),
         lake=services.adapters.lake,
         feature_store=services.adapters.feature_store,
         directory=services.places.datasets(spec),
         rewrites=_rewrites_since(spec, services, dataset),
     )
+
+
+def as_pinned_now(dataset: DatasetRef, snapshots: Snapshots) -> DatasetRef:
+    """The dataset with its snapshots as their manifests pin them now: a damaged period that was published again is
+    read from the new files. Snapshots that were rewritten since, or are gone, stay as the dataset pinned them.
+    """
+    named = {snapshot.name: snapshot for snapshot in snapshots.all_named()}
+
+    def now(read: SnapshotRef) -> SnapshotRef:
+        known = named.get(read.name, read)
+        return known if known.rewrites == read.rewrites else read
+
+    frozen = [one.model_copy(update={"snapshots": list(map(now, one.snapshots))}) for one in dataset.frozen]
+    return dataset.model_copy(update={"features_from": list(map(now, dataset.features_from)), "frozen": frozen})
 
 
 def _rewrites_since(spec: UseCase, services: Services, dataset: DatasetRef) -> list[str]:

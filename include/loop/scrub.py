@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from include.contracts.development import DatasetRef
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove
 from include.contracts.scrub import Kind, Scrubbed
 from include.deployment import release
-from include.development.datasets.building import MANIFEST
+from include.development.datasets.building import MANIFEST, load_dataset
 from include.development.datasets.encoded import PARTS
 from include.development.datasets.parts import read_part
 from include.errors import DamagedFileError, MoebiusError, NotFoundError, ServiceError
@@ -85,11 +84,15 @@ def lake(spec: UseCase, services: Services) -> Iterator[Check]:
 
 def datasets(spec: UseCase, services: Services) -> Iterator[Check]:
     """The parts of every dataset on disk, by what its manifest says of their rows."""
-    for manifest in sorted(services.places.datasets(spec).glob(f"*/{MANIFEST}")):
-        dataset = DatasetRef.model_validate_json(manifest.read_text())
+    home = services.places.datasets(spec)
+    for manifest in sorted(home.glob(f"*/{MANIFEST}")):
         for part in PARTS:
-            ref = getattr(dataset, part).model_copy(update={"path": str(manifest.with_name(f"{part}.parquet"))})
-            yield partial(read_part, ref, again=True)
+            yield partial(_read_part, home, manifest.parent.name, part)
+
+
+def _read_part(home: Path, name: str, part: str) -> None:
+    ref = getattr(load_dataset(name, home), part)
+    read_part(ref.model_copy(update={"path": str(home / name / f"{part}.parquet")}), again=True)
 
 
 def releases(spec: UseCase, services: Services) -> Iterator[Check]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from include.adapters import metrics_exporter
@@ -21,6 +22,8 @@ from include.contracts.streaming import UnreadableRecord
 from include.contracts.tables import SnapshotRef
 from include.data.manifests import Turn
 from include.deployment import rollout
+from include.errors import DamagedFileError
+from include.loop import scrub
 from include.platform.state import make_keys
 from include.platform.topology import keeper_file
 from include.processes import exporter
@@ -34,6 +37,7 @@ from tests.integration.alert_fixtures import Alerts, watching
 from tests.integration.metrics_server_fixtures import free_port, wait_until
 from tests.integration.pipeline_fixtures import free_ports
 from tests.integration.small_disk_fixtures import mounted
+from tests.unit.fakes.tracker import MemoryTracker
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -216,6 +220,26 @@ def test_records_that_a_reader_kept_aside_are_said(kept: Kept) -> None:
     broken = UnreadableRecord.of("20130401-1.jsonl:0", "no JSON", b"{")
     Services(kept.settings).adapters.unreadable_records(SPEC.name, PREDICTION_LOG).keep([broken])
     assert kept.alerts.wait_for("MoebiusUnreadableRecords")["usecase"] == SPEC.name
+
+
+@pytest.mark.fires("MoebiusFilesDamaged")
+def test_a_flipped_bit_is_found_by_the_scrub_and_said_until_the_file_is_whole(kept: Kept) -> None:
+    services = Services(kept.settings)
+    services.adapters.__dict__["tracker"] = MemoryTracker()  # no MLflow runs here: the bit is in the lake
+    rows = pa.table({"n": list(range(1000))})
+    kept.lake.publish(SPEC.name, "events", rows, Period("2013-01"))
+    assert scrub.scrub(SPEC, services)["lake"] > 0
+    damaged = f'moebius_damaged_files{{usecase="{SPEC.name}",kind="lake"}}'
+    wait_until(lambda: kept.alerts.value(damaged) == 0, "the first scrub")
+    (file,) = map(Path, kept.lake.files(SPEC.name, "events", [Period("2013-01")]))
+    content = file.read_bytes()
+    file.write_bytes(content[:300] + bytes([content[300] ^ 1]) + content[301:])
+    with pytest.raises(DamagedFileError, match=rf"1 stored files are damaged\n- flight_delay\.events.*{file.name}"):
+        scrub.scrub(SPEC, services)
+    assert kept.alerts.wait_for("MoebiusFilesDamaged")["kind"] == "lake"
+    kept.lake.publish(SPEC.name, "events", rows, Period("2013-01"))  # from the source again
+    scrub.scrub(SPEC, services)
+    kept.alerts.wait_for_the_end_of("MoebiusFilesDamaged")
 
 
 @pytest.mark.fires("MoebiusKeeperSilent")

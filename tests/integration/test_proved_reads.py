@@ -107,16 +107,6 @@ def sealed_release(home: Path) -> Path:
     return home
 
 
-def release_manifest(home: Path) -> Stored:
-    sealed_release(home)
-    known = {*release.manifest(home)} - {release.SEAL}  # without the seal's own name it is one of before seals
-
-    def read() -> dict[str, Any]:
-        return {name: value for name, value in release.manifest(home).items() if name in known}
-
-    return Stored(home / release.MANIFEST, read, (DamagedReleaseError,))
-
-
 def release_model(home: Path) -> Stored:
     sealed_release(home)
 
@@ -172,7 +162,7 @@ def edge_bundle(home: Path) -> Stored:
 
 
 KINDS = (
-    pinned_rows, newest_rows, appended_records, staged_table, release_manifest, release_model, export_file,
+    pinned_rows, newest_rows, appended_records, staged_table, release_model, export_file,
     export_manifest, edge_bundle,
 )  # fmt: skip
 
