@@ -16,7 +16,7 @@ second, and no request fails. It can also end a rollout in progress at once.
 | task | cause | do |
 |---|---|---|
 | `ask` | no release serves, or there is only one release | deploy first |
-| `restore` | the release was never champion and is not approved, its files were changed after packaging, or it has all the traffic already | choose another, or have its model version evaluated and approved |
+| `choose`, `restore` | the release was never champion and is not approved, its files were changed after packaging, or it has all the traffic already | choose another, or have its model version evaluated and approved |
 | `abort` | no rollout is in progress | `roll_back`, if an earlier release should serve |
 """
 
@@ -36,22 +36,27 @@ def build(spec: UseCase) -> None:
 
     @task.branch
     def what_to_do() -> str:
-        return "abort" if form()["operation"] == "abort" else "restore" if form()["release"] else "ask"
+        return "abort" if form()["operation"] == "abort" else "choose" if form()["release"] else "ask"
 
     @step(spec, "rollback.abort")
     def abort(call: Call) -> str:
         return call(form()["reason"], triggered_by())
 
-    @step(spec, "rollback.restore", outlets=[serving], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def restore(call: Call) -> None:
-        wanted = form()["release"] or xcom("ask")
-        if not wanted:
+    # a task of its own: asked again after the switch, `previous` would be the release before
+    @step(spec, "rollback.rollback_target", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def choose(call: Call) -> str:
+        if not (wanted := form()["release"] or xcom("ask")):
             raise AirflowSkipException("the serving release stays")
-        emit(serving, release=call(wanted, form()["reason"], triggered_by()))
+        return call(wanted)
 
-    asked, restored = RollbackForm(task_id="ask", spec=spec), restore()
-    chain(what_to_do(), [asked, restored, abort()])
-    chain(asked, restored)
+    @step(spec, "rollback.restore", outlets=[serving])
+    def restore(call: Call, release: str) -> None:
+        emit(serving, release=call(release, form()["reason"], triggered_by()))
+
+    asked, chosen = RollbackForm(task_id="ask", spec=spec), choose()
+    chain(what_to_do(), [asked, chosen, abort()])
+    chain(asked, chosen)
+    restore(chosen)
 
 
 FORM = {

@@ -13,15 +13,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow.parquet as pq
+import redis
 
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.sqlite_files import WAIT_SECONDS, share_file
 from include.contracts.tables import SnapshotRef, TableRef
-from include.errors import DataError, NotFoundError, SpecError
+from include.errors import DataError, NotFoundError, ServiceError, SpecError
 from include.settings import ROOT, Settings
 from include.specification.modules import importing
 
@@ -33,6 +35,8 @@ DEFINITIONS = ROOT / "feature_repo"
 STORES = "include.adapters."
 NULLABLE = {"Int32": "Int32", "Int64": "Int64", "Bool": "boolean"}
 OF, HASH = "kept_of", "definitions"
+AWAY = (redis.ConnectionError, redis.TimeoutError, OperationalError)
+"""What the clients of the online stores raise when they are away or locked; every other error is of the rows."""
 
 
 class FeastFeatureStore:
@@ -349,8 +353,15 @@ class FeastFeatureStore:
 
     def _write_online(self, view: "feast.FeatureView", rows: pd.DataFrame) -> None:
         rows = _checked(view, rows).sort_values(TIME).drop_duplicates(view.join_keys, keep="last")
-        if not rows.empty:
+        if rows.empty:
+            return
+        try:
             self._store.provider.ingest_df(view, rows)
+        except AWAY as error:
+            raise ServiceError(
+                f"the online store did not take the rows of {view.name} ({type(error).__name__}: {error}); see "
+                "`make status`, and run the task again"
+            ) from error
 
     def _fresh(
         self, service: "feast.FeatureService", columns: dict[str, list[Any]], index: int, now: datetime | None

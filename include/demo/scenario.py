@@ -13,7 +13,7 @@ from typing import Any
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period
 from include.data import ingestion
-from include.demo.airflow_api import Airflow, now
+from include.demo.airflow_api import Airflow, RunFailedError, now
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
@@ -73,7 +73,7 @@ class Scenario:
         self.first_release()
         for month in live:
             self.live_month(month)
-            if self._retrained_and_monitored():
+            if self._retrained_and_monitored(month):
                 return
         self.progress.note(f"no retrained release was monitored by {self.months[-1]}", style="yellow")
 
@@ -162,16 +162,22 @@ class Scenario:
 
     def _deploy_under_traffic(self, begun: datetime, following: Period | None) -> None:
         """While a canary is judged, the clients of the next month are already there."""
-        if following is None or self.memory.done(following, "traffic"):
+        if following is None:
             self._wait_for("deployment", begun)
             return
-        self._again_if_it_was_left_alone(begun)
+        if self.memory.done(following, "traffic"):
+            self._wait_or_give_up(begun)
+            return
+        self._replace_abandoned_canary(begun)
         traffic = self._begin_traffic(following)
         traffic.rate = self.script.canary_rate
         sender = threading.Thread(target=traffic.run, daemon=True)
         sender.start()
         try:
-            self._wait_for("deployment", begun)
+            if traffic.since:
+                self._wait_or_give_up(begun)
+            else:
+                self._wait_for("deployment", begun)
         finally:
             traffic.rate = None
         self.progress.status(f"{traffic.sent} requests while releases were swapped, {traffic.failed} failed")
@@ -179,8 +185,19 @@ class Scenario:
         sender.join()
         self._close_traffic(following, traffic)
 
-    def _again_if_it_was_left_alone(self, begun: datetime) -> None:
-        """A canary whose clients went away with an interrupted play was ended for want of traffic: a new one begins."""
+    def _wait_or_give_up(self, begun: datetime) -> None:
+        """Of a canary that began before an interruption, the clients may be too few that are left to judge it."""
+        run = self.airflow.wait_for(self._dag("deployment"), after=begun)
+        try:
+            if run["state"] != "failed":
+                self.airflow.wait(run, on_question=self._approve)
+                return
+        except RunFailedError as error:
+            self.progress.note(str(error), style="yellow")
+        self.progress.note("not promoted after the interruption: the champion keeps serving", style="yellow")
+
+    def _replace_abandoned_canary(self, begun: datetime) -> None:
+        """One whose clients went away with an interrupted play was ended for want of traffic: a new one begins."""
         deployment = self._dag("deployment")
         run = self.airflow.find(deployment, after=begun)
         if run and run["state"] == "failed":
@@ -284,12 +301,12 @@ class Scenario:
         answered = "required action 'approve': the demo answered Approve by REST, as the operator"
         self.progress.note(answered, bold="Approve")
 
-    def _retrained_and_monitored(self) -> bool:
+    def _retrained_and_monitored(self, month: Period) -> bool:
         state = self.services.serving.rollout_state(self.spec)
         releases = self.services.adapters.releases.all(self.spec.name)
         if state is None or len(releases) < 2:
             return False
-        about = {"release": state.champion, "name": self.spec.metrics.primary}
+        about = {"periods": [month], "release": state.champion, "name": self.spec.metrics.primary}
         return state.champion != releases[0].name and bool(self.services.records.figures(self.spec, **about))
 
 

@@ -10,7 +10,7 @@ from airflow.sdk import Context, Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.triggers.base import TriggerEvent
 
-from include.errors import ApprovalError
+from include.errors import ApprovalError, MoebiusError
 from include.governance.answers import APPROVE
 from include.governance.approval import LEAST_REASON, REASON, REJECT
 from include.orchestration.answers import knows_logins, respondents
@@ -40,13 +40,23 @@ class QuestionTrigger(HITLTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
-            if await asyncio.to_thread(self._is_withdrawn):
+            if await self._was_withdrawn():
                 yield TriggerEvent(WITHDRAWN)
                 return
             if event := await self._handle_response():
                 yield event
                 return
             await asyncio.sleep(self.poke_interval)
+
+    async def _was_withdrawn(self) -> bool:
+        """What cannot be read for a moment is looked at again: a trigger that fails would end the question."""
+        try:
+            return await asyncio.to_thread(self._is_withdrawn)
+        except MoebiusError as error:
+            if not error.retryable:
+                raise
+            self.log.warning("asked again in %.0f s: %s", self.poke_interval, error)
+            return False
 
     def _is_withdrawn(self) -> bool:
         from include.loop import approval

@@ -9,6 +9,14 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from include.errors import MoebiusError
 
 FULL = (ENOSPC, EDQUOT)
+AWAY = frozenset(
+    {
+        "builtins.ConnectionError", "builtins.TimeoutError", "httpx.TransportError", "redis.exceptions.ConnectionError",
+        "redis.exceptions.TimeoutError", "requests.exceptions.ConnectionError", "requests.exceptions.Timeout",
+        "sqlalchemy.exc.OperationalError", "sqlite3.OperationalError",
+    }
+)  # fmt: skip
+"""What clients raise whose server is away or whose database is locked; they are not imported to say so."""
 
 
 class OnlyWhatMayPass(RetryPolicy):
@@ -38,7 +46,8 @@ class OnlyWhatMayPass(RetryPolicy):
 def _may_pass(exception: BaseException) -> bool:
     if isinstance(exception, AirflowRuntimeError):
         return exception.error.error is ErrorType.API_SERVER_ERROR
-    return isinstance(exception, ConnectionError | TimeoutError) or getattr(exception, "errno", None) in FULL
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(exception).__mro__}
+    return bool(AWAY & kinds) or getattr(exception, "errno", None) in FULL
 
 
 def _again(wanted: bool) -> RetryDecision:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,61 @@ def airflow_settings(home: Path, **options: Any) -> Settings:
     return Settings(home=home, airflow_users=users, airflow_port=free_ports(1)[0], **options)
 
 
+class Running:
+    """A process group of Airflow, which can be killed and started again."""
+
+    def __init__(self, settings: Settings, *arguments: str) -> None:
+        self.settings, self.arguments = settings, arguments
+        self.log = settings.airflow_home / f"{arguments[0]}.log"
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen:
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [*COMMAND, *self.arguments], env=environment(self.settings), stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """The process alone, as a crash does: what it forked lives on."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        self.process = self._started()
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
 @contextmanager
 def api_server(settings: Settings, *before: list[str]) -> Iterator[dict[str, httpx.Client]]:
     """Role → a client that is logged in; ``before``: arguments of ``airflow`` that are run on the new database."""
+    with mortal_api_server(settings, *before) as (_, clients):
+        yield clients
+
+
+@contextmanager
+def mortal_api_server(settings: Settings, *before: list[str]) -> Iterator[tuple[Running, dict[str, httpx.Client]]]:
+    """As ``api_server``, and the process."""
     settings.airflow_home.mkdir(parents=True)
     airflow.write_password(settings)
     for arguments in (["db", "migrate"], *before):
         subprocess.run([*COMMAND, *arguments], env=environment(settings), check=True, capture_output=True)
     with _running(settings, "api-server") as server, ExitStack() as stack:
-        _await(server, settings)
+        await_api(server)
         passwords = airflow.logins(settings)
         clients = {role: client(settings, login, passwords[login]) for role, login in LOGINS.items()}
-        yield {role: stack.enter_context(clients[role]) for role in clients}
+        yield server, {role: stack.enter_context(clients[role]) for role in clients}
 
 
 @contextmanager
-def scheduler(settings: Settings) -> Iterator[None]:
+def scheduler(settings: Settings) -> Iterator[Running]:
     """The scheduler with its executor, beside the API server: runs are executed."""
-    with _running(settings, "scheduler", "--skip-serve-logs"):
-        yield
+    with _running(settings, "scheduler", "--skip-serve-logs") as process:
+        yield process
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -53,28 +89,23 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _running(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen]:
-    """A process group of Airflow, which is gone afterwards."""
-    with (settings.airflow_home / f"{arguments[0]}.log").open("w") as log:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments], env=environment(settings), stdout=log, stderr=log, start_new_session=True
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def _running(settings: Settings, *arguments: str) -> Iterator[Running]:
+    process = Running(settings, *arguments)
+    try:
+        yield process
+    finally:
+        process.end()
 
 
-def _await(server: subprocess.Popen, settings: Settings, seconds: float = 180) -> None:
+def await_api(server: Running, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            httpx.get(f"{settings.airflow_url}/api/v2/version").raise_for_status()
+            httpx.get(f"{server.settings.airflow_url}/api/v2/version").raise_for_status()
             return
         except httpx.HTTPError:
-            ended = server.poll() is not None or time.monotonic() > deadline
-            assert not ended, (settings.airflow_home / "api-server.log").read_text()[-3000:]
+            ended = server.process.poll() is not None or time.monotonic() > deadline
+            assert not ended, server.log.read_text()[-3000:]
             time.sleep(0.3)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pyarrow as pa
@@ -13,7 +13,7 @@ from include.services import export_log
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
-from tests.integration.airflow_fixtures import airflow_settings, api_server, scheduler
+from tests.integration.airflow_fixtures import Running, airflow_settings, await_api, mortal_api_server, scheduler
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -38,13 +38,24 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+class Airflow(NamedTuple):
+    clients: dict[str, httpx.Client]
+    api: Running
+    scheduler: Running
+
+
 @pytest.fixture(scope="module")
-def clients(settings: Settings) -> Iterator[dict[str, httpx.Client]]:
-    with api_server(settings, ["dags", "reserialize"]) as clients:
+def processes(settings: Settings) -> Iterator[Airflow]:
+    with mortal_api_server(settings, ["dags", "reserialize"]) as (api, clients):
         clients["admin"].patch("/api/v2/dags?dag_id_pattern=~", json={"is_paused": True}).raise_for_status()
         clients["admin"].patch(f"/api/v2/dags/{SPEC.name}.export", json={"is_paused": False}).raise_for_status()
-        with scheduler(settings):
-            yield clients
+        with scheduler(settings) as process:
+            yield Airflow(clients, api, process)
+
+
+@pytest.fixture(scope="module")
+def clients(processes: Airflow) -> dict[str, httpx.Client]:
+    return processes.clients
 
 
 def asked(client: httpx.Client) -> str:
@@ -111,3 +122,22 @@ def test_a_question_marked_as_success_without_an_answer_exports_nothing(
     log = clients["admin"].get(f"{DAG}/{run}/taskInstances/export/logs/1", params={"full_content": True}).text
     assert "no person approved this export" in log
     assert exported(settings) == before
+
+
+def test_a_task_outlives_the_death_of_scheduler_and_api_server(processes: Airflow, settings: Settings) -> None:
+    """Both are killed while the export waits for a lock; the next ones find it running, and it runs once."""
+    admin, before = processes.clients["admin"], exported(settings)
+    run = asked(processes.clients["op"])
+    name = f"events-2013-01-{''.join(c if c.isalnum() else '-' for c in run)}"
+    export = f"{DAG}/{run}/taskInstances/export"
+    with Services(settings).adapters.locks.hold(f"exports/{SPEC.name}/{name}"):
+        admin.patch(question(run), json=APPROVED).raise_for_status()
+        reach(admin, export, "running")
+        processes.scheduler.kill()
+        processes.api.kill()
+        processes.api.start()
+        processes.scheduler.start()
+        await_api(processes.api)
+    reach(admin, f"{DAG}/{run}", "success")
+    assert admin.get(export).raise_for_status().json()["try_number"] == 1
+    assert exported(settings) == [*before, ("olga", "admin")]

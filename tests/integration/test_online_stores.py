@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from include.adapters.feature_store import FeastFeatureStore
+from include.errors import ServiceError
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import wait_until
 from tests.integration.redis_fixtures import running_redis
@@ -214,6 +215,9 @@ def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path
     for _ in range(50):
         assert looked_up(reader, "things", "away") == ({}, "unavailable")
     assert len(asked) < 50
+    with pytest.raises(ServiceError, match=r"did not take the rows of things \(ConnectionError") as raised:
+        online.push(row("away"))
+    assert raised.value.retryable
 
     def back() -> bool:
         return looked_up(reader, "things", "away")[1] is None

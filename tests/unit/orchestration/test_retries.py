@@ -1,10 +1,15 @@
 """What may pass is tried again, what is an answer or a fault is not hidden; a lost task is no failure of its own."""
 
 import errno
+import sqlite3
 from datetime import timedelta
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import redis
+import requests
+import sqlalchemy.exc
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 
@@ -19,7 +24,9 @@ def of_airflow(kind: ErrorType) -> AirflowRuntimeError:
 
 PASSES = [
     ServiceError("Redis does not answer"), ConflictError("another writer"), ConnectionResetError(), TimeoutError(),
-    OSError(errno.ENOSPC, "no space left"), of_airflow(ErrorType.API_SERVER_ERROR),
+    OSError(errno.ENOSPC, "no space left"), of_airflow(ErrorType.API_SERVER_ERROR), httpx.ConnectError("refused"),
+    redis.ConnectionError(), sqlite3.OperationalError("database is locked"), requests.Timeout(),
+    sqlalchemy.exc.OperationalError("select", {}, Exception("locked")),
 ]  # fmt: skip
 ANSWERS = [GateRefusedError("too many nulls"), DataError("the column changed")]
 FAULTS = [KeyError("x"), OSError(errno.EACCES, "no"), of_airflow(ErrorType.CONNECTION_NOT_FOUND)]

@@ -1,0 +1,257 @@
+"""A play that is killed at any step, and played again, ends as one that nobody interrupted."""
+
+import io
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from include.contracts.operations import Alert
+from include.contracts.period import Period
+from include.demo import scenario
+from include.demo.airflow_api import RunFailedError
+from include.demo.progress import Progress
+from include.demo.scenario import Scenario, Script
+from include.errors import ServiceError
+from include.specification.loader import load_usecase
+from tests.unit.fakes.state import MemoryState
+
+SPEC = load_usecase("flight_delay")
+REQUESTS, ENOUGH, DECAYED = 6, 2, Period("2013-04")
+
+
+class Killed(BaseException):
+    """The process is gone: whatever it does next is not done."""
+
+
+class World:
+    """What outlives the play: Airflow with its runs, the lake, what serves. ``tick`` kills the play at a given step."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.published: list[Period] = []
+        self.asked: list[tuple[Period, int, Period, str]] = []
+        self.decisions: list[Any] = []
+        self.verdicts: list[Any] = []
+        self.releases: list[str] = []
+        self.measured: list[tuple[Period, str]] = []
+        self.state = MemoryState()
+        self.ticks, self.last, self.seconds = 0, 0, 0
+        self.lock = threading.RLock()
+
+    def tick(self) -> None:
+        with self.lock:
+            self.ticks += 1
+            if self.last and self.ticks >= self.last:
+                raise Killed
+
+    def now(self) -> datetime:
+        self.seconds += 1
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def start(self, family: str, partition: str | None = None, run_id: str = "") -> dict:
+        run_id = run_id or f"{family}-{len(self.runs)}"
+        known = [run for run in self.runs if (run["family"], run["dag_run_id"]) == (family, run_id)]
+        if not known:
+            about = {"family": family, "dag_id": f"{SPEC.name}.{family}", "dag_run_id": run_id, "state": "running"}
+            when = {"run_after": self.now().isoformat(), "asked_before": len(self.asked)}
+            self.runs.append({**about, **when, "partition_key": partition})
+        return (known or self.runs)[-1]
+
+    def alerts(self) -> list[Alert]:
+        """The release that serves has lost since the month of decay; a replaced one fires no more."""
+        fired = [m for m, release in self.measured if m >= DECAYED and release == self.releases[-1] == "r0001"]
+        return [
+            Alert(
+                name="MoebiusPerformanceLoss", usecase=SPEC.name, severity="retrain", release="r0001", period=month,
+                value=1.0, summary="s",
+            )
+            for month in fired[-1:]
+        ]  # fmt: skip
+
+    def finish(self, run: dict) -> None:
+        """What the run does, and what its assets start."""
+        getattr(self, f"_{run['family']}")(run)
+
+    def _data_pipeline(self, run: dict) -> None:
+        self.published.append(run["partition_key"])
+        run["state"] = "success"
+        if self.releases:
+            self.start("monitoring", run["partition_key"])
+
+    def _monitoring(self, run: dict) -> None:
+        self.measured.append((run["partition_key"], self.releases[-1]))
+        run["state"] = "success"
+        if self.alerts():
+            decided = {"decision": "retrain", "cause": "drift", "action": "retrain", "decided_at": self.now()}
+            self.decisions.append(SimpleNamespace(**decided, alerts=self.alerts()))
+            self.start("training")
+
+    def _training(self, run: dict) -> None:
+        run["state"] = "success"
+        self.start("retrain_evaluation")
+
+    def _retrain_evaluation(self, run: dict) -> None:
+        self.verdicts.append(SimpleNamespace(decision="promote", reason="better", candidate=len(self.verdicts) + 1))
+        run["state"] = "success"
+        self.start("deployment")
+
+    def _deployment(self, run: dict) -> None:
+        """The first release gets all traffic; any other is judged on live requests, and ended without them."""
+        if self.releases and len(self.asked) - run["asked_before"] < ENOUGH:
+            everybody = len([one for one in self.asked if one[0] == self.asked[-1][0]]) == REQUESTS
+            run["state"] = "failed" if everybody else "running"
+            return
+        run["state"] = "success"
+        self.releases.append(f"r000{len(self.releases) + 1}")
+
+    def abandon(self) -> None:
+        """While nobody plays, canaries end for want of traffic; every other run ends well."""
+        for run in list(self.runs):
+            if run["state"] == "running" and run["family"] == "deployment" and self.releases:
+                run["state"] = "failed"
+            elif run["state"] == "running":
+                self.finish(run)
+
+
+class FakeAirflow:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def trigger(self, dag_id: str, conf: Any = None, partition_key: Any = None, run_id: str = "") -> dict:
+        self.world.tick()
+        run = self.world.start(dag_id.split(".")[1], partition_key, run_id)
+        self.world.tick()
+        return run
+
+    def find(self, dag_id: str, after: datetime | None = None, partition: str | None = None) -> dict | None:
+        self.world.tick()
+        for run in reversed(self.world.runs):
+            fresh = after is None or datetime.fromisoformat(run["run_after"]) >= after
+            if run["dag_id"] == dag_id and fresh and (partition is None or run["partition_key"] == partition):
+                return run
+        return None
+
+    def wait_for(self, dag_id: str, **wanted: Any) -> dict:
+        found = self.find(dag_id, **wanted)
+        assert found, f"no run of {dag_id} for {wanted}"
+        return found
+
+    def wait(self, run: dict, on_question: Any = None) -> dict:
+        while run["state"] == "running":
+            self.world.tick()
+            self.world.finish(run)
+            self.world.tick()
+        if run["state"] == "failed":
+            raise RunFailedError(run["dag_run_id"])
+        return run
+
+    def unfinished(self, dag_ids: list[str]) -> list[dict]:
+        return [run for run in self.world.runs if run["dag_id"] in dag_ids and run["state"] == "running"]
+
+    def tasks(self, run: dict) -> list[dict]:
+        return [{"task_id": "hand_over", "state": "success"}]
+
+
+class FakeTraffic:
+    """Requests one after the other; each sees the newest month of the online store and the release that serves."""
+
+    def __init__(self, spec: Any, services: Any, period: Period, sample: int, since: datetime | None = None) -> None:
+        self.world, self.period = services.world, period
+        self.begins, self.since = period.start, since
+        self.answers: Counter[str] = Counter()
+        self.total, self.sent, self.failed, self.seconds, self.rate = REQUESTS, 0, 0, 0.0, None
+        done = [one for one in self.world.asked if one[0] == period] if since else []
+        self.first = self.sent = len(done)
+
+    def run(self) -> None:
+        try:
+            for number in range(self.first, REQUESTS):
+                self.world.tick()
+                self.world.asked.append((self.period, number, self.world.published[-1], self.world.releases[-1]))
+                self.sent += 1
+        except Killed:
+            return
+
+
+def services_of(world: World) -> Any:
+    state = lambda spec: SimpleNamespace(champion=world.releases[-1]) if world.releases else None  # noqa: E731
+    return SimpleNamespace(
+        world=world,
+        settings=SimpleNamespace(environment="prod", scrape_seconds=0.0, airflow_url="http://a"),
+        serving=SimpleNamespace(rollout_state=state),
+        records=SimpleNamespace(
+            published=lambda spec: list(world.published),
+            decisions=lambda spec: list(world.decisions),
+            verdicts=lambda spec, newest: world.verdicts[-newest:],
+            figures=lambda spec, periods, release, name: [one for one in world.measured if one == (*periods, release)],
+        ),
+        adapters=SimpleNamespace(
+            state=world.state,
+            releases=SimpleNamespace(all=lambda spec: [SimpleNamespace(name=name) for name in world.releases]),
+            metrics_server=SimpleNamespace(query=lambda text: [1], alerts=lambda spec: world.alerts()),
+        ),
+    )
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """The one of the uninterrupted play; others are made like it."""
+    monkeypatch.setattr(scenario, "Traffic", FakeTraffic)
+    return World()
+
+
+def play(world: World, monkeypatch: pytest.MonkeyPatch, last: int = 0) -> bool:
+    """Whether it came to its end; with ``last`` it is killed at that step."""
+    world.ticks, world.last = 0, last
+    monkeypatch.setattr(scenario, "now", world.now)
+    script = Script(SPEC.name, training_months=2, sample=REQUESTS, last=Period("2013-06"))
+    airflow: Any = FakeAirflow(world)
+    try:
+        Scenario(SPEC, services_of(world), airflow, Progress(Console(file=io.StringIO())), script).play()
+    except (Killed, ServiceError):  # the kill in the thread of the clients reaches this one as traffic that stopped
+        assert last, "it ends by itself"
+        return False
+    return True
+
+
+def outcome(world: World) -> dict[str, Any]:
+    ended = [run for run in world.runs if run["state"] == "success"]
+    memory = scenario.Memory(world.state, f"demo/{SPEC.name}/progress.json").content
+    return {
+        "asked": [(month, number, online) for month, number, online, _ in world.asked],
+        "runs": sorted((run["family"], str(run["partition_key"])) for run in ended),
+        "decided": [(one.decision, [(a.name, a.period) for a in one.alerts]) for one in world.decisions],
+        "verdicts": [one.decision for one in world.verdicts],
+        "releases": world.releases,
+        "measured": world.measured,
+        "alerts": {month: content.get("alerts") for month, content in memory.items()},
+    }
+
+
+def test_a_play_that_is_killed_at_any_step_ends_like_one_that_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert play(world, monkeypatch)
+    wanted = outcome(world)
+    assert wanted["releases"] == ["r0001", "r0002"]
+    assert len(wanted["asked"]) == len(set(wanted["asked"])), "each request once"
+    assert all(online == month.shift(-1) for month, _, online in wanted["asked"]), "never of a month that came later"
+    later = 0
+    for step in range(1, world.ticks + 1):
+        for away in (False, True):
+            other = World()
+            if not play(other, monkeypatch, step) and away:
+                other.abandon()
+            assert play(other, monkeypatch)
+            if (found := outcome(other)) != wanted:  # too few clients were left for a canary: it takes a month more
+                later += 1
+                assert away, (step, {k: (found[k], wanted[k]) for k in wanted if found[k] != wanted[k]})
+                assert found["releases"] == wanted["releases"], step
+                assert len(found["asked"]) == len(set(found["asked"])), step
+                assert all(online == month.shift(-1) for month, _, online in found["asked"]), step
+    assert later <= world.ticks // 10
