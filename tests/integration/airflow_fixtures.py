@@ -47,6 +47,9 @@ class Running:
         self.process.wait()
 
     def start(self) -> None:
+        """Of the API server a fork that lives on would hold the port: what starts it again ends that first."""
+        if self.arguments[0] == "api-server":
+            self.end()
         self.process = self._started()
 
     def end(self) -> None:
