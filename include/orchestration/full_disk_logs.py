@@ -4,6 +4,7 @@ Airflow's workers and supervisors write logs through structlog and die of its OS
 nothing, and its task stays "running" for ever. Python's own ``logging`` leaves such a line out too.
 """
 
+import errno
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ import structlog
 
 from include.contracts.disk_space import FULL
 
+NOT_TAKEN = FULL | {errno.EROFS, errno.EIO}
+"""A full disk, one that became read-only, one that is broken."""
 LOGGERS = (structlog.BytesLogger, structlog.WriteLogger)
 Write = Callable[[Any, Any], None]
 
@@ -31,7 +34,7 @@ def _tolerant(original: Write) -> Write:
         try:
             original(logger, message)
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in NOT_TAKEN:
                 raise
 
     return write

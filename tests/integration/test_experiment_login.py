@@ -2,9 +2,11 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -138,3 +140,9 @@ def test_another_login_reads_and_changes_nothing(mlflow: Settings) -> None:
         assert {change.request.url.path: change.status_code for change in changes} == {
             change.request.url.path: 403 for change in changes
         }
+
+
+def test_readers_and_writers_of_its_databases_go_on_side_by_side(mlflow: Settings) -> None:
+    for name in ("mlflow.db", "basic_auth.db"):
+        with closing(sqlite3.connect(mlflow.home / "mlflow" / name)) as database:
+            assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",), name

@@ -280,6 +280,12 @@ def test_a_redis_that_only_falls_silent_is_noticed_though_all_is_known(tmp_path:
         wait_until(lambda: looked_up(reader, "things", "s")[1] is None, "the reader finding Redis again")
 
 
+def shared(file: Path) -> bool:
+    """Whether readers and writers of the file go on side by side."""
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 @contextmanager
 def held(file: Path, how: str = "") -> Iterator[sqlite3.Connection]:
     """A transaction of another process that keeps everybody out who can be kept out."""
@@ -293,6 +299,8 @@ def held(file: Path, how: str = "") -> Iterator[sqlite3.Connection]:
 
 def test_a_writer_holds_up_no_lookup(tmp_path: Path) -> None:
     online = Online(Settings(home=tmp_path), written(tmp_path))
+    for name in ("online.db", "registry.db"):
+        assert shared(online.settings.feature_store / name)
     online.push(row("w", count=1))
     file, reader = online.settings.feature_store / "online.db", online.reader(seconds=0.1)
     with held(file) as other:

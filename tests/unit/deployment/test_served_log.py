@@ -69,11 +69,11 @@ def test_the_gap_is_said_though_nobody_asks_any_more(tmp_path: Path, disk: Disk)
     log = SPOOL.Spool(str(tmp_path), "at")
     disk.room = 0
     logged(log, record(1))
-    log.append_gap()
+    log.look_after()
     assert lines(tmp_path) == []
     disk.room = float("inf")
-    log.append_gap()
-    log.append_gap()
+    log.look_after()
+    log.look_after()
     (gap,) = lines(tmp_path)
     assert gap["gap"]["lost"] == [{"release": "r0001", "hour": HOUR, "rows": 1}]
 
@@ -145,6 +145,16 @@ def test_a_log_that_cannot_be_made_refuses_no_model_and_begins_when_it_can(
         assert logged(log, record(1)).rows == 1
     logged(log, record(2))
     assert ["gap" in one for one in lines(tmp_path / "new")] == [True, False]
+
+
+def test_a_file_that_was_deleted_to_free_space_is_made_anew(tmp_path: Path) -> None:
+    log = SPOOL.Spool(str(tmp_path / "spool"), "at")
+    logged(log, record(1))
+    for path in (*(tmp_path / "spool").iterdir(), tmp_path / "spool"):
+        path.unlink() if path.is_file() else path.rmdir()
+    log.look_after()
+    assert logged(log, record(2)).rows == 0
+    assert [one["request_id"] for one in lines(tmp_path / "spool")] == ["q2"]
 
 
 def test_records_that_have_no_lines_are_counted_too(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_a_line_that_the_disk_does_not_take_is_left_out(kind: type, mode: str, n
 def test_another_fault_of_a_log_is_raised() -> None:
     class Broken:
         def write(self, _: object) -> None:
-            raise OSError(errno.EIO, "broken")
+            raise OSError(errno.EBADF, "broken")
 
         def flush(self) -> None:
             """Nothing to flush."""

@@ -67,7 +67,7 @@ class TritonPythonModel:
             if self.router.shadow:
                 self.metrics.declare_shadow(self.router.shadow.release.name)
             self.metrics.flush(self.router.generation, self.router.errors)
-            self.log.write_gap()
+            self.log.look_after()
 
     def finalize(self):
         if self.heartbeat:

@@ -9,7 +9,7 @@ class PredictionLog:
 
     def __init__(self, directory: str, event_time: str) -> None:
         self._spool = Spool(directory, event_time)
-        self.write_gap = self._spool.append_gap
+        self.look_after = self._spool.look_after
 
     def write(self, records: list) -> Lost:
         """A number that is not finite becomes null. Says what is not in the log."""

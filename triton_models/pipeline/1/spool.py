@@ -32,8 +32,12 @@ class Spool:
         with self._turn:
             return self._append(lines, records)
 
-    def append_gap(self) -> None:
-        """Say what is lost though nobody asks any more, as soon as there is room."""
+    def look_after(self) -> None:
+        """Five times a second: say what is lost though nobody asks any more, as soon as there is room; make a file anew
+        that somebody deleted."""
+        if self._file >= 0 and not os.fstat(self._file).st_nlink:
+            with self._turn:
+                self._day = ""
         if self._lost:
             with self._turn:
                 self._append([], [])
