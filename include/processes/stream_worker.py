@@ -103,8 +103,8 @@ class StreamWorker(ABC):
     def _hold(self, entries: Sequence[StreamEntry]) -> None:
         try:
             self.stream.hold(self.name, entries)
-        except MoebiusError as error:
-            log.error("%s", error)
+        except Exception as error:  # a worker that ended would stand still while its process lives
+            log.error("%s.%s: events cannot be held: %s", self.spec.name, self.view, type(error).__name__)
 
     def _failed(self, error: Exception) -> None:
         """Only our own messages are logged: those of others may hold values."""
@@ -117,8 +117,8 @@ class StreamWorker(ABC):
         self.stop.wait(WAIT_SECONDS)
         try:
             self.stream.open()  # a Redis that lost its data has no group
-        except MoebiusError:
-            log.error("%s.%s: the stream cannot be opened", self.spec.name, self.view)
+        except Exception as fault:
+            log.error("%s.%s: the stream cannot be opened: %s", self.spec.name, self.view, type(fault).__name__)
 
 
 def published(entries: Sequence[StreamEntry]) -> list[float]:
