@@ -18,7 +18,9 @@ Waves = tuple[tuple[Fault, ...], ...]
 REDUCED: Waves = (
     (killed("triton", seconds=SERVER_SECONDS),),
     (model_killed("after the server was started again"),),
-    (killed("triton-second"),),
+    (killed("redis"), killed("consumer"), killed("prometheus")),
+    (together(["keeper", "supervisord"]),),
+    (stopped("exporter"), stopped("triton-second")),
 )
 """One of each sort."""
 
@@ -40,14 +42,18 @@ OTHERS: Waves = (
     (killed("redis"), killed("exporter"), killed("prometheus")),
     (killed("consumer"),),
     (killed("keeper"),),
+    (killed("supervisord"),),
     (killed("redis", "again"), killed("exporter", "again"), killed("prometheus", "again")),
     (killed("consumer", "after redis was started again"),),
     (stopped("exporter"), stopped("consumer")),
     (stopped("prometheus"),),
     (stopped("redis"),),
     (stopped("keeper"),),
+    (stopped("supervisord"),),
 )
 TOGETHER: Waves = (
+    (together(["keeper", "supervisord"]),),
+    (together(["supervisord", "exporter"]),),
     (together(["keeper", "triton"], SERVER_SECONDS),),
     (together(["triton", "triton-second"], SERVER_SECONDS),),
     (together(["redis", "consumer", "exporter", "prometheus"]),),

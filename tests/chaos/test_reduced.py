@@ -24,6 +24,7 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_what_dies_or_hangs_is_back_and_no_answer_is_wrong(on: Stage, wave: tuple[Fault, ...]) -> None:
     for found in on.drill.play(*wave):
         assert found.recovered is not None, found
+        assert found.told, found
         assert [cost.wrong for cost in found.cost.values()] == [0, 0], found
         assert (found.rows.lost, found.rows.doubled) == (0, 0), found
 
