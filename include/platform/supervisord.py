@@ -142,10 +142,10 @@ class _Socket(Transport):
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("localhost")
+        self._connection = (host, connection)  # closed with this transport, also when nobody listens
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(ASK_SECONDS)
         connection.sock.connect(f"/proc/self/fd/{self._place}/{SOCKET}")
-        self._connection = (host, connection)  # closed with this transport
         return connection
 
     def __enter__(self) -> "_Socket":

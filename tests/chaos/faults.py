@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import psutil
 
+from include.platform.topology import model_processes
 from tests.chaos.world import World
+from tests.integration.pipeline_fixtures import SPEC
 
 Pids = set[int]
+MODEL = model_processes("triton", SPEC.name)
+"""The name under which events speak of the processes of the model."""
 SERVER_SECONDS, HANGING_SECONDS, MODEL_SECONDS = 3.0, 20.0, 10.0
 """For how long requests may fail while the only model server is dead, hangs, or a process of its model is dead."""
 
@@ -73,7 +77,7 @@ def model_killed(words: str = "", seconds: float = MODEL_SECONDS) -> Fault:
     return Fault(
         f"model-killed{words and '-' + words.replace(' ', '-')}",
         f"a model's process is killed{words and ' ' + words}",
-        ("triton",),
+        (MODEL,),
         lambda world: _signalled(world.model_processes(), signal.SIGKILL),
         _model_is_back,
         seconds,
@@ -84,7 +88,7 @@ def model_stopped(seconds: float = HANGING_SECONDS) -> Fault:
     return Fault(
         "model-hangs",
         "a model's process hangs",
-        ("triton",),
+        (MODEL,),
         lambda world: _signalled(world.model_processes(), signal.SIGSTOP),
         _model_is_back,
         seconds,
