@@ -90,7 +90,7 @@ def build(spec: UseCase) -> None:
     )
     def hand_over(call: Call) -> None:
         if (handed_over := call(run_key())) is None:
-            raise AirflowSkipException("a newer verdict or another champion came meanwhile: nothing is handed over")
+            raise AirflowSkipException("a newer verdict came meanwhile, or another champion: nothing is handed over")
         emit(approved, **handed_over)
 
     @step(spec, "approval.overtaken", trigger_rule=TriggerRule.NONE_FAILED)

@@ -17,6 +17,7 @@ from airflow.triggers.base import TriggerEvent
 
 from include.governance.answers import APPROVE
 from include.governance.approval import REJECT
+from include.loop import rollout
 from include.orchestration import approval_form
 from include.orchestration.approval_form import FIELDS, ApprovalForm, QuestionTrigger
 from include.orchestration.auth import OURS
@@ -24,7 +25,7 @@ from include.orchestration.dags import STARTED_BY, starters
 from include.services import composition, verdicts
 from include.services.composition import Services
 from include.specification.loader import load_usecase
-from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import register, verdict
 
 SPEC = load_usecase("flight_delay")
@@ -34,8 +35,9 @@ CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": Simple
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """A verdict that waits for a person; tina started the training."""
+    """A verdict against version 9, which serves, waits for a person; tina started the training."""
     made = services_in(tmp_path, airflow_users={"tina": "op", "olga": "op", "ulla": "user"})
+    rollout.promote_release(SPEC, made, packaged(made, SPEC, 9, approved=False))
     verdicts.store(SPEC, made, register(made, people=["tina"]), verdict(), run="asset--1", by="asset_triggered")
     monkeypatch.setattr(composition, "services", lambda *_: made)
     with set_current_context(CONTEXT):
