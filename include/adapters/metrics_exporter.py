@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.disk_space import DiskSpace
-from include.contracts.operations import Figure, LatePeriods, OpenQuestion
+from include.contracts.operations import DamagedState, Figure, LatePeriods, OpenQuestion
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import UnreadableCount
@@ -242,6 +242,21 @@ class ScrubCollector(Polled[Scrubbed]):
         yield proved
         yield damaged
         yield when
+
+
+class StateCollector(Polled[DamagedState]):
+    """``moebius_state_files_damaged{room}``: small files, keys and databases that are damaged or gone; 0 too."""
+
+    what, up = "state files", "moebius_state_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, rooms = self.readable()
+        yield up
+        text = "Files of the state root that are damaged or gone"
+        gauge = GaugeMetricFamily("moebius_state_files_damaged", text, labels=["room"])
+        for one in rooms:
+            gauge.add_metric([one.room], one.files)
+        yield gauge
 
 
 class HostCollector(Collector):

@@ -87,6 +87,13 @@ class RecordedDecision(Record):
     run: str = Field("", description="run that decided; it decides once, however often it is repeated")
 
 
+class DamagedState(Record):
+    """How many files in a room of the state root are not what was written."""
+
+    room: str
+    files: int
+
+
 class GivenLabel(Record):
     """Labels that people gave to rows they were asked about, one row per answer; the newest answer counts."""
 

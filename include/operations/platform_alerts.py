@@ -12,7 +12,7 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "scrubs", "unreadable", "disks")
+READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "scrubs", "unreadable", "disks", "state")
 UP = tuple(f"moebius_{what}_up" for what in READ)
 """Whether the exporter could read each kind of record."""
 GATEWAY_SHARE = 0.01
@@ -24,7 +24,7 @@ FILLING_SHARE, FILLING_HOURS = 0.3, 4
 
 def of_platform() -> list[Rule]:
     """Every alert that belongs to no single use case."""
-    return [*(_down(job) for job in JOBS), *_unread(), *_host(), *_disks(), _gateway()]
+    return [*(_down(job) for job in JOBS), *_unread(), *_host(), *_disks(), _state(), _gateway()]
 
 
 def _down(job: str) -> Rule:
@@ -97,6 +97,17 @@ def _disks() -> list[Rule]:
             summary=f"{percentage} of the files that {disk} can hold are free",
         ),
     ]
+
+
+def _state() -> Rule:
+    return Rule(
+        "MoebiusStateDamaged",
+        "moebius_state_files_damaged > 0",
+        "repair",
+        "{{ $value }} files of the state root are damaged or gone (room {{ $labels.room }})",
+        "`moebius doctor` names them, `moebius doctor --repair` puts good copies back; then look after the disk",
+        "10s",
+    )
 
 
 def _gateway() -> Rule:

@@ -1,5 +1,6 @@
 """SQLite databases of the state root, proved before they are used: none is made again where one was before."""
 
+import logging
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from include.errors import DamagedStateError
 from include.platform import identity
 from include.settings import Settings
 
+log = logging.getLogger(__name__)
 MAGIC = b"SQLite format 3\0"
 
 
@@ -65,7 +67,7 @@ def require(settings: Settings, running: frozenset[str] = frozenset()) -> None:
         if fault := fault_of(settings, database, noted):
             raise DamagedStateError(f"{path} {fault}; {_ways(path, database)}")
         if database.copied and _tables(path):
-            _copy(path)
+            _copy_if_possible(path)
     note(settings)
 
 
@@ -85,20 +87,26 @@ def fault_of(settings: Settings, database: Database, noted: dict[str, str]) -> s
     """Why it cannot be used; '' when it can, or was never there."""
     path = settings.home / database.file
     before = noted.get(database.file) or _used_before(settings, database)
-    if not path.is_file():
-        return f"is gone, and was there since {before}" if before else ""
-    if path.stat().st_size == 0:
-        return f"is empty, and had content since {before}" if before else ""
+    if (fault := fault_outside(path, before)) or not path.is_file() or not path.stat().st_size:
+        return fault
     try:
         return _fault_inside(path, database, before)
     except (sqlite3.DatabaseError, OSError) as error:
         return f"is damaged ({error})"
 
 
-def _fault_inside(path: Path, database: Database, before: str) -> str:
+def fault_outside(path: Path, before: str) -> str:
+    """What can be seen of a database without opening it; ``before``: since when it is in use, '' when it never was."""
+    if not path.is_file():
+        return f"is gone, and was there since {before}" if before else ""
     with path.open("rb") as content:
-        if content.read(len(MAGIC)) != MAGIC:
-            return "is damaged: it is not an SQLite database"
+        start = content.read(len(MAGIC))
+    if not start:
+        return f"is empty, and had content since {before}" if before else ""
+    return "" if start == MAGIC else "is damaged: it is not an SQLite database"
+
+
+def _fault_inside(path: Path, database: Database, before: str) -> str:
     with closing(_opened(path)) as connection:
         if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             return f"is damaged ({' '.join(verdict.split())})"
@@ -124,6 +132,14 @@ def restore(settings: Settings, database: Database) -> str:
     with closing(_opened(copy)) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)
     return date
+
+
+def _copy_if_possible(path: Path) -> None:
+    try:
+        _copy(path)
+    except (sqlite3.OperationalError, OSError) as error:  # a full disk: the copy before stays
+        path.with_name(f".{path.name}.aside").unlink(missing_ok=True)
+        log.warning("%s has no new copy: %s", path, error)
 
 
 def _copy(path: Path) -> None:

@@ -16,6 +16,7 @@ from include.adapters.metrics_exporter import (
     PeriodCollector,
     QuestionCollector,
     ScrubCollector,
+    StateCollector,
     UnreadableCollector,
     start,
 )
@@ -24,6 +25,7 @@ from include.contracts.operations import LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
 from include.governance.approval import open_questions
 from include.operations import lateness
+from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
@@ -84,6 +86,7 @@ def collectors(settings: Settings) -> list[Collector]:
         ScrubCollector(every(settings, recorded(Records.last_scrub)), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),
+        StateCollector(StateWatch(settings).look, SELDOM_SECONDS),
         HostCollector(keeper_file(settings)),
     ]
 

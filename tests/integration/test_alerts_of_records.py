@@ -24,6 +24,7 @@ from include.data.manifests import Turn
 from include.deployment import rollout
 from include.errors import DamagedFileError
 from include.loop import scrub
+from include.platform.doctor import Doctor
 from include.platform.state import make_keys
 from include.platform.topology import keeper_file
 from include.processes import exporter
@@ -283,6 +284,17 @@ def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path) -> None:
             (small / f"small-{number}").touch()
         alerts.wait_for("MoebiusInodesAlmostFull", **of)
         assert f"the disk {small} (holds spool)" in alerts.annotations("MoebiusInodesAlmostFull")["summary"]
+
+
+@pytest.mark.fires("MoebiusStateDamaged")
+def test_a_damaged_file_is_said_until_it_is_put_back(kept: Kept) -> None:
+    room = {"room": "snapshots"}
+    wait_until(lambda: kept.alerts.value('moebius_state_files_damaged{room="snapshots"}') == 0, "the first scrape")
+    manifest = kept.settings.snapshots / SPEC.name / "2013-01.json"
+    manifest.write_bytes(manifest.read_bytes()[:40])
+    kept.alerts.wait_for("MoebiusStateDamaged", **room)
+    assert Doctor(kept.settings).repair() == [manifest]
+    kept.alerts.wait_for_the_end_of("MoebiusStateDamaged", **room)
 
 
 @pytest.mark.fires("MoebiusExporterDown")

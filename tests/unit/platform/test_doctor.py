@@ -13,6 +13,7 @@ from include.errors import DamagedStateError, SettingsError
 from include.platform import databases, identity, state
 from include.platform.databases import DATABASES, Database
 from include.platform.doctor import Doctor
+from include.platform.state_watch import StateWatch
 from include.settings import Settings, load_settings
 from tests.unit.fakes.damage import DAMAGES, KINDS, MISSING, damage
 
@@ -211,3 +212,20 @@ def test_every_kind_of_damage_is_damage() -> None:
     content = bytes(range(1, 200)) * 3
     assert all(damaged(content) != content for damaged in DAMAGES.values())
     assert [*DAMAGES, MISSING] == KINDS
+
+
+def test_damaged_files_are_counted_by_room_until_they_are_put_back(settings: Settings) -> None:
+    watch = StateWatch(settings)
+
+    def counts() -> dict[str, int]:
+        return {one.room: one.files for one in watch.look() if one.files}
+
+    assert counts() == {}
+    damage(settings.releases / "cats" / "rollout.json", "half")
+    damage(settings.home / "version", "empty")
+    damage(settings.home / "mlflow" / "mlflow.db", "empty")
+    assert counts() == {"releases": 1, "marks": 1, "databases": 1}
+    state_file.delete(settings.key_file)
+    assert counts()["keys"] == 1
+    Doctor(settings).repair()
+    assert counts() == {"keys": 1}
