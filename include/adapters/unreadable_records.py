@@ -36,8 +36,12 @@ class UnreadableRecords:
         there = {record.source for record in self.newest()}
         new = [record for record in records if record.source not in there]
         if new:
-            self._append("".join(record.model_dump_json() + "\n" for record in new[-KEPT_RECORDS:]).encode())
-            state_file.write(self._count, json.dumps(self.count() + len(new)))
+            size = self._append("".join(record.model_dump_json() + "\n" for record in new[-KEPT_RECORDS:]).encode())
+            try:
+                state_file.write(self._count, json.dumps(self.count() + len(new)))
+            except OSError:  # what is kept and not counted would never be counted
+                os.truncate(self._file, size)
+                raise
         return len(new)
 
     def newest(self) -> list[UnreadableRecord]:
@@ -60,7 +64,8 @@ class UnreadableRecords:
     def _earlier(self) -> Path:
         return self._file.with_suffix(".records.earlier")
 
-    def _append(self, lines: bytes) -> None:
+    def _append(self, lines: bytes) -> int:
+        """All or nothing; the size of the file before."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         if self._file.is_file() and self._file.stat().st_size + len(lines) > KEPT_BYTES:
             self._file.replace(self._earlier)
@@ -71,6 +76,7 @@ class UnreadableRecords:
                 os.ftruncate(file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
             os.fsync(file)
+            return size
         finally:
             os.close(file)
 

@@ -1,6 +1,7 @@
 """A real file system of some megabytes, to be filled to the last byte."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,20 @@ class SmallDisk:
             yield
         finally:
             self.free()
+
+    @contextmanager
+    def full_of_files(self) -> Iterator[None]:
+        """With space, but without a free inode, until the end."""
+        crowd = self.path / "crowd"
+        crowd.mkdir()
+        with suppress(OSError):
+            for number in range(os.statvfs(self.path).f_files + 1):
+                (crowd / str(number)).touch()
+        assert os.statvfs(self.path).f_favail == 0
+        try:
+            yield
+        finally:
+            shutil.rmtree(crowd)
 
     def fill(self, but: int = 0) -> None:
         """To the last byte, or but so many."""

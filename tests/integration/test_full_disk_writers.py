@@ -4,6 +4,7 @@ Room for a part is the harder case: half a file is written, and must not count.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,11 @@ from tests.integration.test_export_files import manifest
 
 pytestmark = pytest.mark.integration
 APRIL, MAY = Period("2013-04"), Period("2013-05")
-ROOMS = [0, 3 * PIECE]
-"""Bytes that are left: none, or some that are too few."""
+FULL: dict[str, Callable[[SmallDisk], AbstractContextManager[None]]] = {
+    "no byte": lambda disk: disk.full(),
+    "too few bytes": lambda disk: disk.full(but=3 * PIECE),
+    "no inode": lambda disk: disk.full_of_files(),
+}
 
 
 def rows(seed: int, count: int = 20_000) -> pa.Table:
@@ -131,19 +135,19 @@ WRITERS: dict[str, Callable[[Services], Any]] = {
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
-    with mounted(tmp_path_factory.mktemp("full") / "home", "8m") as small:
+    with mounted(tmp_path_factory.mktemp("full") / "home", "8m", inodes=1000) as small:
         yield small
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("left", FULL)
 @pytest.mark.parametrize("writer", WRITERS)
-def test_half_a_write_never_counts(disk: SmallDisk, writer: str, room: int) -> None:
-    home = disk.path / f"{writer}-{room}".replace(" ", "-")
+def test_half_a_write_never_counts(disk: SmallDisk, writer: str, left: str) -> None:
+    home = disk.path / f"{writer}-{left}".replace(" ", "-")
     services = Services(Settings(home=home))
     home.mkdir()
     made = WRITERS[writer](services)
     before, files = made.seen(), everything(home)
-    with disk.full(but=room), pytest.raises(DiskFullError, match=rf"{disk.path} .*are free") as refused:
+    with FULL[left](disk), pytest.raises(DiskFullError, match=rf"{disk.path} .*are free") as refused:
         refused_to_write(services, made)
     assert refused.value.retryable
     assert made.seen() == before
