@@ -32,6 +32,7 @@ def shift(
     strategy: Strategy = "canary",
     sticky_by: str | None = None,
     opens: bool = True,
+    continues: bool = False,
 ) -> RolloutState:
     """Give ``release`` a share of the traffic, the champion the rest, for ``lease`` seconds.
 
@@ -39,6 +40,8 @@ def shift(
     the rollout; only its first step ``opens`` it. With ``sticky_by`` a growing share keeps whom it had. Raises
     DeploymentError when another rollout is under way or came in between, the release serves already, or the share is
     no share; RolloutAbortedError when this rollout is over.
+
+    With ``continues`` it is the split that was interrupted: what was answered since its beginning counts.
     """
     if not 0 < share <= 1:
         raise DeploymentError(f"{state.usecase}: a share of {share:g} for {release} must be above 0 and at most 1")
@@ -47,6 +50,7 @@ def shift(
     return _next(
         state, weights={state.champion: 1 - share, release: share}, reason=about, lease=_lease(lease),
         strategy=strategy, sticky_by=sticky_by, salt=release if sticky_by else "", rollout=rollout, outcome="running",
+        begun=state.begun if continues else steady.now(),
     )  # fmt: skip
 
 
@@ -140,7 +144,9 @@ def _require_free(state: RolloutState, release: str, rollout: str, opens: bool) 
 
 
 def _ended(state: RolloutState, champion: str, reason: str, outcome: str, **more: object) -> RolloutState:
-    split = {"champion": champion, "weights": {champion: 1.0}, "lease": None}
+    split: dict[str, object] = {"champion": champion, "weights": {champion: 1.0}, "lease": None}
+    if outcome == "interrupted":  # the same rollout may go on
+        split["begun"] = state.begun
     return _next(state, reason=reason, outcome=outcome, **split, **more)
 
 

@@ -41,6 +41,7 @@ def shift_traffic(
     rollout_id: str = "",
     by: str = "",
     opens: bool = True,
+    continues: bool = False,
 ) -> int:
     """Give the release a share of the traffic; returns the generation that the server confirmed.
 
@@ -52,7 +53,7 @@ def shift_traffic(
     sticky = spec.rollout.sticky_by
     wanted = rollout.shift(
         before, release, share, _lease(spec), rollout=rollout_id, strategy=spec.rollout.strategy, sticky_by=sticky,
-        opens=opens,
+        opens=opens, continues=continues,
     )  # fmt: skip
     return _give(spec, services, before, wanted, by).generation
 
@@ -155,14 +156,19 @@ def _look(spec: UseCase, services: Services, state: RolloutState, release: str) 
     return found, judgement.standing(spec, found, watched, full)
 
 
-def _resume(spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str) -> None:
-    """Give the share again when a task died meanwhile, or nobody watched for longer than the lease."""
+def _resume(
+    spec: UseCase, services: Services, release: str, share: float, rollout_id: str, by: str, continues: bool = False
+) -> None:
+    """Give the share again when a task died meanwhile, or nobody watched for longer than the lease.
+
+    It is judged on what it answers from now on, or ``continues`` with what it answered before.
+    """
     state = rollout.going_on(services.serving.require_rollout_state(spec), rollout_id)
     if state.outcome != "interrupted" and not state.lapsed:
         return
     services.adapters.metrics_server.query("1")  # nothing is given that nobody could watch
     if share:
-        shift_traffic(spec, services, release, share, rollout_id, by, opens=False)
+        shift_traffic(spec, services, release, share, rollout_id, by, opens=False, continues=continues)
     else:
         mirror_traffic(spec, services, release, rollout_id, by)
 
@@ -200,7 +206,7 @@ def look_at_ab_test(
 
     Raises RolloutAbortedError when an abort criterion is breached, or somebody ended the test.
     """
-    _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by)
+    _resume(spec, services, release, spec.rollout.ab_test.share, rollout_id, by, continues=True)
     state = _still_given(services.serving.require_rollout_state(spec), release, rollout_id)
     found, _ = _look(spec, services, state, release)
     if found.enough and found.breaches:

@@ -1,5 +1,7 @@
 """Transitions of the rollout state."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,6 +138,15 @@ def test_what_died_goes_on_and_what_was_overtaken_does_not() -> None:
     ended = rollout.abort(other, "breach")
     with pytest.raises(RolloutAbortedError, match=r"of rollout run2 .* not of run1; .* start a new deployment"):
         rollout.shift(ended, "r0002", 0.5, LEASE, rollout="run1", opens=False)
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["lease_over", "task_died"])
+def test_a_split_that_was_interrupted_continues_from_its_beginning_when_it_is_to(died: bool) -> None:
+    split = rollout.shift(FIRST, "r0002", 0.5, -1.0, rollout="run1", strategy="ab_test", sticky_by="client")
+    left = rollout.abort(split, "a task died", "interrupted") if died else split
+    again = partial(rollout.shift, left, "r0002", 0.5, LEASE, rollout="run1", opens=False)
+    assert again(continues=True).begun == split.begun
+    assert again().begun != split.begun
 
 
 def test_a_rollout_whose_lease_is_over_does_not_block_the_next() -> None:
