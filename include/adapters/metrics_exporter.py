@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import DamagedState, Figure, LatePeriods, OpenQuestion
+from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import UnreadableCount
@@ -257,6 +258,29 @@ class StateCollector(Polled[DamagedState]):
         for one in rooms:
             gauge.add_metric([one.room], one.files)
         yield gauge
+
+
+class ProcessCollector(Polled[ProcessFigures]):
+    """``moebius_process_up{service}``, ``moebius_process_deaths_total{service, what}``,
+    ``moebius_process_given_up{service}``.
+
+    A service that never died has 0 deaths, so that Prometheus sees the first one as growth.
+    """
+
+    what, up = "processes of the platform", "moebius_processes_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, services = self.readable()
+        yield up
+        runs = GaugeMetricFamily("moebius_process_up", "1 for a service that runs", labels=["service"])
+        given_up = GaugeMetricFamily("moebius_process_given_up", "1 while nobody starts it", labels=["service"])
+        deaths = CounterMetricFamily("moebius_process_deaths", "Deaths of a service", labels=["service", "what"])
+        for one in services:
+            runs.add_metric([one.service], float(one.up))
+            given_up.add_metric([one.service], float(one.given_up))
+            deaths.add_metric([one.service, "died"], one.died)
+            deaths.add_metric([one.service, "hung"], one.hung)
+        yield from (runs, given_up, deaths)
 
 
 class HostCollector(Collector):

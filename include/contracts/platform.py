@@ -18,6 +18,8 @@ What = Literal["started", "died", "hung", "stopped", "failed", "gave_up"]
 """``started`` by the supervision, after a death or a hang; ``died`` by itself or killed; ``hung``: it answered nothing
 and was killed for it; ``stopped`` by a person; ``failed``: it could not be started again this time; ``gave_up``: it
 died or failed so often that the next start waits longer."""
+GIVEN_UP = frozenset({"gave_up", "failed"})
+"""Nobody starts it before the next try, which may be a minute later."""
 DEATHS = frozenset({"died", "hung"})
 """A process that hung is killed: that is its death, and no ``died`` follows."""
 
@@ -34,6 +36,23 @@ class ProcessEvent(Record):
     @property
     def is_death(self) -> bool:
         return self.what in DEATHS
+
+
+class ProcessFigures(Record):
+    """One service in figures: whether it runs, how often it died or hung so far, whether nobody starts it for now."""
+
+    service: str
+    up: bool
+    died: int = 0
+    hung: int = 0
+    given_up: bool = False
+
+
+def figures(service: str, up: bool, events: Iterable[ProcessEvent]) -> ProcessFigures:
+    """Of this service, by its events, oldest first."""
+    own = [event for event in events if event.service == service]
+    counts = {what: sum(event.times for event in own if event.what == what) for what in ("died", "hung")}
+    return ProcessFigures(service=service, up=up, given_up=bool(own) and own[-1].what in GIVEN_UP, **counts)
 
 
 def events_file(home: Path) -> Path:

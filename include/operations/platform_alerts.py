@@ -12,9 +12,24 @@ JOBS = {
 }
 """Prometheus job → its alert, what it scrapes, and what it means that it does not answer."""
 OPTIONAL = ("gateway",)  # without a client there is none
-READ = ("exporter", "champions", "gates", "drills", "periods", "questions", "scrubs", "unreadable", "disks", "state")
+READ = (
+    "exporter",
+    "champions",
+    "gates",
+    "drills",
+    "periods",
+    "questions",
+    "scrubs",
+    "unreadable",
+    "disks",
+    "state",
+    "processes",
+)
 UP = tuple(f"moebius_{what}_up" for what in READ)
 """Whether the exporter could read each kind of record."""
+DEATH_WINDOW = "15m"
+MANY_DEATHS = 2.5
+"""In this window; growth is extrapolated, so three deaths may be a little less."""
 GATEWAY_SHARE = 0.01
 KEEPER_SECONDS = 60
 FREE_SHARE = 0.05
@@ -24,7 +39,15 @@ FILLING_SHARE, FILLING_HOURS = 0.3, 4
 
 def of_platform() -> list[Rule]:
     """Every alert that belongs to no single use case."""
-    return [*(_down(job) for job in JOBS), *_unread(), *_host(), *_disks(), _state(), _gateway()]
+    return [
+        *(_down(job) for job in JOBS),
+        *_unread(),
+        *_host(),
+        *_disks(),
+        _state(),
+        *_processes(),
+        _gateway(),
+    ]
 
 
 def _down(job: str) -> Rule:
@@ -108,6 +131,48 @@ def _state() -> Rule:
         "`moebius doctor` names them, `moebius doctor --repair` puts good copies back; then look after the disk",
         "10s",
     )
+
+
+def _processes() -> list[Rule]:
+    """Of every process: that it is away, died, dies again and again, or is not started any more."""
+    of_each, action = (
+        "sum by (service) (increase(moebius_process_deaths_total",
+        "See `make status`: when, why, what since",
+    )
+    return [
+        Rule(
+            "MoebiusProcessDown",
+            "moebius_process_up == 0 or absent(moebius_process_up)",
+            "repair",
+            "{{ $labels.service }} does not run, or the exporter does not know whether it does",
+            "See `make status` and the log file that it names; `make up` starts what is missing",
+            "30s",
+        ),
+        Rule(
+            "MoebiusProcessDied",
+            f"sum by (service, what) (increase(moebius_process_deaths_total[{DEATH_WINDOW}])) > 0",
+            "look",
+            "{{ $labels.service }} {{ $labels.what }} in the last quarter of an hour",
+            action,
+            "0s",  # it may be there again by now
+        ),
+        Rule(
+            "MoebiusProcessDiesAgain",
+            f"{of_each}[{DEATH_WINDOW}])) > {MANY_DEATHS}",
+            "repair",
+            "{{ $labels.service }} died {{ $value | humanize }} times in the last quarter of an hour",
+            f"{action}; then the log of the service",
+            "0s",
+        ),
+        Rule(
+            "MoebiusProcessGivenUp",
+            "moebius_process_given_up == 1",
+            "repair",
+            "{{ $labels.service }} died or failed so often that it is started only now and then, or not at all",
+            f"{action}. Of a model `<server>/<model>` the log of the keeper says what the server answered",
+            "10s",
+        ),
+    ]
 
 
 def _gateway() -> Rule:

@@ -313,6 +313,10 @@ class Supervisor:
             return False
         return self._file(name, "json").exists() or self._file(name, "died").exists()
 
+    def known(self, name: str) -> bool:
+        """Whether it was ever started, whatever became of it."""
+        return any(self._file(name, kind).exists() for kind in ("json", "died", "stopped"))
+
     def _mark(self, name: str, what: str) -> None:
         """The pid file becomes the mark; without one an empty file does."""
         try:

@@ -14,6 +14,7 @@ from include.adapters.metrics_exporter import (
     GateCollector,
     HostCollector,
     PeriodCollector,
+    ProcessCollector,
     QuestionCollector,
     ScrubCollector,
     StateCollector,
@@ -27,6 +28,7 @@ from include.governance.approval import open_questions
 from include.operations import lateness
 from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
+from include.platform.vitals import vitals
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -87,6 +89,7 @@ def collectors(settings: Settings) -> list[Collector]:
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),
         StateCollector(StateWatch(settings).look, SELDOM_SECONDS),
+        ProcessCollector(lambda: vitals(settings)),
         HostCollector(keeper_file(settings)),
     ]
 

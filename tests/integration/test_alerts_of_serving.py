@@ -15,7 +15,7 @@ from include.errors import ServiceError
 from include.gateway import clients
 from include.operations.platform_alerts import JOBS, UP
 from include.platform.servers import service
-from include.platform.topology import instances_of
+from include.platform.topology import instances_of, model_processes
 from include.services.composition import Services
 from include.specification.loader import load_usecase, usecase_names
 from tests.integration.alert_fixtures import Alerts, watching
@@ -247,6 +247,44 @@ def test_a_model_server_that_is_down_is_said_once(running: Running) -> None:
         assert "usecase" not in found
         assert len(running.alerts.firing("MoebiusModelServerDown")) == 1
     running.alerts.wait_for_the_end_of("MoebiusModelServerDown")
+
+
+@pytest.mark.fires("MoebiusProcessDown", "MoebiusProcessDied", "MoebiusProcessDiesAgain")
+def test_a_process_that_dies_is_said_and_one_that_dies_again_and_again(running: Running) -> None:
+    """Nobody starts it here but this test: the platform's supervisord does not run."""
+    consumer = service(instances_of("consumer", running.settings)[0])
+    for _ in range(3):
+        running.supervisor.process("consumer").kill()
+        assert running.alerts.wait_for("MoebiusProcessDown", service="consumer")["severity"] == "repair"
+        running.supervisor.revive(consumer)
+        running.alerts.wait_for_the_end_of("MoebiusProcessDown", service="consumer")
+        running.alerts.wait_for("MoebiusProcessDied", service="consumer", what="died")
+    assert running.alerts.wait_for("MoebiusProcessDiesAgain", service="consumer")["severity"] == "repair"
+    assert not running.alerts.firing("MoebiusProcessDown"), "the others run"
+
+
+@pytest.mark.fires("MoebiusProcessDown", "MoebiusExporterDown")
+def test_an_exporter_that_is_away_hides_no_process(running: Running) -> None:
+    with running.without("exporter"):
+        running.alerts.wait_for("MoebiusProcessDown")
+        running.alerts.wait_for("MoebiusExporterDown")
+    running.alerts.wait_for_the_end_of("MoebiusProcessDown")
+
+
+@pytest.mark.fires("MoebiusProcessGivenUp")
+def test_a_model_that_cannot_be_loaded_again_is_said_until_it_answers(running: Running) -> None:
+    name = model_processes("triton", running.spec.name)
+    code = running.settings.triton_repository / running.spec.name / "1" / "model.py"
+    good, server = code.read_text(), running.supervisor.process("triton")
+    code.write_text("raise RuntimeError('no such thing')")
+    for process in processes(running):
+        process.kill()
+    assert running.alerts.wait_for("MoebiusProcessGivenUp", service=name)["severity"] == "repair"
+    assert running.supervisor.process("triton") == server, "a new server would not help, and would cost the others"
+    code.write_text(good)
+    running.server.load(running.spec.name)
+    running.alerts.wait_for_the_end_of("MoebiusProcessGivenUp", service=name)
+    assert running.ask(3) == 0
 
 
 TRITONS = {

@@ -10,11 +10,13 @@ from include.adapters.metrics_exporter import (
     GateCollector,
     HostCollector,
     PeriodCollector,
+    ProcessCollector,
     UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
 from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods
+from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult
 from include.contracts.streaming import UnreadableCount
 
@@ -136,3 +138,15 @@ def test_what_could_not_be_read_is_a_counter_that_begins_at_0() -> None:
     told = {s.name: s for metric in collector.collect() for s in metric.samples if s.labels.get("usecase") != "a"}
     assert told["moebius_unreadable_records_total"].labels == {"usecase": "b", "reader": "prediction_log"}
     assert [s.value for m in collector.collect() for s in m.samples] == [1, 0, 3]
+
+
+def test_a_service_that_never_died_has_a_counter_at_zero() -> None:
+    """Else Prometheus would not see its first death as growth."""
+    counted = [ProcessFigures(service="redis", up=True), ProcessFigures(service="mlflow", up=False, died=2, hung=1)]
+    found = samples(ProcessCollector(lambda: counted, patience=5))
+    assert found == {
+        "moebius_processes_up": [1],
+        "moebius_process_up": [1, 0],
+        "moebius_process_given_up": [0, 0],
+        "moebius_process_deaths": [0, 0, 2, 1],
+    }

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from include.contracts.platform import append_event, deaths, events_file, read_events
+import pytest
+
+from include.contracts.platform import What, append_event, deaths, events_file, figures, read_events
 
 
 def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
@@ -31,3 +33,14 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_and_raises_nothing() -> None:
     assert not append_event(Path("/dev/full"), "redis", "died")
+
+
+@pytest.mark.parametrize(
+    ("what", "given_up"), [("gave_up", True), ("failed", True), ("started", False), ("died", False)]
+)
+def test_only_the_last_event_says_whether_a_service_is_given_up(tmp_path: Path, what: What, given_up: bool) -> None:
+    file = tmp_path / "events.jsonl"
+    for service, event in (("redis", "died"), ("redis", "gave_up"), ("redis", what), ("mlflow", "hung")):
+        append_event(file, service, event)  # type: ignore[arg-type]
+    found = figures("redis", False, read_events(file))
+    assert (found.died, found.hung, found.given_up) == (1 + (what == "died"), 0, given_up)
