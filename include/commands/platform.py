@@ -56,12 +56,11 @@ def _show_disks() -> None:
 
 
 def _show_faults(checked: bool) -> None:
-    """Print why use cases cannot be used: after a check of all of them, or what is known."""
+    """Print why use cases cannot be used: after a check of those that changed, or what is known."""
     from include.services import checking
-    from include.services.composition import services
     from include.settings import load_settings
 
-    faults = checking.check(services()) if checked else checking.known(load_settings())
+    faults = checking.check_changed(load_settings()) if checked else checking.known(load_settings())
     if faults:
         print(f"use cases that cannot be used, wholly or in part: {', '.join(faults)}")
     for line in (line for lines in faults.values() for line in lines):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from rich.table import Table
 
 from include.adapters import redis_server
-from include.errors import NotFoundError, SpecError
-from include.platform import databases, identity, secrets, state, status, supervisord
+from include.errors import NotFoundError
+from include.platform import databases, definitions, identity, secrets, state, status, supervisord
 from include.platform.doctor import Doctor
 from include.platform.patience import Patience
 from include.platform.servers import service
@@ -48,22 +48,22 @@ class Platform:
         ServiceError
             a service does not start; see its log.
         """
-        from include.services.composition import Services
-
         self._prove_state(say)
         if self.settings.redis_url:
             redis_server.claim(self.settings)
-        try:
-            Services(self.settings).adapters.feature_store.apply()
-        except SpecError as error:  # of some use cases: the others go up
-            say(str(error))
         wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]
         self._renew_supervision(say)
         for each in wanted:
             self.supervisor.require_ports(each.service)
         for line in self._missing_variables():
             say(line)
-        self._start(self._needed(wanted, say), say)
+        needed = self._needed(wanted, say)
+        runs = len(needed) < len(wanted)
+        if not runs:
+            definitions.register(self.settings, say)
+        self._start(needed, say)
+        if runs:  # what is missing comes first
+            definitions.register(self.settings, say)
         databases.note(self.settings)
 
     def _renew_supervision(self, say: Callable[[str], None]) -> None:

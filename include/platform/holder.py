@@ -1,10 +1,10 @@
 """The program that supervisord runs for each service: waits beside the service until it ends, and has it started again.
 
 The service is no child that must die with its parent: it runs in a session of its own, and a holder that finds it alive
-adopts it. So a killed holder or supervisord costs nothing. Run as ``python -I -S holder.py <directory> <name>
-[<life>]``: it knows the standard library only, imports little of it, and takes 5 MiB. ``directory`` is
+adopts it. So a killed holder or supervisord costs nothing. Run as ``python -I -S holder.py <directory> <name> <life>
+[started]``: it knows the standard library only, imports little of it, and takes 5 MiB. ``directory`` is
 ``<home>/platform``; ``life``: seconds after which the service is killed when its file ``<directory>/<name>`` shows no
-sign of life.
+sign of life, 0: it has none; ``started``: the starter has just started the service.
 
 What it reads and writes is described in ``include/platform/supervisor.py`` and ``include/contracts/platform.py``.
 """
@@ -27,8 +27,8 @@ START_SECONDS, STOPPED_SECONDS = 90.0, 6.0
 class Holder:
     """Of one service."""
 
-    def __init__(self, directory: str, name: str, life: float) -> None:
-        self.directory, self.name, self.life = directory, name, life
+    def __init__(self, directory: str, name: str, life: float, started: bool) -> None:
+        self.directory, self.name, self.life, self.started = directory, name, life, started
         self.parent = os.getppid()
 
     def hold(self) -> None:
@@ -39,8 +39,11 @@ class Holder:
             elif not self.wanted():
                 self.leave_without_parent()
                 time.sleep(LOOK_SECONDS)
-            elif self.noted(None):
+            elif self.noted(exit_status(self.identity().get("pid", 0))):
+                if self.started:  # it died before this program could look
+                    self.rest()
                 self.become_starter()
+            self.started = False
 
     # -- what the files say
     def file(self, kind: str) -> str:
@@ -145,7 +148,7 @@ class Holder:
 
     def become_starter(self) -> None:
         """It computes the service as it is to be started now, starts it, and becomes this program again."""
-        arguments = [self.directory, self.name, *([str(self.life)] if self.life else [])]
+        arguments = [self.directory, self.name, str(self.life)]
         self.leave_without_parent()
         os.execv(sys.executable, [sys.executable, "-m", "include.platform.starter", *arguments])  # noqa: S606
 
@@ -252,9 +255,10 @@ def uptime() -> float:
 def exit_status(pid: int) -> "int | None":
     """None: it was no child of this program, and only its parent learns that."""
     try:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        ended, status = os.waitpid(pid, os.WNOHANG) if pid else (0, 0)
     except ChildProcessError:
         return None
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def described(status: int) -> str:
@@ -283,6 +287,6 @@ def private(path: str, flags: int) -> int:
 
 if __name__ == "__main__":
     try:
-        Holder(sys.argv[1], sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.0).hold()
+        Holder(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:] == ["started"]).hold()
     except KeyboardInterrupt:
         sys.exit(0)

@@ -40,7 +40,7 @@ HANDED_ON = frozenset(
 def environment(settings: Settings, names: Collection[str]) -> dict[str, str]:
     """The variables of these secrets; makes those that are made once."""
     made = {variable: _made(settings, variable, file) for name, (variable, file) in MADE.items() if name in names}
-    sources = {name: value for name, value in inherited_environment().items() if of_a_source(name)}
+    sources = of_sources(inherited_environment())
     return {
         **settings.secrets([name for name in names if name in SECRETS]),
         **made,
@@ -52,7 +52,7 @@ def environment(settings: Settings, names: Collection[str]) -> dict[str, str]:
 def given(settings: Settings) -> dict[str, str]:
     """Secrets that stand in this process's environment and in no file of the state root."""
     there = inherited_environment()
-    plain = {name: value for name, value in there.items() if of_a_source(name) or name in _made_variables()}
+    plain = {**of_sources(there), **{name: there[name] for name in _made_variables() if name in there}}
     held = settings.secrets()
     mine = {f"MOEBIUS_{name.upper()}": name for name in SECRETS if getattr(settings, name).get_secret_value()}
     kept = {variable: held[variable] for variable, name in mine.items() if held[variable] != settings.kept_secret(name)}
@@ -70,7 +70,7 @@ def needed_to_start(service: str, names: Collection[str]) -> set[str]:
     needed = {f"MOEBIUS_{name.upper()}" for name in names if name in SECRETS}
     needed |= {variable for name, (variable, _) in MADE.items() if name in names}
     if SOURCES in names:
-        needed |= {*source_variables(), *(name for name in inherited_environment() if of_a_source(name))}
+        needed |= {*source_variables(), *of_sources(inherited_environment())}
     if service == "airflow-api":
         needed.add(LOGIN)  # it writes the file of logins
     return needed
@@ -82,11 +82,17 @@ def _made_variables() -> set[str]:
 
 def without(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without any secret."""
-    return {name: value for name, value in environment.items() if name not in HANDED_ON and not of_a_source(name)}
+    left_out = {*HANDED_ON, *of_sources(environment)}
+    return {name: value for name, value in environment.items() if name not in left_out}
 
 
 def of_a_source(variable: str) -> bool:
-    return variable.startswith(CONNECTION) or variable in source_variables()
+    return bool(of_sources({variable: ""}))
+
+
+def of_sources(environment: Mapping[str, str]) -> dict[str, str]:
+    named = source_variables()
+    return {name: value for name, value in environment.items() if name.startswith(CONNECTION) or name in named}
 
 
 def source_variables() -> dict[str, list[str]]:

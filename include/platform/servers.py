@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,7 +89,8 @@ def _watched(declared: Declaration, env: Mapping[str, str]) -> list[str]:
     """The variables that it reads."""
     of_settings = declared.program or declared.name in (*airflow.ARGUMENTS, supervisord.NAME)
     prefixes = ("MOEBIUS_", "AIRFLOW__") if of_settings else ()
-    return [name for name in env if name.startswith(prefixes) or secrets.of_a_source(name)]
+    sources = secrets.of_sources(env)
+    return [name for name in env if name.startswith(prefixes) or name in sources]
 
 
 def _program(module: str, settings: Settings) -> Command:
@@ -103,8 +103,8 @@ def _added_to_inherited(argv: list[str], env: dict[str, str]) -> Command:
 
 
 def _prepare(instance: Instance) -> None:
-    if instance.health.startswith("file:"):  # of a process before
-        Path(urlsplit(instance.health).path).unlink(missing_ok=True)
+    if instance.sign_file:  # of a process before
+        instance.sign_file.unlink(missing_ok=True)
     if prepare := PREPARATIONS.get(instance.declared.name):
         prepare(instance.settings)
 
@@ -112,8 +112,8 @@ def _prepare(instance: Instance) -> None:
 def healthy(instance: Instance) -> bool:
     """Whether it is ready, as its declaration says."""
     url = urlsplit(instance.health)
-    if url.scheme == "file":
-        return Path(url.path).is_file()
+    if instance.sign_file:
+        return instance.sign_file.is_file()
     if url.scheme == "rpc":
         return supervisord.answers(instance.settings)
     if url.scheme == "redis":

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,7 @@ from include.platform.topology import Instance, instances
 from include.settings import Settings
 
 MIB = 1024 * 1024
-COLUMNS = ("service", "state", "since (UTC)", "restarts", "last death (UTC)", "address", "memory MiB", "expected")
+COLUMNS = ("service", "state (times are UTC)", "address", "MiB", "expected")
 DEATHS_SHOWN = 5
 
 
@@ -29,7 +30,7 @@ def table(settings: Settings, supervisor: Supervisor) -> Table:
     logs = Text(visible(f"log of a service: {near(supervisor.log('<service>'))}"))
     made = Table(title=Text(visible(f"{settings.title}: {near(settings.home)}")), caption=logs)
     for column in COLUMNS:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column in ("service", "MiB"))
     for cells in rows:
         made.add_row(*(Text(visible(cell)) for cell in cells))
     return made
@@ -38,23 +39,33 @@ def table(settings: Settings, supervisor: Supervisor) -> Table:
 def row(instance: Instance, supervisor: Supervisor, events: Sequence[ProcessEvent]) -> tuple[str, ...]:
     """The events are those of this service, oldest first."""
     process = supervisor.process(instance.name)
-    since = datetime.fromtimestamp(process.create_time(), UTC) if process else events[-1].at if events else None
-    deaths = [event for event in events if event.is_death]
-    restarts = sum(event.times for event in events if event.what == "started")
     return (
         instance.name,
-        f"{_running(instance)} (pid {process.pid})" if process else _missing(instance, supervisor, events),
-        moment(since) if since else "",
-        str(restarts) if restarts else "",
-        f"{moment(deaths[-1].at)} {_short(deaths[-1].reason)}" if deaths else "",
+        f"{_state(instance, supervisor, process, events)}{_history(events)}",
         instance.address,
         f"{supervisor.memory(instance.name) / MIB:.0f}" if process else "",
         str(instance.declared.memory),
     )
 
 
-def _running(instance: Instance) -> str:
-    return "running" if healthy(instance) else "runs, does not answer"
+def _state(
+    instance: Instance, supervisor: Supervisor, process: psutil.Process | None, events: Sequence[ProcessEvent]
+) -> str:
+    if process is None:
+        since = f" since {moment(events[-1].at)}" if events else ""
+        return f"{_missing(instance, supervisor, events)}{since}"
+    since = moment(datetime.fromtimestamp(process.create_time(), UTC))
+    answers = "" if healthy(instance) else ", does not answer"
+    return f"running (pid {process.pid}) since {since}{answers}"
+
+
+def _history(events: Sequence[ProcessEvent]) -> str:
+    """How often it was started again, and its last death."""
+    deaths = [event for event in events if event.is_death]
+    if not deaths:
+        return ""
+    restarts = sum(event.times for event in events if event.what == "started")
+    return f"; restarts: {restarts}, last death {moment(deaths[-1].at)}: {_short(deaths[-1].reason)}"
 
 
 def _missing(instance: Instance, supervisor: Supervisor, events: Sequence[ProcessEvent]) -> str:

@@ -89,8 +89,8 @@ def held(settings: Settings) -> list[tuple[Declaration, str]]:
 
 def _program(declared: Declaration, name: str, settings: Settings) -> list[str]:
     drop = sorted(secrets.carried_names(settings) - secrets.needed_to_start(declared.name, declared.secrets))
-    life = f" {declared.silence:.0f}" if declared.health.startswith("file:") else ""
-    holder = f'exec "$HOLDER_PYTHON" -I -S "$HOLDER_PROGRAM" "$HOLDER_DIRECTORY" {name}{life} >/dev/null 2>&1'
+    life = declared.silence if declared.health.startswith("file:") else 0
+    holder = f'exec "$HOLDER_PYTHON" -I -S "$HOLDER_PROGRAM" "$HOLDER_DIRECTORY" {name} {life:.0f} >/dev/null 2>&1'
     unset = f"unset {' '.join(drop)} && " if drop else ""
     return [
         f"command=/bin/sh -c '{unset}{holder}'",
@@ -144,6 +144,7 @@ class _Socket(Transport):
         connection = http.client.HTTPConnection("localhost")
         self._connection = (host, connection)  # closed with this transport, also when nobody listens
         connection.sock = socket.socket(socket.AF_UNIX)
+        self._connection = (host, connection)  # closed with this transport
         connection.sock.settimeout(ASK_SECONDS)
         connection.sock.connect(f"/proc/self/fd/{self._place}/{SOCKET}")
         return connection

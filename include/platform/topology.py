@@ -207,6 +207,12 @@ class Instance(NamedTuple):
     def health(self) -> str:
         return self.declared.health.format(s=self.settings)
 
+    @property
+    def sign_file(self) -> Path | None:
+        """The file whose existence is its health; not read as a URL, in which ``#`` of a path would end it."""
+        scheme, _, path = self.health.partition("://")
+        return Path(path) if scheme == "file" else None
+
 
 def instances(settings: Settings) -> list[Instance]:
     """Everything that belongs to the platform with these settings, in the order in which it starts."""

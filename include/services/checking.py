@@ -48,6 +48,16 @@ def check(services: "Services", *names: str) -> Faults:
     return {name: lines for name, lines in known(services.settings).items() if not names or name in names}
 
 
+def check_changed(settings: Settings) -> Faults:
+    """As ``check``, of the use cases with a file that changed since they were checked; all that is known."""
+    good, _ = loader.specifications()
+    if changed := [name for name, spec in good.items() if _found_before(spec, settings) is None]:
+        from include.services.composition import Services
+
+        check(Services(settings), *changed)
+    return known(settings)
+
+
 def _heavy(spec: UseCase, services: "Services") -> Iterator[str]:
     looks: tuple[Callable[[UseCase, Services], Iterator[str]], ...] = (
         _features, _request, _own_modules, _definitions, _suites, _queries,

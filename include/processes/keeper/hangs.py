@@ -5,6 +5,7 @@ shares a machine that is busy, is given more of it. What somebody stopped (SIGST
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,15 +52,19 @@ class Hangs:
     """``ask`` gives the sign of life of each instance."""
 
     def __init__(
-        self, settings: Settings, supervisor: Supervisor, ask: Callable[[list[Instance]], Mapping[str, Sign]]
+        self,
+        watched: Callable[[], list[Instance]],
+        supervisor: Supervisor,
+        ask: Callable[[list[Instance]], Mapping[str, Sign]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings, self.supervisor, self._ask = settings, supervisor, ask
-        self._silent = Counted(2 * (EVERY_SECONDS + ASK_SECONDS))
+        self._watched, self.supervisor, self._ask = watched, supervisor, ask
+        self._silent = Counted(2 * (EVERY_SECONDS + ASK_SECONDS), clock)
         self._answered: set[tuple[str, int]] = set()  # processes that are past their start
         self._last: dict[str, Seen] = {}
 
     def look(self) -> None:
-        running = [(i, p) for i in _watched(self.settings) if (p := self.supervisor.process(i.name))]
+        running = [(i, p) for i in self._watched() if (p := self.supervisor.process(i.name))]
         signs = self._ask([instance for instance, _ in running])
         for instance, process in running:
             self._judge(instance, process, signs[instance.name])
@@ -112,8 +117,8 @@ def signs_of_life(asked: list[Instance]) -> dict[str, Sign]:
 def sign_of_life(instance: Instance) -> Sign:
     """Any answer of a server is one, also an error; of a part of Airflow it is its next heartbeat."""
     url = urlsplit(instance.health)
-    if url.scheme == "file":
-        return _touched(Path(url.path))
+    if instance.sign_file:
+        return _touched(instance.sign_file)
     if url.scheme == "redis":
         return _now() if redis_server.answers(instance.health) else None
     try:
@@ -144,5 +149,6 @@ def _now() -> str:
 
 
 def watch(settings: Settings) -> Watch:
-    hangs = Hangs(settings, Supervisor(settings.home / "platform", settings.host), signs_of_life)
+    supervisor = Supervisor(settings.home / "platform", settings.host)
+    hangs = Hangs(lambda: _watched(settings), supervisor, signs_of_life)
     return Watch("hangs", hangs.look, EVERY_SECONDS)
