@@ -27,6 +27,9 @@ class Stub(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/auth/token":
+            self.server.logins += 1  # type: ignore[attr-defined]
+            if self.server.logins == self.server.busy_login:  # type: ignore[attr-defined]
+                return self.answer(503, {"detail": "starting"}, {"Retry-After": "0"})
             return self.answer(201, {"access_token": "t"})
         run_id, runs = body["dag_run_id"], self.server.runs  # type: ignore[attr-defined]
         fault = self.server.faults.pop(0) if self.server.faults else None  # type: ignore[attr-defined]
@@ -70,6 +73,7 @@ class Stub(BaseHTTPRequestHandler):
 def server() -> Iterator[ThreadingHTTPServer]:
     stub = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
     stub.runs, stub.faults, stub.lists = {}, [], {}  # type: ignore[attr-defined]
+    stub.logins, stub.busy_login = 0, 0  # type: ignore[attr-defined]
     thread = threading.Thread(target=stub.serve_forever, args=(0.01,))
     thread.start()
     yield stub
@@ -123,3 +127,15 @@ def test_the_faults_of_other_use_cases_do_not_stop_the_demo(client: Airflow, ser
     errors = [{"filename": "specifications.py", "stack_trace": text} for text in (other, f"{other}\n{mine}")]
     server.lists = {"import_errors": errors}  # type: ignore[attr-defined]
     assert len(client.import_errors("mine")) == 1
+
+
+def test_a_login_waits_for_an_api_server_that_starts(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    server.busy_login = 1  # type: ignore[attr-defined]
+    Airflow(Settings(home=tmp_path, airflow_port=server.server_address[1]), lambda run, tasks: None).close()
+    assert server.logins == 2  # type: ignore[attr-defined]
+
+
+def test_an_interrupted_play_finds_the_run_that_it_named(client: Airflow, server: ThreadingHTTPServer) -> None:
+    first, again = (client.trigger("x", run_id="demo__2013-04") for _ in range(2))
+    assert first == again
+    assert list(server.runs) == ["demo__2013-04"]  # type: ignore[attr-defined]
