@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,17 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
-from include.errors import DamagedFileError, NotFoundError, ServiceError
+from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings, default_environment
 
 if TYPE_CHECKING:
-    from include.ports.state import Locks
+    from include.ports.state import Locks, StateStore
 
 MODEL_FILE = "model/model.zip"
 DATASET_FILE = "dataset.json"
 KEY_TAG, HASH_TAG = "training_key", "artifact_hash"
 SEARCH_TAG, TRIAL_TAG, PARENT_TAG = "search_key", "trial", "mlflow.parentRunId"
 TRIAL_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+STORE, STORE_TAG, DEFAULT_EXPERIMENT = "stores/mlflow.json", "moebius.store", "0"
 BATCH = 500  # metrics of one request; the server takes 1,000
 # MLflow's own defaults (7 retries of 120 s) hide a dead server for many minutes.
 CLIENT_ENVIRONMENT = {
@@ -43,8 +45,12 @@ class MlflowTracker:
     named does not exist.
     """
 
-    def __init__(self, settings: Settings, locks: "Locks") -> None:
-        """``locks`` keep two processes from making one run or version twice: MLflow itself does not."""
+    def __init__(self, settings: Settings, locks: "Locks", state: "StateStore | None" = None) -> None:
+        """``locks`` keep two processes from making one run or version twice: MLflow itself does not.
+
+        ``state`` remembers which store this state root's versions are in; without it any store will do.
+        """
+        self._state, self._same = state, state is None
         self.url, self._locks = settings.mlflow_url, locks
         self._name = settings.registered
         self._settings = settings
@@ -178,6 +184,30 @@ class MlflowTracker:
             registered = _pages(lambda page: self._client.search_model_versions(query, page_token=page))
             return sorted(int(v.version) for v in registered)
 
+    def store(self) -> str:
+        """The id that this store of runs and versions has had since it was first used."""
+        with self._asking("read the id of its store"):
+            return self._client.get_experiment(DEFAULT_EXPERIMENT).tags.get(STORE_TAG, "")
+
+    def _require_same_store(self, client: Any) -> None:
+        """Raises DamagedStateError when the server has another store than the one that the versions are in."""
+        if self._same or self._state is None:
+            return
+        with self._locks.hold("stores/mlflow"):
+            value, found = self._state.get(STORE), client.get_experiment(DEFAULT_EXPERIMENT).tags.get(STORE_TAG, "")
+            known = json.loads(value.text)["store"] if value else ""
+            if known and known != found:
+                raise DamagedStateError(
+                    f"MLflow at {self.url} has {f'the store {found}' if found else 'a new store'}, and the versions "
+                    f"and releases of this state root are in store {known}: put its database back (`moebius doctor`, "
+                    f"or your backup), or take this one by `moebius doctor --accept {STORE}`"
+                )
+            if not found:
+                client.set_experiment_tag(DEFAULT_EXPERIMENT, STORE_TAG, found := secrets.token_hex(8))
+            if not known:
+                self._state.put(STORE, json.dumps({"store": found}))
+        self._same = True
+
     # -- parts of log_training
     def _run(self, usecase: str, tag: str, key: str, tags: Mapping[str, str], name: str) -> str:
         """The run of this key: the one that was cut short before it was finished, or a new one."""
@@ -280,6 +310,7 @@ class MlflowTracker:
         from requests.exceptions import RequestException
 
         try:
+            self._require_same_store(client)
             yield
         except MlflowException as error:
             reason = str(error).strip().splitlines()[0]

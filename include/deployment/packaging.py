@@ -54,11 +54,13 @@ def package(
     incomplete: Collection[str],
     baseline: dict[str, Any],
     staging: Path,
+    store: str = "",
 ) -> dict[str, Any]:
     """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
-    that lack values in the training data; ``model_hash`` is that of the registered artifact. DeploymentError when
+    that lack values in the training data; ``model_hash`` is that of the registered artifact, ``store`` the id of the
+    store that it is registered in. DeploymentError when
     ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``.
     """
     may_be_missing = spec.may_be_missing(incomplete)
@@ -86,6 +88,7 @@ def package(
     facts = {
         "may_be_missing": may_be_missing,
         "model_hash": model_hash,
+        "store": store,
         "scores_per_row": proof.width,
         "parity_bound": chosen.bound,
         "fallback_scores": np.atleast_1d(expected.mean(axis=0)).tolist(),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ def require_model(serving: ReleaseRef, model: ModelRef) -> None:
             f"(artifact {str(origin[2])[:12]}), the registry has version {model.version} "
             f"(artifact {model.artifact_hash[:12]}); "
             f"find out who changed either, then package the version again or run {model.usecase}.rollback"
+        )
+
+
+def require_store(serving: ReleaseRef, ask: Callable[[], str]) -> None:
+    """Raises EvaluationError when the release was packaged from a model in another store of MLflow."""
+    packaged = manifest(Path(serving.path)).get("store")
+    if packaged and packaged != (store := ask()):
+        raise EvaluationError(
+            f"release {serving.name}, the serving one, was packaged from a model in MLflow's store {packaged}, and "
+            f"this is {store or 'a store without an id'}: put the database of MLflow back (`moebius doctor`, or your "
+            "backup), or train, evaluate and deploy a version of this store"
         )
 
 

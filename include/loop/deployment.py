@@ -67,7 +67,7 @@ def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdic
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
             features=features, rows=rows, incomplete=incomplete_columns(dataset.train),
-            baseline=baseline, staging=aside / "release",
+            baseline=baseline, staging=aside / "release", store=services.adapters.tracker.store(),
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
 

@@ -29,12 +29,16 @@ class Database(NamedTuple):
     copied: bool
     evidence: str
     without: str
+    stores: tuple[str, ...] = ()
 
 
+STORES = ("stores/mlflow.json",)
+"""Files that name the store that a database holds: none belongs to a database that is made again."""
 DATABASES = (
     Database(
         "mlflow/mlflow.db", "mlflow", frozenset({"experiments", "runs", "registered_models", "model_versions"}), True,
         "mlflow/artifacts/*/*", "every run and model version: releases serve on, and none of them can be compared",
+        STORES,
     ),
     Database(
         "mlflow/basic_auth.db", "mlflow", frozenset({"users"}), True, "",

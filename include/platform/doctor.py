@@ -14,7 +14,7 @@ from include.settings import Settings
 
 ROOMS = (
     "catalog", "datasets", "demo", "exchange", "keys", "platform", "privacy", "releases", "snapshots", "specifications",
-    "spool", "staging", "training", "unreadable",
+    "spool", "staging", "stores", "training", "unreadable",
 )  # fmt: skip
 """Directories of the state root in which small state is kept."""
 PLAIN = frozenset({"environment", "version", "passwords.json", "model_version", "approval.pub"})
@@ -95,9 +95,13 @@ class Doctor:
             databases.put_aside(path)
             sealed_text.copy_of(path).unlink(missing_ok=True)
             identity.forget(self._settings, database.file)
+            for store in database.stores:
+                state_file.delete(self._home / store)
         elif path in identity.key_files(self._settings):
             sealed_text.copy_of(path).unlink(missing_ok=True)
             identity.forget(self._settings, str(path.relative_to(self._home)))
+        elif name in databases.STORES:
+            state_file.delete(path)
         else:
             state_file.write(path, _without_checksum(path), plain=self._is_plain(path), private=_is_private(path))
         return path

@@ -58,6 +58,12 @@ class ExperimentTracker(Protocol):
 
     def versions(self, usecase: str) -> list[int]: ...
 
+    def store(self) -> str:
+        """The id of the store that runs and versions are in; '' when it has none.
+
+        Every method raises DamagedStateError when the store is not the one that was used before.
+        """
+
 
 class ExperimentReader(Protocol):
     """What a page shows of registered versions."""

@@ -86,7 +86,7 @@ class Adapters:
     def tracker(self) -> ExperimentTracker:
         from include.adapters.experiment_tracker import MlflowTracker
 
-        return MlflowTracker(self.settings, self.locks)
+        return MlflowTracker(self.settings, self.locks, self.state)
 
     def expectation_types(self) -> frozenset[str]:
         """What the suites of the gates may name."""

@@ -57,6 +57,7 @@ class Serving:
         known = self._approvals.registered(spec, serving.model_version)
         model = known or self._adapters.tracker.model(spec.name, serving.model_version)
         release.require_model(serving, model)
+        release.require_store(serving, self._adapters.tracker.store)
         return model
 
     def served_generation(self, spec: UseCase) -> int | None:

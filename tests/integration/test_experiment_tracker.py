@@ -9,8 +9,9 @@ import pytest
 
 from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
 from include.adapters.file_locks import FileLocks
+from include.adapters.file_state import FileState
 from include.contracts.development import DatasetRef, PartRef, TrialRecord
-from include.errors import NotFoundError, ServiceError
+from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
 from tests.integration.ml_fixtures import free_port, mlflow  # noqa: F401
 
@@ -157,7 +158,7 @@ def test_a_changed_artifact_is_refused(tracker: MlflowTracker, mlflow: Settings)
     model = log(tracker, b"honest", "changed")
     (stored,) = (mlflow.home / "mlflow" / "artifacts").glob(f"*/{model.run_id}/artifacts/{MODEL_FILE}")
     stored.write_bytes(b"swapped")
-    with pytest.raises(ServiceError, match=r"models:/changed/1: the stored model has hash"):
+    with pytest.raises(DamagedFileError, match=r"models:/changed/1: the stored model has hash"):
         tracker.load(model)
 
 
@@ -180,3 +181,14 @@ def test_a_dead_server_is_a_service_error(tmp_path: Path) -> None:
 def test_the_server_is_one_process(mlflow: Settings) -> None:  # noqa: F811
     mine = [p for p in psutil.Process().children(recursive=True) if str(mlflow.mlflow_port) in p.cmdline()]
     assert len(mine) == 1
+
+
+def test_another_store_than_the_one_that_was_used_is_refused(mlflow: Settings, tmp_path: Path) -> None:  # noqa: F811
+    state, locks = FileState(tmp_path, FileLocks(tmp_path)), FileLocks(tmp_path)
+    mine = MlflowTracker(mlflow, locks, state)
+    mine.versions("store_case")
+    assert json.loads(state.get("stores/mlflow.json").text) == {"store": mine.store()}
+    assert MlflowTracker(mlflow, locks, state).store() == mine.store() != ""
+    state.put("stores/mlflow.json", json.dumps({"store": "0" * 16}))
+    with pytest.raises(DamagedStateError, match=rf"has the store {mine.store()}, and the .* in store 0{{16}}: put"):
+        MlflowTracker(mlflow, locks, state).versions("store_case")

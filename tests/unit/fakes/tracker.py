@@ -21,6 +21,9 @@ class MemoryTracker:
         self.searches: dict[str, list[TrialRecord]] = {}
         self.away: Exception | None = None
 
+    def store(self) -> str:
+        return "memory"
+
     def log_training(
         self, usecase: str, dataset: DatasetRef, model: bytes, parameters: Mapping[str, Any],
         metrics: Mapping[str, float], documents: Mapping[str, str | bytes], *, key: str = "", revision: str = "",

@@ -152,6 +152,12 @@ def test_a_database_without_its_tables_is_none(settings: Settings) -> None:
         databases.require(settings)
 
 
+def test_a_store_that_is_lost_for_good_is_forgotten_with_its_database(settings: Settings) -> None:
+    state_file.write(settings.home / "stores" / "mlflow.json", '{"store": "1"}')
+    Doctor(settings).accept("mlflow/mlflow.db")
+    assert not state_file.exists(settings.home / "stores" / "mlflow.json")
+
+
 def test_a_database_that_is_lost_for_good_can_be_accepted(settings: Settings) -> None:
     (settings.home / "airflow" / "airflow.db").write_bytes(b"")
     Doctor(settings).accept("airflow/airflow.db")

@@ -45,6 +45,18 @@ def test_a_release_of_another_artifact_is_an_alarm(tmp_path: Path) -> None:
         services.serving.champion_model(SPEC)
 
 
+@pytest.mark.parametrize(("store", "alarm"), [("memory", False), ("other", True)])
+def test_a_release_of_another_store_of_mlflow_is_an_alarm(tmp_path: Path, store: str, alarm: bool) -> None:
+    services = services_in(tmp_path)
+    made = packaged(services, SPEC, 1, model_hash=register(services).artifact_hash, store=store)
+    rollout.promote_release(SPEC, services, made)
+    if alarm:
+        with pytest.raises(EvaluationError, match="from a model in MLflow's store other, and this is memory: put"):
+            services.serving.champion_model(SPEC)
+    else:
+        assert services.serving.champion_model(SPEC) is not None
+
+
 def test_a_release_that_was_changed_is_refused(services: Services) -> None:
     (services.settings.releases / SPEC.name / "r0001" / "baseline.json").write_text("[]")
     with pytest.raises(DeploymentError, match="was changed after packaging"):
