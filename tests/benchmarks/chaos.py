@@ -11,16 +11,23 @@ from include.contracts.atomic_file import write_atomically
 from include.settings import load_settings
 from tests.chaos import damage, report
 from tests.chaos.catalogue import AROUND, OTHERS, SERVING, TOGETHER, WHOLE
+from tests.chaos.damage import Damaged
 from tests.chaos.doors import GATEWAY, SERVER
+from tests.chaos.drill import Finding
 from tests.chaos.play import Played, play
 
 
 def bench() -> list[dict[str, Any]]:
-    directory = load_settings().home / "bench"
     whole = os.environ.get("CHAOS") != "reduced"
     waves = WHOLE if whole else (*SERVING, *OTHERS, *TOGETHER, *AROUND)
-    played = play(waves, lambda line: print(line, flush=True), whole=whole, kinds=damage.KINDS)
-    write_atomically(directory / "chaos.md", report.page(played))
+    file = load_settings().home / "bench" / "chaos.md"
+
+    def keep(findings: list[Finding], damaged: list[Damaged]) -> None:
+        """What there is so far: the play takes long."""
+        write_atomically(file, f"{report.table(findings)}\n{report.damage_table(damaged)}")
+
+    played = play(waves, lambda line: print(line, flush=True), whole=whole, kinds=damage.KINDS, keep=keep)
+    write_atomically(file, report.page(played))
     return _results(played)
 
 

@@ -43,7 +43,6 @@ OTHERS: Waves = (
     (killed("consumer"),),
     (killed("keeper"),),
     (killed("supervisord"),),
-    (killed("redis", "again"), killed("exporter", "again"), killed("prometheus", "again")),
     (killed("consumer", "after redis was started again"),),
     (stopped("exporter"), stopped("consumer")),
     (stopped("prometheus"),),
@@ -60,17 +59,15 @@ TOGETHER: Waves = (
 )
 AROUND: Waves = (
     (full_disk(lasts=300),),
-    (full_disk_and(killed("exporter"), lasts=300),),
     (full_disk_and(killed("triton", seconds=SERVER_SECONDS), lasts=300),),
     (locked_store(lasts=300),),
 )
 LATER: Waves = (
     (killed("mlflow"), killed("airflow-api")),
     (killed("airflow-scheduler"), killed("airflow-dag-processor"), killed("airflow-triggerer")),
-    (killed("airflow-scheduler", "again"),),
     (stopped("mlflow"), stopped("airflow-triggerer")),
     (stopped("airflow-api"),),
     (stopped("airflow-scheduler"), stopped("airflow-dag-processor")),
 )
 """MLflow and Airflow: of the whole variant only."""
-WHOLE: Waves = (*SERVING, *OTHERS, *TOGETHER, *AROUND, *LATER)
+WHOLE: Waves = (*SERVING, *OTHERS, *AROUND, *LATER, *TOGETHER)

@@ -87,6 +87,7 @@ def _keys(_: World) -> str:
     settings = Settings()
     state.claim(settings)
     state.make_keys(settings)
+    _fresh().privacy.active_keys(SPEC)
     return str(settings.secrets())
 
 

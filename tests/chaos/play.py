@@ -55,9 +55,17 @@ def stage(place: Path, *, whole: bool = False, patience: float = 120.0) -> Itera
         yield Stage(made, driver, feed, Drill(made, driver, patience), reason)
 
 
-def play(waves: Waves, say: Callable[[str], object], *, whole: bool, kinds: tuple[damage.Kind, ...]) -> Played:
-    """``say`` gets a line for each finding as it comes."""
+def play(
+    waves: Waves,
+    say: Callable[[str], object],
+    *,
+    whole: bool,
+    kinds: tuple[damage.Kind, ...],
+    keep: Callable[[list[Finding], list[Damaged]], object] = lambda findings, damaged: None,
+) -> Played:
+    """``say`` gets a line for each finding as it comes, and ``keep`` all of them."""
     load = os.getloadavg()[0]
+    damaged: list[Damaged] = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as place, stage(Path(place), whole=whole) as on:
         for wave in waves:
             if on.disk and any("disk" in fault.name for fault in wave):
@@ -65,11 +73,12 @@ def play(waves: Waves, say: Callable[[str], object], *, whole: bool, kinds: tupl
                 continue
             for finding in on.drill.play(*wave):
                 say(f"{finding.name}: {finding}")
+            keep(on.drill.findings, damaged)
         damage.prepare(on.world)
-        damaged = []
         for one in damage.damages(on.world, on.driver, kinds):
             damaged.append(one)
             say(f"{one.name}, {one.way}: {one.result} {one.words}")
+            keep(on.drill.findings, damaged)
         events, status = on.feed.lost_and_wrong(), on.world.status()
     at = datetime.now(UTC).isoformat(timespec="minutes")
     return Played(on.drill.findings, damaged, events, status, (load, os.getloadavg()[0]), at, on.drill.patience)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from include.adapters import model_server
+from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef
 from include.deployment import rollout
 from include.gateway import clients
@@ -47,8 +48,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = load_settings()
         os.umask(0o077)
-        self.settings.key_file.parent.mkdir(parents=True)
-        self.settings.key_file.write_text(f"{KEYS}\n")
+        state_file.write(self.settings.key_file, f"{KEYS}\n", private=True, plain=True)
         ports = {name: getattr(self.settings, name) for name in type(self.settings).model_fields if "_port" in name}
         self.serving = Serving(self.home, keys="", **ports, gateway_servers=self.settings.gateway_servers)
         self.services = Services(self.settings)
@@ -154,6 +154,7 @@ def world(home: Path, *, whole: bool = False, **variables: str) -> Iterator[Worl
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (_variables(home) | variables).items():
             patch.setenv(name, value)
+        patch.delenv("MOEBIUS_APPROVAL_KEY", raising=False)  # of the tests: `make up` makes one
         if not whole:
             patch.setattr(embedded, "instances", _reduced)
         load_settings.cache_clear()
