@@ -16,7 +16,7 @@ from include.deployment import release
 from include.errors import MoebiusError
 from include.gateway import clients
 from include.loop import data_pipeline
-from include.platform import state
+from include.platform.embedded import Platform
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import usecase_names
@@ -84,9 +84,9 @@ def _unshipped(_: World) -> int:
 
 
 def _keys(_: World) -> str:
+    """As ``make up`` looks before it starts anything, and as the pipeline does before it makes a token."""
     settings = Settings()
-    state.claim(settings)
-    state.make_keys(settings)
+    Platform(settings)._prove_state(lambda line: None)
     _fresh().privacy.active_keys(SPEC)
     return str(settings.secrets())
 
