@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.period import Period
-from include.contracts.platform import events_file, read_events
 from include.data import staging, versioning
 from include.deployment import release
 from include.errors import MoebiusError
@@ -119,7 +118,7 @@ KINDS = (
     Kind("mark: environment of the state root", "environment", _keys),
     Kind("pid file", "platform/run/exporter.json", _process),
     Kind("events of processes", "platform/events.jsonl",
-         lambda world: len(read_events(events_file(world.home))) > 0, ("half", "one bit")),
+         lambda world: len(world.events()) > 0, ("half", "one bit")),
     Kind("clients of the gateway", "gateway/clients.yaml",
          lambda _: clients.load(Settings().gateway_clients, usecase_names()), ("half", "empty")),
     Kind("definitions of features", "feature_store/registry.db", _online),

@@ -1,9 +1,10 @@
 """Does something to the platform under load, and measures what it cost, who noticed, and when all was well again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from include.contracts.platform import ProcessEvent
 from tests.chaos.accounts import Rows, Spool
 from tests.chaos.driver import Asked, Driver, Outcome, span
 from tests.chaos.faults import Fault, Pids
@@ -61,6 +62,17 @@ class Wave:
     healed: dict[str, float] = field(default_factory=dict)
 
 
+def under_way(events: Iterable[ProcessEvent]) -> set[str]:
+    """Services that died and are not said to be there again."""
+    missing = set[str]()
+    for event in events:
+        if event.is_death:
+            missing.add(event.service)
+        elif event.what in ("started", "stopped"):
+            missing.discard(event.service)
+    return missing
+
+
 @dataclass
 class Drill:
     """``patience``: seconds after which what is not well again counts as never."""
@@ -76,6 +88,7 @@ class Drill:
     def play(self, *faults: Fault) -> list[Finding]:
         """All of them at once; each gets its finding, and what requests suffered is in each."""
         wait_until(lambda: self.driver.answers_again(0.0, ENOUGH), self.patience, "answers before the fault")
+        self._await_calm()
         wave, witness, begun = Wave(faults), Witness(self.world), time.monotonic()
         for fault in faults:
             wave.hurt[fault.name] = fault.inject(self.world)
@@ -90,6 +103,12 @@ class Drill:
         if any(one.recovered is None for one in found):
             self._repair()
         return found
+
+    def _await_calm(self) -> None:
+        """Until everything that died before is said to be there again: what dies meanwhile is the same story."""
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline and under_way(self.world.events()):
+            time.sleep(LOOK_SECONDS)
 
     def _hold(self, fault: Fault, begun: float) -> None:
         """While it lasts; then it is ended."""

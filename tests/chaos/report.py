@@ -60,9 +60,16 @@ def _row(one: Finding) -> tuple[str, ...]:
         f"{one.rows.lost}, {one.rows.doubled}"
         + (" (the log says so)" if 0 < one.rows.lost <= one.rows.admitted else ""),
         _seconds(one.noticed),
-        ", ".join(one.told) or "nobody",
+        _told(one.told) or "nobody",
         _seconds(one.recovered),
     )
+
+
+def _told(told: Collection[str]) -> str:
+    """Events are what ``moebius status`` shows."""
+    events = [by.removeprefix("event ") for by in told if by.startswith("event ")]
+    alerts = [f"`{by}`" for by in told if not by.startswith("event ")]
+    return "; ".join([*([f"status: {', '.join(events)}"] if events else []), *alerts])
 
 
 def _failed(cost: Cost) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from include.adapters.metrics_server import Prometheus
-from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.errors import ServiceError
 from tests.chaos.world import World
 
@@ -36,11 +35,11 @@ class Witness:
     sightings: list[Sighting] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._known, self._before = self._events(), self._firing()
+        self._known, self._before = self.world.events(), self._firing()
 
     def look(self) -> None:
         """Remember what is new."""
-        for event in self._events():
+        for event in self.world.events():
             if event not in self._known:
                 self._saw(f"event {event.what}", event.service)
         for name, service in self._firing() - self._before:
@@ -49,9 +48,6 @@ class Witness:
     def _saw(self, by: str, service: str) -> None:
         if not any((one.by, one.service) == (by, service) for one in self.sightings):
             self.sightings.append(Sighting(by, service, time.monotonic()))
-
-    def _events(self) -> list[ProcessEvent]:
-        return read_events(events_file(self.world.home))
 
     def _firing(self) -> set[tuple[str, str]]:
         """Alerts and the service that each names, where it names one."""

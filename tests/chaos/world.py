@@ -16,6 +16,7 @@ import pytest
 from include.adapters import model_server
 from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef
+from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.deployment import rollout
 from include.gateway import clients
 from include.platform import embedded
@@ -126,6 +127,10 @@ class World:
         file = str(self.settings.triton_repository / self.serving.spec.name / "1" / "model.py")
         below = leader.children(recursive=True) if leader else []
         return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and file in p.cmdline()]
+
+    def events(self) -> list[ProcessEvent]:
+        """What happened to processes since the platform was made."""
+        return read_events(events_file(self.home))
 
     def status(self) -> str:
         """What ``moebius status`` prints."""
