@@ -15,7 +15,7 @@ def wired(**rollout: object) -> DAG:
 
 
 def after(dag: DAG, task: str) -> set[str]:
-    return dag.get_task(task).downstream_task_ids - {"roll_back"}
+    return dag.get_task(task).downstream_task_ids - {"roll_back", "evaluate_again"}
 
 
 def test_a_canary_ends_with_a_watch_over_all_of_the_traffic() -> None:
@@ -30,6 +30,12 @@ def test_steps_that_are_nearly_equal_are_tasks_of_their_own_and_show_their_share
     dag = wired(strategy="canary", steps=[0.12, 0.125])
     shown = {task.task_id: task.task_display_name for task in dag.tasks if task.task_id.startswith("shift_")}
     assert shown == {"shift_1": "shift to 12 %", "shift_2": "shift to 12.5 %", "shift_3": "shift to 100 %"}
+
+
+def test_a_stale_verdict_is_looked_for_after_whatever_ended_the_deployment() -> None:
+    again = wired(strategy="canary", steps=[0.1]).get_task("evaluate_again")
+    assert again.upstream_task_ids == {"package", "roll_back"}
+    assert again.trigger_rule == "all_done"
 
 
 def test_blue_green_is_one_watched_switch() -> None:

@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.context import set_current_context
 from dags import deployment
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import RetrainPlan
-from include.errors import ConflictError, GateRefusedError
+from include.errors import ConflictError, GateRefusedError, StaleVerdictError
 from include.orchestration.dags import usecase_dag
 from include.services import composition
 from include.services.composition import Services
@@ -152,6 +152,26 @@ def test_an_approval_that_was_withdrawn_hands_nothing_over(loop: dict[str, Magic
     loop["approval.record_approval"].return_value = None
     with pytest.raises(AirflowSkipException, match="a newer verdict came meanwhile"):
         execute(dag := dags["flight_delay.retrain_evaluation"], dag.get_task("hand_over").python_callable)
+
+
+def test_a_stale_verdict_packages_nothing_and_the_version_is_judged_again(
+    loop: dict[str, MagicMock], dags: dict
+) -> None:
+    loop["deployment.package_release"].side_effect = StaleVerdictError("judged against r0001, and now r0002 serves")
+    with pytest.raises(AirflowSkipException, match="and now r0002 serves"):
+        execute(dag := dags["flight_delay.deployment"], dag.get_task("package").python_callable)
+    overtaken = {"version": 3, "run_id": "again__v3__9", "reason": "r0002 serves"}
+    for family in ("deployment", "retrain_evaluation"):
+        again = dags[f"flight_delay.{family}"].get_task("evaluate_again").python_callable
+        loop["approval.overtaken"].return_value = overtaken
+        with set_current_context(context(dag)), pytest.raises(DagRunTriggerException) as started:
+            again()
+        wish = started.value
+        assert (wish.trigger_dag_id, wish.dag_run_id) == ("flight_delay.retrain_evaluation", "again__v3__9")
+        assert (wish.conf, wish.skip_when_already_exists) == ({"version": 3}, True)
+        loop["approval.overtaken"].return_value = None
+        with set_current_context(context(dag)), pytest.raises(AirflowSkipException):
+            again()
 
 
 def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:

@@ -244,7 +244,8 @@ class Study:
         begun, killed = trial.datetime_start.timestamp(), self._killed(trial.number)
         if killed.is_file():
             return begun, max(begun, killed.stat().st_mtime)
-        return begun, trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
+        ended = trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
+        return begun, max(begun, ended)  # a clock that was set back meanwhile gives no time back
 
     # -- files
     def _seen(self, number: int) -> Path:
