@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,8 @@ from include.deployment import release
 from include.development.datasets.building import MANIFEST, load_dataset
 from include.development.datasets.encoded import PARTS
 from include.development.datasets.parts import read_part
-from include.errors import DamagedFileError, MoebiusError, NotFoundError, ServiceError
+from include.errors import DamagedFileError, MoebiusError, ServiceError
+from include.ports.lake import Lake
 from include.records.registry import EXPORTS, SCRUBS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -68,18 +70,23 @@ def _proved(checks: Iterator[Check]) -> tuple[int, list[str]]:
 
 
 def lake(spec: UseCase, services: Services) -> Iterator[Check]:
-    """Each file of the newest versions and of what snapshots pin; then that the pinned files hold the pinned rows."""
+    """Of each table the log; each file of the newest version and of what snapshots pin; that pins hold their rows."""
     store, snapshots = services.adapters.lake, services.records.all_snapshots(spec)
     for table in store.tables(spec.name):
-        pins = {(snapshot.period, snapshot.tables[table]) for snapshot in snapshots if table in snapshot.tables}
-        try:
-            files = store.stored(spec.name, table, [(ref.version, period) for period, ref in pins])
-        except NotFoundError:  # a pinned version is gone: its own check says which
-            files = store.stored(spec.name, table)
-        for file in files:
+        refs = {(s.period, s.tables[table].version): s.tables[table] for s in snapshots if table in s.tables}
+        yield partial(store.describe, spec.name, table)
+        for file in _files(store, spec, table, [(version, period) for period, version in refs]):
             yield partial(prove, file, again=True)
-        for period, ref in sorted(pins, key=lambda pin: (pin[0], pin[1].version)):
+        for (period, _), ref in sorted(refs.items()):
             yield partial(store.pinned, spec.name, period, ref)
+
+
+def _files(store: Lake, spec: UseCase, table: str, pins: Sequence[tuple[int, Period]]) -> list[str]:
+    """What can be listed; where the log or a pinned version is damaged, the checks of these say it."""
+    for keep in (pins, ()):
+        with suppress(MoebiusError):
+            return store.stored(spec.name, table, keep)
+    return []
 
 
 def datasets(spec: UseCase, services: Services) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from include.contracts.development import PartRef
 from include.contracts.period import Period
 from include.development.datasets import building
 from include.development.datasets.parts import read_part
-from include.errors import DataError, LeakageError, NotFoundError
+from include.errors import DamagedFileError, DataError, LeakageError, NotFoundError
 from include.specification.running import Retrain
 from tests.unit.development.frames import PERIODS, MemoryFeatureStore, build, events, flight_spec
 
@@ -200,3 +200,15 @@ def test_nothing_is_left_of_an_interrupted_write(tmp_path: Path, monkeypatch: py
 def test_no_dataset_of_that_name(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no dataset 'x'"):
         building.load_dataset("x", tmp_path)
+
+
+def test_a_flipped_bit_of_a_part_is_refused_wherever_it_is(tmp_path: Path) -> None:
+    part = build(tmp_path).train
+    file = Path(part.path)
+    content, whole = file.read_bytes(), read_part(part)
+    for place in range(7, len(content), len(content) // 12):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with pytest.raises(DamagedFileError, match="rebuild the dataset"):
+            read_part(part)
+    file.write_bytes(content)
+    pd.testing.assert_frame_equal(read_part(part), whole)
