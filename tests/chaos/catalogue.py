@@ -70,4 +70,4 @@ LATER: Waves = (
     (stopped("airflow-scheduler"), stopped("airflow-dag-processor")),
 )
 """MLflow and Airflow: of the whole variant only."""
-WHOLE: Waves = (*SERVING, *OTHERS, *AROUND, *LATER, *TOGETHER)
+WHOLE: Waves = (*SERVING, *OTHERS, *LATER, *AROUND, *TOGETHER)
