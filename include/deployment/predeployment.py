@@ -19,7 +19,7 @@ from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, pipeline, release
 from include.deployment.packaging import EVENTS_DOCUMENT
 from include.deployment.requests import answered
-from include.errors import DataError, DeploymentError, RequestFailedError
+from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
 from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
@@ -44,7 +44,8 @@ def verify(
     Raises DeploymentError when it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
     ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
     ``packaging.max_memory_mb``, too few real events answered, a bad request that is not refused, a broken interface, a
-    failed user acceptance test. The private model is gone in any case.
+    failed user acceptance test; ServiceError when the server was restarted meanwhile. The private model is gone in any
+    case.
     """
     directory = Path(ref.path)
     release.verify(directory)
@@ -56,6 +57,7 @@ def verify(
     try:
         server.load(name)
         report = _exercise(spec, name, directory, server, wire)
+        _require_there(spec, name, server)
     except DeploymentError as error:
         _keep(directory, {"passed": False, "checks": [_outcome("load", False, str(error)).json_dict()]})
         raise
@@ -68,6 +70,14 @@ def verify(
             f"All {len(report['checks'])} checks are in {directory / REPORT}"
         )
     return report
+
+
+def _require_there(spec: UseCase, name: str, server: ModelServer) -> None:
+    """Raises ServiceError when the private model is gone: the checks were about the server, not about the release."""
+    if not server.model_ready(name):
+        raise ServiceError(
+            f"the model server of {spec.name} was restarted or is away: {name} was not tested to the end"
+        )
 
 
 def _keep(directory: Path, report: dict[str, Any]) -> None:

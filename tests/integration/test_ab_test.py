@@ -1,6 +1,5 @@
 """An A/B test read out of the lake: logged answers of both arms meet the labels of published months."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.contracts import steady
 from include.contracts.deployment import RolloutState
+from include.contracts.steady import Tick
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
 from include.loop.rollout import read_out
@@ -74,10 +75,9 @@ def services(tmp_path: Path) -> Services:
 
 
 def state() -> RolloutState:
-    begun = rollout.shift(
-        rollout.first(SPEC, "r0001"), "r0002", 0.5, time.time() + 60, strategy="ab_test", sticky_by="tailnum"
-    )
-    return begun.model_copy(update={"since": time.time() - 60})
+    begun = rollout.shift(rollout.first(SPEC, "r0001"), "r0002", 0.5, 60, strategy="ab_test", sticky_by="tailnum")
+    now = steady.now()
+    return begun.model_copy(update={"begun": Tick(boot=now.boot, uptime=now.uptime - 60, at=now.at - 60)})
 
 
 def test_labelled_answers_of_both_arms_decide(services: Services) -> None:
