@@ -55,6 +55,14 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.005)
 
 
+def lives(pid: int) -> bool:
+    """Nobody may collect it, when its scheduler is gone."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def as_scheduler(act: Callable[[WarmLocalExecutor], None]) -> int:
     """The process of a scheduler with two workers that does this, and ends with 1 when it fails."""
     if pid := os.fork():
@@ -91,8 +99,8 @@ def test_the_next_scheduler_adopts_what_runs_and_only_that(home: Path, number: i
     os.kill(first, number)
     assert not ended_well(first)
     busy, workers = int((home / "long.begun").read_text()), map(int, (home / "workers").read_text().split())
-    until(lambda: not any(psutil.pid_exists(pid) for pid in workers if pid != busy))
-    assert psutil.pid_exists(busy), "the task goes on without its scheduler"
+    until(lambda: not any(lives(pid) for pid in workers if pid != busy))
+    assert lives(busy), "the task goes on without its scheduler"
 
     def adopt(scheduler: WarmLocalExecutor) -> None:
         running, lost = SimpleNamespace(id=work.ti.id, key="long"), SimpleNamespace(id=uuid4(), key="lost")
@@ -104,7 +112,7 @@ def test_the_next_scheduler_adopts_what_runs_and_only_that(home: Path, number: i
         assert scheduler.get_event_buffer() == {"long": ("success", None)}
 
     assert ended_well(as_scheduler(adopt))
-    until(lambda: not psutil.pid_exists(busy))
+    until(lambda: not lives(busy))
 
 
 def test_a_killed_worker_loses_its_own_task_only_and_is_replaced(home: Path) -> None:
