@@ -94,7 +94,7 @@ class Supervisor:
 
     def died(self, name: str) -> bool:
         """Whether it was started, was not stopped since, and does not run."""
-        return self._is_wanted(name) and self.process(name) is None
+        return self.is_wanted(name) and self.process(name) is None
 
     def resume(self, service: Service) -> bool:
         """Start again what died, and do not wait; False when it runs, or was never started, or was stopped.
@@ -308,7 +308,8 @@ class Supervisor:
             return None
         return identity if isinstance(identity, dict) and {"pid", "ticks", "boot"} <= identity.keys() else None
 
-    def _is_wanted(self, name: str) -> bool:
+    def is_wanted(self, name: str) -> bool:
+        """Whether it was started and not stopped since."""
         if self._file(name, "stopped").exists():
             return False
         return self._file(name, "json").exists() or self._file(name, "died").exists()

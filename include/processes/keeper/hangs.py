@@ -19,7 +19,7 @@ import psutil
 from include.adapters import redis_server
 from include.platform import patience, processes, supervisord
 from include.platform.supervisor import Supervisor
-from include.platform.topology import Instance, instances
+from include.platform.topology import TOPOLOGY, Instance, instances_of
 from include.processes.keeper.supervision import Counted
 from include.processes.keeper.watch import Watch
 from include.settings import Settings
@@ -104,8 +104,10 @@ class Hangs:
         self._last.pop(name)
 
 
-def _watched(settings: Settings) -> list[Instance]:
-    return [i for i in instances(settings) if not i.declared.ends and i.name not in OTHERS]
+def watched(settings: Settings, supervisor: Supervisor) -> list[Instance]:
+    """What was started on this host, also what would not be started now."""
+    known = [i for declared in TOPOLOGY if not declared.ends for i in instances_of(declared, settings)]
+    return [i for i in known if i.name not in OTHERS and supervisor.is_wanted(i.name)]
 
 
 def signs_of_life(asked: list[Instance]) -> dict[str, Sign]:
@@ -150,5 +152,5 @@ def _now() -> str:
 
 def watch(settings: Settings) -> Watch:
     supervisor = Supervisor(settings.home / "platform", settings.host)
-    hangs = Hangs(lambda: _watched(settings), supervisor, signs_of_life)
+    hangs = Hangs(lambda: watched(settings, supervisor), supervisor, signs_of_life)
     return Watch("hangs", hangs.look, EVERY_SECONDS)
