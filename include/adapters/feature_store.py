@@ -20,10 +20,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import redis
 
+from include.contracts import sqlite_proof
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.sqlite_files import WAIT_SECONDS, share_file
 from include.contracts.tables import SnapshotRef, TableRef
-from include.errors import DataError, NotFoundError, ServiceError, SpecError
+from include.errors import DamagedStateError, DataError, NotFoundError, ServiceError, SpecError
 from include.settings import ROOT, Settings
 from include.specification.modules import importing
 
@@ -193,6 +194,8 @@ class FeastFeatureStore:
 
         self._home.mkdir(parents=True, exist_ok=True)
         file = self._home / "registry.db"
+        for database in (file, self._home / "online.db"):
+            _require_sound(database)
         share_file(file)
         registry = {
             "registry_type": "sql",
@@ -374,6 +377,14 @@ class FeastFeatureStore:
                 stale = now is not None and ttl and _utc(now).timestamp() - known > ttl.total_seconds()
                 row[feature.name] = None if stale else columns[feature.name][index]
         return row
+
+
+def _require_sound(database: Path) -> None:
+    """Raises DamagedStateError for a damaged database; one that is not there is made."""
+    if database.is_file() and database.stat().st_size and (fault := sqlite_proof.fault(database)):
+        raise DamagedStateError(
+            f"{database} {fault}: stop the platform (`make down`), then `moebius doctor` says what can be put back"
+        )
 
 
 def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:

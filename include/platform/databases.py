@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from include.contracts import sealed_text
+from include.contracts import sealed_text, sqlite_proof
 from include.errors import DamagedStateError
 from include.platform import identity
 from include.settings import Settings
 
 log = logging.getLogger(__name__)
-MAGIC = b"SQLite format 3\0"
 
 
 class Database(NamedTuple):
@@ -70,7 +69,7 @@ def require(settings: Settings, running: frozenset[str] = frozenset()) -> None:
         path = settings.home / database.file
         if fault := fault_of(settings, database, noted):
             raise DamagedStateError(f"{path} {fault}; {_ways(path, database)}")
-        if database.copied and _tables(path):
+        if database.copied and sqlite_proof.tables(path):
             _copy_if_possible(path)
     note(settings)
 
@@ -83,7 +82,7 @@ def require_of(settings: Settings, service: str) -> None:
 def note(settings: Settings) -> None:
     """Remember which databases there are: from now on one that is gone or empty is an error."""
     noted, now = identity.read(settings).databases, datetime.now(UTC).isoformat(timespec="seconds")
-    there = [one.file for one in DATABASES if _tables(settings.home / one.file)]
+    there = [one.file for one in DATABASES if sqlite_proof.tables(settings.home / one.file)]
     identity.note(settings, databases={file: noted.get(file) or now for file in there})
 
 
@@ -91,31 +90,20 @@ def fault_of(settings: Settings, database: Database, noted: dict[str, str]) -> s
     """Why it cannot be used; '' when it can, or was never there."""
     path = settings.home / database.file
     before = noted.get(database.file) or _used_before(settings, database)
-    if (fault := fault_outside(path, before)) or not path.is_file() or not path.stat().st_size:
+    if (fault := fault_outside(path, before)) or sqlite_proof.fault_outside(path):
         return fault
-    try:
-        return _fault_inside(path, database, before)
-    except (sqlite3.DatabaseError, OSError) as error:
-        return f"is damaged ({error})"
+    if inside := sqlite_proof.fault(path):
+        return inside
+    lacking = sorted(database.tables - sqlite_proof.tables(path)) if before else []
+    return f"lacks the tables {', '.join(lacking)}, and was in use since {before}" if lacking else ""
 
 
 def fault_outside(path: Path, before: str) -> str:
     """What can be seen of a database without opening it; ``before``: since when it is in use, '' when it never was."""
-    if not path.is_file():
-        return f"is gone, and was there since {before}" if before else ""
-    with path.open("rb") as content:
-        start = content.read(len(MAGIC))
-    if not start:
-        return f"is empty, and had content since {before}" if before else ""
-    return "" if start == MAGIC else "is damaged: it is not an SQLite database"
-
-
-def _fault_inside(path: Path, database: Database, before: str) -> str:
-    with closing(_opened(path)) as connection:
-        if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            return f"is damaged ({' '.join(verdict.split())})"
-    lacking = sorted(database.tables - _tables(path)) if before else []
-    return f"lacks the tables {', '.join(lacking)}, and was in use since {before}" if lacking else ""
+    fault = sqlite_proof.fault_outside(path)
+    if fault in ("is gone", "is empty"):
+        return f"{fault}, and was in use since {before}" if before else ""
+    return fault
 
 
 def put_aside(path: Path) -> None:
@@ -133,7 +121,7 @@ def restore(settings: Settings, database: Database) -> str:
         return ""
     put_aside(path)
     date = _date(copy)
-    with closing(_opened(copy)) as source, closing(sqlite3.connect(path)) as target:
+    with closing(sqlite_proof.opened(copy)) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)
     return date
 
@@ -154,21 +142,10 @@ def _copy(path: Path) -> None:
         return
     aside = path.with_name(f".{path.name}.aside")
     aside.unlink(missing_ok=True)
-    with closing(_opened(path)) as source, closing(sqlite3.connect(aside)) as target:
+    with closing(sqlite_proof.opened(path)) as source, closing(sqlite3.connect(aside)) as target:
         source.backup(target)
     aside.chmod(0o600)
     aside.replace(copy)
-
-
-def _tables(path: Path) -> set[str]:
-    if not path.is_file():
-        return set()
-    with closing(_opened(path)) as connection:
-        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30.0)
 
 
 def _used_before(settings: Settings, database: Database) -> str:

@@ -1,5 +1,6 @@
 """What was damaged below a state root is found, put back or named; no key and no database is made anew in silence."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -22,17 +23,23 @@ UNREADABLE = [kind for kind in KINDS if not kind.startswith("one bit")]
 """SQLite has no checksums: one bit of a value is another value."""
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state root with keys, a few small files and every database."""
-    made = Settings(home=tmp_path / "var")
+    made = Settings(home=tmp_path_factory.mktemp("written"))
     prove(made)
     state_file.write(made.releases / "cats" / "rollout.json", '{"generation": 1}')
     state_file.write(made.home / "privacy" / "cats" / "active_key", "k01 0123")
     for database in DATABASES:
         filled(made.home / database.file, database)
     databases.require(made)
-    return made
+    return made.home
+
+
+@pytest.fixture
+def settings(written: Path, tmp_path: Path) -> Settings:
+    shutil.copytree(written, tmp_path / "var")
+    return Settings(home=tmp_path / "var")
 
 
 def prove(settings: Settings) -> None:
@@ -49,7 +56,7 @@ def filled(path: Path, database: Database) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         for table in sorted(database.tables or {"moebius_cats"}):
             connection.execute(f"CREATE TABLE {table} (name TEXT)")
-            connection.executemany(f"INSERT INTO {table} VALUES (?)", [(f"row {n}",) for n in range(500)])
+            connection.executemany(f"INSERT INTO {table} VALUES (?)", [(f"row {n}",) for n in range(200)])
 
 
 def the(name: str) -> Database:
@@ -137,7 +144,7 @@ def test_a_copy_of_a_database_is_put_back_whole(settings: Settings, name: str) -
     databases.require(settings)
     with closing(sqlite3.connect(settings.home / name)) as connection:
         (table, *_) = sorted(the(name).tables)
-        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (500,)
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (200,)
     assert (settings.home / name).with_name(f".{Path(name).name}.damaged").is_file()
 
 
@@ -175,7 +182,7 @@ def test_a_state_root_of_an_earlier_release_is_known_by_what_its_databases_left(
     settings = Settings(home=tmp_path)
     (tmp_path / left).parent.mkdir(parents=True)
     (tmp_path / left).write_text("")
-    with pytest.raises(DamagedStateError, match=rf"{name} is gone, and was there since 2"):
+    with pytest.raises(DamagedStateError, match=rf"{name} is gone, and was in use since 2"):
         databases.require(settings)
 
 
