@@ -1,12 +1,17 @@
 """The manifests of snapshots, whatever store they lie in."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from include.adapters.file_locks import FileLocks
+from include.adapters.file_state import FileState
+from include.contracts.sealed_text import copy_of
 from include.contracts.tables import SnapshotRef
 from include.data.manifests import Expiry, Snapshots, Turn
-from include.errors import LockHeldError
+from include.errors import DamagedStateError, LockHeldError
+from tests.unit.fakes.damage import KINDS, damage
 from tests.unit.fakes.state import MemoryLocks, MemoryState
 
 NOON = datetime(2013, 6, 1, 12, tzinfo=UTC)
@@ -76,3 +81,45 @@ def test_no_file_is_deleted_while_somebody_publishes(snapshots: Snapshots, locks
         pass
     with snapshots.nobody_publishing(), pytest.raises(LockHeldError), locks.hold("snapshots/cats/changing", wait=0):
         pass
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Snapshots:
+    """The same two periods as files, of which that of May is damaged, and so is its copy."""
+    made = Snapshots("cats", FileState(tmp_path, FileLocks(tmp_path)), FileLocks(tmp_path))
+    for one in (snapshot("b"), snapshot("c", "2013-06")):
+        made.keep(one)
+        made.make_current(one, turn(one.name))
+    for file in (place := tmp_path / "snapshots" / "cats" / "2013-05.json", copy_of(place)):
+        damage(file, "half")
+    return made
+
+
+def test_a_damaged_manifest_stops_its_own_period_only(on_disk: Snapshots, caplog: pytest.LogCaptureFixture) -> None:
+    assert on_disk.published() == [snapshot("c", "2013-06")]
+    assert "2013-05.json is damaged" in caplog.text
+    assert on_disk.current("2013-06") == snapshot("c", "2013-06")
+    with pytest.raises(DamagedStateError, match=r"2013-05\.json is damaged"):
+        on_disk.current("2013-05")
+
+
+def test_nothing_is_deleted_while_a_manifest_cannot_be_read(on_disk: Snapshots) -> None:
+    with pytest.raises(DamagedStateError, match=r"2013-05\.json is damaged"):
+        on_disk.manifests()
+
+
+def test_a_period_that_is_published_or_restored_again_replaces_its_damaged_manifest(on_disk: Snapshots) -> None:
+    on_disk.make_current(snapshot("b"), turn("b"))
+    assert on_disk.published() == [snapshot("b"), snapshot("c", "2013-06")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["2013-05.json", "named/b.json", "log/2013-05.jsonl"])
+def test_a_damaged_manifest_with_a_copy_changes_no_answer(tmp_path: Path, name: str, kind: str) -> None:
+    made = Snapshots("cats", FileState(tmp_path, FileLocks(tmp_path)), FileLocks(tmp_path))
+    for one in (snapshot("a"), snapshot("b")):
+        made.keep(one)
+        made.make_current(one, turn(one.name))
+    before = made.manifests(), made.turns("2013-05")
+    damage(tmp_path / "snapshots" / "cats" / name, kind)
+    assert (made.manifests(), made.turns("2013-05")) == before

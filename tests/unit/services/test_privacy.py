@@ -47,3 +47,26 @@ def test_an_unusable_key_is_refused_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MOEBIUS_PSEUDONYM_KEYS cannot be used") as raised:
         services_in(tmp_path, {"pseudonym_keys": "secret-without-a-name"}).privacy.keys  # noqa: B018
     assert "secret-without-a-name" not in str(raised.value)
+
+
+@pytest.mark.parametrize("cut", [FIRST[:-1], FIRST[:21], f"{FIRST}x"])
+def test_a_key_that_is_another_one_by_now_is_refused(services: Services, cut: str) -> None:
+    services.privacy.active_keys(SPEC)
+    with pytest.raises(SettingsError, match="is not the one that stored tokens were made with") as raised:
+        with_keys(services, cut).privacy.active_keys(SPEC)
+    assert cut[4:] not in str(raised.value)
+
+
+def test_an_earlier_key_that_changed_is_noticed_after_the_rotation(services: Services) -> None:
+    both = with_keys(services, f"{FIRST},{SECOND}")
+    both.records.privacy(SPEC).use_key(both.privacy.keys.note())
+    assert both.privacy.active_keys(SPEC).names == ["k01", "k02"]
+    with pytest.raises(SettingsError, match="a pseudonym key up to k02 is not the one"):
+        with_keys(services, f"{FIRST[:-1]}x,{SECOND}").privacy.active_keys(SPEC)
+
+
+def test_a_note_of_an_earlier_release_gets_its_fingerprint(services: Services) -> None:
+    state = services.records.privacy(SPEC)
+    state.use_key("k01")
+    assert services.privacy.active_keys(SPEC).names == ["k01"]
+    assert state.key_note() == services.privacy.keys.note() != "k01"
