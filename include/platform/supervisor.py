@@ -166,14 +166,25 @@ class Supervisor:
             )
 
     def _write_identity(self, name: str, pid: int, settings: Mapping[str, str]) -> dict:
-        """On a full disk the process goes on without a pid file, and is found by its mark."""
+        """On a full disk in place of the file of the process before; without one, it is found by its mark later."""
         identity = {"pid": pid, "ticks": processes.ticks(pid), "boot": processes.boot(), "settings": dict(settings)}
         try:
             write_atomically(self._file(name, "json"), json.dumps(identity), private=True)
         except OSError as error:
-            log.error("no pid file of %s: %s", name, error)  # no print: it raises where its file is on the same disk
-            self._file(name, "json").unlink(missing_ok=True)  # of the process before
+            log.error("no new pid file of %s: %s", name, error)  # a print raises where its file is on the same disk
+            self._overwrite_identity(name, json.dumps(identity))
         return identity
+
+    def _overwrite_identity(self, name: str, text: str) -> None:
+        """Space that a file has already is not asked for."""
+        self._file(name, "json").unlink(missing_ok=True)  # of the process before
+        try:
+            with self._file(name, "died").open("r+") as file:
+                file.write(text)
+                file.truncate()
+            self._file(name, "died").replace(self._file(name, "json"))
+        except OSError as error:
+            log.error("no pid file of %s: %s", name, error)
 
     def _note_death(self, name: str) -> None:
         """Once, by whoever sees it first."""

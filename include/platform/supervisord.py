@@ -56,14 +56,15 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
 
 
 def configure(settings: Settings) -> None:
-    """Write its configuration, and remove the socket of a process before."""
+    """Write its configuration unless it is there, and remove the socket of a process before."""
     (directory(settings) / SOCKET).unlink(missing_ok=True)
     (settings.home / "platform" / "log").mkdir(parents=True, exist_ok=True)
-    write_atomically(directory(settings) / CONFIGURATION, configuration(settings), private=True)
+    if not is_configured(settings):
+        write_atomically(directory(settings) / CONFIGURATION, configuration(settings), private=True)
 
 
 def is_configured(settings: Settings) -> bool:
-    """Whether the process that runs was given the services that there are now."""
+    """Whether its configuration has the services that there are now."""
     file = directory(settings) / CONFIGURATION
     return file.is_file() and file.read_text() == configuration(settings)
 

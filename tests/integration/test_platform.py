@@ -9,12 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from include.contracts.platform import read_events
 from include.errors import ServiceError, SettingsError
 from include.platform import patience, processes
 from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import free_ports, wait_until
+from tests.integration.small_disk_fixtures import mounted
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +84,53 @@ def test_what_died_is_revived_and_what_was_stopped_or_never_started_is_not(
     assert supervisor.process("family") not in (None, first)
     assert supervisor.stop("family")
     assert not supervisor.revive(service)
+
+
+def test_what_dies_on_a_full_disk_is_revived_found_and_stopped(tmp_path: Path) -> None:
+    """Its pid file takes the space of the one before; logs and events are left out."""
+    with mounted(tmp_path / "disk", "1m") as disk:
+        one = Supervisor(disk.path / "platform", "127.0.0.1")
+        service = family(tmp_path)
+        one.start(service)
+        first = one.process("family")
+        with disk.full():
+            first.kill()
+            wait_until(lambda: one.died("family"), what="its end")
+            assert one.revive(service)
+            second = one.process("family")
+            assert second not in (None, first)
+            assert Supervisor(one.directory, "127.0.0.1").process("family") == second
+            assert one.is_wanted("family")
+            assert one.stop("family")
+            assert not processes.alive(second)
+
+
+def test_a_process_without_a_pid_file_is_found_and_stopped_by_its_mark(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    first = supervisor.process("family")
+    everyone = [first, *first.children(recursive=True)]
+    (supervisor.directory / "run" / "family.json").unlink()
+    supervisor.start(family(tmp_path))
+    assert supervisor.process("family") == first, "it is not started twice"
+    (supervisor.directory / "run" / "family.json").write_text("{")
+    assert supervisor.stop("family")
+    assert not any(processes.alive(one) for one in everyone)
+
+
+def test_what_hangs_is_ended_and_its_workers_may_finish(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(family(tmp_path))
+    hung = supervisor.process("family")
+    (worker,) = hung.children()
+    hung.suspend()
+    assert supervisor.end_hung("family", "it answers nothing", workers_finish=True)
+    assert not processes.alive(hung)
+    assert processes.alive(worker)
+    assert supervisor.resume(family(tmp_path, workers_finish=True))
+    assert not processes.alive(worker), "it has no work, and nobody who gives it some"
+    assert [(e.what, e.reason) for e in read_events(supervisor.events)] == [
+        ("hung", "it answers nothing"),
+        ("started", "after its death"),
+    ]
 
 
 def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp_path: Path) -> None:

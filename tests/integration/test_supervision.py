@@ -113,8 +113,7 @@ def test_what_is_killed_is_there_again_twice_and_its_neighbour_with_it(reduced: 
 
 def test_supervisord_and_the_keeper_die_one_after_the_other_and_no_service_notices(reduced: Reduced) -> None:
     services = {name: reduced[name] for name in ("redis", "facade")}
-    for first, second in ((supervisord.NAME, "keeper"), ("keeper", supervisord.NAME)):
-        reduced.heals(reduced.send(signal.SIGKILL, first, second))
+    reduced.heals(reduced.send(signal.SIGKILL, "keeper", supervisord.NAME))
     assert {name: reduced[name] for name in services} == services
     wait_until(lambda: supervisord.answers(reduced.settings), SECONDS, "its holders")
     reduced.heals(reduced.send(signal.SIGKILL, "redis"))  # the holders of now keep what they adopted

@@ -59,7 +59,7 @@ class Supervision:
         self._rests_until: dict[str, float] = {}
 
     def look(self) -> None:
-        if not self._lives():
+        if not self.supervisor.is_wanted(supervisord.NAME) or not self._lives():
             return
         try:
             programs = supervisord.programs(self.settings)
