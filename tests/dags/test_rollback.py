@@ -32,8 +32,9 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
         (staged / "baseline.json").write_text(f'{{"metrics": {{"roc_auc": {auc}}}}}'.replace("'", '"'))
         release.seal(staged, {"usecase": SPEC.name, "model_version": version, "model_hash": "0" * 64})
         found.adapters.releases.add(SPEC.name, staged, version)
-        approve(found, SPEC, version)
     rollout.write(found.adapters.state, rollout.first(SPEC, "r0003"))
+    for version in (1, 2, 3):  # judged against what serves
+        approve(found, SPEC, version)
     monkeypatch.setattr(composition, "services", lambda *_: found)
     return found
 
