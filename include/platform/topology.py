@@ -71,7 +71,6 @@ TOPOLOGY = (
         after=("redis",),
         secrets=("pseudonym_keys",),
         replicas="gateway_servers",
-        silence=10.0,
     ),
     Declaration(
         name="exporter",

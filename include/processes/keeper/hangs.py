@@ -32,8 +32,8 @@ MORE = 4.0
 """So many times its silence is given to what works, or shares a busy machine."""
 WORKS = 0.02
 """Share of one core."""
-OTHERS = ("keeper", supervisord.NAME)
-"""Looked after by the keeper's holder, and by ``supervision``."""
+OTHERS = ("keeper", supervisord.NAME, "triton")
+"""Looked after by the keeper's holder, by ``supervision``, and by ``models``, which asks more of a model server."""
 
 Sign = str | None
 """A sign of life, which counts when it is another one than before; None: there is none; '': nobody can tell now."""
@@ -107,7 +107,7 @@ class Hangs:
 def watched(settings: Settings, supervisor: Supervisor) -> list[Instance]:
     """What was started on this host, also what would not be started now."""
     known = [i for declared in TOPOLOGY if not declared.ends for i in instances_of(declared, settings)]
-    return [i for i in known if i.name not in OTHERS and supervisor.is_wanted(i.name)]
+    return [i for i in known if i.declared.name not in OTHERS and supervisor.is_wanted(i.name)]
 
 
 def signs_of_life(asked: list[Instance]) -> dict[str, Sign]:
