@@ -69,8 +69,6 @@ def require(settings: Settings, running: frozenset[str] = frozenset()) -> None:
         path = settings.home / database.file
         if fault := fault_of(settings, database, noted):
             raise DamagedStateError(f"{path} {fault}; {_ways(path, database)}")
-        if database.copied and sqlite_proof.tables(path):
-            _copy_if_possible(path)
     note(settings)
 
 
@@ -80,10 +78,12 @@ def require_of(settings: Settings, service: str) -> None:
 
 
 def note(settings: Settings) -> None:
-    """Remember which databases there are: from now on one that is gone or empty is an error."""
+    """Copy the databases that there are, and remember them: from now on one that is gone or empty is an error."""
     noted, now = identity.read(settings).databases, datetime.now(UTC).isoformat(timespec="seconds")
-    there = [one.file for one in DATABASES if sqlite_proof.tables(settings.home / one.file)]
+    there = [one.file for one in DATABASES if _is_in_use(settings.home / one.file)]
     identity.note(settings, databases={file: noted.get(file) or now for file in there})
+    for path in (settings.home / one.file for one in DATABASES if one.copied and one.file in there):
+        _copy_if_possible(path)
 
 
 def fault_of(settings: Settings, database: Database, noted: dict[str, str]) -> str:
@@ -104,6 +104,14 @@ def fault_outside(path: Path, before: str) -> str:
     if fault in ("is gone", "is empty"):
         return f"{fault}, and was in use since {before}" if before else ""
     return fault
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether it has tables; a damaged one is nothing to remember."""
+    try:
+        return bool(sqlite_proof.tables(path))
+    except sqlite3.DatabaseError:
+        return False
 
 
 def put_aside(path: Path) -> None:
