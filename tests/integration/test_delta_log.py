@@ -14,6 +14,7 @@ from include.contracts.period import Period
 from include.errors import DamagedStateError
 from tests.unit.fakes.damage import KINDS, MISSING, damage
 
+pytestmark = pytest.mark.integration
 MONTHS = [Period(f"2013-{month:02d}") for month in range(1, 5)]
 USE, TABLE = "cats", "events"
 
