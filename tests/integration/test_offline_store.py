@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from include.adapters.lake import DeltaLake
 from include.contracts.atomic_file import write_atomically
+from include.contracts.proved_parquet import named_digest
 from include.contracts.tables import SnapshotRef
-from include.errors import DataError, NotFoundError
+from include.errors import DamagedFileError, DataError, NotFoundError
 
 pytestmark = pytest.mark.integration
 START = pd.Timestamp("2013-05-01T00:00Z")
@@ -254,6 +255,19 @@ def test_rows_are_not_written_beside_the_snapshots(filled: Twins) -> None:
     view = filled.ours.get_feature_view("readings")
     with pytest.raises(DataError, match="'readings' is a published table of the lake"):
         filled.ours._get_provider().ingest_df_to_offline_store(view, rows)
+
+
+def test_a_flipped_bit_of_a_feature_table_is_named(filled: Twins) -> None:
+    service = filled.ours.get_feature_service("all")
+    before = filled.ours.get_historical_features(EVENTS, service).to_df()
+    (file,) = (f for f in (filled.home / "lake" / "u" / "readings").rglob("part-*.parquet") if named_digest(f))
+    content = file.read_bytes()
+    for place in range(5, len(content), len(content) // 6):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 2]) + content[place + 1 :])
+        with pytest.raises(DamagedFileError, match=rf"u\.readings period 2013-05: .*{file.name} is damaged"):
+            filled.ours.get_historical_features(EVENTS, service).to_df()
+    file.write_bytes(content)
+    pd.testing.assert_frame_equal(filled.ours.get_historical_features(EVENTS, service).to_df(), before)
 
 
 def test_what_is_wrong_is_named(filled: Twins) -> None:
