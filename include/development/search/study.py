@@ -7,8 +7,8 @@ whose lock is free was killed, and its parameters are tried again.
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ import optuna
 
 from include.contracts.development import TrialRecord
 from include.development.trainers.protocol import Parameters, Space
-from include.errors import LockHeldError, TrainingError
+from include.errors import DamagedStateError, LockHeldError, TrainingError
 from include.specification.learning import Range
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._grid = _grid(aim) if aim.sampler == "grid" else []
         self._points = _size(aim)
-        with place.hold("study"):
+        with place.hold("study"), _naming(place.home / "journal.log"):
             self._study = _opened(place.home / "journal.log", aim)
 
     def claim(self, budget: Budget) -> Claim | None:
@@ -268,6 +268,17 @@ def _opened(journal: Path, aim: Aim) -> Any:
     storage = JournalStorage(JournalFileBackend(str(journal)))
     pruner = optuna.pruners.MedianPruner() if aim.pruning else optuna.pruners.NopPruner()
     return optuna.create_study(study_name="search", storage=storage, direction=way, pruner=pruner, load_if_exists=True)
+
+
+@contextmanager
+def _naming(journal: Path) -> Iterator[None]:
+    """Raises DamagedStateError when the journal cannot be read."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:  # what Optuna raises of a line that is no JSON, or lacks a field
+        raise DamagedStateError(
+            f"{journal} is damaged ({type(error).__name__}): delete {journal.parent}, and the search begins again"
+        ) from error
 
 
 def _grid(aim: Aim) -> list[dict[str, Any]]:

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from include.development.trainers.protocol import Matrix, Parameters, Problem, Run
+
+log = logging.getLogger(__name__)
+DIGEST_BYTES = 32
 
 
 class Checkpoint:
@@ -21,8 +25,14 @@ class Checkpoint:
         return self._path is not None
 
     def read(self) -> bytes | None:
-        """What was written last, whole; None when there is nothing."""
-        return self._path.read_bytes() if self._path and self._path.exists() else None
+        """What was written last, whole; None when there is nothing, or it is damaged: the fit begins again then."""
+        if not self._path or not self._path.exists():
+            return None
+        digest, content = (whole := self._path.read_bytes())[:DIGEST_BYTES], whole[DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() == digest:
+            return content
+        log.error("%s is damaged: the fit begins again", self._path)
+        return None
 
     def write(self, content: bytes) -> None:
         """Replace it at once: a kill leaves the old one or the new one."""
@@ -30,7 +40,7 @@ class Checkpoint:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._path.with_suffix(".tmp")
-        aside.write_bytes(content)
+        aside.write_bytes(hashlib.sha256(content).digest() + content)
         aside.replace(self._path)
 
 

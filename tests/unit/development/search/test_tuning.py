@@ -19,9 +19,10 @@ from include.adapters.file_locks import FileLocks
 from include.development.search.study import Aim, Budget, Place, Study
 from include.development.search.tuning import Tuning, open_study, outcome, work
 from include.development.trainers.protocol import Matrix, Problem, Run
-from include.errors import TrainingError
+from include.errors import DamagedStateError, TrainingError
 from include.specification.learning import Range
 from include.specification.learning import Tuning as Policy
+from tests.unit.fakes.damage import KINDS, damage
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(400, 1)).astype(np.float32)
@@ -234,3 +235,17 @@ def test_a_space_that_cannot_be_searched_is_refused(tmp_path: Path, policy: Poli
 
 def test_without_a_search_that_is_said() -> None:
     assert "No search (0 trials)" in Tuning(metric="brier", parameters={}).describe()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_search_goes_on_or_says_how_it_begins_again(tmp_path: Path, kind: str) -> None:
+    aim = Aim(SPACE, {"slope": 0.0}, -1)
+    claim = Study(place(tmp_path), aim).claim(Budget(3))
+    assert claim is not None
+    claim.close()
+    damage(tmp_path / "journal.log", kind)
+    try:
+        Study(place(tmp_path), aim)
+    except DamagedStateError as error:
+        assert f"{tmp_path / 'journal.log'} is damaged" in str(error)  # noqa: PT017 - either end is right
+        assert f"delete {tmp_path}, and the search begins again" in str(error)  # noqa: PT017

@@ -20,6 +20,7 @@ from include.errors import TrainingError
 from include.specification.data import Feature
 from include.specification.trainers import ESTIMATORS, SKLEARN, TrainerFacts, parameter_faults, space_faults
 from include.specification.trainers import TRAINERS as DECLARED
+from tests.unit.fakes.damage import KINDS, damage
 
 DEFAULTS = {"depth": 6, "rate": 0.1, "cell": "gru"}
 TREE = TrainerFacts(
@@ -120,3 +121,12 @@ def test_what_the_spec_declares_of_trainers_is_what_they_are() -> None:
     found = {name: frozenset(kind.predicts for kind in kinds) for name, kinds in sklearn_estimators.ESTIMATORS.items()}
     assert found == ESTIMATORS
     assert set(SKLEARN.words["reduce"]) == {"none", *sklearn_estimators.REDUCERS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_checkpoint_is_none(tmp_path: Path, kind: str) -> None:
+    kept = Checkpoint(tmp_path, "k")
+    kept.write(b"a model that is half fitted, " * 20)
+    assert kept.read() == b"a model that is half fitted, " * 20
+    damage(tmp_path / "k.checkpoint", kind)
+    assert kept.read() is None
