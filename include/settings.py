@@ -99,6 +99,7 @@ class Settings(StateRoot, BaseSettings):
     )
     gateway_body_limit: int = Field(262_144, ge=1024, le=16_777_216, description="largest body of a request, bytes")
     gateway_patience: int = Field(5, ge=1, description="time in which a client must send its request, s")
+    gateway_answer: int = Field(5, ge=1, description="time after which a request is sent to another model server, s")
     gateway_connections: int = Field(512, ge=1, description="limit of client connections")
     gateway_connections_per_source: int = Field(64, ge=1, description="limit of connections from one address")
     haproxy_binary: str = Field("haproxy", description="the HAProxy executable")

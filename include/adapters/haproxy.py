@@ -112,18 +112,20 @@ def keep_states(settings: Settings) -> None:
     write_atomically(settings.gateway / STATES, _runtime(settings, "show servers state") + "\n", private=True)
 
 
-def usable(settings: Settings, model: str) -> set[str]:
-    """Servers that get requests for the model now. Raises ServiceError when the gateway does not run."""
+def states_of(settings: Settings, model: str) -> dict[str, str]:
+    """Server → UP, DOWN, MAINT, DRAIN … for the model. Raises ServiceError when the gateway does not run."""
     rows = csv.DictReader(_runtime(settings, "show stat").removeprefix("# ").splitlines())
-    return {row["svname"] for row in rows if row["pxname"] == f"grpc_{model}" and row["status"].startswith("UP")} - {
-        "BACKEND"
+    return {
+        row["svname"]: row["status"].split()[0]
+        for row in rows
+        if row["pxname"] == f"grpc_{model}" and row["svname"] != "BACKEND"
     }
 
 
-def mark_down(settings: Settings, model: str, server: str) -> None:
-    """No new request for the model until the next checks pass. Raises ServiceError when the gateway does not run."""
-    if answer := _runtime(settings, f"set server grpc_{model}/{server} health down"):
-        raise ServiceError(f"HAProxy did not mark grpc_{model}/{server} down: {answer}")
+def set_state_of(settings: Settings, model: str, server: str, state: str) -> None:
+    """As ``set_state``, for one model: ``maint`` is no new request, whatever checks say; ``ready`` ends that."""
+    if answer := _runtime(settings, f"set server grpc_{model}/{server} state {state}"):
+        raise ServiceError(f"HAProxy did not set grpc_{model}/{server} to {state}: {answer}")
 
 
 def busy(settings: Settings, server: str) -> int:

@@ -7,7 +7,11 @@ from include.contracts.gateway import InferenceTensor
 from include.errors import AnswerError
 
 AGAIN = "UNAVAILABLE"
-"""The connection was refused or broke: then, and only then, the request is asked a second time."""
+"""The connection was refused or broke."""
+DEAD_PROCESS = "is not healthy"
+"""Triton's words for a process of a model that ended or was stopped; another server may have one that answers."""
+ATTEMPTS = 3
+"""Of a request that nobody answered; what our code or the server refused is refused."""
 
 
 class AsyncInference:
@@ -75,14 +79,15 @@ class AsyncInference:
             for one, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
         ]
 
-    async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str, again: bool = False) -> Any:
+    async def _ask(self, method: Callable[..., Awaitable[Any]], asked: Any, model: str, left: int = ATTEMPTS) -> Any:
         metadata = (("x-model", model),) if model else ()
         try:
             return await method(asked, timeout=self.seconds, metadata=metadata)
         except self._failure as error:
-            if again or error.code().name != AGAIN:
-                raise AnswerError(error.code().name, error.details() or "") from None
-        return await self._ask(method, asked, model, again=True)
+            code, details = error.code().name, error.details() or ""
+            if left <= 1 or not (code == AGAIN or DEAD_PROCESS in details):
+                raise AnswerError(code, details) from None
+        return await self._ask(method, asked, model, left - 1)
 
 
 def _described(tensor: Any) -> dict[str, Any]:

@@ -196,7 +196,8 @@ def test_answers_of_the_gateway_that_are_server_errors_are_said(running: Running
     trusted = ssl.create_default_context(cafile=str(running.settings.gateway / "certificate.pem"))
     url = f"https://127.0.0.1:{running.settings.gateway_port}/v2/models/{running.spec.name}/infer"
     body = as_json(running.server, request_rows(requests_frame(1)))
-    with httpx.Client(verify=trusted, headers={"x-api-key": running.key}, trust_env=False) as client:
+    headers = {"x-api-key": running.key}  # the gateway waits for a facade that may be started again
+    with httpx.Client(verify=trusted, headers=headers, trust_env=False, timeout=60) as client:
         assert client.post(url, json=body).is_success
         with running.without("facade"):
             wait_until(

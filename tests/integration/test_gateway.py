@@ -1,6 +1,7 @@
 """The gateway on the real HAProxy: who gets in, what they may, and what happens when a server dies."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -8,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tritonclient.utils import InferenceServerException
 
 from include.adapters import haproxy
+from include.contracts.platform import read_events
 from include.errors import SettingsError
 from include.gateway import clients
 from include.platform import gateway, topology
+from include.platform.servers import service
+from include.platform.topology import instances_of
+from include.processes.keeper.exits import stubs
 from include.settings import Settings
 from include.specification.loader import usecase_names
 from tests.integration.gateway_fixtures import Gateway, edge
@@ -315,6 +321,34 @@ def test_a_server_that_is_drained_dies_or_hangs_costs_no_answer(edge: Gateway) -
     assert crowd.rate >= 50
 
 
+def test_a_process_of_a_model_that_dies_or_hangs_costs_no_answer(edge: Gateway) -> None:
+    """The keeper tells the gateway before its checks can notice. What a gRPC client had sent by then may fail: the
+    server answers it as an error of its own, which nobody may repeat."""
+    (keeper,) = instances_of("keeper", edge.settings)
+    edge.supervisor.start(service(keeper))
+    model = f"triton-second/{edge.model}"
+    try:
+        wait_until(lambda: up(edge, "second") and up(edge, "embedded"), what="both servers serve")
+        with Crowd(edge) as crowd:
+            crowd.more()
+            for number in (signal.SIGKILL, signal.SIGSTOP):
+                before = len(read_events(edge.supervisor.events))
+                for pid in stubs(edge.second_process()):
+                    os.kill(pid, number)
+                wait_until(
+                    lambda since=before: ("started", model)
+                    in [(one.what, one.service) for one in read_events(edge.supervisor.events)[since:]],
+                    120, "the keeper's word",
+                )  # fmt: skip
+                wait_until(lambda: up(edge, "second"), 60, "it is used again")
+                crowd.more()
+    finally:
+        edge.supervisor.stop("keeper")
+    assert [failure for failure in crowd.failures if "is not healthy" not in failure or "REST" in failure] == []
+    assert len(crowd.failures) < 20
+    assert crowd.wrong() == 0
+
+
 KEY = "0" * 64
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 
@@ -414,6 +448,14 @@ def test_the_edge_speaks_tls_only_and_its_files_are_the_owner_s(edge: Gateway) -
     for name in ("server.pem", "clients.yaml", "keys.map", "haproxy.cfg", "admin.sock"):
         mode = stat.S_IMODE((edge.settings.gateway / name).stat().st_mode)
         assert mode == 0o600, name
+
+
+def test_requests_wait_for_a_facade_that_is_started_again(edge: Gateway) -> None:
+    edge.supervisor.process("facade").kill()
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(asked, edge, "shop") for _ in range(3)]
+        edge.start_edge()
+    assert [answer.result().status_code for answer in answers] == [200] * 3
 
 
 def test_a_facade_that_is_gone_is_said_and_grpc_goes_on(edge: Gateway) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from include.contracts.platform import What
 from include.errors import RequestFailedError
@@ -30,6 +30,14 @@ Told = Callable[[str, What, str], None]
 """Model, what happened to its process, why."""
 
 
+class Way(Protocol):
+    """To the models of a server, from clients: where there is another one, it can be avoided until it is healthy."""
+
+    def avoid(self, model: str) -> bool: ...
+
+    def use(self, model: str) -> None: ...
+
+
 class Means(NamedTuple):
     words: str
     apply: Callable[[str], None]
@@ -47,8 +55,8 @@ class Illness:
 class Healing:
     """Of the models of one server.
 
-    ``new_server(reason)`` starts another in its place, ``tell`` takes what is to be known, ``avoid(model)`` sends
-    requests to another server where there is one, ``living(model)`` are its processes.
+    ``new_server(reason)`` starts another in its place, ``tell`` takes what is to be known, ``edge`` is the clients' way
+    to them, ``living(model)`` are the processes of a model.
     """
 
     def __init__(
@@ -57,11 +65,11 @@ class Healing:
         control: ModelControl,
         new_server: Callable[[str], None],
         tell: Told,
-        avoid: Callable[[str], bool],
+        edge: Way,
         living: Living,
     ) -> None:
         self._living = living
-        self.server, self._control, self._tell, self._avoid = server, control, tell, avoid
+        self.server, self._control, self._tell, self._edge = server, control, tell, edge
         self._new_server = new_server
         self._replaced: dict[str, float] = {}
         self._ill: dict[str, Illness] = {}
@@ -118,7 +126,7 @@ class Healing:
         a model that is not loaded gets no request of the gateway."""
         load = Means("was loaded again", self._control.load)
         unload = Means("was unloaded and loaded", self._unload_and_load)
-        return [unload, load] if self._avoid(model) else [load, unload]
+        return [unload, load] if self._edge.avoid(model) else [load, unload]
 
     def _last(self, model: str, illness: Illness, refused: str) -> bool:
         """A new server, unless this one says why the model cannot be loaded, or it did not help lately."""
@@ -156,6 +164,7 @@ class Healing:
         self._say(illness, f"a process of model {model} is {_called(finding)}: {finding.words}")
 
     def _well(self, model: str, words: str) -> None:
+        self._edge.use(model)
         illness = self._ill.pop(model, None)
         if illness and illness.said:
             seconds = time.monotonic() - illness.since

@@ -54,7 +54,7 @@ class Kept:
     ) -> None:
         self.name, self.service, self.control, self.supervisor, self.edge = name, service, control, supervisor, edge
         self._tell = tell
-        self.healing = Healing(name, control, self._replace, self._tell_of_model, edge.avoid, self._living)
+        self.healing = Healing(name, control, self._replace, self._tell_of_model, edge, self._living)
         self._leader: psutil.Process | None = None
         self._start: Start | None = None  # of a server that has not answered yet
         self._failed_starts = 0

@@ -24,12 +24,12 @@ class Server:
         self.away = False
         self.done: list[str] = []
         self.told: list[tuple[str, str]] = []
-        self.other = False
+        self.other = self.avoided = False
         clock = SimpleNamespace(monotonic=lambda: self.now)
         monkeypatch.setattr(healing, "time", clock)
         monkeypatch.setattr(examination, "time", clock)
         monkeypatch.setattr(healing, "machine_is_busy", lambda: False)
-        self.healing = healing.Healing("triton", self, self._new_server, self._tell, self._avoid, self._living)
+        self.healing = healing.Healing("triton", self, self._new_server, self._tell, self, self._living)
 
     def after(self, seconds: float) -> list[str]:
         """What is done to the model in so many seconds, a look each."""
@@ -85,8 +85,12 @@ class Server:
     def _tell(self, model: str, what: str, reason: str) -> None:
         self.told.append((what, reason))
 
-    def _avoid(self, model: str) -> bool:
+    def avoid(self, model: str) -> bool:
+        self.avoided = self.other
         return self.other
+
+    def use(self, model: str) -> None:
+        self.avoided = False
 
 
 @pytest.fixture
@@ -179,6 +183,10 @@ def test_a_model_that_is_exchanged_is_left_alone_and_one_that_stays_away_is_load
 def test_where_another_server_answers_the_model_is_taken_out_first(server: Server) -> None:
     server.other, server.ended, server.helps = True, {"m_0_0"}, {"load"}
     assert server.after(1) == ["unload", "load"]
+    assert not server.avoided
+    server.ended, server.helps = {"m_0_0"}, set()
+    server.after(1)
+    assert server.avoided, "until it is healthy"
 
 
 @pytest.mark.parametrize("means", ["_away", "_gone_while_loading"])
