@@ -10,7 +10,7 @@ AGAIN = "UNAVAILABLE"
 """The connection was refused or broke."""
 DEAD_PROCESS = "is not healthy"
 """Triton's words for a process of a model that ended or was stopped; another server may have one that answers."""
-ATTEMPTS = 3
+ATTEMPTS = 5
 """Of a request that nobody answered; what our code or the server refused is refused."""
 
 
