@@ -248,3 +248,11 @@ def test_a_copy_that_is_older_than_what_is_followed_is_not_followed(tmp_path: Pa
     path.write_bytes(b"")
     some.refresh()
     assert (some.errors, some.generation) == (1, 5)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"weights": {}}'])
+def test_a_file_that_is_no_state_is_replaced_by_the_copy_also_in_a_new_process(tmp_path: Path, content: str) -> None:
+    path = kept(tmp_path / "rollout.json")
+    path.write_text(content)
+    new = ROUTER.Router(path, release, [])
+    assert (new.errors, new.generation, who(new, ["N1"])) == (1, 3, [OLD])

@@ -11,6 +11,7 @@ import sealed_text
 from server_log import tell
 
 RETRY_SECONDS = 2.0
+NEEDED = {"weights", "champion", "generation"}
 FORMER_LEASE_SECONDS = 300.0  # of a state that an earlier version wrote
 UPTIME, BOOT = Path("/proc/uptime"), Path("/proc/sys/kernel/random/boot_id")
 
@@ -97,8 +98,18 @@ class Router:
             self.errors += 1
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
-    def _loaded(self) -> tuple:
+    def _kept(self):
+        """What the file says; one without a checksum that is no state counts as damaged where there is a copy."""
         kept = sealed_text.read(self.path)
+        if kept.sealed or set(json.loads(kept.text)) >= NEEDED:
+            return kept
+        try:
+            return sealed_text.Kept(sealed_text.copied(self.path), True, "it is no rollout state")
+        except (FileNotFoundError, sealed_text.DamagedError):
+            return kept
+
+    def _loaded(self) -> tuple:
+        kept = self._kept()
         if kept.fault and kept.fault != self._fault:
             tell(f"{self.path} is damaged: {kept.fault}; its last good copy is followed")
         self._fault, state = kept.fault, json.loads(kept.text)
