@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 
+FIND_LOOKS = 5
 QUICK_SECONDS = 10.0
 """What lived shorter ends this program too: supervisord's back-off comes before the next start."""
 LOOK_SECONDS = 1.0
@@ -29,7 +30,7 @@ class Holder:
 
     def __init__(self, directory: str, name: str, life: float, started: bool) -> None:
         self.directory, self.name, self.life, self.started = directory, name, life, started
-        self.parent = os.getppid()
+        self.parent, self.idle = os.getppid(), 0
 
     def hold(self) -> None:
         """Until supervisord is gone, or the service has died; then the starter takes the place of this program."""
@@ -38,7 +39,11 @@ class Holder:
                 self.wait(identity)
             elif not self.wanted():
                 self.leave_without_parent()
-                time.sleep(LOOK_SECONDS)
+                self.idle += 1
+                if self.idle % FIND_LOOKS or not self.found():
+                    time.sleep(LOOK_SECONDS)
+            elif not self.identity() and self.found():
+                continue
             elif self.noted(exit_status(self.identity().get("pid", 0))):
                 if self.started:  # it died before this program could look
                     self.rest()
@@ -97,12 +102,29 @@ class Holder:
         with self.alone():
             if self.identity() or os.path.exists(self.file("stopped")) or not runs(identity):
                 return
-            try:
-                with open(f"{self.file('json')}.aside", "w", opener=private) as aside:
-                    json.dump(identity, aside)
-                os.replace(f"{self.file('json')}.aside", self.file("json"))
-            except OSError:
-                return
+            self.write(identity)
+
+    def write(self, identity: dict) -> None:
+        try:
+            with open(f"{self.file('json')}.aside", "w", opener=private) as aside:
+                json.dump(identity, aside)
+            os.replace(f"{self.file('json')}.aside", self.file("json"))
+        except OSError:
+            return
+
+    def found(self) -> bool:
+        """Whether a process runs whose pid file was lost before this program knew it: by the log that it writes."""
+        if os.path.exists(self.file("stopped")) or os.path.exists(self.file("died")):
+            return False
+        with self.alone():
+            log = os.path.realpath(f"{self.directory}/log/{self.name}.log")
+            fields = {pid: stat(pid) for pid in pids() if output(pid) == log}
+            leaders = {pid: int(known[19]) for pid, known in fields.items() if known[3:4] == [str(pid)]}
+            if not leaders or self.identity():
+                return False
+            oldest = min(leaders, key=lambda pid: leaders[pid])
+            self.write({"pid": oldest, "ticks": leaders[oldest], "boot": boot(), "settings": {}})
+            return bool(self.identity())
 
     def kill(self, identity: dict, reason: str) -> None:
         """Its whole session: it hangs."""
@@ -236,10 +258,21 @@ def runs(identity: dict) -> bool:
     return bool(fields) and fields[0] not in "ZX" and int(fields[19]) == identity["ticks"]
 
 
+def pids() -> "list[int]":
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def output(pid: int) -> str:
+    """The file that it writes to."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1")
+    except OSError:
+        return ""
+
+
 def session(leader: int) -> "list[int]":
     """Of this leader, and the leader first."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [leader, *(pid for pid in pids if pid != leader and (stat(pid) or [""] * 4)[3] == str(leader))]
+    return [leader, *(pid for pid in pids() if pid != leader and (stat(pid) or [""] * 4)[3] == str(leader))]
 
 
 def boot() -> str:
