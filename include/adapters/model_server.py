@@ -20,6 +20,14 @@ PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
 AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
 """How gRPC says that the server does not answer (in time)."""
 
+CHANNEL = [
+    ("grpc.max_send_message_length", 2**31 - 1),
+    ("grpc.max_receive_message_length", 2**31 - 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+"""A server that was away is connected to as soon as it is there again; gRPC by itself waits for up to two minutes."""
+
 NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
 
 
@@ -125,7 +133,7 @@ class TritonServer:
     def _client(self) -> Any:
         from tritonclient.grpc import InferenceServerClient
 
-        return InferenceServerClient(self.settings.triton_grpc)
+        return InferenceServerClient(self.settings.triton_grpc, channel_args=CHANNEL)
 
     def close(self) -> None:
         """Close the channel, if one was opened."""
