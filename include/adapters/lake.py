@@ -172,13 +172,16 @@ class DeltaLake:
     def pinned(self, usecase: str, period: Period, ref: TableRef, *, again: bool = False) -> list[str]:
         """The files of what a snapshot pins of a period; their bytes, and that they hold its rows, are proved.
 
-        ``again``: whatever this process proved before. Raises NotFoundError without the table or version,
-        DamagedFileError for other or missing files.
+        ``again``: whatever this process proved before. Raises NotFoundError without the table or version, or when its
+        files were vacuumed; DamagedFileError for other files, and for lost ones that the newest version needs too.
         """
-        files, what = _listed(self._open(usecase, ref.table, ref.version), [period]), f"{usecase}.{ref.table} {period}"
-        for file in files:
-            proved_parquet.prove(file, again=again)
-        proved_parquet.prove_content(files, ref, period, what)
+        delta = self._open(usecase, ref.table, ref.version)
+        if not all(Path(file).exists() for file in _listed(delta, [period])):
+            _require_all(self._open(usecase, ref.table))
+        files = _files(delta, [period])
+        for file in files if again else ():
+            proved_parquet.prove(file, again=True)
+        proved_parquet.prove_content(files, ref, period, f"{usecase}.{ref.table} period {period}")
         return files
 
     def stored(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]] = ()) -> list[str]:
