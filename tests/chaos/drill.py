@@ -40,7 +40,7 @@ class Cost:
 @dataclass(frozen=True)
 class Finding:
     """What one fault did. Seconds are from the fault; None is never. ``bound``: of ``failing``, where it is the only
-    server."""
+    server. ``hurt``: processes that got a signal."""
 
     name: str
     what: str
@@ -51,6 +51,14 @@ class Finding:
     told: tuple[str, ...]
     words: tuple[str, ...] = ()
     bound: float = 0.0
+    hurt: int = 0
+
+    @property
+    def unfelt(self) -> bool:
+        """No process was hurt, and no client had anything of it: there is nothing to notice."""
+        return not self.hurt and all(
+            cost.failed + cost.wrong + cost.without_features == 0 for cost in self.cost.values()
+        )
 
 
 @dataclass
@@ -158,6 +166,7 @@ class Drill:
             tuple(dict.fromkeys(one.by for one in seen)),
             tuple(sorted({one.words[:200] for one in bad if one.words}))[:3],
             fault.seconds,
+            len(wave.hurt[fault.name]),
         )
 
     def _repair(self) -> None:

@@ -59,8 +59,8 @@ def _row(one: Finding) -> tuple[str, ...]:
         _wrong(one.cost.values()),
         f"{one.rows.lost}, {one.rows.doubled}"
         + (" (the log says so)" if 0 < one.rows.lost <= one.rows.admitted else ""),
-        _seconds(one.noticed),
-        _told(one.told) or "nobody",
+        "" if one.unfelt and not one.told else _seconds(one.noticed),
+        _told(one.told) or ("nothing to notice" if one.unfelt else "nobody"),
         _seconds(one.recovered),
     )
 
