@@ -1,6 +1,5 @@
 """All faults of processes, in waves: what is in one wave is done at once, and no part of it is about another."""
 
-from tests.chaos.clocks import stepped
 from tests.chaos.faults import (
     HANGING_SECONDS,
     MODEL_SECONDS,
@@ -16,7 +15,6 @@ from tests.chaos.surroundings import full_disk, full_disk_and, locked_store
 
 Waves = tuple[tuple[Fault, ...], ...]
 
-CLOCKS: Waves = ((stepped(1, lasts=300),), (stepped(-1, lasts=300),))
 REDUCED: Waves = (
     (killed("triton", seconds=SERVER_SECONDS),),
     (model_killed("after the server was started again"),),
@@ -72,4 +70,4 @@ LATER: Waves = (
     (stopped("airflow-scheduler"), stopped("airflow-dag-processor")),
 )
 """MLflow and Airflow: of the whole variant only."""
-WHOLE: Waves = (*CLOCKS, *SERVING, *OTHERS, *LATER, *AROUND, *TOGETHER)
+WHOLE: Waves = (*SERVING, *OTHERS, *LATER, *AROUND, *TOGETHER)

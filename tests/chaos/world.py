@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -20,7 +19,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.deployment import rollout
 from include.gateway import clients
-from include.platform import embedded, servers
+from include.platform import embedded
 from include.platform.embedded import Platform
 from include.platform.servers import healthy
 from include.platform.topology import Instance, instances
@@ -163,8 +162,6 @@ def world(home: Path, *, whole: bool = False, **variables: str) -> Iterator[Worl
         patch.delenv("MOEBIUS_APPROVAL_KEY", raising=False)  # of the tests: `make up` makes one
         if not whole:
             patch.setattr(embedded, "instances", _reduced)
-        if faketime():
-            patch.setitem(servers.COMMANDS, "triton", partial(_with_a_clock, home))
         load_settings.cache_clear()
         made = World(home)
         try:
@@ -175,24 +172,6 @@ def world(home: Path, *, whole: bool = False, **variables: str) -> Iterator[Worl
             made.down()
             os.umask(mask)
             load_settings.cache_clear()
-
-
-def faketime() -> Path | None:
-    """The library that moves a clock, where it is installed."""
-    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-
-
-def clock(home: Path, ahead: int) -> None:
-    """The seconds by which the wall clock of the model servers is ahead."""
-    (home.parent / "clock").write_text(f"{ahead:+d}s\n")
-
-
-def _with_a_clock(home: Path, settings: Settings) -> servers.Command:
-    """The model server, under libfaketime."""
-    clock(home, 0)
-    argv, env = model_server.command(settings)
-    faked = {"LD_PRELOAD": str(faketime()), "FAKETIME_TIMESTAMP_FILE": str(home.parent / "clock")}
-    return argv, {**env, **faked, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def _reduced(settings: Settings) -> list[Instance]:
