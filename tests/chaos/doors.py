@@ -83,7 +83,8 @@ class RestDoor:
 
     def __post_init__(self) -> None:
         trusted = ssl.create_default_context(cafile=self.certificate)
-        self._client = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=TIMEOUT)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # none waits for another's connection
+        self._client = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=TIMEOUT, limits=limits)
 
     async def ask(self, request: Request) -> Answer:
         try:
