@@ -1,6 +1,7 @@
 """Prometheus metrics of the workers on streams, in the consumer process."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -101,19 +102,20 @@ class _Gauges(Collector):
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._of, self._streams = metrics, dict[Place, Gauges]()
         self._pending: dict[Place, Future[Reading]] = {}
+        self._turn = threading.Lock()
 
     def add(self, at: Sequence[str], read: Gauges) -> None:
         self._streams[tuple(at)] = read
         self._readers = ThreadPoolExecutor(len(self._streams), thread_name_prefix=f"{self._of.kind}-gauges")
 
-    def _read(self) -> Iterator[tuple[Place, Reading | None]]:
-        """Of each stream what is known of it now, or None."""
-        for at, read in self._streams.items():
-            if at not in self._pending:
-                self._pending[at] = self._readers.submit(read)
-        wait(self._pending.values(), timeout=PATIENCE)
-        for at in self._streams:
-            yield at, self._result(at)
+    def _read(self) -> list[tuple[Place, Reading | None]]:
+        """Of each stream what is known of it now, or None; several scrapes at once follow one another."""
+        with self._turn:
+            for at, read in self._streams.items():
+                if at not in self._pending:
+                    self._pending[at] = self._readers.submit(read)
+            wait(self._pending.values(), timeout=PATIENCE)
+            return [(at, self._result(at)) for at in self._streams]
 
     def _result(self, at: Place) -> Reading | None:
         if not self._pending[at].done():

@@ -19,7 +19,7 @@ HEAD = (
     "wrong answers",
     "rows lost, doubled",
     "noticed after",
-    "who is told",
+    "who notices",
     "well again after",
 )
 
