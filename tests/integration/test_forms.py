@@ -1,6 +1,7 @@
 """Forms over REST, on a real API server that has read the DAGs; and a run with a field that its DAG has not."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from include.governance.rights import may
-from include.settings import Settings
+from include.settings import ROOT, Settings
 from tests.integration.airflow_fixtures import airflow_settings, api_server, environment
 
 pytestmark = pytest.mark.integration
@@ -89,3 +90,21 @@ def test_a_run_with_an_unknown_field_fails_in_its_first_task(admin: httpx.Client
     assert "the form has no field 'preiod' (did you mean 'period'?)" in done.stdout + done.stderr
     assert "state=failed" in done.stdout + done.stderr
     assert not settings.staging.exists()
+
+
+def test_a_version_that_was_judged_against_a_replaced_champion_is_judged_again_by_itself(
+    admin: httpx.Client, settings: Settings, tmp_path: Path
+) -> None:
+    argv = [sys.executable, "-W", "ignore", "-m", "tests.integration.judged_again", str(tmp_path / "state")]
+    result, key = tmp_path / "result.json", {"MOEBIUS_APPROVAL_KEY": os.environ["MOEBIUS_APPROVAL_KEY"]}
+    done = subprocess.run(
+        [*argv, str(result)], cwd=ROOT, env=environment(settings) | key, capture_output=True, text=True, check=False
+    )
+    assert result.is_file(), done.stderr[-3000:]
+    told = json.loads(result.read_text())
+    ((dag, run, conf),) = told["started"]
+    assert (dag, conf) == ("flight_delay.retrain_evaluation", {"version": 3})
+    assert run.startswith("again__v3__")
+    assert told["tasks"].pop("evaluate_again") in ("success", "skipped"), "skipped where the run is there already"
+    assert set(told["tasks"].values()) == {"skipped"}
+    assert told["record"] == "version 3 was judged against r0001, and now r0002 (version 2) serves"
