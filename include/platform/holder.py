@@ -2,9 +2,9 @@
 
 The service is no child that must die with its parent: it runs in a session of its own, and a holder that finds it alive
 adopts it. So a killed holder or supervisord costs nothing. Run as ``python -I -S holder.py <directory> <name> <life>
-[started]``: it knows the standard library only, imports little of it, and takes 5 MiB. ``directory`` is
+[<parent>]``: it knows the standard library only, imports little of it, and takes 5 MiB. ``directory`` is
 ``<home>/platform``; ``life``: seconds after which the service is killed when its file ``<directory>/<name>`` shows no
-sign of life, 0: it has none; ``started``: the starter has just started the service.
+sign of life, 0: it has none; ``parent``: the supervisord before the starter, which has just started the service.
 
 What it reads and writes is described in ``include/platform/supervisor.py`` and ``include/contracts/platform.py``.
 """
@@ -28,9 +28,9 @@ START_SECONDS, STOPPED_SECONDS = 90.0, 6.0
 class Holder:
     """Of one service."""
 
-    def __init__(self, directory: str, name: str, life: float, started: bool) -> None:
-        self.directory, self.name, self.life, self.started = directory, name, life, started
-        self.parent, self.idle = os.getppid(), 0
+    def __init__(self, directory: str, name: str, life: float, parent: int) -> None:
+        self.directory, self.name, self.life, self.started = directory, name, life, bool(parent)
+        self.parent, self.idle = parent or os.getppid(), 0
 
     def hold(self) -> None:
         """Until supervisord is gone, or the service has died; then the starter takes the place of this program."""
@@ -170,7 +170,7 @@ class Holder:
 
     def become_starter(self) -> None:
         """It computes the service as it is to be started now, starts it, and becomes this program again."""
-        arguments = [self.directory, self.name, str(self.life)]
+        arguments = [self.directory, self.name, str(self.life), str(self.parent)]
         self.leave_without_parent()
         os.execv(sys.executable, [sys.executable, "-m", "include.platform.starter", *arguments])  # noqa: S606
 
@@ -320,6 +320,6 @@ def private(path: str, flags: int) -> int:
 
 if __name__ == "__main__":
     try:
-        Holder(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:] == ["started"]).hold()
+        Holder(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]) if sys.argv[4:] else 0).hold()
     except KeyboardInterrupt:
         sys.exit(0)

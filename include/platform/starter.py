@@ -1,7 +1,7 @@
 """Starts one service that died, as it is to be started now, and becomes its holder again.
 
-Run by the holder as ``python -m include.platform.starter <directory> <name> <life>``: what the holder does not know
-(settings, arguments, environment) is computed here. A start that fails is noted, and ends this program with 1, so that
+Run by the holder as ``python -m include.platform.starter <directory> <name> <life> <parent>``: what the holder does not
+know (settings, arguments, environment) is computed here. A start that fails is noted, and ends this program with 1, so that
 supervisord's back-off comes before the next try.
 """
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     else:
         if name == NAME:
             sys.exit(0)  # it starts a holder of its own
-    os.execv(sys.executable, [sys.executable, "-I", "-S", str(HOLDER), *arguments, "started"])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-I", "-S", str(HOLDER), *arguments])  # noqa: S606
 
 
 def start(supervisor: Supervisor, name: str) -> None:
