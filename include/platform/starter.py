@@ -1,8 +1,8 @@
 """Starts one service that died, as it is to be started now, and becomes its holder again.
 
 Run by the holder as ``python -m include.platform.starter <directory> <name> <life> <parent>``: what the holder does not
-know (settings, arguments, environment) is computed here. A start that fails is noted, and ends this program with 1: supervisord's
-back-off comes before the next try.
+know (settings, arguments, environment) is computed here. A start that fails is noted and ends this program with 1, so
+that supervisord's back-off comes before the next try.
 """
 
 import os
