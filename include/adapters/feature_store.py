@@ -46,6 +46,7 @@ class FeastFeatureStore:
     def __init__(self, settings: Settings, definitions: Path = DEFINITIONS) -> None:
         self._settings = settings
         self._home = settings.feature_store
+        self._registry = self._home / "registry.db"
         self._project = settings.feature_project
         self._definitions = definitions
 
@@ -171,6 +172,15 @@ class FeastFeatureStore:
 
         A mapping that carries ``event_timestamp`` gets None for what is then older than the view's
         ttl: Feast itself does not look at it online.
+
+        Raises
+        ------
+        NotFoundError
+            no such feature service is registered.
+        DamagedStateError
+            the store lacks the tables of registered features.
+        ServiceError
+            it is away, or locked.
         """
         if not keys:
             return []
@@ -178,7 +188,10 @@ class FeastFeatureStore:
         if not wanted.feature_view_projections:
             return [{} for _ in keys]
         entities = [{k: v for k, v in key.items() if k != TIME} for key in keys]
-        answer = self._store.get_online_features(features=wanted, entity_rows=entities)
+        try:
+            answer = self._store.get_online_features(features=wanted, entity_rows=entities)
+        except AWAY as error:
+            raise self._unusable(error, f"did not answer for {service}") from error
         columns = answer.to_dict(include_event_timestamps=True)
         return [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
 
@@ -191,15 +204,15 @@ class FeastFeatureStore:
     def _store(self) -> "feast.FeatureStore":
         from feast import FeatureStore
         from feast.repo_config import RepoConfig
+        from sqlalchemy.exc import SQLAlchemyError
 
         self._home.mkdir(parents=True, exist_ok=True)
-        file = self._home / "registry.db"
-        for database in (file, self._home / "online.db"):
+        for database in (self._registry, self._home / "online.db"):
             _require_sound(database)
-        share_file(file)
+        share_file(self._registry)
         registry = {
             "registry_type": "sql",
-            "path": f"sqlite:///{file}",
+            "path": f"sqlite:///{self._registry}",
             "cache_ttl_seconds": 60,
             "sqlalchemy_config_kwargs": {"echo": False, "connect_args": {"timeout": WAIT_SECONDS}},
         }
@@ -212,7 +225,11 @@ class FeastFeatureStore:
             entity_key_serialization_version=3,
             repo_path=self._settings.home,
         )
-        return FeatureStore(config=config)
+        try:
+            return FeatureStore(config=config)
+        except SQLAlchemyError as error:  # its text has the statement too
+            what = f"{self._registry} cannot be used now ({str(error).splitlines()[0]})"
+            raise ServiceError(f"{what}; run it again") from error
 
     def _offline(self) -> dict[str, Any]:
         return {
@@ -330,7 +347,10 @@ class FeastFeatureStore:
             return self._store.get_feature_view(name)
         except FeatureViewNotFoundException as error:
             known = sorted(view.name for view in self._store.list_feature_views())
-            raise NotFoundError(f"no feature view {name!r}; registered: {known}. Define it in feature_repo/") from error
+            where = self._home / "registry.db"
+            raise NotFoundError(
+                f"{where} has no feature view {name!r}; registered: {known}. Define it in feature_repo/"
+            ) from error
 
     def _service(self, name: str) -> "feast.FeatureService":
         from feast.errors import FeatureServiceNotFoundException
@@ -338,8 +358,8 @@ class FeastFeatureStore:
         try:
             return self._store.get_feature_service(name)
         except FeatureServiceNotFoundException as error:
-            known = sorted(service.name for service in self._store.list_feature_services())
-            raise NotFoundError(f"no feature service {name!r}; registered: {known}") from error
+            known = sorted(service.name for service in self._registered_services())
+            raise NotFoundError(f"{self._registry} has no feature service {name!r}; registered: {known}") from error
 
     def _newest(self, view: "feast.FeatureView", start: datetime, end: datetime) -> pd.DataFrame:
         source = view.batch_source
@@ -361,10 +381,14 @@ class FeastFeatureStore:
         try:
             self._store.provider.ingest_df(view, rows)
         except AWAY as error:
-            raise ServiceError(
-                f"the online store did not take the rows of {view.name} ({type(error).__name__}: {error}); see "
-                "`make status`, and run the task again"
-            ) from error
+            raise self._unusable(error, f"did not take the rows of {view.name}") from error
+
+    def _unusable(self, error: Exception, what: str) -> DamagedStateError | ServiceError:
+        """A store that was emptied is no store that is away: asking again does not help."""
+        if "no such table" in str(error):
+            return _damaged(self._home / "online.db", f"{what}: it lacks the tables of registered features ({error})")
+        words = f"{what} ({type(error).__name__}: {error})"
+        return ServiceError(f"the online store {words}; see `make status`, and run the task again")
 
     def _fresh(
         self, service: "feast.FeatureService", columns: dict[str, list[Any]], index: int, now: datetime | None
@@ -382,9 +406,12 @@ class FeastFeatureStore:
 def _require_sound(database: Path) -> None:
     """Raises DamagedStateError for a damaged database; one that is not there is made."""
     if database.is_file() and database.stat().st_size and (fault := sqlite_proof.fault(database)):
-        raise DamagedStateError(
-            f"{database} {fault}: stop the platform (`make down`), then `moebius doctor` says what can be put back"
-        )
+        raise _damaged(database, fault)
+
+
+def _damaged(database: Path, fault: str) -> DamagedStateError:
+    way = "stop the platform (`make down`), then `moebius doctor` says what can be put back"
+    return DamagedStateError(f"{database} {fault}: {way}")
 
 
 def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""Replaces a file in one step."""
+"""Replaces files in one step each."""
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -12,22 +13,35 @@ def write_atomically(path: Path, text: str, *, private: bool = False, durable: b
     did not take whole is taken away again. A file that holds the text already stays as it is: a service whose
     configuration did not change starts on a full disk too.
     """
-    mode = 0o600 if private else 0o666
-    if _holds(path, text, mode):
-        return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.aside")  # one writer, one file
+    write_together({path: text}, private=private, durable=durable)
+
+
+def write_together(texts: Mapping[Path, str], *, private: bool = False, durable: bool = False) -> None:
+    """The same for several files, one after the other: none is replaced before the disk has taken all of them."""
+    mode, asides = 0o600 if private else 0o666, dict[Path, Path]()
     try:
-        aside.touch(mode=mode)
-        aside.write_text(text)
-        if durable:
-            _sync(aside)
-        aside.replace(path)
+        for path, text in texts.items():
+            if not _holds(path, text, mode):
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+                # one writer, one file
+                asides[path] = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.aside")
+                _fill(asides[path], text, mode, durable)
+        for path, aside in asides.items():
+            aside.replace(path)
     except OSError:
-        aside.unlink(missing_ok=True)
+        for aside in asides.values():
+            aside.unlink(missing_ok=True)
         raise
     if durable:
-        _sync(path.parent)
+        for directory in {path.parent for path in asides}:
+            _sync(directory)
+
+
+def _fill(aside: Path, text: str, mode: int, durable: bool) -> None:
+    aside.touch(mode=mode)
+    aside.write_text(text)
+    if durable:
+        _sync(aside)
 
 
 def _holds(path: Path, text: str, mode: int) -> bool:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from include.contracts import sealed_text
-from include.contracts.atomic_file import write_atomically
+from include.contracts.atomic_file import write_together
 from include.contracts.sealed_text import Kept, copy_of
 from include.errors import DamagedStateError
 
@@ -15,14 +15,15 @@ _said: set[tuple[Path, str]] = set()
 
 
 def write(path: Path, text: str, *, private: bool = False, plain: bool = False, durable: bool = True) -> None:
-    """Replace the file and its good copy, each in one step; ``durable``: it survives a power cut.
+    """Replace the good copy and the file, each in one step; ``durable``: they survive a power cut.
+
+    A full disk replaces neither: a copy that is newer than its file would be of what nobody was told is written.
 
     ``private``: only the owner can read them. ``plain``: the file holds the text alone, as other programs need it, and
     the checksum is in the copy.
     """
     sealed = sealed_text.seal(text)
-    write_atomically(copy_of(path), sealed, private=private)
-    write_atomically(path, text if plain else sealed, private=private, durable=durable)
+    write_together({copy_of(path): sealed, path: text if plain else sealed}, private=private, durable=durable)
 
 
 def read(path: Path) -> str:

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from include.adapters.feature_store import FeastFeatureStore
-from include.errors import ServiceError
+from include.errors import DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
 from tests.integration.metrics_server_fixtures import wait_until
 from tests.integration.redis_fixtures import running_redis
@@ -218,6 +218,8 @@ def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path
     with pytest.raises(ServiceError, match=r"did not take the rows of things \(ConnectionError") as raised:
         online.push(row("away"))
     assert raised.value.retryable
+    with pytest.raises(ServiceError, match=r"did not answer for all \(ConnectionError"):
+        online.known("away")
 
     def back() -> bool:
         return looked_up(reader, "things", "away")[1] is None
@@ -225,6 +227,24 @@ def test_a_redis_that_goes_away_costs_one_time_out_and_comes_back(tmp_path: Path
     with running_redis(tmp_path, settings.redis_port):
         wait_until(back, "the reader finding Redis again")
         assert looked_up(reader, "things", "away")[0]["count"] == 7
+
+
+@pytest.mark.parametrize(("name", "error"), [("online.db", DamagedStateError), ("registry.db", NotFoundError)])
+def test_a_file_that_was_emptied_is_named_and_takes_nobody_for_unknown(
+    tmp_path: Path, name: str, error: type[Exception]
+) -> None:
+    made = Online(Settings(home=tmp_path / "made", online_store="sqlite"), written(tmp_path))
+    made.push(row("t"))
+    settings = Settings(home=tmp_path / "read", online_store="sqlite")
+    settings.feature_store.mkdir(parents=True)
+    for kept in {"online.db", "registry.db"} - {name}:
+        databases = [sqlite3.connect(one.feature_store / kept) for one in (made.settings, settings)]
+        with closing(databases[0]) as source, closing(databases[1]) as target:
+            source.backup(target)
+    emptied = settings.feature_store / name
+    emptied.touch()
+    with pytest.raises(error, match=str(emptied)):
+        FeastFeatureStore(settings, made.definitions).online("all", [{"thing": "t"}])
 
 
 def _lookups(settings: Settings) -> int:

@@ -1,10 +1,10 @@
 """Small state that was damaged: the answer is the one that was written, or an error that names the file."""
 
+import errno
 import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,18 +138,39 @@ def test_a_kill_while_writing_leaves_the_old_text_or_the_new_one(
 ) -> None:
     path, done = tmp_path / "x.json", []
     state_file.write(path, '{"a": 1}')
-    write: Callable[..., None] = state_file.write_atomically
+    replace: Callable[..., Path] = Path.replace
 
-    def killed(*args: Any, **more: Any) -> None:
+    def killed(aside: Path, target: Path) -> None:
         if len(done) == stop:
             raise KeyboardInterrupt
-        write(*args, **more)
-        done.append(args)
+        done.append(replace(aside, target))
 
-    monkeypatch.setattr(state_file, "write_atomically", killed)
+    monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         state_file.write(path, '{"a": 2}')
     assert state_file.look(path) == sealed_text.Kept('{"a": 1}', True, "")
+
+
+@pytest.mark.parametrize("taken", range(2))
+def test_a_disk_that_does_not_take_both_keeps_file_and_copy(
+    tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, done = tmp_path / "x.json", []
+    state_file.write(path, '{"a": 1}')
+    before = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    write_text: Callable[..., int] = Path.write_text
+
+    def full(file: Path, text: str) -> int:
+        if len(done) == taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(file)
+        return write_text(file, text)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        state_file.write(path, '{"a": 2}')
+    monkeypatch.undo()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
 
 
 def test_deleted_is_deleted(tmp_path: Path) -> None:
