@@ -92,12 +92,19 @@ class Supervision:
         if program.state != "FATAL":
             self._rests_until.pop(name, None)
         elif name not in self._rests_until:
-            log.error("%s died or failed too often: the next try is in %.0f s", name, REST_SECONDS)
-            append_event(self.supervisor.events, name, "gave_up", f"the next try is {REST_SECONDS:.0f} s later")
+            self._note(name)
             self._rests_until[name] = now + REST_SECONDS
         elif now > self._rests_until[name]:
             self._rests_until.pop(name)
             supervisord.start_program(self.settings, name)
+
+    def _note(self, name: str) -> None:
+        """That supervisord gave up; a service that lives on has only lost its holder."""
+        if self.supervisor.process(name):
+            log.error("the holder of %s fails again and again, %s runs: `make up` renews the holder", name, name)
+            return
+        log.error("%s died or failed too often: the next try is in %.0f s", name, REST_SECONDS)
+        append_event(self.supervisor.events, name, "gave_up", f"the next try is {REST_SECONDS:.0f} s later")
 
     def _held(self, program: Program) -> None:
         """A holder that was stopped, or that leaves its service dead, is replaced; that costs nothing."""
