@@ -17,7 +17,8 @@ import pandas as pd
 
 from include.adapters.model_server import PROTOCOL
 from tests.benchmarks._serving_load import Target
-from tests.integration.pipeline_fixtures import KEYS, Serving, free_ports
+from tests.integration.pipeline_fixtures import KEYS, Serving
+from tests.integration.ports import free_ports
 
 BARE_MODEL = """
 import numpy as np

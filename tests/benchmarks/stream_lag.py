@@ -21,7 +21,7 @@ from include.demo.world import raw_events
 from include.services.composition import Services
 from include.settings import ROOT, Settings, inherited_environment
 from include.specification.loader import load_usecase
-from tests.integration.metrics_server_fixtures import free_port
+from tests.integration.ports import free_port
 from tests.integration.redis_fixtures import running_redis
 
 SPEC, VIEW = load_usecase("flight_delay"), "airport_weather"

@@ -28,7 +28,8 @@ from include.settings import ROOT, GatewayServer, Settings, load_settings
 from include.specification.loader import usecase_names
 from tests.chaos.doors import GATEWAY, SERVER, Door, GrpcDoor, RestDoor
 from tests.integration.gateway_fixtures import require_haproxy
-from tests.integration.pipeline_fixtures import KEYS, Serving, free_ports
+from tests.integration.pipeline_fixtures import KEYS, Serving
+from tests.integration.ports import free_ports
 
 AIRFLOW = ("airflow-db", "airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 LATER = ("mlflow", *AIRFLOW)

@@ -25,7 +25,7 @@ from include.services.composition import Services
 from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
-from tests.integration.pipeline_fixtures import free_ports
+from tests.integration.ports import free_ports
 
 pytestmark = pytest.mark.e2e
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]

@@ -14,7 +14,7 @@ import httpx
 
 from include.platform import airflow, secrets
 from include.settings import Settings
-from tests.integration.pipeline_fixtures import free_ports
+from tests.integration.ports import free_ports
 
 COMMAND = [str(Path(sys.executable).parent / "airflow")]
 LOGINS = {"viewer": "vera", "user": "uwe", "op": "olga", "admin": "admin"}

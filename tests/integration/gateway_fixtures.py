@@ -18,7 +18,8 @@ from include.platform.servers import service
 from include.platform.topology import instances_of
 from include.settings import GatewayServer, Settings
 from include.specification.loader import usecase_names
-from tests.integration.pipeline_fixtures import Serving, free_ports, request_rows, requests_frame
+from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame
+from tests.integration.ports import free_ports
 
 REST_TYPES = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
 

@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes a real exporter, both on free ports of 127.0.0.1."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +16,7 @@ from include.platform.servers import healthy
 from include.platform.topology import instances_of
 from include.settings import Settings
 from include.specification.loader import load_usecase
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+from tests.integration.ports import free_port
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

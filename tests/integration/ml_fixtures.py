@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.integration.ports import free_port
 from tests.integration.state_fixtures import snapshots_in
 
 PASSWORD = "of-the-tests-only"
@@ -113,12 +113,6 @@ def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seco
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError(f"MLflow did not answer in {seconds} s: {log.read_text()}")
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import copy
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -40,6 +39,7 @@ from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.usecases.flight_delay.request import on_request
+from tests.integration.ports import free_ports
 
 FLIGHTS = load_usecase("flight_delay")
 PATIENT = FLIGHTS.rollout.abort.model_copy(update={"max_p99_ms": 5000.0})  # the machine may be busy
@@ -64,16 +64,6 @@ def wait_until(true: Callable[[], bool], seconds: float = 20.0, what: str = "") 
     while not true():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def entity_features(seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:

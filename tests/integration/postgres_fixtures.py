@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.ports import free_port
 
 PASSWORD = "p@ss/word"
 TABLES = {

@@ -15,7 +15,7 @@ from include.settings import Settings
 from include.specification.data import ColumnPrivacy
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from tests.integration.metrics_server_fixtures import free_port
+from tests.integration.ports import free_port
 
 KEYS = "k01:first-secret-of-the-tests"
 BOTH = f"{KEYS},k02:second-secret-of-the-tests"

@@ -10,7 +10,8 @@ import pytest
 
 from include.adapters import redis_server
 from include.settings import Settings
-from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.ports import free_port
 
 
 @contextmanager

@@ -36,8 +36,8 @@ from include.services.disks import disks
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.alert_fixtures import Alerts, watching
-from tests.integration.metrics_server_fixtures import free_port, wait_until
-from tests.integration.pipeline_fixtures import free_ports
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.ports import free_port, free_ports
 from tests.integration.small_disk_fixtures import mounted
 from tests.unit.fakes.tracker import MemoryTracker
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from include.adapters.event_stream import RedisEventStream
+from include.contracts import state_file
 from include.errors import ServiceError
 from include.gateway import clients
 from include.operations.platform_alerts import JOBS, UP
@@ -21,7 +22,8 @@ from include.specification.loader import load_usecase, usecase_names
 from tests.integration.alert_fixtures import Alerts, watching
 from tests.integration.gateway_fixtures import as_json, require_haproxy
 from tests.integration.metrics_server_fixtures import wait_until
-from tests.integration.pipeline_fixtures import Serving, free_ports, request_rows, requests_frame
+from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame
+from tests.integration.ports import free_ports
 from tests.integration.test_instances import processes
 from tests.integration.test_rollout import FAILS_ON_LONG_FLIGHTS
 
@@ -149,10 +151,12 @@ def test_answers_that_are_not_logged_are_said(running: Running) -> None:
     running.server.unload(running.spec.name)
     running.server.load(running.spec.name)
     spool = running.settings.prediction_spool / running.spec.name
-    shutil.rmtree(spool)
+    shutil.rmtree(spool, ignore_errors=True)  # alone it would be made anew
+    spool.touch()
     assert running.ask(2) == 0, "an answer that cannot be logged is an answer"
     running.ask_until("MoebiusPredictionsNotLogged")
-    spool.mkdir()
+    spool.unlink()
+    wait_until(spool.is_dir, "the log, made anew")
 
 
 @pytest.mark.fires("MoebiusDeadLetters")
@@ -231,7 +235,7 @@ def test_a_dead_process_of_a_model_is_said_until_the_keeper_loads_it_again(runni
 def test_requests_to_a_model_without_a_release_are_our_failure(running: Running) -> None:
     running.alerts.wait_for_the_end_of("MoebiusServingErrors", 90)
     good = running.rollout_file.read_text()
-    running.rollout_file.unlink()
+    state_file.delete(running.rollout_file)
     running.server.unload(running.spec.name)
     running.server.load(running.spec.name)
     running.ask_until("MoebiusServingErrors")

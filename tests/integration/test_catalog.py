@@ -27,7 +27,8 @@ from include.settings import ROOT, Settings, inherited_environment
 from include.specification.data import ColumnPrivacy, Privacy
 from include.specification.loader import load_usecase
 from tests.integration.data_fixtures import DataRooms, validator
-from tests.integration.ml_fixtures import free_port, mlflow
+from tests.integration.ml_fixtures import mlflow
+from tests.integration.ports import free_port
 
 __all__ = ["mlflow", "validator"]
 pytestmark = pytest.mark.integration

@@ -13,7 +13,8 @@ from include.adapters.file_state import FileState
 from include.contracts.development import DatasetRef, PartRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
-from tests.integration.ml_fixtures import free_port, mlflow  # noqa: F401
+from tests.integration.ml_fixtures import mlflow  # noqa: F401
+from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
 PART = PartRef(path="/nowhere.parquet", rows=1, content_hash="0" * 64, periods=["2013-01"])

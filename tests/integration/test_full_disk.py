@@ -17,7 +17,8 @@ from include.platform.servers import service
 from include.platform.topology import instances_of, keeper_file
 from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
-from tests.integration.pipeline_fixtures import Load, Serving, free_ports, wait_until
+from tests.integration.pipeline_fixtures import Load, Serving, wait_until
+from tests.integration.ports import free_ports
 from tests.integration.small_disk_fixtures import SmallDisk, mounted
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,8 @@ from include.deployment import judgement, shadow
 from include.deployment.judgement import Arm
 from include.errors import ServiceError
 from include.specification.loader import load_usecase
-from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")

@@ -12,7 +12,8 @@ from include.errors import ServiceError
 from include.operations.platform_alerts import of_platform
 from include.operations.usecase_alerts import of_usecase
 from include.specification.loader import load_usecase
-from tests.integration.metrics_server_fixtures import Monitored, free_port, monitored, wait_until
+from tests.integration.metrics_server_fixtures import Monitored, monitored, wait_until
+from tests.integration.ports import free_port
 
 __all__ = ["monitored"]
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from include.governance.traces import Matcher, search
 from include.loop import key_rotation, subject_deletion
 from include.services.composition import Services
 from include.settings import Settings
-from tests.integration.metrics_server_fixtures import free_port
+from tests.integration.ports import free_port
 from tests.integration.privacy_fixtures import BOTH, KEYS, private_spec
 from tests.integration.redis_fixtures import redis_settings  # noqa: F401
 from tests.integration.test_online_stores import READER

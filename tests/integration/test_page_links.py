@@ -17,7 +17,7 @@ from include.contracts.period import Period
 from include.records.registry import VERDICTS
 from include.settings import load_settings
 from tests.integration.browser_fixtures import Browser, chromium, needs_chromium
-from tests.integration.ml_fixtures import free_port
+from tests.integration.ports import free_port
 from tests.unit.loop.loop_worlds import verdict
 
 pytestmark = [pytest.mark.integration, needs_chromium]

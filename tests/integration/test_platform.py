@@ -15,7 +15,8 @@ from include.platform import patience, processes
 from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
-from tests.integration.pipeline_fixtures import free_ports, wait_until
+from tests.integration.pipeline_fixtures import wait_until
+from tests.integration.ports import free_ports
 from tests.integration.small_disk_fixtures import mounted
 
 pytestmark = pytest.mark.integration

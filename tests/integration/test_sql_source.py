@@ -22,7 +22,7 @@ from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
-from tests.integration.metrics_server_fixtures import free_port
+from tests.integration.ports import free_port
 from tests.integration.postgres_fixtures import PASSWORD, connect, postgres  # noqa: F401
 from tests.integration.state_fixtures import snapshots_in
 

@@ -34,7 +34,8 @@ from include.specification.loader import load_usecase
 from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer
 from include.usecases import nycflights
 from include.usecases.flight_delay import features
-from tests.integration.metrics_server_fixtures import free_port, wait_until
+from tests.integration.metrics_server_fixtures import wait_until
+from tests.integration.ports import free_port
 from tests.integration.privacy_fixtures import KEYS
 from tests.integration.redis_fixtures import redis_settings, running_redis  # noqa: F401
 

@@ -17,7 +17,8 @@ from include.platform.servers import called, healthy
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of
 from include.settings import Settings
-from tests.integration.pipeline_fixtures import free_ports, wait_until
+from tests.integration.pipeline_fixtures import wait_until
+from tests.integration.ports import free_ports
 
 pytestmark = pytest.mark.integration
 PARTS = ("redis", "facade", "keeper", supervisord.NAME)

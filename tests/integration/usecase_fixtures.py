@@ -26,7 +26,7 @@ from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.ml_fixtures import mlflow_running
-from tests.integration.pipeline_fixtures import free_ports
+from tests.integration.ports import free_ports
 
 KEYS = "k01:first-secret-of-the-tests"
 
