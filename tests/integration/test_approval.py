@@ -51,7 +51,7 @@ def verdict(model: ModelRef, decision: str = "canary") -> Verdict:
     return Verdict.model_validate(
         {
             "usecase": SPEC.name, "decision": decision, "rule": "all gates passed", "reason": "better",
-            "candidate": model.version, "champion": 1, "champion_release": None, "cells": [], "differences": {},
+            "candidate": model.version, "champion": None, "champion_release": None, "cells": [], "differences": {},
             "gates": [GateOutcome(gate="gain", passed=True, detail="")], "self_test": "",
             "decided_at": "2026-01-01T00:00:00+00:00",
         }

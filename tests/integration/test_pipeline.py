@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from include.contracts import state_file
 from include.contracts.atomic_file import write_atomically
 from include.deployment import release, rollout
 from include.errors import DataError, DeploymentError, ServiceError
@@ -333,21 +334,19 @@ def test_a_refused_row_does_not_take_its_neighbours_down(strict_serving: Serving
 
 def _state(serving: Serving, **changes: object) -> None:
     """The next rollout state, with keys that the router knows."""
-    state = json.loads(serving.rollout_file.read_text())
+    state = json.loads(state_file.read(serving.rollout_file))
     generation = state["generation"] + 1
-    write_atomically(serving.rollout_file, json.dumps(state | {"generation": generation} | changes))
+    state_file.write(serving.rollout_file, json.dumps(state | {"generation": generation} | changes))
     rollout.confirm(serving.generation, generation, 20)
 
 
 @pytest.fixture
 def two_releases(serving: Serving) -> Iterator[tuple[str, str]]:
     """The champion and a challenger; afterwards the champion has everything again."""
-    before = serving.rollout_file.read_text()
-    champion = json.loads(before)["champion"]
+    before = json.loads(state_file.read(serving.rollout_file))
+    champion = before["champion"]
     yield champion, next(name for name in serving.models if name != champion)
-    generation = json.loads(serving.rollout_file.read_text())["generation"] + 1
-    write_atomically(serving.rollout_file, json.dumps(json.loads(before) | {"generation": generation}))
-    rollout.confirm(serving.generation, generation, 20)
+    _state(serving, **{name: value for name, value in before.items() if name != "generation"})
 
 
 def test_rows_of_one_request_meet_the_release_of_their_value(serving: Serving, two_releases: tuple[str, str]) -> None:
