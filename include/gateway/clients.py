@@ -39,7 +39,7 @@ def load(path: Path, models: Collection[str]) -> dict[str, GatewayClient]:
 
 
 def present(path: Path) -> bool:
-    """Whether there is a client; an empty file has none. What is wrong with a file is said where it is used."""
+    """Whether there is a client; ``{}`` has none. What is wrong with a file is said where it is used."""
     try:
         return bool(_read(path))
     except SettingsError:
@@ -75,9 +75,12 @@ def _read(path: Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        entries = yaml.safe_load(path.read_text()) or {}
+        text = path.read_text()
+        entries = yaml.safe_load(text) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not text.strip():  # a disk that lost it is no person who took all clients away
+        raise SettingsError(f"{path} is empty: restore it, or write {{}} into it for a gateway without clients")
     if not isinstance(entries, dict):
         raise SettingsError(f"{path} must map names of clients to their permissions, but is a {type(entries).__name__}")
     return entries
