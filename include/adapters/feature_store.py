@@ -225,11 +225,13 @@ class FeastFeatureStore:
             entity_key_serialization_version=3,
             repo_path=self._settings.home,
         )
+        store = FeatureStore(config=config)
         try:
-            return FeatureStore(config=config)
+            _ = store.registry  # Feast opens it with the first question: now, so that its errors have a name
         except SQLAlchemyError as error:  # its text has the statement too
             what = f"{self._registry} cannot be used now ({str(error).splitlines()[0]})"
             raise ServiceError(f"{what}; run it again") from error
+        return store
 
     def _offline(self) -> dict[str, Any]:
         return {

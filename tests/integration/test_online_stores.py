@@ -247,6 +247,19 @@ def test_a_file_that_was_emptied_is_named_and_takes_nobody_for_unknown(
         FeastFeatureStore(settings, made.definitions).online("all", [{"thing": "t"}])
 
 
+def test_a_registry_that_is_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("include.adapters.feature_store", "include.contracts.sqlite_files"):
+        monkeypatch.setattr(f"{module}.WAIT_SECONDS", 0.1)
+    settings = Settings(home=tmp_path)
+    settings.feature_store.mkdir(parents=True)
+    registry = settings.feature_store / "registry.db"
+    with closing(sqlite3.connect(registry)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ServiceError, match=f"{registry} cannot be used now .*locked") as raised:
+            FeastFeatureStore(settings, written(tmp_path)).online("all", [{"thing": "t"}])
+    assert raised.value.retryable
+
+
 def _lookups(settings: Settings) -> int:
     """Lookups that Redis was asked for so far."""
     with closing(redis.Redis(port=settings.redis_port)) as client:
