@@ -74,11 +74,11 @@ def play(
             for finding in on.drill.play(*wave):
                 say(f"{finding.name}: {finding}")
             keep(on.drill.findings, damaged)
+        events, status = on.feed.lost_and_wrong(), on.world.status()  # before online.db is replaced below the consumer
         damage.prepare(on.world)
         for one in damage.damages(on.world, on.driver, kinds):
             damaged.append(one)
             say(f"{one.name}, {one.way}: {one.result} {one.words}")
             keep(on.drill.findings, damaged)
-        events, status = on.feed.lost_and_wrong(), on.world.status()
     at = datetime.now(UTC).isoformat(timespec="minutes")
     return Played(on.drill.findings, damaged, events, status, (load, os.getloadavg()[0]), at, on.drill.patience)
