@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from include.contracts.atomic_file import write_atomically
 from include.contracts.disk_space import full
+from include.contracts.file_proof import sha256
 from include.contracts.governance import ExportedFile, ExportManifest
 from include.contracts.key_text import read_key, text_of
 from include.errors import ExportFileError, NotFoundError
@@ -139,7 +140,7 @@ def _write_file(directory: Path, table: ExportTable) -> tuple[ExportedFile, byte
         for batch in table.batches:
             writer.write_batch(batch)
             rows += batch.num_rows
-    facts = {"rows": rows, "columns": table.schema.names, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+    facts = {"rows": rows, "columns": table.schema.names, "bytes": path.stat().st_size, "sha256": sha256(path)}
     return ExportedFile.model_validate({"table": table.table, "period": table.period, **facts}), secret
 
 
@@ -163,7 +164,7 @@ def _check(path: Path, file: ExportedFile) -> None:
     if size != file.bytes:
         state = "does not exist" if size is None else f"was truncated or altered: {size} bytes instead of {file.bytes}"
         raise ExportFileError(f"{path} {state}; {AGAIN}")
-    if _sha256(path) != file.sha256:
+    if sha256(path) != file.sha256:
         raise ExportFileError(f"{path} was altered: its SHA-256 is not the manifest's; {AGAIN}")
 
 
@@ -181,11 +182,6 @@ def _decrypt(path: Path, file: ExportedFile, secret: bytes, target: Path) -> Non
         if full(error):
             raise
         raise ExportFileError(f"{path} cannot be decrypted ({type(error).__name__}); {AGAIN}") from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _private(text: str) -> X25519PrivateKey:

@@ -68,8 +68,8 @@ def write(directory: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch],
         with aside.open("wb") as file:
             hashed = _Hashed(file)
             with pq.ParquetWriter(pa.PythonFile(hashed, mode="w"), schema) as writer:
-                for group in _groups(schema, batches):
-                    writer.write_table(group)
+                for group in row_groups(batches):
+                    writer.write_table(group.cast(schema))
                     rows += group.num_rows
         path = aside.replace(directory / f"{name}-{hashed.hexdigest()}.parquet")
     except BaseException:
@@ -78,16 +78,18 @@ def write(directory: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch],
     return Written(path, path.stat().st_size, rows)
 
 
-def _groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Small batches together, so that a row group is worth its overhead."""
+def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Small batches together, ``GROUP_ROWS`` and a batch at most, so that a row group is worth its overhead."""
     held: list[pa.RecordBatch] = []
+    rows = 0
     for batch in batches:
         held.append(batch)
-        if sum(one.num_rows for one in held) >= GROUP_ROWS:
-            yield pa.Table.from_batches(held).cast(schema)
-            held = []
+        rows += batch.num_rows
+        if rows >= GROUP_ROWS:
+            yield pa.Table.from_batches(held)
+            held, rows = [], 0
     if held:
-        yield pa.Table.from_batches(held).cast(schema)
+        yield pa.Table.from_batches(held)
 
 
 def named_digest(file: str | Path) -> str | None:

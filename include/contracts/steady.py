@@ -21,9 +21,14 @@ class Tick(Record):
     at: float
 
 
+def boot() -> str:
+    """Identifies this start of the machine."""
+    return BOOT.read_text().strip()
+
+
 def now() -> Tick:
     """This moment, as the kernel says it: no wall clock takes part in ``boot`` and ``uptime``."""
-    return Tick(boot=BOOT.read_text().strip(), uptime=float(UPTIME.read_text().split()[0]), at=time.time())
+    return Tick(boot=boot(), uptime=float(UPTIME.read_text().split()[0]), at=time.time())
 
 
 def unknown(at: float) -> Tick:

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from include.contracts import checksums, state_file
 from include.contracts.file_proof import sha256
+from include.contracts.proved_parquet import row_groups
 from include.errors import GateRefusedError, NotFoundError
 
 RAW = "raw"
 TABLES = "tables"
-GROUP_ROWS = 250_000
 PASSED = "passed.json"
 
 
@@ -43,7 +43,7 @@ def writing(staging: Path, part: str) -> Iterator[Path]:
 def replace(staging: Path, part: str, tables: Mapping[str, pa.Table | Iterable[pa.RecordBatch]]) -> dict[str, int]:
     """Replace one part with these tables, in one step; returns rows per table.
 
-    A table may come in batches (one at least): no more than ``GROUP_ROWS`` and a batch are in memory then.
+    A table may come in batches (one at least): no more than a row group and a batch are in memory then.
     """
     with writing(staging, part) as aside:
         return {name: _write(aside / f"{name}.parquet", rows) for name, rows in tables.items()}
@@ -61,25 +61,12 @@ def _write(file: Path, rows: pa.Table | Iterable[pa.RecordBatch]) -> int:
     batches = iter(rows)
     first = next(batches)
     with pq.ParquetWriter(file, first.schema) as writer:
-        return sum(_write_group(writer, group) for group in _groups(chain([first], batches)))
+        return sum(_write_group(writer, group) for group in row_groups(chain([first], batches)))
 
 
-def _write_group(writer: pq.ParquetWriter, group: list[pa.RecordBatch]) -> int:
-    table = pa.Table.from_batches(group)
-    writer.write_table(table)
-    return table.num_rows
-
-
-def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Small batches together, so that a row group is worth its overhead."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(one.num_rows for one in held) >= GROUP_ROWS:
-            yield held
-            held = []
-    if held:
-        yield held
+def _write_group(writer: pq.ParquetWriter, group: pa.Table) -> int:
+    writer.write_table(group)
+    return group.num_rows
 
 
 def path(staging: Path, part: str, table: str) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from include.contracts.atomic_file import write_atomically
+from include.contracts.file_proof import sha256
 from include.errors import SpecError
 from include.settings import ROOT, Settings
 
@@ -36,5 +37,5 @@ def _digest(settings: Settings, root: Path = ROOT) -> str:
     facts = [settings.feature_project, settings.online_store_url]
     for pattern in FILES:
         for file in sorted(root.glob(pattern)):
-            facts += [str(file), hashlib.sha256(file.read_bytes()).hexdigest()]
+            facts += [str(file), sha256(file)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()

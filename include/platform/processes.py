@@ -18,11 +18,6 @@ LEADER = ["/bin/sh", "-c", f'{MARK_PID}=$$ exec "$@"', "sh"]
 _START_TICKS = 19  # field 22 of stat, counted after the name
 
 
-def boot() -> str:
-    """Identifies this boot of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
 def ticks(pid: int) -> int | None:
     """When the process began, in ticks since the boot; None when there is none."""
     stat = _stat(pid)

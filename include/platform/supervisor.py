@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psutil
 
+from include.contracts import steady
 from include.contracts.atomic_file import write_atomically
 from include.contracts.platform import append_event
 from include.errors import ServiceError, SettingsError
@@ -167,7 +168,7 @@ class Supervisor:
 
     def _write_identity(self, name: str, pid: int, settings: Mapping[str, str]) -> dict:
         """On a full disk in place of the file of the process before; without one, it is found by its mark later."""
-        identity = {"pid": pid, "ticks": processes.ticks(pid), "boot": processes.boot(), "settings": dict(settings)}
+        identity = {"pid": pid, "ticks": processes.ticks(pid), "boot": steady.boot(), "settings": dict(settings)}
         try:
             write_atomically(self._file(name, "json"), json.dumps(identity), private=True)
         except OSError as error:
@@ -191,7 +192,7 @@ class Supervisor:
         identity = self._identity(name)
         if not self._file(name, "json").exists():
             return
-        again = bool(identity) and identity["boot"] != processes.boot()  # type: ignore[index]
+        again = bool(identity) and identity["boot"] != steady.boot()  # type: ignore[index]
         reason = "the machine was started anew" if again else f"it is gone{self._last_line(name)}"
         append_event(self.events, name, "died", reason)
         self._mark(name, "died")
@@ -278,7 +279,7 @@ class Supervisor:
         identity = self._identity(name) or self._recovered(name)
         if identity is None or processes.ticks(identity["pid"]) != identity["ticks"]:
             return None
-        if identity["boot"] != processes.boot():
+        if identity["boot"] != steady.boot():
             return None
         try:
             leader = psutil.Process(identity["pid"])

@@ -1,6 +1,7 @@
 """A real Triton server, a real Feast online store, and small trained models packaged as releases."""
 
 import copy
+import dataclasses
 import signal
 import subprocess
 import tempfile
@@ -154,8 +155,10 @@ class Serving:
     def rollout_state(self) -> RolloutState | None:
         return rollout.read(self.state, self.spec.name)
 
-    def start(self) -> None:
-        self.supervisor.start(service(instances_of("triton", self.settings)[0]))
+    def start(self, **variables: str) -> None:
+        """With these variables in the environment of the server, beside its own."""
+        wanted = service(instances_of("triton", self.settings)[0])
+        self.supervisor.start(dataclasses.replace(wanted, env={**wanted.env, **variables}))
 
     def stop(self) -> None:
         self.kserve.close()
@@ -258,9 +261,9 @@ class Serving:
         rollout.confirm(self.generation, state.generation, 20)
 
     @contextmanager
-    def answering(self, release: str) -> Iterator[Self]:
-        """The server runs and the release has all traffic; stopped at the end."""
-        self.start()
+    def answering(self, release: str, **variables: str) -> Iterator[Self]:
+        """The server runs and the release has all traffic; stopped at the end. ``variables`` as ``start``."""
+        self.start(**variables)
         try:
             self.install()
             self.serve(release)

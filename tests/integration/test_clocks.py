@@ -1,6 +1,5 @@
 """The wall clock of a real model server is set by a day, forward and back: a lease neither ends nor stays for ever."""
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 from include.contracts import steady
 from include.contracts.deployment import Lease
 from include.deployment import rollout
-from include.platform.servers import service
-from include.platform.topology import instances_of
 from tests.integration.pipeline_fixtures import Serving, request_rows, requests_frame, wait_until
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
@@ -34,15 +31,8 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(serving.settings.home / "clock"),
         "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
-    started = service(instances_of("triton", serving.settings)[0])
-    serving.supervisor.start(dataclasses.replace(started, env={**started.env, **faked}))
-    try:
-        serving.install()
-        serving.serve(FIRST)
+    with serving.answering(FIRST, **faked):
         yield serving
-    finally:
-        serving.server.close()
-        serving.stop()
 
 
 def clock(serving: Serving, ahead: float) -> None:
