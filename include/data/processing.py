@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.data.manifests import Snapshots
 from include.errors import DataError
+from include.families.registry import label_codes
 from include.ports.lake import Lake
 from include.specification import modules
 from include.specification.usecase import UseCase
@@ -40,12 +42,13 @@ def build(
     Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
     versions that are published there, else at the lake's newest. A period without a predecessor is
     built without one, and says so in the log. Raises NotFoundError when nothing is staged, or the raw gate refused
-    it; SpecError when ``features.py`` cannot be used.
+    it; SpecError when ``features.py`` cannot be used; DataError when a label is none of the task.
     """
     with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
         raw = {t: connection.read_parquet(stage.path(staging, stage.RAW, t)) for t in spec.sources}
         # written once: the feature views are built on these rows, not on the raw files again
         cleaned = _write(connection, modules.tables(spec.name, "process", ["events"], raw), aside)
+        check_labels(spec, period, aside / "events.parquet")
         earlier = {name: ibis.memtable(rows) for name, rows in _history(spec, period, lake, snapshots).items()}
         _write(connection, modules.tables(spec.name, "build", spec.feature_views, cleaned, period, earlier), aside)
     return stage.counts(staging, stage.TABLES)
@@ -74,6 +77,14 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
                 "process a value; add an expectation to the raw gate that refuses it"
             ) from None
     return {name: connection.read_parquet(directory / f"{name}.parquet") for name in tables}
+
+
+def check_labels(spec: UseCase, period: Period, events: Path) -> None:
+    """Labels are checked before they are published: nothing that reads them casts them."""
+    if spec.event.label and spec.event.label in pq.read_schema(events).names:
+        column = pq.read_table(events, columns=[spec.event.label]).column(0)
+        labels = column.to_pandas(integer_object_nulls=True).rename(spec.event.label).dropna()
+        label_codes(spec, labels, f"events of {period}")
 
 
 def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | None) -> dict[str, pa.Table]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from include.families.classes import CONFUSION, Classes
+from include.families.labels import exactly, truth_values
 from include.families.protocol import LabelFigures, Picture
 from include.specification.task import TASKS
 from include.specification.usecase import UseCase
@@ -18,6 +19,9 @@ class Binary(Classes):
     prediction_edges = tuple(round(0.05 * i, 2) for i in range(1, 20))
     associations = ("lambda", "AUC")
     summary_title = "{label} = 1"
+
+    def checked_codes(self, spec: UseCase, codes: pd.Series) -> pd.Series:
+        return exactly(spec, codes, truth_values(codes), self.code_type, "0 or 1, or false or true")
 
     def label_figures(self, spec: UseCase, y: np.ndarray) -> LabelFigures:
         return [("label_rate", y.mean(), "")]

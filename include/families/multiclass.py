@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.families.classes import CONFUSION, Classes
+from include.families.labels import exact_number, exactly, numbers
 from include.families.protocol import LabelFigures, Picture
 from include.specification.usecase import UseCase
 
@@ -16,17 +17,20 @@ class Multiclass(Classes):
     """Labels are ``event.classes``; their codes are the places in it."""
 
     name = "multiclass"
-    truth_type, label_type = "int64", str
+    code_type, truth_type, label_type = "int16", "int64", str
     every_class = ("roc_auc_ovr",)
     associations = ("lambda", "lambda")
     summary_title = "largest class"
 
     def label_codes(self, spec: UseCase, labels: pd.Series) -> pd.Series:
         codes = {name: code for code, name in enumerate(spec.event.classes)}
-        coded = labels.map(lambda value: codes.get(_text(value)))
-        if coded.isna().any():
-            raise ValueError(f"{int(coded.isna().sum())} labels are none of event.classes {spec.event.classes}")
-        return coded.astype("int16")
+        coded = labels.astype(object).map(lambda value: codes.get(_text(value)), na_action="ignore")
+        return exactly(spec, labels, numbers(coded), self.code_type, f"one of event.classes {spec.event.classes}")
+
+    def checked_codes(self, spec: UseCase, codes: pd.Series) -> pd.Series:
+        values, classes = numbers(codes), spec.event.classes
+        known = np.where(np.isin(values, np.arange(len(classes))), values, np.nan)
+        return exactly(spec, codes, known, self.code_type, f"the code of one of event.classes {classes}")
 
     def prior(self, y: np.ndarray, classes: int) -> np.ndarray:
         return np.bincount(y, minlength=classes) / len(y)
@@ -55,7 +59,9 @@ class Multiclass(Classes):
 
 
 def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """The name of a class as the spec writes it: a whole number without a fraction."""
+    number = exact_number(value)
+    return str(int(number)) if number.is_integer() else str(value)
 
 
 FAMILY = Multiclass()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
+from include.families.labels import exactly, numbers
 from include.specification.task import TASKS, TaskFacts
 from include.specification.usecase import UseCase
 
@@ -54,12 +55,20 @@ class Family(Protocol):
         return TASKS[self.name]
 
     def truth(self, spec: UseCase, frame: pd.DataFrame) -> np.ndarray:
-        """The truth of the rows, from the coded label."""
-        return frame[spec.event.label].to_numpy(dtype=self.truth_type)
+        """The truth of the rows, from the coded label. Raises DataError when a value is no code."""
+        return self.checked_codes(spec, frame[spec.event.label]).to_numpy(dtype=self.truth_type)
 
     def label_codes(self, spec: UseCase, labels: pd.Series) -> pd.Series:
-        """Labels as a dataset keeps them. Raises ValueError when a label is none of ``event.classes``."""
-        return labels.astype(self.code_type)
+        """Labels as a dataset keeps them, in ``code_type``.
+
+        Raises DataError, with count and first row, when a label is missing or is not exactly one of the task.
+        """
+        return self.checked_codes(spec, labels)
+
+    def checked_codes(self, spec: UseCase, codes: pd.Series) -> pd.Series:
+        """Labels that have their code already, in ``code_type``; errors as ``label_codes`` says."""
+        whole = "whole" if np.dtype(self.code_type).kind in "iu" else "finite"
+        return exactly(spec, codes, numbers(codes), self.code_type, f"a {whole} number that {self.code_type} holds")
 
     def predicted(self, scores: np.ndarray) -> np.ndarray:
         """Class code, cluster or value, (n,)."""

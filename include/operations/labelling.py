@@ -4,8 +4,10 @@ Nothing is changed there, only added: one row per answer, under the use case's o
 the label was known. A row that nobody can label is kept without a label, so that it is not offered again.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -14,12 +16,14 @@ import pyarrow as pa
 from include.contracts.period import Period
 from include.contracts.record import Record
 from include.errors import DataError
+from include.families.labels import exact_number
 from include.families.registry import family
 from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 
 LABEL_TYPES = {int: pa.int64(), str: pa.string(), float: pa.float64()}
+DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LATER, CANNOT_TELL = "(later)", "(cannot tell)"
 
 
@@ -64,25 +68,34 @@ def labels(spec: UseCase, selection: Selection, filled: Mapping[str, Any]) -> di
     if strange := sorted(set(filled) - set(rows)):
         raise DataError(f"selection {selection.name} has the fields {[*rows]}, not {strange}")
     if wrong := [field for field, answer in filled.items() if not _usable(spec, answer)]:
-        allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number"
+        allowed = f"one of {choices(spec)}" if choices(spec) else "a finite number such as 12.5"
         raise DataError(
             f"{spec.name}: {', '.join(sorted(wrong))} must be {allowed}, {LATER!r} or {CANNOT_TELL!r}; nothing was "
             "stored: clear the form and answer again"
         )
-    typed = family(spec).label_type
     answered = {rows[field].event: answer for field, answer in filled.items() if answer not in (None, "", LATER)}
-    return {event: None if answer == CANNOT_TELL else typed(answer) for event, answer in answered.items()}
+    return {event: None if answer == CANNOT_TELL else _label(spec, answer) for event, answer in answered.items()}
 
 
 def _usable(spec: UseCase, answer: Any) -> bool:
-    if answer in (None, "", LATER, CANNOT_TELL):
-        return True
-    if choices(spec):
-        return str(answer) in choices(spec)
-    try:
-        return not isinstance(answer, bool) and isfinite(float(answer))
-    except (TypeError, ValueError):
-        return False
+    return answer in (None, "", LATER, CANNOT_TELL) or _label(spec, answer) is not None
+
+
+def _label(spec: UseCase, answer: Any) -> int | str | float | None:
+    """The answer as the table keeps it; None when it is no label of the use case."""
+    typed = family(spec).label_type
+    if known := choices(spec):
+        return typed(answer) if str(answer) in known else None
+    number = _number(answer)
+    return typed(number) if isfinite(number) and typed(number) == number else None
+
+
+def _number(answer: Any) -> float:
+    """What was written, to the last digit; NaN when it is no number, or one that float64 does not hold."""
+    written = str(answer).strip()
+    if isinstance(answer, str) and DECIMAL.fullmatch(written):
+        answer = Decimal(written)
+    return exact_number(answer)
 
 
 def table(

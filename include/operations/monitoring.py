@@ -10,7 +10,7 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
-from include.families.registry import family
+from include.families.registry import family, label_codes
 from include.families.serving import headline, logged_column, logged_scores
 from include.operations import column_faults, drift, maturity, performance
 from include.operations.scope import Scope
@@ -130,11 +130,8 @@ def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame, as_of: 
         return rows
     truth = events.loc[maturity.known(spec, events, as_of), [spec.event.id, spec.event.label]]
     truth = truth.drop_duplicates(spec.event.id, keep="last")
-    try:
-        coded = truth.assign(**{spec.event.label: family(spec).label_codes(spec, truth[spec.event.label])})
-    except ValueError as error:
-        raise DataError(f"ground truth of {spec.name}: {error}") from error
-    return rows.merge(coded, on=spec.event.id, how="inner")
+    coded = label_codes(spec, truth[spec.event.label], "ground truth")
+    return rows.merge(truth.assign(**{spec.event.label: coded}), on=spec.event.id, how="inner")
 
 
 def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figure]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from include.contracts.period import Period
 from include.data import versioning
-from include.families.registry import family
+from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.operations import maturity
 from include.records.registry import PREDICTIONS
@@ -44,22 +44,25 @@ class Predictions:
         return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
 
     def labelled(self, spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose label is published and was known by now, with its code."""
+        """The rows whose label is published and was known by now, with its code.
+
+        Raises DataError when such a label is none of the task.
+        """
         times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
         # a local period reaches into the next one of UTC
         wanted = {Period(period).shift(back) for period in times for back in (0, -1)}
         parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
         nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label])
         known = pd.concat(parts, ignore_index=True) if parts else nothing
-        known = known.dropna().drop_duplicates(spec.event.id, keep="last")
-        coded = known.assign(**{str(spec.event.label): family(spec).label_codes(spec, known[spec.event.label])})
-        return rows.merge(coded, on=spec.event.id, how="inner")
+        return rows.merge(known.drop_duplicates(spec.event.id, keep="last"), on=spec.event.id, how="inner")
 
     def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
         snapshot = versioning.snapshot(period, self._records.snapshots(spec))
         events = versioning.read(snapshot, "events", self._adapters.lake).to_pandas()
         asked = events[spec.event.id].isin(rows[spec.event.id]) & maturity.known(spec, events, datetime.now(UTC))
-        return events.loc[asked, [spec.event.id, spec.event.label]]
+        known = events.loc[asked, [spec.event.id, spec.event.label]]
+        coded = label_codes(spec, known[spec.event.label], f"events of {period}")
+        return known.assign(**{str(spec.event.label): coded})
 
 
 def looked_up(logged: pd.DataFrame) -> pd.DataFrame:

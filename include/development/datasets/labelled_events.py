@@ -11,6 +11,7 @@ from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
+from include.families.registry import label_codes
 from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
@@ -43,9 +44,9 @@ def labelled(
     """Events whose label was known at ``as_of``; all of them when the task has no label.
 
     Labels that people gave (version ``given`` of their table) fill those that miss. Raises DataError when the events
-    are not those of the snapshots, or one is there twice.
+    are not those of the snapshots, one is there twice, or a label that was known is none of the task.
     """
-    events = pd.concat([_read(spec, lake, s) for s in snapshots], ignore_index=True)
+    events = pd.concat([_read(spec, lake, s, as_of) for s in snapshots], ignore_index=True)
     if twice := int(events[spec.event.id].duplicated().sum()):
         raise DataError(
             f"{spec.name}: {twice} {spec.event.id} occur more than once in the events; publish the periods again"
@@ -104,6 +105,7 @@ def _with_given(
         return events.assign(**{PERSON: False}), 0
     given = lake.read(spec.name, GIVEN_LABELS.name, version=version).to_pandas()
     given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
+    label_codes(spec, given[label], GIVEN_LABELS.name)
     last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
     lacks = events[label].isna() & events[spec.event.id].isin(last.index)
     answers = last.loc[events.loc[lacks, spec.event.id]]
@@ -114,7 +116,11 @@ def _with_given(
     return filled, int(lacks.sum())
 
 
-def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef) -> pd.DataFrame:
+def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef, as_of: datetime) -> pd.DataFrame:
     table = snapshot.tables["events"]
     lake.pinned(spec.name, snapshot.period, table)
-    return lake.read(spec.name, "events", periods=[snapshot.period], version=table.version).to_pandas()
+    events = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version).to_pandas()
+    if spec.event.label and spec.event.label_time:
+        labels = events.loc[_mature(events[spec.event.label_time], as_of), spec.event.label].dropna()
+        label_codes(spec, labels, f"events of {snapshot.period}")
+    return events

@@ -62,6 +62,16 @@ def rows(n: int = 1000, seed: int = 1) -> pd.DataFrame:
     return frame
 
 
+def test_a_label_with_a_fraction_is_not_cut_to_a_whole_number(spec: UseCase) -> None:
+    with pytest.raises(DataError, match=r"1 of 2 labels 'late' cannot be used .*a whole number that int32 holds"):
+        family(spec).label_codes(spec, pd.Series([2.7, 1.0]))
+    row = labelling.OfferedRow(event="1-1", title="1", answer="2", uncertainty=0.5, shown="")
+    facts = {"usecase": spec.name, "name": "n", "period": "2013-05", "release": "r1", "strategy": "disagreement"}
+    selection = labelling.Selection(**facts, rows=[row])
+    with pytest.raises(DataError, match="row_001 must be a finite number"):
+        labelling.labels(spec, selection, {"row_001": "2.7"})
+
+
 def test_the_spec_takes_what_the_entry_says_and_nothing_else(spec: UseCase) -> None:
     assert spec.task == "counting"
     for change in ({"metrics": {"primary": "r2"}}, {"labelling": {"strategy": "entropy"}}, {"task": "counted"}):

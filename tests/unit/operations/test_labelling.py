@@ -48,6 +48,10 @@ def test_an_answer_becomes_a_label_of_the_task(spec: UseCase, text: Any, label: 
         (NUMBERS, "inf"),
         (NUMBERS, "warm"),
         (NUMBERS, True),
+        (NUMBERS, "1_000"),
+        (NUMBERS, "\N{FULLWIDTH DIGIT ONE}"),
+        (NUMBERS, "9007199254740993"),
+        (BINARY, True),
     ],
 )
 def test_what_is_no_label_is_refused_with_the_field_and_the_way_out(spec: UseCase, text: Any) -> None:

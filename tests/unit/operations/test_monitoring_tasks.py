@@ -130,7 +130,7 @@ def test_another_release_is_rescored_whatever_the_shape_of_its_scores(world: Any
 
 def test_a_label_that_is_no_class_and_a_log_without_scores_are_refused() -> None:
     month, described = multiclass(), multiclass(seed=2).baseline()
-    with pytest.raises(DataError, match=r"ground truth of flight_delay: 1 labels are none of event.classes"):
+    with pytest.raises(DataError, match=r"ground truth: flight_delay: 1 of 300 labels .*must be one of event.classes"):
         figures(replace(month, events=month.events.assign(late=["7", *month.events["late"][1:]])), described)
     with pytest.raises(DataError, match=r"lacks the columns \['scores'\]"):
         figures(replace(month, log=month.log.drop(columns="scores")), described)

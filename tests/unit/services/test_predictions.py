@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.errors import DataError
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
 from include.services.predictions import newest
@@ -65,3 +66,11 @@ def test_an_answer_without_a_published_label_is_left_out(services: Services) -> 
 def test_equal_times_are_told_apart_by_the_request() -> None:
     rows = pd.DataFrame({ID: ["a", "a"], "logged_at": [1, 1], "request_id": ["2", "1"]})
     assert newest(SPEC, rows)["request_id"].tolist() == ["2"]
+
+
+def test_a_label_of_an_ab_test_that_is_none_of_the_task_is_refused_by_name_and_count(services: Services) -> None:
+    publish(services, "2013-04")
+    events = pa.table({ID: ["a", "b"], LABEL: pa.array([1, 2], pa.int64())})
+    services.adapters.lake.publish(SPEC.name, "events", events, APRIL)
+    with pytest.raises(DataError, match="events of 2013-04: flight_delay: 1 of 2 labels 'late' cannot be used"):
+        services.predictions.labelled(SPEC, since(services))

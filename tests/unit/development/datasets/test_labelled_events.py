@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from include.development.datasets.labelled_events import given_version, labelled
+from include.errors import DataError
 from tests.unit.development.frames import MemoryLake, events, flight_spec, snapshots
 
 SPEC = flight_spec()
@@ -69,3 +71,20 @@ def test_clusters_need_no_label(tables: dict[str, pd.DataFrame]) -> None:
     spec = flight_spec(task="clustering", event=event)
     result = labelled(spec, MemoryLake(tables), snapshots(tables), datetime(2012, 1, 1, tzinfo=UTC))
     assert (len(result.rows), result.counts) == (50, {})
+
+
+@pytest.mark.parametrize("wrong", [2, -1, 0.9, 256, "yes"])
+def test_a_label_that_is_none_of_the_task_is_refused_with_its_period_and_row(
+    tables: dict[str, pd.DataFrame], wrong: object
+) -> None:
+    column = tables["2013-01"]["late"].astype(object)
+    column[7] = wrong
+    texts = column.map(str, na_action="ignore").where(column.notna(), None)
+    tables["2013-01"]["late"] = texts if isinstance(wrong, str) else column.where(column.notna(), np.nan).astype(float)
+    with pytest.raises(DataError, match=r"^events of 2013-01: flight_delay: \d+ of \d+ labels 'late' cannot be used"):
+        found(tables, answers(), MARCH)
+
+
+def test_a_label_that_a_person_gave_is_checked_too(tables: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(DataError, match=r"^given_labels: .*1 of 2 labels 'late' cannot be used \(another number: 1"):
+        found(tables, answers((0, 1, FEBRUARY), (3, 2, FEBRUARY)), MARCH)
