@@ -37,6 +37,8 @@ POLL_SECONDS = 0.002
 PART = 500
 """Events that are sent to Redis in one go."""
 
+UNREADABLE_WINDOW = "a window that cannot be read; its key starts again"
+
 SHRINK = 4
 """A batch that outlived its consumer comes back in pieces so many times smaller, until one event stands alone."""
 
@@ -53,6 +55,15 @@ for i = 2, #ARGV, 4 do
 end
 """
 """Acknowledge, bury what is dead, write what is answered: only what nobody has finished before."""
+
+PUT_ASIDE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('XADD', KEYS[2], '*', 'event', ARGV[2], 'reason', ARGV[3])
+  return 1
+end
+return 0
+"""
 
 REPLAY = """
 if redis.call('XDEL', KEYS[2], ARGV[1]) == 1 then
@@ -191,6 +202,8 @@ class RedisEventStream:
                     pipe.multi()
                     self._write(pipe, change)
                     self._bury(pipe, unreadable)
+                    for key, reason in change.broken.items():
+                        self._bury(pipe, {key: windows[key].model_dump_json()}, reason)
                     self._finish(pipe, entries, dead)
                     pipe.execute()
                     return change
@@ -220,9 +233,9 @@ class RedisEventStream:
         windows = {key: window for key, text in texts.items() if (window := _window(text))}
         return windows, {key: _readable(text) for key, text in texts.items() if key not in windows}
 
-    def _bury(self, pipe: Any, windows: Mapping[str, str]) -> None:
+    def _bury(self, pipe: Any, windows: Mapping[str, str], reason: str = UNREADABLE_WINDOW) -> None:
         for text in windows.values():
-            pipe.xadd(self._dead, {"event": text, "reason": "a window that cannot be read; its key starts again"})
+            pipe.xadd(self._dead, {"event": text, "reason": reason})
 
     def _oldest(self, pipe: Any) -> str:
         """Place of the oldest unfinished event: what is finished is off the stream."""
@@ -243,7 +256,8 @@ class RedisEventStream:
         dead: Mapping[str, str],
         results: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        groups = [(e.id, dead.get(e.id, ""), e.text if e.id in dead else "", results.get(e.id, "")) for e in entries]
+        reasons = {entry: _encodable(reason) for entry, reason in dead.items()}
+        groups = [(e.id, reasons.get(e.id, ""), e.text if e.id in dead else "", results.get(e.id, "")) for e in entries]
         words = chain.from_iterable(groups)
         pipe.eval(FINISH, 4, self._events, self._dead, self._results, self._group, self._keep, *words)
 
@@ -251,6 +265,17 @@ class RedisEventStream:
         """JSON of every feature row that was pushed for these months (UTC)."""
         with self._answering():
             return [row for month in months for row in self._client.hvals(f"{self._prefix}:pushed:{month}")]
+
+    def put_aside(self, months: Sequence[Period], rows: Mapping[str, str]) -> int:
+        """Move these rows, by their JSON, from what was pushed for these months to the dead letters; how many.
+
+        ``rows`` says why each is of no use.
+        """
+        with self._answering():
+            keys = [f"{self._prefix}:pushed:{month}" for month in months] if rows else []
+            there = [(key, name, text) for key in keys for name, text in self._client.hgetall(key).items()]
+            moved = [(key, _bytes(name), _bytes(text), rows[text]) for key, name, text in there if text in rows]
+            return sum(int(self._client.eval(PUT_ASIDE, 2, key, self._dead, *row)) for key, *row in moved)
 
     def forget(self, before: Period) -> None:
         """Drop what was pushed for months before this one."""
@@ -300,9 +325,19 @@ def _event(fields: Mapping[str, str]) -> str:
     return _readable(fields["event"] if "event" in fields else json.dumps({"fields": fields}))
 
 
+def _bytes(text: str) -> bytes:
+    """As they are in Redis."""
+    return text.encode(errors="surrogateescape")
+
+
 def _readable(text: str) -> str:
     """The text, or where its bytes were no UTF-8 one with ``\\xff`` in their place, which is no JSON."""
     return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _encodable(text: str) -> str:
+    """The text, with half a surrogate pair as ``\\ud800``: words of others may hold one, and no client writes it."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _window(text: str) -> StreamWindow | None:
@@ -315,6 +350,6 @@ def _window(text: str) -> StreamWindow | None:
 def _object(text: str) -> dict[str, Any]:
     try:
         result = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}

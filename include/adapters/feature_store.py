@@ -36,8 +36,8 @@ DEFINITIONS = ROOT / "feature_repo"
 STORES = "include.adapters."
 NULLABLE = {"Int32": "Int32", "Int64": "Int64", "Bool": "boolean"}
 OF, HASH = "kept_of", "definitions"
-AWAY = (redis.ConnectionError, redis.TimeoutError, OperationalError)
-"""What the clients of the online stores raise when they are away or locked; every other error is of the rows."""
+AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError, OperationalError)
+"""What the clients of the online stores raise when they are away, full or locked; every other error is of the rows."""
 
 
 class FeastFeatureStore:

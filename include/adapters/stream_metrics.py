@@ -124,7 +124,9 @@ class _Gauges(Collector):
             return self._pending.pop(at).result()
         except MoebiusError as error:
             log.error("the metrics of stream %s cannot be read: %s", "/".join(at), error)
-            return None
+        except Exception as error:  # its words may hold a value
+            log.error("the metrics of stream %s cannot be read: %s", "/".join(at), type(error).__name__)
+        return None
 
     def collect(self) -> Iterator[Metric]:
         up = self._family("up", "1 when the stream could be read")

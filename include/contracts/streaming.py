@@ -1,7 +1,7 @@
 """Events on a stream, windows of events, what cannot be read, and the reconciliation with the batch."""
 
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -10,6 +10,11 @@ from include.contracts.record import Moment, Record
 
 KEPT_BYTES = 4096
 """Of a record that cannot be read."""
+
+Seconds = Annotated[float, Field(ge=-62_135_596_800, lt=253_402_300_800)]
+"""Since 1970-01-01 UTC, within the years 1 to 9999."""
+Place = Annotated[str, Field(pattern=r"^\d{1,20}-\d{1,20}$")]
+"""Of an entry on its stream: ``<ms>-<n>``, rising."""
 
 
 class StreamEntry(Record):
@@ -23,8 +28,8 @@ class StreamEntry(Record):
 class KeptEvent(Record):
     """An event that a window keeps: where it was on the stream, its time (epoch seconds) and its fields."""
 
-    entry: str
-    time: float
+    entry: Place
+    time: Seconds
     event: dict[str, Any]
 
 
@@ -35,25 +40,33 @@ class StreamWindow(Record):
     that were published before the oldest unfinished one: what is late is told by the order of publication alone.
     """
 
-    since: float
-    newest: float
-    settled: float | None = None
+    since: Seconds
+    newest: Seconds
+    settled: Seconds | None = None
     events: dict[str, KeptEvent]
 
 
 class StreamChange(Record):
     """What a batch of events changes: windows by key, and pushed feature rows as JSON, by month and row id.
 
-    ``late`` counts events that came too late for the speed layer.
+    ``late`` counts events that came too late for the speed layer. ``broken`` are the keys whose stored window
+    computes no features any more, and why: it is put aside, and the key starts again.
     """
 
     windows: dict[str, StreamWindow] = {}
     rows: dict[Period, dict[str, str]] = {}
     late: int = 0
+    broken: dict[str, str] = {}
 
     @property
     def pushed(self) -> int:
         return sum(map(len, self.rows.values()))
+
+
+def place(entry: str) -> tuple[int, int]:
+    """Where on its stream an entry is, to compare: its milliseconds since 1970, and its number in them."""
+    milliseconds, _, number = entry.partition("-")
+    return int(milliseconds), int(number)
 
 
 class DeadLetter(Record):

@@ -26,7 +26,7 @@ from include.ports.serving import ModelServer
 from include.services.composition import Services
 from include.services.predictions import newest
 from include.specification.usecase import UseCase
-from include.streaming.speed_layer import as_events
+from include.streaming.events import as_events
 
 CLIENTS = 2
 

@@ -45,6 +45,9 @@ class EventStream(Protocol):
     def pushed(self, months: Sequence[Period]) -> list[str]:
         """JSON of every feature row that was pushed for these months (UTC)."""
 
+    def put_aside(self, months: Sequence[Period], rows: Mapping[str, str]) -> int:
+        """Move these pushed rows of these months (JSON → why) to the dead letters; how many."""
+
     def forget(self, before: Period) -> None:
         """Drop what was pushed for months before this one."""
 

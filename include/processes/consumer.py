@@ -29,6 +29,7 @@ class Consumer(StreamWorker):
     """Keeps the features of one view current in the online store."""
 
     metrics: StreamMetrics
+    BURIED = "buried_events"
     _reconciled: tuple[float, list[Reconciliation]] = (float("-inf"), [])
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ class Scorer(StreamWorker):
     """Takes requests while the stable name is ready; what comes before waits on the stream."""
 
     metrics: ScoringMetrics
+    BURIED = "buried"
 
     def __post_init__(self) -> None:
         self.metrics.watch(self.at, lambda: (self.stream.backlog(), self.stream.dead_count(), []))

@@ -7,13 +7,14 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from include.contracts.streaming import StreamEntry
-from include.errors import MoebiusError
+from include.errors import DamagedStateError, DataError, MoebiusError
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.usecase import UseCase
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("consumer")
 WAIT_SECONDS = 0.5
+MAX_TRIES = 5
+"""An entry that fails so often by itself, while the outside systems are there, is put aside."""
 
 
 @dataclass
@@ -36,6 +39,8 @@ class StreamWorker(ABC):
     stop: threading.Event
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     _claim_at: float = 0.0
+    BURIED: ClassVar[str]
+    """The metric that counts entries that are put aside."""
 
     @cached_property
     def services(self) -> Services:
@@ -91,14 +96,45 @@ class StreamWorker(ABC):
         return self.stream.take(self.name, batch, min(WAIT_SECONDS, idle))
 
     def _work(self, entries: Sequence[StreamEntry]) -> None:
-        """Until it is done: an outside system that is away is no fault of the events."""
-        while not self.stop.is_set():
+        """Until it is done: an outside system that is away is no fault of the entries, whatever else one raises is.
+
+        Where one of a batch is at fault, each goes alone; one that fails alone waits until the others are done, and
+        is put aside when it has failed ``MAX_TRIES`` times.
+        """
+        batches, failures = deque([entries]), Counter[str]()
+        while batches and not self.stop.is_set():
+            batch = batches[0]
             try:
-                self.finish(entries)
-                return
+                self.finish(batch)
+                batches.popleft()
             except Exception as error:
                 self._failed(error)
-                self._hold(entries)
+                self._hold([entry for each in batches for entry in each])
+                if not is_outage(error):
+                    self._separate(batches, failures, error)
+
+    def _separate(self, batches: "deque[Sequence[StreamEntry]]", failures: "Counter[str]", error: Exception) -> None:
+        """What becomes of the first batch, which failed with this error."""
+        batch = batches.popleft()
+        if len(batch) > 1:
+            batches.extend([entry] for entry in batch)
+            return
+        failures[batch[0].id] += 1
+        if failures[batch[0].id] < MAX_TRIES or not self._put_aside(batch[0], error):
+            batches.append(batch)
+
+    def _put_aside(self, entry: StreamEntry, error: Exception) -> bool:
+        """Whether it is on the dead-letter stream now."""
+        words = str(error) if isinstance(error, MoebiusError) else type(error).__name__
+        reason = f"it failed {MAX_TRIES} times: {words}"
+        try:
+            self.stream.answer([entry], {entry.id: reason}, {})
+        except Exception as fault:
+            self._failed(fault)
+            return False
+        self.metrics.count(self.at, **{self.BURIED: 1})
+        log.error("%s.%s: an entry is put aside: %s", self.spec.name, self.view, reason)
+        return True
 
     def _hold(self, entries: Sequence[StreamEntry]) -> None:
         try:
@@ -119,6 +155,13 @@ class StreamWorker(ABC):
             self.stream.open()  # a Redis that lost its data has no group
         except Exception as fault:
             log.error("%s.%s: the stream cannot be opened: %s", self.spec.name, self.view, type(fault).__name__)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether something outside is away or damaged, so that every entry would fail."""
+    if isinstance(error, MoebiusError):
+        return not isinstance(error, DataError) or isinstance(error, DamagedStateError)
+    return isinstance(error, OSError)
 
 
 def published(entries: Sequence[StreamEntry]) -> list[float]:

@@ -1,9 +1,7 @@
 """Compares the rows that were pushed from a stream with the rows of the batch."""
 
-import json
 import logging
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -14,10 +12,11 @@ from include.ports.lake import Lake
 from include.ports.streaming import EventStream
 from include.records.registry import RECONCILIATION
 from include.specification.usecase import UseCase
+from include.streaming import pushed_rows
+from include.streaming.pushed_rows import TIME
 
 log = logging.getLogger(__name__)
 
-TIME = "event_timestamp"
 TOLERANCE = 1e-9
 KEEP_MONTHS = 2
 """Pushed rows are kept for so many months before the reconciled one, so that it can be repeated."""
@@ -29,12 +28,17 @@ def reconcile(
     """Compare what was pushed for a published month with its rows in the ``batch``.
 
     The month's rows are those after the last row of the month ``before`` (None: not published), up to its own last.
+    A pushed row that cannot be read goes to the dead letters, and counts as not pushed.
     """
-    begin, end = _bounds(batch, before)
+    begin, end = _bounds(period, batch, before)
     months = sorted({Period.of(begin), period, Period.of(end)})
-    speed = _speed(stream.pushed(months), batch.columns.to_list())
-    speed = speed[(speed[TIME] > begin) & (speed[TIME] <= end)]
     key = spec.entities[spec.feature_views[view].entity].key
+    speed, unreadable = pushed_rows.read(stream.pushed(months), batch, key, begin, end)
+    if unreadable:
+        count = stream.put_aside(months, unreadable)
+        log.warning(
+            "%s %s: %d pushed rows put aside: %s", view, period, count, "; ".join(sorted({*unreadable.values()}))
+        )
     result = compare(view, period, speed, batch, key)
     log.info("%s", summary(result))
     return result
@@ -42,7 +46,9 @@ def reconcile(
 
 def expired(batch: pd.DataFrame, newest: Period | None) -> bool:
     """Whether rows that were pushed for the month of ``batch`` were forgotten when month ``newest`` was reconciled."""
-    return newest is not None and Period.of(batch[TIME].min()) < newest.shift(-KEEP_MONTHS)
+    if newest is None or batch.empty:
+        return False
+    return Period.of(batch[TIME].min()) < newest.shift(-KEEP_MONTHS)
 
 
 def lost(result: Reconciliation, earlier: Reconciliation) -> bool:
@@ -108,24 +114,8 @@ def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[n
     return unequal, float(known.max()) if len(known) else None
 
 
-def _bounds(batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """After the first, up to the second: a local month is not the month in UTC."""
-    begin = batch[TIME].min() - pd.Timedelta(seconds=1) if before is None else before[TIME].max()
-    return begin, batch[TIME].max()
-
-
-def _speed(rows: list[str], columns: list[str]) -> pd.DataFrame:
-    records = [record for row in rows if (record := _record(row))]
-    if unreadable := len(rows) - len(records):
-        log.warning("%d of %d pushed rows cannot be read and count as not pushed", unreadable, len(rows))
-    frame = pd.DataFrame(records, columns=columns)
-    return frame.assign(**{TIME: pd.to_datetime(frame[TIME], utc=True, format="ISO8601")})
-
-
-def _record(row: str) -> dict[str, Any] | None:
-    try:
-        record = json.loads(row)
-        moment = datetime.fromisoformat(record[TIME])
-    except (ValueError, TypeError, KeyError):
-        return None
-    return record if moment.tzinfo else None
+def _bounds(period: Period, batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[datetime, datetime]:
+    """After the first, up to the second: a local month is not the month in UTC. A month without rows is UTC's."""
+    first, last = (period.start, period.end) if batch.empty else (batch[TIME].min(), batch[TIME].max())
+    begin = first - timedelta(seconds=1) if before is None or before.empty else before[TIME].max()
+    return pd.Timestamp(begin).to_pydatetime(), pd.Timestamp(last).to_pydatetime()

@@ -13,24 +13,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model
 
+from include.contracts.iso_time import IsoTime
 from include.contracts.streaming import StreamEntry
-from include.errors import DataError, RequestFailedError, RequestRefusedError
+from include.errors import DataError, MoebiusError, RequestFailedError, RequestRefusedError, ServiceError
 from include.ports.serving import ModelServer
 from include.ports.streaming import RequestStream
 from include.specification.usecase import UseCase
+from include.streaming.events import MAX_DELIVERIES, unreadable, worn_out
 
 log = logging.getLogger(__name__)
-
-MAX_DELIVERIES = 8
-"""A request that was in the hands of so many consumers that died is put aside."""
 
 MAX_TRIES = 5
 """A request that the server failed so often, with nothing else to compare with, is put aside."""
 
-FAULTS = (RequestFailedError, DataError)
-"""What may be the request's own fault; a server that is away is another matter."""
+FAULTS = (ServiceError, DataError)
+"""What may be the request's own fault: a server that is away is another matter, and answers others neither."""
 
 CERTAIN = (RequestRefusedError, DataError)
 """What is the request's own fault."""
@@ -38,6 +37,16 @@ CERTAIN = (RequestRefusedError, DataError)
 LARGEST = float(np.finfo(np.float32).max)
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 """What the server takes: float32."""
+
+SecondsOrText = Annotated[
+    Annotated[float, Tag("float")] | Annotated[IsoTime, Tag("datetime")],
+    Discriminator(lambda value: "datetime" if isinstance(value, str | datetime) else "float"),
+]
+"""A time: seconds since 1970-01-01 UTC, or ISO 8601 text."""
+
+
+Requests = Mapping[str, dict[str, Any]]
+"""By entry."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,8 @@ class StreamScorer:
             found, refused = self._ask(part)
             answers |= found
             dead |= refused
-        results = {entry: json.dumps(self._result(requests[entry], answer)) for entry, answer in answers.items()}
+        results, unwritten = self._results(requests, answers)
+        dead |= unwritten
         self.stream.answer(entries, dead, results)
         for entry in entries:
             self._tries.pop(entry.id, None)
@@ -90,46 +100,59 @@ class StreamScorer:
         requests, dead = {}, {}
         for entry in entries:
             if entry.deliveries > MAX_DELIVERIES:
-                dead[entry.id] = f"{entry.deliveries - 1} consumers ended while they worked on it"
+                dead[entry.id] = worn_out(entry)
                 continue
             try:
-                requests[entry.id] = self._contract.model_validate_json(entry.text).model_dump()
-            except ValidationError as error:
-                dead[entry.id] = "breaks the contract: " + "; ".join(sorted(map(_fault, error.errors())))
+                requests[entry.id] = self._contract.model_validate_json(entry.text).model_dump(by_alias=True)
+            except Exception as error:  # reading talks to nobody: whatever it is, it is in the entry
+                dead[entry.id] = unreadable(error, "the request")
         return requests, dead
 
-    def _ask(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    def _ask(self, part: Requests) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         """Answers and refusals by entry; when the server fails the batch, each alone: one of them is at fault."""
         try:
-            answers = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
-            self._answered = next(iter(part.values()))
-            return answers, {}
+            return self._answers_to(part), {}
         except FAULTS as error:
+            if _gave_no_answer(error) and not self._serves():
+                raise
             if len(part) == 1:
                 return {}, self._refused(part, {next(iter(part)): error})
         return self._each(part)
 
-    def _each(self, part: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    def _each(self, part: Requests) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         answers: dict[str, dict[str, Any]] = {}
         failed: dict[str, Exception] = {}
         for entry, request in part.items():
             try:
-                (answers[entry],) = self.server.infer(self.spec.name, [request])
-                self._answered = request
+                answers |= self._answers_to({entry: request})
             except FAULTS as error:
                 failed[entry] = error
         return answers, self._refused(part, failed) if failed else {}
 
-    def _refused(self, part: Mapping[str, dict[str, Any]], failed: Mapping[str, Exception]) -> dict[str, str]:
+    def _answers_to(self, part: Requests) -> dict[str, dict[str, Any]]:
+        """Raises one of FAULTS."""
+        try:
+            answers = dict(zip(part, self.server.infer(self.spec.name, list(part.values())), strict=True))
+        except (MoebiusError, OSError):
+            raise
+        except Exception as error:  # of the client, about what it sends or got; its words may hold a value
+            raise RequestFailedError(f"the request or its answer cannot be handled: {type(error).__name__}") from error
+        self._answered = next(iter(part.values()))
+        return answers
+
+    def _refused(self, part: Requests, failed: Mapping[str, Exception]) -> dict[str, str]:
         """Why each is put aside; raises their error while it may be the server that is at fault."""
         doubtful = [entry for entry, error in failed.items() if not isinstance(error, CERTAIN)]
         for entry in doubtful:
             self._tries[entry] = self._tries.get(entry, 0) + 1
-        if len(doubtful) == len(part) and not self._answers() and min(self._tries[e] for e in doubtful) < MAX_TRIES:
-            raise failed[doubtful[0]]
+        serves = len(failed) < len(part) or len(doubtful) < len(part) or self._serves()
+        for entry in doubtful:
+            silent = _gave_no_answer(failed[entry])
+            if (silent and not serves) or (self._tries[entry] < MAX_TRIES and (silent or not serves)):
+                raise failed[entry]
         return {entry: f"the model server refuses it: {error}" for entry, error in failed.items()}
 
-    def _answers(self) -> bool:
+    def _serves(self) -> bool:
         """Whether a request that was answered before is answered now."""
         if self._answered is None:
             return False
@@ -138,8 +161,18 @@ class StreamScorer:
         except FAULTS:
             return False
 
-    def _result(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-        return {"id": request[self.spec.event.id], **answer, "at": datetime.now(UTC).isoformat()}
+    def _results(
+        self, requests: Requests, answers: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """JSON by entry, and why an answer is none."""
+        results, dead = dict[str, str](), dict[str, str]()
+        for entry, answer in answers.items():
+            result = {"id": requests[entry][self.spec.event.id], **answer, "at": datetime.now(UTC).isoformat()}
+            try:
+                results[entry] = json.dumps(result, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                dead[entry] = f"its answer cannot be written as JSON: {type(error).__name__}"
+        return results, dead
 
 
 def contract(spec: UseCase) -> type[BaseModel]:
@@ -149,14 +182,18 @@ def contract(spec: UseCase) -> type[BaseModel]:
     may be null or left out here: the server knows which may be missing.
     """
     number = Annotated[Number | None, BeforeValidator(_null_for_nan)]
-    kinds: dict[str, Any] = {"string": str | None, "float": number, "timestamp": float | AwareDatetime | None}
+    kinds: dict[str, Any] = {"string": str | None, "float": number, "timestamp": SecondsOrText | None}
     fields: dict[str, Any] = {}
-    for name, kind in spec.request.items():
+    for position, (name, kind) in enumerate(spec.request.items()):  # pydantic keeps names for itself
         count = len(spec.inputs[name])
         tensor = Annotated[list[number], Field(min_length=count, max_length=count)] | None
-        fields[name] = (kinds[kind] if spec.inputs[name] == [name] else tensor, None)
+        fields[f"f{position}"] = (kinds[kind] if spec.inputs[name] == [name] else tensor, Field(None, alias=name))
     config = ConfigDict(strict=True, extra="ignore")
     return create_model("Request", __config__=config, **fields)
+
+
+def _gave_no_answer(error: Exception) -> bool:
+    return isinstance(error, ServiceError) and not isinstance(error, RequestFailedError)
 
 
 def _null_for_nan(value: Any) -> Any:
@@ -167,8 +204,3 @@ def _parts(requests: Mapping[str, dict[str, Any]], size: int) -> Iterator[dict[s
     items = list(requests.items())
     for begin in range(0, len(items), size):
         yield dict(items[begin : begin + size])
-
-
-def _fault(error: Any) -> str:
-    """Field and kind of fault, without the value."""
-    return f"{'.'.join(map(str, error['loc'])) or 'the request'}: {error['type']}"

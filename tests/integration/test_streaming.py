@@ -31,7 +31,9 @@ from include.records.registry import RECONCILIATION
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
-from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer
+from include.streaming import reconciliation
+from include.streaming.events import MAX_DELIVERIES
+from include.streaming.speed_layer import SpeedLayer
 from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from tests.integration.metrics_server_fixtures import wait_until
@@ -429,6 +431,38 @@ def test_entries_and_windows_that_cannot_be_read_are_put_aside_and_the_rest_goes
     assert kept == {"EWR": 3, "JFK": 1, "LGA": 1}
     assert stream.newest() is not None
     assert stream.results() == []
+
+
+def test_a_broken_window_and_a_pushed_row_that_is_none_go_to_the_dead_letters(
+    layer: SpeedLayer, stream: RedisEventStream
+) -> None:
+    stream.publish([weather(hour) for hour in range(WINDOW + 2)])
+    drain(layer, stream)
+    raw, key = redis.Redis.from_url(stream._url), f"{stream._prefix}:pushed:2013-03"
+    stored = json.loads(raw.hget(stream._windows, "EWR") or b"{}")
+    last = next(reversed(stored["events"].values()))
+    raw.hset(
+        stream._windows, "EWR", json.dumps(stored).replace(json.dumps(last), json.dumps(last).replace("1.0", '"warm"'))
+    )
+    stream.publish([weather(WINDOW + 2)])
+    drain(layer, stream)
+    assert [letter.reason.partition(" (")[0] for letter in stream.dead_letters()] == [
+        "a window that computes no features"
+    ]
+    assert stream.backlog() == 0
+
+    rows = stream.pushed([Period("2013-03")])
+    for name, text in (("bytes", b'{"origin": "\xff"}'), ("time", b'{"event_timestamp": "1362096000"}')):
+        raw.hset(key, name, text)
+    batch = pd.DataFrame([json.loads(row) for row in rows])
+    batch["event_timestamp"] = pd.to_datetime(batch["event_timestamp"], utc=True)
+    for _ in range(2):
+        result = reconciliation.reconcile(SPEC, VIEW, Period("2013-03"), batch, None, stream)
+        assert (result.equal, result.differing, result.only_batch, result.only_speed) == (2, 0, 0, 0)
+    assert raw.hlen(key) == 2
+    reasons = [letter.reason for letter in stream.dead_letters()[1:]]
+    assert all(reason.startswith("a pushed row that cannot be read: ") for reason in reasons)
+    assert stream.dead_letters()[1].text == '{"origin": "\\xff"}'
 
 
 def test_an_entry_that_is_no_utf8_is_handed_over_when_its_consumer_died(

@@ -43,6 +43,7 @@ class MemoryStream:
         oldest = min((entry.id for entry in entries), key=lambda place: [int(n) for n in place.split("-")])
         change = decide({k: self.windows[k] for k in keys if k in self.windows}, oldest)
         self.windows |= change.windows
+        self.dead |= {f"window {key}": reason for key, reason in change.broken.items()}
         for rows in change.rows.values():
             self.rows |= rows
         self.dead |= dead
@@ -50,6 +51,11 @@ class MemoryStream:
 
     def pushed(self, months: Sequence[str]) -> list[str]:
         return list(self.rows.values())
+
+    def put_aside(self, months: Sequence[str], rows: Mapping[str, str]) -> int:
+        gone = [name for name, text in self.rows.items() if text in rows]
+        self.dead |= {f"row {name}": rows[self.rows.pop(name)] for name in gone}
+        return len(gone)
 
     def forget(self, before: str) -> None: ...
 

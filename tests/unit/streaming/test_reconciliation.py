@@ -1,11 +1,15 @@
 """Speed rows against batch rows: every kind of difference is counted, and equal is equal."""
 
+import json
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from include.contracts.period import Period
+from include.specification.loader import load_usecase
 from include.streaming import reconciliation
+from tests.unit.fakes.streaming import MemoryStream
 
 HOURS = pd.date_range("2013-04-01", periods=4, freq="h", tz="UTC")
 
@@ -59,3 +63,58 @@ def test_nothing_pushed_is_all_in_the_batch() -> None:
     empty = rows().head(0)
     assert compared(empty, rows()).only_batch == 4
     assert compared(empty, empty).equal == 0
+
+
+def poison() -> dict[str, str]:
+    """Texts on the hash of pushed rows that are no rows of the view."""
+    good = {"origin": "EWR", "event_timestamp": "2013-04-01T00:00:00+00:00", "temp": 1.0, "sky": "a"}
+    changes: dict[str, dict[str, Any]] = {
+        "text for a number": {"temp": "warm"}, "a list for a number": {"temp": [1.0]}, "an object": {"temp": {"a": 1}},
+        "a truth for a number": {"temp": True}, "a huge number": {"temp": 10**400}, "a list for a key": {"origin": []},
+        "no key": {"origin": None}, "no time": {"event_timestamp": None}, "seconds": {"event_timestamp": 1.36e9},
+        "seconds as text": {"event_timestamp": "1364774400"},
+        "a week": {"event_timestamp": "2013-W14-1T00:00:00+00:00"},
+        "basic form": {"event_timestamp": "20130401T000000+00:00"},
+        "no zone": {"event_timestamp": "2013-04-01T00:00:00"},
+        "an object for a text": {"sky": {}},
+    }  # fmt: skip
+    texts = {what: json.dumps(good | change) for what, change in changes.items()}
+    return texts | {
+        "nested": "[" * 100_000,
+        "cut": json.dumps(good)[:30],
+        "no object": "[1]",
+        "bytes": '{"a": "\udcff"}',
+    }
+
+
+POISON = poison()
+
+
+@pytest.mark.parametrize("what", POISON)
+def test_a_pushed_row_that_cannot_be_read_is_put_aside_and_the_others_are_compared(what: str) -> None:
+    stream, spec = MemoryStream(), load_usecase("flight_delay")
+    good = rows().assign(event_timestamp=[t.isoformat() for t in HOURS]).astype(object)
+    stream.rows = {str(n): json.dumps(row) for n, row in enumerate(good.where(good.notna(), None).to_dict("records"))}
+    stream.rows["poison"] = POISON[what]
+    for _ in range(2):  # repeated, it is gone
+        result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), None, stream)  # type: ignore[arg-type]
+        assert (result.equal, result.only_speed, result.only_batch) == (4, 0, 0)
+        assert ("poison" in stream.rows, len(stream.dead)) == (False, 1)
+    assert stream.dead["row poison"].startswith("a pushed row that cannot be read: ")
+    assert "warm" not in stream.dead["row poison"]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2013-06-01T00:00:00Z"])
+def test_a_pushed_row_of_any_other_time_is_of_another_month(moment: str) -> None:
+    stream = MemoryStream()
+    stream.rows = {"far": json.dumps({"origin": "EWR", "event_timestamp": moment, "temp": 1.0, "sky": None})}
+    spec = load_usecase("flight_delay")
+    result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), None, stream)  # type: ignore[arg-type]
+    assert (result.only_speed, result.only_batch, stream.dead) == (0, 4, {})
+
+
+def test_a_month_without_rows_reconciles() -> None:
+    stream, spec = MemoryStream(), load_usecase("flight_delay")
+    result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows().head(0), None, stream)  # type: ignore[arg-type]
+    assert reconciliation.pushed(result) == 0
+    assert not reconciliation.expired(rows().head(0), Period("2013-09"))

@@ -12,7 +12,8 @@ from include.contracts.streaming import StreamEntry
 from include.errors import DataError, RequestFailedError, RequestRefusedError, ServiceError, SpecError
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.streaming.scoring import MAX_DELIVERIES, MAX_TRIES, Outcome, StreamScorer
+from include.streaming.events import MAX_DELIVERIES
+from include.streaming.scoring import MAX_TRIES, Outcome, StreamScorer
 
 SPEC = load_usecase("weather_forecast")
 DIGITS = load_usecase("digit_image")
@@ -174,6 +175,9 @@ MALFORMED = {
     "nothing": "",
     "nested": "[" * 5000,
     "text for a time": json.dumps(ASKED | {"event_timestamp": "soon"}),
+    "seconds as text": json.dumps(ASKED | {"event_timestamp": "1400000000"}),
+    "a space for the T": json.dumps(ASKED | {"event_timestamp": "2013-04-01 05:00:00Z"}),
+    "small letters": json.dumps(ASKED | {"event_timestamp": "2013-04-01t05:00:00z"}),
     "a truth for a time": json.dumps(ASKED | {"event_timestamp": True}),
     "an object for a text": json.dumps(ASKED | {"origin": {}}),
     "half a pair": json.dumps(ASKED).replace("JFK", "\\ud800"),
@@ -203,3 +207,58 @@ def test_a_request_that_the_server_refuses_for_what_it_holds_is_put_aside_at_onc
 def test_a_time_to_the_edge_of_the_calendar_is_left_to_the_server() -> None:
     work, _ = scorer(Server())
     assert work.handle([entry(1, event_timestamp="0001-01-01T00:00:00+14:00")]).scored == 1
+
+
+class Silent(Server):
+    """Gives no answer to requests of one origin, as when computing them takes too long."""
+
+    def infer(self, model: str, rows: Sequence[Mapping[str, Any]], given: object = None) -> list[dict[str, Any]]:
+        if any(row["origin"] == "slow" for row in rows):
+            raise ServiceError("Deadline Exceeded")
+        return super().infer(model, rows)
+
+
+def test_a_request_that_gets_no_answer_while_others_do_is_put_aside_and_the_next_ones_flow() -> None:
+    work, stream = scorer(Silent())
+    work.handle([entry(1)])
+    asked = [entry(2), entry(3, "slow"), entry(4)]
+    for _ in range(MAX_TRIES - 1):
+        with pytest.raises(ServiceError, match="Deadline"):
+            work.handle(asked)
+    assert work.handle(asked) == Outcome(3, 2, 1)
+    assert "Deadline Exceeded" in stream.dead["1700000000000-3"]
+
+
+def test_no_request_is_at_fault_while_a_server_gives_no_answer_to_any() -> None:
+    work, stream = scorer(Silent())
+    for _ in range(2 * MAX_TRIES):
+        with pytest.raises(ServiceError):
+            work.handle([entry(1, "slow"), entry(2, "slow")])
+    assert stream.dead == {}
+
+
+@pytest.mark.parametrize("answer", [{"prediction": float("nan")}, {"prediction": b"x"}, {"prediction": {1, 2}}])
+def test_an_answer_that_is_no_json_puts_its_request_aside(answer: dict[str, Any]) -> None:
+    class Odd(Server):
+        def infer(self, model: str, rows: Sequence[Mapping[str, Any]], given: object = None) -> list[dict[str, Any]]:
+            answers = super().infer(model, rows)
+            return [one | (answer if row["origin"] == "odd" else {}) for one, row in zip(answers, rows, strict=True)]
+
+    work, stream = scorer(Odd())
+    assert work.handle([entry(1), entry(2, "odd"), entry(3)]) == Outcome(3, 2, 1)
+    assert "cannot be written as JSON" in stream.dead["1700000000000-2"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("prediction"), UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), RuntimeError()]
+)
+def test_whatever_the_client_raises_for_a_request_puts_it_aside(error: Exception) -> None:
+    class Raising(Server):
+        def infer(self, model: str, rows: Sequence[Mapping[str, Any]], given: object = None) -> list[dict[str, Any]]:
+            if any(row["origin"] == "bad" for row in rows):
+                raise error
+            return super().infer(model, rows)
+
+    work, stream = scorer(Raising())
+    assert work.handle([entry(1), entry(2, "bad"), entry(3)]) == Outcome(3, 2, 1)
+    assert stream.dead["1700000000000-2"].endswith(type(error).__name__)

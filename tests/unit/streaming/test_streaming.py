@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from include.contracts.period import Period
-from include.contracts.streaming import StreamEntry
+from include.contracts.streaming import StreamEntry, StreamWindow
 from include.specification.loader import load_usecase
-from include.streaming.speed_layer import MAX_DELIVERIES, SpeedLayer, as_events
+from include.streaming.events import MAX_DELIVERIES, as_events, contract
+from include.streaming.speed_layer import SpeedLayer
 from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from tests.unit.fakes.streaming import MemoryStream, PushedRows
@@ -183,6 +185,22 @@ def test_raw_rows_become_events_in_the_order_of_time() -> None:
     assert Period("2013-03").start == START
 
 
+NO_ISO_TIMES = {
+    "seconds as text": "1362096000",
+    "a fraction of seconds as text": "1362096000.5",
+    "a negative number as text": "-1",
+    "a space for the T": "2013-03-02 00:00:00+00:00",
+    "an underscore for the T": "2013-03-02_00:00:00Z",
+    "small letters": "2013-03-02t00:00:00z",
+    "other digits": "٢٠١٣-03-02T00:00:00Z",
+    "a date": "2013-03-02",
+    "a year of five digits": "12013-03-02T00:00:00Z",
+    "the hour 24": "2013-03-02T24:00:00Z",
+    "the 30th of February": "2013-02-30T00:00:00Z",
+    "blanks": " 2013-03-02T00:00:00Z",
+}
+
+
 def malformed(hour: int = 30) -> dict[str, str]:
     """What is wrong with an event, and its text."""
     good = weather(hour)
@@ -199,6 +217,8 @@ def malformed(hour: int = 30) -> dict[str, str]:
         "an object for a text": {"origin": {"a": []}},
     }
     texts = {what: json.dumps(good | change) for what, change in changes.items()}
+    for what, text in NO_ISO_TIMES.items():
+        texts[what] = json.dumps(good | {"time_hour": text})
     texts |= {"NaN": json.dumps(good | {"temp": float("nan")}), "infinite": json.dumps(good | {"temp": float("inf")})}
     texts |= {"absent": json.dumps({k: v for k, v in good.items() if k != "temp"}), "cut": json.dumps(good)[:40]}
     texts |= {"no JSON": "\\xff\\xfe", "no object": "[1]", "nothing": "", "nested": "[" * 5000, "half": '"\\ud800"'}
@@ -227,6 +247,69 @@ def test_each_is_put_aside_with_its_reason_and_stops_nothing(layer: SpeedLayer, 
     done = layer.handle(entries([weather(1), MALFORMED[what], weather(2)]))
     assert (done.events, done.dead) == (3, 1)
     assert all(layer.stream.dead.values())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["2013-03-02T00:00Z", "2013-03-01T19:00:00.250-05:00", "2013-03-02T01:00:00,5+0100"])
+def test_iso_8601_with_a_zone_is_a_time(layer: SpeedLayer, text: str) -> None:
+    assert layer.handle(entries([weather(0) | {"time_hour": text}])).dead == 0
+
+
+def test_an_integer_beyond_64_bits_does_not_get_into_a_window_where_it_would_break_every_later_event() -> None:
+    source = SPEC.sources["flights"]
+    model, row = contract(source, set()), dict.fromkeys(source.required)
+    assert model.model_validate_json(json.dumps(row | {"flight": 2**63 - 1}))
+    for huge in (2**63, -(2**63) - 1, 2**70):
+        with pytest.raises(ValueError, match="flight"):
+            model.model_validate_json(json.dumps(row | {"flight": huge}))
+
+
+def test_a_column_may_have_any_name() -> None:
+    names = ["model_config", "json", "copy", "_private", "a b", "schema", "model_dump"]
+    source = SPEC.sources["flights"].model_copy(update={"columns": dict.fromkeys(names, "integer")})
+    row = {name: number for number, name in enumerate(names)}
+    assert contract(source, set()).model_validate_json(json.dumps(row)).model_dump(by_alias=True) == row
+
+
+def test_an_event_whose_place_lies_in_the_future_gets_no_time_in_the_future(layer: SpeedLayer) -> None:
+    far = StreamEntry(id="99999999999999-0", text=json.dumps(weather(0) | {"time_hour": "2091-03-01T00:00:00Z"}))
+    assert (layer.handle([far]).dead, layer.stream.windows) == (1, {})  # type: ignore[attr-defined]
+
+
+WRONG_KEPT: dict[str, dict[str, Any]] = {
+    "a type of before": {"temp": "warm"},
+    "a time that is none": {"time_hour": "yesterday"},
+    "a number for a time": {"time_hour": 5},
+    "an integer beyond 64 bits": {"temp": 10**400},
+    "an object": {"temp": {"a": 1}},
+}
+
+
+@pytest.mark.parametrize("what", WRONG_KEPT)
+def test_a_window_that_computes_nothing_is_put_aside_and_its_key_starts_again(layer: SpeedLayer, what: str) -> None:
+    events = [weather(hour) for hour in range(WINDOW + 4)]
+    layer.handle(entries(events))
+    (key, window) = next(iter(layer.stream.windows.items()))  # type: ignore[attr-defined]
+    name, kept = list(window.events.items())[-1]
+    wrong = kept.model_copy(update={"event": kept.event | WRONG_KEPT[what]})
+    broken = window.model_copy(update={"events": window.events | {name: wrong}})
+    layer.stream.windows[key] = broken  # type: ignore[attr-defined]
+    more = [weather(WINDOW + 4), weather(WINDOW + 4, "JFK"), weather(WINDOW + 5)]
+    assert layer.handle(entries(more, first=len(events))).dead == 0, "no event is at fault"
+    (reason,) = layer.stream.dead.values()  # type: ignore[attr-defined]
+    assert reason.startswith("a window that computes no features")
+    assert [len(window.events) for window in layer.stream.windows.values()] == [2, 1]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "change", [{"since": 1e300}, {"newest": "NaN"}, {"settled": -1e12}, {"entry": "x"}, {"entry": "1-"}, {"time": 1e20}]
+)
+def test_a_stored_window_with_an_impossible_time_or_place_is_none(change: dict[str, Any]) -> None:
+    kept = {"entry": "1-1", "time": 0.0, "event": {}}
+    window = {"since": 0.0, "newest": 0.0, "settled": None, "events": {"a": kept}}
+    assert StreamWindow.model_validate_json(json.dumps(window))
+    (kept if {*change} & {*kept} else window).update(change)
+    with pytest.raises(ValidationError):
+        StreamWindow.model_validate_json(json.dumps(window).replace('"NaN"', "NaN"))
 
 
 def test_a_row_that_the_store_cannot_hold_is_put_aside_and_one_that_is_away_is_not(layer: SpeedLayer) -> None:
