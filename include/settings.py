@@ -80,9 +80,6 @@ class Settings(StateRoot, BaseSettings):
     online_timeout: float = Field(0.1, gt=0, description="time-out of a feature lookup while serving, s")
     memory_limit: str = Field("4GB", description="memory of one DuckDB query; larger ones spill to disk")
     batch_rows: int = Field(16_384, ge=1, description="rows that batch inference scores at once")
-    scan_rows: int = Field(
-        1_000_000, ge=0, description="rows from which on a gate scans a table with DuckDB instead of pandas"
-    )
     gateway_host: str = Field("127.0.0.1", description="address that the gateway binds to")
     gateway_port: int = Field(8443, description="gateway: REST and gRPC over TLS")
     gateway_metrics_port: int = Field(8405, description="gateway metrics")

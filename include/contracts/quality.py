@@ -1,5 +1,7 @@
 """Checks of a quality gate and their results."""
 
+import re
+import warnings
 from typing import Any, Literal
 
 from pydantic import Field
@@ -60,6 +62,14 @@ class Check(Record):
     @property
     def place(self) -> str:
         return f"{self.table}.{', '.join(self.columns)}" if self.columns else self.table
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of a suite as Python's ``re`` reads it; raises ``re.error``. Of what Python may read otherwise one day
+    (``[[:alpha:]]``) it does not warn: every engine reads it alike."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(pattern)
 
 
 class GateResult(Record):

@@ -1,11 +1,14 @@
-"""Runs the suites of a gate: small tables in one engine, large ones and those with released rows in a scan.
+"""Runs the suites of a gate: each expectation has one engine, whatever the size of the table and what was released.
 
-An expectation that the scan does not know is evaluated by the other engine, and the log names it. What no engine
+The scan judges what it knows; the same scan lists the rows that fail it and judges again when some of them were
+released. Great Expectations judges the rest, whose rows are not listed. Which of both it is follows from the
+expectation and the table's schema alone, so no decision on a row moves it. What no engine
 could evaluate sensibly (a column that is not there, text compared with a number) is broken, in the same words for
 both engines.
 """
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.quality import Check, CheckOutcome, GateResult
+from include.contracts.quality import Check, CheckOutcome, GateResult, compiled
 from include.data import suites
 from include.ports.outcomes import broken
 from include.ports.quality import CheckEngine, RowNames, RowScan
@@ -28,11 +31,10 @@ VALUES = (*BOUNDS, "value_set")
 
 
 class SuiteValidator:
-    """Fulfils ``ports.Validator``; a table of ``scan_rows`` or more is scanned; ``sampled``: not all data are there."""
+    """Fulfils ``ports.Validator``; ``sampled``: not all data are there."""
 
-    def __init__(self, suites: Path, batch: CheckEngine, scan: RowScan, scan_rows: int, sampled: bool = False) -> None:
-        self._suites, self._batch, self._scan, self._scan_rows = suites, batch, scan, scan_rows
-        self._sampled = sampled
+    def __init__(self, suites: Path, batch: CheckEngine, scan: RowScan, sampled: bool = False) -> None:
+        self._suites, self._batch, self._scan, self._sampled = suites, batch, scan, sampled
 
     def validate(
         self,
@@ -74,17 +76,17 @@ class SuiteValidator:
         schema, rows = pq.read_schema(file), pq.read_metadata(file).num_rows
         faults = {c.id: broken(c, rows, fault) for c in checks if (fault := _fault(c, schema))}
         sound = [_fitted(c, schema) for c in checks if c.id not in faults]
-        found = faults | {o.check: o for o in self._evaluated(file, sound, rows, accepted)}
+        found = faults | {o.check: o for o in self._evaluated(file, sound, accepted)}
         return [found[c.id] for c in checks]
 
-    def _evaluated(
-        self, file: Path, checks: Sequence[Check], rows: int, accepted: Collection[str]
-    ) -> list[CheckOutcome]:
-        if rows < self._scan_rows and not accepted:
-            return self._batch.outcomes(file, checks)
+    def _evaluated(self, file: Path, checks: Sequence[Check], accepted: Collection[str]) -> list[CheckOutcome]:
         unknown = self._scan.unknown(file, checks)
         for check in unknown:
-            log.warning("%s: the scan does not know %s; the batch engine evaluates it", check.place, check.type)
+            log.info(
+                "%s: the scan does not know %s; the batch engine evaluates it, and lists no rows",
+                check.place,
+                check.type,
+            )
         scanned = self._scan.outcomes(file, [c for c in checks if c not in unknown], accepted)
         return [*scanned, *(self._batch.outcomes(file, unknown) if unknown else [])]
 
@@ -95,6 +97,8 @@ def _fault(check: Check, schema: pa.Schema) -> str | None:
         return f"there is no column {missing}; the table has {schema.names}"
     if "column" not in check.kwargs:
         return None
+    if fault := _regex_fault(check.kwargs.get("regex")):
+        return fault
     if any(isinstance(check.kwargs.get(bound), str) for bound in BOUNDS):
         return "bounds are numbers or times, not text"
     kind = _kind(schema.field(check.columns[0]).type)
@@ -102,6 +106,14 @@ def _fault(check: Check, schema: pa.Schema) -> str | None:
         return f"a mean of a column of {kind}"
     wrong = {k for value in _values(check) if (k := _value_kind(value)) != kind}
     return f"a column of {kind} is compared with {sorted(wrong)}" if wrong and kind != "nothing" else None
+
+
+def _regex_fault(pattern: object) -> str | None:
+    try:
+        compiled(str(pattern))
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"Python's re cannot read the regex: {error}"
+    return None
 
 
 def _fitted(check: Check, schema: pa.Schema) -> Check:

@@ -74,7 +74,7 @@ class Adapters:
         from include.data.validation import SuiteValidator
 
         scan, sampled = ParquetScan(self.settings.memory_limit), self.settings.environment == "dev"
-        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, self.settings.scan_rows, sampled)
+        return SuiteValidator(self.settings.suites, ExpectationEngine(), scan, sampled)
 
     @cached_property
     def feature_store(self) -> FeatureStore:

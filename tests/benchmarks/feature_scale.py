@@ -120,7 +120,7 @@ def _ours(home: Path) -> int:
 
 def _validator(home: Path) -> SuiteValidator:
     suites = home / "great_expectations" / "expectations"
-    return SuiteValidator(suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT), load_settings().scan_rows)
+    return SuiteValidator(suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT))
 
 
 def _pandas(home: Path) -> int:

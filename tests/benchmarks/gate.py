@@ -18,9 +18,10 @@ from include.adapters.lake import DeltaLake
 from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
-from include.data import ingestion, quality
+from include.data import ingestion, quality, suites
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
+from include.ports.quality import CheckEngine
 from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
@@ -48,7 +49,7 @@ def _month() -> dict[str, Any]:
             spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).adapters.connector
         )
         frames = {table: stage.frame(home / "staging", stage.RAW, table) for table in spec.sources}
-        rooms = (home / "staging", home / "quarantine", _validator(load_settings().scan_rows), DeltaLake(home / "lake"))
+        rooms = (home / "staging", home / "quarantine", _validator(), DeltaLake(home / "lake"))
         bare = _bare_gx(frames)
         pairs = [
             (_seconds(lambda: quality.gate(spec, "raw", MONTH, *rooms)), _seconds(bare)) for _ in range(SAMPLES + 1)
@@ -104,17 +105,18 @@ def _child(who: str, file: Path) -> dict[str, Any]:
 
 def _check(who: str, file: Path) -> dict[str, Any]:
     parameters = KNOWN | {"flights_min_rows": 1, "flights_max_rows": None}
-    validator = _validator(0 if who == "scan" else sys.maxsize)
+    checks = suites.checks(load_settings().suites, "flight_delay", "raw", "flights", parameters)
+    engine: CheckEngine = ParquetScan(MEMORY_LIMIT) if who == "scan" else ExpectationEngine()
     begun = time.perf_counter()
-    result = validator.validate("flight_delay", "raw", MONTH, {"flights": file}, parameters)
+    outcomes = engine.outcomes(file, checks)
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    verdict = [[c.check, c.passed, c.broken, c.unexpected] for c in result.checks]
+    verdict = [[c.check, c.passed, c.broken, c.unexpected] for c in outcomes]
     return {"seconds": round(seconds, 2), "peak_gb": round(peak, 3), "verdict": verdict}
 
 
-def _validator(scan_rows: int) -> SuiteValidator:
-    return SuiteValidator(load_settings().suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT), scan_rows)
+def _validator() -> SuiteValidator:
+    return SuiteValidator(load_settings().suites, ExpectationEngine(), ParquetScan(MEMORY_LIMIT))
 
 
 def _seconds(work: Callable[[], Any]) -> float:

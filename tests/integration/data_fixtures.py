@@ -28,8 +28,8 @@ from tests.integration.state_fixtures import snapshots_in
 SUITES = Settings().suites
 
 
-def suite_validator(suites: Path = SUITES, scan_rows: int = 1_000_000) -> SuiteValidator:
-    return SuiteValidator(suites, ExpectationEngine(), ParquetScan("1GB"), scan_rows)
+def suite_validator(suites: Path = SUITES) -> SuiteValidator:
+    return SuiteValidator(suites, ExpectationEngine(), ParquetScan("1GB"))
 
 
 @dataclass(frozen=True)

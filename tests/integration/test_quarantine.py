@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -16,7 +15,7 @@ from include.data import staging as stage
 from include.data.validation import SuiteValidator
 from include.errors import GateRefusedError, NotFoundError
 from include.records.registry import GATE_RESULTS
-from tests.integration.data_fixtures import DataRooms, rooms, suite_validator, validator  # noqa: F401
+from tests.integration.data_fixtures import DataRooms, rooms, validator  # noqa: F401
 
 pytestmark = pytest.mark.integration
 FEBRUARY = Period("2013-02")
@@ -136,13 +135,6 @@ def test_a_decision_about_nothing_says_what_is_held(rooms: DataRooms, flights: p
     refused(rooms)
     with pytest.raises(NotFoundError, match=r"'weather' are held.*\('2013-02', 'raw', 'flights'\)"):
         decide(rooms, "drop", "weather")
-
-
-@pytest.mark.parametrize("scan_rows", [0, 1_000_000])
-def test_both_engines_hold_the_same_rows(tmp_path: Path, scan_rows: int, flights: pd.DataFrame) -> None:
-    rooms = DataRooms(tmp_path, suite_validator(scan_rows=scan_rows))  # noqa: F811
-    deliver_bad(rooms, flights)
-    assert "{'flights': 8}" in refused(rooms)
 
 
 def test_only_what_the_features_gate_passed_can_be_published(rooms: DataRooms) -> None:  # noqa: F811

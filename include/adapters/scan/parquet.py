@@ -18,7 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, keyed, known, text, without_nan
+from include.adapters.scan import patterns
+from include.adapters.scan.patterns import text_literal
+from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, keyed, known, without_nan
 from include.contracts import checksums
 from include.contracts.content import quoted
 from include.contracts.quality import Check, CheckOutcome
@@ -88,7 +90,7 @@ class ParquetScan:
             if not bad:
                 return pa.table({name: pa.array([], pa.string()) for name in ("row", "reasons", "content")})
             either = " OR ".join(f"({predicate})" for _, predicate in bad)
-            reasons = ", ".join(f"CASE WHEN {predicate} THEN {text(label)} END" for label, predicate in bad)
+            reasons = ", ".join(f"CASE WHEN {predicate} THEN {text_literal(label)} END" for label, predicate in bad)
             return _failing(table, either, reasons, limit)
 
     def remove(self, file: Path, rows: Collection[str]) -> int:
@@ -123,10 +125,14 @@ class ParquetScan:
             table = Table(connection, pq.read_schema(file), pq.read_metadata(file).num_rows)
             settings = {"TimeZone": "UTC", "memory_limit": self._memory_limit, "temp_directory": spill}
             for name, value in settings.items():
-                table.ask(f"SET {name} = {text(value)}")
+                table.ask(f"SET {name} = {text_literal(value)}")
             columns = ", ".join(map(without_nan, table.schema))
-            table.ask(RENAMED.format(columns=columns, file=text(str(file))))
-            yield table
+            table.ask(RENAMED.format(columns=columns, file=text_literal(str(file))))
+            patterns.register(connection)
+            try:
+                yield table
+            finally:
+                connection.remove_function(patterns.SEARCH)
 
 
 def _label(check: Check) -> str:
@@ -156,7 +162,7 @@ def _outcome(check: Check, rule: Rule, measured: list[Any] | str, rows: int) -> 
 
 def _list(table: Table, into: str, names: Collection[str]) -> None:
     """A temporary table with the positions of the rows of these names."""
-    contents = ", ".join(sorted({text(n.rsplit("-", 1)[0]) for n in names}))
+    contents = ", ".join(sorted({text_literal(n.rsplit("-", 1)[0]) for n in names}))
     table.connection.register("wanted", pa.table({"name": sorted(names)}))
     named = NAMED.format(content=table.content, where=f"sha256({table.content}) IN ({contents})")
     table.ask(LISTED.format(into=into, named=named))

@@ -12,6 +12,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from include.adapters.scan import patterns
+from include.adapters.scan.patterns import text_literal
 from include.contracts.content import quoted
 from include.contracts.quality import Check
 
@@ -132,7 +134,7 @@ def known(check: Check, table: Table) -> bool:
     if any(pa.types.is_dictionary(t) or pa.types.is_nested(t) for t in map(table.kind, check.columns)):
         return False
     if "regex" in given:
-        return _as_text(table, check.columns[0]) is not None and _is_re2(table, check.kwargs["regex"])
+        return _as_text(table, check.columns[0]) is not None
     if "pair" in check.type:
         return len({str(table.kind(c)) for c in check.columns}) == 1
     if "type_list" in given:
@@ -176,11 +178,8 @@ def _among(check: Check, _: Table) -> str:
     return f"({_column(check)} IN ({', '.join(wanted)}))" if wanted else "FALSE"
 
 
-def _found(check: Check, table: Table) -> str:
-    pattern = check.kwargs["regex"]
-    if pattern.endswith("$") and not pattern.endswith("\\$"):
-        pattern = pattern[:-1] + r"\n?\z"  # Python's $ also stands before a last line break
-    return f"regexp_matches({_as_text(table, check.columns[0])}, {text(pattern)})"
+def _matches(check: Check, table: Table) -> str:
+    return patterns.condition(table.connection, str(_as_text(table, check.columns[0])), check.kwargs["regex"])
 
 
 def _as_text(table: Table, column: str) -> str | None:
@@ -190,19 +189,14 @@ def _as_text(table: Table, column: str) -> str | None:
         return name
     if pa.types.is_integer(kind):  # pandas holds integers with gaps as floats
         return f"({name}::VARCHAR || '.0')" if table.has_nulls(column) else f"{name}::VARCHAR"
+    if pa.types.is_boolean(kind):
+        return f"(CASE WHEN {name} THEN 'True' ELSE 'False' END)"
     if pa.types.is_float64(kind):
         return f"{name}::VARCHAR"
     if pa.types.is_timestamp(kind) and kind.tz:
-        return f"(strftime({name}, '%Y-%m-%d %H:%M:%S') || '+00:00')"
+        whole, finer = (f"strftime({name}, '{form}')" for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"))
+        return f"(CASE WHEN microsecond({name}) % 1000000 = 0 THEN {whole} ELSE {finer} END || '+00:00')"
     return None
-
-
-def _is_re2(table: Table, pattern: str) -> bool:
-    try:
-        table.ask(f"SELECT regexp_matches('', {text(pattern)})")
-    except duckdb.Error:
-        return False
-    return True
 
 
 def _both(check: Check) -> str:
@@ -251,16 +245,12 @@ def _there(check: Check) -> str:
     return f"{_column(check)} IS NOT NULL"
 
 
-def text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _literal(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{text(value.isoformat(' '))}::TIMESTAMP{'TZ' if value.tzinfo else ''}"
+        return f"{text_literal(value.isoformat(' '))}::TIMESTAMP{'TZ' if value.tzinfo else ''}"
     if isinstance(value, float):
         return f"'{value!r}'::DOUBLE"
-    return text(value) if isinstance(value, str) else str(value)
+    return text_literal(value) if isinstance(value, str) else str(value)
 
 
 def without_nan(column: pa.Field) -> str:
@@ -282,8 +272,8 @@ RULES: dict[str, tuple[set[str], RuleOf]] = {
     "expect_column_values_to_be_between": ({*VALUES, *BOUNDS}, _values(_within)),
     "expect_column_values_to_be_in_set": ({*VALUES, "value_set"}, _values(_among)),
     "expect_column_values_to_not_be_in_set": ({*VALUES, "value_set"}, _values(_not(_among))),
-    "expect_column_values_to_match_regex": ({*VALUES, "regex"}, _values(_found)),
-    "expect_column_values_to_not_match_regex": ({*VALUES, "regex"}, _values(_not(_found))),
+    "expect_column_values_to_match_regex": ({*VALUES, "regex"}, _values(_matches)),
+    "expect_column_values_to_not_match_regex": ({*VALUES, "regex"}, _values(_not(_matches))),
     "expect_column_values_to_be_unique": (VALUES, _unique),
     "expect_compound_columns_to_be_unique": ({"column_list", "mostly", "ignore_row_if"}, _unique),
     "expect_column_pair_values_a_to_be_greater_than_b": ({*PAIR, "or_equal"}, _greater),
