@@ -24,6 +24,15 @@ class Figure(Record):
     low: float | None = Field(default=None, description="lower bound of its interval")
     high: float | None = Field(default=None, description="upper bound of its interval")
     n: int = Field(default=0, description="rows behind it")
+    floor: float | None = Field(default=None, description="what chance alone reaches; below it, nothing is concluded")
+
+    def beyond(self, limit: float) -> bool:
+        """Whether it is above the limit, and above what chance alone reaches."""
+        return self.value > limit and not self.is_noise
+
+    @property
+    def is_noise(self) -> bool:
+        return self.floor is not None and self.value <= self.floor
 
 
 class Alert(Record):

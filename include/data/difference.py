@@ -11,7 +11,7 @@ from pydantic import Field
 from include.contracts.content import in_utc, quoted
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
-from include.evaluation.histograms import psi
+from include.evaluation.divergence import psi
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 

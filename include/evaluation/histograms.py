@@ -1,43 +1,63 @@
-"""Distributions as histograms, and distances between two of them.
+"""Distributions as histograms, and how two of them are paired bin by bin.
 
-Population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and Jensen-Shannon divergence (Lin, IEEE Trans.
-Information Theory 37, 1991; base 2, so in [0, 1]). Missing values are a bin of their own; so is everything that the
-description never saw. A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "missing"}``, with
-the range ``low`` and ``high`` where there is a number, or ``{"kind": "categorical" | "text", "counts": {value: rows},
-"other", "missing"}``.
+A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "unreadable", "missing"}``, with the range
+``low`` and ``high`` where there is a number, or ``{"kind": "categorical" | "text", "counts": {value: rows}, "other",
+"missing"}``; a text has its number of ``rows`` too. What the description never had has bins of its own: numbers below
+its lowest and above its highest value, values that are no number, categories that it never saw, and missing values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from include.contracts.encoding import words
-from include.errors import DataError
 
 BINS = 10
-HALF_ROW = 0.5  # Jeffreys' prior: an empty bin is rare, not impossible
-COMMON_WORDS = 50  # of a text; the others are one bin
+COMMON = 50  # categories, or words of a text, with a bin of their own; all others share one
+
+
+class Paired(NamedTuple):
+    """Counts (k,) as described and now, in the same bins, and the independent observations behind each.
+
+    ``levels`` (2, K) are the counts of every category and of missing values, where the bins are chosen among them.
+    """
+
+    before: np.ndarray
+    now: np.ndarray
+    rows_before: int
+    rows_now: int
+    levels: np.ndarray | None = None
 
 
 def numeric(values: pd.Series, edges: Sequence[float] | None = None) -> dict[str, Any]:
     """Describe numbers (n,); without ``edges`` (inner ones, rising) in about equally filled bins."""
-    edges = quantile_edges(values) if edges is None else edges
-    *counts, missing = (int(c) for c in _numeric_counts(values, edges))
-    described = {"kind": "numeric", "edges": [float(e) for e in edges], "counts": counts, "missing": missing}
-    return described | _range(values)
+    numbers = _numbers(values)
+    known = numbers[~np.isnan(numbers)]
+    edges = _quantile_edges(known) if edges is None else edges
+    missing = int(values.isna().sum())
+    return {
+        "kind": "numeric",
+        "edges": [float(e) for e in edges],
+        "counts": [int(count) for count in _binned(known, edges)],
+        "unreadable": len(numbers) - len(known) - missing,
+        "missing": missing,
+    } | _range(known)
 
 
-def _range(values: pd.Series) -> dict[str, float]:
+def _numbers(values: pd.Series) -> np.ndarray:
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _range(known: np.ndarray) -> dict[str, float]:
     """The least and the largest finite number; {} without one."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
-    finite = numbers[np.isfinite(numbers)]
+    finite = known[np.isfinite(known)]
     return {"low": float(finite.min()), "high": float(finite.max())} if len(finite) else {}
 
 
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
-    """Describe categories (n,); those ``known`` beforehand have a bin even if no row has them."""
+    """Describe categories (n,); those ``known`` beforehand are not new even if no row has them."""
     found = values.dropna().astype(str).value_counts()
     counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in found.items()}
     return {"kind": "categorical", "counts": counts, "other": 0, "missing": int(values.isna().sum())}
@@ -47,9 +67,9 @@ def text(values: pd.Series) -> dict[str, Any]:
     """Describe texts (n,) by the words they use; ``counts`` are words, ``missing`` texts without any."""
     spoken = _words(values)
     counts = spoken.value_counts()
-    common = {str(k): int(v) for k, v in counts.head(COMMON_WORDS).items()}
-    other = int(counts.sum()) - sum(common.values())
-    return {"kind": "text", "counts": common, "other": other, "missing": int(spoken.isna().sum())}
+    common = {str(k): int(v) for k, v in counts.head(COMMON).items()}
+    other, missing = int(counts.sum()) - sum(common.values()), int(spoken.isna().sum())
+    return {"kind": "text", "counts": common, "other": other, "missing": missing, "rows": len(values)}
 
 
 def _words(texts: pd.Series) -> pd.Series:
@@ -62,7 +82,12 @@ def quantile_edges(values: pd.Series, bins: int = BINS) -> list[float]:
 
     Without that rule the quantiles of a column that is mostly zero coincide and nothing above zero is seen.
     """
-    known = pd.to_numeric(values, errors="coerce").dropna().to_numpy(dtype=float)
+    numbers = _numbers(values)
+    return _quantile_edges(numbers[~np.isnan(numbers)], bins)
+
+
+def _quantile_edges(known: np.ndarray, bins: int = BINS) -> list[float]:
+    known = known[np.isfinite(known)]
     if not len(known):
         return []
     distinct, counts = np.unique(known, return_counts=True)
@@ -70,57 +95,77 @@ def quantile_edges(values: pd.Series, bins: int = BINS) -> list[float]:
     rest = known[~np.isin(known, heavy)]
     quantiles = np.quantile(rest, np.linspace(0, 1, bins + 1)[1:-1]) if len(rest) else []
     edges = np.unique([*quantiles, *heavy, *np.nextafter(heavy, np.inf)])
-    return [float(e) for e in edges[edges > distinct[0]]]
+    return [float(e) for e in edges[(edges > distinct[0]) & (edges <= distinct[-1])]]
 
 
-def _numeric_counts(values: pd.Series, edges: Sequence[float]) -> np.ndarray:
-    """Rows per bin [edge, next edge), the missing ones last."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
+def _binned(known: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Numbers per bin [edge, next edge)."""
+    return np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
+
+
+def paired(described: Mapping[str, Any], values: pd.Series) -> Paired:
+    """The description and ``values`` (n,) in the bins of the description."""
+    if described["kind"] == "categorical":
+        return _paired_categories(described, values)
+    pair = _paired_numbers(described, values) if described["kind"] == "numeric" else _paired_words(described, values)
+    before, now = (np.array(counts, dtype=np.int64) for counts in pair)
+    return Paired(before, now, described.get("rows", int(before.sum())), len(values))
+
+
+def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> tuple[list[int], list[int]]:
+    """Below the described range, its bins, above it, no number, missing."""
+    numbers, missing = _numbers(values), int(values.isna().sum())
     known = numbers[~np.isnan(numbers)]
-    counts = np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
-    return np.append(counts, len(numbers) - len(known))
+    low, high = described.get("low", -np.inf), described.get("high", np.inf)
+    below, above = int((known < _apart(low, -np.inf)).sum()), int((known > _apart(high, np.inf)).sum())
+    if below or above:
+        known = known[(known >= _apart(low, -np.inf)) & (known <= _apart(high, np.inf))]
+    now = [below, *_binned(known, described["edges"]), above, len(numbers) - len(known) - below - above - missing]
+    return [0, *described["counts"], 0, described.get("unreadable", 0), described["missing"]], [*now, missing]
 
 
-def paired_counts(described: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Counts as described and of ``values`` in the same bins: its own, then others (not of numbers), then missing."""
-    if described["kind"] == "numeric":
-        return np.array([*described["counts"], described["missing"]]), _numeric_counts(values, described["edges"])
-    units = _words(values) if described["kind"] == "text" else values.astype(object)
-    known = units.dropna().astype(str).value_counts()
-    seen = [int(known.get(c, 0)) for c in described["counts"]]
-    other, missing = int(known.sum()) - sum(seen), int(units.isna().sum())
-    before = [*described["counts"].values(), described.get("other", 0), described["missing"]]
-    return np.array(before), np.array([*seen, other, missing])
+def _apart(bound: float, direction: float) -> float:
+    """The next number that a model can tell from ``bound``: it reads float32."""
+    return float(np.nextafter(np.nextafter(np.float32(bound), np.float32(direction)), np.float32(direction)))
 
 
-def divergences(described: Mapping[str, Any], values: pd.Series) -> tuple[float, float]:
-    """(PSI, Jensen-Shannon divergence) of ``values`` against the described distribution."""
-    pair = paired_counts(described, values)
-    return psi(*pair), js_divergence(*pair)
+def _paired_categories(described: Mapping[str, Any], values: pd.Series) -> Paired:
+    missing = described["missing"], int(values.isna().sum())
+    before, now = pd.Series(described["counts"], dtype=np.int64), values.dropna().astype(str).value_counts()
+    names = before.index.union(now.index, sort=False)
+    levels = np.array([side.reindex(names, fill_value=0).to_numpy() for side in (before, now)], dtype=np.int64)
+    pair = category_bins(levels[:1], levels[1:], names.isin(before.index))
+    binned = [np.append(counts[0], gone) for counts, gone in zip(pair, missing, strict=True)]
+    few = len(names) <= COMMON and bool((levels[0] > 1).all())  # each has its bin, whatever the sample
+    every = None if few else np.column_stack([levels, missing])
+    return Paired(binned[0], binned[1], int(binned[0].sum()), int(binned[1].sum()), every)
 
 
-def psi(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Population stability index of two count vectors (k,); 0 is equal, above 0.25 is usually called a shift.
+def category_bins(
+    before: np.ndarray, now: np.ndarray, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts by category (s, K) of s pairs of samples → (s, k): the most common before, all others, those never seen.
 
-    Raises DataError when the vectors have different lengths, or one has no rows.
+    How many rows have a category that was never seen is expected to be as many as have one that was seen once (Good,
+    Biometrika 40, 1953): each of those was new when it came. ``known`` (K,) are categories that are not new even if
+    no row had them.
     """
-    p, q = _shares(expected, actual)
-    return float(np.sum((q - p) * np.log(q / p)))
+    seen = before > 0 if known is None else np.broadcast_to(known, before.shape)
+    repeated = seen & (before != 1)
+    order = np.argsort(np.where(repeated, -before, 1), axis=1, kind="stable")[:, :COMMON]
+    once, fresh = np.where(before == 1, before, 0).sum(axis=1), np.where(seen, 0, now).sum(axis=1)
+    own, others = (np.take_along_axis(np.where(repeated, side, 0), order, axis=1) for side in (before, now))
+    return _with_the_rest(before, own, once), _with_the_rest(now, others, fresh)
 
 
-def js_divergence(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Jensen-Shannon divergence of two count vectors (k,), base 2, in [0, 1]; raises DataError as ``psi``."""
-    p, q = _shares(expected, actual)
-    m = (p + q) / 2
-    return float(np.sum(p * np.log2(p / m) + q * np.log2(q / m)) / 2)
+def _with_the_rest(counts: np.ndarray, common: np.ndarray, never_seen: np.ndarray) -> np.ndarray:
+    return np.column_stack([common, counts.sum(axis=1) - common.sum(axis=1) - never_seen, never_seen])
 
 
-def _shares(expected: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    expected, actual = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
-    if expected.shape != actual.shape or not expected.sum() or not actual.sum():
-        raise DataError(
-            f"cannot compare histograms of shapes {expected.shape} and {actual.shape}: give rows in equal bins"
-        )
-    used = (expected + actual) > 0  # a bin that both leave empty says nothing
-    p, q = expected[used] + HALF_ROW, actual[used] + HALF_ROW
-    return p / p.sum(), q / q.sum()
+def _paired_words(described: Mapping[str, Any], values: pd.Series) -> tuple[list[int], list[int]]:
+    """The common words, all others, texts without words."""
+    spoken = _words(values)
+    known = spoken.dropna().value_counts()
+    now = [int(known.get(word, 0)) for word in described["counts"]]
+    before = [*described["counts"].values(), described["other"], described["missing"]]
+    return before, [*now, int(known.sum()) - sum(now), int(spoken.isna().sum())]

@@ -16,7 +16,6 @@ class Binary(Classes):
     name = "binary"
     code_type, truth_type, label_type = "int8", "bool", int
     every_class = TASKS["binary"].metrics
-    prediction_edges = tuple(round(0.05 * i, 2) for i in range(1, 20))
     associations = ("lambda", "AUC")
     summary_title = "{label} = 1"
 

@@ -32,10 +32,9 @@ class Family(Protocol):
     """One kind of learning problem; ``name`` is its entry in ``TASKS``.
 
     ``code_type``, ``truth_type``, ``label_type``: of a label in a dataset, in the truth, and as a person gives it.
-    ``every_class``: metrics that are resampled only where each class has enough rows. ``prediction_edges``: inner bin
-    edges of the scores' histogram. ``associations``: how a category and a number alone are measured against the label.
-    ``unit``, ``margin_unit``: of a score, and of the margin of a tree model. ``summary_title``: what ``summary`` is,
-    with ``{label}`` for the label's name.
+    ``every_class``: metrics that are resampled only where each class has enough rows. ``associations``: how a category
+    and a number alone are measured against the label. ``unit``, ``margin_unit``: of a score, and of the margin of a
+    tree model. ``summary_title``: what ``summary`` is, with ``{label}`` for the label's name.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Family(Protocol):
     truth_type: str = "float64"
     label_type: type[int | str | float] = float
     every_class: Sequence[str] = ()
-    prediction_edges: Sequence[float] | None = None
     associations: tuple[str, str] = ("eta squared", "rank correlation")
     unit: str = "units of the label"
     margin_unit: str = "units of the label"

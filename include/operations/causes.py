@@ -50,8 +50,9 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
         for f in (f for f in gate.failures if f.severity == "block"):
             subjects.append(f.table)
             evidence.append(f"gate {gate.gate} of {gate.period} refused {f.table}: {f.expectation}, {f.detail}")
-    increase = history.value("missing_increase")
-    if increase is not None and increase > MISSING_INCREASE:
+    measured = history.by_key.get((history.period, "missing_increase", ""))
+    if measured and measured.value > MISSING_INCREASE and (measured.low is None or measured.low > 0):
+        increase = measured.value
         share = history.value("missing_share") or 0.0
         evidence.append(f"{share:.1%} of the feature cells are missing, {increase:+.1%} against the baseline")
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
@@ -128,8 +129,9 @@ def _losses(spec: UseCase, history: History) -> list[str]:
 def _suspects(spec: UseCase, history: History, good: list[Period]) -> tuple[list[str], list[str]]:
     """Drifted now, clearly more than in any good period; and what was seen, in words."""
     limit = spec.monitoring.drift_threshold
-    drifted = {n: v for n, v in history.subjects("psi", history.period).items() if v > limit}
-    usual = {n: max((history.value("psi", p, n) or 0.0 for p in good), default=0.0) for n in drifted}
+    drifted = history.drifted(limit, history.period)
+    judged = [history.drifted(0.0, period) for period in good]
+    usual = {name: max((values.get(name, 0.0) for values in judged), default=0.0) for name in drifted}
     cleared = {n for n in drifted if usual[n] > limit or drifted[n] <= CLEARLY_MORE * usual[n]}
     suspects = sorted(drifted.keys() - cleared, key=lambda n: -drifted[n])
     contrast = f", but not in {', '.join(good)}" if good else ""

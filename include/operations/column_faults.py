@@ -34,7 +34,7 @@ WORDS = {
 }
 CHANCE = 3.0  # standard errors of a difference of two shares
 VARIED = 0.95  # a value that had more of the baseline may be the only one of a period
-DAY_ROWS = 20  # a day with fewer says nothing about a column
+FEWEST_ROWS = 20  # of a day or a period: fewer say nothing about the commonest value of a column
 
 
 def figures(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
@@ -55,6 +55,13 @@ def figures(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> li
                 plain = scope.figure(figure, value, subject, len(rows))
                 measured.append(plain.model_copy(update={"low": value - error, "high": value + error}))
     return measured
+
+
+def missing_increase(scope: Scope, baseline: Mapping[str, Any], share: float, n: int) -> Figure:
+    """How many more of all feature cells are missing; cells of a row may be missing together, so rows are counted."""
+    value, error = _increase(share, drift.missing_share(baseline), n, baseline["rows"])
+    figure = scope.figure("missing_increase", value, n=n)
+    return figure.model_copy(update={"low": value - error, "high": value + error})
 
 
 def faults(history: History) -> tuple[list[str], list[str]]:
@@ -78,8 +85,9 @@ def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dic
         return found
     counts = _counts(described)
     top, usual = float(known.value_counts().iloc[0] / len(known)), counts.max(initial=0) / max(counts.sum(), 1)
-    found["stuck"] = _increase(top, usual, len(known), before)
-    found["constant"] = (float(top == 1 and 0 < usual < VARIED and len(known) >= DAY_ROWS), 0.0)
+    if len(known) >= FEWEST_ROWS:
+        found["stuck"] = _increase(top, usual, len(known), before)
+        found["constant"] = (float(top == 1 and 0 < usual < VARIED), 0.0)
     if described["kind"] == "categorical":
         rare = float((counts == 1).sum() / max(counts.sum(), 1))  # Good and Turing: what the next row brings anew
         new = float((~known.astype(str).isin([*described["counts"]])).mean())
@@ -109,7 +117,7 @@ def _outside(described: Mapping[str, Any], known: pd.Series) -> float:
 def _days(values: pd.Series, times: pd.Series) -> dict[str, tuple[float, float]]:
     """Share of the days that lack the column as a whole, where other days have it."""
     by_day = values.isna().groupby(pd.to_datetime(times, utc=True).dt.date)
-    missing = by_day.mean()[by_day.size() >= DAY_ROWS]
+    missing = by_day.mean()[by_day.size() >= FEWEST_ROWS]
     if missing.empty or (missing == 1).all():
         return {}
     return {"missing_days": (float((missing == 1).mean()), 0.0)}

@@ -9,6 +9,7 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.errors import DataError
 from include.evaluation import histograms
+from include.evaluation.divergence import Divergence, divergence
 from include.evaluation.metrics import calibration_error
 from include.families.registry import family
 from include.specification.data import Feature
@@ -63,11 +64,11 @@ def _feature(feature: Feature, values: pd.Series) -> dict[str, Any]:
 
 
 def _prediction(spec: UseCase, scores: np.ndarray) -> dict[str, Any]:
-    """Probabilities in fixed bins, values in bins of equal size, classes and clusters by name."""
+    """Probabilities and values in bins that the release's own answers fill equally, classes and clusters by name."""
     kind, answers = family(spec), predictions(spec, scores)
     if scores.ndim == 2:
         return histograms.categorical(answers, kind.names(spec, scores.shape[1]))
-    return histograms.numeric(answers, kind.prediction_edges)
+    return histograms.numeric(answers)
 
 
 def predictions(spec: UseCase, scores: np.ndarray) -> pd.Series:
@@ -86,8 +87,8 @@ def columns_by_input(spec: UseCase) -> dict[str, list[str]]:
     return grouped
 
 
-def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """(PSI, Jensen-Shannon divergence) of every feature column against the baseline ``described``.
+def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Divergence]:
+    """How far every feature column is from the baseline ``described``.
 
     Raises DataError when a feature is missing in the data or in the baseline, or there are no rows.
     """
@@ -95,12 +96,12 @@ def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFra
     if missing := [n for n in spec.feature_names if n not in described["features"]]:
         unknown = f"the baseline of {spec.name} does not know the features {missing}"
         raise DataError(f"{unknown}; it belongs to another release")
-    return {n: histograms.divergences(described["features"][n], frame[n]) for n in spec.feature_names}
+    return {n: divergence(described["features"][n], frame[n]) for n in spec.feature_names}
 
 
-def prediction_drift(spec: UseCase, described: Mapping[str, Any], scores: np.ndarray) -> tuple[float, float]:
-    """(PSI, Jensen-Shannon divergence) of the answers with ``scores`` (n,) or (n, K)."""
-    return histograms.divergences(described["prediction"], predictions(spec, scores))
+def prediction_drift(spec: UseCase, described: Mapping[str, Any], scores: np.ndarray) -> Divergence:
+    """How far the answers with ``scores`` (n,) or (n, K) are from the baseline."""
+    return divergence(described["prediction"], predictions(spec, scores))
 
 
 def missing_share(described: Mapping[str, Any]) -> float:

@@ -48,8 +48,8 @@ class Look:
         """Why nothing is retrained: a serving fault, drifted features, or no cause."""
         if any(a.name in SERVING_ALERTS for a in self.about):
             return Cause("serving fault", self.evidence, [])
-        values, limit = self.history.subjects("psi", self.history.period), self.spec.monitoring.drift_threshold
-        drifted = sorted((n for n, v in values.items() if v > limit), key=lambda n: -values[n])
+        values = self.history.drifted(self.spec.monitoring.drift_threshold, self.history.period)
+        drifted = sorted(values, key=lambda n: -values[n])
         evidence = self.evidence + [f"{n} drifted (PSI {values[n]:.2f})" for n in drifted]
         return Cause("covariate shift", evidence, drifted) if drifted else Cause("none", evidence, [])
 

@@ -10,6 +10,7 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
+from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
 from include.families.serving import headline, logged_column, logged_scores
 from include.operations import column_faults, drift, maturity, performance
@@ -144,33 +145,47 @@ def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figu
 
 def _inputs(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
     """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
-    spec, n, figures, shifted = scope.spec, len(rows), list[Figure](), 0
-    drifts, missing = drift.feature_drift(spec, baseline, rows), rows[spec.feature_names].isna().mean()
-    for name, columns in drift.columns_by_input(spec).items():
-        psi, js = np.array([drifts[c] for c in columns]).T
-        shifted += bool(psi.mean() > spec.monitoring.drift_threshold)
-        figures.append(scope.figure("psi", psi.mean(), name, n))
-        figures.append(scope.figure("js", js.mean(), name, n))
+    n, figures = len(rows), list[Figure]()
+    drifts, missing = drift.feature_drift(scope.spec, baseline, rows), rows[scope.spec.feature_names].isna().mean()
+    for name, columns in drift.columns_by_input(scope.spec).items():
+        figures += _drift_of(scope, name, [drifts[c] for c in columns], n)
         figures.append(scope.figure("missing", missing[columns].mean(), name, n))
         if columns != [name]:
-            figures.append(scope.figure("psi_max", psi.max(), name, n))
-    share = float(missing.mean())
+            worst = max((drifts[c] for c in columns), key=lambda one: one.psi)
+            figures.append(scope.figure("psi_max", worst.psi, name, n, worst.floor))
     return [
         *figures,
-        scope.figure("drifted_features", shifted, n=n),
-        scope.figure("missing_share", share, n=n),
-        scope.figure("missing_increase", share - drift.missing_share(baseline), n=n),
+        *_counts_of_drift(scope, [figure for figure in figures if figure.name == "psi"], n),
+        scope.figure("missing_share", float(missing.mean()), n=n),
+        column_faults.missing_increase(scope, baseline, float(missing.mean()), n),
         *column_faults.figures(scope, baseline, rows),
+    ]
+
+
+def _drift_of(scope: Scope, name: str, columns: Sequence[Divergence], n: int) -> list[Figure]:
+    """Means over the columns; so are their noise floors, as columns of a tensor may all move together."""
+    psi, js, floor = (float(np.mean(part)) for part in zip(*columns, strict=True))
+    js_floor = float(np.mean([column.js_floor for column in columns]))
+    return [scope.figure("psi", psi, name, n, floor), scope.figure("js", js, name, n, js_floor)]
+
+
+def _counts_of_drift(scope: Scope, psi: Sequence[Figure], n: int) -> list[Figure]:
+    """Features that drifted, and those beyond the limit of which so few rows say nothing."""
+    limit = scope.spec.monitoring.drift_threshold
+    unclear = sum(figure.value > limit and figure.is_noise for figure in psi)
+    return [
+        scope.figure("drifted_features", sum(figure.beyond(limit) for figure in psi), n=n),
+        scope.figure("unclear_features", unclear, n=n),
     ]
 
 
 def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
     """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
     spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
-    psi, js = drift.prediction_drift(spec, baseline, scores)
+    moved = drift.prediction_drift(spec, baseline, scores)
     figures = [
-        scope.figure("prediction_psi", psi, n=n),
-        scope.figure("prediction_js", js, n=n),
+        scope.figure("prediction_psi", moved.psi, n=n, floor=moved.floor),
+        scope.figure("prediction_js", moved.js, n=n, floor=moved.js_floor),
         scope.figure("prediction_mean", headline(scores).mean(), n=n),
     ]
     if scores.ndim == 1:

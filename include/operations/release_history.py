@@ -40,6 +40,10 @@ class History:
     def subjects(self, name: str, period: Period) -> dict[str, float]:
         return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name)}
 
+    def drifted(self, limit: float, period: Period) -> dict[str, float]:
+        """Feature → PSI, of those beyond the limit and beyond chance."""
+        return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, "psi") and f.beyond(limit)}
+
     def good(self, limit: float) -> list[Period]:
         """Periods whose loss is measured and within the limit; one above it is not good, confirmed or not."""
         return [p for p in self.periods if (loss := self.loss(p)) and loss.value <= limit]

@@ -16,10 +16,10 @@ class Scope:
     release: str
     period: Period
 
-    def figure(self, name: str, value: float, subject: str = "", n: int = 0) -> Figure:
+    def figure(self, name: str, value: float, subject: str = "", n: int = 0, floor: float | None = None) -> Figure:
         return Figure(
             usecase=self.spec.name, release=self.release, period=self.period, name=name, subject=subject,
-            value=float(value), n=n,
+            value=float(value), n=n, floor=floor,
         )  # fmt: skip
 
     def interval(self, name: str, figure: Interval) -> Figure:

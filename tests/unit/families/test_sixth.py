@@ -132,7 +132,7 @@ def measured(spec: UseCase, events: pd.DataFrame, scores: np.ndarray) -> dict[st
     )  # fmt: skip
     interval = {"value": 1.0, "low": 0.9, "high": 1.1, "n": n}
     baseline = drift.baseline(spec, events, scores, {"mae": interval})
-    assert baseline["prediction"]["edges"] == [0.5, 1.5, 2.5, 4.5]
+    assert len(baseline["prediction"]["edges"]) == 9
     found = measure(
         spec, "r0001", baseline, predictions=log, events=events[["flight_id", "late"]], period=Period("2013-06")
     )

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from include.errors import DataError
-from include.evaluation.histograms import js_divergence, paired_counts, psi, quantile_edges
+from include.evaluation.divergence import divergence, js_divergence, psi
+from include.evaluation.histograms import numeric
 from include.operations.drift import feature_drift, missing_share, prediction_drift
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
@@ -33,26 +34,22 @@ def test_divergences_of_large_histograms_are_the_textbook_ones() -> None:
 def test_a_mostly_zero_column_is_not_blind_above_zero() -> None:
     random = np.random.default_rng(0)
     rain = pd.Series(np.where(random.random(5000) < 0.93, 0.0, random.exponential(0.1, 5000)))
-    edges = quantile_edges(rain)
-    described = {"kind": "numeric", "edges": edges, "counts": [0] * (len(edges) + 1), "missing": 0}
-    usual = paired_counts(described, rain)[1]
-    assert usual[0] == (rain == 0).sum()
+    described = numeric(rain)
+    assert described["counts"][0] == (rain == 0).sum()
     heavy_rain = rain.where(rain == 0, rain * 20)
-    assert psi(usual, paired_counts(described, heavy_rain)[1]) > 0.1
+    assert divergence(described, heavy_rain).psi > 0.1
 
 
 def test_a_constant_column_notices_a_second_value() -> None:
-    edges = quantile_edges(pd.Series([3.0] * 100))
-    described = {"kind": "numeric", "edges": edges, "counts": [0] * (len(edges) + 1), "missing": 0}
-    before, after = (paired_counts(described, pd.Series(v))[1] for v in ([3.0] * 100, [3.0] * 50 + [4.0] * 50))
-    assert psi(before, after) > 0.25
+    described = numeric(pd.Series([3.0] * 100))
+    assert divergence(described, pd.Series([3.0] * 50 + [4.0] * 50)).psi > 0.25
 
 
 def test_the_baseline_is_json_and_describes_itself_without_drift() -> None:
     described = json.loads(json.dumps(baseline()))
     log, _ = month(0, n=5000)
-    assert all(value == (0, 0) for value in feature_drift(SPEC, described, log).values())
-    assert prediction_drift(SPEC, described, log["probability"].to_numpy()) == (0, 0)
+    assert all(found[:2] == (0, 0) for found in feature_drift(SPEC, described, log).values())
+    assert prediction_drift(SPEC, described, log["probability"].to_numpy())[:2] == (0, 0)
     assert described["metrics"]["roc_auc"]["value"] == 0.8
     assert 0.2 < described["label_rate"] < 0.5
     assert described["calibration_error"] < 0.03
@@ -60,9 +57,9 @@ def test_the_baseline_is_json_and_describes_itself_without_drift() -> None:
 
 def test_another_sample_does_not_drift_but_a_shift_a_new_category_and_missing_values_do() -> None:
     described, (log, _) = baseline(), month(5)
-    assert max(value for value, _ in feature_drift(SPEC, described, log).values()) < 0.05
+    assert max(found.psi for found in feature_drift(SPEC, described, log).values()) < 0.05
     moved = log.assign(x=log["x"] + 1.5, origin="PHL")
-    assert min(value for value, _ in feature_drift(SPEC, described, moved).values()) > 0.25
+    assert min(found.psi for found in feature_drift(SPEC, described, moved).values()) > 0.25
     gone = log.assign(x=log["x"].where(np.arange(len(log)) % 2 == 0))
     assert feature_drift(SPEC, described, gone)["x"][0] > 0.25
     assert missing_share(described) == 0

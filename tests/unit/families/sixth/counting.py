@@ -13,7 +13,6 @@ class Counting(Regression):
 
     name = "counting"
     code_type, label_type = "int32", int
-    prediction_edges = (0.5, 1.5, 2.5, 4.5)
     unit = "events"
     summary_title = "none of {label}"
 

@@ -1,0 +1,131 @@
+"""What drift is, and what chance alone does: ends of a range, few rows, many levels."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.contracts.operations import Figure
+from include.contracts.period import Period
+from include.evaluation import histograms
+from include.evaluation.divergence import Divergence, divergence
+from include.operations.causes import data_fault, decay
+from include.operations.monitoring import measure
+from include.operations.release_history import History
+from tests.unit.operations.monitored_world import SPEC, baseline, month
+
+LIMIT = SPEC.monitoring.drift_threshold
+levels = st.sampled_from([2, 10, 105, 3000, 1_000_000])
+sizes = st.sampled_from([5, 40, 300, 3000])
+
+
+def drifts(found: Divergence) -> bool:
+    return found.psi > max(LIMIT, found.floor)
+
+
+def against(before: list, now: list) -> Divergence:
+    described = json.loads(json.dumps(histograms.numeric(pd.Series(before))))
+    return divergence(described, pd.Series(now))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([1.0] * 100, [0.0] * 100),
+        ([1.0] * 100, [1.0] * 50 + [-np.inf] * 50),
+        (list(range(100)), [*range(100), *[-1.0] * 60]),
+        (list(range(100)), [*range(100), *[100.0] * 60]),
+        (list(range(100)), [*range(100), *["n/a"] * 60]),
+        (list(range(100)), [*range(100), *[None] * 60]),
+        ([0.0, 100.0] * 50, [0.0, 30.0, 100.0] * 40),
+        ([None] * 100, [1.0] * 100),
+        (["x"] * 100, [None] * 100),
+    ],
+    ids=["below", "infinite", "below some", "above", "no number", "missing", "between", "no reference", "text gone"],
+)
+def test_the_ends_of_a_range_and_what_is_no_number_have_bins_of_their_own(before: list, now: list) -> None:
+    assert drifts(against(before, now))
+
+
+def test_bins_that_the_spec_gives_have_ends_too() -> None:
+    described = histograms.numeric(pd.Series([0.5] * 100), [0.001, 1.0])
+    assert drifts(divergence(described, pd.Series([0.01] * 100)))
+    assert drifts(divergence(described, pd.Series([0.9] * 100)))
+
+
+@given(st.floats(-1e30, 1e30).filter(lambda x: abs(x) > 1e-30 or x == 0))
+def test_a_value_that_passed_float32_is_still_in_the_range(value: float) -> None:
+    assert against([value] * 50, [float(np.float32(value))] * 50).psi == 0
+
+
+def test_bins_of_probabilities_follow_the_scale_of_the_model() -> None:
+    random = np.random.default_rng(0)
+    rare, often = random.beta(1, 149, 5000), random.beta(4, 146, 5000)
+    assert (rare.mean().round(3), often.mean().round(3)) == (0.007, 0.026)
+    log, truth = month(0, n=5000)
+    described = json.loads(json.dumps(baseline()))
+    described["prediction"] = histograms.numeric(pd.Series(rare))
+    found = {
+        f.name: f
+        for f in measure(
+            SPEC, "r0001", described, predictions=log.assign(probability=often), events=truth, period=Period("2013-06")
+        )
+    }
+    assert found["prediction_psi"].value > 1
+    assert len(baseline()["prediction"]["edges"]) == 9
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), levels, sizes, sizes)
+def test_two_samples_of_one_distribution_do_not_drift(seed: int, count: int, before: int, now: int) -> None:
+    random = np.random.default_rng(seed)
+    categories = [pd.Series(random.integers(0, count, n).astype(str)) for n in (before, now)]
+    numbers = [pd.Series(random.normal(size=n)).round(2) for n in (before, now)]
+    for describe, (reference, sample) in ((histograms.categorical, categories), (histograms.numeric, numbers)):
+        found = divergence(describe(reference), sample)
+        assert found.psi <= 1.3 * found.floor or found.psi < LIMIT  # a test that fails once in a thousand is no test
+
+
+def test_free_names_of_which_many_come_only_once_do_not_drift_until_others_come() -> None:
+    random = np.random.default_rng(0)
+    employers = [pd.Series(random.zipf(1.2, 3000).astype(str)) for _ in range(2)]
+    described = histograms.categorical(employers[0])
+    assert len(described["counts"]) > 500
+    assert divergence(described, employers[1]).psi < LIMIT
+    assert drifts(divergence(described, "new " + employers[1]))
+    assert drifts(divergence(described, employers[1].where(employers[1] != "1", "2")))
+
+
+def test_categories_beyond_the_fifty_most_common_are_one_bin_and_new_ones_another() -> None:
+    described = histograms.categorical(pd.Series([f"c{i:02}" for i in range(60) for _ in range(100 - i)] + ["once"]))
+    pair = histograms.paired(described, pd.Series(["c00", "c55", "c59", "once", "other", None]))
+    assert len(pair.before) == histograms.COMMON + 3
+    assert pair.now[[0, -3, -2, -1]].tolist() == [1, 3, 1, 1]
+    assert pair.before[-3:].tolist() == [sum(100 - i for i in range(50, 60)), 1, 0]
+
+
+def test_five_rows_of_the_same_distribution_are_not_judged() -> None:
+    described = baseline()
+    for seed in range(1, 20):
+        log, truth = month(seed, n=5)
+        found = measure(SPEC, "r0001", described, predictions=log, events=truth, period=Period("2013-06"))
+        by_name = {f.name: f for f in found if not f.subject}
+        assert by_name["drifted_features"].value == 0
+        assert all(f.n == 5 and f.floor for f in found if f.name in ("psi", "js", "prediction_psi", "prediction_js"))
+        assert data_fault(SPEC, History(found, SPEC.name, "r0001", Period("2013-06")), []) is None
+    assert by_name["unclear_features"].value >= 1
+
+
+def test_drift_below_the_noise_floor_is_no_cause() -> None:
+    def history(floor: float | None) -> History:
+        moved = Figure(
+            usecase=SPEC.name, release="r1", period="2013-06", name="psi", subject="x", value=3.0, floor=floor, n=9
+        )
+        return History([moved], SPEC.name, "r1", Period("2013-06"))
+
+    assert decay(SPEC, history(4.0)).kind == "concept change"
+    assert decay(SPEC, history(2.0)).kind == "covariate shift"
+    assert decay(SPEC, history(None)).kind == "covariate shift"  # of a release that was measured before there was one
