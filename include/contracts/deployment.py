@@ -226,6 +226,7 @@ class LostAnswers(Record):
     until: Moment = Field(description="when the log could be written again, UTC")
     reason: str = Field(description="why they could not be written")
     source: str = Field(description="where the log says so: spool file, and place in it")
+    hours: dict[int, int] = Field(default={}, description="answers by the hour of their events, epoch seconds; JSON")
 
 
 class BatchPrediction(Answer):

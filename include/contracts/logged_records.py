@@ -1,7 +1,7 @@
 """Lines of the model server's prediction log as records: what can be read, and why the rest cannot."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -144,10 +144,14 @@ def _gap(line: bytes, source: str) -> list[LostAnswers]:
         gap = from_json(line)["gap"]
         since, until = (datetime.fromtimestamp(gap[name], UTC) for name in ("since", "until"))
         about = {"since": since, "until": until, "reason": gap["reason"], "source": source}
-        rows = Counter[tuple[str, Period]]()
+        rows = defaultdict[tuple[str, Period], Counter[int]](Counter)
         for of in gap["lost"]:
-            rows[of["release"], Period.of(datetime.fromtimestamp(of["hour"], UTC))] += of["rows"]
-        return [LostAnswers(**about, release=of[0], period=of[1], rows=count) for of, count in rows.items()]
+            month = Period.of(datetime.fromtimestamp(of["hour"], UTC))
+            rows[of["release"], month][of["hour"]] += of["rows"]
+        return [
+            LostAnswers(**about, release=release, period=month, rows=hours.total(), hours=dict(hours))
+            for (release, month), hours in rows.items()
+        ]
     except (ValueError, KeyError, TypeError, OverflowError):
         return []
 

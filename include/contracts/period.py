@@ -1,5 +1,6 @@
 """The unit of work of the data pipeline, and windows of event times."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -53,10 +54,22 @@ class Period(str):
         """Midnight UTC after the last day, excluded."""
         return self.shift(1).start
 
+    def start_in(self, timezones: Iterable[str]) -> datetime:
+        """When it begins in UTC, or in the first of these calendars that is ahead of it: east of Greenwich; UTC."""
+        return min([self.start, *(Window.of_month(self, zone).utc()[0] for zone in timezones)])
+
     def shift(self, periods: int) -> Self:
         """The period that lies so many periods later, or earlier when negative."""
         index = self.start.year * 12 + self.start.month - 1 + periods
         return type(self)(f"{index // 12:04d}-{index % 12 + 1:02d}")
+
+    @property
+    def overlapping(self) -> "list[Period]":
+        """The months of any other calendar that share time with this one.
+
+        East of Greenwich a local month begins in the UTC month before, west of it it ends in the next one.
+        """
+        return [self.shift(-1), self, self.shift(1)]
 
     @classmethod
     def between(cls, first: "Period", last: "Period") -> "list[Period]":

@@ -100,7 +100,7 @@ def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], la
     known: dict[str, Any] = {
         "year": period.start.year,
         "month": period.start.month,
-        "period_start": period.start,
+        "period_start": period.start_in(spec.timezones),
         "period_end": period.end + LOCAL_CALENDAR,
         "days": (period.end - period.start).days,
         "last_days": period.end - 2 * LOCAL_CALENDAR,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
+
+HOUR = timedelta(hours=1)
 
 
 def ship_predictions(spec: UseCase, services: Services) -> int:
@@ -66,7 +69,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     """
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
     events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
-    predictions, lost = services.predictions.of(spec, events, period), _lost(spec, services, period)
+    predictions, lost = services.predictions.of(spec, events, period), _lost(spec, services, events, period)
     if predictions.empty and not lost:
         return {}
     history, rollouts = services.records.figures(spec, name="breached"), services.records.rollout_events(spec)
@@ -80,12 +83,18 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
-def _lost(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
-    """Release → its answers of the month that are not in the log."""
+def _lost(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> dict[str, int]:
+    """Release → its answers that are not in the log, of the hours from the month's first event to its last."""
+    first, last = (period.start, period.end - HOUR)
+    if len(events) and spec.event.time in events:
+        times = pd.to_datetime(events[spec.event.time], utc=True)
+        first, last = times.min().floor("h"), times.max()
     lost: Counter[str] = Counter()
-    for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=[period]):
-        lost[gap.release] += gap.rows
-    return dict(lost)
+    for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=period.overlapping):
+        whole = {first.timestamp(): gap.rows} if gap.period == period else {}  # of a gap that names no hours
+        hours = gap.hours or whole
+        lost[gap.release] += sum(rows for hour, rows in hours.items() if first.timestamp() <= hour <= last.timestamp())
+    return {release: rows for release, rows in lost.items() if rows}
 
 
 def _offline(spec: UseCase, services: Services, events: pd.DataFrame) -> pd.DataFrame:

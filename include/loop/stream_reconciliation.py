@@ -20,8 +20,8 @@ def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconci
     compared = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
     reconciliations = [result for result in compared if result]
     reconciliation.record(spec, period, reconciliations, services.adapters.lake)
-    for stream in streams.values():
-        stream.forget(before=period.shift(-reconciliation.KEEP_MONTHS))
+    for view, stream in streams.items():
+        stream.forget(before=reconciliation.oldest_kept(period, _timezone(spec, view)))
     return reconciliations
 
 
@@ -32,7 +32,7 @@ def _compared(
     snapshots, lake = services.records.snapshots(spec), services.adapters.lake
     batch = versioning.read(versioning.snapshot(period, snapshots), view, lake).to_pandas()
     newest = max(RECONCILIATION.periods(spec.name, lake), default=None)
-    if reconciliation.expired(batch, newest):
+    if reconciliation.expired(batch, newest, _timezone(spec, view)):
         _say_unsupported(view, period, f"they were forgotten when {newest} was reconciled")
         return None
     previous = snapshots.current(period.shift(-1))
@@ -43,6 +43,11 @@ def _compared(
         _say_unsupported(view, period, f"the stream lost the {reconciliation.pushed(earlier[-1])} that it had")
         return None
     return result
+
+
+def _timezone(spec: UseCase, view: str) -> str:
+    """Of the calendar by which the rows of the stream are cut into months."""
+    return spec.sources[spec.streams[view].source].timezone
 
 
 def _say_unsupported(view: str, period: Period, why: str) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow as pa
 
 from include.contracts.period import Period
 from include.data import versioning
@@ -22,12 +23,12 @@ class Predictions:
         self._adapters, self._records = adapters, records
 
     def of(self, spec: UseCase, events: pd.DataFrame, period: Period) -> pd.DataFrame:
-        """Every logged prediction of these events of a period; a local period reaches into the next one of UTC."""
-        periods = [period, period.shift(1)]
-        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=periods).to_pandas()
-        if events.empty or logged.empty:
+        """Every logged prediction of these events of a period, which are logged by the month of UTC."""
+        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=period.overlapping)
+        if events.empty or not logged.num_rows:
             return pd.DataFrame(columns=[spec.event.id])
-        return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
+        asked = logged[spec.event.id].to_pandas().isin(events[spec.event.id])
+        return logged.filter(pa.array(asked)).to_pandas()
 
     def since(self, spec: UseCase, seconds: float, releases: list[str]) -> pd.DataFrame:
         """The newest answer to each event that these releases gave since an epoch second, with their scores.
@@ -49,8 +50,7 @@ class Predictions:
         Raises DataError when such a label is none of the task.
         """
         times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
-        # a local period reaches into the next one of UTC
-        wanted = {Period(period).shift(back) for period in times for back in (0, -1)}
+        wanted = {local for period in times for local in Period(period).overlapping}
         parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
         nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label])
         known = pd.concat(parts, ignore_index=True) if parts else nothing

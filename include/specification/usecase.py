@@ -349,6 +349,11 @@ class UseCase(Part):
         return [name for name in fields if said.get(name, name in by_data)]
 
     @property
+    def timezones(self) -> set[str]:
+        """Of the calendars by which rows are cut into periods."""
+        return {source.timezone for source in self.sources.values() if source.time}
+
+    @property
     def last_run(self) -> datetime:
         """When the pipeline of the last month is due, at the latest."""
         return Period(self.periods.last).shift(1).end

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Period
+from include.contracts.period import Period, Window
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
 from include.ports.lake import Lake
 from include.ports.streaming import EventStream
@@ -44,11 +44,16 @@ def reconcile(
     return result
 
 
-def expired(batch: pd.DataFrame, newest: Period | None) -> bool:
+def oldest_kept(newest: Period, timezone: str) -> Period:
+    """The first UTC month whose pushed rows are kept when the local month ``newest`` is reconciled."""
+    return Period.of(Window.of_month(newest.shift(-KEEP_MONTHS), timezone).utc()[0])
+
+
+def expired(batch: pd.DataFrame, newest: Period | None, timezone: str = "UTC") -> bool:
     """Whether rows that were pushed for the month of ``batch`` were forgotten when month ``newest`` was reconciled."""
     if newest is None or batch.empty:
         return False
-    return Period.of(batch[TIME].min()) < newest.shift(-KEEP_MONTHS)
+    return Period.of(batch[TIME].min()) < oldest_kept(newest, timezone)
 
 
 def lost(result: Reconciliation, earlier: Reconciliation) -> bool:

@@ -1,6 +1,6 @@
 """Logged predictions come into the lake once, whatever was killed in between."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.deployment import LostAnswers
+from include.contracts.period import Window
 from include.loop import monitoring
 from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
@@ -75,8 +76,25 @@ def test_what_the_log_lacks_is_recorded_once_and_is_a_figure_of_its_month(servic
     assert monitoring.monitor(SPEC, services, APRIL) == {"r0001.unlogged": 7.0}, "though nothing else is known"
 
 
-def test_predictions_of_an_event_are_found_in_its_month_and_the_next(services: Services) -> None:
+def test_answers_that_were_not_logged_count_in_the_local_month_of_their_hour(services: Services) -> None:
+    month = Window.of_month(APRIL, "Asia/Tokyo")  # begins and ends at 15:00 UTC
+    begin, end = (int(moment.timestamp()) for moment in month.utc())
+    at = datetime(2013, 6, 1, tzinfo=UTC)
+    about = {"release": "r0001", "since": at, "until": at, "reason": "no space", "source": "a.jsonl:9"}
+    hours = {"2013-03": {begin - 3600: 1, begin: 10}, "2013-04": {end - 3600: 100, end: 1000}}
+    lost = [LostAnswers(period=p, rows=sum(h.values()), hours=h, **about) for p, h in hours.items()]
+    services.adapters.log = MemoryLog(logged("1"), lost=lost)  # type: ignore[attr-defined]
+    monitoring.ship_predictions(SPEC, services)
+    publish(services, "2013-04")
+    times = pa.array([month.start, month.end - timedelta(minutes=1)], pa.timestamp("us", "UTC"))
+    events = {SPEC.event.id: ["a", "b"], SPEC.event.time: times, str(SPEC.event.label): pa.array([1, 0], pa.int8())}
+    services.adapters.lake.publish(SPEC.name, "events", pa.table(events), APRIL)
+    assert monitoring.monitor(SPEC, services, APRIL) == {"r0001.unlogged": 110.0}
+
+
+def test_predictions_of_an_event_are_found_in_its_month_and_its_neighbours(services: Services) -> None:
     monitoring.ship_predictions(SPEC, services)
     events = pd.DataFrame({SPEC.event.id: ["f1", "f3", "f9"]})
     assert sorted(services.predictions.of(SPEC, events, APRIL)["request_id"]) == ["1", "3"]
+    assert sorted(services.predictions.of(SPEC, events, APRIL.shift(1))["request_id"]) == ["1", "3"]
     assert services.predictions.of(SPEC, events, APRIL.shift(5)).empty

@@ -1,12 +1,13 @@
-"""Logged predictions meet their labels: the newest answer of each event, in its period or the next one of UTC."""
+"""Logged predictions meet their labels: the newest answer of each event, whatever the calendar of its period."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.contracts.period import Period, Window
 from include.errors import DataError
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
@@ -74,3 +75,31 @@ def test_a_label_of_an_ab_test_that_is_none_of_the_task_is_refused_by_name_and_c
     services.adapters.lake.publish(SPEC.name, "events", events, APRIL)
     with pytest.raises(DataError, match="events of 2013-04: flight_delay: 1 of 2 labels 'late' cannot be used"):
         services.predictions.labelled(SPEC, since(services))
+
+
+ZONES = [
+    "Pacific/Kiritimati",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Europe/Berlin",
+    "UTC",
+    "America/New_York",
+    "Pacific/Midway",
+]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_answers_at_both_ends_of_a_local_month_have_their_events_and_their_labels(tmp_path: Path, zone: str) -> None:
+    services, month = services_in(tmp_path), Window.of_month(APRIL, zone)
+    times = [month.start.astimezone(UTC), (month.end - timedelta(microseconds=1)).astimezone(UTC)]
+    rows = [
+        logged(event, event, 0) | {TIME: time, "logged_at": time, "period": Period.of(time)}
+        for event, time in zip("ab", times, strict=True)
+    ]
+    PREDICTIONS.append(SPEC.name, services.adapters.lake, pa.Table.from_pylist(rows))
+    publish(services, "2013-04")
+    events = pa.table({ID: ["a", "b"], TIME: pa.array(times), LABEL: pa.array([1, 0], pa.int8())})
+    services.adapters.lake.publish(SPEC.name, "events", events, APRIL)
+    assert services.predictions.of(SPEC, events.to_pandas(), APRIL)[ID].tolist() == ["a", "b"], "monitoring, labelling"
+    answered = services.predictions.since(SPEC, 0, ["r0001"])
+    assert services.predictions.labelled(SPEC, answered)[LABEL].tolist() == [1, 0], "the truth of an A/B test"

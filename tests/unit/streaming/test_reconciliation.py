@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.contracts.period import Period
+from include.contracts.period import Period, Window
 from include.specification.loader import load_usecase
 from include.streaming import reconciliation
 from tests.unit.fakes.streaming import MemoryStream
@@ -40,6 +40,16 @@ def test_differences_are_counted_by_feature_with_the_largest() -> None:
 def test_rows_are_forgotten_with_the_third_month_after_theirs() -> None:
     newest = [None, *map(Period, ("2013-04", "2013-06", "2013-07"))]
     assert [reconciliation.expired(rows(), month) for month in newest] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Tokyo", "UTC", "America/New_York", "Pacific/Midway"])
+def test_the_rows_of_a_local_month_are_kept_from_its_first_moment_on(zone: str) -> None:
+    first = rows().assign(
+        event_timestamp=pd.Timestamp(Window.of_month(Period("2013-04"), zone).start).tz_convert("UTC")
+    )
+    kept = [reconciliation.oldest_kept(Period(month), zone) for month in ("2013-06", "2013-07")]
+    assert [Period.of(first[reconciliation.TIME].min()) >= oldest for oldest in kept] == [True, False]
+    assert [reconciliation.expired(first, Period(month), zone) for month in ("2013-06", "2013-07")] == [False, True]
 
 
 def test_a_result_without_a_pushed_row_is_a_loss_only_after_one_that_had_some() -> None:
