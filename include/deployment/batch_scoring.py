@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.encoding import category
 from include.contracts.request_rules import RequestRules, rules_of
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
@@ -93,7 +94,7 @@ class BatchScorer:
             return _seconds(values)
         if kind == "float":
             return _plain(values).astype(np.float32).astype(np.float64)
-        texts = _plain(values.cast(pa.string()))
+        texts = _texts(values)
         texts[texts == ""] = None
         return texts
 
@@ -127,8 +128,9 @@ class BatchScorer:
         for entry in self.features:
             name, origin = entry["name"], entry["origin"]
             if origin in self.views:
-                nothing: Any = np.nan if entry["kind"] == "numeric" else None
-                columns[name] = np.where(lacking[origin], nothing, _plain(rows.column(name)))[which]
+                numeric, stored = entry["kind"] == "numeric", rows.column(name)
+                values, nothing = (_plain(stored), np.nan) if numeric else (_texts(stored), None)
+                columns[name] = np.where(lacking[origin], nothing, values)[which]
             else:
                 columns[name] = np.asarray((asked if origin == "request" else computed)[name])
         return self._model.scores(self._model.encode_columns(columns)).reshape(int(which.sum()), -1)
@@ -220,6 +222,15 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
 def _plain(values: pa.Array) -> np.ndarray:
     """Null is NaN in a number, None in a text."""
     return values.to_numpy(zero_copy_only=False)
+
+
+def _texts(values: pa.Array) -> np.ndarray:
+    """Text in the one spelling of a category, None where missing."""
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return _plain(values)
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = [category(value) for value in values.to_pylist()]
+    return texts
 
 
 def _seconds(times: pa.Array) -> np.ndarray:

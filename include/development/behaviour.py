@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.encoding import Categories
 from include.contracts.evaluation import GateOutcome
+from include.contracts.spelling import as_text
 from include.development.datasets.building import request_features
 from include.development.datasets.encoded import Parts
 from include.development.feature_groups import evenly
@@ -179,8 +181,16 @@ def _where(spec: UseCase, rows: pd.DataFrame, test: MinimumFunctionality) -> np.
         elif column == spec.event.label and spec.event.classes:
             chosen &= (values == spec.event.classes.index(str(wanted))).to_numpy(dtype=bool)
         else:
-            chosen &= (values == wanted).to_numpy(dtype=bool)
+            chosen &= _equals(values, wanted).to_numpy(dtype=bool)
     return chosen
+
+
+def _equals(values: pd.Series, wanted: Any) -> pd.Series:
+    """Rows with the number, or with the category however the spec spells it."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values == wanted
+    texts = as_text(values)
+    return texts == Categories(texts.dropna().unique()).find(wanted)
 
 
 def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np.ndarray) -> list[GateOutcome]:

@@ -16,7 +16,7 @@ from include.specification.usecase import UseCase
 
 INCLUDE = Path(__file__).resolve().parents[1]
 SHARED = (
-    "contracts.encoding", "development.datasets.encoded", "development.datasets.encoder",
+    "contracts.encoding", "contracts.spelling", "development.datasets.encoded", "development.datasets.encoder",
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
     "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
     "development.training", "families.registry", "specification.data", "specification.learning", "specification.part",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.encoding import words
+from include.contracts.spelling import as_known, as_text
 
 BINS = 10
 COMMON = 50  # categories, or words of a text, with a bin of their own; all others share one
@@ -58,9 +59,9 @@ def _range(known: np.ndarray) -> dict[str, float]:
 
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
     """Describe categories (n,); those ``known`` beforehand are not new even if no row has them."""
-    found = values.dropna().astype(str).value_counts()
-    counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in found.items()}
-    return {"kind": "categorical", "counts": counts, "other": 0, "missing": int(values.isna().sum())}
+    texts = as_known(values, known)
+    counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in texts.value_counts().items()}
+    return {"kind": "categorical", "counts": counts, "other": 0, "missing": int(texts.isna().sum())}
 
 
 def text(values: pd.Series) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def text(values: pd.Series) -> dict[str, Any]:
 
 def _words(texts: pd.Series) -> pd.Series:
     """Every word of every text, one value each; NaN for a text without words."""
-    return texts.fillna("").astype(str).map(words).explode()
+    return as_text(texts).fillna("").map(words).explode()
 
 
 def quantile_edges(values: pd.Series, bins: int = BINS) -> list[float]:
@@ -130,8 +131,9 @@ def _apart(bound: float, direction: float) -> float:
 
 
 def _paired_categories(described: Mapping[str, Any], values: pd.Series) -> Paired:
-    missing = described["missing"], int(values.isna().sum())
-    before, now = pd.Series(described["counts"], dtype=np.int64), values.dropna().astype(str).value_counts()
+    texts = as_known(values, described["counts"])
+    missing = described["missing"], int(texts.isna().sum())
+    before, now = pd.Series(described["counts"], dtype=np.int64), texts.dropna().value_counts()
     names = before.index.union(now.index, sort=False)
     levels = np.array([side.reindex(names, fill_value=0).to_numpy() for side in (before, now)], dtype=np.int64)
     pair = category_bins(levels[:1], levels[1:], names.isin(before.index))

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.operations import Figure
+from include.contracts.spelling import as_known
 from include.operations import drift
 from include.operations.release_history import History
 from include.operations.scope import Scope
@@ -89,8 +90,9 @@ def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dic
         found["stuck"] = _increase(top, usual, len(known), before)
         found["constant"] = (float(top == 1 and 0 < usual < VARIED), 0.0)
     if described["kind"] == "categorical":
+        known = as_known(known, described["counts"])
         rare = float((counts == 1).sum() / max(counts.sum(), 1))  # Good and Turing: what the next row brings anew
-        new = float((~known.astype(str).isin([*described["counts"]])).mean())
+        new = float((~known.isin([*described["counts"]])).mean())
         found["unseen"] = _increase(new, rare, len(known), before)
     elif described.get("high", 0.0) > described.get("low", 0.0):
         found["outside"] = _increase(_outside(described, known), 0.0, len(known), before)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
+from include.contracts.spelling import as_known, as_text
 from include.errors import DataError
 from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
@@ -214,7 +215,8 @@ def _skew(scope: Scope, rows: pd.DataFrame, offline: pd.DataFrame | None) -> lis
 
 def _differs(served: pd.Series, stored: pd.Series, kind: str) -> np.ndarray:
     if kind != "numeric":
-        return (served.astype(str).where(served.notna(), "") != stored.astype(str).where(stored.notna(), "")).to_numpy()
+        text = as_text(stored).fillna("")
+        return (as_known(served, text).fillna("") != text).to_numpy()
     # float32 on the way through the model server is no skew
     a, b = (pd.to_numeric(s, errors="coerce").to_numpy(dtype=float) for s in (served, stored))
     return ~np.isclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)

@@ -15,13 +15,13 @@ import pandas as pd
 from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period
+from include.contracts.spelling import as_text
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
 from include.development.datasets.parts import (
     MANIFEST,
     as_number,
-    as_text,
     content_hash,
     read_manifest,
     read_part,
@@ -168,7 +168,8 @@ def _chosen(spec: UseCase, periods: Sequence[Period], snapshots: Sequence[Snapsh
 def with_features(
     spec: UseCase, events: pd.DataFrame, feature_store: FeatureStore, snapshots: Sequence[SnapshotRef]
 ) -> pd.DataFrame:
-    """Events plus all features of the spec as ``snapshots`` pin them, in the same order.
+    """Events plus all features of the spec as ``snapshots`` pin them, in the same order, categories in their one
+    spelling.
 
     The label stays out of the feature store's sight.
     """
@@ -185,7 +186,10 @@ def with_features(
         )
     stamps = [c for c in found.columns if c.endswith(STAMP_SUFFIX) and c not in events.columns]
     features = found.loc[events[spec.event.id], wanted + stamps].reset_index(drop=True)
-    return pd.concat([events, features, request_features(spec, events)], axis=1)
+    rows = pd.concat([events, features, request_features(spec, events)], axis=1)
+    return rows.assign(
+        **{f.name: as_text(rows[f.name]) for f in spec.features if f.kind != "numeric" and f.name in rows}
+    )
 
 
 def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.encoding import FIRST_WORD, Encoding, width, words
-from include.development.datasets.parts import as_number, as_text
+from include.contracts.spelling import as_text
+from include.development.datasets.parts import as_number
 from include.development.trainers.protocol import Input
 from include.errors import DataError
 from include.specification.data import Feature

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from include.contracts.spelling import as_text
 from include.families.registry import family
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
@@ -56,7 +57,7 @@ def _measured(spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray)
 
 def _frequent(values: pd.Series) -> np.ndarray:
     """Codes of the values; missing ones and rare ones are groups of their own."""
-    text = values.astype(object).where(values.notna(), "").astype(str)
+    text = as_text(values).fillna("")
     rare = text.map(text.value_counts()) < FEWEST_OF_VALUE
     return pd.factorize(text.where(~rare, "\0rare"))[0]
 

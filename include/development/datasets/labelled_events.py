@@ -8,6 +8,7 @@ import pandas as pd
 
 from include.contracts.development import FrozenRef
 from include.contracts.period import Period
+from include.contracts.spelling import as_text
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
@@ -88,7 +89,7 @@ def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:
     if spec.split.by == "time":  # only the months of the test set are named
         return Frozen(tested=frozenset(ids))
     tests = sides(spec, rows) == TEST
-    groups = frozenset(rows.loc[tests, spec.split.group].astype(str)) if spec.split.group else frozenset[str]()
+    groups = frozenset(as_text(rows.loc[tests, spec.split.group])) if spec.split.group else frozenset[str]()
     return Frozen(frozenset(ids[tests]), groups, frozenset(ids[~tests]))
 
 

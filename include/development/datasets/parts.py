@@ -88,11 +88,6 @@ def incomplete_columns(part: PartRef) -> list[str]:
     return [name for name in frame if frame[name].isna().any() or (name in texts and (texts[name] == "").any())]
 
 
-def as_text(values: pd.Series) -> pd.Series:
-    """Text, None where missing."""
-    return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
-
-
 def as_number(frame: pd.DataFrame, name: str) -> pd.Series:
     """Float64, NaN where missing; raises DataError for text and infinities."""
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.contracts.spelling import as_text
 from include.contracts.tables import PERIOD
 from include.errors import DataError
 from include.families.registry import family
@@ -103,7 +104,7 @@ def _groups(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
             f"{spec.name}: {unknown} rows have no {spec.split.group}, by which the dataset is split; "
             "give every event one, or split by another column"
         )
-    return values.astype(str)
+    return as_text(values)
 
 
 def _ranked(spec: UseCase, frame: pd.DataFrame) -> pd.Series:

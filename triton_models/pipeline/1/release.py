@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import sealed_text
-from encoding import Encoding
+from encoding import Encoding, category
 from missing import MissingPolicy
 from online_features import OnlineFeatures
 from request_rules import rules_of
@@ -42,6 +42,9 @@ class Release:
         self._asked = [f["name"] for f in self.features if f["origin"] == REQUEST]
         self._computed = [f["name"] for f in self.features if f["origin"] == ON_REQUEST]
         self._looked_up = [f["name"] for f in self.features if f["origin"] in self.views]
+        texts = {f["name"] for f in self.features if f["kind"] != "numeric"}
+        self._texts = [name for name in (*self._computed, *self._looked_up) if name in texts]
+        self._computed_numbers = [name for name in self._computed if name not in texts]
         self._missing = MissingPolicy(self.name, self.manifest)
         self._rules = rules_of(self.manifest, bounded=False)
         self._encoding = Encoding(self.features)
@@ -94,8 +97,11 @@ class Release:
         computed = self._on_request(flat) if self._on_request else {}
         looked_up, lacking = (self._given(given), {}) if given is not None else self._look_up(flat)
         columns = {name: flat[name] for name in self._asked}
-        columns.update((name, np.asarray(computed[name], dtype=np.float64)) for name in self._computed)
+        columns.update((name, computed[name]) for name in self._computed)
         columns.update(looked_up)
+        for name in self._texts:  # as the log keeps them
+            columns[name] = [one if one.__class__ is str else category(one) for one in columns[name]]
+        columns.update((name, np.asarray(columns[name], dtype=np.float64)) for name in self._computed_numbers)
         scores, fallback = self._missing.apply(self._scores(self._encoding.encode(columns)), lacking)
         features = {name: columns[name] for name in (*self._computed, *self._looked_up)}
         return Prediction(scores, features, lacking, fallback)
