@@ -167,8 +167,8 @@ class FeastFeatureStore:
         job.persist(SavedDatasetFileStorage(path=str(file.absolute())), allow_overwrite=True)
         return pq.read_metadata(file).num_rows
 
-    def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The service's features per mapping of entity keys, None where unknown.
+    def online(self, service: str, keys: Sequence[Mapping[str, Any]], *, stamped: bool = False) -> list[dict[str, Any]]:
+        """The service's features per mapping of entity keys, None where unknown; ``stamped`` as the port says.
 
         A mapping that carries ``event_timestamp`` gets None for what is then older than the view's
         ttl: Feast itself does not look at it online.
@@ -193,7 +193,8 @@ class FeastFeatureStore:
         except AWAY as error:
             raise self._unusable(error, f"did not answer for {service}") from error
         columns = answer.to_dict(include_event_timestamps=True)
-        return [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
+        rows = [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
+        return [row | _stamps(wanted, columns, index) for index, row in enumerate(rows)] if stamped else rows
 
     def definitions(self) -> list[ViewDefinition]:
         """Every registered feature view with its features, meanings, owner and services."""
@@ -403,6 +404,12 @@ class FeastFeatureStore:
                 stale = now is not None and ttl and _utc(now).timestamp() - known > ttl.total_seconds()
                 row[feature.name] = None if stale else columns[feature.name][index]
         return row
+
+
+def _stamps(service: "feast.FeatureService", columns: dict[str, list[Any]], index: int) -> dict[str, int | None]:
+    views = service.feature_view_projections
+    named = {view.name_to_use(): view.features[0].name for view in views if view.features}
+    return {f"{view}__{TIME}": columns[f"{feature}__ts"][index] or None for view, feature in named.items()}
 
 
 def _require_sound(database: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from include.contracts.encoding import category
 from include.errors import DataError, DeploymentError, RequestFailedError, RequestRefusedError, ServiceError
 from include.settings import Settings, inherited_environment
 
@@ -294,7 +295,7 @@ def _text(value: Any) -> bytes:
     """Text travels as bytes, a missing one as none."""
     if _is_missing(value):
         return b""
-    return value if isinstance(value, bytes) else str(value).encode()
+    return value if isinstance(value, bytes) else (category(value) or "").encode()
 
 
 def _numbers(value: Any, width: int) -> Any:

@@ -129,7 +129,8 @@ class BatchScorer:
             name, origin = entry["name"], entry["origin"]
             if origin in self.views:
                 numeric, stored = entry["kind"] == "numeric", rows.column(name)
-                values, nothing = (_plain(stored), np.nan) if numeric else (_texts(stored), None)
+                nothing: Any = np.nan if numeric else None
+                values = _plain(stored) if numeric else _texts(stored)
                 columns[name] = np.where(lacking[origin], nothing, values)[which]
             else:
                 columns[name] = np.asarray((asked if origin == "request" else computed)[name])

@@ -16,7 +16,7 @@ from include.contracts.development import DatasetRef
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, native, optimisation, release, schema
 from include.deployment.optimisation import Proof, Variant
-from include.deployment.requests import request
+from include.deployment.requests import plain, sent
 from include.deployment.scoring import encoded
 from include.errors import DeploymentError
 from include.families.registry import family
@@ -165,13 +165,13 @@ def _events(spec: UseCase, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Real events as they were, with what they lack, and the features that were looked up for them."""
     unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
     looked_up = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
-    plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
+    records = [{name: plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
     return [
         {
-            "request": request(spec.inputs, row | {key: WITHHELD for key in unnamed if row[key]}),
+            "request": sent(spec, row | {key: WITHHELD for key in unnamed if row[key]}),
             "given_features": {name: row[name] for name in looked_up},
         }
-        for row in plain
+        for row in records
     ]
 
 
@@ -181,14 +181,6 @@ def _examples(spec: UseCase, samples: list[dict[str, Any]]) -> list[dict[str, An
     agreed = [{spec.event.time: known[spec.event.time], **test.request} for test in spec.user_acceptance]
     sampled = [sample["request"] for sample in samples[: interface.EXAMPLES]]
     return [{**row, spec.event.id: f"example-{i + 1}"} for i, row in enumerate([*agreed, *sampled])]
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NaT or value is pd.NA:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.timestamp()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _manifest(

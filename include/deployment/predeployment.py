@@ -16,7 +16,8 @@ import numpy as np
 from include.contracts.atomic_file import write_atomically
 from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import GateOutcome
-from include.deployment import acceptance, bad_requests, interface, pipeline, release
+from include.deployment import acceptance, bad_requests, interface, looked_up, pipeline, release
+from include.deployment.looked_up import LookedUp
 from include.deployment.packaging import EVENTS_DOCUMENT
 from include.deployment.requests import answered
 from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
@@ -34,18 +35,20 @@ def verify(
     wire: InferenceProtocol,
     write: Callable[[Path, str], None],
     aside: Path,
+    found: LookedUp | None = None,
 ) -> dict[str, Any]:
     """Load, replay, compare, measure, try bad requests, the interface and the users' tests, unload; the report.
 
-    ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk. The
+    ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk;
+    ``found`` is what both feature stores have for real entities, None where nothing is looked up. The
     report has ``requests``, ``max_difference``, ``p50_ms``, ``p99_ms``, ``memory_mb`` (``loaded``, ``after``: None
     where it cannot be seen) and ``checks``, each with its gate, whether it passed, and what was found.
 
     Raises DeploymentError when it does not load, or a check failed: other answers than ``rollout.parity_bound`` (or
-    ``packaging.quantised_bound``) allows, slower than ``rollout.abort.max_p99_ms``, more memory than
-    ``packaging.max_memory_mb``, too few real events answered, a bad request that is not refused, a broken interface, a
-    failed user acceptance test; ServiceError when the server was restarted meanwhile. The private model is gone in any
-    case.
+    ``packaging.quantised_bound``) allows, other answers from the online store than from the offline store, slower than
+    ``rollout.abort.max_p99_ms``, more memory than ``packaging.max_memory_mb``, too few real events answered, a bad
+    request that is not refused, a broken interface, a failed user acceptance test; ServiceError when the server was
+    restarted meanwhile. The private model is gone in any case.
     """
     directory = Path(ref.path)
     release.verify(directory)
@@ -56,7 +59,7 @@ def verify(
     (directory / REPORT).unlink(missing_ok=True)
     try:
         server.load(name)
-        report = _exercise(spec, name, directory, server, wire)
+        report = _exercise(spec, name, directory, server, wire, found)
         _require_there(spec, name, server)
     except DeploymentError as error:
         _keep(directory, {"passed": False, "checks": [_outcome("load", False, str(error)).json_dict()]})
@@ -86,7 +89,7 @@ def _keep(directory: Path, report: dict[str, Any]) -> None:
 
 
 def _exercise(
-    spec: UseCase, name: str, directory: Path, server: ModelServer, wire: InferenceProtocol
+    spec: UseCase, name: str, directory: Path, server: ModelServer, wire: InferenceProtocol, found: LookedUp | None
 ) -> dict[str, Any]:
     samples, facts = release.document(directory, "samples.json"), release.manifest(directory)
     loaded = wire.memory_mb(name)
@@ -96,6 +99,7 @@ def _exercise(
     checks = [
         _same_answers(figures["max_difference"], facts["parity_bound"]),
         _fast_enough(figures["p99_ms"], spec.rollout.abort.max_p99_ms),
+        *([looked_up.check(name, found, server, facts["parity_bound"])] if found else []),
         *interface.check(contract, name, wire, json.dumps(samples[0]["given_features"])),
         _enough_answered(spec, name, events, server),
         *bad_requests.check(spec, name, samples[0], wire, server, facts),

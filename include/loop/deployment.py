@@ -7,7 +7,8 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
 from include.contracts.features import FeatureServiceRef
-from include.deployment import interface, packaging, predeployment
+from include.deployment import interface, looked_up, packaging, predeployment
+from include.deployment.looked_up import LookedUp
 from include.deployment.release import manifest
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.parts import incomplete_columns, read_part
@@ -93,16 +94,26 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> di
     try:
         with services.places.aside() as aside:
             write = partial(services.serving.write_pipeline, spec)
-            return predeployment.verify(spec, release, server, wire, write, aside / "model")
+            found = _looked_up(spec, services, release)
+            return predeployment.verify(spec, release, server, wire, write, aside / "model", found)
     finally:
         wire.close()
         _keep_report(spec, services, release)
 
 
+def _looked_up(spec: UseCase, services: Services, release: ReleaseRef) -> LookedUp | None:
+    """What both feature stores have for entities of the release's test set."""
+    facts = manifest(Path(release.path))
+    if not facts["views"]:
+        return None
+    model = services.serving.registered(spec, release)
+    rows = read_part(as_it_lies(model.dataset).test)
+    return looked_up.look_up(spec, facts, rows, services.adapters.feature_store, services.records.snapshot_refs(spec))
+
+
 def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
     """What was packaged, agreed and tried, beside the model version, where people look for it."""
-    known = services.approvals.registered(spec, release.model_version)
-    model = known or services.adapters.tracker.model(spec.name, release.model_version)
+    model = services.serving.registered(spec, release)
     for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
         if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
             services.adapters.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())

@@ -48,7 +48,11 @@ class FeatureStore(Protocol):
     ) -> int:
         """The same from a Parquet file or an SQL query into a Parquet file, in bounded memory; returns the rows."""
 
-    def online(self, service: str, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
+    def online(self, service: str, keys: Sequence[Mapping[str, Any]], *, stamped: bool = False) -> list[dict[str, Any]]:
+        """The service's features per mapping of entity keys, None where unknown.
+
+        ``stamped``: also ``<view>__event_timestamp``, the epoch second that the view's values are from, or None.
+        """
 
     def definitions(self) -> list[ViewDefinition]:
         """Every registered feature view with its features, meanings, owner and services."""

@@ -53,12 +53,18 @@ class Serving:
                 f"alarm: the model server follows rollout generation {served}, the record says {state.generation} "
                 f"({state.champion}); `make status`, then restart the server or run {spec.name}.rollback"
             )
-        # the record has no champion that was registered before there was one: MLflow's is checked with the release
-        known = self._approvals.registered(spec, serving.model_version)
-        model = known or self._adapters.tracker.model(spec.name, serving.model_version)
+        model = self.registered(spec, serving)
         release.require_model(serving, model)
         release.require_store(serving, self._adapters.tracker.store)
         return model
+
+    def registered(self, spec: UseCase, packaged: ReleaseRef) -> ModelRef:
+        """The version that a release was packaged from.
+
+        The record has none that was registered before there was a record: MLflow's is checked with the release.
+        """
+        known = self._approvals.registered(spec, packaged.model_version)
+        return known or self._adapters.tracker.model(spec.name, packaged.model_version)
 
     def served_generation(self, spec: UseCase) -> int | None:
         """The rollout generation that every process of every server that runs follows at least.

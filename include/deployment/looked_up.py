@@ -1,0 +1,170 @@
+"""What the online store returns for real entities, against what the model learned from: the offline store.
+
+A type that is lost on the way between the two stores makes every answer wrong, and no test on the dataset's own values
+can see it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.encoding import Encoding, category
+from include.contracts.evaluation import GateOutcome
+from include.contracts.tables import SnapshotRef
+from include.deployment.requests import answered, sent
+from include.errors import DataError, RequestFailedError
+from include.ports.features import FeatureStore
+from include.ports.serving import ModelServer
+from include.specification.usecase import UseCase
+
+GATE = "online_store"
+ENTITIES = 64  # of the test set; one request of the server holds as many
+ALLOWED = 0.1  # of the values: a period that is published again is in the online store a moment later
+KNOWN_AT = "__event_timestamp"
+
+
+class LookedUp(NamedTuple):
+    """``rows`` requests whose features both stores know from the same moment; ``offline`` are the features of each.
+
+    ``asked``: entities; ``offline_only``: of these, those that only the offline store knows; ``differing``: feature →
+    (values that the model reads differently, values).
+    """
+
+    asked: int
+    offline_only: int
+    rows: list[dict[str, Any]]
+    offline: list[dict[str, Any]]
+    differing: dict[str, tuple[int, int]]
+
+
+def look_up(
+    spec: UseCase,
+    manifest: Mapping[str, Any],
+    frame: pd.DataFrame,
+    store: FeatureStore,
+    snapshots: Sequence[SnapshotRef],
+) -> LookedUp | None:
+    """Ask both stores about entities of ``frame``, rows of the release's test set; None without looked-up features."""
+    views = manifest["views"]
+    entries = [entry for entry in manifest["encoding"]["features"] if entry["origin"] in views]
+    if not entries:
+        return None
+    names, service = sorted({view["key"] for view in views.values()}), manifest["features"]["kept_as"]
+    entities = _entities(frame, names)
+    if entities.empty:
+        return LookedUp(0, 0, [], [], {})
+    keys = entities[names]
+    online = pd.DataFrame(store.online(service, keys.to_dict("records"), stamped=True), dtype=object)
+    moments = online[[f"{view}{KNOWN_AT}" for view in views]].astype("float64")
+    asked_at = moments.max(axis=1).fillna(datetime.now(UTC).timestamp()) + 1  # the online store keeps whole seconds
+    entities = entities.assign(**{spec.event.time: pd.to_datetime(asked_at, unit="s", utc=True)})
+    offline = store.historical(service, entities[[spec.event.id, spec.event.time, *names]], snapshots)
+    return _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))
+
+
+def _entities(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Rows of different entities, all of whose keys are known."""
+    named = frame[(frame[keys].notna() & (frame[keys] != "")).all(axis=1)].drop_duplicates(keys)
+    return named.sample(min(ENTITIES, len(named)), random_state=0).reset_index(drop=True)
+
+
+def _compared(
+    spec: UseCase,
+    views: Mapping[str, Any],
+    entries: list[dict[str, Any]],
+    entities: pd.DataFrame,
+    online: pd.DataFrame,
+    offline: pd.DataFrame,
+) -> LookedUp:
+    stamps = {view: (online[f"{view}{KNOWN_AT}"].astype("float64"), _stamps(offline, view)) for view in views}
+    there, known = (np.any([pair[side].notna() for pair in stamps.values()], axis=0) for side in (0, 1))
+    at = _seconds(entities[spec.event.time])
+    same = there & np.all([_same_moment(views[view], *pair, at) for view, pair in stamps.items()], axis=0)
+    differing = {entry["name"]: _differing(entry, online[same], offline[same]) for entry in entries}
+    chosen = [name for name in entities if name in {*spec.fields}]
+    rows = [sent(spec, row) for row in entities.loc[same, chosen].to_dict("records")]
+    features = offline.loc[same, [entry["name"] for entry in entries]]
+    given = [
+        {entry["name"]: _plain(entry, row[entry["name"]]) for entry in entries} for row in features.to_dict("records")
+    ]
+    return LookedUp(len(entities), int((known & ~there).sum()), rows, given, differing)
+
+
+def _same_moment(view: Mapping[str, Any], online: pd.Series, offline: pd.Series, at: pd.Series) -> np.ndarray:
+    """Where both stores know the view from the same second and it is fresh, or both do not and the model may do so."""
+    limit = view["freshness_hours"] * 3600
+    fresh = (at - online <= limit) if limit else online.notna()
+    lacking = online.isna() & offline.isna() & (view.get("when_missing", "default") == "default")
+    return ((online == offline) & fresh | lacking).to_numpy(dtype=bool)
+
+
+def _stamps(offline: pd.DataFrame, view: str) -> pd.Series:
+    return np.floor(_seconds(pd.to_datetime(offline[f"{view}{KNOWN_AT}"], utc=True)))
+
+
+def _seconds(times: pd.Series) -> pd.Series:
+    return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+
+
+def _differing(entry: dict[str, Any], online: pd.DataFrame, offline: pd.DataFrame) -> tuple[int, int]:
+    """Rows that the model reads differently, of those for which a store has a value."""
+    name = entry["name"]
+    sides = [[_plain(entry, value) for value in frame[name].tolist()] for frame in (online, offline)]
+    if not sides[0]:
+        return 0, 0
+    known = np.array([one is not None or other is not None for one, other in zip(*sides, strict=True)])
+    online_codes, offline_codes = (Encoding([entry]).encode({name: side}) for side in (online[name].tolist(), sides[1]))
+    apart = ~np.isclose(online_codes, offline_codes, rtol=1e-6, atol=0, equal_nan=True).all(axis=1)
+    return int((apart & known).sum()), int(known.sum())
+
+
+def _plain(entry: Mapping[str, Any], value: Any) -> Any:
+    """As a dataset has it: a number or text, None where missing."""
+    text = None if value is pd.NA else category(value)
+    return float(value) if text is not None and entry["kind"] == "numeric" else text
+
+
+def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> GateOutcome:
+    """Whether the private model ``name`` answers from the online store as from the values that it learned from."""
+    if found.offline_only and not found.rows and found.offline_only == found.asked:
+        return _outcome(
+            False,
+            f"the online store has none of {found.asked} entities whose features the offline store has; run the data "
+            "pipeline of the newest period, and compare the types of the entity keys",
+        )
+    if not found.rows:
+        return _outcome(True, f"not compared: both stores have no value of the same moment for {found.asked} entities")
+    limit = ALLOWED * len(found.rows)
+    faults = [
+        f"{feature!r} is another value to the model in {count} of {known} rows"
+        for feature, (count, known) in found.differing.items()
+        if count > ALLOWED * known
+    ]
+    try:
+        apart = _apart(name, found, server, bound)
+    except (RequestFailedError, DataError) as error:
+        return _outcome(False, f"entities that the online store has are not answered: {error}")
+    faults += [f"{apart} of {len(found.rows)} answers differ by more than {bound:g}"] if apart > limit else []
+    if faults:
+        words = "; ".join(faults)
+        return _outcome(
+            False,
+            f"what the online store returns is not what the model learned from: {words}. Compare the feature's type in "
+            "feature_repo with that of its table, load the online store again (data pipeline), and train again",
+        )
+    return _outcome(True, f"{len(found.rows)} entities are answered from the online store as from the offline store")
+
+
+def _apart(name: str, found: LookedUp, server: ModelServer, bound: float) -> int:
+    """Answers that are further apart than the bound."""
+    looked_up = answered(server.infer(name, found.rows))
+    given = answered(server.infer(name, found.rows, [json.dumps(one) for one in found.offline]))
+    return int((np.abs(looked_up - given).reshape(len(found.rows), -1).max(axis=1) > bound).sum())
+
+
+def _outcome(passed: bool, detail: str) -> GateOutcome:
+    return GateOutcome(gate=GATE, passed=passed, detail=detail)
