@@ -86,8 +86,15 @@ class Categories:
 
     def code(self, value: Any) -> float:
         """Its place among the known ones, -1 for a missing or unknown one."""
-        code = self.codes.get(value)
-        return self.codes.get(self.find(value) or "", UNKNOWN_CATEGORY) if code is None else code
+        return self.codes.get(self.find(value) or "", UNKNOWN_CATEGORY)
+
+    def all(self, values: Iterable[Any]) -> list[float]:
+        """The code of every value."""
+        coded = [self.codes.get(value, UNKNOWN_CATEGORY) for value in values]  # most are spelled as they are known
+        if UNKNOWN_CATEGORY not in coded:
+            return coded
+        pairs = zip(coded, values, strict=True)
+        return [self.code(value) if code == UNKNOWN_CATEGORY else code for code, value in pairs]
 
 
 def _meaning(text: str) -> str | None:
@@ -133,7 +140,7 @@ class Encoding:
             if entry["kind"] == "text":
                 matrix[:, at : at + entry["length"]] = _text(values, codes, entry["length"])
             else:
-                matrix[:, at] = [codes.code(value) for value in values]
+                matrix[:, at] = codes.all(values)
         return matrix
 
 

@@ -1,0 +1,98 @@
+"""The test before traffic reads what the online store returns."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from include.contracts.encoding import Encoding
+from include.deployment import looked_up
+from include.deployment.looked_up import LookedUp
+from tests.unit.loop.loop_worlds import SPEC
+
+AT = pd.Timestamp("2013-02-10 12:00", tz="UTC")
+ENTRY = {"name": "engines", "kind": "categorical", "origin": "aircraft", "categories": ["1", "2"]}
+VIEW = {"key": "tailnum", "freshness_hours": 24.0, "when_missing": "default"}
+MANIFEST = {"views": {"aircraft": VIEW}, "encoding": {"features": [ENTRY]}, "features": {"kept_as": "v1"}}
+TAILS = [f"N{i:03d}" for i in range(20)]
+ROWS = pd.DataFrame({SPEC.event.id: TAILS, SPEC.event.time: AT, "tailnum": TAILS})
+
+
+class Stores:
+    """Feature stores that know ``engines`` of each aircraft since ``known_at``."""
+
+    def __init__(self, online: Sequence[Any], offline: Sequence[Any], known_at: Any = AT) -> None:
+        self._online, self._offline = (dict(zip(TAILS, values, strict=True)) for values in (online, offline))
+        self._known_at = known_at
+
+    def online(self, service: str, keys: Sequence[Mapping[str, Any]], *, stamped: bool) -> list[dict[str, Any]]:
+        stamp = None if self._known_at is None else self._known_at.timestamp()
+        return [{"engines": self._online[k["tailnum"]], "aircraft__event_timestamp": stamp} for k in keys]
+
+    def historical(self, service: str, events: pd.DataFrame, snapshots: Any) -> pd.DataFrame:
+        engines = [self._offline[tail] for tail in events["tailnum"]]
+        return events.assign(engines=engines, aircraft__event_timestamp=AT)
+
+
+class Server:
+    """Answers by the category that it reads: as its online store returns it, or as it is given."""
+
+    def __init__(self, store: Stores, read: Callable[[Any], Any]) -> None:
+        self._store, self._read = store, read
+
+    def infer(self, model: str, rows: Sequence[Any], given: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        if given is None:
+            values = [self._read(one["engines"]) for one in self._store.online("v1", rows, stamped=True)]
+        else:
+            values = [json.loads(one)["engines"] for one in given]
+        return [{"probability": float(code)} for code in Encoding([ENTRY]).encode({"engines": values})[:, 0]]
+
+
+def tried(stores: Stores, read: Callable[[Any], Any] = lambda value: value) -> Any:
+    found = looked_up.look_up(SPEC, MANIFEST, ROWS, stores, [])
+    assert found is not None
+    return looked_up.check("private", found, Server(stores, read), 1e-4)
+
+
+def test_one_spelling_passes_whatever_the_type() -> None:
+    outcome = tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10))
+    assert (outcome.gate, outcome.passed) == ("online_store", True)
+    assert "20 entities are answered" in outcome.detail
+
+
+def test_a_release_that_reads_the_online_store_otherwise_gets_no_traffic() -> None:
+    outcome = tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10), read=lambda value: f"engine {value}")
+    assert not outcome.passed
+    assert "20 of 20 answers differ by more than 0.0001" in outcome.detail
+
+
+def test_a_type_that_is_lost_between_the_stores_gets_no_traffic() -> None:
+    outcome = tried(Stores(["one", "two"] * 10, ["1", "2"] * 10))
+    assert not outcome.passed
+    assert "'engines' is another value to the model in 20 of 20 rows" in outcome.detail
+
+
+def test_an_online_store_without_any_of_the_entities_gets_no_traffic() -> None:
+    outcome = tried(Stores([None] * 20, ["1", "2"] * 10, known_at=None))
+    assert not outcome.passed
+    assert "has none of 20 entities whose features the offline store has; run the data pipeline" in outcome.detail
+
+
+def test_values_of_another_moment_are_not_compared() -> None:
+    outcome = tried(Stores([2.0] * 20, ["1"] * 20, known_at=AT + pd.Timedelta(hours=1)))
+    assert outcome.passed
+    assert "not compared" in outcome.detail
+
+
+def test_a_few_corrected_values_stop_no_release() -> None:
+    assert tried(Stores([2.0] + [1.0] * 19, ["1"] * 20)).passed
+
+
+def test_a_use_case_that_looks_nothing_up_is_asked_nothing() -> None:
+    assert (
+        looked_up.look_up(SPEC, {"views": {}, "encoding": {"features": []}}, ROWS, Stores([1] * 20, [1] * 20), [])
+        is None
+    )
+    empty = looked_up.look_up(SPEC, MANIFEST, ROWS.assign(tailnum=None), Stores([1] * 20, [1] * 20), [])
+    assert empty == LookedUp(0, 0, [], [], {})
