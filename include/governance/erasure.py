@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contracts import checksums
 from include.contracts.period import Period
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
+from include.governance.mentions import texts
 from include.ports.lake import Lake
 from include.ports.snapshots import SnapshotManifests
 
@@ -32,32 +32,15 @@ class Changed:
     after: int
 
 
-def without(stored: Collection[str]) -> Change:
-    """Drops every row with a text that is, or holds, one of the values as a word of its own."""
-    values = "|".join(re.escape(value) for value in sorted(stored))
-    pattern = f"(^|[^0-9A-Za-z])({values})($|[^0-9A-Za-z])"
-
-    def change(rows: pa.Table) -> pa.Table:
-        if not stored:
-            return rows
-        named = pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
-        for name in _texts(rows):
-            matches = pc.match_substring_regex(rows[name].cast(pa.string()), pattern)
-            named = pc.or_(named, pc.fill_null(matches, False))
-        return rows.filter(pc.invert(named))
-
-    return change
-
-
 def renewed(keys: KeyRing) -> Change:
     """Gives every token, also within longer texts, the current key."""
 
     def change(rows: pa.Table) -> pa.Table:
-        for name in _texts(rows):
+        for name in texts(rows):
             coded = pa.concat_arrays(rows[name].chunks or [pa.array([], rows[name].type)]).dictionary_encode()
-            texts = coded.dictionary.to_pylist()
-            after = [renew_text(text, keys) for text in texts]
-            if after != texts:
+            before = coded.dictionary.to_pylist()
+            after = [renew_text(text, keys) for text in before]
+            if after != before:
                 values = pa.array(after, coded.dictionary.type).take(coded.indices)
                 rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
         return rows
@@ -68,10 +51,6 @@ def renewed(keys: KeyRing) -> Change:
 def renew_text(text: str, keys: KeyRing) -> str:
     """The text with each token renewed; a token of a key that is not in the ring raises ValueError."""
     return re.sub(TOKEN, lambda match: keys.renew(match[0]), text)
-
-
-def _texts(rows: pa.Table) -> list[str]:
-    return [f.name for f in rows.schema if f.name != PERIOD and f.type in (pa.string(), pa.large_string())]
 
 
 @dataclass
@@ -222,13 +201,6 @@ def edit_lines(file: Path, edit: Callable[[bytes], bytes]) -> int:
             at += len(line)
             lines.seek(at)
     return changed
-
-
-def blank(stored: Collection[str]) -> Callable[[bytes], bytes]:
-    """A line that names a subject becomes spaces."""
-    values = b"|".join(re.escape(value.encode()) for value in sorted(stored))
-    named = re.compile(b"(?<![0-9A-Za-z])(" + values + b")(?![0-9A-Za-z])")
-    return lambda line: b" " * (len(line) - 1) + line[-1:] if stored and named.search(line) else line
 
 
 def renew_line(keys: KeyRing) -> Callable[[bytes], bytes]:

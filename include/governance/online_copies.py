@@ -1,10 +1,11 @@
 """Copies for fast lookup that a use case has: online features, and the data of streams."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from include.governance.erasure import Changed
+from include.governance.mentions import values_of
 from include.governance.traces import Finding, Search
 from include.ports.online import Edit, OnlineKeys, ServerContents, StreamContents
 
@@ -21,7 +22,7 @@ class OnlineCopies:
         """Entity keys, and what events and rows of streams have in ``column``."""
         keys = [key for store in self.stores.values() for key in store.texts()]
         documents = (document for stream in self.streams for document in stream.documents())
-        named = {value for document in documents for value in _named(document, column)}
+        named = {value for document in documents for value in values_of(document, column)}
         return named | {key[key.rfind(b"\0") + 1 :].decode(errors="replace") for key in keys}
 
     def copy(self, edit: Edit) -> dict[str, int]:
@@ -54,16 +55,3 @@ class OnlineCopies:
         for kind, content in self.server.contents():
             matches.setdefault(kind, set()).update(matcher.found(content))
         return [Finding(place, kind, len(values)) for kind, values in sorted(matches.items()) if values]
-
-
-def _named(document: object, column: str) -> Iterator[str]:
-    """The values of every field ``column``, however deep."""
-    if isinstance(document, list):
-        for item in document:
-            yield from _named(item, column)
-    if isinstance(document, dict):
-        for name, value in document.items():
-            if name == column and isinstance(value, str | int | float):
-                yield str(value)
-            else:
-                yield from _named(value, column)

@@ -1,6 +1,8 @@
 """Treatment of personal columns before anything is written: pseudonymise, mask, generalise, drop."""
 
+import math
 from collections.abc import Callable, Collection
+from decimal import Context, Decimal, localcontext
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,7 @@ from include.specification.data import ColumnPrivacy
 from include.specification.usecase import UseCase
 
 MASKED = "***"
+EXACT = Context(prec=700)  # digits: of the largest double in units of the smallest
 HOW_TO_KEY = (
     "set MOEBIUS_PSEUDONYM_KEYS=k01:<secret> in the environment, or Airflow's variable moebius_pseudonym_keys; "
     "the embedded platform makes a key at `make up`"
@@ -36,7 +39,8 @@ def treatment(spec: UseCase, keys: KeyRing | None, erased: Collection[str] = ())
         if erased and subject in batch.schema.names:
             batch = batch.filter(pc.invert(_mentioned(batch[subject], rings, frozenset(erased))))
         for name in treated.keys() & set(batch.schema.names):
-            changed = _change(table, name, batch[name], treated[name], keys)
+            zone = spec.sources[table].timezone if table in spec.sources else "UTC"
+            changed = _change(table, name, batch[name], treated[name], keys, zone)
             batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), changed)
         return batch
 
@@ -62,8 +66,10 @@ def _mentioned(column: pa.Array, rings: dict[str, KeyRing], erased: frozenset[st
     return _by_value(column, lambda v: any(reference(r.token(v)) in erased for r in rings.values()), pa.bool_(), False)
 
 
-def _change(table: str, name: str, column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None) -> pa.Array:
+def _change(table: str, name: str, column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None, zone: str) -> pa.Array:
     try:
+        if rule.treatment == "generalise":
+            return _generalise(column, rule.step, zone)
         return _CHANGES[rule.treatment](column, rule, keys)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError) as error:
         raise SourceError(
@@ -85,11 +91,32 @@ def _mask(column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None) -> pa.Arr
     return pc.if_else(pc.is_valid(text), masked, pa.scalar(None, pa.string())).cast(column.type)
 
 
-def _generalise(column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None) -> pa.Array:
-    if isinstance(rule.step, str):
-        return pc.floor_temporal(column, unit=rule.step).cast(column.type)
-    steps = pc.floor(pc.divide(column.cast(pa.float64()), float(rule.step or 1)))
-    return pc.multiply(steps, float(rule.step or 1)).cast(column.type)
+def _generalise(column: pa.Array, step: float | str | None, zone: str) -> pa.Array:
+    """Rounded down: a time to the calendar of ``zone``, a number to a multiple of ``step``.
+
+    The multiple is the one of decimal arithmetic: 0.3 is three times 0.1, which binary floating point denies.
+    Raises TypeError for a step of zero or less, or a column of neither numbers nor times.
+    """
+    if isinstance(step, str):
+        local = column.cast(pa.timestamp(column.type.unit, zone if column.type.tz else None))
+        return pc.floor_temporal(local, unit=step).cast(column.type)
+    exact = Decimal(repr(step or 0))
+    if exact <= 0 or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise TypeError("a number is rounded down to a step above zero")
+    coded = column.dictionary_encode()
+    with localcontext(EXACT):
+        rounded = [_multiple(value, exact) for value in coded.dictionary.to_pylist()]
+    return pa.array(rounded, column.type).take(coded.indices)
+
+
+def _multiple(value: float, step: Decimal) -> float:
+    """The largest multiple of ``step`` that is not above the value; integers stay integers."""
+    if not math.isfinite(value):
+        return value
+    exact = Decimal(repr(value))
+    rest = exact % step  # has the sign of the value
+    below = exact - rest - (step if rest < 0 else 0)
+    return type(value)(below)
 
 
 def _drop(column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None) -> pa.Array:
@@ -99,7 +126,6 @@ def _drop(column: pa.Array, rule: ColumnPrivacy, keys: KeyRing | None) -> pa.Arr
 _CHANGES: dict[str, Callable[..., pa.Array]] = {
     "pseudonymise": _pseudonymise,
     "mask": _mask,
-    "generalise": _generalise,
     "drop": _drop,
 }
 

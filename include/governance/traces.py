@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 SHORTEST = 5  # bytes: shorter values are in any file by chance
-SURE = 8  # bytes: shorter ones count only where no letter or digit stands beside them
+SURE = 8  # bytes: shorter ones count only where no letter or digit (of any alphabet) stands beside them
 CHUNK = 16 * 1024 * 1024
 _BITS = 22
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_WORD = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_LETTER = 4  # bytes of the longest letter in UTF-8
 
 SOURCES = ("landing",)
 """Rooms of the state root that others fill: they hold source files, in clear by their nature."""
@@ -53,12 +53,14 @@ class Search(Protocol):
 class Matcher:
     """Finds any of many values in bytes: windows of the first bytes are looked up at once, then compared.
 
-    Values shorter than ``SHORTEST`` bytes are only known as whole values (``whole``); ``short`` counts them.
+    Values shorter than ``SHORTEST`` bytes are only known as whole values (``whole``); ``short`` counts them. So are
+    those that are not among ``anywhere``, where it is given.
     """
 
-    def __init__(self, values: Collection[str]) -> None:
+    def __init__(self, values: Collection[str], anywhere: Collection[str] | None = None) -> None:
         self.whole = frozenset(v for v in values if v)
-        written = {form for v in self.whole for form in (v, json.dumps(v)[1:-1])}
+        searched = self.whole if anywhere is None else self.whole & frozenset(anywhere)
+        written = {form for v in searched for form in (v, json.dumps(v)[1:-1])}
         patterns = {form.encode() for form in written if len(form.encode()) >= SHORTEST}
         self.short = sum(len(v.encode()) < SHORTEST for v in self.whole)
         self.width = min((8, *map(len, patterns)))
@@ -111,9 +113,10 @@ def _slots(windows: np.ndarray) -> np.ndarray:
 def _stands_alone(content: bytes, at: int, pattern: bytes) -> bool:
     if len(pattern) >= SURE:
         return True
-    before = at > 0 and content[at - 1] in _WORD
-    after = at + len(pattern) < len(content) and content[at + len(pattern)] in _WORD
-    return not before and not after
+    end = at + len(pattern)
+    before = content[max(at - _LETTER, 0) : at].decode(errors="replace")
+    after = content[end : end + _LETTER].decode(errors="replace")
+    return not before[-1:].isalnum() and not after[:1].isalnum()
 
 
 def search(root: Path, matcher: Search, columns: Collection[str] = (), skip: Collection[str] = ()) -> list[Finding]:

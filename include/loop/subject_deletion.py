@@ -1,11 +1,11 @@
 """Deletes all stored data of one subject and proves it; later months leave the subject out."""
 
-import json
 from datetime import UTC, datetime
 
 from include.contracts.pseudonyms import KeyRing, key_of
 from include.errors import NotFoundError, PrivacyError, SettingsError, SpecError
 from include.governance import erasure, privacy
+from include.governance.mentions import Mentions, values_of
 from include.governance.traces import SOURCES, Matcher, search
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -41,26 +41,30 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         state.seek(subject, stored)
         # from now on ingestion leaves the subject's rows out; before the rewriting, so that a kill cannot forget it
         state.erase(subject, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "reason": reason})
-        line, mark = erasure.blank(stored), f"a subject was erased ({subject[:12]})"
-        changed = rewriting.rewrite(erasure.without(stored), line, mark)
-        changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(line).items()]
-        changed += copies.erase_streamed(line)
+        mentions, mark = Mentions(stored, _subject_column(spec)), f"a subject was erased ({subject[:12]})"
+        changed = rewriting.rewrite(mentions.without, mentions.blank, mark)
+        changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(mentions.blank).items()]
+        changed += copies.erase_streamed(mentions.blank)
         copies.forget()
         rewriting.record("erasure", {"subject": subject, "reason": reason, "by": by}, changed)
-        _prove(spec, services, stored)
+        _prove(spec, services, subject, mentions)
         state.proved(subject)
     return {one.place: one.before - one.after for one in changed}
 
 
 def stored_values(spec: UseCase, services: Services, subject: str) -> set[str]:
     """The subject's values, in clear or as tokens, in every place that a deletion rewrites; errors as ``delete``."""
-    column = privacy.subject_column(spec)
-    if column is None:
-        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
+    column = _subject_column(spec)
     keys = _keys(spec, services, subject)
     files = services.rewriting(spec).values(column)
     values = _all_values(spec, services, column) | files | services.adapters.online_copies(spec).values(column)
     return privacy.stored_as(values, subject, keys)
+
+
+def _subject_column(spec: UseCase) -> str:
+    if (column := privacy.subject_column(spec)) is None:
+        raise SpecError(f"{spec.name} names no 'privacy.subject' in usecase.yaml: so there is no subject to delete")
+    return column
 
 
 def unknown(spec: UseCase, subject: str) -> str:
@@ -98,27 +102,24 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
             if column in rows.column_names:
                 values.update(str(v) for v in rows[column].unique().to_pylist() if v)
     for file in services.places.spool(spec).glob("*.jsonl"):
-        values |= {str(v) for line in file.read_bytes().splitlines() if (v := _logged(line, column))}
-    held = (json.loads(row.content).get(column) for row in services.records.quarantined_rows(spec))
-    return values | {str(value) for value in held if value}
+        lines = file.read_bytes().decode(errors="replace").splitlines()
+        values |= {value for line in lines for value in values_of(line, column)}
+    held = (value for row in services.records.quarantined_rows(spec) for value in values_of(row.content, column))
+    return {value for value in values.union(held) if value}
 
 
-def _logged(line: bytes, column: str) -> object:
-    try:
-        return json.loads(line)["inputs"].get(column)
-    except (ValueError, KeyError, TypeError, AttributeError):  # no record, or one of another kind
-        return None
-
-
-def _prove(spec: UseCase, services: Services, stored: set[str]) -> None:
-    home = services.settings.home
-    online = services.adapters.online_copies(spec).search(Matcher(stored), home / "redis")
-    column, ours = privacy.subject_column(spec) or "", services.places.privacy_state(spec)
-    findings = search(services.settings.home, Matcher(stored), [column], SOURCES)
-    if left := [*(f for f in findings if f.file.parent != ours), *online]:
-        places = sorted({str(f.file.relative_to(services.settings.home)) for f in left})
+def _prove(spec: UseCase, services: Services, subject: str, mentions: Mentions) -> None:
+    """Tokens are searched in every byte; values in clear where a deletion finds them, in the subject's own column."""
+    home, column = services.settings.home, _subject_column(spec)
+    matcher, ours = Matcher(mentions.tokens | mentions.clear, mentions.tokens), services.places.privacy_state(spec)
+    online = services.adapters.online_copies(spec).search(matcher, home / "redis")
+    findings = search(home, matcher, [column], SOURCES)
+    places = sorted({str(f.file.relative_to(home)) for f in [*(f for f in findings if f.file.parent != ours), *online]})
+    if not places and mentions.clear and stored_values(spec, services, subject):
+        places = ["the online store, the streams or the prediction spool"]
+    if places:
         raise PrivacyError(
             f"{spec.name}: the deletion is not complete, the subject is still in {len(places)} files: "
             f"{', '.join(places[:20])}. Delete or repair them and run it again"
         )
-    print(f"searched {services.settings.home}: nothing of the subject is left")
+    print(f"searched {home}: nothing of the subject is left")

@@ -187,8 +187,8 @@ class Retention(Part):
 class ColumnPrivacy(Part):
     """The privacy class of a column name, the same in every table, and what ingestion does to its values.
 
-    ``keep_last``: characters that ``mask`` leaves; ``step``: what ``generalise`` rounds down to (a number, or
-    ``month``/``year`` for a time).
+    ``keep_last``: characters that ``mask`` leaves; ``step``: what ``generalise`` rounds down to (a number above zero,
+    or ``month``/``year`` for a time, in the time zone of its source).
     """
 
     level: Literal["public", "internal", "personal"] = Field(alias="class")
@@ -196,17 +196,36 @@ class ColumnPrivacy(Part):
     keep_last: int = Field(default=0, ge=0)
     step: float | Literal["month", "year"] | None = None
 
+    def type_fault(self, kind: str) -> str | None:
+        """Why values of this type cannot be treated so, or stay in clear; None when they can."""
+        if self.treatment in ("pseudonymise", "mask") and kind != "string":
+            return f"{self.treatment} needs a column of type string"
+        if self.treatment != "generalise":
+            return None
+        if isinstance(self.step, str):
+            return None if kind == "timestamp" else f"step {self.step} needs a column of type timestamp"
+        if kind not in ("integer", "number"):
+            return f"step {self.step:g} needs a column of type integer or number"
+        if kind == "integer" and self.step is not None and (self.step < 2 or self.step % 1):
+            return f"step {self.step:g} leaves integers in clear; give a whole number of 2 or more"
+        return None
+
     def faults(self) -> Iterator[Fault]:
         if self.level == "personal" and self.treatment == "keep":
             yield Fault("treatment", "a personal column needs a treatment: pseudonymise, mask, generalise or drop")
         if (self.treatment == "generalise") != (self.step is not None):
             yield Fault("step", "'step' belongs to the treatment generalise, which needs it")
+        elif isinstance(self.step, float) and self.step <= 0:
+            yield Fault("step", f"{self.step:g} generalises nothing; give a step above zero")
+        if self.keep_last and self.treatment != "mask":
+            yield Fault("keep_last", f"belongs to the treatment mask; this one is {self.treatment}")
 
 
 class Privacy(Part):
     """Privacy classes by column name; ``default`` is the class of every other column.
 
-    ``subject`` is the entity whose data can be deleted on demand.
+    ``subject`` is the entity whose data can be deleted on demand; its key is pseudonymised, so that what is stored of
+    it is not mistaken for a word in other people's texts.
     """
 
     default: Literal["public", "internal"] = "internal"

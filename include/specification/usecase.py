@@ -72,8 +72,6 @@ class UseCase(Part):
                 yield from self._stream_faults(view, stream, source)
         yield from self._scoring_faults()
         yield from self._treatment_faults()
-        if (subject := self.privacy.subject) not in (None, *self.entities):
-            yield Fault("privacy.subject", not_among(str(subject), sorted(self.entities), "an entity"))
         yield from self._hand_over_faults()
         yield from self._task_faults()
         yield from self._trainer_faults()
@@ -236,21 +234,46 @@ class UseCase(Part):
             yield Fault("labelling.strategy", not_among(strategy, allowed, f"a strategy of {self.task}"))
 
     def _treatment_faults(self) -> Iterator[Fault]:
-        """A treatment must find its column, and the model server must be able to repeat it."""
-        delivered = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
+        """A treatment must find its column, suit its type, and the model server must be able to repeat it."""
         for name, rule in self.privacy.columns.items():
             key = f"privacy.columns.{name}"
             if rule.treatment == "keep":
                 continue
-            if name not in delivered:
-                yield Fault(key, not_among(name, sorted(delivered), "a column of a source"))
-                continue
-            if rule.treatment in ("pseudonymise", "mask") and delivered[name] != "string":
-                text = f"{rule.treatment} needs a column of type string; {name} is of type {delivered[name]}"
-                yield Fault(f"{key}.treatment", text)
+            delivered = {table: source for table, source in self.sources.items() if name in source.columns}
+            if not delivered:
+                known = sorted({column for source in self.sources.values() for column in source.columns})
+                yield Fault(key, not_among(name, known, "a column of a source"))
+            for table, source in delivered.items():
+                kind = source.columns[name]
+                if text := rule.type_fault(kind):
+                    yield Fault(f"{key}.treatment", f"{text}; {name} of the source {table} is of type {kind}")
+                if name == source.time or (name in source.key and rule.treatment == "drop"):
+                    what = "time" if name == source.time else "key"
+                    text = f"{name} is the {what} of the source {table}, and no row is placed without it; leave it out"
+                    yield Fault(f"{key}.treatment", f"{rule.treatment}: {text}")
             if rule.treatment != "pseudonymise" and name in self.request:
                 text = f"clients send {name}: the model server can only pseudonymise request fields"
                 yield Fault(f"{key}.treatment", text)
+        yield from self._subject_faults()
+
+    def _subject_faults(self) -> Iterator[Fault]:
+        """What is stored of a subject must be found in any text, and nobody else's text be taken for it."""
+        if (subject := self.privacy.subject) is None:
+            return
+        if subject not in self.entities:
+            yield Fault("privacy.subject", not_among(subject, sorted(self.entities), "an entity"))
+            return
+        column = self.entities[subject].key
+        rule = self.privacy.columns.get(column)
+        if rule is None or rule.treatment != "pseudonymise":
+            how = "kept in clear" if rule is None or rule.treatment == "keep" else f"treated by {rule.treatment}"
+            yield Fault(
+                "privacy.subject",
+                f"{subject} is named by the column {column}, which is {how}, so its data looks like a word in other "
+                f"people's texts; write privacy.columns.{column}: {{class: personal, treatment: pseudonymise}}",
+            )
+        if (kind := self.request.get(column, "string")) != "string":
+            yield Fault("privacy.subject", f"its key {column} is sent as {kind}; a subject is named by a string")
 
     @property
     def pseudonymised(self) -> list[str]:

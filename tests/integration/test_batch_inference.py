@@ -17,7 +17,8 @@ from include.contracts.tables import SnapshotRef
 from include.deployment import release
 from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError, NotFoundError
-from include.governance.erasure import LakeRewrite, without
+from include.governance.erasure import LakeRewrite
+from include.governance.mentions import Mentions
 from include.loop.batch_inference import score_partition
 from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
@@ -187,7 +188,8 @@ def test_an_erased_plane_and_a_month_too_old_are_gone(world: tuple[Serving, Serv
     score_partition(SPEC, services, MONTH)
     assert BATCH_PREDICTIONS.periods(SPEC.name, services.adapters.lake) == [MONTH]
     erased = rows["tailnum"].iloc[0]
-    LakeRewrite(SPEC.name, services.adapters.lake, services.records.snapshots(SPEC), without({erased}), "erased").run()
+    change = Mentions({erased}, "tailnum").without
+    LakeRewrite(SPEC.name, services.adapters.lake, services.records.snapshots(SPEC), change, "erased").run()
     left = scored(services, "r0001")
     assert len(left) == len(rows) - (rows["tailnum"] == erased).sum()
     assert erased not in set(left["tailnum"])

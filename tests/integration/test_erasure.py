@@ -9,6 +9,7 @@ from include.adapters.lake import DeltaLake
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data.manifests import Snapshots
 from include.governance import erasure
+from include.governance.mentions import Mentions
 from include.governance.traces import Matcher, search
 from tests.integration.state_fixtures import snapshots_in
 
@@ -23,7 +24,7 @@ def _snapshot(ref: TableRef, period: str, name: str, snapshots: Snapshots) -> No
 
 
 def _rewrite(lake: DeltaLake, snapshots: Snapshots) -> list[erasure.Changed]:
-    return erasure.LakeRewrite("u", lake, snapshots, erasure.without([MINE]), "a subject was erased").run()
+    return erasure.LakeRewrite("u", lake, snapshots, Mentions([MINE], "tail").without, "a subject was erased").run()
 
 
 def test_a_pinned_month_does_not_keep_another_months_old_rows_on_disk(tmp_path: Path) -> None:

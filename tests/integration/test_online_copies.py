@@ -7,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
 from pydantic import SecretStr
 from redis import Redis
 
@@ -15,6 +18,7 @@ from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.streaming import KeptEvent, StreamChange, StreamWindow
 from include.errors import ServiceError
 from include.governance import erasure
+from include.governance.mentions import Mentions
 from include.governance.traces import Matcher, search
 from include.loop import key_rotation, subject_deletion
 from include.services.composition import Services
@@ -77,7 +81,7 @@ def test_another_environments_features_in_the_same_redis_are_left_alone(services
     with Redis.from_url(services.settings.redis_address) as client:
         (mine,) = [key for key in client.scan_iter() if MINE.encode() in key]
         client.hset(mine + b"_dev", mapping=client.hgetall(mine))
-        assert services.adapters.online_copies(SPEC).delete(erasure.blank([MINE])) == {"redis/online": 3}
+        assert services.adapters.online_copies(SPEC).delete(Mentions([MINE], "tailnum").blank) == {"redis/online": 3}
         assert (client.exists(mine), client.exists(mine + b"_dev")) == (0, 1)
 
 
@@ -142,7 +146,7 @@ def test_a_subject_leaves_the_streams_and_the_other_events_keep_their_place(
     stream: RedisEventStream,
     redis_settings: Settings,  # noqa: F811
 ) -> None:
-    services, line = services_of(redis_settings), erasure.blank([MINE])
+    services, line = services_of(redis_settings), Mentions([MINE], "tailnum").blank
     with Redis.from_url(redis_settings.redis_address) as client:
         before = dict(client.xrange(f"moebius:{SPEC.name}:{VIEW}:events"))
         assert MINE in services.adapters.online_copies(SPEC).values("of")
@@ -187,9 +191,17 @@ def test_an_emptied_stream_goes_on(redis_settings: Settings) -> None:  # noqa: F
     stream = RedisEventStream(redis_settings.redis_address, SPEC.name, VIEW)
     stream.open()
     stream.publish([{"of": MINE}])
-    services_of(redis_settings).adapters.online_copies(SPEC).erase_streamed(erasure.blank([MINE]))
+    services_of(redis_settings).adapters.online_copies(SPEC).erase_streamed(Mentions([MINE], "tailnum").blank)
     assert stream.backlog() == 0
     stream.publish([{"of": THEIRS}])
     (entry,) = stream.take("one", 5, 1)
     assert json.loads(entry.text) == {"of": THEIRS}
     stream.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"), [("who", "Änne", True), ("who", "Ännes", False), ("city", "Änne", False)]
+)
+def test_a_key_of_the_online_store_names_a_subject_in_clear_by_its_column(column: str, value: str, named: bool) -> None:
+    key = serialize_entity_key(EntityKey(join_keys=[column], entity_values=[Value(string_val=value)]), 3)
+    assert (Mentions(["Änne"], "who").blank(key) != key) is named

@@ -21,6 +21,7 @@ from include.development.datasets import building
 from include.development.datasets.rebuild import rebuild
 from include.errors import DataError, NotFoundError
 from include.governance import erasure
+from include.governance.mentions import Mentions
 from include.loop.data_versions import rebuild_dataset
 from include.services.composition import Services
 from include.settings import Settings
@@ -159,7 +160,8 @@ def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
 def test_data_that_were_erased_do_not_come_back_and_the_error_says_why(world: World) -> None:
     services, dataset = Services(Settings(home=world.home)), world.build(Period("2013-03"))
     mark = "a subject was erased (k01-0123)"
-    erasure.LakeRewrite(SPEC.name, world.lake, world.snapshots, erasure.without(["2013-02_00001"]), mark).run()
+    change = Mentions(["2013-02_00001"], SPEC.event.id).without
+    erasure.LakeRewrite(SPEC.name, world.lake, world.snapshots, change, mark).run()
     assert rebuild_dataset(SPEC, services, dataset) == dataset, "its files are sound"
 
     manifest = world.datasets / dataset.name / building.MANIFEST

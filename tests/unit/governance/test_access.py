@@ -18,6 +18,7 @@ def spec() -> UseCase:
     content = load_usecase("flight_delay").model_dump(by_alias=True)
     content["privacy"]["columns"] |= {"carrier": {"class": "personal", "treatment": "pseudonymise"}}
     content["privacy"]["columns"]["tailnum"] = {"class": "internal"}
+    content["privacy"]["subject"] = None
     return UseCase.model_validate(content)
 
 

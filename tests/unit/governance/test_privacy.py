@@ -1,9 +1,12 @@
 """Treatments: nothing clear goes on, equal stays equal, keys renew tokens without the clear values."""
 
 import datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.contracts.pseudonyms import KeyRing, is_token, key_of, reference
 from include.errors import SettingsError, SourceError
@@ -103,6 +106,36 @@ def test_generalised_numbers_and_times_lose_their_detail() -> None:
     assert after["seats"].to_pylist() == [150, 50, None]
     assert after["time_hour"][0].as_py() == at.replace(day=1, hour=0)
     assert after["tailnum"].to_pylist() == TAILS[:3], "a column that nobody called personal stays"
+
+
+STEPS = {"0.1": 0.1, "0.3": 0.3, "0.01": 0.01, "2.5": 2.5, "10": 10.0, "1E-7": 1e-7}
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(step=st.sampled_from(sorted(STEPS)), count=st.integers(-(10**9), 10**9), rest=st.decimals(0, "0.99", places=2))
+def test_a_generalised_number_is_the_multiple_of_the_step_that_decimals_give(
+    step: str, count: int, rest: Decimal
+) -> None:
+    multiple = count * Decimal(step)
+    value = float(multiple + rest * Decimal(step))
+    assert privacy._generalise(pa.array([value, None]), STEPS[step], "UTC").to_pylist() == [float(multiple), None]
+
+
+def test_generalised_integers_are_exact_beyond_what_a_float_holds() -> None:
+    whole = pa.array([2**53 + 1, -7, None, 2**62 + 3], pa.int64())
+    assert privacy._generalise(whole, 5.0, "UTC").to_pylist() == [2**53 - 2, -10, None, 2**62 + 1]
+
+
+def test_no_step_leaves_numbers_in_clear() -> None:
+    for step in (0.0, -1.0, None):
+        with pytest.raises(TypeError, match="step above zero"):
+            privacy._generalise(pa.array([0.3]), step, "UTC")
+
+
+def test_a_generalised_time_is_of_the_calendar_of_its_source() -> None:
+    born = datetime.datetime(1979, 12, 31, 15, tzinfo=datetime.UTC)  # the first of January 1980 in Tokyo
+    (year,) = privacy._generalise(pa.array([born], pa.timestamp("us", "UTC")), "year", "Asia/Tokyo").to_pylist()
+    assert year == born
 
 
 def test_a_column_of_another_type_is_refused_without_its_values() -> None:

@@ -111,3 +111,17 @@ def test_what_goes_away_or_is_half_written_meanwhile_stops_no_search(tmp_path: P
     assert list(walked) == []
     (tmp_path / "half.zip").unlink()
     assert [traces.search_file(file, Matcher(SECRETS)) for file in listed] == [[], []]
+
+
+def test_letters_of_every_alphabet_make_a_short_value_part_of_another_word() -> None:
+    matcher = Matcher(["Bjørn", "N1234"])
+    assert matcher.found("Bjørnö N1234é ЖN1234".encode()) == set()
+    assert matcher.found("“Bjørn” \u00a0N1234—".encode()) == {"Bjørn".encode(), b"N1234"}
+
+
+def test_values_that_are_not_to_be_found_anywhere_are_compared_whole(tmp_path: Path) -> None:
+    _parquet(tmp_path / "a.parquet", tail=["N14228 of mine"], other=["x"])
+    _parquet(tmp_path / "b.parquet", tail=["N14228"], other=["x"])
+    matcher = Matcher(["N14228", "N24211"], anywhere=["N24211"])
+    assert [f.file.name for f in traces.search(tmp_path, matcher, ["tail"])] == ["b.parquet"]
+    assert matcher.found(b"N14228 N24211") == {b"N24211"}

@@ -20,6 +20,9 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
     return path
 
 
+TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -56,6 +59,18 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
         ("columns: [origin]", "columns: [orign]", r"comparison.slices.columns: 'orign' .*did you mean origin\?"),
         ("  distance: float", "  distance: float\n  late: float", r"request.late: 'late' is event.label, which is"),
         ("owner: flight-ops", "owner: no", r"owner: False: .*write it in quotes"),
+        (TREATED, "distance: {class: personal, treatment: generalise, step: 0}", r"step: 0 generalises nothing; give"),
+        (TREATED, "arr_delay: {class: personal, treatment: generalise, step: -1}", r"step: -1 generalises nothing"),
+        (TREATED, "day: {class: personal, treatment: generalise, step: 1}", r"step 1 leaves integers in clear; give a"),
+        (TREATED, "day: {class: personal, treatment: generalise, step: 2.5}", r"step 2.5 leaves integers in clear"),
+        (TREATED, "dest: {class: personal, treatment: generalise, step: 5}", r"needs a column of type integer or numb"),
+        (TREATED, "day: {class: personal, treatment: generalise, step: year}", r"year needs a column of type timesta"),
+        (TREATED, "time_hour: {class: personal, treatment: generalise, step: month}", r"is the time of the source fl"),
+        (TREATED, "flight: {class: personal, treatment: drop}", r"flight is the key of the source flights, and no row"),
+        (TREATED, "year: {class: personal, treatment: mask}", r"mask needs .*; year of the source planes is of"),
+        (TREATED, "dest: {class: personal, treatment: drop}", r"privacy.subject: aircraft is named by .* in clear"),
+        (TREATED, "tailnum: {class: personal, treatment: drop}", r"which is treated by drop, so its data looks"),
+        ("  tailnum: string\n  sched", "  tailnum: float\n  sched", r"privacy.subject: its key tailnum is sent as fl"),
         ("breached: 2", "breached: 9", r"monitoring.windows.breached: 9 of 4 windows"),
         ("  budget_per_year: 6\n", "", r"retrain.budget_per_year: is missing, and must be given"),
     ],
