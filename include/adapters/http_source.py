@@ -1,11 +1,12 @@
 """Raw tables from HTTP APIs that answer JSON page by page (fulfils ports.SourceConnector).
 
-Throttled (429) and failed (5xx, no answer) requests are repeated with growing pauses, or after the time
-that ``Retry-After`` names. The spec never contains a secret: ``${NAME}`` is an environment variable.
+Throttled (429) and failed (5xx, no answer, an answer that was cut) requests are repeated with growing pauses, or
+after the time that ``Retry-After`` names. The spec never contains a secret: ``${NAME}`` is an environment variable.
 """
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,17 @@ from typing import Any
 import httpx
 import tenacity
 
+from include.contracts.content_encoding import CutError, UnknownEncodingError, decoded
+from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
 from include.contracts.period import Window
+from include.contracts.value_text import text_of
 from include.errors import ServiceError, SourceError
 from include.specification.connectors import HttpOptions as Options
 from include.specification.data import Source
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
-TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+TRY_AGAIN = {408, 425, 429, *range(500, 600)} - {501, 505, 506, 510, 511}
+"""Statuses of what may pass; the others above 500 say that the server will never answer such a request."""
 
 
 class TryAgainError(Exception):
@@ -48,11 +53,13 @@ class HttpSource:
         ServiceError
             it did not answer, or still throttled, after all attempts.
         """
-        headers = {name: self._resolve(value) for name, value in self._options.headers.items()}
+        own = {name: self._resolve(value) for name, value in self._options.headers.items()}
+        headers = httpx.Headers({"Accept-Encoding": "gzip, deflate"} | own)
+        fields = JsonRows(list(source.columns), source.never_empty)
         with httpx.Client(headers=headers, timeout=self._options.timeout_seconds) as client:
             for rows in self._pages(client, window):
-                names = dict.fromkeys(name for row in rows for name in row)
-                yield {name: [row.get(name) for row in rows] for name in names}
+                yield fields.batch(rows)
+        yield from fields.end()
 
     def _address(self, window: Window | None) -> httpx.URL:
         """Of the first page."""
@@ -72,38 +79,47 @@ class HttpSource:
         asked: set[httpx.URL] = set()
         before: list[dict[str, Any]] = []
         while address is not None:
-            response = self._ask(client, address)
-            answer = self._json(response)
+            headers, answer = self._ask(client, address)
             rows = self._records(answer)
             asked.add(address)
-            address = self._next(response, answer, address, len(rows))
-            if address in asked or (rows and rows == before):
+            address = self._next(headers, answer, address, len(rows))
+            if address in asked or (self._counts_pages and rows and rows == before):
                 raise SourceError(f"{self._options.url}: the same page arrived twice; correct 'paging' in usecase.yaml")
             if rows:
                 yield rows
             before = rows
 
-    def _next(self, response: httpx.Response, answer: Any, address: httpx.URL, rows: int) -> httpx.URL | None:
+    @property
+    def _counts_pages(self) -> bool:
+        """Whether an address says nothing about its page: a server that ignores the number repeats one for ever."""
+        return self._options.paging is not None and self._options.paging.by in ("page", "offset")
+
+    def _next(self, headers: httpx.Headers, answer: Any, address: httpx.URL, rows: int) -> httpx.URL | None:
         """Address of the next page; None after the last."""
         if (paging := self._options.paging) is None:
             return None
         if paging.by == "link":
-            return self._linked(answer if paging.next else response.links, paging.next or "next.url", address)
+            return self._linked(_at(answer, paging.next) if paging.next else _next_link(headers), address)
         if paging.by == "cursor":
             cursor = _at(answer, str(paging.next))
-            return None if cursor in (None, "") else address.copy_set_param(str(paging.parameter), str(cursor))
+            end = cursor in (None, "", False)
+            return None if end else address.copy_set_param(str(paging.parameter), str(text_of(cursor)))
         step, parameter = 1 if paging.by == "page" else rows, str(paging.parameter)
         return address.copy_set_param(parameter, str(int(address.params[parameter]) + step)) if rows else None
 
-    def _linked(self, answer: Any, where: str, address: httpx.URL) -> httpx.URL | None:
-        if not (link := _at(answer, where)):
+    def _linked(self, link: Any, address: httpx.URL) -> httpx.URL | None:
+        if not link:
             return None
-        following = address.join(str(link))
+        try:
+            following = address.join(str(link))
+        except httpx.InvalidURL:
+            raise SourceError(f"{self._options.url}: the link to the next page is no address") from None
         if (following.scheme, following.netloc) != (address.scheme, address.netloc):
             raise SourceError(f"{self._options.url}: the next page is on another host, which must not get the headers")
         return following
 
-    def _ask(self, client: httpx.Client, address: httpx.URL) -> httpx.Response:
+    def _ask(self, client: httpx.Client, address: httpx.URL) -> tuple[httpx.Headers, Any]:
+        """Headers and JSON of the answer."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TryAgainError),
             stop=tenacity.stop_after_attempt(self._options.attempts),
@@ -125,10 +141,11 @@ class HttpSource:
             raise ServiceError(f"{self._options.url} wants {pause}; run the task later")
         return asked
 
-    def _once(self, client: httpx.Client, address: httpx.URL) -> httpx.Response:
+    def _once(self, client: httpx.Client, address: httpx.URL) -> tuple[httpx.Headers, Any]:
         self._keep_rate()
         try:
-            response = client.get(address)
+            with client.stream("GET", address) as response:
+                content = b"".join(response.iter_raw())
         except httpx.TransportError as error:
             raise TryAgainError(f"no answer ({type(error).__name__})") from None
         if response.status_code in TRY_AGAIN:
@@ -137,19 +154,29 @@ class HttpSource:
             status = f"status {response.status_code} {response.reason_phrase}"
             advice = "correct 'options' in usecase.yaml, or the rights of its key"
             raise SourceError(f"{self._options.url} answered with {status}; {advice}")
-        return response
+        return response.headers, self._json(response, self._decoded(response, content))
+
+    def _decoded(self, response: httpx.Response, content: bytes) -> bytes:
+        try:
+            return decoded(content, response.headers.get("content-encoding", ""))
+        except CutError as error:
+            raise TryAgainError(f"an answer whose encoding is broken or cut ({error})") from None
+        except UnknownEncodingError as error:
+            raise SourceError(f"{self._options.url}: {error}; have the server send gzip, deflate or none") from None
 
     def _keep_rate(self) -> None:
         if self._options.requests_per_second:
             time.sleep(max(0.0, self._due - time.monotonic()))
             self._due = time.monotonic() + 1 / self._options.requests_per_second
 
-    def _json(self, response: httpx.Response) -> Any:
+    def _json(self, response: httpx.Response, content: bytes) -> Any:
         try:
-            return response.json()
-        except ValueError:
+            return parse(content)
+        except JsonRefusedError as error:
             kind = response.headers.get("content-type", "unknown")
-            raise SourceError(f"{self._options.url}: the answer is no JSON but {kind}; correct 'url'") from None
+            raise SourceError(
+                f"{self._options.url}: the answer is no JSON but {kind} ({error}); correct 'url', or the API"
+            ) from None
 
     def _records(self, answer: Any) -> list[dict[str, Any]]:
         rows = _at(answer, self._options.records)
@@ -177,11 +204,21 @@ def _moment(moment: datetime, form: str, up: bool = False) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _next_link(headers: httpx.Headers) -> str | None:
+    """The link whose relation is ``next``; names and relations are compared without case (RFC 8288)."""
+    for link in httpx.Response(200, headers={"Link": headers.get("Link", "")}).links.values():
+        named = {str(name).lower(): value for name, value in link.items()}
+        if "next" in named.get("rel", "").lower().split():
+            return named["url"]
+    return None
+
+
 def _retry_after(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    if text.strip().isdigit():
+    """The pause in seconds; None where the header is neither a number nor a date."""
+    text = response.headers.get("retry-after", "").strip()
+    if re.fullmatch("[0-9]+", text):
         return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -4,6 +4,7 @@ The window is a WHERE clause, rows come through a server-side cursor. The spec n
 password: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from include.errors import ServiceError, SourceError
 from include.specification.connectors import SqlOptions as Options
 from include.specification.data import Source
 
+LAST_SEMICOLON = re.compile(r""";\s*(--[^\n'"]*(\n|$)\s*|/\*[^'"]*?\*/\s*)*$""")
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -76,11 +78,16 @@ class SqlSource:
         self, connection: sa.Connection, source: Source, window: Window | None
     ) -> tuple[list[str], sa.TextClause | None]:
         """Column names and the query for them; None when there is nothing to ask for, by names or by rows."""
-        quote = connection.dialect.identifier_preparer.quote_identifier
+        quoted = connection.dialect.identifier_preparer.quote_identifier
+
+        def quote(name: str) -> str:
+            return quoted(name).replace(":", r"\:")
+
         origin = self._origin(quote)
         there = list(connection.execute(sa.text(f"SELECT * FROM {origin} WHERE 1 = 0")).keys())
         if any(name not in there for name in source.columns):
             return there, None  # the contract says which are missing
+        self._require_once(there, source)
         wanted = list(source.columns)
         select = f"SELECT {', '.join(map(quote, wanted))} FROM {origin}"
         if not (source.time and window):
@@ -94,6 +101,14 @@ class SqlSource:
         within = sa.text(f"{select} WHERE {time} >= :start AND {time} < :end OR {time} IS NULL")
         return wanted, within.bindparams(start=start, end=end)
 
+    def _require_once(self, there: list[str], source: Source) -> None:
+        renamed = {name.removesuffix(":1") for name in there if name.endswith(":1")}  # SQLite's name for a second one
+        if twice := [name for name in source.columns if there.count(name) > 1 or name in renamed]:
+            raise SourceError(
+                f"{self._options.table or 'query'}: the columns {twice} are there more than once, so which of them is "
+                "meant is unknown; give each a name of its own"
+            )
+
     def _cursor(self, connection: sa.Connection, statement: sa.TextClause) -> sa.CursorResult[Any]:
         """A server-side cursor: the database sends what is read, and no more."""
         rows = self._options.batch_rows
@@ -101,7 +116,8 @@ class SqlSource:
 
     def _origin(self, quote: Callable[[str], str]) -> str:
         if self._options.query:
-            return f"({self._options.query.strip().rstrip(';').replace(':', chr(92) + ':')}) AS moebius_source"
+            query = LAST_SEMICOLON.sub("", self._options.query).replace(":", r"\:")
+            return f"({query}\n) AS moebius_source"  # the query may end in a comment
         return ".".join(map(quote, str(self._options.table).split(".")))
 
     def _bounds(self, first: Any, source: Source, window: Window) -> tuple[Any, Any]:

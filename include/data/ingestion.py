@@ -57,15 +57,16 @@ def batches(
     source, delivered = spec.sources[table], find_delivered(table, period, landing)
     place = f"{spec.name} {period}: source {table!r}"
     month = Window.of_month(period, source.timezone) if source.time else None
-    wanted, rows = window or month, 0
+    wanted, rows, read = window or month, 0, 0
     # so the schema is known when there are no rows
     yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
     for one in connect(spec, table, delivered).read(source, None if delivered else wanted):
         batch = source_contract.as_batch(one)
         if delivered and month and wanted:
-            batch = source_contract.conform(place, table, source, batch, None)
+            batch = source_contract.conform(place, table, source, batch, None, read)
             _refuse_foreign(place, source, batch, month, delivered)
-        conforming = source_contract.conform(place, table, source, batch, wanted)
+        conforming = source_contract.conform(place, table, source, batch, wanted, read)
+        read += batch.num_rows
         rows += conforming.num_rows
         yield conforming
     if month and not (rows or delivered or window):

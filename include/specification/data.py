@@ -78,6 +78,11 @@ class Source(Part):
         """The columns that must be there, in order; what else a source delivers is left behind."""
         return list(self.columns)
 
+    @property
+    def never_empty(self) -> list[str]:
+        """The columns that have a value in every row: the key and the event time."""
+        return [*self.key, *([self.time] if self.time else [])]
+
 
 class TableSpec(Part):
     """What a published table is: its meaning and its columns', for the catalog.

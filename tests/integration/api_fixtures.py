@@ -11,18 +11,21 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 MOST = 4000
+LINKS = {"link": '<{}>; rel="next"', "shouted": '</first>; rel="First", <{}>; Rel="NEXT last"'}
 
 
 @dataclass
 class Api:
     """``tables`` are served at ``/<paging>/<table>``, ``files`` at ``/files/<name>``.
 
-    ``faults`` are answered first, one per request: a status, or a status with its ``Retry-After``.
+    ``faults`` are answered first, one per request: a status, or a status with its ``Retry-After``. ``encoded`` are
+    bodies that stand for the next answers, each with its content encoding.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[tuple[int, str | None]] = field(default_factory=list)
+    encoded: list[tuple[str, bytes]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
     key: str = ""
@@ -48,8 +51,8 @@ class Api:
             return 200, {}, rows
         if paging == "cursor":
             return 200, {}, {"data": {"items": page}, "meta": {"next": following}}
-        if paging == "link":
-            return 200, {"Link": f'<{address}>; rel="next"'} if following else {}, page
+        if paging in LINKS:
+            return 200, {"Link": LINKS[paging].format(address)} if following else {}, page
         if paging == "stuck":
             return 200, {}, rows[:size]
         if paging == "elsewhere":
@@ -72,6 +75,9 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
             if api.key and self.headers.get("Authorization") != f"Bearer {api.key}":
                 return self.reply(401, {}, b"{}")
             status, headers, answer = api.answer(split.path, dict(parse_qsl(split.query)))
+            if api.encoded and status == 200:
+                encoding, content = api.encoded.pop(0)
+                return self.reply(200, headers | {"Content-Encoding": encoding}, content)
             return self.reply(status, headers | {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
         def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:

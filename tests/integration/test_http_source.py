@@ -1,5 +1,7 @@
 """The weather from a real HTTP API that pages, throttles, fails and lies."""
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ PAGINGS: dict[str, dict[str, Any]] = {
     "offset": {"paging": {"by": "offset", "parameter": "offset", "size": 300, "size_parameter": "size"}},
     "cursor": {"paging": {"by": "cursor", "parameter": "cursor", "next": "meta.next"}, "records": "data.items"},
     "link": {"paging": {"by": "link"}, "parameters": {"size": "300"}},
+    "shouted": {"paging": {"by": "link"}, "parameters": {"size": "300"}},
 }
 
 
@@ -87,6 +90,68 @@ def test_failures_and_throttling_are_waited_out(served: Api, weather: pa.Table) 
     found = rows(from_(f"{served.url}/page/weather", attempts=5, max_wait_seconds=1.5, **PAGINGS["page"]))
     assert found.num_rows == weather.num_rows
     assert not served.faults
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 520, 522, 524, 527, 530, 599])
+def test_every_status_of_what_may_pass_is_tried_again(served: Api, weather: pa.Table, status: int) -> None:
+    served.faults = [(status, "0")]
+    assert rows(from_(f"{served.url}/whole/weather")).num_rows == weather.num_rows
+
+
+@pytest.mark.parametrize("wait", ["\u00b2", "soon", "1.5.2", "-3", "", "Wed, 99 Oct 99999 07:28:00 GMT"])
+def test_a_pause_that_is_no_number_is_ignored(served: Api, weather: pa.Table, wait: str) -> None:
+    served.faults = [(503, wait)]
+    assert rows(from_(f"{served.url}/whole/weather", max_wait_seconds=0.1)).num_rows == weather.num_rows
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [("gzip", gzip.compress(b"[]" * 99)[:-9]), ("gzip", b"no gzip"), ("deflate", zlib.compress(b"[]" * 99)[:-2])],
+)
+def test_a_content_encoding_that_is_broken_or_cut_is_tried_again(
+    served: Api, weather: pa.Table, encoding: str, content: bytes
+) -> None:
+    served.encoded = [(encoding, content)]
+    assert rows(from_(f"{served.url}/whole/weather", max_wait_seconds=0.1)).num_rows == weather.num_rows
+    served.encoded = [(encoding, content)] * 2
+    with pytest.raises(ServiceError, match=r"an answer whose encoding is broken or cut .* at each of 2 attempts"):
+        rows(from_(f"{served.url}/whole/weather", attempts=2, max_wait_seconds=0.1))
+    served.encoded = [("br", content)]
+    with pytest.raises(SourceError, match="the content encoding 'br'; have the server send gzip"):
+        rows(from_(f"{served.url}/whole/weather"))
+
+
+def test_equal_pages_with_different_cursors_are_no_loop(served: Api) -> None:
+    row = served.tables["weather"][0]
+    served.tables["weather"] = [row] * 600
+    options = PAGINGS["cursor"] | {"parameters": {"size": "200"}}
+    assert rows(from_(f"{served.url}/cursor/weather", **options)).num_rows == 600
+
+
+def test_an_absent_field_is_missing_whatever_its_page(served: Api, weather: pa.Table) -> None:
+    for row in served.tables["weather"][:1000]:
+        del row["temp"]
+    read = rows(from_(f"{served.url}/page/weather", **PAGINGS["page"]))
+    assert read["temp"].to_pylist() == [None] * 1000 + weather["temp"].to_pylist()[1000:]
+    for row in served.tables["weather"][1000:]:
+        del row["temp"]
+    with pytest.raises(SourceError, match=r"lacks the columns \['temp'\]"):
+        rows(from_(f"{served.url}/page/weather", **PAGINGS["page"]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'[{"origin": Infinity}]', "Infinity is not a JSON number"),
+        (b'[{"origin": "a", "origin": "SECRET"}]', "same key twice"),
+    ],
+)
+def test_json_that_cannot_be_taken_exactly_is_refused(served: Api, answer: bytes, words: str) -> None:
+    served.files["weather"] = answer
+    with pytest.raises(SourceError, match=words) as caught:
+        rows(from_(f"{served.url}/files/weather"))
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_server_that_keeps_failing_is_named_and_may_be_asked_again(served: Api) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import fsspec
 import pandas as pd
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import include.usecases
+from include.adapters.file_source.formats import BLOCK_BYTES
 from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import MissingPeriodError, SettingsError, SourceError, SpecError
@@ -144,11 +146,80 @@ def test_only_the_agreed_texts_mean_no_value(tmp_path: Path) -> None:
     assert found["year"].to_pylist() == [None, 2000.0]
 
 
+@pytest.mark.parametrize("boundary", range(-3, 4))
+def test_csv_line_ends_in_quotes_keep_both_bytes_at_the_boundary_of_a_block(tmp_path: Path, boundary: int) -> None:
+    head = b"tailnum,year,engines,seats\r\n"
+    start = head + b'N1,1,2,3\r\n"' + b"x" * (BLOCK_BYTES - len(head) - 12 + boundary)
+    (tmp_path / "planes.csv").write_bytes(start + b'\r\ny",1,2,3\r\nN2,1,2,3\r\n')
+    names = rows(from_("planes", path=str(tmp_path / "planes.csv")), "planes")["tailnum"].to_pylist()
+    assert [name[-4:] for name in names] == ["N1", "N2", "x\r\ny"]
+
+
+def test_a_quoted_empty_csv_field_is_missing_in_a_number_column_and_a_text_in_a_text_column(tmp_path: Path) -> None:
+    (tmp_path / "planes.csv").write_text('tailnum,year,engines,seats\n"","","NA",\n"NA","1","2",3\n')
+    read = rows(from_("planes", path=str(tmp_path / "planes.csv"), null_values=["NA"]), "planes")
+    assert read.to_pydict() == {
+        "tailnum": ["", "NA"],
+        "year": [None, 1.0],
+        "engines": [None, 2.0],
+        "seats": [None, 3.0],
+    }
+
+
+def plane(**changes: str) -> bytes:
+    """A row of JSON whose values are written as given."""
+    members = {"tailnum": '"N1"', "year": "1", "engines": "2", "seats": "3"} | changes
+    return ("{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}\n").encode()
+
+
+def test_json_values_become_text_by_themselves(tmp_path: Path) -> None:
+    texts = ["7.0", '"7.0"', "7", "true", "1.10", "12345678901234567890123", '{"a": [1.50, "\u00e9"]}']
+    (tmp_path / "planes.jsonl").write_bytes(b"".join(plane(tailnum=text) for text in texts))
+    names = rows(from_("planes", path=str(tmp_path / "planes.jsonl")), "planes")["tailnum"].to_pylist()
+    assert sorted(names) == sorted(text.strip('"') for text in texts)
+
+
+def test_an_absent_field_of_a_json_row_is_missing_over_the_whole_read(tmp_path: Path) -> None:
+    (tmp_path / "1.jsonl").write_bytes(b'{"tailnum": "N1", "year": 1, "engines": 2}\n' * 3)
+    (tmp_path / "2.jsonl").write_bytes(plane())
+    assert rows(from_("planes", path=str(tmp_path / "*.jsonl")), "planes")["seats"].to_pylist() == [None] * 3 + [3.0]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "planes[1].csv").write_text("tailnum,year,engines,seats\nN1,2000,2,55\n")
+    assert rows(from_("planes", path=str(tmp_path / "planes[1].csv")), "planes").num_rows == 1
+
+
+def test_parquet_keeps_uuids_and_refuses_times_that_overflow_and_columns_that_are_there_twice(tmp_path: Path) -> None:
+    path, ident = tmp_path / "planes.parquet", UUID(int=7)
+    columns = {"tailnum": pa.array([ident]), "year": [1.0], "engines": [2], "seats": [3]}
+    pq.write_table(pa.table(columns), path)
+    assert rows(from_("planes", path=str(path)), "planes")["tailnum"].to_pylist() == [str(ident)]
+    twice = pa.table([[1.0], ["N1"], [1.0], [2], [3]], names=["year", *columns])
+    pq.write_table(twice, path)
+    with pytest.raises(SourceError, match=r"has the columns \['year'\] more than once"):
+        rows(from_("planes", path=str(path)), "planes")
+    overflow = rows(SPEC, "weather").slice(0, 1).drop(["time_hour"])
+    pq.write_table(overflow.append_column("time_hour", pa.array([2**40], pa.timestamp("s", "UTC"))), path)
+    with pytest.raises(SourceError, match="'time_hour': 1 of 1 values cannot be read as timestamp"):
+        rows(from_("weather", path=str(path)), "weather")
+
+
 BROKEN: list[tuple[str, bytes, str]] = [
     ("planes.csv", b"", "planes.csv: cannot be read as CSV .*Empty CSV file"),
     ("planes.csv", b"\xff\xfe\x00\x81 binary \xff", "planes.csv: cannot be read as CSV"),
     ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*Expected 2 columns, got 3"),
-    ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV"),
+    ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV: line 2: the quote .* is not closed"),
+    (
+        "planes.csv",
+        b'tailnum,year,engines,seats\nN1,"2\nSECRET,1,2,3\nN3,"4",2,9\n',
+        "CSV: line 2: text follows the closing",
+    ),
+    ("planes.csv", b'tailnum,year,engines,seats\nN1,1,2,"3\nSECRET,1,2,3\n', "CSV: line 2: the quote .* is not closed"),
+    ("planes.csv", b"tailnum,year,engines,year,seats\nN1,1,2,1,3\n", r"has the columns \['year'\] more than once"),
+    ("planes.csv", b"tailnum,year,seats\n", r"'planes' lacks the columns \['engines'\]"),
+    ("planes.csv", b"tailnum,year\nN1," + b"9" * (9 << 20), "a row is longer than 4194304 bytes"),
+    ("planes.csv", b'tailnum,year\nN1,"' + b"9\n" * (5 << 20), "is not closed within 4194304 bytes"),
     ("planes.csv.gz", b"not gzip at all", "planes.csv.gz: cannot be read as CSV .BadGzipFile"),
     (
         "planes.csv.gz",
@@ -156,8 +227,15 @@ BROKEN: list[tuple[str, bytes, str]] = [
         "planes.csv.gz: cannot be read as CSV .EOFError",
     ),
     ("planes.csv.zip", b"PK no zip", "planes.csv.zip: cannot be read as CSV .BadZipFile"),
-    ("planes.jsonl", b'{"tailnum": "SECRET"\n', "planes.jsonl: cannot be read as JSON lines .JSONDecodeError"),
-    ("planes.jsonl", b"[1, 2]\n", "planes.jsonl: cannot be read as JSON lines"),
+    ("planes.jsonl", b'{"tailnum": "SECRET"\n', "JSON lines: line 1: Expecting .* at character 21"),
+    ("planes.jsonl", b"[1, 2]\n", "planes.jsonl: cannot be read as JSON lines: line 1 is not a JSON object"),
+    ("planes.jsonl", b"{}\n" + b"[" * 100_000, "JSON lines: line 2: it is nested too deeply"),
+    ("planes.jsonl", b'{"tailnum": "N1", "year": -Infinity}', "JSON lines: line 1: Infinity is not a JSON number"),
+    ("planes.jsonl", b'{"tailnum": "N1", "tailnum": "SECRET"}', "JSON lines: line 1: an object has the same key twice"),
+    ("planes.jsonl", plane(year="1e400"), "'year': 1 of 1 values cannot be read as number, the first in row 1"),
+    ("planes.jsonl", plane(tailnum=r'"\ud800"'), "'tailnum': 1 of 1 values cannot be read as string"),
+    ("planes.jsonl", b'{"tailnum": "N1", "year": 1, "engines": 2}\n' * 2, r"lacks the columns \['seats'\]"),
+    ("planes.jsonl", b'{"tail": "N1", "year": 1}\n', r"lacks the columns \['tailnum', .*not name are \['tail'\]"),
     ("planes.parquet", b"PAR1 no parquet", "planes.parquet: cannot be read as Parquet"),
     ("planes.xlsx", b"anything", r"planes.xlsx: its ending is none of .*say 'format' csv, jsonl or parquet"),
     ("planes.csv", b"tailnum,year,engines\nN1,2000,2\n", r"'planes' lacks the columns \['seats'\]"),

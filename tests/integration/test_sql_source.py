@@ -100,6 +100,53 @@ def test_sqlite_gives_the_same_rows_by_text_times(tmp_path: Path) -> None:
         rows(from_({"weather": {"url": url, "table": "weather"}}), "weather")
 
 
+def in_sqlite(place: Path, query: str) -> pa.Table:
+    spec = from_({"planes": {"url": f"sqlite:///{place}/planes.db", "query": query}})
+    return rows(spec, "planes")
+
+
+def test_sql_values_become_text_by_themselves(tmp_path: Path) -> None:
+    origin = "SELECT 2000 AS year, 2 AS engines, 3 AS seats"
+    for value, text in (("7.0", "7.0"), ("'7.0'", "7.0"), ("7", "7"), ("9007199254740993", "9007199254740993")):
+        for other in ("1", "2.5", "'x'"):
+            query = f"SELECT o.*, tailnum FROM ({origin}) AS o, (SELECT {value} AS tailnum UNION ALL SELECT {other})"
+            assert text in in_sqlite(tmp_path, query)["tailnum"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (
+            "SELECT 'N1' AS tailnum, 1 AS year, 2 AS year, 3 AS engines, 4 AS seats",
+            r"\['year'\] are there more than once",
+        ),
+        ("SELECT 'N1' AS tailnum, 9e999 AS year, 3 AS engines, 4 AS seats", "'year': 1 of 1 values cannot be read"),
+        ("SELECT x'ff' AS tailnum, 1 AS year, 3 AS engines, 4 AS seats", "'tailnum': 1 of 1 values cannot be read"),
+    ],
+)
+def test_sql_that_cannot_be_taken_exactly_is_refused(tmp_path: Path, query: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        in_sqlite(tmp_path, query)
+
+
+@pytest.mark.parametrize("end", ["-- all of it", "; -- all: of it\n", ";\n/* the end */", ";"])
+def test_a_query_may_end_in_a_comment(tmp_path: Path, end: str) -> None:
+    query = f"SELECT 'N;-- 1' AS tailnum, 1 AS year, 3 AS engines, 4 AS seats {end}"
+    assert in_sqlite(tmp_path, query)["tailnum"].to_pylist() == ["N;-- 1"]
+
+
+def test_uuids_and_objects_of_postgres_are_text(postgres: int) -> None:  # noqa: F811
+    ident = "12345678-1234-5678-1234-567812345678"
+    for value, text in ((f"'{ident}'::uuid", ident), ("""'{"a": [1.5]}'::jsonb""", '{"a": [1.5]}'), ("1.10", "1.10")):
+        query = f"SELECT {value} AS tailnum, 1 AS year, 2 AS engines, 3 AS seats"
+        assert (
+            rows(from_({"planes": {"url": address(postgres), "query": query}}), "planes")["tailnum"][0].as_py() == text
+        )
+    infinite = "SELECT 'N1' AS tailnum, 'Infinity'::float8 AS year, 2 AS engines, 3 AS seats"
+    with pytest.raises(SourceError, match="'year': 1 of 1 values cannot be read as number"):
+        rows(from_({"planes": {"url": address(postgres), "query": infinite}}), "planes")
+
+
 def test_a_query_may_have_colons_percents_and_a_semicolon(postgres: int) -> None:  # noqa: F811
     query = "SELECT *, 'a:b' AS colon FROM weather WHERE origin LIKE '%W%' AND '10:30' = '10:30' AND visib::int >= 0;"
     found = rows(from_({"weather": {"url": address(postgres), "query": query}}), "weather")

@@ -1,16 +1,19 @@
 """The contract of a source: what is read as what, and what is refused with its column and count."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts.period import Period, Window
-from include.data import source_contract
+from include.data import source_casts, source_contract, source_values
 from include.errors import SourceError
 from include.specification.data import Source
 
@@ -132,13 +135,107 @@ def test_bad_values_of_other_months_do_not_matter() -> None:
     assert rows["n"].to_pylist() == [1]
 
 
+ID = UUID("12345678-1234-5678-1234-567812345678")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7.0, "7.0"), (7, "7"), (True, "true"), (2**70, str(2**70)), (b"1.10", "1.10"), (Decimal("0E-3"), "0.000"),
+        ({"a": [b"1.10", None, True, "x"]}, '{"a": [1.10, null, true, "x"]}'), (ID, str(ID)),
+        (date(2013, 3, 1), "2013-03-01"), (AT, "2013-03-10T09:30:00+00:00"), (np.int64(3), "3"),
+        (pd.NA, None), (pd.NaT, None), (float("nan"), None),
+    ],
+)  # fmt: skip
+def test_a_value_becomes_text_by_itself_and_not_by_its_neighbours(value: Any, text: str | None) -> None:
+    for neighbours in ([], ["x"], [1], [2.5], [None], [True], [{"b": 1}]):
+        assert conformed([value, *neighbours], "string")[0] == text
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=2), st.uuids(),
+    st.decimals(places=2), st.datetimes(timezones=st.none() | st.just(UTC)), st.dates(),
+    st.lists(st.integers(), max_size=2),
+    st.sampled_from(["1", "1.0", "1e3", "true", "inf", "\ud800", "2013-03-10T09:30:00Z", "2013-03-10"]),
+)  # fmt: skip
+
+
+@given(SCALARS, st.lists(SCALARS, max_size=3), st.sampled_from(list(source_casts.TYPES)))
+def test_how_a_value_is_read_never_depends_on_its_neighbours(value: Any, neighbours: list[Any], kind: str) -> None:
+    def read(values: list[Any]) -> Any:
+        array = source_values.array(values)
+        try:
+            return source_casts.cast(array[:1], kind, source(without_zone="utc"))[0]
+        except source_casts.IMPOSSIBLE:
+            return "refused"
+
+    alone, beside = read([value]), read([value, *neighbours])
+    assert alone == beside or (not alone.is_valid and not beside.is_valid)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("string", ["\ud800"]), ("string", [b"\xff"]), ("string", [timedelta(1)]), ("string", [object()]),
+        ("integer", [True]), ("integer", [2**63]), ("integer", [AT]), ("integer", ["1e999999999"]), ("integer", [""]),
+        ("number", [False]), ("number", [float("inf")]), ("number", ["Infinity"]), ("number", [b"1e400"]),
+        ("number", [2**53 + 1]), ("number", ["9007199254740993"]), ("number", [Decimal("9007199254740993.0")]),
+        ("boolean", [0.5]), ("timestamp", [0]), ("timestamp", ["0000-01-01"]),
+        ("timestamp", pa.array([2**62], pa.timestamp("s"))), ("timestamp", pa.array([2**62], pa.date64())),
+        ("timestamp", pa.array([2**40], pa.timestamp("s", "UTC"))), ("timestamp", pa.array([2**30], pa.date32())),
+    ],
+)  # fmt: skip
+def test_a_cast_that_would_change_a_value_is_refused_with_its_row(kind: str, values: Any) -> None:
+    with pytest.raises(SourceError, match=f"1 of 1 values cannot be read as {kind}, the first in row 1"):
+        conformed(values, kind, without_zone="utc")
+
+
+def test_of_a_time_only_the_digits_below_a_microsecond_are_cut() -> None:
+    moment = datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)
+    assert conformed(pa.array([-1], pa.timestamp("ns", "UTC")), "timestamp") == [moment]
+    assert conformed(["1969-12-31T23:59:59.999999999Z"], "timestamp") == [moment]
+    assert conformed(["1969-12-31T23:59:59.999999999"], "timestamp", without_zone="utc") == [moment]
+
+
+def test_a_large_number_is_the_one_that_was_written() -> None:
+    written = [2**60, "1e23", "12345678901234567000", Decimal(2**53), 1e16]
+    assert conformed(written, "number") == [float(2**60), 1e23, 12345678901234567000.0, float(2**53), 1e16]
+    assert conformed(["1e3", 1e16, b"-2E2"], "integer") == [1000, 10**16, -200]
+
+
+@pytest.mark.parametrize("values", [pa.array([ID]), [ID], [ID, "x"]])
+def test_a_uuid_is_its_36_characters(values: Any) -> None:
+    assert conformed(values, "string")[0] == str(ID)
+
+
+def test_the_row_of_a_fault_is_counted_over_the_whole_read_and_before_the_window_is_cut() -> None:
+    window = Window.of_month(Period("2013-03"), "UTC")
+    columns = {"id": "string", "at": "timestamp", "n": "integer"}
+    timed = Source(connector="file", options={"path": "here.csv"}, columns=columns, key=["id"], time="at")
+    times = ["2013-01-05T00:00:00Z", "2013-03-05T00:00:00Z", "2013-03-06T00:00:00Z"]
+    batch = source_contract.as_batch({"id": ["a", "b", None], "at": times, "n": ["1", "1", "1"]})
+    with pytest.raises(SourceError, match="'id' is empty in 1 of 2 rows, first in row 103"):
+        source_contract.conform("here", "t", timed, batch, window, 100)
+
+
+def test_a_duplicate_column_is_named() -> None:
+    twice = pa.RecordBatch.from_arrays([pa.array(["a"])] * 3, names=["id", "x", "x"])
+    with pytest.raises(SourceError, match=r"here has the columns \['x'\] more than once"):
+        source_contract.conform("here", "t", source(), twice, None)
+
+
+def test_times_without_zone_beside_an_unreadable_one_are_still_a_source_error() -> None:
+    with pytest.raises(SourceError, match="1 of 2 values cannot be read as timestamp, the first in row 1"):
+        conformed(["yesterday Z", "2013-03-10"], "timestamp")
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), min_size=1))
 def test_an_integer_is_the_same_as_text_and_as_number(values: list[int | None]) -> None:
     assert conformed([None if v is None else str(v) for v in values], "integer") == values
     assert conformed(pa.array(values, pa.int64()).to_pylist(), "integer") == values
 
 
-@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), min_size=1))
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1))
 def test_a_number_is_the_same_as_text(values: list[float | None]) -> None:
     assert conformed([None if v is None else repr(v) for v in values], "number") == values
 

@@ -1,0 +1,135 @@
+"""Raw tables from files: CSV, JSON lines, Parquet; plain, .gz or .zip; local, in a package or on an object store.
+
+Fulfils ports.SourceConnector. Parquet is asked for the window by its own statistics; text formats are
+streamed block by block. ``{period}`` in a path is each month of the window, so only its files are opened.
+"""
+
+import gzip
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from include.adapters.file_source import formats
+from include.adapters.file_source.faults import readable
+from include.contracts.json_rows import JsonRows
+from include.contracts.period import Window
+from include.errors import SourceError
+from include.specification.connectors import FileOptions as Options
+from include.specification.data import Source
+
+PERIOD = "{period}"
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+
+
+class FileSource:
+    """Reads the files of one raw table. ``resolve`` puts ``${NAME}`` of path and storage options in clear."""
+
+    def __init__(self, options: Options, resolve: Callable[[str], str]) -> None:
+        self._options, self._resolve = options, resolve
+
+    def read(self, source: Source, window: Window | None) -> Iterator[Any]:
+        """Every row of the files (of Parquet, those of the row groups that touch the window).
+
+        Raises
+        ------
+        SourceError
+            a file is not there, is of no known format or corrupt, or a driver is not installed.
+        ServiceError
+            the object store did not answer.
+        """
+        fields = JsonRows(list(source.columns), source.never_empty)
+        for path in self._paths(window):
+            system, root = self._system(path)
+            for file in self._files(system, root, path):
+                with readable(system, file, self._options.path, self._format(file)):
+                    yield from self._rows(system, file, source, window, fields)
+        yield from fields.end()
+
+    def _paths(self, window: Window | None) -> list[str]:
+        path = self._resolve(self._options.path)
+        if self._options.package:
+            return [_packaged(self._options.package, path)]
+        if PERIOD not in path:
+            return [path]
+        if window is None:
+            raise SourceError(f"{self._options.path}: {PERIOD} needs the name of the time column: set 'time'")
+        return [path.replace(PERIOD, key) for key in window.periods]
+
+    def _system(self, path: str) -> tuple[Any, str]:
+        storage = {k: self._resolve(v) if isinstance(v, str) else v for k, v in self._options.storage.items()}
+        try:
+            return url_to_fs(path, **storage)
+        except ImportError as error:
+            raise SourceError(f"{self._options.path}: {_missing_driver(path, error)}") from None
+        except ValueError:
+            known = ", ".join(sorted(fsspec.available_protocols()))
+            raise SourceError(f"{self._options.path}: no such protocol; there are: {known}") from None
+
+    def _files(self, system: Any, root: str, path: str) -> list[str]:
+        """The files that a path stands for, sorted; a month without files has no rows."""
+        with readable(system, path, self._options.path, "csv"):
+            glob = any(c in root for c in "*?[") and not system.exists(root)
+            matches = sorted(system.glob(root)) if glob else [root]
+            if PERIOD in self._options.path:
+                return [file for file in matches if system.exists(file)]
+        if not matches:
+            raise SourceError(f"{self._options.path}: no file matches; deliver a file, or correct 'path'")
+        return matches
+
+    def _format(self, file: str) -> str:
+        bare = re.sub(r"\.(gz|zip)$", "", file.split("?", maxsplit=1)[0])
+        named = [kind for end, kind in FORMATS.items() if bare.endswith(end)]
+        kind = self._options.format or (named[0] if named else None)
+        if kind is None:
+            raise SourceError(f"{file}: its ending is none of {sorted(FORMATS)}: say 'format' csv, jsonl or parquet")
+        return kind
+
+    def _rows(self, system: Any, file: str, source: Source, window: Window | None, fields: JsonRows) -> Iterator[Any]:
+        kind = self._format(file)
+        if kind == "parquet":
+            yield from formats.parquet(system, file, source, window)
+            return
+        with system.open(file, "rb") as raw, _plain(file, raw) as stream:
+            csv = kind == "csv"
+            yield from formats.csv(stream, source, self._options) if csv else formats.json_lines(stream, fields)
+
+
+@contextmanager
+def _plain(file: str, raw: Any) -> Iterator[Any]:
+    """The bytes of a file without its compression."""
+    bare = file.split("?", maxsplit=1)[0]
+    if bare.endswith(".gz"):
+        with gzip.open(raw, "rb") as stream:
+            yield stream
+    elif bare.endswith(".zip"):
+        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(file, archive)) as stream:
+            yield stream
+    else:
+        yield raw
+
+
+def _only_member(file: str, archive: zipfile.ZipFile) -> str:
+    members = [one.filename for one in archive.infolist() if not one.is_dir()]
+    if len(members) != 1:
+        raise SourceError(f"{file} holds {len(members)} files; deliver one file in a .zip")
+    return members[0]
+
+
+def _packaged(package: str, path: str) -> str:
+    # a package's own __init__ is not run: only its data files are used
+    try:
+        return str(distribution(package).locate_file(path))
+    except PackageNotFoundError:
+        raise SourceError(f"{path}: the package {package!r} is not installed: pip install {package}") from None
+
+
+def _missing_driver(path: str, error: ImportError) -> str:
+    protocol = path.split("://", 1)[0]
+    driver = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}.get(protocol)
+    return f"the driver of {protocol}:// is not there: install {driver}" if driver else str(error)

@@ -1,0 +1,108 @@
+"""The rows of one open file, format by format."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from include.contracts.csv_quotes import QuotedStream
+from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
+from include.contracts.period import Window
+from include.specification.connectors import FileOptions
+from include.specification.data import Source
+
+BLOCK_BYTES = 4 << 20
+"""What is read of a CSV file at a time; no row is longer."""
+BATCH_ROWS = 50_000
+
+
+def csv(stream: Any, source: Source, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    """Every row, all columns as text, block by block."""
+    convert = pcsv.ConvertOptions(
+        default_column_type=pa.string(),  # the contract decides the types, not the first block of the file
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=options.null_values,
+    )
+    parse_options = pcsv.ParseOptions(delimiter=options.delimiter, newlines_in_values=True)
+    read = pcsv.ReadOptions(block_size=BLOCK_BYTES)
+    quoted = QuotedStream(stream, options.delimiter, BLOCK_BYTES, ["", *options.null_values])
+    try:
+        with pcsv.open_csv(pa.PythonFile(quoted, "r"), read, parse_options, convert) as reader:
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # without rows the header is judged as well
+            for batch in reader:
+                plain = "" in options.null_values and not quoted.met
+                yield batch if plain else _without_empty(batch, source, options.null_values)
+    except pa.ArrowInvalid:
+        while quoted.read(BLOCK_BYTES):  # a quote that is not closed explains what the reader says
+            pass
+        raise
+
+
+def _without_empty(batch: pa.RecordBatch, source: Source, null_values: list[str]) -> pa.RecordBatch:
+    """An empty or a quoted "no value" is missing in every column that is not text: no number or time is empty."""
+    for place, name in enumerate(batch.schema.names):
+        if source.columns.get(name, "string") != "string":
+            for text in {"", *null_values}:
+                values = batch.column(place)
+                absent = pc.equal(values, text)
+                if pc.any(absent).as_py():
+                    kept = pc.if_else(absent, pa.scalar(None, pa.string()), values)
+                    batch = batch.set_column(place, name, kept)
+    return batch
+
+
+def parquet(system: Any, file: str, source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
+    """The row groups that touch the window, one after the other.
+
+    A scan that reads ahead keeps more in memory the slower its rows are taken.
+    """
+    with system.open(file, "rb") as stream, pq.ParquetFile(stream) as opened:
+        names = opened.schema_arrow.names
+        if any(names.count(name) != 1 for name in source.columns):
+            yield pa.RecordBatch.from_pylist([], schema=opened.schema_arrow)  # the contract says what is wrong
+            return
+        bounds = _bounds(opened.schema_arrow, source, window)
+        for group in range(opened.num_row_groups):
+            if bounds is None or _overlaps(opened.metadata.row_group(group), str(source.time), *bounds):
+                yield from opened.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(source.columns))
+
+
+def _bounds(schema: pa.Schema, source: Source, window: Window | None) -> tuple[Any, Any] | None:
+    """Start and end as the file's statistics have them; None when they say nothing."""
+    kind = schema.field(source.time).type if source.time and window else pa.null()
+    if window is None or not pa.types.is_timestamp(kind):
+        return None
+    return window.bounds(bool(kind.tz), source.without_zone)
+
+
+def _overlaps(group: Any, time: str, start: Any, end: Any) -> bool:
+    columns = [group.column(i) for i in range(group.num_columns)]
+    known = next((c.statistics for c in columns if c.path_in_schema == time), None)
+    if known is None or not known.has_min_max or known.null_count:  # a row without a time is for the contract
+        return True
+    try:
+        return known.max >= start and known.min < end
+    except (OverflowError, ValueError):  # beyond the years of Python: for the contract too
+        return True
+
+
+def json_lines(stream: Any, fields: JsonRows) -> Iterator[dict[str, list[Any]]]:
+    """The columns of ``fields``, a number of rows at a time."""
+    records = (_record(number, line) for number, line in enumerate(stream, 1) if line.strip())
+    while rows := list(islice(records, BATCH_ROWS)):
+        yield fields.batch(rows)
+
+
+def _record(number: int, line: bytes) -> dict[str, Any]:
+    try:
+        record = parse(line)
+    except JsonRefusedError as error:
+        raise JsonRefusedError(f"line {number}: {error}") from None
+    if not isinstance(record, dict):
+        raise JsonRefusedError(f"line {number} is not a JSON object")
+    return record
