@@ -4,6 +4,10 @@ Reads back every stored file and proves that it has the bytes that it was writte
 and all that snapshots pin), training data, releases, model artifacts in MLflow, exports, edge bundles. It reads what the
 disk holds, not what memory still has of it. So damage is found before somebody needs the file.
 
+The task `forget_answers` deletes the answers that are older than `retention.predictions_periods`, counted back from the
+newest published month: in the lake tables `predictions` and `batch_predictions`, in the spool of the model server, and
+what could not be read of it. Monitoring does the same after each shipment.
+
 **Runs** every night at 3:00 UTC, and by hand in Airflow. Results are in the lake table `scrubs`, in the metric
 `moebius_damaged_files` and in the alert `MoebiusFilesDamaged`, which ends with the first scrub that finds all whole.
 
@@ -18,6 +22,7 @@ disk holds, not what memory still has of it. So damage is found before somebody 
 | a model's artifact | put MLflow's file back from a backup, or train again: the same training gives the same model |
 | an export, an edge bundle | export again; make the bundle again |
 | ServiceError | MLflow does not answer; all the rest was proved. `make status`, then clear the task |
+| `forget_answers`: another task ships | nothing: it is tried again |
 """
 
 from include.orchestration.dags import dag_family
@@ -30,7 +35,12 @@ def build(spec: UseCase) -> None:
     def scrub(call: Call) -> dict[str, int]:
         return call()
 
+    @step(spec, "scrub.forget_answers")
+    def forget_answers(call: Call) -> dict[str, int]:
+        return call()
+
     scrub()
+    forget_answers()
 
 
 dag_family(build, arc="ops", component="data", schedule="0 3 * * *")

@@ -440,8 +440,8 @@ def _left(delta: DeltaTable, predicate: str) -> dict[Period, pa.Table]:
             gone = connection.sql(query, params={"periods": periods}).fetchall()
             return {Period(period): _schema(delta).empty_table() for (period,) in gone}
         except duckdb.BinderException:  # it names other columns
-            kept = {period: _kept(connection, delta, period, predicate) for period in periods}
-    return {period: rows for period, (rows, touched) in kept.items() if touched}
+            kept = ((period, *_kept(connection, delta, period, predicate)) for period in periods)
+            return {period: rows for period, rows, touched in kept if touched}
 
 
 def _kept(

@@ -3,15 +3,18 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from include.contracts import state_file
+from include.contracts import spool_file, state_file
 from include.contracts.deployment import LostAnswers
 from include.contracts.logged_records import LogSchema
+from include.contracts.spool_file import Contents
 from include.contracts.streaming import UnreadableRecord
 from include.errors import DamagedStateError
 from include.ports.state import Locks
@@ -20,6 +23,9 @@ from include.ports.streaming import Unreadable
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGED, IN_FLIGHT = ".acknowledged.json", ".in_flight.json"
+CONTENTS = ".contents.json"
+"""What the shipped part of each file holds, so that it is not read again to know whether something is too old."""
+
 PLAIN = ("request_id", "logged_at", "release", "probability", "prediction", "scores", "latency_ms")
 NUMBERS = ("probability", "prediction", "latency_ms")
 MOMENT = "datetime64[us, UTC]"
@@ -68,8 +74,7 @@ class PredictionSpool:
         """
         if not self.directory.is_dir():
             return
-        refusal = f"another task already ships {self.directory}; try again later"
-        with self._locks.hold(f"spool/{self.directory.name}/shipping", wait=0, refusal=refusal):
+        with self._alone():
             self._repair_notes()
             self._require_lengths()
             for file in sorted(self.directory.glob("*.jsonl")):
@@ -79,6 +84,50 @@ class PredictionSpool:
         """The batch is safe elsewhere: the next shipment begins behind it."""
         self._unreadable.keep(batch.unreadable)
         self._note(ACKNOWLEDGED, batch.file.name, batch.end)
+
+    def forget(self, before: datetime, met_before: datetime) -> int:
+        """Blank the shipped records of events before a time, and delete files without any record; how many went.
+
+        What has no event time goes when it was written, or met, before ``met_before``. Both are aware. What is not
+        shipped stays. Raises LockHeldError as ``unshipped`` does.
+        """
+        if not self.directory.is_dir():
+            return 0
+        with self._alone():
+            self._repair_notes()
+            self._unreadable.forget(met_before)
+            return sum(self._forget(file, before, met_before) for file in sorted(self.directory.glob("*.jsonl")))
+
+    def _forget(self, file: Path, before: datetime, met_before: datetime) -> int:
+        shipped, closed = self._noted(ACKNOWLEDGED).get(file.name, 0), spool_file.closed_at(file)
+        contents = spool_file.scan(file, self._schema, self._contents().get(file.name, Contents()), shipped)
+        gone = 0
+        if contents.expired(before, unread=closed < met_before):
+            gone = spool_file.expire(file, self._schema, shipped, before, unread=closed < met_before)
+            contents = spool_file.scan(file, self._schema, Contents(), shipped)
+        noted = self._contents() | {file.name: contents}
+        _write(self.directory / CONTENTS, {name: kept.json_dict() for name, kept in noted.items()})
+        if contents.empty and shipped == file.stat().st_size and closed < datetime.now(UTC) - spool_file.DAY:
+            file.unlink()
+            self._drop_notes(file.name)
+        return gone
+
+    def _contents(self) -> dict[str, Contents]:
+        """By file; what is not known is read again."""
+        try:
+            noted = json.loads(state_file.read(self.directory / CONTENTS))
+            return {name: Contents.model_validate(kept) for name, kept in noted.items()}
+        except (FileNotFoundError, ValueError, AttributeError, DamagedStateError):
+            return {}
+
+    def _drop_notes(self, file: str) -> None:
+        for path in (self.directory / note for note in (CONTENTS, IN_FLIGHT, ACKNOWLEDGED)):
+            known = json.loads(state_file.read(path)) if state_file.exists(path) else {}
+            _write(path, {name: kept for name, kept in known.items() if name != file})
+
+    def _alone(self) -> AbstractContextManager[None]:
+        refusal = f"another task already ships {self.directory}; try again later"
+        return self._locks.hold(f"spool/{self.directory.name}/shipping", wait=0, refusal=refusal)
 
     def _batches(self, file: Path) -> Iterator[Batch]:
         """Ends when nothing is new, or when a batch was not acknowledged."""
@@ -134,8 +183,8 @@ class PredictionSpool:
         return frame.astype(dict.fromkeys([*NUMBERS, *self._numeric], "float64"))
 
 
-def _write(path: Path, positions: dict[str, int]) -> None:
-    state_file.write(path, json.dumps(positions), durable=False)  # what a power cut takes is shipped again
+def _write(path: Path, notes: dict[str, Any]) -> None:
+    state_file.write(path, json.dumps(notes), durable=False)  # what a power cut takes is shipped again
 
 
 def _is_note(path: Path) -> bool:

@@ -5,11 +5,13 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from include.contracts import state_file
+from include.contracts.atomic_file import write_atomically
 from include.contracts.streaming import UnreadableRecord
 from include.errors import DamagedStateError
 
@@ -59,6 +61,17 @@ class UnreadableRecords:
         except (DamagedStateError, ValueError) as error:
             log.error("%s; what is kept is counted instead", error)
             return len(self.newest())
+
+    def forget(self, before: datetime) -> int:
+        """Drop what was met before (aware), and what cannot be dated; how many. The count stays."""
+        dropped = 0
+        for file in (file for file in (self._earlier, self._file) if file.is_file()):
+            lines = file.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if (record := _record(line)) and record.at >= before]
+            if len(kept) < len(lines):
+                write_atomically(file, b"".join(kept).decode(), private=True, durable=True)
+                dropped += len(lines) - len(kept)
+        return dropped
 
     @property
     def _earlier(self) -> Path:

@@ -83,6 +83,17 @@ class LogSchema:
                 unreadable.append(UnreadableRecord.of(f"{file}:{at}", reason, line))
         return LogLines(list(records.values()), unreadable, lost)
 
+    def moment(self, line: bytes) -> float | None:
+        """Event time of the line's record, or of the one that a cut line swallowed; None where there is none."""
+        for begin in (0, line.rfind(BEGIN)):
+            try:
+                moment = from_json(line[begin:])["inputs"][self.time]
+            except (ValueError, KeyError, TypeError):
+                continue
+            if isinstance(moment, int | float):
+                return float(moment)
+        return None
+
     def _of(self, line: bytes, known: Collection[str] | None) -> tuple[dict[str, Any] | None, str]:
         """The line's record, and what is wrong with it or with what stands before it."""
         try:

@@ -182,27 +182,6 @@ def rewrite_parquet(files: Collection[Path], root: Path, change: Change) -> Iter
             yield Changed(str(file.relative_to(root)), rows.num_rows, after.num_rows)
 
 
-def edit_lines(file: Path, edit: Callable[[bytes], bytes]) -> int:
-    """Overwrite lines where they stand, each with as many bytes; returns how many changed.
-
-    A writer that appends meanwhile, and a reader that remembers a position, are not disturbed.
-    """
-    changed = 0
-    with file.open("r+b") as lines:
-        at = 0
-        while line := lines.readline():
-            after = edit(line)
-            if after != line:
-                if len(after) != len(line):
-                    raise ValueError(f"{file}: a line of {len(line)} bytes cannot become one of {len(after)}")
-                lines.seek(at)
-                lines.write(after)
-                changed += 1
-            at += len(line)
-            lines.seek(at)
-    return changed
-
-
 def renew_line(keys: KeyRing) -> Callable[[bytes], bytes]:
     pattern = re.compile(TOKEN.encode())
     return lambda line: pattern.sub(lambda match: keys.renew(match[0].decode()).encode(), line)

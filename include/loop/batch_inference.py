@@ -38,7 +38,8 @@ def score_partition(
     release = services.adapters.releases.get(spec.name, wanted) if wanted else services.serving.champion(spec)
     if release is None:
         return None
-    oldest = _oldest_kept(spec, services, period)
+    oldest = services.answers.oldest_kept(spec, period) or period
+    _require_kept(spec, oldest, period)
     with (
         # one after the other: the month is read and replaced as a whole, with the answers of other releases
         services.adapters.locks.hold(f"staging/{spec.name}/{BATCH_PREDICTIONS.name}"),
@@ -50,7 +51,7 @@ def score_partition(
         counts = _score(spec, services, snapshot, release, scored)
         _add_other_releases(services, release, period, scored, complete)
         BATCH_PREDICTIONS.replace(spec.name, services.adapters.lake, period, complete)
-    _forget(spec, services, oldest)
+    services.answers.forget_scored(spec, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 
 
@@ -87,21 +88,9 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
         rows.write_parquet(str(target), compression="zstd")
 
 
-def _oldest_kept(spec: UseCase, services: Services, period: Period) -> Period:
-    """The first month that is kept; raises DataError when the one to score is before it."""
-    newest = max([period, *services.records.published(spec)])
-    oldest = Period(newest).shift(1 - spec.retention.predictions_periods)
+def _require_kept(spec: UseCase, oldest: Period, period: Period) -> None:
     if period < oldest:
         raise DataError(
             f"{spec.name}: predictions are kept from {oldest} on (retention.predictions_periods = "
             f"{spec.retention.predictions_periods}), {period} would be deleted at once; choose a later month"
         )
-    return oldest
-
-
-def _forget(spec: UseCase, services: Services, oldest: Period) -> None:
-    """Months whose retention is over go, files and all."""
-    lake, table = services.adapters.lake, BATCH_PREDICTIONS.name
-    if any(period < oldest for period in BATCH_PREDICTIONS.periods(spec.name, lake)):
-        lake.delete(spec.name, table, f"period < '{oldest}'")
-        lake.vacuum(spec.name, table)

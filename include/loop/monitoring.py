@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -27,11 +27,13 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped.
 
     A record that cannot be read is kept aside and counted; the others are shipped. What the log says that it lacks
-    becomes a record of ``lost_answers``.
+    becomes a record of ``lost_answers``. Answers that are older than the retention are not shipped, and deleted where
+    they were.
     """
-    log, shipped = services.adapters.prediction_log(spec), 0
+    log, shipped, since = services.adapters.prediction_log(spec), 0, services.answers.kept_since(spec)
     for batch in log.unshipped():
-        rows = batch.rows.assign(period=batch.rows[spec.event.time].dt.strftime(Period.FORMAT))
+        rows = _kept(spec, batch.rows, since)
+        rows = rows.assign(period=rows[spec.event.time].dt.strftime(Period.FORMAT))
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
         if len(rows):
@@ -42,7 +44,18 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
         for record in batch.unreadable:
             print(f"{spec.name}: not shipped, kept in unreadable/{spec.name}: {record.source}: {record.reason}")
         shipped += len(rows)
+    services.answers.forget(spec)
     return shipped
+
+
+def _kept(spec: UseCase, rows: pd.DataFrame, since: datetime | None) -> pd.DataFrame:
+    """Without the rows whose retention is over."""
+    if since is None:
+        return rows
+    kept = rows[rows[spec.event.time] >= since]
+    if late := len(rows) - len(kept):
+        print(f"{spec.name}: {late} answers about events before {since} are not shipped: they are not kept any more")
+    return kept
 
 
 def _keep_lost(spec: UseCase, services: Services, lost: Sequence[LostAnswers]) -> None:

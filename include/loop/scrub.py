@@ -56,6 +56,11 @@ def scrub(spec: UseCase, services: Services) -> dict[str, int]:
     return {row.kind: row.files for row in rows}
 
 
+def forget_answers(spec: UseCase, services: Services) -> dict[str, int]:
+    """Delete the answers whose retention is over; how many by place."""
+    return services.answers.forget(spec)
+
+
 def _proved(checks: Iterator[Check]) -> tuple[int, list[str]]:
     files, damaged = 0, []
     for check in checks:

@@ -75,3 +75,6 @@ class Unreadable(Protocol):
 
     def keep(self, records: Sequence[UnreadableRecord]) -> int:
         """Keep and count those that are not kept yet; how many."""
+
+    def forget(self, before: datetime) -> int:
+        """Drop what was met before; how many."""

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from include.services.adapters import Adapters
+from include.services.answers import Answers
 from include.services.approvals import Approvals
 from include.services.places import Places
 from include.services.predictions import Predictions
@@ -38,6 +39,7 @@ class Services:
         self.approvals = Approvals(self.adapters)
         self.serving = Serving(self.adapters, self.places, self.approvals)
         self.predictions = Predictions(self.adapters, self.records)
+        self.answers = Answers(self.adapters, self.records)
         self.privacy = Privacy(self.secret, self.records)
 
     @cached_property

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.contracts import state_file
+from include.contracts import line_files, state_file
 from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.data.manifests import Snapshots
@@ -49,7 +49,7 @@ class Rewriting:
 
     def _spool(self, line: Edit) -> list[Changed]:
         kept = (self.home / "unreadable" / self.spec.name).glob("*.records*")
-        counts = {f: erasure.edit_lines(f, line) for f in sorted([*self.spool.glob("*.jsonl"), *kept])}
+        counts = {f: line_files.edit_lines(f, line) for f in sorted([*self.spool.glob("*.jsonl"), *kept])}
         return [Changed(f"{f.parent.parent.name}/{f.name}", count, 0) for f, count in counts.items() if count]
 
     def _refresh_datasets(self, changed: Sequence[Changed], mark: str) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,6 +35,18 @@ class MemoryLake:
         self._put(usecase, table, [*before, dated])
         digest = content_hash(rows)
         return TableRef(table=table, version=self.version(usecase, table), rows=rows.num_rows, content_hash=digest)
+
+    def delete(self, usecase: str, table: str, predicate: str) -> int:
+        rows = self.read(usecase, table)
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("there", rows)
+            kept = connection.sql(f"SELECT * FROM there WHERE NOT coalesce(({predicate}), false)").to_arrow_table()
+        self._put(usecase, table, [kept.cast(rows.schema)])
+        return rows.num_rows - kept.num_rows
+
+    def vacuum(self, usecase: str, table: str) -> int:
+        return 0
 
     def exists(self, usecase: str, table: str) -> bool:
         return table in self._tables[usecase]

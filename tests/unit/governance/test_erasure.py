@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.contracts import line_files
 from include.contracts.pseudonyms import KeyRing
 from include.governance import erasure
 from include.governance.mentions import Mentions
@@ -61,9 +62,9 @@ def test_lines_are_blanked_where_they_stand(tmp_path: Path) -> None:
     file = tmp_path / "spool.jsonl"
     file.write_text(f'{{"t":"{THEIRS}"}}\n{{"t":"{MINE}"}}\n{{"torn')
     size = file.stat().st_size
-    assert erasure.edit_lines(file, Mentions([MINE], "tail").blank) == 1
+    assert line_files.edit_lines(file, Mentions([MINE], "tail").blank) == 1
     assert file.stat().st_size == size
     first, second, torn = file.read_text().split("\n")
     assert (THEIRS in first, second.strip(), torn) == (True, "", '{"torn')
-    assert erasure.edit_lines(file, erasure.renew_line(NEW)) == 1
+    assert line_files.edit_lines(file, erasure.renew_line(NEW)) == 1
     assert NEW.token("theirs") in file.read_text()

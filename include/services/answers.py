@@ -1,0 +1,72 @@
+"""Answers of releases whose retention is over go: from the lake, from the spool, and what could not be read of it."""
+
+from datetime import UTC, datetime
+
+from include.contracts.content import quoted
+from include.contracts.period import Period
+from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
+from include.records.table import RecordTable
+from include.services.adapters import Adapters
+from include.services.records import Records
+from include.specification.usecase import UseCase
+
+
+class Answers:
+    """Keeps ``retention.predictions_periods``, counted back from the newest published month."""
+
+    def __init__(self, adapters: Adapters, records: Records) -> None:
+        self._adapters, self._records = adapters, records
+
+    def oldest_kept(self, spec: UseCase, *scored: Period) -> Period | None:
+        """The first month whose answers are kept, ``scored`` ones count too; None before the first month."""
+        newest = max([*scored, *self._records.published(spec)], default=None)
+        return None if newest is None else Period(newest).shift(1 - spec.retention.predictions_periods)
+
+    def kept_since(self, spec: UseCase) -> datetime | None:
+        """Answers about events before are not kept, UTC: the month begins by the calendars of the sources."""
+        oldest = self.oldest_kept(spec)
+        return None if oldest is None else oldest.start_in(spec.timezones)
+
+    def forget(self, spec: UseCase) -> dict[str, int]:
+        """Delete every answer that is older, files and all; how many by place.
+
+        May be repeated: a run that was killed is finished. Raises LockHeldError while the prediction log is shipped.
+        """
+        oldest, since = self.oldest_kept(spec), self.kept_since(spec)
+        if oldest is None or since is None:
+            return {}
+        # what has no event time goes by the clock
+        met_before = Period.of(datetime.now(UTC)).shift(-spec.retention.predictions_periods).start
+        gone = {
+            BATCH_PREDICTIONS.name: self.forget_scored(spec, oldest),
+            PREDICTIONS.name: self._forget_logged(spec, since),
+            "spool": self._adapters.prediction_log(spec).forget(since, met_before),
+        }
+        for place, count in gone.items():
+            if count:
+                print(f"{spec.name}: {count} answers in {place} about events before {oldest} were deleted")
+        return gone
+
+    def forget_scored(self, spec: UseCase, oldest: Period) -> int:
+        """Delete the batch answers of the months before; how many."""
+        return self._delete(spec, BATCH_PREDICTIONS, f"period < '{oldest}'")
+
+    def _forget_logged(self, spec: UseCase, since: datetime) -> int:
+        """They are by the month of UTC, in which a local month may begin."""
+        month, time, lake = Period.of(since), spec.event.time, self._adapters.lake
+        gone = self._delete(spec, PREDICTIONS, f"period < '{month}'")
+        if since == month.start or month not in PREDICTIONS.periods(spec.name, lake):
+            return gone
+        moments = PREDICTIONS.rows(spec.name, lake, periods=[month], columns=[time])[time].drop_null().to_pylist()
+        if min(moments, default=since) < since:
+            older = f"period = '{month}' AND {quoted(time)} < TIMESTAMPTZ '{since.isoformat()}'"
+            gone += self._delete(spec, PREDICTIONS, older)
+        return gone
+
+    def _delete(self, spec: UseCase, table: RecordTable, predicate: str) -> int:
+        lake = self._adapters.lake
+        if not lake.exists(spec.name, table.name):
+            return 0
+        gone = lake.delete(spec.name, table.name, predicate)
+        lake.vacuum(spec.name, table.name)  # also of a run that was killed before
+        return gone
