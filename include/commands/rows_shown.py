@@ -1,7 +1,7 @@
 """Rows of a table on a terminal or a pipe; what is stored is shown as it is and never taken for markup."""
 
-import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from include.contracts.plain_text import one_line
+from include.contracts.value_text import text_of
 
+SPECIAL = re.compile('[",\r\n]')
 SPACE = 3
 """Columns of a terminal that a column of a table needs beside its text."""
 
@@ -52,10 +54,16 @@ def _records(rows: pa.Table, title: str, console: Console) -> None:
 def _csv(rows: pa.Table, title: str, console: Console) -> None:
     """The values as they are; on a terminal without what would steer it."""
     print(title, file=sys.stderr)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(rows.column_names)
-    values = (["" if v is None else str(v) for v in row.values()] for row in rows.to_pylist())
-    writer.writerows(_lines(rows) if console.is_terminal else values)
+    lines = _lines(rows) if console.is_terminal else ([text_of(v) for v in row.values()] for row in rows.to_pylist())
+    for line in (rows.column_names, *lines):
+        print(",".join(map(_field, line)))
+
+
+def _field(text: str | None) -> str:
+    """Of a line of CSV; a missing value is nothing, an empty text is an empty quoted one, as sources read them."""
+    if text is None:
+        return ""
+    return text if text and not SPECIAL.search(text) else '"' + text.replace('"', '""') + '"'
 
 
 def _json(rows: pa.Table, title: str, console: Console) -> None:

@@ -1,8 +1,10 @@
 """The options of the connectors that raw tables come from, declared: a spec is checked without the connectors."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,6 +32,12 @@ class FileOptions(Closed):
     storage: dict[str, str | int | bool] = {}
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     null_values: list[str] = [""]
+
+    @model_validator(mode="after")
+    def _one_delimiter(self) -> Self:
+        if not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
+            raise ValueError(f"delimiter {self.delimiter!r} cannot part values: give one ASCII character but no quote")
+        return self
 
 
 class SqlOptions(Closed):
@@ -105,6 +113,18 @@ class HttpOptions(Closed):
     attempts: int = Field(default=6, ge=1)
     max_wait_seconds: float = Field(default=120, gt=0)
     timeout_seconds: float = Field(default=30, gt=0)
+
+    @model_validator(mode="after")
+    def _each_parameter_once(self) -> Self:
+        asked = parse_qs(urlsplit(self.url).query, keep_blank_values=True)
+        names = Counter([*asked, *self.parameters])
+        if self.window:
+            names.update((self.window.start, self.window.end))
+        if self.paging:
+            names.update(filter(None, (self.paging.parameter, self.paging.size_parameter)))
+        if twice := sorted(name for name, count in names.items() if count > 1):
+            raise ValueError(f"the query parameters {twice} are set more than once: url, parameters, window, paging")
+        return self
 
 
 OPTIONS: Mapping[str, type[Closed]] = {"file": FileOptions, "sql": SqlOptions, "http": HttpOptions}

@@ -218,6 +218,8 @@ def test_an_answer_that_is_no_json_is_named(served: Api) -> None:
         ({"pagin": {}}, "'pagin' is not a key of options; did you mean paging"),
         ({"paging": {"by": "cursor", "parameter": "c"}}, "paging by cursor needs 'next'"),
         ({"paging": {"by": "page"}}, "paging by page needs 'parameter'"),
+        ({"parameters": {"from": "x"}, "window": WINDOW}, r"the query parameters \['from'\] are set more than once"),
+        ({"paging": {"by": "page", "parameter": "n", "size": 5, "size_parameter": "n"}}, r"parameters \['n'\] are set"),
     ],
 )
 def test_options_that_say_too_little_or_too_much_are_refused(options: dict, said: str) -> None:

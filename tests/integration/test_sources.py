@@ -208,7 +208,7 @@ def test_parquet_keeps_uuids_and_refuses_times_that_overflow_and_columns_that_ar
 BROKEN: list[tuple[str, bytes, str]] = [
     ("planes.csv", b"", "planes.csv: cannot be read as CSV .*Empty CSV file"),
     ("planes.csv", b"\xff\xfe\x00\x81 binary \xff", "planes.csv: cannot be read as CSV"),
-    ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*Expected 2 columns, got 3"),
+    ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*row 2, Expected 2 columns, got 3"),
     ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV: line 2: the quote .* is not closed"),
     (
         "planes.csv",
@@ -281,6 +281,12 @@ def test_an_unknown_option_or_connector_is_refused_with_the_allowed_ones() -> No
         SpecError, match=r"sources\.planes\.connector: 'ftp' is not a connector; allowed: file, sql, http, own"
     ):
         rows(from_("planes", "ftp"), "planes")
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\u00a7"])
+def test_a_delimiter_that_cannot_part_values_is_refused(delimiter: str) -> None:
+    with pytest.raises(SpecError, match=r"delimiter .* cannot part values"):
+        rows(from_("planes", path="x.csv", delimiter=delimiter), "planes")
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

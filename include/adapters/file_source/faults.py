@@ -23,6 +23,9 @@ LONG_ROW = (
 # parsers quote the offending row: only these words of theirs hold no value
 HARMLESS = re.compile(r"Row #\d+|Expected \d+ columns, got \d+|Empty CSV file|[Ii]nvalid UTF8|column \d+|line \d+")
 
+ROW = re.compile(r"Row #(\d+)")
+"""Arrow counts the header, the contract does not."""
+
 
 @contextmanager
 def readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
@@ -44,6 +47,10 @@ def readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
             raise SourceError(f"{name}: a row is longer than {BLOCK_BYTES} bytes; {LONG_ROW}") from None
         corrupt = isinstance(error, gzip.BadGzipFile | pa.ArrowException)
         if isinstance(error, UNREADABLE) and (local or corrupt or not isinstance(error, OSError)):
-            reason = ", ".join([type(error).__name__, *HARMLESS.findall(str(error))])
-            raise SourceError(f"{name}: cannot be read as {WORDS[kind]} ({reason}); deliver it again") from None
+            raise SourceError(f"{name}: cannot be read as {WORDS[kind]} ({_reason(error)}); deliver it again") from None
         raise ServiceError(f"{name}: the store did not answer ({type(error).__name__}); run the task again") from None
+
+
+def _reason(error: Exception) -> str:
+    words = [type(error).__name__, *HARMLESS.findall(str(error))]
+    return ROW.sub(lambda match: f"row {int(match[1]) - 1}", ", ".join(words))

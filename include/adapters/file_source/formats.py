@@ -29,7 +29,7 @@ def csv(stream: Any, source: Source, options: FileOptions) -> Iterator[pa.Record
         null_values=options.null_values,
     )
     parse_options = pcsv.ParseOptions(delimiter=options.delimiter, newlines_in_values=True)
-    read = pcsv.ReadOptions(block_size=BLOCK_BYTES)
+    read = pcsv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)  # a reader of one thread names the faulty row
     quoted = QuotedStream(stream, options.delimiter, BLOCK_BYTES, ["", *options.null_values])
     try:
         with pcsv.open_csv(pa.PythonFile(quoted, "r"), read, parse_options, convert) as reader:

@@ -54,6 +54,11 @@ def test_a_pipe_gets_every_value_as_it_is_stored(capsys: pytest.CaptureFixture[s
     assert [row["value"] for row in json.loads(printed(capsys, stored(), "json"))] == STORED
 
 
+def test_a_missing_value_and_an_empty_text_of_a_csv_export_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = pa.table({"a": ["", None, 'say "no"'], "b": [True, None, False], "c": [1.5, None, 2.0]})
+    assert printed(capsys, rows, "csv").splitlines() == ["a,b,c", '"",true,1.5', ",,", '"say ""no""",false,2.0']
+
+
 def on_terminal(width: int, columns: int) -> str:
     """What a terminal of this width gets to see of so many columns."""
     script = f"from tests.unit.commands.test_read import *; rows_shown.show(stored({columns}), 'auto', 'title')"
