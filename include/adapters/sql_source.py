@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from include.contracts.json_rows import JsonRefusedError, parse
 from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
 from include.specification.connectors import SqlOptions as Options
@@ -49,7 +50,7 @@ class SqlSource:
         text = self._options.url or f"${{connection:{self._options.connection}}}"
         url = self._url(self._resolve(text))
         try:
-            return sa.create_engine(url, hide_parameters=True, poolclass=sa.NullPool)
+            return sa.create_engine(url, hide_parameters=True, poolclass=sa.NullPool, **_exact(url))
         except (ImportError, exc.NoSuchModuleError) as error:
             missing = getattr(error, "name", None) or url.drivername
             raise SourceError(f"{self._named(url)}: the driver {missing!r} is not installed: pip install it") from None
@@ -145,6 +146,8 @@ class SqlSource:
         named = self._named(url)
         try:
             yield
+        except JsonRefusedError as error:
+            raise SourceError(f"{named}: a value of type JSON: {error}") from None
         except (exc.ProgrammingError, exc.OperationalError) as error:
             reason = str(error.orig).strip().splitlines()[0]
             unknown = any(words in str(error.orig) for words in ("no such table", "no such column"))  # SQLite's words
@@ -156,3 +159,8 @@ class SqlSource:
             if error.connection_invalidated or isinstance(error, exc.InterfaceError):
                 raise ServiceError(f"{named}: the database broke off ({kind})") from None
             raise SourceError(f"{named}: the query failed ({kind}); try it in the database's own client") from None
+
+
+def _exact(url: sa.URL) -> dict[str, Any]:
+    """The numbers in PostgreSQL's JSON have more digits than a float."""
+    return {"json_deserializer": parse} if url.get_backend_name() == "postgresql" else {}

@@ -22,7 +22,7 @@ def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, l
     determined. The platform must be up.
     """
     usecase, _, version = model.partition("/")
-    if not version.isdigit():
+    if not (version.isascii() and version.isdigit()):
         raise typer.BadParameter(f"{model!r} is not <use case>/<version>")
     try:
         reproduced = _reproduced(usecase, int(version))

@@ -94,7 +94,7 @@ class Airflow:
                 if not answer.is_server_error or time.monotonic() > deadline:
                     return answer
                 wanted = answer.headers.get("Retry-After", "")
-                pause = max(pause, float(wanted)) if wanted.isdigit() else pause
+                pause = max(pause, float(wanted)) if wanted.isascii() and wanted.isdigit() else pause
             time.sleep(pause)
 
     def pages(self, path: str, key: str, order_by: str, **query: Any) -> Iterator[dict]:

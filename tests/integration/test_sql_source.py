@@ -137,7 +137,7 @@ def test_a_query_may_end_in_a_comment(tmp_path: Path, end: str) -> None:
 
 def test_uuids_and_objects_of_postgres_are_text(postgres: int) -> None:  # noqa: F811
     ident = "12345678-1234-5678-1234-567812345678"
-    for value, text in ((f"'{ident}'::uuid", ident), ("""'{"a": [1.5]}'::jsonb""", '{"a": [1.5]}'), ("1.10", "1.10")):
+    for value, text in ((f"'{ident}'::uuid", ident), ("""'{"a": [1.50]}'::jsonb""", '{"a": [1.50]}'), ("1.10", "1.10")):
         query = f"SELECT {value} AS tailnum, 1 AS year, 2 AS engines, 3 AS seats"
         assert (
             rows(from_({"planes": {"url": address(postgres), "query": query}}), "planes")["tailnum"][0].as_py() == text
