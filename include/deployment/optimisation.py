@@ -26,12 +26,16 @@ QUANTISABLE = {"Attention", "Conv", "EmbedLayerNormalization", "Gather", "Gemm",
 
 @dataclass(frozen=True)
 class Proof:
-    """Real rows as the model reads them [N, columns], and what the trained model says of them [N] or [N, K]."""
+    """Real rows as the model reads them [N, columns], and what the trained model says of them [N] or [N, K].
+
+    ``unit`` is that of a bound of the spec: the standard deviation of a label that is a number, else 1.
+    """
 
     family: Family
     encoding: dict[str, Any]
     matrix: np.ndarray
     expected: np.ndarray
+    unit: float = 1.0
 
     @property
     def width(self) -> int:
@@ -81,7 +85,7 @@ def choose(original: Variant, proof: Proof, wanted: Packaging) -> tuple[Variant,
     if wanted.optimise:
         chosen, tried = _try("optimised", _optimised(original.content), chosen, proof, NOISE, original.bound, tried)
     if wanted.quantise == "auto":
-        bound = wanted.quantised_bound or original.bound
+        bound = wanted.quantised_bound * proof.unit if wanted.quantised_bound else original.bound
         chosen, tried = _try("quantised", _quantised(original.content), chosen, proof, WORTHWHILE, bound, tried)
     return chosen, tried
 

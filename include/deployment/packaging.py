@@ -32,7 +32,10 @@ WITHHELD = "withheld"
 
 
 class Trained(Protocol):
-    """A trained model as packaging sees it."""
+    """A trained model as packaging sees it.
+
+    It may have a ``spread``, the standard deviation of its labels: the unit of the spec's bounds, which is 1 without.
+    """
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Scores of raw feature rows: (n,), or (n, K) for classes and clusters."""
@@ -61,13 +64,14 @@ def package(
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
     that lack values in the training data; ``model_hash`` is that of the registered artifact, ``store`` the id of the
     store that it is registered in. DeploymentError when
-    ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``.
+    ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``,
+    which is in standard deviations of the label where scores are numbers.
     """
     may_be_missing = spec.may_be_missing(incomplete)
     complete = _complete_requests(spec, rows, may_be_missing)
     staging.mkdir(parents=True)
     onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(complete)
-    proof = Proof(family(spec), encoding, encoded(encoding, complete), expected)
+    proof = Proof(family(spec), encoding, encoded(encoding, complete), expected, float(getattr(model, "spread", 1.0)))
     chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
     samples, report = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES]), _report(chosen, tried, proof)
     (staging / "model.onnx").write_bytes(chosen.content)
@@ -123,13 +127,13 @@ def _proved(spec: UseCase, onnx: bytes, proof: Proof) -> Variant:
             "the scores must be the last columns of its last output"
         )
     facts = proof.differences(onnx)
-    worst = facts["max_difference"]
-    if not worst <= spec.rollout.parity_bound:
+    worst, bound = facts["max_difference"], spec.rollout.parity_bound * proof.unit
+    if not worst <= bound:
         raise DeploymentError(
             f"{spec.name}: the ONNX model differs from the trained one by {worst:.2g} on {len(expected)} real rows; "
-            f"rollout.parity_bound is {spec.rollout.parity_bound:g}. Nothing was deployed"
+            f"rollout.parity_bound allows {bound:.2g}. Nothing was deployed"
         )
-    return Variant("as trained", onnx, facts, spec.rollout.parity_bound)
+    return Variant("as trained", onnx, facts, bound)
 
 
 def _report(chosen: Variant, tried: list[dict[str, Any]], proof: Proof) -> dict[str, Any]:

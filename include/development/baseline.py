@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from include.development.trainers.label_units import LabelUnits
 from include.development.trainers.protocol import Matrix, Problem, placed
 from include.errors import TrainingError
 from include.families.registry import family_named
@@ -59,13 +60,16 @@ class Linear:
         self._name, _ = chosen(read, SKLEARN.defaults)
         self._pipe: Any = pipeline(read, SKLEARN.defaults, threads=1)
         self._problem = problem
+        y = np.asarray(train.y)
+        self._units = LabelUnits() if problem.classes else LabelUnits.of(y)
+        y = y if problem.classes else self._units.scaled(y)
         weight = {} if train.weight is None else {f"{self._pipe.steps[-1][0]}__sample_weight": train.weight}
-        self._pipe.fit(train.X[:, self._columns], train.y, **weight)
+        self._pipe.fit(train.X[:, self._columns], y, **weight)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         read = X[:, self._columns]
         if not self._problem.classes:
-            return self._pipe.predict(read).astype(np.float64)
+            return self._units.restored(self._pipe.predict(read))
         scores = np.zeros((len(X), self._problem.classes))
         scores[:, self._pipe[-1].classes_.astype(int)] = self._pipe.predict_proba(read)
         return scores if self._problem.facts.table else scores[:, 1]

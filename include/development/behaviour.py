@@ -204,9 +204,9 @@ def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np
     stepped, without = X.copy(), X.copy()
     stepped[:, numbers] = np.nextafter(X[:, numbers], np.float32(np.inf))
     without[:, looked_up] = np.nan
-    worst = float(_moved(model.fitted.predict(stepped), given).max())
-    limit = spec.behaviour.stability
-    detail = f"one float32 step up of every number changes an answer by at most {worst:.3g}; {limit:g} is allowed"
+    worst, limit = float(_moved(model.fitted.predict(stepped), given).max() / model.spread), spec.behaviour.stability
+    unit = " standard deviations of the label" if family(spec).facts.predicts == "value" else ""
+    detail = f"one float32 step up of every number changes an answer by at most {worst:.3g}{unit}; {limit:g} is allowed"
     outcomes = [GateOutcome(gate="stability", passed=worst <= limit, detail=detail)]
     if looked_up:
         strange = int((~np.isfinite(model.fitted.predict(without))).sum())

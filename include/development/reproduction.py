@@ -97,7 +97,7 @@ def compared(
 ) -> Reproduction:
     """Compare the answers to ``rows``; ``then`` and ``now`` are what the trainings ran on."""
     old, new = first.predict(rows), second.predict(rows)
-    scale = max(1.0, float(np.std(old))) if first.problem.facts.predicts == "value" else 1.0
+    scale = (float(np.std(old)) or 1.0) if first.problem.facts.predicts == "value" else 1.0
     difference = float(np.abs(old - new).max() / scale) if old.shape == new.shape else np.inf
     return Reproduction(
         rows=len(rows),

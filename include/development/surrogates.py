@@ -50,10 +50,11 @@ def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> S
     answers = scores if numbers else family(spec).predicted(scores)
     kind = DecisionTreeRegressor if numbers else DecisionTreeClassifier
     tree = kind(max_depth=DEPTH, min_samples_leaf=max(1, len(X) // 100), random_state=0)
-    tree.fit(readable[::2], answers[::2])
-    fidelity = float(tree.score(readable[1::2], answers[1::2])) if len(X) > 2 else 1.0
+    middle = float(answers.mean()) if numbers else 0  # a tree's squares would lose digits to a large offset
+    tree.fit(readable[::2], answers[::2] - middle)
+    fidelity = float(tree.score(readable[1::2], answers[1::2] - middle)) if len(X) > 2 else 1.0
     measure = "R²" if numbers else "share of equal answers"
-    return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable))
+    return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable, middle))
 
 
 def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[tuple[str, bool]], np.ndarray]:
@@ -82,14 +83,16 @@ def _frequent(block: np.ndarray, most: int, least: int) -> list[int]:
     return [int(code) for code in codes[np.argsort(-counts, kind="stable")][:most]]
 
 
-def _rules(spec: UseCase, tree: Any, names: list[tuple[str, bool]], X: np.ndarray) -> list[str]:
+def _rules(spec: UseCase, tree: Any, names: list[tuple[str, bool]], X: np.ndarray, middle: float) -> list[str]:
     inner, lines = tree.tree_, []
     total = inner.weighted_n_node_samples[0]
 
     def walk(node: int, path: list[str]) -> None:
         if inner.children_left[node] < 0:
             share = inner.weighted_n_node_samples[node] / total
-            lines.append(f"{' and '.join(path) or 'always'}: {_leaf(spec, tree, node)} ({share:.0%} of the rows)")
+            lines.append(
+                f"{' and '.join(path) or 'always'}: {_leaf(spec, tree, node, middle)} ({share:.0%} of the rows)"
+            )
             return
         low, high = _sides(inner, node, names, X)
         walk(inner.children_left[node], [*path, low])
@@ -110,10 +113,10 @@ def _sides(inner: Any, node: int, names: list[tuple[str, bool]], X: np.ndarray) 
     return f"{name} ≤ {inner.threshold[node]:.4g}{left}", f"{name} > {inner.threshold[node]:.4g}{right}"
 
 
-def _leaf(spec: UseCase, tree: Any, node: int) -> str:
+def _leaf(spec: UseCase, tree: Any, node: int, middle: float) -> str:
     value = tree.tree_.value[node].ravel()
     if not hasattr(tree, "classes_"):
-        return f"{value[0]:.3f}"
+        return f"{value[0] + middle:.3f}"
     code, share = int(tree.classes_[value.argmax()]), value.max() / value.sum()
     return f"{family(spec).answer_name(spec, code)} (here {share:.0%})"
 

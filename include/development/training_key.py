@@ -18,9 +18,10 @@ INCLUDE = Path(__file__).resolve().parents[1]
 SHARED = (
     "contracts.encoding", "contracts.spelling", "development.datasets.encoded", "development.datasets.encoder",
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
-    "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
-    "development.training", "families.registry", "specification.data", "specification.learning", "specification.part",
-    "specification.task", "specification.trainers", "specification.usecase",
+    "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
+    "development.trainers.trained_model", "development.training", "families.labels", "families.registry",
+    "specification.data", "specification.learning", "specification.part", "specification.task",
+    "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = (

@@ -10,6 +10,7 @@ import pandas as pd
 from include.errors import DataError
 from include.specification.usecase import UseCase
 
+LARGE = 10_000
 EXACT = 2**53  # up to here float64 holds every whole number
 
 
@@ -46,6 +47,11 @@ def truth_values(labels: pd.Series) -> np.ndarray:
     else:
         values = _read(float(v) if isinstance(v, bool | np.bool_) else exact_number(v) for v in labels.astype(object))
     return np.where(np.isin(values, (0.0, 1.0)), values, np.nan)
+
+
+def written(number: float) -> str:
+    """Four digits of a small number, ten of a large one, which may differ from the next only in the last ones."""
+    return f"{number:.4g}" if abs(number) < LARGE else f"{number:.10g}"
 
 
 def _numpy_kind(labels: pd.Series) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from include.families.labels import exactly, numbers
+from include.families.labels import exactly, numbers, written
 from include.specification.task import TASKS, TaskFacts
 from include.specification.usecase import UseCase
 
@@ -100,15 +100,15 @@ class Family(Protocol):
 
     def answer(self, spec: UseCase, scores: np.ndarray) -> str:
         """One row's answer in words; ``scores`` are () or (K,)."""
-        return f"{float(scores):.4g}"
+        return written(float(scores))
 
     def outcome(self, spec: UseCase, truth: Any, scores: Any) -> str:
         """One row's truth in words, beside the answer where that is a class or cluster."""
-        return f"it was {float(truth):.4g}"
+        return f"it was {written(float(truth))}"
 
     def summary(self, spec: UseCase, y: np.ndarray) -> str:
         """The labels of a dataset's part in one figure."""
-        return f"{y.mean():.4g}"
+        return written(float(y.mean()))
 
     def pictures(self, spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: np.ndarray) -> Mapping[str, Picture]:
         """Name → picture of the answers to the test part ``frame`` against the truth."""

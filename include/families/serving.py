@@ -12,6 +12,7 @@ from include.families.registry import family
 from include.specification.usecase import UseCase
 
 NUMBER = "TYPE_FP32"
+VALUE = "TYPE_FP64"  # float32 would round a number with a large offset
 
 
 def flags(spec: UseCase) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def flags(spec: UseCase) -> dict[str, Any]:
 def outputs(spec: UseCase) -> dict[str, str]:
     """Triton's type of every output that depends on the task, by name."""
     facts = family(spec).facts
-    code = NUMBER if facts.predicts == "value" else "TYPE_INT64"
+    code = VALUE if facts.predicts == "value" else "TYPE_INT64"
     prediction = {"prediction": "TYPE_STRING" if facts.names_classes else code}
     probability = {"probability": NUMBER} if facts.probabilities else {}
     return prediction | probability | ({"scores": NUMBER} if facts.table else {})

@@ -197,7 +197,8 @@ class MinimumFunctionality(Part):
 class Behaviour(Part):
     """Tests that every candidate must pass before it is registered.
 
-    ``stability``: largest change of an answer when every number is one float32 step larger (0: not tested).
+    ``stability``: largest change of an answer when every number is one float32 step larger (0: not tested), of numbers
+    in standard deviations of the label.
     ``max_row_ms``: one row in ONNX Runtime on one thread.
     """
 

@@ -13,8 +13,8 @@ class Packaging(Part):
 
     ``target``: ``embedded`` is the server with the Python backend, ``container`` adds a model directory for the
     native ONNX Runtime backend. ``quantise: auto`` keeps 8-bit weights where they are measured faster and the scores
-    stay within ``quantised_bound`` (left out: ``rollout.parity_bound``). ``max_memory_mb`` is what the process that
-    serves the release alone may hold.
+    stay within ``quantised_bound``, in the unit of ``rollout.parity_bound``, which it is when it is left out.
+    ``max_memory_mb`` is what the process that serves the release alone may hold.
     """
 
     target: Literal["embedded", "container"] = "embedded"

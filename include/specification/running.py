@@ -83,7 +83,7 @@ class Rollout(Part):
     max_wait_seconds: float = Field(gt=0)
     min_requests: int = Field(ge=1)
     abort: Abort
-    parity_bound: float = Field(gt=0)
+    parity_bound: float = Field(gt=0)  # of a score; of a number in standard deviations of the label
     sticky_by: str | None = None  # a request field: rows with the same value meet the same release
     shadow: ShadowTest = ShadowTest()
     ab_test: ABTest = ABTest()

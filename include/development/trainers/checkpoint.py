@@ -48,7 +48,9 @@ def checkpoint(problem: Problem, train: Matrix, validation: Matrix, parameters: 
     """The one of this very fit: its name is a hash of everything that decides the model."""
     if run.checkpoint is None:
         return Checkpoint(None, "")
-    digest = hashlib.sha256(json.dumps([repr(problem), dict(parameters), run.threads], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([repr(problem), dict(parameters), run.threads, run.spread], sort_keys=True).encode()
+    )
     for array in _arrays(train, validation):
         digest.update(np.ascontiguousarray(array).data)
     digest.update(run.start.save() if run.start else b"")

@@ -52,6 +52,11 @@ class EnsembleModel:
         self.members = tuple(members)
         self._ends = np.cumsum([member.problem.width for member in members])[:-1]
 
+    @property
+    def spread(self) -> float:
+        """The least standard deviation of the members' labels: the strictest unit of tolerances."""
+        return min(member.spread for member in self.members)
+
     def predict(self, X: np.ndarray) -> np.ndarray:
         parts = np.split(X, self._ends, axis=1)
         return np.mean([m.fitted.predict(part) for m, part in zip(self.members, parts, strict=True)], axis=0)

@@ -27,14 +27,30 @@ def averaged(members: Sequence[tuple[bytes, int]], scores: int) -> bytes:
         functions += list(own.functions)
         outputs.append(f"{prefix}scores")
         start += width
-    nodes.append(helper.make_node("Mean", outputs, ["scores"]))
+    doubles = any(m.graph.output[-1].type.tensor_type.elem_type == TensorProto.DOUBLE for m in models)
+    kind = TensorProto.DOUBLE if doubles else TensorProto.FLOAT
+    nodes += _double_mean(outputs) if doubles else [helper.make_node("Mean", outputs, ["scores"])]
     given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, start])
-    answer = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, scores])
+    answer = helper.make_tensor_value_info("scores", kind, [None, scores])
     graph = helper.make_graph(nodes, "moebius", [given], [answer], initializers)
     merged = helper.make_model(graph, opset_imports=_opsets(models), functions=functions)
     merged.ir_version = max(model.ir_version for model in models)
     onnx.checker.check_model(merged)
     return merged.SerializeToString()
+
+
+def _double_mean(outputs: Sequence[str]) -> list[Any]:
+    """The mean of outputs of any type in float64, in which ONNX Runtime has no Mean."""
+    from onnx import TensorProto, helper
+
+    doubles = [f"double_{output}" for output in outputs]
+    count = helper.make_tensor("count", TensorProto.DOUBLE, [], [len(outputs)])
+    return [
+        *(helper.make_node("Cast", [o], [d], to=TensorProto.DOUBLE) for o, d in zip(outputs, doubles, strict=True)),
+        helper.make_node("Sum", doubles, ["sum"]),
+        helper.make_node("Constant", [], ["count"], value=count),
+        helper.make_node("Div", ["sum", "count"], ["scores"]),
+    ]
 
 
 def _slice(source: str, target: str, start: int, end: int, name: str) -> tuple[Any, list[Any]]:

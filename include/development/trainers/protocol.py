@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -104,13 +104,15 @@ class Run:
     """How a fit runs.
 
     ``checkpoint`` is a directory that a killed fit finds again, for the same fit only; ``start`` the weights to go on
-    from; ``report`` takes (step, validation loss) and raises to give up (a pruned trial).
+    from; ``report`` takes (step, validation loss) and raises to give up (a pruned trial). ``spread`` is what the labels
+    were divided by, in units of the label: a penalty that is in these units keeps its meaning.
     """
 
     threads: int = 1
     checkpoint: Path | None = None
     start: "Fitted | None" = None
     report: Callable[[int, float], None] | None = None
+    spread: float = 1.0
 
 
 class Fitted(Protocol):
@@ -138,8 +140,12 @@ class Trainer(Protocol):
 
     name: str
     predicts: frozenset[Predicts]
-    defaults: ClassVar[Parameters]
-    space: ClassVar[Space]
+
+    @property
+    def defaults(self) -> Parameters: ...
+
+    @property
+    def space(self) -> Space: ...
 
     def fit(self, problem: Problem, train: Matrix, validation: Matrix, parameters: Parameters, run: Run) -> Fitted:
         """Fit, stopping early on ``validation`` where it can.

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from include.development.trainers.label_units import ScaledTrainer
 from include.development.trainers.protocol import Trainer
 from include.errors import TrainingError
 from include.specification import modules
@@ -19,10 +20,13 @@ OWN = "own"
 
 
 def trainer(name: str, usecase: str = "") -> Trainer:
-    """The trainer ``name``; ``own`` is ``TRAINER`` of the use case's ``model.py``. Raises SpecError without it."""
+    """The trainer ``name``, which learns labels that are numbers in standard deviations (see ``label_units``).
+
+    ``own`` is ``TRAINER`` of the use case's ``model.py``. Raises SpecError without it.
+    """
     if name == OWN:
-        return modules.function(usecase, "model", "TRAINER")
+        return ScaledTrainer(modules.function(usecase, "model", "TRAINER"))
     if name not in TRAINERS:
         raise TrainingError(f"no trainer {name!r}; there are: {', '.join([*sorted(TRAINERS), OWN])}")
     module, kind = TRAINERS[name].rsplit(".", 1)
-    return getattr(import_module(module), kind)()
+    return ScaledTrainer(getattr(import_module(module), kind)())

@@ -17,13 +17,13 @@ from include.development.trainers import sklearn_clusters
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Curve, Matrix, Parameters, Problem, Run, Space
-from include.development.trainers.sklearn_estimators import chosen, pipeline
+from include.development.trainers.sklearn_estimators import chosen, penalised, pipeline
 from include.errors import TrainingError
 from include.specification.task import Predicts
 from include.specification.trainers import TRAINERS
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-TOLERANCE = 1e-4  # of the largest score: float32 instead of float64
+TOLERANCE = 1e-4  # of the largest score, or of the label's standard deviation: float32 instead of float64
 COMPARED = 2000
 FACTS = TRAINERS["sklearn"]
 
@@ -47,7 +47,7 @@ class SklearnTrainer:
         known = checked(self.name, FACTS, parameters)
         _require_classes(problem, train)
         try:
-            fitted = _fitted(problem, train, known, run)
+            fitted = _fitted(problem, train, penalised(problem, known, run.spread), run)
         except (ValueError, TypeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(f"sklearn cannot fit with {known}: {reason}; correct the parameters") from error
@@ -170,10 +170,14 @@ def _expected(problem: Problem, pipe: Any, X: np.ndarray) -> np.ndarray:
 
 def _require_equal(problem: Problem, pipe: Any, model: SklearnModel, X: np.ndarray) -> None:
     expected = _expected(problem, pipe, X)
-    off = np.abs(model.predict(X).reshape(expected.shape) - expected).max() / max(1.0, np.abs(expected).max())
+    values = problem.facts.predicts == "value"  # in standard deviations of the label
+    unit, words = (
+        (1.0, "a standard deviation of the label") if values else (np.abs(expected).max(), "its largest score")
+    )
+    off = np.abs(model.predict(X).reshape(expected.shape) - expected).max() / max(1.0, unit)
     if not off <= TOLERANCE:
         raise TrainingError(
-            f"sklearn: the ONNX graph of {type(pipe[-1]).__name__} is off by {off:.2g} of its largest score, "
+            f"sklearn: the ONNX graph of {type(pipe[-1]).__name__} is off by {off:.2g} of {words}, "
             f"more than {TOLERANCE:g}; use another estimator, or scale its inputs"
         )
 

@@ -69,6 +69,16 @@ def chosen(problem: Problem, parameters: Parameters) -> tuple[str, Estimator]:
     raise TrainingError(f"sklearn estimator {name!r} cannot do {problem.task}; these can: {', '.join(able)}")
 
 
+def penalised(problem: Problem, parameters: Parameters, spread: float) -> Parameters:
+    """The parameters for labels that were divided by ``spread``: elastic net's L1 penalty is in units of the label."""
+    if chosen(problem, parameters)[0] != "elastic_net" or spread == 1:
+        return parameters
+    alpha, share = float(parameters["alpha"]), float(parameters["l1_ratio"])
+    first, second = alpha * share / spread, alpha * (1 - share)
+    ratio = first / (first + second) if first + second else share
+    return {**parameters, "alpha": first + second, "l1_ratio": ratio}
+
+
 def pipeline(problem: Problem, parameters: Parameters, threads: int) -> Any:
     """Preparation, the dimension reduction that is asked for, and the estimator, not fitted.
 

@@ -25,20 +25,18 @@ class Scoring(nn.Module):
     def __init__(self, network: nn.Module, problem: Problem) -> None:
         super().__init__()
         self.network, self.facts = network, problem.facts
-        self.register_buffer("label_mean", torch.zeros(()))
-        self.register_buffer("label_scale", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         raw = self.network(x)
         if self.facts.predicts == "value":
-            return raw * self.label_scale + self.label_mean
+            return raw
         return torch.softmax(raw, dim=1) if self.facts.table else torch.sigmoid(raw)
 
     def losses(self, x: Tensor, y: Tensor) -> Tensor:
-        """(rows,) log loss, or squared error in standard deviations of the label."""
+        """(rows,) log loss, or squared error."""
         raw = self.network(x)
         if self.facts.predicts == "value":
-            return (raw[:, 0] - (y - self.label_mean) / self.label_scale) ** 2
+            return (raw[:, 0] - y) ** 2
         if self.facts.table:
             return nn.functional.cross_entropy(raw, y.long(), reduction="none")
         return nn.functional.binary_cross_entropy_with_logits(raw[:, 0], y, reduction="none")

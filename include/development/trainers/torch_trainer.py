@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import nn
 
 from include.development.trainers.checkpoint import checkpoint
+from include.development.trainers.label_units import LabelUnits, scaled_model
 from include.development.trainers.parameters import checked, require_task
 from include.development.trainers.protocol import Fitted, Matrix, Parameters, Problem, Run, Space
 from include.development.trainers.torch_fit import fit, options, reproducible
@@ -15,6 +15,9 @@ from include.development.trainers.torch_start import take_over
 from include.errors import TrainingError
 from include.specification.task import Predicts
 from include.specification.trainers import TRAINERS
+
+OLD_UNITS = ("label_mean", "label_scale")
+"""Of networks that were saved when they scaled their labels themselves."""
 
 
 class TorchTrainer:
@@ -36,22 +39,24 @@ class TorchTrainer:
         loop = options(known)
         with reproducible(loop.seed, run.threads):
             scoring = Scoring(self.network(problem, known), problem)
-            _learn(scoring, train)
+            scoring.network.learn(torch.from_numpy(train.X))
             if run.start:
                 self._go_on_from(run.start, scoring, problem)
             kept = checkpoint(problem, train, validation, known, run)
             curve = fit(scoring, train, validation, loop, kept, run.report)
         return TorchModel(self.name, scoring, problem, known, run.threads, tuple(curve))
 
-    def load(self, problem: Problem, content: bytes) -> TorchModel:
+    def load(self, problem: Problem, content: bytes) -> Fitted:
         parameters, state = saved(content, self.name)
+        old = [float(state.pop(name)) for name in OLD_UNITS if name in state]
         with reproducible(0, torch.get_num_threads()):
             scoring = Scoring(self.network(problem, checked(self.name, TRAINERS[self.name], parameters)), problem)
         try:
             scoring.load_state_dict(state)
         except RuntimeError as error:
             raise TrainingError(f"the model of {self.name} does not fit the problem: {error}; train again") from error
-        return TorchModel(self.name, scoring, problem, parameters)
+        model = TorchModel(self.name, scoring, problem, parameters)
+        return scaled_model(model, LabelUnits(*old)) if old and problem.facts.predicts == "value" else model
 
     def _go_on_from(self, start: Fitted, scoring: Scoring, problem: Problem) -> None:
         state = start.scoring.state_dict() if isinstance(start, TorchModel) else {}
@@ -60,12 +65,3 @@ class TorchTrainer:
                 f"{self.name} cannot continue from a {start.describe()['algorithm']}: no weights in common; "
                 "start from scratch"
             )
-
-
-def _learn(scoring: Scoring, train: Matrix) -> None:
-    """What the network must know of the training part before the first step."""
-    scoring.network.learn(torch.from_numpy(train.X))
-    if scoring.facts.predicts == "value":
-        y = np.asarray(train.y, dtype=np.float64)
-        scoring.label_mean.fill_(float(y.mean()))
-        scoring.label_scale.fill_(float(y.std()) or 1.0)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
+from include.development.trainers.label_units import spread_of
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
@@ -35,6 +36,11 @@ class TrainedModel:
     @property
     def problem(self) -> Problem:
         return Problem(self.task, self.encoder.inputs, self.classes)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the label in training, in units of the label; 1 of classes and clusters."""
+        return spread_of(self.fitted)
 
     def onnx(self) -> bytes:
         return self.fitted.onnx()

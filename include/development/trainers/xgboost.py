@@ -41,7 +41,7 @@ class XGBoostTrainer:
         known = checked("xgboost", FACTS, parameters)
         start = _start(run.start, problem)
         rounds = Rounds(
-            booster_parameters(problem, known) | {"nthread": run.threads},
+            booster_parameters(problem, known, run.spread) | {"nthread": run.threads},
             total=int(known["n_estimators"]),
             patience=int(known["early_stopping_rounds"]),
             checkpoint=checkpoint(problem, train, validation, known, run),
@@ -68,10 +68,14 @@ class XGBoostTrainer:
         return XGBoostModel(booster, problem, threads=1)
 
 
-def booster_parameters(problem: Problem, known: Parameters) -> dict[str, int | float | str]:
-    """XGBoost's own parameters of a fit, without threads."""
+def booster_parameters(problem: Problem, known: Parameters, spread: float = 1.0) -> dict[str, int | float | str]:
+    """XGBoost's own parameters of a fit, without threads, for labels that were divided by ``spread``.
+
+    ``gamma`` is a loss, in squared units of the label, and ``reg_alpha`` a sum of gradients, in its units.
+    """
     objective, loss = OBJECTIVES[problem.facts.predicts, problem.facts.scores]
     own = {k: v for k, v in known.items() if k not in NOT_BOOSTER}
+    own |= {"gamma": float(known["gamma"]) / spread**2, "reg_alpha": float(known["reg_alpha"]) / spread}
     metric = loss if known["eval_metric"] == "auto" else known["eval_metric"]
     own |= {"objective": objective, "eval_metric": metric, "tree_method": "hist", "device": device(known["device"])}
     return own | ({"num_class": problem.classes} if problem.facts.table else {})

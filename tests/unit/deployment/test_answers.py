@@ -37,7 +37,7 @@ def test_the_server_predicts_what_the_evaluation_judges(rows: list, task: str) -
 
 @given(ROWS, TASK)
 def test_every_declared_output_is_there_one_row_per_row(rows: list, task: str) -> None:
-    kinds = {"TYPE_INT64": "int64", "TYPE_FP32": "float32", "TYPE_STRING": "object"}
+    kinds = {"TYPE_INT64": "int64", "TYPE_FP32": "float32", "TYPE_FP64": "float64", "TYPE_STRING": "object"}
     said = SERVED.tensors(facts(task), table(rows, task))
     assert {name: str(values.dtype) for name, values in said.items()} == {
         name: kinds[kind] for name, kind in outputs(SPECS[task]).items()
@@ -61,3 +61,9 @@ def test_the_log_keeps_all_scores_and_a_probability_where_there_is_one(task: str
 def test_a_class_is_told_by_its_name() -> None:
     said = SERVED.tensors(facts("multiclass"), np.array([[0.1, 0.2, 0.7], [0.8, 0.1, 0.1]], dtype=np.float32))
     assert said["prediction"].tolist() == [[b"high"], [b"low"]]
+
+
+@pytest.mark.parametrize("task", ["regression", "forecasting"])
+def test_a_value_with_a_large_offset_is_answered_to_the_last_digit(task: str) -> None:
+    said = SERVED.tensors(facts(task), np.array([[100_000_000.25]]))
+    assert said["prediction"].item() == 100_000_000.25

@@ -1,5 +1,7 @@
 """Which form of a graph is packaged: decided on measured figures, tried on a real graph."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -104,3 +106,14 @@ def test_the_optimised_graph_gives_the_same_scores(tried: tuple[Variant, Proof])
     assert optimised["max_difference"] <= 1e-6
     assert optimised["changed_predictions"] == 0
     assert optimised["time_ratio"] > 0
+
+
+def test_a_bound_of_a_number_is_relative_to_the_spread_of_the_label(
+    tried: tuple[Variant, Proof], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimisation, "time_ratio", lambda *_: 0.5)
+    original, proved = tried
+    wanted = Packaging(quantise="auto", quantised_bound=1e-6)
+    assert choose(original, proved, wanted)[0].name == "optimised"
+    chosen, _ = choose(original, replace(proved, unit=1e6), wanted)
+    assert (chosen.name, chosen.bound) == ("quantised", 1.0)

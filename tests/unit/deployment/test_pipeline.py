@@ -47,8 +47,8 @@ def test_serving_code_that_anyone_may_read_is_state_that_only_its_owner_reads(tm
     [
         ("binary", ['"prediction", data_type: TYPE_INT64', '"probability", data_type: TYPE_FP32, dims: [ 1 ]']),
         ("multiclass", ['"prediction", data_type: TYPE_STRING', '"scores", data_type: TYPE_FP32, dims: [ 3 ]']),
-        ("regression", ['"prediction", data_type: TYPE_FP32']),
-        ("forecasting", ['"prediction", data_type: TYPE_FP32']),
+        ("regression", ['"prediction", data_type: TYPE_FP64']),
+        ("forecasting", ['"prediction", data_type: TYPE_FP64']),
         ("clustering", ['"prediction", data_type: TYPE_INT64', '"scores", data_type: TYPE_FP32, dims: [ -1 ]']),
     ],
 )

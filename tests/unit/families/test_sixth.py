@@ -165,7 +165,7 @@ def test_the_server_answers_it_by_the_flags_of_its_release(spec: UseCase) -> Non
     declared = {name for name, _, _ in pipeline.outputs(spec)} - set(pipeline.ALWAYS)
     assert set(tensors) == declared == {"prediction"}
     np.testing.assert_array_equal(tensors["prediction"], scores)
-    assert {one["name"]: one["datatype"] for one in schema.outputs(spec)}["prediction"] == "FP32"
+    assert {one["name"]: one["datatype"] for one in schema.outputs(spec)}["prediction"] == "FP64"
     assert answers.records(flags(spec), scores)[0] == {
         "prediction": pytest.approx(1.4), "probability": None, "scores": [pytest.approx(1.4)],
     }  # fmt: skip

@@ -33,7 +33,7 @@ def _predictions(facts: dict, predictions):
     """Names of classes as bytes, whole numbers for other classes and clusters, or values; [N]."""
     if facts["classes"]:
         return np.array([facts["classes"][code].encode() for code in predictions], dtype=object)
-    return predictions.astype(np.float32 if facts["predicts"] == "value" else np.int64)
+    return predictions.astype(np.float64 if facts["predicts"] == "value" else np.int64)
 
 
 def records(facts: dict, scores) -> list:

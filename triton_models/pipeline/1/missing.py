@@ -40,7 +40,7 @@ class MissingPolicy:
         scores = manifest.get("fallback_scores")
         if self._falling_back and (scores is None or len(scores) != manifest["scores_per_row"]):
             raise ValueError(f"release {release} falls back without {manifest['scores_per_row']} fallback_scores")
-        self._scores = None if scores is None else np.array(scores, dtype=np.float32)
+        self._scores = None if scores is None else np.array(scores, dtype=np.float64)
 
     def refuse(self, lacking: dict) -> None:
         """Raises LackingFeaturesError when a row lacks a view that it must have."""
@@ -53,4 +53,4 @@ class MissingPolicy:
         if not reasons:
             return scores, None
         rows = np.array([any(row) for row in zip(*reasons, strict=True)])
-        return np.where(rows[:, None], self._scores, scores), rows
+        return np.where(rows[:, None], np.asarray(self._scores, dtype=scores.dtype), scores), rows
