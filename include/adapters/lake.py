@@ -33,8 +33,8 @@ ATTEMPTS = 8
 NO_PERIOD = "-"
 WRITER = "writer"
 READ = """read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true,
-    filename = true, file_row_number = true)"""
-POSITION = ("filename", "file_row_number")
+    filename = '__file', file_row_number = true)"""
+POSITION = ("__file", "file_row_number")
 # Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
 # The log keeps no column's smallest and largest value either: it outlives the files, and so would a subject's data.
 LOG = {
@@ -62,6 +62,7 @@ class DeltaLake:
             other writers of the same period won every attempt.
         """
         source = Rows(rows, f"{usecase}.{table} period {period}")
+        source.require_names(period)
         digest = source.content_hash()
 
         def attempt() -> TableRef:

@@ -4,14 +4,16 @@ The window is a WHERE clause, rows come through a server-side cursor. The spec n
 password: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+import sqlglot
 from sqlalchemy import exc
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from include.contracts.json_rows import JsonRefusedError, parse
 from include.contracts.period import Window
@@ -19,7 +21,8 @@ from include.errors import ServiceError, SourceError
 from include.specification.connectors import SqlOptions as Options
 from include.specification.data import Source
 
-LAST_SEMICOLON = re.compile(r""";\s*(--[^\n'"]*(\n|$)\s*|/\*[^'"]*?\*/\s*)*$""")
+DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql"}
+"""SQLAlchemy's names of dialects that sqlglot calls otherwise."""
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -79,12 +82,8 @@ class SqlSource:
         self, connection: sa.Connection, source: Source, window: Window | None
     ) -> tuple[list[str], sa.TextClause | None]:
         """Column names and the query for them; None when there is nothing to ask for, by names or by rows."""
-        quoted = connection.dialect.identifier_preparer.quote_identifier
-
-        def quote(name: str) -> str:
-            return quoted(name).replace(":", r"\:")
-
-        origin = self._origin(quote)
+        quote = _quoting(connection.dialect)
+        origin = self._origin(connection.dialect.name, quote)
         there = list(connection.execute(sa.text(f"SELECT * FROM {origin} WHERE 1 = 0")).keys())
         if any(name not in there for name in source.columns):
             return there, None  # the contract says which are missing
@@ -115,10 +114,10 @@ class SqlSource:
         rows = self._options.batch_rows
         return connection.execution_options(stream_results=True, max_row_buffer=rows).execute(statement)
 
-    def _origin(self, quote: Callable[[str], str]) -> str:
+    def _origin(self, dialect: str, quote: Callable[[str], str]) -> str:
         if self._options.query:
-            query = LAST_SEMICOLON.sub("", self._options.query).replace(":", r"\:")
-            return f"({query}\n) AS moebius_source"  # the query may end in a comment
+            query = _without_end(self._options.query, dialect).replace(":", "\\:")
+            return f"(\n{query}\n) AS __source"  # the query may end in a comment
         return ".".join(map(quote, str(self._options.table).split(".")))
 
     def _bounds(self, first: Any, source: Source, window: Window) -> tuple[Any, Any]:
@@ -164,3 +163,25 @@ class SqlSource:
 def _exact(url: sa.URL) -> dict[str, Any]:
     """The numbers in PostgreSQL's JSON have more digits than a float."""
     return {"json_deserializer": parse} if url.get_backend_name() == "postgresql" else {}
+
+
+def _quoting(dialect: sa.Dialect) -> Callable[[str], str]:
+    """Names in the database's quotes, for a text of SQLAlchemy: it reads colons as parameters and doubles percents."""
+    doubled = dialect.paramstyle in ("format", "pyformat")
+
+    def quote(name: str) -> str:
+        written = dialect.identifier_preparer.quote_identifier(name).replace(":", "\\:")
+        return written.replace("%%", "%") if doubled else written
+
+    return quote
+
+
+def _without_end(query: str, dialect: str) -> str:
+    """The query without the semicolons and comments at its end, so that it can stand in brackets."""
+    try:
+        tokens = sqlglot.tokenize(query, read=sqlglot.Dialect.get(DIALECTS.get(dialect, dialect)))
+    except SqlglotError:  # the database says better what is wrong
+        return query
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    return query[: tokens[-1].end + 1] if tokens else query

@@ -98,7 +98,7 @@ def _shown(
 def _top(connection: duckdb.DuckDBPyConnection, state: TableState, name: str) -> list[tuple[str, float]]:
     column = quoted(name)
     query = f"""
-        SELECT {column}, count(*) / sum(count(*)) OVER () AS share FROM {FILES}
-        WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY share DESC, 1 LIMIT {TOP_VALUES}
+        SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {FILES}
+        WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY __share DESC, 1 LIMIT {TOP_VALUES}
     """  # noqa: S608 - names come from the table's schema
     return connection.execute(query, {"files": state.files}).fetchall()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD
 from include.errors import DataError, NotFoundError
@@ -93,6 +95,31 @@ class Rows:
         except pa.ArrowInvalid as error:
             raise DataError(f"{what}: {rows} is not a Parquet file: {error}; stage it again") from error
         self.schema = stored_schema(pa.schema([field for field in schema if field.name != PERIOD]))
+
+    def require_names(self, period: Period) -> None:
+        """Raises DataError when no table may have such columns, or a column ``period`` says another period than this.
+
+        The lake has a column ``period`` of its own.
+        """
+        if faults := [f"{name!r} {why}" for name, why in column_faults(self.schema.names)]:
+            raise DataError(f"{self.what}: {'; '.join(faults)}; rename the columns where the table is made")
+        others = sum(
+            pc.sum(pc.fill_null(pc.not_equal(p.cast(pa.string()), period), True)).as_py() for p in self._periods()
+        )
+        if others:
+            raise DataError(
+                f"{self.what}: {others} rows have another value in the column {PERIOD!r}, which would be lost: "
+                f"{RESERVED[PERIOD]}; rename the column where the table is made"
+            )
+
+    def _periods(self) -> Iterator[pa.Array]:
+        """The values of a column ``period``, where the rows have one."""
+        if isinstance(self._given, pa.Table):
+            yield from self._given[PERIOD].chunks if PERIOD in self._given.column_names else ()
+            return
+        with pq.ParquetFile(self._given) as file:
+            if PERIOD in file.schema_arrow.names:
+                yield from (batch[PERIOD] for batch in file.iter_batches(BATCH, columns=[PERIOD]))
 
     def content_hash(self) -> str:
         with in_utc() as connection:

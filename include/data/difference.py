@@ -9,14 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from include.contracts.content import in_utc, quoted
+from include.contracts.names import OURS
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
-from include.evaluation.divergence import psi
+from include.evaluation.divergence import Divergence, between
+from include.evaluation.histograms import Paired, paired_levels
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 SHARES = [round(0.1 * i, 1) for i in range(1, 10)]
-CATEGORIES = 50  # the most frequent values of a text column; the rest is one bin
+BEFORE, AFTER, HERE, SIDE = (f"{OURS}{word}" for word in ("before", "after", "here", "side"))
 VALID_FROM = "event_timestamp"
 
 
@@ -25,7 +27,7 @@ class TableDifference(Record):
 
     Without a unique ``key`` a changed row counts as one removed and one added. ``changed_columns`` counts the
     changed rows per column, ``psi`` is the population stability index of the columns in both (above 0.25 is
-    usually called a shift).
+    usually called a shift), ``noise`` what chance alone makes of it once in a thousand times: less is no shift.
     """
 
     table: str
@@ -40,6 +42,7 @@ class TableDifference(Record):
     columns_removed: list[str] = Field(default_factory=list)
     columns_retyped: dict[str, str] = Field(default_factory=dict)
     psi: dict[str, float] = Field(default_factory=dict)
+    noise: dict[str, float] = Field(default_factory=dict)
 
     @property
     def same(self) -> bool:
@@ -85,11 +88,13 @@ def _table(
     if before.tables[table].content_hash == after.tables[table].content_hash:
         return TableDifference(table=table, key=[], added=0, removed=0, **rows)
     with _both(lake, table, before, after, memory_limit) as connection:
-        old, new = (_columns(connection, side) for side in ("before", "after"))
+        old, new = (_columns(connection, side) for side in (BEFORE, AFTER))
         shared = [name for name in old if name in new]
         key = table_key(spec, table, shared)
-        key = key if key and all(_unique(connection, side, key) for side in ("before", "after")) else []
+        key = key if key and all(_unique(connection, side, key) for side in (BEFORE, AFTER)) else []
         others = {name: old[name] == new[name] for name in shared if name not in key}
+        both = {n: old[n] for n, same in others.items() if same} if all(rows.values()) else {}
+        shifts = _shifts(connection, both)
         return TableDifference(
             table=table,
             key=key,
@@ -98,7 +103,8 @@ def _table(
             columns_added=[name for name in new if name not in old],
             columns_removed=[name for name in old if name not in new],
             columns_retyped={n: f"{old[n]} → {new[n]}" for n in shared if old[n] != new[n]},
-            psi=_shifts(connection, {n: old[n] for n, same in others.items() if same}) if all(rows.values()) else {},
+            psi={name: round(shift.psi, 4) for name, shift in shifts.items()},
+            noise={name: round(shift.floor, 4) for name, shift in shifts.items()},
         )
 
 
@@ -108,7 +114,7 @@ def _both(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="moebius-diff-") as spill, in_utc() as connection:
         connection.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
-        for side, snapshot in (("before", before), ("after", after)):
+        for side, snapshot in ((BEFORE, before), (AFTER, after)):
             ref = snapshot.tables[table]
             if files := lake.pinned(snapshot.usecase, snapshot.period, ref):
                 connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(side)
@@ -138,11 +144,12 @@ def _by_key(connection: duckdb.DuckDBPyConnection, key: Sequence[str], others: M
     as_text = {name: "" if same else "::VARCHAR" for name, same in others.items()}
     differs = {n: f"b.{quoted(n)}{cast} IS DISTINCT FROM a.{quoted(n)}{cast}" for n, cast in as_text.items()}
     changes = [f"({' OR '.join(differs.values()) or 'false'})", *differs.values()]
-    conditions = ["b.here IS NULL", "a.here IS NULL", *(f"b.here AND a.here AND {change}" for change in changes)]
+    there = f"b.{HERE} AND a.{HERE}"
+    conditions = [f"b.{HERE} IS NULL", f"a.{HERE} IS NULL", *(f"{there} AND {change}" for change in changes)]
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
     query = f"""
-        SELECT {counts} FROM (SELECT *, true AS here FROM before) b
-        FULL JOIN (SELECT *, true AS here FROM after) a ON {on}
+        SELECT {counts} FROM (SELECT *, true AS {HERE} FROM {BEFORE}) b
+        FULL JOIN (SELECT *, true AS {HERE} FROM {AFTER}) a ON {on}
     """  # noqa: S608 - column names, quoted
     added, removed, changed, *each = connection.sql(query).fetchall()[0]
     columns = {name: count for name, count in zip(others, each, strict=True) if count}
@@ -153,19 +160,19 @@ def _by_row(connection: duckdb.DuckDBPyConnection, shared: Sequence[str]) -> dic
     names = ", ".join(map(quoted, shared))
     query = f"""
         SELECT coalesce(sum(greatest(n, 0)), 0)::BIGINT, coalesce(sum(greatest(-n, 0)), 0)::BIGINT FROM (
-            SELECT sum(side) AS n
-            FROM (SELECT {names}, 1 AS side FROM after UNION ALL SELECT {names}, -1 FROM before)
+            SELECT sum({SIDE}) AS n
+            FROM (SELECT {names}, 1 AS {SIDE} FROM {AFTER} UNION ALL SELECT {names}, -1 FROM {BEFORE})
             GROUP BY {names})
     """  # noqa: S608 - column names, quoted
     added, removed = connection.sql(query).fetchall()[0]
     return {"added": added, "removed": removed}
 
 
-def _shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, float]:
+def _shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, Divergence]:
     ordered = {n: kind for n, kind in columns.items() if kind.startswith(("TIMESTAMP", "DATE")) or _is_number(kind)}
     shifts = _numeric_shifts(connection, ordered) if ordered else {}
     shifts |= {n: _text_shift(connection, n) for n, kind in columns.items() if kind == "VARCHAR"}
-    return {name: round(shifts[name], 4) for name in columns if name in shifts}
+    return {name: shifts[name] for name in columns if name in shifts}
 
 
 def _is_number(kind: str) -> bool:
@@ -173,48 +180,54 @@ def _is_number(kind: str) -> bool:
 
 
 def _number(name: str, kind: str) -> str:
+    """The value as a number that has an order; NaN has none (``isnan`` trusts statistics that leave NaN out)."""
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"epoch({quoted(name)})::DOUBLE"
-    return f"CASE WHEN isfinite({quoted(name)}::DOUBLE) THEN {quoted(name)}::DOUBLE END"
+    value = f"{quoted(name)}::DOUBLE"
+    return f"CASE WHEN isfinite({value}) OR isinf({value}) THEN {value} END"
 
 
-def _numeric_shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, float]:
-    """Bins are cut at the deciles of ``before``; a decile itself is a bin, for columns that are mostly one value."""
+def _numeric_shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> dict[str, Divergence]:
+    """Bins are cut at the ends and deciles of before; each cut is a bin too, for columns that are mostly one value."""
     values = {name: _number(name, kind) for name, kind in columns.items()}
-    deciles = ", ".join(f"approx_quantile({value}, {SHARES})" for value in values.values())
-    found = connection.sql(f"SELECT {deciles} FROM before").fetchall()[0]  # noqa: S608
-    edges = {name: sorted(set(one or [])) for name, one in zip(columns, found, strict=True)}
-    old, new = (_binned(connection, side, values, edges) for side in ("before", "after"))
-    return {name: psi(old[name], new[name]) for name in columns}
+    cuts = ", ".join(map(_cuts, values.values()))
+    measured = connection.sql(f"SELECT {cuts} FROM {BEFORE}").fetchall()[0]  # noqa: S608
+    edges = {n: sorted({cut for cut in mine if cut is not None}) for n, mine in zip(columns, measured, strict=True)}
+    old, new = (_binned(connection, side, values, edges) for side in (BEFORE, AFTER))
+    return {n: between(Paired(old[n], new[n], int(old[n].sum()), int(new[n].sum()))) for n in columns}
+
+
+def _cuts(value: str) -> str:
+    finite = f"FILTER (isfinite({value}))"
+    ends = f"[min({value}) {finite}, max({value}) {finite}]"
+    return f"list_concat({ends}, approx_quantile({value}, {SHARES}) {finite})"
 
 
 def _binned(
     connection: duckdb.DuckDBPyConnection, side: str, values: dict[str, str], edges: dict[str, list[float]]
 ) -> dict[str, np.ndarray]:
-    """Rows per bin and column, the missing ones last; one scan for all."""
-    cuts = {n: [f"{v} {op} {e!r}::DOUBLE" for e in edges[n] for op in ("<", "<=")] for n, v in values.items()}
-    counts = [f"count(*) FILTER ({cut})" for n in values for cut in cuts[n]]
-    known = [f"count({value})" for value in values.values()]
-    row = list(connection.sql(f"SELECT {', '.join([*counts, *known, 'count(*)'])} FROM {side}").fetchall()[0])  # noqa: S608
-    below, known_rows, total = row[: len(counts)], row[len(counts) : -1], row[-1]
-    binned = {}
-    for name, known_here in zip(values, known_rows, strict=True):
-        mine, below = below[: len(cuts[name])], below[len(cuts[name]) :]
-        binned[name] = np.array([*np.diff([0, *mine, known_here]), total - known_here])
-    return binned
+    """Rows per bin and column, from below the lowest cut to above the highest, then NaN, then missing; in one scan."""
+    measures = {name: _bin_counts(name, value, edges[name]) for name, value in values.items()}
+    every = ", ".join(count for counts in measures.values() for count in counts)
+    row = iter(connection.sql(f"SELECT {every} FROM {side}").fetchall()[0])  # noqa: S608 - column names, quoted
+    return {name: np.diff([0, *(next(row) for _ in counts)]) for name, counts in measures.items()}
 
 
-def _text_shift(connection: duckdb.DuckDBPyConnection, name: str) -> float:
+def _bin_counts(name: str, value: str, edges: Sequence[float]) -> list[str]:
+    """SQL of the rows up to the end of each bin, NaN among them, missing values last."""
+    cuts = [f"{value} {operator} {edge!r}::DOUBLE" for edge in edges for operator in ("<", "<=")]
+    counts = [f"count(*) FILTER ({cut})" for cut in cuts]
+    return [*counts, f"count({value})", f"count({quoted(name)})", "count(*)"]
+
+
+def _text_shift(connection: duckdb.DuckDBPyConnection, name: str) -> Divergence:
+    """Only counts leave DuckDB: rows by value on both sides, and rows without one."""
     column = quoted(name)
     query = f"""
-        WITH old AS (SELECT {column} AS v, count(*) AS n FROM before GROUP BY 1),
-             new AS (SELECT {column} AS v, count(*) AS n FROM after GROUP BY 1),
-             top AS (SELECT v FROM old WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {CATEGORIES}),
-             bins AS (SELECT v, CASE WHEN v IS NULL THEN 'missing' WHEN v IN (FROM top) THEN 'v' || v ELSE 'other' END
-                      AS bin FROM (SELECT v FROM old UNION SELECT v FROM new))
-        SELECT sum(coalesce(old.n, 0))::BIGINT, sum(coalesce(new.n, 0))::BIGINT
-        FROM bins LEFT JOIN old ON bins.v IS NOT DISTINCT FROM old.v LEFT JOIN new ON bins.v IS NOT DISTINCT FROM new.v
-        GROUP BY bin
+        SELECT count(*) FILTER (__old) AS old, count(*) FILTER (NOT __old) AS new, {column} IS NULL AS gone
+        FROM (SELECT {column}, true AS __old FROM {BEFORE} UNION ALL SELECT {column}, false FROM {AFTER})
+        GROUP BY {column}
     """  # noqa: S608 - column names, quoted
-    old, new = zip(*connection.sql(query).fetchall(), strict=True)
-    return psi(np.array(old), np.array(new))
+    old, new, gone = (column.to_numpy() for column in connection.sql(query).to_arrow_table().columns)
+    levels = np.array([old, new])
+    return between(paired_levels(levels[:, ~gone], (int(old[gone].sum()), int(new[gone].sum()))))

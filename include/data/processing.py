@@ -16,7 +16,7 @@ from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.data.manifests import Snapshots
-from include.errors import DataError
+from include.errors import DataError, SpecError
 from include.families.registry import label_codes
 from include.ports.lake import Lake
 from include.specification import modules
@@ -50,7 +50,10 @@ def build(
         cleaned = _write(connection, modules.tables(spec.name, "process", ["events"], raw), aside)
         check_labels(spec, period, aside / "events.parquet")
         earlier = {name: ibis.memtable(rows) for name, rows in _history(spec, period, lake, snapshots).items()}
-        _write(connection, modules.tables(spec.name, "build", spec.feature_views, cleaned, period, earlier), aside)
+        views = modules.tables(spec.name, "build", spec.feature_views, cleaned, period, earlier)
+        if twice := sorted({name.casefold() for name in views} & {name.casefold() for name in cleaned}):
+            raise SpecError(f"include/usecases/{spec.name}/features.py:1: process and build both return {twice}")
+        _write(connection, views, aside)
     return stage.counts(staging, stage.TABLES)
 
 

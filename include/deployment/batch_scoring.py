@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.content import quoted
 from include.contracts.encoding import category
 from include.contracts.request_rules import RequestRules, rules_of
 from include.deployment import release
@@ -217,7 +218,7 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
         table = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)
         if lacking := sorted(set(columns) - set(table.columns)):
             raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
-        yield from table.select(*columns).to_arrow_reader(rows)
+        yield from table.select(*map(quoted, columns)).to_arrow_reader(rows)
 
 
 def _plain(values: pa.Array) -> np.ndarray:

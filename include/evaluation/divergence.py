@@ -35,7 +35,11 @@ class Divergence(NamedTuple):
 
 def divergence(described: Mapping[str, Any], values: pd.Series) -> Divergence:
     """``values`` (n,) against the described distribution; raises DataError when either has no rows."""
-    pair = paired(described, values)
+    return between(paired(described, values))
+
+
+def between(pair: Paired) -> Divergence:
+    """How far the two sides are apart; raises DataError when either has no rows."""
     return Divergence(psi(pair.before, pair.now), js_divergence(pair.before, pair.now), noise_floor(pair))
 
 

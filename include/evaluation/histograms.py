@@ -127,7 +127,9 @@ def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> tuple[li
 
 def _apart(bound: float, direction: float) -> float:
     """The next number that a model can tell from ``bound``: it reads float32."""
-    return float(np.nextafter(np.nextafter(np.float32(bound), np.float32(direction)), np.float32(direction)))
+    with np.errstate(over="ignore"):
+        near, end = np.float32(bound), np.float32(direction)
+    return float(np.nextafter(np.nextafter(near, end), end))
 
 
 def _paired_categories(described: Mapping[str, Any], values: pd.Series) -> Paired:
@@ -136,11 +138,15 @@ def _paired_categories(described: Mapping[str, Any], values: pd.Series) -> Paire
     before, now = pd.Series(described["counts"], dtype=np.int64), texts.dropna().value_counts()
     names = before.index.union(now.index, sort=False)
     levels = np.array([side.reindex(names, fill_value=0).to_numpy() for side in (before, now)], dtype=np.int64)
-    pair = category_bins(levels[:1], levels[1:], names.isin(before.index))
-    binned = [np.append(counts[0], gone) for counts, gone in zip(pair, missing, strict=True)]
-    few = len(names) <= COMMON and bool((levels[0] > 1).all())  # each has its bin, whatever the sample
-    every = None if few else np.column_stack([levels, missing])
-    return Paired(binned[0], binned[1], int(binned[0].sum()), int(binned[1].sum()), every)
+    return paired_levels(levels, missing, names.isin(before.index))
+
+
+def paired_levels(levels: np.ndarray, missing: tuple[int, int], known: np.ndarray | None = None) -> Paired:
+    """Rows by category (2, K), before and now, in bins; ``known`` as in ``category_bins``."""
+    pair = category_bins(levels[:1], levels[1:], known)
+    before, now = (np.append(counts[0], gone) for counts, gone in zip(pair, missing, strict=True))
+    few = levels.shape[1] <= COMMON and bool((levels[0] > 1).all())  # each has its bin, whatever the sample
+    return Paired(before, now, int(before.sum()), int(now.sum()), None if few else np.column_stack([levels, missing]))
 
 
 def category_bins(

@@ -84,7 +84,7 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
         if there:
             others = connection.read_parquet(there, union_by_name=True, hive_partitioning=False)
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
-            rows = rows.union(others.select(*rows.columns))
+            rows = rows.union(others.select(*map(quoted, rows.columns)))
         rows.write_parquet(str(target), compression="zstd")
 
 

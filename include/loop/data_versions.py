@@ -228,5 +228,5 @@ def _difference_line(table: difference.TableDifference) -> str:
     by = f"by {', '.join(table.key)}" if table.key else "whole rows, there is no unique key"
     counts = f"{table.added} added, {table.removed} removed, {table.changed} changed"
     schema = f"; columns added {table.columns_added}, removed {table.columns_removed}, retyped {table.columns_retyped}"
-    shifted = {name: value for name, value in table.psi.items() if value > 0}
-    return f"{table.table} ({by}): {counts} {table.changed_columns}{schema}; PSI {shifted}"
+    shifted = {name: value for name, value in table.psi.items() if value > table.noise.get(name, 0)}
+    return f"{table.table} ({by}): {counts} {table.changed_columns}{schema}; PSI beyond chance {shifted}"

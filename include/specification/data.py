@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from include.contracts.names import column_faults
 from include.contracts.period import Period
 from include.specification.connectors import connector_faults
 from include.specification.part import Fault, Name, Part, Zone
@@ -44,6 +45,14 @@ class Event(Part):
             yield Fault("label", "give both label and label_time, or neither")
         if len(set(self.classes)) != len(self.classes):
             yield Fault("classes", f"{self.classes} must differ")
+        if any(not name.strip() for name in self.classes):
+            yield Fault("classes", f"{self.classes} has an empty name, which reads as a missing label")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What a column says of the event → its name."""
+        named = {part: getattr(self, part) for part in ("id", "time", "label", "label_time")}
+        return {part: name for part, name in named.items() if name is not None}
 
 
 class Source(Part):
@@ -68,6 +77,8 @@ class Source(Part):
     description: str = ""
 
     def faults(self) -> Iterator[Fault]:
+        for name, why in column_faults(self.columns):
+            yield Fault("columns", f"{name!r} {why}; have the source deliver it under another name, or leave it out")
         for key, named in (("key", self.key), ("time", [self.time] if self.time else [])):
             if missing := [c for c in named if c not in self.columns]:
                 yield Fault(key, f"{missing} are not columns of the source; allowed: {', '.join(sorted(self.columns))}")

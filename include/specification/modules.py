@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from include.contracts.names import column_faults, table_faults
 from include.errors import MoebiusError, SpecError
 from include.specification.usecase import USECASES
 
@@ -40,7 +41,15 @@ def tables(usecase: str, name: str, needed: Collection[str], *arguments: Any) ->
         raise SpecError(f"{shown} does not return the tables {lacking}; it returns {sorted(returned)}")
     if wrong := sorted(table for table, rows in returned.items() if not hasattr(rows, "schema")):
         raise SpecError(f"{shown} returns for {wrong} what is not a table")
+    if faults := [*_name_faults(returned)]:
+        raise SpecError(f"{shown} returns {'; '.join(faults)}; rename them there")
     return dict(returned)
+
+
+def _name_faults(tables: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"the table {name!r}, which {why}" for name, why in table_faults(tables))
+    for table, rows in tables.items():
+        yield from (f"{table} with the column {name!r}, which {why}" for name, why in column_faults(rows.columns))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from include.contracts.period import Period
 from include.specification import data, learning
+from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
@@ -63,6 +64,7 @@ class UseCase(Part):
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
             yield Fault("features", f"{sorted(twice)} are listed twice")
+        yield from name_faults(self)
         yield from self._reference_faults()
         yield from self._column_faults()
         yield from self._leakage_faults()

@@ -9,13 +9,15 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.names import OURS
 from include.contracts.period import Period
 from include.specification import modules
 from include.specification.data import Source
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
-EARLIER = "_earlier"
+NOW, EARLIER = f"{OURS}now_", f"{OURS}earlier_"
+"""Before the name of a source, in DuckDB: no source is called so, nor is anything that Ibis makes."""
 IBIS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "boolean"}
 ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
 
@@ -36,8 +38,8 @@ class StreamFeatures:
         """
         sql = _sql(self._spec.name, self._view, period)
         arrow = _arrow(self._spec.sources[self._source])
-        self._engine.register(self._source, pa.Table.from_pylist(list(wanted), arrow))
-        self._engine.register(self._source + EARLIER, pa.Table.from_pylist(list(earlier), arrow))
+        self._engine.register(NOW + self._source, pa.Table.from_pylist(list(wanted), arrow))
+        self._engine.register(EARLIER + self._source, pa.Table.from_pylist(list(earlier), arrow))
         return self._engine.execute(sql).df()
 
     @cached_property
@@ -45,7 +47,7 @@ class StreamFeatures:
         engine = duckdb.connect(config={"threads": 1})
         engine.execute("SET TimeZone = 'UTC'")
         for name, source in self._spec.sources.items():
-            engine.register(name, _arrow(source).empty_table())
+            engine.register(NOW + name, _arrow(source).empty_table())
         return engine
 
 
@@ -53,8 +55,8 @@ class StreamFeatures:
 def _sql(usecase: str, view: str, period: Period) -> str:
     spec = load_usecase(usecase)
     source = spec.streams[view].source
-    raw = {name: _table(spec, name, name) for name in spec.sources}
-    before = raw | {source: _table(spec, source, source + EARLIER)}
+    raw = {name: _table(spec, name, NOW + name) for name in spec.sources}
+    before = raw | {source: _table(spec, source, EARLIER + source)}
     earlier = {source: modules.tables(usecase, "process", [source], before)[source]}
     built = modules.tables(usecase, "build", [view], modules.tables(usecase, "process", [], raw), period, earlier)
     return str(ibis.to_sql(built[view], dialect="duckdb"))

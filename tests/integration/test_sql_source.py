@@ -129,12 +129,6 @@ def test_sql_that_cannot_be_taken_exactly_is_refused(tmp_path: Path, query: str,
         in_sqlite(tmp_path, query)
 
 
-@pytest.mark.parametrize("end", ["-- all of it", "; -- all: of it\n", ";\n/* the end */", ";"])
-def test_a_query_may_end_in_a_comment(tmp_path: Path, end: str) -> None:
-    query = f"SELECT 'N;-- 1' AS tailnum, 1 AS year, 3 AS engines, 4 AS seats {end}"
-    assert in_sqlite(tmp_path, query)["tailnum"].to_pylist() == ["N;-- 1"]
-
-
 def test_uuids_and_objects_of_postgres_are_text(postgres: int) -> None:  # noqa: F811
     ident = "12345678-1234-5678-1234-567812345678"
     for value, text in ((f"'{ident}'::uuid", ident), ("""'{"a": [1.50]}'::jsonb""", '{"a": [1.50]}'), ("1.10", "1.10")):
@@ -148,10 +142,27 @@ def test_uuids_and_objects_of_postgres_are_text(postgres: int) -> None:  # noqa:
 
 
 def test_a_query_may_have_colons_percents_and_a_semicolon(postgres: int) -> None:  # noqa: F811
-    query = "SELECT *, 'a:b' AS colon FROM weather WHERE origin LIKE '%W%' AND '10:30' = '10:30' AND visib::int >= 0;"
-    found = rows(from_({"weather": {"url": address(postgres), "query": query}}), "weather")
+    query = "SELECT *, 'a:b' AS colon FROM weather WHERE origin LIKE '%W%' AND '10:30' = '10:30' AND visib::int >= 0"
+    found = rows(from_({"weather": {"url": address(postgres), "query": f"{query}; -- 100 %"}}), "weather")
     assert set(found["origin"].to_pylist()) == {"EWR"}
     assert 600 < found.num_rows < 700
+
+
+@pytest.mark.parametrize(
+    "end",
+    [" -- until now", "; -- to: now\n", " /* a; b */ ;\n;", "\n-- it's one", ";", " ORDER BY 1 -- :end, 100 %"],
+)
+def test_a_query_may_end_in_a_comment(tmp_path: Path, end: str) -> None:
+    names = ["tailnum", "a :b", "100 %%", 'a"b']
+    with sqlite3.connect(tmp_path / "planes.db") as connection:
+        connection.execute("CREATE TABLE planes (tailnum TEXT)")
+        connection.execute("INSERT INTO planes VALUES ('N1')")
+    connection.close()
+    odd = """'--;' AS "a :b", 'x' AS "100 %%", 'y' AS "a""b\""""
+    query = f"SELECT tailnum, {odd} FROM planes -- all of them\n WHERE 1 = 1{end}"
+    options = {"planes": {"url": f"sqlite:///{tmp_path}/planes.db", "query": query}}
+    found = rows(from_(options, columns=dict.fromkeys(names, "string"), key=["tailnum"]), "planes")
+    assert found.to_pylist() == [dict(zip(names, ["N1", "--;", "x", "y"], strict=True))]
 
 
 def test_the_database_is_asked_for_the_window_through_a_cursor(postgres: int) -> None:  # noqa: F811

@@ -39,11 +39,11 @@ LISTED = "CREATE TEMP TABLE {into} AS SELECT __row FROM ({named}) WHERE name IN 
 # which rows share a key: first by hash, which is small, then exactly among those whose hashes meet
 REPEATED = """
     CREATE TEMP TABLE {into} AS
-    WITH meeting AS (SELECT hash({key}) AS h FROM t WHERE {considered} GROUP BY h HAVING count(*) > 1),
+    WITH meeting AS (SELECT hash({key}) AS __h FROM t WHERE {considered} GROUP BY __h HAVING count(*) > 1),
     grouped AS (
         SELECT __row, count(*) OVER same AS copies, row_number() OVER (same ORDER BY __row) AS copy,
                min({content}) OVER same <> max({content}) OVER same AS differ
-        FROM t WHERE {considered} AND hash({key}) IN (SELECT h FROM meeting) WINDOW same AS (PARTITION BY {key})
+        FROM t WHERE {considered} AND hash({key}) IN (SELECT __h FROM meeting) WINDOW same AS (PARTITION BY {key})
     )
     SELECT __row, differ OR copy > 1 AS held FROM grouped WHERE copies > 1
 """

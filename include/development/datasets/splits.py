@@ -18,7 +18,7 @@ from include.errors import DataError
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
-PERSON = "labelled_by_person"
+PERSON = "__labelled_by_person"  # no column of a use case is called so
 """Column: the label came from a person, who was asked because the row is hard: it may teach, but measures nothing."""
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 

@@ -78,6 +78,11 @@ def test_bins_of_probabilities_follow_the_scale_of_the_model() -> None:
     assert len(baseline()["prediction"]["edges"]) == 9
 
 
+def test_numbers_beyond_float32_are_compared_too() -> None:
+    assert against([1e39] * 50, [1e39] * 50).psi == 0
+    assert drifts(against([1e39] * 50, [1.0] * 50))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), levels, sizes, sizes)
 def test_two_samples_of_one_distribution_do_not_drift(seed: int, count: int, before: int, now: int) -> None:

@@ -10,6 +10,9 @@ import include.usecases
 from include.errors import SpecError
 from include.specification import modules
 
+TABLE = (
+    "import ibis\nt = ibis.table({{'{1}': 'string'}}, name='t')\ndef process(raw): return {{'events': t, '{0}': t}}\n"
+)
 FAULTS = {
     "syntax": ("x = 1\ndef process(raw:\n", r"features.py:2: cannot be imported: SyntaxError: "),
     "import": ("\n\nimport pandaz\n", r":3: cannot be imported: ModuleNotFoundError: No module named 'pandaz'"),
@@ -22,6 +25,10 @@ FAULTS = {
     "nothing": ("def process(raw): pass\n", r"process returns a NoneType"),
     "less": ("def process(raw): return {}\n", r"process does not return the tables \['events'\]; it returns \[\]"),
     "no tables": ("def process(raw): return {'events': 1}\n", r"process returns for \['events'\] what is not a table"),
+    "period": (TABLE.format("events", "period"), "process returns events with the column 'period', which is reserved"),
+    "case": (TABLE.format("events", "K': 'string', 'k"), "the column 'k', which differs from 'K' by case only"),
+    "ours": (TABLE.format("events", "__row"), "the column '__row', which begins with two underscores"),
+    "records": (TABLE.format("figures", "x"), "returns the table 'figures', which is reserved"),
     "missing": (None, r"features.py:1: cannot be imported: ModuleNotFoundError"),
 }
 
