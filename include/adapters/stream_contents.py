@@ -30,7 +30,7 @@ class RedisStreams:
                 for text in self._texts(key, kind):
                     try:
                         yield json.loads(text)
-                    except ValueError:
+                    except (ValueError, RecursionError):
                         continue
 
     def erase(self, edit: Edit) -> Counts:
@@ -131,7 +131,7 @@ def _window(value: bytes, edit: Edit) -> bytes | None:
     """A window without the events that ``edit`` changes; None for what is no window, or stays changed without them."""
     try:
         window = json.loads(value)
-    except ValueError:  # no window: it goes as a whole
+    except (ValueError, RecursionError):  # no window: it goes as a whole
         return None
     if not isinstance(window, dict) or not isinstance(events := window.get("events"), dict):
         return None

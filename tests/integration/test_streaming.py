@@ -462,7 +462,7 @@ def test_a_broken_window_and_a_pushed_row_that_is_none_go_to_the_dead_letters(
     assert raw.hlen(key) == 2
     reasons = [letter.reason for letter in stream.dead_letters()[1:]]
     assert all(reason.startswith("a pushed row that cannot be read: ") for reason in reasons)
-    assert stream.dead_letters()[1].text == '{"origin": "\\xff"}'
+    assert '{"origin": "\\xff"}' in {letter.text for letter in stream.dead_letters()}
 
 
 def test_an_entry_that_is_no_utf8_is_handed_over_when_its_consumer_died(
