@@ -18,7 +18,7 @@ from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import DamagedState, Figure, LatePeriods, OpenQuestion
 from include.contracts.platform import ProcessFigures
-from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import UnreadableCount
 
@@ -136,6 +136,22 @@ class GateCollector(Polled[GateResult]):
                 broken.add_metric(labels, sum(c.broken for c in of_these))
         yield failed
         yield broken
+
+
+class StandingCollector(Polled[StandingWarning]):
+    """Warnings of gates that fire in period after period: how many periods in a row."""
+
+    what, up = "standing warnings", "moebius_standing_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, warnings = self.readable()
+        yield up
+        labels = ["usecase", "gate", "table", "column", "expectation", "check"]
+        about = "Periods in a row, up to the newest, in which a warning of a gate fired"
+        periods = GaugeMetricFamily("moebius_standing_warning_periods", about, labels=labels)
+        for warning in warnings:
+            periods.add_metric([str(getattr(warning, label)) for label in labels], warning.periods)
+        yield periods
 
 
 class DrillCollector(Polled[RolloutEvent]):

@@ -52,6 +52,8 @@ class Check(Record):
     dimension: str
     kwargs: dict[str, Any]
     notes: str = ""
+    treated: bool = False
+    """Of a column that privacy treats, it expects something of the treated form, not of the value in clear."""
 
     @property
     def columns(self) -> list[str]:
@@ -99,6 +101,33 @@ class GateResult(Record):
         """As JSON, with failed expectations only."""
         failures = [f.json_dict() for f in self.failures]
         return {**self.model_dump(exclude={"checks"}), "evaluated": self.evaluated, "failures": failures}
+
+
+class StandingWarning(Record):
+    """A warning that fired in the newest ``periods`` periods, each of them, from ``since`` until ``until``."""
+
+    usecase: str
+    gate: Literal["raw", "features"]
+    table: str
+    column: str
+    expectation: str
+    check: str
+    since: Period
+    until: Period
+    periods: int
+    unexpected: int
+    rows: int
+    broken: bool
+
+    @property
+    def text(self) -> str:
+        """Table, column, expectation and counts, in words."""
+        place = f"{self.table}.{self.column}" if self.column else self.table
+        seen = "could not be evaluated" if self.broken else f"last {self.unexpected} of {self.rows} rows"
+        return (
+            f"{self.gate} gate: {place}: {self.expectation} warns in each of {self.periods} periods, {self.since} to "
+            f"{self.until} ({seen})"
+        )
 
 
 class QuarantinedRow(Record):

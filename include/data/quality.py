@@ -12,9 +12,10 @@ from uuid import uuid4
 
 from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
-from include.contracts.quality import CheckOutcome, CheckRecord, GateResult
+from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
 from include.data import quarantine
 from include.data import staging as stage
+from include.data.standing import LOOKED_BACK, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
 from include.ports.lake import Lake
 from include.ports.quality import Validator
@@ -39,6 +40,8 @@ def gate(
     rows that broke a blocking check go to the table ``quarantine``; data that pass clear both, and what passed the
     features gate gets the mark that ``versioning.publish`` asks for. ``held_back`` is the use case's own.
 
+    A warning that stands for periods is said in the log.
+
     Raises GateRefusedError, with counts, when blocking expectations were not met; BrokenCheckError when a blocking
     check crashed, which says nothing about the data: staging is left as it is.
     """
@@ -46,8 +49,10 @@ def gate(
     files = {table: stage.path(staging, part, table) for table in tables}
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
     parameters = _parameters(spec, name, period, tables, lake)
-    result = validator.validate(spec.name, name, period, files, parameters, released)
+    result = validator.validate(spec.name, name, period, files, parameters, released, spec.privacy.treatments)
     GATE_RESULTS.append(spec.name, lake, _records(result, staging.name))
+    for warning in standing(spec, lake):
+        log.warning("%s: %s; correct the data or the expectation", spec.name, warning.text)
     refused = [f for f in result.failures if f.severity == "block"]
     mark = held_back / period / name
     if any(not f.broken for f in refused):
@@ -76,6 +81,12 @@ def last(spec: UseCase, lake: Lake) -> list[GateResult]:
     """The newest evaluation of every gate."""
     newest = [check for gate in get_args(Gate) for check in GATE_RESULTS.read(spec.name, lake, gate=gate, newest=1)]
     return [r for one in newest for r in results(spec, lake, periods=[one.period], evaluation=one.evaluation)]
+
+
+def standing(spec: UseCase, lake: Lake) -> list[StandingWarning]:
+    """Warnings that fire in period after period; see ``include.data.standing``."""
+    looked_at = GATE_RESULTS.periods(spec.name, lake)[-LOOKED_BACK:]
+    return standing_warnings(results(spec, lake, periods=looked_at)) if looked_at else []
 
 
 def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:

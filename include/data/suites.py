@@ -36,6 +36,13 @@ def checks(
     return [_check(file, table, one, parameters) for one in kept]
 
 
+def written(file: Path, table: str) -> list[Check]:
+    """The expectations as they are written, with the placeholders of their parameters; errors as ``checks``."""
+    definition = _definition(file)
+    names = {name: {"$PARAMETER": name} for name in _placeholders(definition)}
+    return [_check(file, table, one, names) for one in definition["expectations"]]
+
+
 def _definition(file: Path) -> dict[str, Any]:
     try:
         return json.loads(file.read_text())
@@ -59,6 +66,7 @@ def _check(file: Path, table: str, one: dict[str, Any], parameters: Mapping[str,
         dimension=dimension,
         kwargs={name: _filled(value, parameters) for name, value in one["kwargs"].items()},
         notes=one.get("notes") or "",
+        treated=(one.get("meta") or {}).get("treated") is True,
     )
 
 

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from include.contracts.period import Period
 from include.contracts.quality import Check, CheckOutcome, GateResult, compiled
-from include.data import suites
+from include.data import suites, treated_columns
+from include.errors import BrokenCheckError
 from include.ports.outcomes import broken
 from include.ports.quality import CheckEngine, RowNames, RowScan
 
@@ -44,11 +45,20 @@ class SuiteValidator:
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
         accepted: RowNames | None = None,
+        treatments: Mapping[str, str] | None = None,
     ) -> GateResult:
-        """Check every table against its suite; raises what ``suites.checks`` raises."""
+        """Check every table against its suite.
+
+        ``treatments``: column → how privacy treats it before any gate.
+
+        Raises what ``suites.checks`` raises, and BrokenCheckError when an expectation on a treated column is about the
+        value in clear.
+        """
         outcomes: list[CheckOutcome] = []
         for table, file in tables.items():
             known = suites.checks(self._suites, usecase, gate, table, parameters, self._sampled)
+            if faults := [text for _, text in treated_columns.faults(known, treatments or {})]:
+                raise BrokenCheckError(f"suite {usecase}_{gate}_{table}: {'; '.join(faults)}")
             outcomes += self.outcomes(file, known, (accepted or {}).get(table, ()))
         rows = {table: pq.read_metadata(file).num_rows for table, file in tables.items()}
         return GateResult(usecase=usecase, gate=gate, period=period, rows=rows, checks=outcomes)

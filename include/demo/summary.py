@@ -10,6 +10,7 @@ from rich.table import Table
 from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
+from include.contracts.quality import StandingWarning
 from include.demo.progress import Progress, plain
 from include.operations import history
 from include.platform import airflow
@@ -36,6 +37,7 @@ def collect(
         "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.records.verdicts(spec)}.values()],
         "decisions": [d.json_dict() for d in services.records.decisions(spec)],
         "releases": [r.json_dict() for r in services.adapters.releases.all(spec.name)],
+        "standing_warnings": [w.json_dict() for w in services.records.standing_warnings(spec)],
         "requests_during_swap": memory.get("canary", {}).get("requests"),
         "seconds": {
             "total": round(sum(progress.stage_seconds.values()), 1),
@@ -73,6 +75,8 @@ def show(summary: dict[str, Any], console: Console, path: Path) -> None:
         reason = plain(f"({verdict.rule}): {verdict.reason}")
         console.print(f"  verdict [bold]{verdict.decision}[/] {reason}\n", highlight=False)
     console.print(plain(_better(summary)), highlight=False)
+    for warning in map(StandingWarning.model_validate, summary["standing_warnings"]):
+        console.print(plain(f"  a warning stands: {warning.text}"), highlight=False)
     if swap := summary["requests_during_swap"]:
         swapped = f"  {swap['sent']} requests while the releases were swapped, {swap['failed']} failed"
         console.print(swapped, highlight=False)

@@ -16,6 +16,7 @@ READ = (
     "exporter",
     "champions",
     "gates",
+    "standing",
     "drills",
     "periods",
     "questions",

@@ -192,6 +192,14 @@ def _of_data(spec: UseCase) -> list[Rule]:
             action=f"Read the failing checks on Moebius → quality gates; repair the month or use {name}.quarantine",
         ),
         rule(
+            "MoebiusWarningStands",
+            f"moebius_standing_warning_periods{{{of}}} > 0",
+            severity="look",
+            summary=f"{{{{ $labels.expectation }}}} on {{{{ $labels.table }}}}.{{{{ $labels.column }}}} of {name} "
+            "warns in each of {{ $value }} months",
+            action=f"Repair what {name} is delivered, or the expectation in its suite, so that a new fault is seen",
+        ),
+        rule(
             "MoebiusPeriodLate",
             f"moebius_late_periods{{{of}}} > 0",
             summary=f"{{{{ $value }}}} months of {name} are due and not published, first {{{{ $labels.period }}}}",

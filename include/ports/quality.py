@@ -49,8 +49,9 @@ class Validator(Protocol):
         tables: Mapping[str, Path],
         parameters: Mapping[str, Any],
         accepted: RowNames | None = None,
+        treatments: Mapping[str, str] | None = None,
     ) -> GateResult:
-        """Check every table against its suite; ``accepted`` are released rows."""
+        """Check every table against its suite; ``accepted`` are released rows, ``treatments`` those of columns."""
 
     def failing(
         self, result: GateResult, tables: Mapping[str, Path], parameters: Mapping[str, Any], accepted: RowNames

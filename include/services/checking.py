@@ -126,6 +126,17 @@ def _suites(spec: UseCase, services: "Services") -> Iterator[str]:
             for kind in _types(line):
                 if kind not in types:
                     yield f"{companions.SUITES}/{file.name}:{number}: {not_among(kind, types, 'an expectation')[:300]}"
+        yield from _treated(spec, file)
+
+
+def _treated(spec: UseCase, file: Path) -> Iterator[str]:
+    """Expectations of the value in clear, on a column that is treated before any gate."""
+    from include.data import suites, treated_columns
+
+    lines = file.read_text(errors="replace").splitlines()
+    for check, text in treated_columns.faults(suites.written(file, file.stem), spec.privacy.treatments):
+        number = next((n for n, line in enumerate(lines, start=1) if check.id in line), 1)
+        yield f"{companions.SUITES}/{file.name}:{number}: {text}"
 
 
 def _types(line: str) -> list[str]:

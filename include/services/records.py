@@ -7,7 +7,7 @@ from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan
 from include.contracts.period import Period
-from include.contracts.quality import GateResult, QuarantinedRow
+from include.contracts.quality import GateResult, QuarantinedRow, StandingWarning
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
@@ -70,6 +70,12 @@ class Records:
         from include.data import quality
 
         return quality.last(spec, self._lake)
+
+    def standing_warnings(self, spec: UseCase) -> list[StandingWarning]:
+        """Warnings of the gates that fire in period after period."""
+        from include.data import quality
+
+        return quality.standing(spec, self._lake)
 
     def quarantined_rows(self, spec: UseCase) -> list[QuarantinedRow]:
         """The last word on every row that a gate held."""

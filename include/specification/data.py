@@ -248,6 +248,11 @@ class Privacy(Part):
     columns: dict[str, ColumnPrivacy] = {}
     subject: Name | None = None
 
+    @property
+    def treatments(self) -> dict[str, str]:
+        """Column → what ingestion does to its values, of the columns that do not stay as they are."""
+        return {name: rule.treatment for name, rule in self.columns.items() if rule.treatment != "keep"}
+
 
 class HandOver(Part):
     """What may leave the prod environment for dev: nothing, unless allowed.

@@ -69,6 +69,7 @@ def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str
 def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
     return _line(spec, services, newest=None) | {
         "gates": services.records.gate_results(spec),
+        "standing": services.records.standing_warnings(spec),
         "quarantine": _held(services.records.quarantined_rows(spec)),
         "reconciliations": services.records.reconciliations(spec),
         "releases": services.adapters.releases.all(spec.name),

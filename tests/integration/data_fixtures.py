@@ -13,11 +13,13 @@ from include.adapters.lake import DeltaLake
 from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
 from include.contracts.period import Period
+from include.contracts.pseudonyms import KeyRing
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, quality, versioning
 from include.data.manifests import Snapshots
 from include.data.validation import SuiteValidator
+from include.governance import privacy
 from include.ports.sources import Connect
 from include.services.composition import Services
 from include.settings import Settings
@@ -73,7 +75,8 @@ class DataRooms:
         return self.home / "staging" / period
 
     def collect(self, period: str) -> dict[str, int]:
-        return ingestion.collect(self.spec, Period(period), self.landing, self.staging(period), self.connect)
+        treat = privacy.treatment(self.spec, KeyRing.parse("k01:a-secret-of-the-rooms"))
+        return ingestion.collect(self.spec, Period(period), self.landing, self.staging(period), self.connect, treat)
 
     def gate(self, name: quality.Gate, period: str) -> GateResult:
         rooms = (self.staging(period), self.quarantine, self.validator, self.lake)

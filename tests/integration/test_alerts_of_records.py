@@ -65,11 +65,11 @@ class Kept:
             snapshot = SnapshotRef(usecase=SPEC.name, period=Period(period), name=f"s-{period}", tables={})
             self.snapshots.make_current(snapshot, Turn.of(snapshot.name, datetime.now(UTC), "ann", "test"))
 
-    def checked(self, period: str, passed: bool, broken: bool = False) -> None:
+    def checked(self, period: str, passed: bool, broken: bool = False, severity: str = "block") -> None:
         check = CheckRecord(
             period=Period(period), gate="raw", run="run", evaluation=f"{period}-{passed}-{broken}", position=0,
-            table="flights", expectation="e", column=None, severity="block", rows=9, passed=passed, broken=broken,
-            evaluated_at=datetime.now(UTC),
+            table="flights", expectation="e", column=None, rows=9, passed=passed, broken=broken,
+            evaluated_at=datetime.now(UTC), severity="warn" if severity == "warn" else "block",
         )  # fmt: skip
         GATE_RESULTS.append(SPEC.name, self.lake, [check])
 
@@ -163,6 +163,16 @@ def test_a_gate_that_refused_says_so_until_the_data_are_repaired(kept: Kept, bro
     )
     kept.checked("2013-03", passed=True, broken=broken)
     kept.alerts.wait_for_the_end_of("MoebiusGateRefused")
+
+
+@pytest.mark.fires("MoebiusWarningStands")
+def test_a_warning_that_fires_in_every_period_is_itself_reported_until_it_does_not(kept: Kept) -> None:
+    for month in ("2013-05", "2013-06", "2013-07"):
+        kept.checked(month, passed=False, severity="warn")
+    found = kept.alerts.wait_for("MoebiusWarningStands")
+    assert (found["severity"], found["gate"], found["table"]) == ("look", "raw", "flights")
+    kept.checked("2013-07", passed=True, severity="warn")
+    kept.alerts.wait_for_the_end_of("MoebiusWarningStands")
 
 
 @pytest.mark.fires("MoebiusPeriodLate")

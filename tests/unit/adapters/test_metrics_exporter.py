@@ -11,13 +11,14 @@ from include.adapters.metrics_exporter import (
     HostCollector,
     PeriodCollector,
     ProcessCollector,
+    StandingCollector,
     UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
 from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods
 from include.contracts.platform import ProcessFigures
-from include.contracts.quality import CheckOutcome, GateResult
+from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.streaming import UnreadableCount
 
 
@@ -92,6 +93,15 @@ def test_gate_results_that_cannot_be_read_are_said() -> None:
 
     found = samples(GateCollector(read, cache_seconds=0, patience=5))
     assert found == {"moebius_gates_up": [0], "moebius_gate_failures": [], "moebius_gate_broken": []}
+
+
+def test_a_standing_warning_is_exposed_with_its_periods() -> None:
+    warning = StandingWarning(
+        usecase="a", gate="raw", table="planes", column="tailnum", expectation="e", check="c", since="2013-01",
+        until="2013-04", periods=4, unexpected=9, rows=9, broken=False,
+    )  # fmt: skip
+    found = samples(StandingCollector(lambda: [warning], cache_seconds=0, patience=5))
+    assert found == {"moebius_standing_up": [1], "moebius_standing_warning_periods": [4]}
 
 
 def test_a_drill_is_exposed() -> None:

@@ -54,6 +54,7 @@ def test_the_summary_names_every_address_and_login() -> None:
         "metric": "roc_auc",
         "months": summary.months(SPEC, FIGURES, {}),
         "verdicts": [],
+        "standing_warnings": [],
         "requests_during_swap": {"sent": 10, "failed": 0},
         "seconds": {"total": 9, "stages": {"platform": 3}, "tasks": {"training": 2}, "orchestration": {"training": 1}},
         "memory_mib": {"triton": 90},
