@@ -62,16 +62,19 @@ def noise_floor(pair: Paired, chance: float = CHANCE) -> float:
 
 def _permuted(levels: np.ndarray) -> np.ndarray:
     """PSI of samples whose rows changed sides at random; ``levels`` (2, K): rows by category, missing ones last."""
-    pooled, missing = levels[:, :-1].sum(axis=0), levels[:, -1].sum()
+    pooled, missing, rows = levels[:, :-1].sum(axis=0), levels[:, -1].sum(), levels[0].sum()
     often, single = pooled[pooled > 1], int((pooled == 1).sum())  # which of the single ones makes no difference
-    draws = int(np.clip(CELLS / max(len(often), 1), *DRAWS))
+    at_once, draws = (int(np.clip(CELLS / max(len(often), 1), least, DRAWS[1])) for least in (1, DRAWS[0]))
     random = np.random.default_rng(0)
     random.shuffle(often)  # else equally common ones would be chosen by what they were in the sample
-    drawn = random.multivariate_hypergeometric([missing, single, *often], levels[0].sum(), draws, method="marginals")
-    gone, alone, before = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
-    pairs = zip(category_bins(before, often - before), (gone, missing - gone), (alone, single - alone), strict=True)
-    sides = [np.column_stack([bins[:, :-1], bins[:, -1] + own, without]) for bins, without, own in pairs]
-    return np.array([psi(*pair) for pair in zip(*sides, strict=True)])
+    by_chance = list[float]()
+    while len(by_chance) < draws:
+        drawn = random.multivariate_hypergeometric([missing, single, *often], rows, at_once, method="marginals")
+        gone, alone, before = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
+        pairs = zip(category_bins(before, often - before), (gone, missing - gone), (alone, single - alone), strict=True)
+        sides = [np.column_stack([bins[:, :-1], bins[:, -1] + own, without]) for bins, without, own in pairs]
+        by_chance += [psi(*pair) for pair in zip(*sides, strict=True)]
+    return np.array(by_chance)
 
 
 def psi(expected: np.ndarray, actual: np.ndarray) -> float:
