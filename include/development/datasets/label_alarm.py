@@ -15,7 +15,9 @@ from include.specification.usecase import UseCase
 ALARM = 0.995
 SAMPLE = 20_000
 FEWEST_OF_VALUE = 5  # rarer values count as one: an id of each row says nothing of the next
-BINS = 50
+NO_AREA = 0.5
+RARE = -1  # the code of these
+NEIGHBOURS = 2  # rows on either side of a number in order, which say what the label of its value is
 
 
 @dataclass(frozen=True)
@@ -30,45 +32,77 @@ class Alarm:
 def alarms(spec: UseCase, train: pd.DataFrame) -> list[Alarm]:
     """Features of the training part that tell the label alone, at ``ALARM`` or above; [] without a label.
 
-    The task's family says how a category and a number are measured (``associations``): a number by its AUC in either
-    direction, Goodman and Kruskal's lambda over its quantiles, or Spearman's rank correlation; a category by lambda or
-    the correlation ratio. Text is not judged, nor what the spec marks with ``tells_label``. ``SAMPLE`` evenly spaced
-    rows are looked at.
+    The task's family says how a category and a number are measured (``associations``). A number is compared with the
+    label itself, by AUC in either direction or Spearman's rank correlation, and with what the other rows of its value,
+    or the nearest ones, have as their label (nearest neighbours in one dimension, each row left out of its own answer):
+    so a relation need not be monotone. Its missing values are a group of their own, and may tell the label too. A
+    category and a text are measured by Goodman and Kruskal's lambda or the correlation ratio over their values. What
+    the spec marks with ``tells_label`` is not judged. ``SAMPLE`` evenly spaced rows are looked at.
     """
     if spec.event.label is None:
         return []
     rows = train.iloc[:: max(1, len(train) // SAMPLE)]
     y = family(spec).label_codes(spec, rows[spec.event.label]).to_numpy(dtype=np.float64)
-    judged = [f for f in spec.features if f.kind != "text" and not f.tells_label and f.name in rows]
+    judged = [f for f in spec.features if not f.tells_label and f.name in rows]
     raised = [Alarm(f.name, *_measured(spec, f, rows[f.name], y)) for f in judged]
     return [alarm for alarm in raised if alarm.value >= ALARM]
 
 
 def _measured(spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray) -> tuple[str, float]:
     of_category, of_number = family(spec).associations
-    if feature.kind == "categorical":
+    if feature.kind != "numeric":
         return of_category, OF_GROUPS[of_category](_frequent(values), y)
-    if of_number in OF_GROUPS:
-        return of_number, OF_GROUPS[of_number](_frequent(_quantiles(values)), y)
-    numbers = values.to_numpy(dtype=np.float64)
-    known = np.isfinite(numbers)
-    return of_number, OF_NUMBERS[of_number](numbers[known], y[known])
+    return of_number, _measured_number(of_number, values.to_numpy(dtype=np.float64), y)
+
+
+def _measured_number(name: str, numbers: np.ndarray, y: np.ndarray) -> float:
+    """The largest value of the measure ``name``: of known numbers themselves, and of guesses with and without gaps."""
+    measure, guess = OF_GUESSES[name]
+    truth, known = rankdata(y) if measure is _correlation else y, ~np.isnan(numbers)
+    guesses = np.zeros(len(y))
+    guesses[known] = guess(numbers[known], truth[known])
+    guesses[~known] = guess(np.zeros((~known).sum()), truth[~known])
+    found = [measure(guesses[known], truth[known])]
+    if not known.all():
+        found.append(measure(guesses, truth))
+    if name in EITHER_WAY:
+        found.append(EITHER_WAY[name](measure(numbers[known], truth[known])))
+    return max(found)
 
 
 def _frequent(values: pd.Series) -> np.ndarray:
     """Codes of the values; missing ones and rare ones are groups of their own."""
-    text = as_text(values).fillna("")
-    rare = text.map(text.value_counts()) < FEWEST_OF_VALUE
-    return pd.factorize(text.where(~rare, "\0rare"))[0]
+    codes, _ = pd.factorize(as_text(values).fillna(""))
+    return np.where(np.bincount(codes)[codes] < FEWEST_OF_VALUE, RARE, codes)
 
 
-def _quantiles(values: pd.Series) -> pd.Series:
-    numbers = values.astype("float64")
-    return numbers if numbers.nunique() <= BINS else pd.qcut(numbers, BINS, labels=False, duplicates="drop")
+def _mean_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) mean label of the other rows of a row's value; of its nearest rows where the value is rare. 0 of no rows."""
+    n = len(y)
+    order = np.argsort(numbers, kind="stable")
+    ranked, sums = numbers[order], np.concatenate([[0.0], np.cumsum(y[order])])
+    first, last = (np.searchsorted(ranked, ranked, side=side) for side in ("left", "right"))
+    place, rare = np.arange(n), last - first < FEWEST_OF_VALUE
+    first = np.where(rare, np.maximum(place - NEIGHBOURS, 0), first)
+    last = np.where(rare, np.minimum(place + NEIGHBOURS + 1, n), last)
+    means = np.empty(n)
+    means[order] = (sums[last] - sums[first] - y[order]) / np.maximum(last - first - 1, 1)
+    return means
+
+
+def _class_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) the commonest class of the other rows of a value, or of the nearest ones; the first of equal ones."""
+    best, chosen = np.full(len(y), -1.0), np.zeros(len(y))
+    for code in np.unique(y):
+        share = _mean_nearby(numbers, (y == code).astype(np.float64))
+        chosen, best = np.where(share > best, code, chosen), np.maximum(share, best)
+    return chosen
 
 
 def _lambda(groups: np.ndarray, y: np.ndarray) -> float:
     """Share of the errors of always guessing the commonest class that knowing the group avoids."""
+    if not len(y):
+        return 0.0
     counts = pd.crosstab(groups, y).to_numpy()
     guessed, possible = counts.sum(axis=0).max(), counts.sum()
     return float((counts.max(axis=1).sum() - guessed) / (possible - guessed)) if possible > guessed else 0.0
@@ -81,20 +115,28 @@ def _eta_squared(groups: np.ndarray, y: np.ndarray) -> float:
     return 1 - float(((y - means) ** 2).sum()) / total if total else 0.0
 
 
-def _auc(numbers: np.ndarray, y: np.ndarray) -> float:
+def _auc(scores: np.ndarray, y: np.ndarray) -> float:
+    """Area under the ROC curve of class 1; that of chance where so few rows of a class would reach any area."""
     positives, negatives = int((y == 1).sum()), int((y == 0).sum())
-    if not positives or not negatives:
-        return 0.0
-    area = (rankdata(numbers)[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    return float(max(area, 1 - area))
+    if min(positives, negatives) < FEWEST_OF_VALUE:
+        return NO_AREA
+    return float((rankdata(scores)[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def _rank_correlation(numbers: np.ndarray, y: np.ndarray) -> float:
-    if len(numbers) < FEWEST_OF_VALUE or np.ptp(numbers) == 0 or np.ptp(y) == 0:
+def _correlation(guesses: np.ndarray, ranks: np.ndarray) -> float:
+    """Spearman's, of labels that are ranks already."""
+    if len(guesses) < 2 * FEWEST_OF_VALUE or np.ptp(guesses) == 0 or np.ptp(ranks) == 0:
         return 0.0
-    return float(abs(np.corrcoef(rankdata(numbers), rankdata(y))[0, 1]))
+    return float(np.corrcoef(rankdata(guesses), ranks)[0, 1])
 
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
+Guess = Callable[[np.ndarray, np.ndarray], np.ndarray]
 OF_GROUPS: Mapping[str, Measure] = {"lambda": _lambda, "eta squared": _eta_squared}
-OF_NUMBERS: Mapping[str, Measure] = {"AUC": _auc, "rank correlation": _rank_correlation}
+OF_GUESSES: Mapping[str, tuple[Measure, Guess]] = {
+    "AUC": (_auc, _mean_nearby),
+    "rank correlation": (_correlation, _mean_nearby),
+    "lambda": (_lambda, _class_nearby),
+}
+EITHER_WAY: Mapping[str, Callable[[float], float]] = {"AUC": lambda area: max(area, 1 - area), "rank correlation": abs}
+"""Measures of a number itself, not only of what it lets one guess; it may fall as the label rises."""

@@ -89,3 +89,68 @@ def test_clusters_have_no_label_to_tell() -> None:
     event = Event(id="flight_id", time="event_timestamp")
     spec = spec_of("binary", "numeric").model_copy(update={"task": "clustering", "event": event})
     assert alarms(spec, pd.DataFrame({"x": NOISE})) == []
+
+
+GAPS = np.where(LABELS["binary"] == 1, np.nan, NOISE)
+PLACES = RANDOM.random(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("task", "x", "y"),
+    [
+        ("binary", GAPS, LABELS["binary"]),
+        ("binary", np.where(LABELS["binary"] == 1, NOISE, np.nan), LABELS["binary"]),
+        (
+            "multiclass",
+            np.where(LABELS["multiclass"] == "a", np.nan, LABELS["multiclass"] == "b"),
+            LABELS["multiclass"],
+        ),
+    ],
+)
+def test_that_a_number_is_missing_may_tell_the_label(task: str, x: np.ndarray, y: np.ndarray) -> None:
+    (alarm,) = alarms(spec_of(task, "numeric"), pd.DataFrame({"x": x, "y": y}))
+    assert alarm.value >= 0.995
+
+
+@pytest.mark.parametrize(
+    ("task", "y"),
+    [
+        ("binary", (np.abs(PLACES - 0.5) < 0.2).astype(int)),  # inside or outside
+        ("binary", (np.sin(20 * PLACES) > 0).astype(int)),
+        ("binary", ((PLACES * 40).astype(int) % 2 == 0).astype(int)),
+        ("multiclass", np.array([*"aba"])[(PLACES * 3).astype(int)]),
+        ("regression", (PLACES - 0.5) ** 2),
+        ("regression", np.sin(20 * PLACES)),
+        ("regression", 1e8 + np.abs(PLACES - 0.3)),
+    ],
+)
+def test_a_relation_that_is_not_monotone_is_found(task: str, y: np.ndarray) -> None:
+    (alarm,) = alarms(spec_of(task, "numeric"), pd.DataFrame({"x": PLACES, "y": y}))
+    assert alarm.value >= 0.995
+
+
+def test_codes_whose_order_means_nothing_tell_the_label() -> None:
+    codes = RANDOM.integers(0, 100, ROWS)
+    late = RANDOM.permutation(np.arange(100) % 2)
+    assert alarms(spec_of("binary", "numeric"), pd.DataFrame({"x": codes, "y": late[codes]}))
+
+
+@pytest.mark.parametrize("task", LABELS)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+def test_gaps_that_come_by_chance_tell_nothing(task: str, share: float) -> None:
+    gaps = RANDOM.random(ROWS) < share
+    assert found(task, "numeric", np.where(gaps, np.nan, NOISE)) == []
+    assert found(task, "numeric", np.where(gaps, np.nan, np.round(NOISE))) == []
+
+
+def test_a_copy_of_the_label_with_gaps_is_still_found() -> None:
+    gaps = RANDOM.random(ROWS) < 0.4
+    for task in ("binary", "regression"):
+        assert found(task, "numeric", np.where(gaps, np.nan, LABELS[task]))
+
+
+def test_that_a_text_is_missing_may_tell_the_label_too() -> None:
+    texts = np.where(LABELS["binary"], None, [f"note {i}" for i in range(ROWS)])
+    (alarm,) = found("binary", "text", texts, length=3)
+    assert (alarm.measure, alarm.value) == ("lambda", 1.0)
+    assert found("binary", "text", [f"note {i}" for i in range(ROWS)], length=3) == []
