@@ -154,3 +154,10 @@ def test_that_a_text_is_missing_may_tell_the_label_too() -> None:
     (alarm,) = found("binary", "text", texts, length=3)
     assert (alarm.measure, alarm.value) == ("lambda", 1.0)
     assert found("binary", "text", [f"note {i}" for i in range(ROWS)], length=3) == []
+
+
+def test_a_calendar_is_no_leak_of_a_label_that_changes_slowly() -> None:
+    hours = np.arange(ROWS)
+    temperature = np.cumsum(RANDOM.normal(size=ROWS)) + 5 * np.sin(hours * 2 * np.pi / 24)
+    frame = pd.DataFrame({"x": np.sin(hours * 2 * np.pi / 8766), "y": temperature})
+    assert alarms(spec_of("regression", "numeric"), frame) == []
