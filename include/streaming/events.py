@@ -1,5 +1,6 @@
 """Events of a stream: what one must be, and why an entry that is none is put aside."""
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,13 +80,28 @@ class EventReader:
         return ""
 
     def _event(self, entry: StreamEntry) -> Event:
-        of, fields = (
-            self.spec.streams[self.view],
-            self._contract.model_validate_json(entry.text).model_dump(by_alias=True),
-        )
+        of, fields = self.spec.streams[self.view], fields_of(entry, self._contract)
         moment: datetime = fields[str(self._source.time)]
         id_, key = (_name(fields, names) for names in (of.id, of.key))
         return Event(entry.id, id_, key, moment.timestamp(), _plain(fields))
+
+
+class RepeatedFieldError(ValueError):
+    """A JSON object has a field twice: which one counts is not said."""
+
+
+def fields_of(entry: StreamEntry, contract: type[BaseModel]) -> dict[str, Any]:
+    """What the entry's JSON holds by the contract; raises what ``unreadable`` puts into words."""
+    fields = contract.model_validate_json(entry.text).model_dump(by_alias=True)
+    json.loads(entry.text, object_pairs_hook=_unique)
+    return fields
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise RepeatedFieldError
+    return fields
 
 
 def worn_out(entry: StreamEntry) -> str:
@@ -98,6 +114,8 @@ def unreadable(error: Exception, whole: str = "the event") -> str:
     if isinstance(error, ValidationError):
         faults = {f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['type']}" for fault in error.errors()}
         return "breaks the contract: " + "; ".join(sorted(faults))
+    if isinstance(error, RepeatedFieldError):
+        return "breaks the contract: a field is there twice"
     if isinstance(error, OverflowError):
         return "a time lies outside of the calendar"
     return f"cannot be read: {type(error).__name__}"

@@ -21,7 +21,7 @@ from include.errors import DataError, MoebiusError, RequestFailedError, RequestR
 from include.ports.serving import ModelServer
 from include.ports.streaming import RequestStream
 from include.specification.usecase import UseCase
-from include.streaming.events import MAX_DELIVERIES, unreadable, worn_out
+from include.streaming.events import MAX_DELIVERIES, fields_of, unreadable, worn_out
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class StreamScorer:
                 dead[entry.id] = worn_out(entry)
                 continue
             try:
-                requests[entry.id] = self._contract.model_validate_json(entry.text).model_dump(by_alias=True)
+                requests[entry.id] = fields_of(entry, self._contract)
             except Exception as error:  # reading talks to nobody: whatever it is, it is in the entry
                 dead[entry.id] = unreadable(error, "the request")
         return requests, dead

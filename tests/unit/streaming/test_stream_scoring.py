@@ -175,6 +175,7 @@ MALFORMED = {
     "nothing": "",
     "nested": "[" * 5000,
     "text for a time": json.dumps(ASKED | {"event_timestamp": "soon"}),
+    "a field twice": '{"origin": "EWR", ' + json.dumps(ASKED)[1:],
     "seconds as text": json.dumps(ASKED | {"event_timestamp": "1400000000"}),
     "a space for the T": json.dumps(ASKED | {"event_timestamp": "2013-04-01 05:00:00Z"}),
     "small letters": json.dumps(ASKED | {"event_timestamp": "2013-04-01t05:00:00z"}),

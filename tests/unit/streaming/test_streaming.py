@@ -132,6 +132,7 @@ def test_a_window_keeps_what_late_events_need_and_no_more(layer: SpeedLayer) -> 
         (json.dumps({k: v for k, v in weather(0).items() if k != "dewp"}), "breaks the contract: dewp: missing"),
         (json.dumps(weather(0) | {"temp": float("nan")}), "breaks the contract: temp: finite_number"),
         (json.dumps(weather(0) | {"time_hour": "2091-03-01T00:00Z"}), "its time is in the future"),
+        ('{"temp": 2.0, ' + json.dumps(weather(0))[1:], "breaks the contract: a field is there twice"),
     ],
 )
 def test_an_unusable_event_is_put_aside_with_a_reason_without_its_values(
