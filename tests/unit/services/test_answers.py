@@ -99,7 +99,7 @@ def test_batch_answers_go_by_their_period(services: Services) -> None:
         for name, field in zip(BATCH_PREDICTIONS.schema.names, BATCH_PREDICTIONS.schema, strict=True)
     }
     for period in Period.between(Period("2013-02"), NEWEST):
-        BATCH_PREDICTIONS.replace(SPEC.name, services.adapters.lake, period, pa.table(row))
+        BATCH_PREDICTIONS.replace(SPEC.name, services.adapters.lake, period, pa.table(row | {"period": [period]}))
     publish(services, str(NEWEST), spec=SPEC)
     assert services.answers.forget(SPEC)["batch_predictions"] == 2
     assert BATCH_PREDICTIONS.periods(SPEC.name, services.adapters.lake) == Period.between(OLDEST, NEWEST)
