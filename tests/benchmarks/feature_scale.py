@@ -23,7 +23,7 @@ from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
 from tests.benchmarks import _pandas_pipeline
-from tests.benchmarks._synthetic import enlarge
+from tests.benchmarks._synthetic import enlarge, pseudonymised
 from tests.integration.state_fixtures import snapshots_in
 
 MONTH = Period("2013-03")
@@ -77,7 +77,8 @@ def _scratch() -> Path:
 def _prepare(home: Path, rows: int) -> None:
     """Deliver a month with so many flights; the suites without their own idea of a month's usual size."""
     spec = load_usecase("flight_delay")
-    ingestion.collect(spec, MONTH, home / "landing", home / "real", Services(Settings(home=home)).adapters.connector)
+    connector = Services(Settings(home=home)).adapters.connector
+    ingestion.collect(spec, MONTH, home / "landing", home / "real", connector, pseudonymised(spec))
     delivered = home / "landing" / MONTH
     delivered.mkdir(parents=True)
     enlarge(home / "real" / "raw" / "flights.parquet", rows, delivered / "flights.parquet")

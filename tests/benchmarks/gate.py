@@ -25,7 +25,7 @@ from include.ports.quality import CheckEngine
 from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
-from tests.benchmarks._synthetic import enlarge
+from tests.benchmarks._synthetic import enlarge, pseudonymised
 
 SAMPLES = 5
 ROWS = 10_000_000
@@ -45,9 +45,8 @@ def _month() -> dict[str, Any]:
     spec = load_usecase("flight_delay")
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        ingestion.collect(
-            spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).adapters.connector
-        )
+        connector = Services(Settings(home=home)).adapters.connector
+        ingestion.collect(spec, MONTH, home / "landing", home / "staging", connector, pseudonymised(spec))
         frames = {table: stage.frame(home / "staging", stage.RAW, table) for table in spec.sources}
         rooms = (home / "staging", home / "quarantine", _validator(), DeltaLake(home / "lake"))
         bare = _bare_gx(frames)
@@ -73,9 +72,8 @@ def _scale() -> list[dict[str, Any]]:
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as directory:
         home, spec = Path(directory), load_usecase("flight_delay")
-        ingestion.collect(
-            spec, MONTH, home / "landing", home / "staging", Services(Settings(home=home)).adapters.connector
-        )
+        connector = Services(Settings(home=home)).adapters.connector
+        ingestion.collect(spec, MONTH, home / "landing", home / "staging", connector, pseudonymised(spec))
         enlarge(home / "staging" / "raw" / "flights.parquet", ROWS, home / "flights.parquet")
         found = {who: _child(who, home / "flights.parquet") for who in ("scan", "gx_pandas")}
     if found["scan"]["verdict"] != found["gx_pandas"]["verdict"]:

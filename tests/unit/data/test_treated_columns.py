@@ -1,11 +1,16 @@
 """An expectation of a treated column is about what is stored, or it is refused before it can fail in every row."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.contracts.period import Period
 from include.contracts.quality import Check
 from include.data import suites, treated_columns
+from include.data.validation import SuiteValidator
+from include.errors import BrokenCheckError
 from include.settings import Settings
 from include.specification.loader import load_usecase, usecase_names
 
@@ -50,3 +55,13 @@ def test_no_suite_of_the_project_expects_a_value_in_clear_of_a_treated_column(na
     treatments = load_usecase(name).privacy.treatments
     for file in Settings().suites.glob(f"{name}_*.json"):
         assert list(treated_columns.faults(suites.written(file, file.stem), treatments)) == []
+
+
+def test_a_gate_refuses_an_expectation_of_the_value_in_clear_before_it_judges(tmp_path: Path) -> None:
+    expectation = {"id": "c", "type": REGEX, "kwargs": {"column": "tail", "regex": "^N"}, "severity": "warning"}
+    suite = {"expectations": [{**expectation, "meta": {"dimension": "accuracy"}}]}
+    (tmp_path / "u_raw_planes.json").write_text(json.dumps(suite))
+    never: Any = None  # no engine is asked
+    validator = SuiteValidator(tmp_path, never, never)
+    with pytest.raises(BrokenCheckError, match=r"suite u_raw_planes: .* privacy.columns.tail treats \(pseudonymise\)"):
+        validator.validate("u", "raw", Period("2013-01"), {"planes": tmp_path}, {}, None, {"tail": "pseudonymise"})
