@@ -88,12 +88,14 @@ def _event_faults(event: Places, features: Places) -> Iterator[Fault]:
 
 
 def _feature_faults(spec: Named) -> Iterator[Fault]:
-    """What is looked up or computed is not what clients send."""
+    """What is looked up is not what clients send, nor what every view has."""
     sent = {column for columns in spec.inputs.values() for column in columns}
     for place, feature in enumerate(spec.features):
-        if feature.origin in spec.feature_views and feature.name in IN_VIEWS:
+        if feature.origin not in spec.feature_views:
+            continue
+        if feature.name in IN_VIEWS:
             yield Fault(f"features.{place}.name", f"{feature.name!r} is a column of a feature view; take another name")
-        if feature.origin != "request" and feature.name in sent:
+        if feature.name in sent:
             text = f"{feature.name!r} comes from {feature.origin}, but clients send a field of that name; rename one"
             yield Fault(f"features.{place}.name", text)
 
