@@ -55,6 +55,7 @@ class DatasetRef(Record):
     window (period to name); ``features_from`` are all that a feature could come from, ``frozen`` the test
     sets that were kept out, ``as_of`` the moment up to which labels were known, ``given_labels`` the
     version of the table of labels that people gave: from these the dataset can be built again, bit for bit.
+    ``class_names`` are what the codes 0, 1 … of the label mean, where classes have names.
     """
 
     usecase: str
@@ -62,6 +63,7 @@ class DatasetRef(Record):
     path: str
     feature_service: str
     label: str
+    class_names: list[str] = []
     train: PartRef
     validation: PartRef
     test: PartRef

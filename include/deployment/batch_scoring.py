@@ -22,6 +22,7 @@ from include.contracts.request_rules import RequestRules, rules_of
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
+from include.families.class_names import in_order
 from include.families.registry import family_named
 from include.families.serving import headline
 from include.specification.usecase import UseCase
@@ -78,11 +79,13 @@ class BatchScorer:
         reasons = self._refusals(rows.num_rows, fields, lacking)
         nowhere = np.zeros(rows.num_rows, bool)
         falls_back = (reasons == "") & np.any([nowhere, *(lacking[v] for v in self._views_with("fall_back"))], axis=0)
+        names, wanted = self.manifest["classes"], self.spec.event.classes
         scores = np.full((rows.num_rows, self.width), np.nan)
         if falls_back.any():
             scores[falls_back] = self.manifest["fallback_scores"]
         if (modelled := (reasons == "") & ~falls_back).any():
             scores[modelled] = self._scores(rows, fields, lacking, modelled)
+        scores = in_order(f"release {self.name}", scores, names, wanted)
         reasons[(reasons == "") & ~np.isfinite(scores).all(axis=1)] = NOT_FINITE
         outcome = np.where(reasons != "", REFUSED, np.where(falls_back, FELL_BACK, ANSWERED))
         missing = np.sum([nowhere.astype(np.int64), *lacking.values()], axis=0)
@@ -141,7 +144,7 @@ class BatchScorer:
         refused = facts["outcome"] == REFUSED
         safe = np.where(refused[:, None], 0.0, scores)
         answers = safe if self.width > 1 else safe[:, 0]
-        codes, best, classes = self.family.predicted(answers), headline(answers), self.manifest["classes"]
+        codes, best, classes = self.family.predicted(answers), headline(answers), self.spec.event.classes
         unlikely = refused if self.manifest["answers_with_probability"] else np.ones(len(refused), bool)
         named = np.array(classes, dtype=object)[codes.astype(int)] if classes else None
         return pa.table(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import plain, sent
 from include.deployment.scoring import encoded
 from include.errors import DeploymentError
+from include.families.class_names import maps, require
 from include.families.registry import family
 from include.families.serving import flags
 from include.specification.usecase import UseCase
@@ -36,6 +37,10 @@ class Trained(Protocol):
 
     It may have a ``spread``, the standard deviation of its labels: the unit of the spec's bounds, which is 1 without.
     """
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """What its classes are called, in the order of its scores."""
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Scores of raw feature rows: (n,), or (n, K) for classes and clusters."""
@@ -63,10 +68,12 @@ def package(
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
     that lack values in the training data; ``model_hash`` is that of the registered artifact, ``store`` the id of the
-    store that it is registered in. DeploymentError when
+    store that it is registered in. DataError when the model has classes that the spec lacks, DeploymentError when
     ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``,
     which is in standard deviations of the label where scores are numbers.
     """
+    if not maps(model.class_names, spec.event.classes):
+        require(f"model {model_version} of {spec.name}", model.class_names, spec.event.classes)
     may_be_missing = spec.may_be_missing(incomplete)
     complete = _complete_requests(spec, rows, may_be_missing)
     staging.mkdir(parents=True)
@@ -100,7 +107,8 @@ def package(
         "code_hash": release.code_hash(staging),
         "hashes": _hashes(dataset, features, encoding),
     }
-    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | facts)
+    own = flags(spec, model.class_names)
+    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | own | facts)
     return report
 
 
@@ -193,7 +201,6 @@ def _manifest(
     return {
         "usecase": spec.name,
         "task": spec.task,
-        **flags(spec),
         "model_version": model_version,
         "encoding": encoding,
         "request": spec.request,

@@ -54,6 +54,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
         **parameters,
         "usecase": spec.name,
         "event_id": spec.event.id,
+        "classes": json.dumps(spec.event.classes),
         "request": json.dumps(spec.request),
         "inputs": json.dumps(spec.inputs),
         "event_time": spec.event.time,

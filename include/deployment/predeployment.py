@@ -21,6 +21,7 @@ from include.deployment.looked_up import LookedUp
 from include.deployment.packaging import EVENTS_DOCUMENT
 from include.deployment.requests import answered
 from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
+from include.families.class_names import in_order
 from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
@@ -93,7 +94,7 @@ def _exercise(
 ) -> dict[str, Any]:
     samples, facts = release.document(directory, "samples.json"), release.manifest(directory)
     loaded = wire.memory_mb(name)
-    figures = _replay(name, samples, server)
+    figures = _replay(spec, name, facts, samples, server)
     events = release.document(directory, EVENTS_DOCUMENT)
     contract = release.document(directory, interface.DOCUMENT)
     checks = [
@@ -116,7 +117,9 @@ def _exercise(
     }
 
 
-def _replay(name: str, samples: list[dict], server: ModelServer) -> dict[str, Any]:
+def _replay(
+    spec: UseCase, name: str, facts: dict[str, Any], samples: list[dict], server: ModelServer
+) -> dict[str, Any]:
     """Real requests one by one: how far the answers are from the trained model's, and how long they took."""
     answers, seconds = [], []
     for sample in samples * REPEATS:
@@ -124,6 +127,7 @@ def _replay(name: str, samples: list[dict], server: ModelServer) -> dict[str, An
         answers += server.infer(name, [sample["request"]], [json.dumps(sample["given_features"])])
         seconds.append(time.perf_counter() - begun)
     scores, expected = answered(answers), np.array([s["scores"] for s in samples] * REPEATS)
+    expected = in_order(f"release {facts['usecase']}", expected, facts["classes"], spec.event.classes)
     return {
         "requests": len(answers),
         "max_difference": float(np.abs(scores.reshape(expected.shape) - expected).max()),

@@ -43,6 +43,11 @@ def manifest(directory: Path) -> dict[str, Any]:
         raise DamagedReleaseError(f"{directory / MANIFEST} is damaged ({error}); {WAY_OUT}") from error
 
 
+def class_names(directory: Path) -> list[str]:
+    """What its classes are called, in the order of its scores; [] where classes have no names."""
+    return [*manifest(directory).get("classes", ())]
+
+
 def verify(directory: Path) -> None:
     """Raises DamagedReleaseError when a file lacks or was changed since packaging."""
     for name, expected in manifest(directory)["files"].items():

@@ -23,7 +23,8 @@ def schema(
 ) -> dict[str, Any]:
     """Inputs, looked-up and computed features, outputs: names, types, shapes, categories, ranges.
 
-    Ranges are those of ``rows``: what was seen, no limit. A personal column has none.
+    ``classes`` are the columns of the output ``scores``, in their order, where classes have names. Ranges are those of
+    ``rows``: what was seen, no limit. A personal column has none.
     """
     learned = {entry["name"]: entry for entry in encoding["features"]}
     return {
@@ -39,6 +40,7 @@ def schema(
             if f.origin != "request"
         ],
         "outputs": outputs(spec),
+        **({"classes": spec.event.classes} if spec.event.classes else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """A release's model without the server: rows in, scores out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 from include.contracts.encoding import Encoding
 from include.deployment import release
 from include.errors import DataError
+from include.families.class_names import in_order
 
 
 class OnnxModel:
@@ -51,14 +53,15 @@ class OnnxModel:
         return cls(content, facts["encoding"], facts["scores"] == "table", facts["scores_per_row"])
 
 
-def scores(directory: Path, rows: pd.DataFrame) -> np.ndarray:
-    """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for classes and clusters.
+def scores(directory: Path, rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for ``classes`` and clusters.
 
-    Raises DeploymentError when a file of the release lacks or was changed, DataError when the rows lack a feature.
+    Raises DeploymentError when a file of the release lacks or was changed, DataError when the rows lack a feature, or
+    the release knows a class that is not among ``classes``.
     """
     release.verify(directory)
-    model = OnnxModel.of_release(directory)
-    return model.scores(model.encode(rows))
+    model, names = OnnxModel.of_release(directory), release.class_names(directory)
+    return in_order(f"release {directory.name}", model.scores(model.encode(rows)), names, classes)
 
 
 def encoded(encoding: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:

@@ -18,6 +18,7 @@ from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
 from include.evaluation.metrics import direction, score
+from include.families.class_names import require
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -35,9 +36,10 @@ def judge(
     TrainingError
         the scores carry no information, or the model fails a behaviour test.
     DataError
-        a part's content is not what the dataset says.
+        a part's content is not what the dataset says, or the spec's classes are no longer the model's.
     """
     model = TrainedModel.from_bytes(content)
+    require(model.called, model.class_names, spec.event.classes)
     parts = encoded(spec, frames_of(spec, dataset), model.encoder)
     scores = {part: _scores(spec, model, parts.frames[part]) for part in ("validation", "test")}
     # the rows as they are: what a baseline says must not depend on how the fit weighs

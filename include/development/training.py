@@ -66,8 +66,9 @@ def fit(spec: UseCase, dataset: DatasetRef, parts: Parts, parameters: Parameters
     algorithm = trainer(spec.trainer.name, spec.name)
     fitted = algorithm.fit(parts.problem, parts.matrices["train"], parts.matrices["validation"], parameters, run)
     return TrainedModel(
-        spec.name, dataset.feature_service, algorithm.name, spec.task, parts.problem.classes, parts.encoder, fitted
-    )
+        spec.name, dataset.feature_service, algorithm.name, spec.task, parts.problem.classes, parts.encoder, fitted,
+        tuple(spec.event.classes),
+    )  # fmt: skip
 
 
 def parameters_of(spec: UseCase, overlay: Parameters) -> dict[str, int | float | str]:
@@ -89,6 +90,11 @@ def start_of(spec: UseCase, content: bytes | None) -> TrainedModel | None:
             f"{spec.name}: the champion is a {model.trainer} for {model.task} on {len(model.encoder.names)} features, "
             f"the spec says {spec.trainer.name} for {spec.task} on {len(spec.feature_names)}: its weights do not fit; "
             "train with start_from: scratch"
+        )
+    if list(model.class_names) != spec.event.classes:
+        raise TrainingError(
+            f"{spec.name}: the champion learned the classes {list(model.class_names)}, event.classes are "
+            f"{spec.event.classes}: its weights belong to other classes; train with start_from: scratch"
         )
     return model
 

@@ -19,8 +19,8 @@ SHARED = (
     "contracts.encoding", "contracts.spelling", "development.datasets.encoded", "development.datasets.encoder",
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
     "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
-    "development.trainers.trained_model", "development.training", "families.labels", "families.registry",
-    "specification.data", "specification.learning", "specification.part", "specification.task",
+    "development.trainers.trained_model", "development.training", "families.class_names", "families.labels",
+    "families.registry", "specification.data", "specification.learning", "specification.part", "specification.task",
     "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""

@@ -3,11 +3,13 @@
 ``triton_models/pipeline/1/answers.py`` follows the flags, in the model server and in an edge bundle.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from include.families.class_names import in_order
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -15,8 +17,8 @@ NUMBER = "TYPE_FP32"
 VALUE = "TYPE_FP64"  # float32 would round a number with a large offset
 
 
-def flags(spec: UseCase) -> dict[str, Any]:
-    """For a release's manifest.
+def flags(spec: UseCase, class_names: Sequence[str] | None = None) -> dict[str, Any]:
+    """For a release's manifest; ``class_names`` are those of its model, in their order (None: as the spec has them).
 
     ``predicts``: class, value or cluster; ``scores``: one per row (column), or one per class or cluster (table);
     ``classes``: their names where a prediction is a name; ``threshold``: the score from which on a row is of class 1,
@@ -26,7 +28,7 @@ def flags(spec: UseCase) -> dict[str, Any]:
     return {
         "predicts": facts.predicts,
         "scores": facts.scores,
-        "classes": list(spec.event.classes),
+        "classes": list(spec.event.classes if class_names is None else class_names),
         "threshold": facts.threshold,
         "answers_with_probability": facts.probabilities,
     }
@@ -60,3 +62,14 @@ def logged_scores(spec: UseCase, rows: pd.DataFrame) -> np.ndarray:
     if column != "scores":
         return rows[column].to_numpy(dtype=float)
     return np.stack([np.asarray(row, dtype=float) for row in rows[column]])
+
+
+def logged_in_order(spec: UseCase, rows: pd.DataFrame, release: str, names: Sequence[str]) -> pd.DataFrame:
+    """Rows that ``release``, whose classes are ``names``, logged, with its scores of the spec's classes.
+
+    Raises DataError when it knows a class that the spec has not.
+    """
+    if rows.empty or logged_column(spec) != "scores" or list(names) == spec.event.classes:
+        return rows
+    mapped = in_order(f"release {release} of {spec.name}", logged_scores(spec, rows), names, spec.event.classes)
+    return rows.assign(scores=[*mapped])

@@ -11,6 +11,7 @@ from include.deployment import interface, looked_up, packaging, predeployment
 from include.deployment.looked_up import LookedUp
 from include.deployment.release import manifest
 from include.development.datasets.building import as_it_lies
+from include.development.datasets.encoded import labelled_part
 from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
@@ -59,11 +60,11 @@ def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdic
     # by what the artifact says, not by the spec, which may name another trainer by now
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
     dataset = as_it_lies(model.dataset)
-    rows = read_part(dataset.test)
+    rows = labelled_part(spec, dataset, "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
     metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"}
-    baseline = drift.baseline(spec, rows, trained.predict(rows), metrics)
+    baseline = drift.baseline(spec, rows, trained.predict_classes(rows, spec.event.classes), metrics)
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,

@@ -13,6 +13,7 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.development.datasets.building import with_features
 from include.errors import NotFoundError
+from include.families.class_names import maps
 from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
 from include.records.registry import GIVEN_LABELS
@@ -40,7 +41,7 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
     rows = _unlabelled(spec, services, period)
     if rows.empty:
         return _named(spec, period, champion.name, [])
-    members = [scoring.scores(Path(r.path), rows) for r in _committee(spec, services, champion)]
+    members = [scoring.scores(Path(r.path), rows, spec.event.classes) for r in _committee(spec, services, champion)]
     chosen, doubt = selection.select(spec, rows, members, spec.labelling.rows)
     visible = services.access.visible_columns(READER, spec, "events", rows.columns)
     shown = [
@@ -73,8 +74,12 @@ def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[
         return [champion]
     features = release.manifest(Path(champion.path))["features"]
     others = [r for r in reversed(services.adapters.releases.all(spec.name)) if r.name != champion.name]
-    alike = [r for r in others if release.manifest(Path(r.path))["features"] == features]
+    alike = [r for r in others if _answers_alike(spec, release.manifest(Path(r.path)), features)]
     return [champion, *alike[: COMMITTEE - 1]]
+
+
+def _answers_alike(spec: UseCase, facts: dict[str, Any], features: Any) -> bool:
+    return bool(facts["features"] == features) and maps(facts.get("classes", []), spec.event.classes)
 
 
 def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.OfferedRow]) -> Selection:

@@ -14,6 +14,8 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
+from include.families.class_names import maps
+from include.families.serving import logged_in_order
 from include.operations import monitoring, served
 from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
@@ -121,13 +123,14 @@ def _replaced(
 ) -> list[ReleaseRef]:
     """The release that ``name`` replaced, whatever the order of their names; [] when it cannot answer the rows."""
     before = served.replaced(rollouts, name)
-    return [one for one in services.adapters.releases.all(spec.name) if one.name == before and _can_answer(one, rows)]
+    return [r for r in services.adapters.releases.all(spec.name) if r.name == before and _can_answer(spec, r, rows)]
 
 
-def _can_answer(earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
-    """Whether the rows have every feature of the release; another feature service may have had more."""
-    entries = release.manifest(Path(earlier.path))["encoding"]["features"]
-    return all(entry["name"] in rows for entry in entries)
+def _can_answer(spec: UseCase, earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
+    """Whether the rows have every feature of the release, and the spec its classes; both may have changed since."""
+    directory = Path(earlier.path)
+    entries, names = release.manifest(directory)["encoding"]["features"], release.class_names(directory)
+    return maps(names, spec.event.classes) and all(entry["name"] in rows for entry in entries)
 
 
 def _measure(
@@ -142,8 +145,11 @@ def _measure(
     name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
+    names = release.class_names(directory)
+    answered = predictions[predictions["release"] == name].reset_index(drop=True)
+    predictions = logged_in_order(spec, answered, name, names)
     rescored = {
-        r.name: scoring.scores(Path(r.path), predictions)
+        r.name: scoring.scores(Path(r.path), predictions, spec.event.classes)
         for r in _replaced(spec, services, rollouts, name, predictions)
     }
     return monitoring.measure(

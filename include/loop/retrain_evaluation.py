@@ -2,21 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from include.contracts.approval import ApprovalEntry
-from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.deployment import ReleaseRef
+from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
+from include.deployment.release import class_names
 from include.development import ensembles
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.parts import read_part
 from include.errors import NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
+from include.families.class_names import in_order, recoded
 from include.governance import approval
 from include.services import verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:
+    from include.development.trainers.trained_model import TrainedModel
 
 
 def evaluate(
@@ -53,8 +63,8 @@ def evaluate(
         spec,
         candidate=_side(spec, services, candidate, None),
         champion=_side(spec, services, champion, serving.name) if champion and serving else None,
-        old=_test_set(champion.dataset) if champion else None,
-        new=_test_set(candidate.dataset),
+        old=_test_set(spec, services, champion, serving) if champion else None,
+        new=_test_set(spec, services, candidate),
         seed=candidate.version,
     )
     verdict = _told_why(made(), approval.overtaken(services.approvals.history(spec), version=candidate.version))
@@ -116,12 +126,30 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
     return Side(
         version=model.version,
         release=release,
-        predict=trained.predict,
+        predict=partial(_scores, spec, model, trained, _names(spec, services, trained, release)),
         training_hashes=frozenset(p.content_hash for p in parts),
         training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
         members=tuple(member.version for member in members),
         signature=signature(trained),
     )
+
+
+def _names(spec: UseCase, services: Services, trained: "TrainedModel", release: str | None) -> list[str]:
+    """The model's classes; of a champion that was trained before models kept them, those of its release."""
+    if trained.class_names or release is None:
+        return [*trained.class_names]
+    return _released_names(services, spec, release)
+
+
+def _released_names(services: Services, spec: UseCase, release: str) -> list[str]:
+    return class_names(Path(services.adapters.releases.get(spec.name, release).path))
+
+
+def _scores(
+    spec: UseCase, model: ModelRef, trained: "TrainedModel", names: list[str], rows: pd.DataFrame
+) -> np.ndarray:
+    """The model's scores of the spec's classes."""
+    return in_order(f"model {model.version} of {spec.name}", trained.predict(rows), names, spec.event.classes)
 
 
 def _members(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
@@ -136,7 +164,11 @@ def _members(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
     return [one for member in members for one in (member, *_members(spec, services, member.version))]
 
 
-def _test_set(dataset: DatasetRef) -> EvaluationSet:
-    now = as_it_lies(dataset)
+def _test_set(spec: UseCase, services: Services, model: ModelRef, serving: ReleaseRef | None = None) -> EvaluationSet:
+    """The test set of a model, its labels as codes of the spec's classes."""
+    dataset, now = model.dataset, as_it_lies(model.dataset)
     since = tuple(mark for mark in now.rewrites if mark not in dataset.rewrites)
-    return EvaluationSet(read_part(now.test), now.test.content_hash, now.test.periods, since)
+    names = dataset.class_names or (_released_names(services, spec, serving.name) if serving else [])
+    who = f"dataset {dataset.name} of {spec.name}"
+    rows = recoded(who, read_part(now.test), spec.event.label, names, spec.event.classes)
+    return EvaluationSet(rows, now.test.content_hash, now.test.periods, since)

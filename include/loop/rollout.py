@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
+
+import pandas as pd
 
 from include.contracts import steady
 from include.contracts.deployment import Judgement, ReadOut, RolloutState
 from include.deployment import ab_readout, events, judgement, rollout, shadow
+from include.deployment.release import class_names
 from include.errors import ConflictError, NotFoundError, RolloutAbortedError, ServiceError
 from include.families.registry import family
-from include.families.serving import logged_scores
+from include.families.serving import logged_in_order, logged_scores
 from include.operations import maturity
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -234,8 +238,16 @@ def read_out(spec: UseCase, services: Services, state: RolloutState, challenger:
     waiting = ab_readout.Waiting(not_due=int((~due).sum()), overdue=int(due.sum()) - len(rows))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
     if len(rows):
+        mapped = pd.concat([_in_order(spec, services, rows, name) for name in (state.champion, challenger)])
+        rows = mapped.loc[rows.index]
         scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
     return ab_readout.read_out(spec, state.champion, challenger, scored, state.watched / 3600, waiting)
+
+
+def _in_order(spec: UseCase, services: Services, rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of one arm, with its scores of the spec's classes."""
+    names = class_names(Path(services.adapters.releases.get(spec.name, name).path))
+    return logged_in_order(spec, rows[rows["release"] == name], name, names)
 
 
 def promote_release(

@@ -45,7 +45,16 @@ def release(services: Services, rows: pd.DataFrame) -> ReleaseRef:
     X, y = encoder.transform(rows), rows["digit"].to_numpy(int)
     problem, cut = Problem(SPEC.task, encoder.inputs, len(SPEC.event.classes)), len(rows) * 4 // 5
     fitted = trainer("sklearn").fit(problem, Matrix(X[:cut], y[:cut]), Matrix(X[cut:], y[cut:]), {}, Run())
-    model = TrainedModel(SPEC.name, SPEC.feature_service, "sklearn", SPEC.task, problem.classes, encoder, fitted)
+    model = TrainedModel(
+        SPEC.name,
+        SPEC.feature_service,
+        "sklearn",
+        SPEC.task,
+        problem.classes,
+        encoder,
+        fitted,
+        tuple(SPEC.event.classes),
+    )
     part = PartRef(path="", rows=len(rows), content_hash="a", periods=["2013-11"])
     dataset = DatasetRef(
         usecase=SPEC.name, name="d", path="", feature_service=SPEC.feature_service, label="digit", train=part,

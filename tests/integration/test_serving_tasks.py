@@ -72,7 +72,8 @@ def trained(
     X, problem = encoder.transform(frame), Problem(spec.task, encoder.inputs, len(spec.event.classes))
     parts = [Matrix(X[rows], None if y is None else y[rows]) for rows in (slice(0, 240), slice(240, ROWS))]
     fitted = trainer(name).fit(problem, *parts, parameters, Run())
-    return TrainedModel(spec.name, spec.feature_service, name, spec.task, problem.classes, encoder, fitted)
+    names = tuple(spec.event.classes)
+    return TrainedModel(spec.name, spec.feature_service, name, spec.task, problem.classes, encoder, fitted, names)
 
 
 def image() -> tuple[TrainedModel, pd.DataFrame]:

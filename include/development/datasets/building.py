@@ -93,7 +93,7 @@ def build(
         "label": spec.event.label or "",
         "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
         "snapshots": {s.period: s.name for s in chosen},
-    }
+    } | ({"class_names": spec.event.classes} if spec.event.classes else {})
     reads = {"features_from": reach, "frozen": champions, "as_of": moment, "given_labels": given}
     return _publish(spec, parts, facts, {**reads, "facts": checked}, directory)
 

@@ -12,6 +12,7 @@ from include.development.datasets.imbalance import balanced
 from include.development.datasets.parts import read_part
 from include.development.trainers.protocol import Matrix, Problem
 from include.errors import TrainingError
+from include.families.class_names import recoded
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -48,7 +49,14 @@ def frames_of(spec: UseCase, dataset: DatasetRef, only: Sequence[str] = PARTS) -
     """The rows of the parts, checked; errors as ``read`` says."""
     if dataset.usecase != spec.name:
         raise TrainingError(f"dataset {dataset.name} is of {dataset.usecase!r}, the use case is {spec.name!r}")
-    return {part: read_part(getattr(dataset, part)) for part in only}
+    return {part: labelled_part(spec, dataset, part) for part in only}
+
+
+def labelled_part(spec: UseCase, dataset: DatasetRef, part: str) -> pd.DataFrame:
+    """The rows of a part, their labels as codes of the spec's classes; raises DataError when a class is gone."""
+    who = f"dataset {dataset.name} of {spec.name}"
+    rows = read_part(getattr(dataset, part))
+    return recoded(who, rows, spec.event.label, dataset.class_names, spec.event.classes)
 
 
 def encoded(spec: UseCase, frames: Mapping[str, pd.DataFrame], encoder: Encoder) -> Parts:

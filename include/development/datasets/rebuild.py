@@ -102,6 +102,11 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
         )
     if lacks := [one.dataset for one in dataset.frozen if not one.snapshots]:
         raise NotFoundError(f"dataset {dataset.name}: the manifests of the frozen test sets {lacks} pin no snapshots")
+    if dataset.class_names and dataset.class_names != spec.event.classes:
+        raise DataError(
+            f"dataset {dataset.name} was built with the classes {dataset.class_names}, the spec now says "
+            f"{spec.event.classes}: {WAY_OUT}"
+        )
     if spec.feature_service != dataset.feature_service:
         raise DataError(
             f"dataset {dataset.name} was built with {dataset.feature_service}, the spec now says "

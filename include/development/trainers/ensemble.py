@@ -92,11 +92,13 @@ def average(members: Sequence[TrainedModel]) -> TrainedModel:
         )
     encoder = Encoder(tuple(entry for member in members for entry in member.encoder.features))
     return TrainedModel(
-        first.usecase, first.feature_service, NAME, first.task, first.classes, encoder, EnsembleModel(members)
-    )
+        first.usecase, first.feature_service, NAME, first.task, first.classes, encoder, EnsembleModel(members),
+        first.class_names,
+    )  # fmt: skip
 
 
 def signature(model: TrainedModel) -> str:
-    """What must be equal for an average to make sense: task, classes, feature service, names and kinds of features."""
+    """What must be equal for an average to make sense: task, classes in their order, feature service, names and kinds
+    of features."""
     features = sorted({(entry["name"], entry["kind"]) for entry in model.encoder.features})
-    return json.dumps([model.usecase, model.feature_service, model.task, model.classes, features])
+    return json.dumps([model.usecase, model.feature_service, model.task, model.classes, model.class_names, features])

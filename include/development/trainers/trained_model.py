@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from include.development.trainers.label_units import spread_of
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
+from include.families.class_names import in_order
 from include.specification.task import Task
 
 
@@ -28,10 +30,20 @@ class TrainedModel:
     classes: int
     encoder: Encoder
     fitted: Fitted
+    class_names: tuple[str, ...] = ()
+    """What the scores of classes are called, in their order."""
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Scores of raw feature columns, float64 (see ``protocol``)."""
         return self.fitted.predict(self.encoder.transform(frame))
+
+    def predict_classes(self, frame: pd.DataFrame, wanted: Sequence[str]) -> np.ndarray:
+        """``predict`` with a column per class that is wanted, by name; raises DataError when they cannot be mapped."""
+        return in_order(self.called, self.predict(frame), self.class_names, wanted)
+
+    @property
+    def called(self) -> str:
+        return f"the {self.trainer} model of {self.usecase}"
 
     @property
     def problem(self) -> Problem:
@@ -51,7 +63,7 @@ class TrainedModel:
 
     def to_bytes(self) -> bytes:
         """The same model gives the same bytes on every machine (see ``archive``)."""
-        names = ("usecase", "feature_service", "trainer", "task", "classes")
+        names = ("usecase", "feature_service", "trainer", "task", "classes", "class_names")
         facts = {name: getattr(self, name) for name in names}
         content = {
             "model.json": json.dumps(facts, sort_keys=True).encode(),
@@ -74,6 +86,7 @@ class TrainedModel:
         encoder = Encoder.from_json(encoding)
         problem = Problem(facts["task"], encoder.inputs, facts["classes"])
         own_trainer = trainer(facts["trainer"], facts["usecase"])
+        facts["class_names"] = tuple(facts.get("class_names", ()))
         return cls(**facts, encoder=encoder, fitted=own_trainer.load(problem, fitted))
 
 

@@ -21,7 +21,9 @@ def arm(name: str, rows: np.ndarray | None, scores: np.ndarray, **found: Any) ->
     fields = {"id": np.array([f"e{i}" for i in places], dtype=object), "x": places.astype(float)}
     features = {"looked_up": [float(i) if i % 2 else None for i in places], "computed": scores[:, 0].astype(float)}
     prediction = {"scores": scores, "features": features, "lacking": {}, "fallback": None} | found
-    return ANSWERED.Arm(SimpleNamespace(name=name, manifest=FACTS), rows, fields, SimpleNamespace(**prediction))
+    return ANSWERED.Arm(
+        SimpleNamespace(name=name, manifest=FACTS, classes=[]), rows, fields, SimpleNamespace(**prediction)
+    )
 
 
 @given(SIZES, st.data())

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.deployment.serving_code import served
 
 SHADOW, ROUTER = served("shadow"), served("router")
-BINARY = {"predicts": "class", "scores": "column", "threshold": 0.5}
-VALUES = {"predicts": "value", "scores": "column", "threshold": None, "parity_bound": 0.1}
+BINARY = {"predicts": "class", "scores": "column", "threshold": 0.5, "classes": []}
+VALUES = {"predicts": "value", "scores": "column", "threshold": None, "parity_bound": 0.1, "classes": []}
 
 
 class Release:

@@ -21,7 +21,7 @@ class Arm:
     def outputs(self, tells_fallback: bool) -> dict:
         """Output name → array, a row per row."""
         scores, fallback = self.prediction.scores, self.prediction.fallback
-        outputs = answers.tensors(self.release.manifest, scores)
+        outputs = answers.tensors(self.release.manifest, scores, self.release.classes)
         outputs["release"] = np.full((len(scores), 1), self.release.name.encode(), dtype=object)
         outputs["request_id"] = np.array([one.encode() for one in self.ids], dtype=object).reshape(-1, 1)
         if tells_fallback:

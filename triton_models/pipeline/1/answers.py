@@ -19,21 +19,40 @@ def headline(scores):
     return scores.max(axis=1) if scores.shape[1] > 1 else scores[:, 0]
 
 
-def tensors(facts: dict, scores) -> dict:
-    """Output name → array [N, m]; which ones there are is what ``include/families/serving.py`` declares."""
+def in_order(facts: dict, scores, classes: list):
+    """Scores [N, K] with a column per class of ``classes``, by name; 0 for one that the release does not know."""
+    if not classes or facts["classes"] == classes:
+        return scores
+    places = {name: place for place, name in enumerate(facts["classes"])}
+    columns = [scores[:, places[name]] if name in places else np.zeros(len(scores)) for name in classes]
+    return np.stack(columns, axis=1)
+
+
+def tensors(facts: dict, scores, classes: list | None = None) -> dict:
+    """Output name → array [N, m]; which ones there are is what ``include/families/serving.py`` declares.
+
+    ``classes``: the order of the columns of ``scores``; the release's own without.
+    """
     outputs = {"prediction": _predictions(facts, codes(facts, scores)).reshape(-1, 1)}
     if facts["answers_with_probability"]:
         outputs["probability"] = headline(scores).astype(np.float32).reshape(-1, 1)
     if facts["scores"] == "table":
-        outputs["scores"] = np.ascontiguousarray(scores, dtype=np.float32)
+        outputs["scores"] = np.ascontiguousarray(in_order(facts, scores, classes or []), dtype=np.float32)
     return outputs
 
 
 def _predictions(facts: dict, predictions):
     """Names of classes as bytes, whole numbers for other classes and clusters, or values; [N]."""
     if facts["classes"]:
-        return np.array([facts["classes"][code].encode() for code in predictions], dtype=object)
+        return named(facts, predictions)
     return predictions.astype(np.float64 if facts["predicts"] == "value" else np.int64)
+
+
+def named(facts: dict, predictions):
+    """What is predicted [N], comparable between releases: names of classes as bytes, else as it is."""
+    if not facts.get("classes"):
+        return predictions
+    return np.array([facts["classes"][code].encode() for code in predictions], dtype=object)
 
 
 def records(facts: dict, scores) -> list:

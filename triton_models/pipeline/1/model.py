@@ -39,7 +39,8 @@ class TritonPythonModel:
         # a pinned model is asked with stored rows, which are pseudonymised already
         self.door = None if settings.get("pinned") or not hidden else Door(hidden, settings["privacy"])
         releases, pinned = Path(settings["releases"]), settings.get("pinned", "")
-        online = (settings["online_store"], settings["project"], float(settings["online_timeout"]))
+        classes = json.loads(settings.get("classes", "[]"))
+        online = (settings["online_store"], settings["project"], float(settings["online_timeout"]), classes)
         load = functools.partial(self._load, releases, online)
         self.log: Any = None if pinned else PredictionLog(settings["spool"], settings["event_time"])
         self.metrics: Any = None if pinned else ServingMetrics(settings["usecase"], args["model_instance_name"])

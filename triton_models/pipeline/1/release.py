@@ -27,10 +27,14 @@ class Release:
 
     ``release.json`` says what the model expects; see ``include/deployment/packaging.py`` which writes it. A release
     with a changed file, or one that answers its own samples differently than the trained model did, does not load.
+    ``classes``: the order in which clients get the scores of classes, whatever that of the release is.
     """
 
-    def __init__(self, directory: Path, online_store: str, project: str, seconds: float) -> None:
+    def __init__(
+        self, directory: Path, online_store: str, project: str, seconds: float, classes: list | None = None
+    ) -> None:
         self.manifest = _verified_manifest(directory)
+        self.classes = classes or self.manifest.get("classes") or []
         self.name = directory.name
         self.width = self.manifest["scores_per_row"]
         self.tensors = {name: columns for name, columns in self.manifest["inputs"].items() if columns != [name]}

@@ -76,7 +76,8 @@ class Shadow:
             return
         seconds = time.perf_counter() - begun
         difference = np.abs(answers.headline(prediction.scores) - answers.headline(scores)).sum()
-        ours, theirs = answers.codes(release.manifest, prediction.scores), answers.codes(facts, scores)
+        ours = answers.named(release.manifest, answers.codes(release.manifest, prediction.scores))
+        theirs = answers.named(facts, answers.codes(facts, scores))
         changed = _differ(release.manifest, ours, theirs)
         self._count(release.name, ok=len(scores), seconds=seconds, difference=float(difference), changed=changed)
 
