@@ -53,15 +53,19 @@ class OnnxModel:
         return cls(content, facts["encoding"], facts["scores"] == "table", facts["scores_per_row"])
 
 
-def scores(directory: Path, rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for ``classes`` and clusters.
+def scores(directory: Path, rows: pd.DataFrame, classes: Sequence[str] | None = None) -> np.ndarray:
+    """What the release in ``directory`` says of raw feature rows: (n,), or (n, K) for classes and clusters.
+
+    The columns are those of ``classes``, by name; without, the release's own.
 
     Raises DeploymentError when a file of the release lacks or was changed, DataError when the rows lack a feature, or
     the release knows a class that is not among ``classes``.
     """
     release.verify(directory)
     model, names = OnnxModel.of_release(directory), release.class_names(directory)
-    return in_order(f"release {directory.name}", model.scores(model.encode(rows)), names, classes)
+    return in_order(
+        f"release {directory.name}", model.scores(model.encode(rows)), names, names if classes is None else classes
+    )
 
 
 def encoded(encoding: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:
