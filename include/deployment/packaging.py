@@ -35,12 +35,9 @@ WITHHELD = "withheld"
 class Trained(Protocol):
     """A trained model as packaging sees it.
 
-    It may have a ``spread``, the standard deviation of its labels: the unit of the spec's bounds, which is 1 without.
+    Where classes have names it has ``class_names``, in the order of its scores. It may have a ``spread``, the standard
+    deviation of its labels: the unit of the spec's bounds, which is 1 without.
     """
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """What its classes are called, in the order of its scores."""
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Scores of raw feature rows: (n,), or (n, K) for classes and clusters."""
@@ -72,8 +69,9 @@ def package(
     ``rows`` lack request fields, or the ONNX model differs from the trained one by more than ``rollout.parity_bound``,
     which is in standard deviations of the label where scores are numbers.
     """
-    if not maps(model.class_names, spec.event.classes):
-        require(f"model {model_version} of {spec.name}", model.class_names, spec.event.classes)
+    class_names: Sequence[str] = getattr(model, "class_names", ())
+    if not maps(class_names, spec.event.classes):
+        require(f"model {model_version} of {spec.name}", class_names, spec.event.classes)
     may_be_missing = spec.may_be_missing(incomplete)
     complete = _complete_requests(spec, rows, may_be_missing)
     staging.mkdir(parents=True)
@@ -107,7 +105,7 @@ def package(
         "code_hash": release.code_hash(staging),
         "hashes": _hashes(dataset, features, encoding),
     }
-    own = flags(spec, model.class_names)
+    own = flags(spec, class_names)
     release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | own | facts)
     return report
 
