@@ -206,6 +206,28 @@ def test_a_tensor_of_another_size_is_refused_here_and_by_the_server(served: dict
     assert server.infer("image", [good])
 
 
+def test_class_names_travel_with_a_release_when_the_spec_orders_its_classes_anew(served: dict[str, Served]) -> None:
+    one, names = served["image"], DIGITS[::-1]
+    spec = IMAGE.model_copy(update={"event": IMAGE.event.model_copy(update={"classes": names})})
+    serving, rows = one.serving.of(spec), one.frame.head(20)
+    aside = serving.settings.staging / "private"
+    figures = predeployment.verify(spec, one.release, serving.server, serving.kserve, serving.write_model, aside)
+    assert figures["max_difference"] <= spec.rollout.parity_bound
+    serving.write_model(aside, one.release.name)
+    serving.server.install("image--anew", aside)
+    serving.server.load("image--anew")
+    sent = [request(spec.inputs, row) for row in rows.to_dict("records")]
+    answers = serving.server.infer("image--anew", sent)
+    serving.server.remove("image--anew")
+    expected = one.model.predict(rows)
+    assert [answer["prediction"] for answer in answers] == [DIGITS[code] for code in expected.argmax(axis=1)]
+    np.testing.assert_allclose(answered(answers), expected[:, ::-1], atol=1e-4)
+    np.testing.assert_allclose(scoring.scores(Path(one.release.path), rows, names), expected[:, ::-1], atol=1e-4)
+    table = BatchScorer(spec, Path(one.release.path)).score(pa.RecordBatch.from_pandas(rows, preserve_index=False))
+    assert table["predicted_class"].to_pylist() == [DIGITS[code] for code in expected.argmax(axis=1)]
+    np.testing.assert_allclose(table["prediction"].to_numpy(), 9 - expected.argmax(axis=1))
+
+
 def test_a_model_whose_last_output_has_other_columns_is_not_packaged(served: dict[str, Served]) -> None:
     one = served["group"]
 
