@@ -1,14 +1,16 @@
 """Feast's Redis online store, changed so that an older value never replaces a newer one.
 
 Feast loads it by its name (``online_store.type``). The layout stays Feast's own: one hash per entity key, a field per
-feature (murmur3 of ``<view>:<feature>``) and ``_ts:<view>``. Feast's own store compares in the client, so that two
-writers can race, and drops a correction with the same time.
+feature (murmur3 of ``<view>:<feature>``) and ``_ts:<view>``; of a view with a created timestamp also
+``_ts:<view>:created``, by which rows of one event time are compared.
+Feast's own store compares in the client, so that two writers can race, and drops a correction with the same time.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import redis
 from feast.feature_view import FeatureView
 from feast.infra.online_stores.helpers import _mmh3, _redis_key
@@ -41,12 +43,16 @@ local function parsed(text)
   end
   return fields
 end
-local stored = redis.call('HGET', KEYS[1], ARGV[1])
-if stored then
-  local old, new = parsed(stored), parsed(ARGV[2])
-  if old[1] > new[1] or (old[1] == new[1] and old[2] > new[2]) then return 0 end
+local function compared(place)
+  local stored = redis.call('HGET', KEYS[1], ARGV[place])
+  if not stored then return 0 end
+  local old, new = parsed(stored), parsed(ARGV[place + 1])
+  if old[1] ~= new[1] then return new[1] - old[1] end
+  return new[2] - old[2]
 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
+local age = compared(2)
+if age < 0 or (age == 0 and ARGV[1] == 'created' and compared(4) < 0) then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1
 """
 
@@ -81,19 +87,26 @@ class NewestRedisOnlineStore(RedisOnlineStore):
         for begin in range(0, len(data), BATCH):
             rows = data[begin : begin + BATCH]
             with client.pipeline(transaction=False) as pipe:
-                for entity, values, time, _ in rows:
+                for entity, values, time, created in rows:
                     key = _redis_key(config.project, entity, entity_key_serialization_version=3)
-                    pipe.evalsha(script, 1, key, *_fields(table.name, values, time))
+                    pipe.evalsha(script, 1, key, *_arguments(table.name, values, time, created))
                 pipe.execute()
             if progress:
                 progress(len(rows))
 
 
-def _fields(view: str, values: dict[str, Value], time: datetime) -> list[bytes]:
-    """Field, value, field, value …; the time comes first."""
-    stamp = Timestamp()
-    stamp.FromDatetime(make_tzaware(time))
-    fields = [f"_ts:{view}".encode(), stamp.SerializeToString()]
+def _arguments(view: str, values: dict[str, Value], time: datetime, created: datetime | None) -> list[bytes]:
+    """Whether rows of one time are compared by their creation; then field, value, field …, the times first."""
+    fields = [f"_ts:{view}".encode(), _stamp(time)]
+    created = None if pd.isna(created) else created
+    if created:
+        fields += [f"_ts:{view}:created".encode(), _stamp(created)]
     for feature, value in values.items():
         fields += [_mmh3(f"{view}:{feature}"), value.SerializeToString()]
-    return fields
+    return [b"created" if created else b"", *fields]
+
+
+def _stamp(moment: datetime) -> bytes:
+    stamp = Timestamp()
+    stamp.FromDatetime(make_tzaware(moment))
+    return stamp.SerializeToString()

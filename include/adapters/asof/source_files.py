@@ -1,9 +1,11 @@
 """The Parquet files of a feature view at its pinned versions, as an SQL relation."""
 
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -12,14 +14,30 @@ from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
+from include.adapters.asof.keys import typed_key
 from include.contracts import delta_log, state_file
+from include.contracts.content import quoted
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove, prove_content
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError
 
 
-def relation(source: DataSource, config: RepoConfig, columns: set[str], what: str) -> str:
+class Relation(NamedTuple):
+    """Files as an SQL relation; ``types``: the types in which the files hold each column."""
+
+    sql: str
+    changed_at: tuple[int, ...]
+    types: tuple[tuple[str, tuple[pa.DataType, ...]], ...]
+
+    def typed(self, column: str, kind: str, what: str) -> str:
+        """SQL of an entity's key in the type that the entity declares; raises DataError when a file's is another."""
+        kinds = dict(self.types)[column]
+        expressions = [typed_key(quoted(column), stored, kind, what) for stored in kinds]
+        return max(expressions, key=len)  # of float64 and int64 the relation is float64, whose values are looked at
+
+
+def relation(source: DataSource, config: RepoConfig, columns: set[str], what: str) -> Relation:
     """The source's files as an SQL relation with these columns.
 
     Raises
@@ -32,16 +50,26 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
     files = source_files(source, config)
     if not files:
         raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
-    have = {name for file in files for name in _file_columns(file, _changed_at(file))}
-    if missing := sorted(columns - have):
+    changed_at = tuple(map(_changed_at, files))
+    types: dict[str, set[pa.DataType]] = {}
+    for file, moment in zip(files, changed_at, strict=True):
+        for name, kind in _file_columns(file, moment):
+            types.setdefault(name, set()).add(kind)
+    if missing := sorted(columns - set(types)):
         raise DataError(f"the table of feature view {what!r} has no columns {missing}; publish its periods again")
+    spellings = Counter(name.casefold() for name in types)
+    if alike := sorted(name for name in columns if spellings[name.casefold()] > 1):
+        raise DataError(
+            f"the table of feature view {what!r} has columns that differ from {alike} by case only; rename them"
+        )
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    sql = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    return Relation(sql, changed_at, tuple((name, tuple(sorted(kinds, key=str))) for name, kinds in types.items()))
 
 
 @lru_cache(maxsize=4096)
-def _file_columns(file: str, changed_at: int) -> tuple[str, ...]:
-    return tuple(pq.read_schema(file).names)
+def _file_columns(file: str, changed_at: int) -> tuple[tuple[str, pa.DataType], ...]:
+    return tuple((field.name, field.type) for field in pq.read_schema(file))
 
 
 def _changed_at(file: str) -> int:

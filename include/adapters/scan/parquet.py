@@ -24,7 +24,7 @@ from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, ke
 from include.contracts import checksums
 from include.contracts.content import quoted
 from include.contracts.quality import Check, CheckOutcome
-from include.ports.outcomes import broken, judged
+from include.ports.outcomes import broken, judged, with_whole_numbers
 
 RENAMED = (
     "CREATE VIEW t AS SELECT {columns}, file_row_number AS __row FROM read_parquet({file}, file_row_number = true)"
@@ -117,7 +117,7 @@ class ParquetScan:
         marks = [MARK.format(name=name) for name in table.repeated.values()]
         marks += [MARK.format(name="accepted")] if accepted else []
         table.ask(MARKED.format(marks="".join(marks)))
-        return [RULES[c.type][1](c, table) for c in checks]
+        return [RULES[c.type][1](with_whole_numbers(c, table.schema), table) for c in checks]
 
     @contextmanager
     def _open(self, file: Path) -> Iterator[Table]:

@@ -49,9 +49,6 @@ class Table:
         """Run one statement to its end."""
         return self.connection.execute(query).fetchall()
 
-    def has_nulls(self, column: str) -> bool:
-        return self.ask(MEASURED.format(measures=f"count({quoted(column)})", view="t"))[0][0] < self.rows
-
     @property
     def content(self) -> str:
         """The row as JSON, whatever the order of the columns."""
@@ -187,11 +184,9 @@ def _as_text(table: Table, column: str) -> str | None:
     kind, name = table.kind(column), quoted(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return name
-    if pa.types.is_integer(kind):  # pandas holds integers with gaps as floats
-        return f"({name}::VARCHAR || '.0')" if table.has_nulls(column) else f"{name}::VARCHAR"
     if pa.types.is_boolean(kind):
         return f"(CASE WHEN {name} THEN 'True' ELSE 'False' END)"
-    if pa.types.is_float64(kind):
+    if pa.types.is_integer(kind) or pa.types.is_float64(kind):
         return f"{name}::VARCHAR"
     if pa.types.is_timestamp(kind) and kind.tz:
         whole, finer = (f"strftime({name}, '{form}')" for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"))
@@ -218,8 +213,6 @@ def keyed(check: Check) -> str:
 def _pandas_type(table: Table, column: str) -> str:
     """The dtype that pandas gives the column."""
     kind = table.kind(column)
-    if pa.types.is_integer(kind) and table.has_nulls(column):
-        return "float64"
     return str(np.dtype(kind.to_pandas_dtype())) if _is_plain(kind) else "object"
 
 

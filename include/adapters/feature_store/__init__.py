@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import redis
 
+from include.adapters.feature_store.rows import Keys, declared_rows
 from include.contracts import sqlite_proof
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.sqlite_files import WAIT_SECONDS, share_file
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 TIME = "event_timestamp"
 DEFINITIONS = ROOT / "feature_repo"
 STORES = "include.adapters."
-NULLABLE = {"Int32": "Int32", "Int64": "Int64", "Bool": "boolean"}
 OF, HASH = "kept_of", "definitions"
 AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError, OperationalError)
 """What the clients of the online stores raise when they are away, full or locked; every other error is of the rows."""
@@ -127,7 +127,7 @@ class FeastFeatureStore:
         NotFoundError
             there is no such view.
         DataError
-            rows lack a column of the view.
+            rows lack a column of the view, a key or a time, or a value is not of its declared type.
         """
         self._write_online(self._view(view), rows)
 
@@ -144,7 +144,8 @@ class FeastFeatureStore:
         NotFoundError
             no such service, or a view of it has no offline rows in the snapshots.
         DataError
-            events lack ``event_timestamp`` or an entity key, or already have a feature's column.
+            events lack ``event_timestamp`` or an entity key, already have a feature's column, or have a key that is
+            not of its entity's type. A key that is missing is no entity.
         """
         wanted = self._service(service)
         _check_events(wanted, list(events.columns))
@@ -177,6 +178,8 @@ class FeastFeatureStore:
         ------
         NotFoundError
             no such feature service is registered.
+        DataError
+            no mapping has an entity key, or one is not of its entity's type. A key that is None is no entity.
         DamagedStateError
             the store lacks the tables of registered features.
         ServiceError
@@ -187,14 +190,15 @@ class FeastFeatureStore:
         wanted = self._service(service)
         if not wanted.feature_view_projections:
             return [{} for _ in keys]
-        entities = [{k: v for k, v in key.items() if k != TIME} for key in keys]
+        views = [(projection, self._view(projection.name)) for projection in wanted.feature_view_projections]
+        typed = Keys(views, keys)
         try:
-            answer = self._store.get_online_features(features=wanted, entity_rows=entities)
+            answer = self._store.get_online_features(features=wanted, entity_rows=typed.columns)
         except AWAY as error:
             raise self._unusable(error, f"did not answer for {service}") from error
         columns = answer.to_dict(include_event_timestamps=True)
-        rows = [self._fresh(wanted, columns, index, key.get(TIME)) for index, key in enumerate(keys)]
-        return [row | _stamps(wanted, columns, index) for index, row in enumerate(rows)] if stamped else rows
+        rows = [_known(views, columns, typed, index, key.get(TIME)) for index, key in enumerate(keys)]
+        return [row | _stamps(views, columns, typed, index) for index, row in enumerate(rows)] if stamped else rows
 
     def definitions(self) -> list[ViewDefinition]:
         """Every registered feature view with its features, meanings, owner and services."""
@@ -378,7 +382,7 @@ class FeastFeatureStore:
         ).to_df()
 
     def _write_online(self, view: "feast.FeatureView", rows: pd.DataFrame) -> None:
-        rows = _checked(view, rows).sort_values(TIME).drop_duplicates(view.join_keys, keep="last")
+        rows = declared_rows(view, rows)
         if rows.empty:
             return
         try:
@@ -393,23 +397,32 @@ class FeastFeatureStore:
         words = f"{what} ({type(error).__name__}: {error})"
         return ServiceError(f"the online store {words}; see `make status`, and run the task again")
 
-    def _fresh(
-        self, service: "feast.FeatureService", columns: dict[str, list[Any]], index: int, now: datetime | None
-    ) -> dict[str, Any]:
-        row = {}
-        for projection in service.feature_view_projections:
-            ttl = self._view(projection.name).ttl
-            for feature in projection.features:
-                known = columns[f"{feature.name}__ts"][index]
-                stale = now is not None and ttl and _utc(now).timestamp() - known > ttl.total_seconds()
-                row[feature.name] = None if stale else columns[feature.name][index]
-        return row
+
+def _known(
+    views: "Sequence[tuple[Any, feast.FeatureView]]",
+    columns: dict[str, list[Any]],
+    keys: Keys,
+    row: int,
+    now: datetime | None,
+) -> dict[str, Any]:
+    """The features of one row; None where the row lacks a key of the view, and of what is then older than its ttl."""
+    known = {}
+    for projection, view in views:
+        nothing = keys.lacks(projection, row)
+        for feature in projection.features:
+            at = columns[f"{feature.name}__ts"][row]
+            stale = now is not None and view.ttl and _utc(now).timestamp() - at > view.ttl.total_seconds()
+            known[feature.name] = None if nothing or stale else columns[feature.name][row]
+    return known
 
 
-def _stamps(service: "feast.FeatureService", columns: dict[str, list[Any]], index: int) -> dict[str, int | None]:
-    views = service.feature_view_projections
-    named = {view.name_to_use(): view.features[0].name for view in views if view.features}
-    return {f"{view}__{TIME}": columns[f"{feature}__ts"][index] or None for view, feature in named.items()}
+def _stamps(
+    views: "Sequence[tuple[Any, feast.FeatureView]]", columns: dict[str, list[Any]], keys: Keys, row: int
+) -> dict[str, int | None]:
+    """Since when each view's values are known, in epoch seconds; None where the row lacks a key of the view."""
+    stamps = {p.name_to_use(): columns[f"{p.features[0].name}__ts"][row] for p, _ in views if p.features}
+    lacking = {p.name_to_use() for p, _ in views if keys.lacks(p, row)}
+    return {f"{name}__{TIME}": None if name in lacking else at or None for name, at in stamps.items()}
 
 
 def _require_sound(database: Path) -> None:
@@ -421,15 +434,6 @@ def _require_sound(database: Path) -> None:
 def _damaged(database: Path, fault: str) -> DamagedStateError:
     way = "stop the platform (`make down`), then `moebius doctor` says what can be put back"
     return DamagedStateError(f"{database} {fault}: {way}")
-
-
-def _checked(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:
-    """The view's columns; a whole number or truth value that lacks stays one, and does not become a float."""
-    columns = [*view.join_keys, *(field.name for field in view.features), TIME]
-    if missing := [c for c in columns if c not in rows.columns]:
-        raise DataError(f"rows for feature view {view.name!r} lack {missing}; they have {sorted(rows.columns)}")
-    kinds = {f.name: NULLABLE[str(f.dtype)] for f in view.features if str(f.dtype) in NULLABLE}
-    return rows[columns].astype(kinds) if kinds else rows[columns]
 
 
 def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> None:

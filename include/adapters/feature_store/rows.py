@@ -1,0 +1,140 @@
+"""Rows and keys for the online store: each value as the definitions declare it, taken exactly or refused."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from include.contracts.exact_frames import EXACT, NULLABLE, is_number, is_text
+from include.contracts.ties import latest_per_key
+from include.errors import DataError
+
+if TYPE_CHECKING:
+    import feast
+
+BLANK = {"String": "", "Bytes": b"", "Bool": False}
+
+DECLARED: dict[str, tuple[pa.DataType, Callable[[pa.DataType], bool]]] = {
+    "String": (pa.string(), is_text),
+    "Int32": (pa.int32(), is_number),
+    "Int64": (pa.int64(), is_number),
+    "Float32": (pa.float64(), is_number),
+    "Float64": (pa.float64(), is_number),
+    "Bool": (pa.bool_(), types.is_boolean),
+}
+"""Feast's type → how it is held until Feast writes it, and the types of values that may become it."""
+
+MAPPED = {**NULLABLE, pa.bool_(): pd.BooleanDtype()}
+
+
+def declared_rows(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame:
+    """The view's columns in their declared types, the newest row of each key.
+
+    Of rows with one key and time the one that was created last counts, of those the first by ``ties.total_order``.
+
+    Raises
+    ------
+    DataError
+        a column lacks, a value is not of its declared type or would change in it, or a key or a time is missing.
+    """
+    source = view.batch_source
+    times = [source.timestamp_field, *([source.created_timestamp_column] if source.created_timestamp_column else [])]
+    kinds = {column.name: str(column.dtype) for column in [*view.entity_columns, *view.features]}
+    kinds = {name: kinds[name] for name in [*view.join_keys, *(field.name for field in view.features)]}
+    what = f"rows for feature view {view.name!r}"
+    if missing := [name for name in [*kinds, *times] if name not in rows.columns]:
+        raise DataError(f"{what} lack {missing}; they have {sorted(map(str, rows.columns))}")
+    columns = {name: declared(rows[name], kind, f"{what}: column {name!r}") for name, kind in kinds.items()}
+    typed = pd.DataFrame(columns | {name: _times(rows[name], what, name) for name in times})
+    for name in [*view.join_keys, times[0]]:
+        _require_complete(typed[name], f"{what}: column {name!r}")
+    return latest_per_key(typed, view.join_keys, times)
+
+
+def declared(values: pd.Series, kind: str, what: str) -> pd.Series:
+    """The values in Feast's type ``kind``, nullable; raises DataError when one of them would change."""
+    if kind not in DECLARED or (kind == "Float64" and values.dtype == "float64"):
+        return values
+    target, fits = DECLARED[kind]
+    try:
+        stored = pa.Array.from_pandas(values)
+        stored = stored.dictionary_decode() if types.is_dictionary(stored.type) else stored
+    except (pa.ArrowException, OverflowError, ValueError, TypeError):
+        kinds = ", ".join(sorted({type(value).__name__ for value in values[values.notna()]}))
+        raise DataError(f"{what} must be {kind} and holds {kinds}; give all values that type") from None
+    if stored.null_count < len(stored) and not fits(stored.type):
+        raise DataError(f"{what} must be {kind} and is {stored.type}; cast it where it is made")
+    if stored.null_count == len(stored):
+        stored = pa.nulls(len(stored), target)
+    exact = _cast(stored, target, f"{what} must be {kind}")
+    frame = exact.to_pandas(types_mapper=MAPPED.get) if target in MAPPED else exact.to_pandas()
+    return pd.Series(frame.to_numpy(dtype=object) if target == pa.string() else frame.array, index=values.index)
+
+
+def _cast(stored: pa.Array, target: pa.DataType, what: str) -> pa.Array:
+    if types.is_floating(stored.type) and types.is_integer(target):
+        _refuse(pc.greater(pc.abs(stored), float(EXACT)), f"{what}, and float64 cannot hold so large ones exactly")
+    try:
+        return stored.cast(target)
+    except pa.ArrowInvalid:  # its words hold the value
+        exact = [_becomes(stored.slice(row, 1), target) for row in range(len(stored))]
+        _refuse(pa.array([not one for one in exact]), f"{what}, which cannot hold them exactly")
+        raise
+
+
+def _becomes(value: pa.Array, target: pa.DataType) -> bool:
+    try:
+        value.cast(target)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _refuse(wrong: pa.Array, what: str) -> None:
+    rows = pc.indices_nonzero(pc.fill_null(wrong, False))
+    if len(rows):
+        raise DataError(f"{what}: {len(rows)} of {len(wrong)} values, the first in row {rows[0].as_py() + 1}")
+
+
+def _times(values: pd.Series, what: str, name: str) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return pd.to_datetime(values, utc=True)
+    if all(hasattr(value, "tzinfo") for value in values[values.notna()]):
+        return pd.to_datetime(values, utc=True)
+    raise DataError(f"{what}: column {name!r} is {values.dtype} and must hold times; convert it, with its time zone")
+
+
+def _require_complete(values: pd.Series, what: str) -> None:
+    if values.isna().any():
+        rows = values.isna().to_numpy().nonzero()[0]
+        raise DataError(f"{what} lacks {len(rows)} of {len(values)} values, the first in row {rows[0] + 1}")
+
+
+class Keys:
+    """The keys of a lookup, by the names that the caller uses; a view whose key a row lacks has nothing for the row."""
+
+    def __init__(self, views: Sequence[tuple[Any, "feast.FeatureView"]], rows: Sequence[Mapping[str, Any]]) -> None:
+        self._of_view: dict[str, list[str]] = {}
+        kinds: dict[str, str] = {}
+        for projection, view in views:
+            renamed = projection.join_key_map or {}
+            names = {renamed.get(c.name, c.name): str(c.dtype) for c in view.entity_columns if c.name in view.join_keys}
+            self._of_view[projection.name_to_use()] = list(names)
+            kinds |= names
+        if missing := sorted(name for name in kinds if all(name not in row for row in rows)):
+            raise DataError(
+                f"the rows of keys lack {missing}; they have {sorted({name for row in rows for name in row})}"
+            )
+        self._missing: dict[str, list[bool]] = {}
+        self.columns: dict[str, list[Any]] = {}
+        for name, kind in kinds.items():
+            values = pd.Series([row.get(name) for row in rows], dtype=object)
+            exact = declared(values, kind, f"key {name!r}")
+            self._missing[name] = exact.isna().tolist()
+            self.columns[name] = exact.astype(object).where(exact.notna(), BLANK.get(kind, 0)).tolist()
+
+    def lacks(self, projection: Any, row: int) -> bool:
+        return any(self._missing[name][row] for name in self._of_view[projection.name_to_use()])

@@ -1,0 +1,45 @@
+"""Of several rows with one key the one that counts: chosen by the data alone, never by the order of the rows."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from include.contracts.content import in_utc, quoted
+
+POSITION = "position"
+
+
+def total_order(columns: Iterable[str]) -> str:
+    """SQL after ORDER BY: column by column in the order of their names, the greatest value first, null last.
+
+    Rows that it leaves equal have equal values in all of these columns.
+    """
+    return ", ".join(f"{quoted(column)} DESC NULLS LAST" for column in sorted(columns)) or "1"
+
+
+def latest_per_key(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
+    """One row per key: the last by the columns of ``order``, of equal ones the first by ``total_order`` of the rest.
+
+    The rows keep their order, index and types; null is a key like any other, and the least of an ``order``.
+    """
+    repeated = rows.duplicated(list(keys), keep=False).to_numpy()
+    if not repeated.any():
+        return rows
+    positions = _latest(rows[repeated].reset_index(drop=True), keys, order)
+    chosen = ~repeated
+    chosen[repeated.nonzero()[0][positions]] = True
+    return rows[chosen]
+
+
+def _latest(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]) -> list[int]:
+    names = {name: f"c{number}" for number, name in enumerate(rows.columns)}  # no name meets another one
+    table = pa.Table.from_pandas(rows, preserve_index=False).rename_columns([*names.values()])
+    table = table.append_column(POSITION, pa.array(range(len(rows))))
+    first = [f"{names[name]} DESC NULLS LAST" for name in order]
+    rest = [f"{names[name]} DESC NULLS LAST" for name in sorted({*names} - {*keys, *order}, key=str)]
+    with in_utc() as connection:
+        connection.register("given", table)
+        window = f"PARTITION BY {', '.join(names[key] for key in keys)} ORDER BY {', '.join([*first, *rest, POSITION])}"
+        query = f"SELECT {POSITION} FROM given QUALIFY row_number() OVER ({window}) = 1"  # noqa: S608 - our own names
+        return [position for (position,) in connection.execute(query).fetchall()]
