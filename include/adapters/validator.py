@@ -3,7 +3,7 @@
 They are read into an in-memory context: a file context would rewrite its project at every run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import great_expectations as gx
 
 
-PAIR = "column_A"
+TYPES = ("type_list", "type_")
+INTEGERS = pd.arrays.IntegerArray
+AsJudged = Callable[[pd.DataFrame, set[str]], pd.DataFrame]
 
 
 class ExpectationEngine:
@@ -37,15 +39,13 @@ class ExpectationEngine:
         """
         table = pq.read_table(file, columns=_needed(checks))
         rows, exact = exact_frame(table), [with_whole_numbers(check, table.schema) for check in checks]
-        pairs = [check for check in exact if PAIR in check.kwargs]
-        others = [check for check in exact if PAIR not in check.kwargs]
-        results = self._results(rows, others) | self._results(_comparable(rows, pairs), pairs)
+        results: dict[str, dict[str, Any]] = {}
+        for as_judged, some in _grouped(exact):
+            results |= self._results(as_judged(rows, {column for check in some for column in check.columns}), some)
         return [_outcome(check, len(rows), results[check.id]) for check in checks]
 
     def _results(self, rows: pd.DataFrame, checks: Sequence[Check]) -> dict[str, dict[str, Any]]:
         """What Great Expectations says of each check."""
-        if not checks:
-            return {}
         batch = self._asset.get_batch(batch_parameters={"dataframe": rows})
         results = batch.validate(_suite(checks)).results
         return {result.expectation_config.id: result.to_json_dict() for result in results}
@@ -81,17 +81,31 @@ def _needed(checks: Sequence[Check]) -> list[str] | None:
     return list(columns) if all(check.columns for check in checks) else None
 
 
-def _comparable(rows: pd.DataFrame, pairs: Sequence[Check]) -> pd.DataFrame:
-    """Nullable integers as whole numbers of Python, NaN where they lack: Great Expectations compares no NA."""
-    named = {column for check in pairs for column in check.columns}
-    nullable = [name for name in rows if name in named and pd.api.types.is_extension_array_dtype(rows[name].dtype)]
-    return rows.assign(
-        **{n: rows[n].astype(object).where(rows[n].notna(), np.nan) for n in nullable if _is_whole(rows[n])}
-    )
+def _grouped(checks: Sequence[Check]) -> list[tuple[AsJudged, list[Check]]]:
+    """Checks that see integers with gaps in one form, and this form."""
+    groups: dict[AsJudged, list[Check]] = {}
+    for check in checks:
+        form = _as_objects if "column_A" in check.kwargs else _as_numbers if {*TYPES} & {*check.kwargs} else _nullable
+        groups.setdefault(form, []).append(check)
+    return list(groups.items())
 
 
-def _is_whole(values: pd.Series) -> bool:
-    return pd.api.types.is_integer_dtype(values.dtype)
+def _nullable(rows: pd.DataFrame, columns: set[str]) -> pd.DataFrame:
+    return rows
+
+
+def _as_objects(rows: pd.DataFrame, columns: set[str]) -> pd.DataFrame:
+    """Whole numbers of Python, NaN where they lack: Great Expectations does not compare columns that have NA."""
+    return rows.assign(**{n: v.astype(object).where(v.notna(), np.nan) for n, v in _with_gaps(rows, columns)})
+
+
+def _as_numbers(rows: pd.DataFrame, columns: set[str]) -> pd.DataFrame:
+    """Integers without gaps: Great Expectations names nullable types otherwise, and looks at the type only."""
+    return rows.assign(**{n: v.fillna(0).astype(v.dtype.numpy_dtype) for n, v in _with_gaps(rows, columns)})
+
+
+def _with_gaps(rows: pd.DataFrame, columns: set[str]) -> list[tuple[str, Any]]:
+    return [(name, rows[name]) for name in rows if name in columns and isinstance(rows[name].array, INTEGERS)]
 
 
 def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts import checksums, state_file
+from include.contracts.exact_frames import exact_frame
 from include.contracts.file_proof import sha256
 from include.contracts.proved_parquet import row_groups
 from include.errors import GateRefusedError, NotFoundError
@@ -79,7 +80,7 @@ def path(staging: Path, part: str, table: str) -> Path:
 
 
 def frame(staging: Path, part: str, table: str) -> pd.DataFrame:
-    return pd.read_parquet(path(staging, part, table))
+    return exact_frame(pq.read_table(path(staging, part, table)))
 
 
 def names(staging: Path, part: str) -> list[str]:

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
+from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
@@ -35,7 +36,7 @@ def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> 
     """The events of a month on one stream: the raw rows that the data pipeline collects."""
     source = spec.streams[view].source
     rows = ingestion.batches(spec, source, period, services.places.landing(spec), services.adapters.connector)
-    return as_events(spec.sources[source], pa.Table.from_batches(rows).to_pandas())
+    return as_events(spec.sources[source], exact_frame(pa.Table.from_batches(rows)))
 
 
 @dataclass
@@ -126,10 +127,11 @@ class Traffic:
         landing = self.services.places.landing(self.spec)
         raw = ingestion.tables(self.spec, self.period, landing, self.services.adapters.connector)
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
-        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"].to_pandas()
+        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"]
+        events = exact_frame(events.to_pyarrow())
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=self.period.start.month)
-        return events.sort_values(self.spec.event.time)
+        return events.sort_values([self.spec.event.time, self.spec.event.id])
 
     def _answered(self, events: pd.DataFrame) -> pd.DataFrame:
         """The answer to each of the events that has one."""

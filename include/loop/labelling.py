@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
+from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
@@ -55,7 +56,7 @@ def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFra
     """Rows whose label is due and that nobody labelled, as the model saw them, or would have seen them."""
     reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period]
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
-    events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
+    events = exact_frame(versioning.read(snapshot, "events", services.adapters.lake))
     asked = labelling.answered(spec, services.adapters.lake, period)
     events = events[maturity.due(spec, events, datetime.now(UTC))]
     events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
+from include.contracts.exact_frames import exact_frame
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.data import versioning
@@ -83,7 +84,7 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
     A month that is measured again replaces its figures. Answers that could not be logged are a figure too.
     """
     snapshot = versioning.snapshot(period, services.records.snapshots(spec))
-    events = versioning.read(snapshot, "events", services.adapters.lake).to_pandas()
+    events = exact_frame(versioning.read(snapshot, "events", services.adapters.lake))
     predictions, lost = services.predictions.of(spec, events, period), _lost(spec, services, events, period)
     if predictions.empty and not lost:
         return {}

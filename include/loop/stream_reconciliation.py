@@ -1,5 +1,6 @@
 """Compares the rows that the speed layer pushed in a month with the rows of the batch."""
 
+from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
 from include.data import versioning
@@ -30,13 +31,13 @@ def _compared(
 ) -> Reconciliation | None:
     """None when the stream no longer has what was pushed."""
     snapshots, lake = services.records.snapshots(spec), services.adapters.lake
-    batch = versioning.read(versioning.snapshot(period, snapshots), view, lake).to_pandas()
+    batch = exact_frame(versioning.read(versioning.snapshot(period, snapshots), view, lake))
     newest = max(RECONCILIATION.periods(spec.name, lake), default=None)
     if reconciliation.expired(batch, newest, _timezone(spec, view)):
         _say_unsupported(view, period, f"they were forgotten when {newest} was reconciled")
         return None
     previous = snapshots.current(period.shift(-1))
-    before = versioning.read(previous, view, lake).to_pandas() if previous else None
+    before = exact_frame(versioning.read(previous, view, lake)) if previous else None
     result = reconciliation.reconcile(spec, view, period, batch, before, stream)
     earlier = services.records.reconciliations(spec, periods=[period], view=view)
     if earlier and reconciliation.lost(result, earlier[-1]):

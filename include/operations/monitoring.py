@@ -10,6 +10,7 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.contracts.spelling import as_known, as_text
+from include.contracts.ties import latest_per_key
 from include.errors import DataError
 from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
@@ -107,15 +108,16 @@ def _looked_up(rows: pd.DataFrame) -> np.ndarray:
 
 def _latest_per_event(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
     """A retried request is logged twice and an event may be asked twice: the last answer counts."""
-    ordered = logged.sort_values(["logged_at", "request_id"], kind="stable")
-    return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
+    order = ["logged_at", "request_id"]
+    return latest_per_key(logged, [spec.event.id], order).sort_values([*order, spec.event.id], ignore_index=True)
 
 
 def _timed(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """The rows with the time of their event, by the log, else by the events; without, where neither tells it."""
     if spec.event.time in rows or spec.event.time not in events:
         return rows
-    times = events.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)[spec.event.time]
+    last = latest_per_key(events[[spec.event.id, spec.event.time]], [spec.event.id], [spec.event.time])
+    times = last.set_index(spec.event.id)[spec.event.time]
     return rows.assign(**{spec.event.time: rows[spec.event.id].map(times)})
 
 
@@ -131,7 +133,7 @@ def _with_truth(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame, as_of: 
     if not spec.event.label:
         return rows
     truth = events.loc[maturity.known(spec, events, as_of), [spec.event.id, spec.event.label]]
-    truth = truth.drop_duplicates(spec.event.id, keep="last")
+    truth = latest_per_key(truth, [spec.event.id], [])
     coded = label_codes(spec, truth[spec.event.label], "ground truth")
     return rows.merge(truth.assign(**{spec.event.label: coded}), on=spec.event.id, how="inner")
 

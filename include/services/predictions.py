@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
+from include.contracts.tables import PERIOD
+from include.contracts.ties import latest_per_key
 from include.data import versioning
 from include.families.registry import label_codes
 from include.families.serving import logged_column
@@ -27,8 +30,8 @@ class Predictions:
         logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=period.overlapping)
         if events.empty or not logged.num_rows:
             return pd.DataFrame(columns=[spec.event.id])
-        asked = logged[spec.event.id].to_pandas().isin(events[spec.event.id])
-        return logged.filter(pa.array(asked)).to_pandas()
+        asked = exact_frame(logged.select([spec.event.id]))[spec.event.id].isin(events[spec.event.id])
+        return exact_frame(logged.filter(pa.array(asked)))
 
     def since(self, spec: UseCase, seconds: float, releases: list[str]) -> pd.DataFrame:
         """The newest answer to each event that these releases gave since an epoch second, with their scores.
@@ -40,7 +43,7 @@ class Predictions:
         there = lake.schema(spec.name, PREDICTIONS.name).names if lake.exists(spec.name, PREDICTIONS.name) else []
         wanted = [*columns, *filter(None, [spec.rollout.sticky_by]), *({"unavailable"} & {*there})]
         columns = list(dict.fromkeys(wanted))
-        rows = PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns).to_pandas()
+        rows = exact_frame(PREDICTIONS.rows(spec.name, lake, since=begun, release=releases, columns=columns))
         rows = looked_up(rows)
         return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
 
@@ -52,17 +55,18 @@ class Predictions:
         times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
         wanted = {local for period in times for local in Period(period).overlapping}
         parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
-        nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label])
+        nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label, PERIOD])
         known = pd.concat(parts, ignore_index=True) if parts else nothing
-        return rows.merge(known.drop_duplicates(spec.event.id, keep="last"), on=spec.event.id, how="inner")
+        last = latest_per_key(known, [spec.event.id], [PERIOD]).drop(columns=PERIOD)
+        return rows.merge(last, on=spec.event.id, how="inner")
 
     def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
         snapshot = versioning.snapshot(period, self._records.snapshots(spec))
-        events = versioning.read(snapshot, "events", self._adapters.lake).to_pandas()
+        events = exact_frame(versioning.read(snapshot, "events", self._adapters.lake))
         asked = events[spec.event.id].isin(rows[spec.event.id]) & maturity.known(spec, events, datetime.now(UTC))
         known = events.loc[asked, [spec.event.id, spec.event.label]]
         coded = label_codes(spec, known[spec.event.label], f"events of {period}")
-        return known.assign(**{str(spec.event.label): coded})
+        return known.assign(**{str(spec.event.label): coded, PERIOD: str(period)})
 
 
 def looked_up(logged: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +75,6 @@ def looked_up(logged: pd.DataFrame) -> pd.DataFrame:
 
 
 def newest(spec: UseCase, logged: pd.DataFrame) -> pd.DataFrame:
-    """The newest prediction of each event."""
-    ordered = logged.sort_values(["logged_at", "request_id"], kind="stable")
-    return ordered.drop_duplicates(spec.event.id, keep="last").reset_index(drop=True)
+    """The newest prediction of each event, in the order of their times."""
+    order = ["logged_at", "request_id"]
+    return latest_per_key(logged, [spec.event.id], order).sort_values([*order, spec.event.id], ignore_index=True)

@@ -9,6 +9,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.exact_frames import exact_frame
 from include.contracts.names import OURS
 from include.contracts.period import Period
 from include.specification import modules
@@ -40,7 +41,8 @@ class StreamFeatures:
         arrow = _arrow(self._spec.sources[self._source])
         self._engine.register(NOW + self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(EARLIER + self._source, pa.Table.from_pylist(list(earlier), arrow))
-        return self._engine.execute(sql).df()
+        rows = self._engine.sql(sql).to_arrow_table()
+        return exact_frame(rows.cast(pa.schema(map(_as_staged, rows.schema))))
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
@@ -69,3 +71,8 @@ def _table(spec: UseCase, source: str, name: str) -> ibis.Table:
 
 def _arrow(source: Source) -> pa.Schema:
     return pa.schema([(c, ARROW.get(kind, pa.timestamp("us", "UTC"))) for c, kind in source.columns.items()])
+
+
+def _as_staged(field: pa.Field) -> pa.Field:
+    """A sum of integers is DuckDB's HUGEINT, which the files of a batch hold as DOUBLE."""
+    return field.with_type(pa.float64()) if field.type == pa.decimal128(38, 0) else field

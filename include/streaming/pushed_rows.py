@@ -32,7 +32,7 @@ def read(texts: Iterable[str], batch: pd.DataFrame, key: str, begin: datetime, e
             continue
         if begin < record[TIME] <= end:  # a time outside of what pandas holds is outside of every month
             records.append(record)
-    frame = pd.DataFrame(records, columns=names)
+    frame = pd.DataFrame(records, columns=names, dtype=object)  # whole numbers with gaps stay what they are
     return PushedRows(frame.assign(**{TIME: pd.to_datetime(frame[TIME], utc=True)}), unreadable)
 
 

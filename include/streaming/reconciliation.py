@@ -2,12 +2,14 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.contracts.period import Period, Window
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
+from include.contracts.ties import latest_per_key
 from include.ports.lake import Lake
 from include.ports.streaming import EventStream
 from include.records.registry import RECONCILIATION
@@ -74,9 +76,9 @@ def record(spec: UseCase, period: Period, reconciliations: list[Reconciliation],
 
 
 def compare(view: str, period: Period, speed: pd.DataFrame, batch: pd.DataFrame, key: str) -> Reconciliation:
-    """Row by row and feature by feature; of rows with the same key and time the last counts."""
+    """Row by row and feature by feature; of rows with one key and time the first by ``ties.total_order`` counts."""
     at = [key, TIME]
-    left, right = (rows.drop_duplicates(at, keep="last").set_index(at).sort_index() for rows in (speed, batch))
+    left, right = (latest_per_key(rows, at, []).set_index(at).sort_index() for rows in (speed, batch))
     both = left.index.intersection(right.index)
     differs, largest = {}, {}
     for name in right.columns:
@@ -112,11 +114,20 @@ def _difference(speed: "pd.Series[float]", batch: "pd.Series[float]") -> tuple[n
     if not pd.api.types.is_numeric_dtype(batch):
         same = (speed == batch) | (speed.isna() & batch.isna())
         return ~same.to_numpy(bool), None
+    if pd.api.types.is_integer_dtype(batch):
+        return _whole_difference(*(s.astype(object).where(s.notna(), None).tolist() for s in (speed, batch)))
     a, b = (pd.to_numeric(s).to_numpy(float) for s in (speed, batch))
     unequal = ~np.isclose(a, b, rtol=0, atol=TOLERANCE, equal_nan=True)
     distances = np.abs(a - b)[unequal]
     known = distances[~np.isnan(distances)]
     return unequal, float(known.max()) if len(known) else None
+
+
+def _whole_difference(speed: list[Any], batch: list[Any]) -> tuple[np.ndarray, float | None]:
+    """The same for whole numbers, which are compared as such: float64 has no room for large ones."""
+    pairs = list(zip(speed, batch, strict=True))
+    distances = [abs(a - b) for a, b in pairs if None not in (a, b) and a != b]
+    return np.array([a != b for a, b in pairs], dtype=bool), float(max(distances)) if distances else None
 
 
 def _bounds(period: Period, batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[datetime, datetime]:

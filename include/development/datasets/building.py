@@ -208,9 +208,15 @@ def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
 def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray]:
     """The fields as a client sends them: timestamps are seconds since 1970-01-01 UTC."""
     return {
-        name: _seconds(events[name]) if kind == "timestamp" else events[name].to_numpy()
+        name: _seconds(events[name]) if kind == "timestamp" else _as_sent(events[name])
         for name, kind in spec.fields.items()
     }
+
+
+def _as_sent(values: pd.Series) -> np.ndarray:
+    """Numbers that lack as NaN, as in a request; pandas' NA is none."""
+    nullable = isinstance(values.array, pd.arrays.IntegerArray)
+    return values.to_numpy(np.float64, na_value=np.nan) if nullable else values.to_numpy()
 
 
 def _seconds(times: pd.Series) -> np.ndarray:

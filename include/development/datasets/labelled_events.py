@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from include.contracts.development import FrozenRef
+from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.contracts.spelling import as_text
 from include.contracts.tables import SnapshotRef
+from include.contracts.ties import latest_per_key
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
 from include.families.registry import label_codes
@@ -104,10 +106,10 @@ def _with_given(
     label, time = str(spec.event.label), str(spec.event.label_time)
     if version is None:
         return events.assign(**{PERSON: False}), 0
-    given = lake.read(spec.name, GIVEN_LABELS.name, version=version).to_pandas()
-    given = given[given[label].notna() & _mature(given[time], as_of)].sort_values(time, kind="stable")
+    given = exact_frame(lake.read(spec.name, GIVEN_LABELS.name, version=version))
+    given = given[given[label].notna() & _mature(given[time], as_of)]
     label_codes(spec, given[label], GIVEN_LABELS.name)
-    last = given.drop_duplicates(spec.event.id, keep="last").set_index(spec.event.id)
+    last = latest_per_key(given, [spec.event.id], [time]).set_index(spec.event.id)
     lacks = events[label].isna() & events[spec.event.id].isin(last.index)
     answers = last.loc[events.loc[lacks, spec.event.id]]
     filled = events.astype({label: object}).assign(**{PERSON: lacks})
@@ -120,7 +122,7 @@ def _with_given(
 def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef, as_of: datetime) -> pd.DataFrame:
     table = snapshot.tables["events"]
     lake.pinned(spec.name, snapshot.period, table)
-    events = lake.read(spec.name, "events", periods=[snapshot.period], version=table.version).to_pandas()
+    events = exact_frame(lake.read(spec.name, "events", periods=[snapshot.period], version=table.version))
     if spec.event.label and spec.event.label_time:
         labels = events.loc[_mature(events[spec.event.label_time], as_of), spec.event.label].dropna()
         label_codes(spec, labels, f"events of {snapshot.period}")

@@ -64,9 +64,17 @@ def test_what_only_one_layer_has_is_told_apart() -> None:
     assert (found.equal, found.only_speed, found.only_batch) == (1, 2, 1)
 
 
-def test_of_one_row_twice_the_last_counts() -> None:
+def test_ties_of_one_row_twice_are_decided_by_its_values_in_any_order() -> None:
     twice = pd.concat([rows(temp=[9.0, 9.0, 9.0, 9.0]), rows()])
-    assert compared(twice, rows()).equal == 4
+    for order in (twice, twice.iloc[::-1], twice.sample(frac=1, random_state=3)):
+        assert (compared(order, rows()).equal, compared(rows(), order).differing) == (0, 4)
+
+
+def test_integers_with_gaps_are_compared_beyond_two_to_the_53() -> None:
+    batch = rows(temp=pd.array([2**53 + 1, None, 3, 4], dtype="Int64"))
+    speed = rows(temp=pd.Series([2**53, None, 3, 4], dtype=object))
+    found = compared(speed, batch)
+    assert (found.equal, found.differing, found.largest) == (3, 1, {"temp": 1.0})
 
 
 def test_nothing_pushed_is_all_in_the_batch() -> None:
