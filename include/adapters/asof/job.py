@@ -54,7 +54,7 @@ class AsofJob(RetrievalJob):
 
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
         if self._frame is None or self._on_demand or validation_reference:
-            return super().to_df(validation_reference, timeout)
+            return exact_frame(self.to_arrow(validation_reference, timeout))  # Feast's own loses integers with gaps
         # the events' own columns need not travel through the query and back
         return pd.concat([self._frame.reset_index(drop=True), exact_frame(self._answer())], axis=1, copy=False)
 

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import redis
 
-from include.adapters.feature_store.rows import Keys, declared_rows
+from include.adapters.feature_store.rows import Keys, declared_rows, written_values
 from include.contracts import sqlite_proof
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.sqlite_files import WAIT_SECONDS, share_file
@@ -386,7 +386,7 @@ class FeastFeatureStore:
         if rows.empty:
             return
         try:
-            self._store.provider.ingest_df(view, rows)
+            self._store.provider.online_write_batch(self._store.config, view, written_values(view, rows), None)
         except AWAY as error:
             raise self._unusable(error, f"did not take the rows of {view.name}") from error
 

@@ -1,6 +1,7 @@
 """Rows and keys for the online store: each value as the definitions declare it, taken exactly or refused."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,6 +28,9 @@ DECLARED: dict[str, tuple[pa.DataType, Callable[[pa.DataType], bool]]] = {
 }
 """Feast's type → how it is held until Feast writes it, and the types of values that may become it."""
 
+Written = tuple[Any, dict[str, Any], datetime, datetime | None]
+"""Entity key, values, event time, created time."""
+
 MAPPED = {**NULLABLE, pa.bool_(): pd.BooleanDtype()}
 
 
@@ -52,6 +56,34 @@ def declared_rows(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame
     for name in [*view.join_keys, times[0]]:
         _require_complete(typed[name], f"{what}: column {name!r}")
     return latest_per_key(typed, view.join_keys, times)
+
+
+def written_values(view: "feast.FeatureView", rows: pd.DataFrame) -> list[Written]:
+    """What an online store takes, of ``declared_rows``: Feast's own way there makes float64 of integers with gaps."""
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.type_map import python_values_to_proto_values
+
+    source, features = view.batch_source, [field.name for field in view.features]
+    kinds = {column.name: column.dtype.to_value_type() for column in [*view.entity_columns, *view.features]}
+    values = {n: python_values_to_proto_values(_objects(rows[n]), kinds[n]) for n in [*view.join_keys, *features]}
+    times = _objects(rows[source.timestamp_field])
+    created = source.created_timestamp_column
+    made = _objects(rows[created]) if created else [None] * len(rows)
+    return [
+        (
+            EntityKey(join_keys=view.join_keys, entity_values=[values[key][row] for key in view.join_keys]),
+            {name: values[name][row] for name in features},
+            times[row],
+            made[row],
+        )
+        for row in range(len(rows))
+    ]
+
+
+def _objects(values: Any) -> list[Any]:
+    """Python's values, None where they lack."""
+    values = pd.Series(values, dtype=object)
+    return values.where(values.notna(), None).tolist()
 
 
 def declared(values: pd.Series, kind: str, what: str) -> pd.Series:
@@ -125,16 +157,14 @@ class Keys:
             self._of_view[projection.name_to_use()] = list(names)
             kinds |= names
         if missing := sorted(name for name in kinds if all(name not in row for row in rows)):
-            raise DataError(
-                f"the rows of keys lack {missing}; they have {sorted({name for row in rows for name in row})}"
-            )
+            raise DataError(f"the keys lack {missing}; they have {sorted({name for row in rows for name in row})}")
         self._missing: dict[str, list[bool]] = {}
         self.columns: dict[str, list[Any]] = {}
         for name, kind in kinds.items():
             values = pd.Series([row.get(name) for row in rows], dtype=object)
             exact = declared(values, kind, f"key {name!r}")
             self._missing[name] = exact.isna().tolist()
-            self.columns[name] = exact.astype(object).where(exact.notna(), BLANK.get(kind, 0)).tolist()
+            self.columns[name] = [BLANK.get(kind, 0) if value is None else value for value in _objects(exact)]
 
     def lacks(self, projection: Any, row: int) -> bool:
         return any(self._missing[name][row] for name in self._of_view[projection.name_to_use()])
