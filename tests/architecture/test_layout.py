@@ -106,7 +106,7 @@ def test_only_adapters_and_the_supervisor_lock_files() -> None:
 
     The local executor's workers are processes of its own machine.
     """
-    others = [path for path in modules("include", "dags", "plugins") if path.parent != ROOT / "include/adapters"]
+    others = [path for path in modules("include", "dags", "plugins") if ROOT / "include/adapters" not in path.parents]
     lockers = [place(path) for path in others if {"fcntl", "filelock"} & imports(syntax(path))]
     supervision = ["include/platform/holder.py", "include/platform/supervisor.py"]
     assert lockers == ["include/orchestration/claims.py", *supervision]
