@@ -49,9 +49,13 @@ def keep(table: Path) -> None:
             _write_copy(table, number, text)
 
 
-def has_copies(table: Path) -> bool:
-    """Whether there was a table here, also when its log is gone."""
-    return bool(_versions(table / COPIES, COPY))
+def exists(table: Path) -> bool:
+    """Whether there is a table here, or was one: also when its log is gone."""
+    return any(
+        pattern.match(name)
+        for room, pattern in ((LOG, ENTRY), (LOG, CHECKPOINT), (COPIES, COPY))
+        for name in _names(table / room)
+    )
 
 
 def restored(lake: Path) -> list[Path]:

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import in_utc, relation_hash, stored_schema
+from include.contracts.content import in_utc, relation_hash
+from include.contracts.delta_place import for_duckdb
 from include.contracts.file_proof import PROOFS
 from include.contracts.period import Period
+from include.contracts.stored_types import stored_schema
 from include.contracts.tables import PERIOD, TableRef
 from include.errors import DamagedFileError
 
@@ -158,9 +160,10 @@ def _content_hash(files: tuple[str, ...], _: tuple[int, ...]) -> str:
 
 def rows_hash(files: Sequence[str]) -> str:
     """The content hash of the rows of Parquet files, from the rows themselves."""
-    schema = stored_schema(pa.unify_schemas([pq.read_schema(file) for file in files]))
+    every = [pq.read_schema(file) for file in files]
+    schema = stored_schema(pa.unify_schemas(every, promote_options="permissive"))  # a column may have been widened
     with in_utc() as connection:
-        rows = connection.read_parquet(list(files), hive_partitioning=False, union_by_name=True)
+        rows = connection.read_parquet(list(map(for_duckdb, files)), hive_partitioning=False, union_by_name=True)
         rows.create_view("there")
         return relation_hash(connection, "there", schema)
 

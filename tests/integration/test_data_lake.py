@@ -7,15 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from include.adapters import lake
 from include.adapters.lake import DeltaLake
+from include.adapters.lake import rows as rows_of
+from include.adapters.lake.table import Table
 from include.contracts.content import content_hash
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter
@@ -197,6 +197,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from include.adapters.lake import DeltaLake
+from include.adapters.lake.table import Table
 from include.contracts.period import Period
 from include.data import versioning
 from include.specification.loader import load_usecase
@@ -237,16 +238,16 @@ def test_a_kill_between_commits_leaves_the_snapshot_before(tmp_path: Path, commi
 def test_a_reader_gets_the_next_version_when_its_files_are_replaced_and_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, opened = DeltaLake(tmp_path), lake._rows
+    data, opened = DeltaLake(tmp_path), rows_of.read
 
-    def replaces_first(delta: Any, wanted: RowFilter) -> pa.Table:
-        if delta.version() == 1:
+    def replaces_first(table: Table, wanted: RowFilter) -> pa.Table:
+        if table.version == 1:
             data.publish("u", "t", pa.table({"a": [7]}), Period("2013-01"))
             data.vacuum("u", "t")
-        return opened(delta, wanted)
+        return opened(table, wanted)
 
     data.publish("u", "t", pa.table({"a": [1]}), Period("2013-01"))
-    monkeypatch.setattr(lake, "_rows", replaces_first)
+    monkeypatch.setattr(rows_of, "read", replaces_first)
     assert data.select("u", "t", RowFilter())["a"].to_pylist() == [7]
 
 

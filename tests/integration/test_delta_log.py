@@ -103,7 +103,7 @@ def test_a_table_whose_log_is_gone_is_none_that_is_new(lake: DeltaLake, tmp_path
 @pytest.fixture
 def long(lake: DeltaLake) -> DeltaLake:
     """A log with a checkpoint before its last entry."""
-    lake._open(USE, TABLE).create_checkpoint()
+    lake._open(USE, TABLE).delta.create_checkpoint()
     lake.append(USE, TABLE, rows(1).append_column("period", pa.array([MONTHS[0]])))
     assert lake.version(USE, TABLE) == 6
     return lake

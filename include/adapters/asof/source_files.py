@@ -17,8 +17,11 @@ from feast.repo_config import RepoConfig
 from include.adapters.asof.keys import typed_key
 from include.contracts import delta_log, state_file
 from include.contracts.content import quoted
+from include.contracts.delta_place import Place, for_duckdb
+from include.contracts.exact_frames import is_number
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove, prove_content
+from include.contracts.stored_types import merged, stored_schema
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError
 
@@ -45,7 +48,7 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
     NotFoundError
         there are none: nothing is published, or not for the snapshots that were given.
     DataError
-        no file has one of the columns.
+        no file has one of the columns, or a column has values of two kinds in two files.
     """
     files = source_files(source, config)
     if not files:
@@ -62,7 +65,9 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
         raise DataError(
             f"the table of feature view {what!r} has columns that differ from {alike} by case only; rename them"
         )
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    for name in sorted(columns):
+        _require_one_kind(name, types[name], what)
+    listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
     sql = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
     return Relation(sql, changed_at, tuple((name, tuple(sorted(kinds, key=str))) for name, kinds in types.items()))
 
@@ -70,6 +75,14 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
 @lru_cache(maxsize=4096)
 def _file_columns(file: str, changed_at: int) -> tuple[tuple[str, pa.DataType], ...]:
     return tuple((field.name, field.type) for field in pq.read_schema(file))
+
+
+def _require_one_kind(name: str, kinds: set[pa.DataType], what: str) -> None:
+    """Raises DataError when files have values of two kinds in a column; numbers are looked at where they are used."""
+    first, *others = kinds
+    for kind in () if all(map(is_number, kinds)) else others:
+        before, now = (stored_schema(pa.schema([(name, each)])) for each in (first, kind))
+        merged(before, now, f"the files of feature view {what!r}")
 
 
 def _changed_at(file: str) -> int:
@@ -88,10 +101,10 @@ def source_files(source: DataSource, config: RepoConfig) -> list[str]:
         raise DataError(f"source {source.name!r} is a {type(source).__name__}; this offline store reads FileSource")
     path = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
     if not isinstance(source.file_format, DeltaFormat):
-        return sorted(map(str, path.parent.glob(path.name)))
+        return [str(path)] if path.is_file() else sorted(map(str, path.parent.glob(path.name)))
     lake = config.offline_store.lake
     if not lake or path.parent.parent != Path(lake):
-        return sorted(DeltaTable(str(path)).file_uris()) if DeltaTable.is_deltatable(str(path)) else []
+        return sorted(_delta_files(path)) if delta_log.exists(path) else []
     pins = _pins(path.parent.name, path.name, config.offline_store)
     return [file for period, ref in sorted(pins.items()) for file in _proved_files(str(path), Period(period), ref)]
 
@@ -120,9 +133,14 @@ def _period_files(table: str, period: Period, version: int) -> tuple[str, ...]:
     """Files of one period at one version, which never change."""
     delta_log.prove(Path(table), version)
     try:
-        delta = DeltaTable(table, version=version)
-        return tuple(sorted(delta.file_uris(file_pruning_predicate=[(PERIOD, "=", period)])))
+        return tuple(sorted(_delta_files(Path(table), version, file_pruning_predicate=[(PERIOD, "=", period)])))
     except TableNotFoundError as error:
         raise NotFoundError(f"{table} is not a table of the lake; publish it first") from error
     except Exception as error:  # deltalake has no exception of its own for a version that is gone
         raise NotFoundError(f"{table} cannot be read at version {version}: {error}; use newer snapshots") from error
+
+
+def _delta_files(table: Path, version: int | None = None, **wanted: Any) -> list[str]:
+    place = Place(table)
+    delta = DeltaTable(place.uri, version=version)
+    return place.paths(delta.file_uris(**wanted), delta.table_uri)
