@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from include.contracts import state_file
 from include.contracts.governance import Level, Role
+from include.contracts.sqlite_files import sqlite_url
 from include.errors import SettingsError
 from include.state_root import ROOT, StateRoot
 
@@ -261,7 +262,7 @@ class Settings(StateRoot, BaseSettings):
     @property
     def online_store_url(self) -> str:
         """``sqlite:///<path>`` or ``redis://…``: what features are served from."""
-        return self.redis_address if self.online_store == "redis" else f"sqlite:///{self.feature_store / 'online.db'}"
+        return self.redis_address if self.online_store == "redis" else sqlite_url(self.feature_store / "online.db")
 
     @property
     def feature_project(self) -> str:

@@ -11,12 +11,17 @@ ADMIN = "admin"
 LOGIN = f"""\
 [mlflow]
 default_permission = READ
-database_uri = sqlite:///{{database}}
+database_uri = sqlite:///basic_auth.db
 admin_username = {ADMIN}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 # one process checks every password, so what it remembers is never older than what it changed
 auth_cache_ttl_seconds = 3600
 """
+
+
+def directory(settings: Settings) -> Path:
+    """Where it must start: it makes the directories of a database by a name of its own, unless that is relative."""
+    return settings.home / "mlflow"
 
 
 def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
@@ -27,16 +32,16 @@ def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
     creates it and takes some seconds. Everything but ``/health`` needs a login. The passwords are secrets of the
     process: ``MLFLOW_AUTH_ADMIN_PASSWORD``, ``MOEBIUS_MLFLOW_PASSWORD``, ``MLFLOW_FLASK_SERVER_SECRET_KEY``.
     """
-    home = settings.home / "mlflow"
+    home = directory(settings)
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "uvicorn", "--factory", "include.adapters.experiment_app:create_app"]
     options = ["--workers", "1", "--no-access-log", "--host", settings.host, "--port", str(settings.mlflow_port)]
     return [*command, *options], {
         "PYTHONPATH": str(ROOT),
         "_MLFLOW_SGI_NAME": "uvicorn",
-        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{home / 'mlflow.db'}",
+        "_MLFLOW_SERVER_FILE_STORE": "sqlite:///mlflow.db",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(home / "artifacts"),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (home / "artifacts").as_uri(),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "MLFLOW_AUTH_CONFIG_PATH": str(_login_file(home)),
         "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
@@ -49,5 +54,5 @@ def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
 
 def _login_file(home: Path) -> Path:
     file = home / "basic_auth.ini"
-    write_atomically(file, LOGIN.format(database=home / "basic_auth.db"), private=True)
+    write_atomically(file, LOGIN, private=True)
     return file

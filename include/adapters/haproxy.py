@@ -78,7 +78,9 @@ def configure(settings: Settings, models: Sequence[str], clients: Mapping[str, G
         write_atomically(settings.gateway / name, "".join(f"{line}\n" for line in lines), private=True)
     aside = settings.gateway / "haproxy.cfg.new"
     write_atomically(aside, _text(settings, certificate, models, clients), private=True)
-    checked = subprocess.run([binary(settings), "-c", "-f", aside], capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [binary(settings), "-C", settings.gateway, "-c", "-f", aside], capture_output=True, text=True, check=False
+    )
     if checked.returncode:
         raise SettingsError(f"HAProxy refuses {aside}: {(checked.stderr or checked.stdout).strip()[-2000:]}")
     return aside.replace(settings.gateway / "haproxy.cfg")
@@ -86,7 +88,7 @@ def configure(settings: Settings, models: Sequence[str], clients: Mapping[str, G
 
 def command(settings: Settings) -> list[str]:
     """Start it in the foreground, as a master that SIGUSR2 makes read its files again without losing a request."""
-    return [_found(settings) or settings.haproxy_binary, "-W", "-db", "-f", str(settings.gateway / "haproxy.cfg")]
+    return [_found(settings) or settings.haproxy_binary, "-W", "-db", "-C", str(settings.gateway), "-f", "haproxy.cfg"]
 
 
 def set_state(settings: Settings, server: str, state: str) -> None:
@@ -154,12 +156,11 @@ def _runtime(settings: Settings, words: str) -> str:
 
 def _text(settings: Settings, certificate: Path, models: Sequence[str], clients: Mapping[str, GatewayClient]) -> str:
     values = settings.model_dump() | {
-        "directory": settings.gateway,
-        "lua": LUA,
-        "certificate": certificate,
+        "lua": _word(LUA),
+        "certificate": _word(certificate),
         "buffer": settings.gateway_body_limit + AROUND_A_BODY,
         "server_seconds": round(settings.serving_timeout),
-        "tokens": _lines(_token(settings, name, client) for name, client in clients.items() if client.public_key),
+        "tokens": _lines(_token(name, client) for name, client in clients.items() if client.public_key),
         "refusals": _lines(_refusal(status, words) for status, (_, words) in REFUSALS.items()),
         "servers": _lines(_server(server) for server in servers(settings)),
         "models": "\n".join(_backend(settings, model) for model in models),
@@ -187,10 +188,15 @@ def _lists(models: Sequence[str], clients: Mapping[str, GatewayClient]) -> dict[
     }
 
 
-def _token(settings: Settings, name: str, client: GatewayClient) -> str:
-    key = settings.gateway / client.public_key
+def _token(name: str, client: GatewayClient) -> str:
+    key = client.public_key
     valid = f'rs256 meant_for_us not_expired !not_yet {{ http_auth_bearer,jwt_verify("RS256","{key}") -m int 1 }}'
     return f"http-request set-var(txn.client) str({name}) if {{ var(txn.subject) -m str {name} }} {valid}"
+
+
+def _word(path: Path) -> str:
+    """A path as one word of the configuration."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
 
 
 def _refusal(status: int, words: str) -> str:

@@ -115,17 +115,14 @@ def configure(settings: Settings, rules: str, *, gateway: bool = False) -> Path:
     SettingsError
         the template names a setting that does not exist.
     """
-    rule_file = directory(settings) / "moebius.rules.yml"
     values = settings.model_dump() | {
-        "rule_file": rule_file,
-        "gateway_targets": directory(settings) / GATEWAY_TARGETS,
         "triton_replicas": json.dumps([f"{server.host}:{server.metrics_port}" for server in settings.gateway_servers]),
     }
     try:
         text = Template(TEMPLATE.read_text()).substitute(values)
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{TEMPLATE}: {error}; settings that it may name: {', '.join(sorted(values))}") from error
-    write_atomically(rule_file, rules)
+    write_atomically(directory(settings) / "moebius.rules.yml", rules)
     scrape_gateway(settings, there=gateway)
     write_atomically(directory(settings) / "prometheus.yml", text)
     return directory(settings) / "prometheus.yml"
@@ -139,11 +136,15 @@ def scrape_gateway(settings: Settings, *, there: bool) -> None:
 
 
 def command(settings: Settings) -> list[str]:
-    """The arguments that start Prometheus on what ``configure`` wrote; SIGHUP makes it read the files again."""
+    """The arguments that start Prometheus in ``directory`` on what ``configure`` wrote; SIGHUP makes it read it again.
+
+    Names in the configuration are patterns for Prometheus, and relative to its file: so no path stands there.
+    """
+    binary = settings.prometheus_binary
     return [
-        settings.prometheus_binary,
-        f"--config.file={directory(settings) / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory(settings) / 'data'}",
+        str(Path(binary).absolute()) if "/" in binary else binary,
+        "--config.file=prometheus.yml",
+        "--storage.tsdb.path=data",
         f"--storage.tsdb.retention.time={RETENTION}",
         f"--web.listen-address={settings.host}:{settings.prometheus_port}",
         "--log.level=warn",

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from include.contracts.content import quoted
+from include.contracts.content import for_duckdb, quoted
 from include.contracts.record import Record
 from include.contracts.tables import TableState
 
@@ -46,13 +46,17 @@ def profile(state: TableState, hidden: Collection[str], memory_limit: str = "4GB
             raise RewrittenError(f"{state.table} was replaced while it was read") from error
 
 
+def _files(state: TableState) -> dict[str, list[str]]:
+    return {"files": list(map(for_duckdb, state.files))}
+
+
 def _summary(connection: duckdb.DuckDBPyConnection, state: TableState) -> list[tuple[str, float, int, Any, Any]]:
     """(name, missing, distinct, low, high) per column, from one scan."""
-    present = set(connection.sql(f"SELECT * FROM {FILES} LIMIT 0", params={"files": state.files}).columns)  # noqa: S608 - a constant
+    present = set(connection.sql(f"SELECT * FROM {FILES} LIMIT 0", params=_files(state)).columns)  # noqa: S608 - a constant
     there = [name for name in state.columns if name in present]  # a column that no file has yet is missing throughout
     parts = [part for name in there for part in _aggregates(name, state.columns[name])]
     query = f"SELECT count(*), {', '.join(parts)} FROM {FILES}"  # noqa: S608 - names come from the table's schema
-    found = connection.execute(query, {"files": state.files}).fetchone()
+    found = connection.execute(query, _files(state)).fetchone()
     assert found is not None  # noqa: S101 - an aggregate has one row
     total, figures = found[0], iter(found[1:])
     known = {name: _row(total, *(next(figures) for _ in range(4))) for name in there}
@@ -101,4 +105,4 @@ def _top(connection: duckdb.DuckDBPyConnection, state: TableState, name: str) ->
         SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {FILES}
         WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY __share DESC, 1 LIMIT {TOP_VALUES}
     """  # noqa: S608 - names come from the table's schema
-    return connection.execute(query, {"files": state.files}).fetchall()
+    return connection.execute(query, _files(state)).fetchall()

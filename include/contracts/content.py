@@ -1,7 +1,9 @@
 """The content hash of rows, which ignores order, chunks, file and place."""
 
+import glob
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -69,6 +71,11 @@ def _text(field: pa.Field) -> str:
 
 def _or_null(value: str, null: str = "") -> str:
     return f"coalesce(({value})::VARCHAR, '{null}') || ','"
+
+
+def for_duckdb(file: str | Path) -> str:
+    """The path of one file as DuckDB takes it: ``*``, ``?`` and ``[`` in it stand for themselves."""
+    return glob.escape(str(file))
 
 
 def quoted(name: str) -> str:

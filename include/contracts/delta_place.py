@@ -4,7 +4,6 @@ Delta's reader decodes a path twice: of a directory ``c%20d`` it would read ``c 
 through the process's own open descriptor instead (``fs:///proc/self/fd/7``), which has nothing to decode.
 """
 
-import glob
 import os
 import re
 import weakref
@@ -70,11 +69,6 @@ def committing(place: Place) -> Iterator[Place]:
 
 def _entries(log: Path) -> set[str]:
     return {path.name for path in log.iterdir()} - {delta_log.LAST}
-
-
-def for_duckdb(file: str | Path) -> str:
-    """The path of one file as DuckDB takes it: ``*``, ``?`` and ``[`` in it stand for themselves."""
-    return glob.escape(str(file))
 
 
 def _without_scheme(uri: str) -> str:

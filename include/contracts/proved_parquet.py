@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import in_utc, relation_hash
-from include.contracts.delta_place import for_duckdb
+from include.contracts.content import for_duckdb, in_utc, relation_hash
 from include.contracts.file_proof import PROOFS
 from include.contracts.period import Period
 from include.contracts.stored_types import stored_schema

@@ -4,9 +4,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 WAIT_SECONDS = 30.0
 """How long a connection waits for a lock; Python's own 5 are too few on a busy machine."""
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a file for SQLAlchemy 2.1 and for the serving code, which decode it once."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 def share(connection: Any) -> None:

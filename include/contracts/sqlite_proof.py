@@ -42,4 +42,4 @@ def tables(path: Path) -> set[str]:
 
 def opened(path: Path) -> sqlite3.Connection:
     """A connection that never makes the file."""
-    return sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30.0)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30.0)

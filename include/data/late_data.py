@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import quoted
+from include.contracts.content import for_duckdb, quoted
 from include.contracts.period import Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
@@ -47,10 +47,11 @@ def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
 def tally(file: Path, source: Source) -> Days:
     """Rows and hash of each local day in a staged file."""
     with duckdb.connect() as connection:
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", {"file": str(file)}).fetchall()
+        named = {"file": for_duckdb(file)}
+        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", named).fetchall()
         columns = ", ".join(quoted(row[0]) for row in described)
         query = TALLY.format(time=quoted(str(source.time)), columns=columns)
-        counts = connection.execute(query, {"zone": source.timezone, "file": str(file)}).fetchall()
+        counts = connection.execute(query, named | {"zone": source.timezone}).fetchall()
     return {day: (rows, digest) for day, rows, digest in counts}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import quoted
+from include.contracts.content import for_duckdb, quoted
 from include.contracts.encoding import category
 from include.contracts.request_rules import RequestRules, rules_of
 from include.deployment import release
@@ -218,7 +218,7 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
         return
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        table = connection.read_parquet([str(file) for file in files], union_by_name=True, hive_partitioning=False)
+        table = connection.read_parquet(list(map(for_duckdb, files)), union_by_name=True, hive_partitioning=False)
         if lacking := sorted(set(columns) - set(table.columns)):
             raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
         yield from table.select(*map(quoted, columns)).to_arrow_reader(rows)

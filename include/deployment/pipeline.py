@@ -30,7 +30,7 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
     (directory / "1").mkdir(parents=True)
     for module in (*(file for file in (source / "1").iterdir() if file.is_file()), *SHARED):
         shutil.copyfile(module, directory / "1" / module.name)
-    (directory / CONFIG).write_text(config(spec, parameters, pinned))
+    (directory / CONFIG).write_text(config(spec, parameters, pinned), encoding="utf-8")
 
 
 def code(source: Path) -> str:
@@ -72,7 +72,7 @@ def config(spec: UseCase, parameters: dict[str, str], pinned: str = "") -> str:
             f"instance_group [ {{ kind: KIND_CPU, count: {1 if pinned else spec.serving.instances} }} ]",
             BATCHING,
             *(
-                f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v)} }} }}"
+                f"parameters {{ key: {json.dumps(k)} value {{ string_value: {json.dumps(v, ensure_ascii=False)} }} }}"
                 for k, v in settings.items()
             ),
             "",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import quoted
+from include.contracts.content import for_duckdb, quoted
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
@@ -69,7 +69,7 @@ def _score(
 
 
 def _events(files: list[str], columns: list[str]) -> str:
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
     wanted = ", ".join(map(quoted, columns))
     return f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608 - our own files and columns
 
@@ -80,9 +80,9 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
     there = lake.files(release.usecase, table, [period]) if lake.exists(release.usecase, table) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        rows = connection.read_parquet(str(scored))
+        rows = connection.read_parquet(for_duckdb(scored))
         if there:
-            others = connection.read_parquet(there, union_by_name=True, hive_partitioning=False)
+            others = connection.read_parquet(list(map(for_duckdb, there)), union_by_name=True, hive_partitioning=False)
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
             rows = rows.union(others.select(*map(quoted, rows.columns)))
         rows.write_parquet(str(target), compression="zstd")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts import state_file
+from include.contracts.sqlite_files import sqlite_url
 from include.settings import ROOT, Settings, inherited_environment
 
 ARGUMENTS = {
@@ -57,7 +58,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "API__HOST": settings.host,
         "API__BASE_URL": settings.airflow_url,
         "API__WORKERS": "1",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow_home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": sqlite_url(settings.airflow_home / "airflow.db"),
         "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "include.orchestration.database.CONNECT_ARGS",
         "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "include.orchestration.database.CONNECT_ARGS",
         "LOGGING__BASE_LOG_FOLDER": str(settings.airflow_home / "logs"),

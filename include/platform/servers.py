@@ -4,12 +4,13 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from include.adapters import haproxy, metrics_server, model_server, redis_server
+from include.adapters import experiment_server, haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
 from include.errors import NotFoundError
 from include.gateway import clients
@@ -54,6 +55,12 @@ PREPARATIONS: dict[str, Callable[[Settings], object]] = {
     "airflow-api": airflow.write_password,
     "supervisord": supervisord.configure,
 }
+DIRECTORIES: dict[str, Callable[[Settings], Path]] = {
+    "mlflow": experiment_server.directory,
+    "prometheus": metrics_server.directory,
+    supervisord.NAME: supervisord.directory,
+}
+"""Where a server starts that reads its files by relative names: those of a state root are its operator's choice."""
 
 
 def service(instance: Instance) -> Service:
@@ -69,7 +76,7 @@ def service(instance: Instance) -> Service:
         ready=None if declared.ends else lambda: healthy(instance),
         address=instance.address,
         timeout=declared.seconds,
-        cwd=supervisord.directory(settings) if declared.name == supervisord.NAME else ROOT,
+        cwd=DIRECTORIES.get(declared.name, lambda _: ROOT)(settings),
         watched=_watched(instance.declared, env),
         prepare=lambda: _prepare(instance),
         own_log=declared.own_log,

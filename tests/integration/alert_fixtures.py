@@ -70,7 +70,7 @@ def watching(settings: Settings, home: Path | None = None, gateway: bool = False
     argv = metrics_server.command(settings)
     if home:
         argv = [f"--storage.tsdb.path={home}" if "tsdb.path" in part else part for part in argv]
-    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL, cwd=metrics_server.directory(settings))
     alerts = Alerts(settings.prometheus_url)
     try:
         wait_until(lambda: _evaluated(alerts), "the first evaluation", PATIENCE)

@@ -53,7 +53,8 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
     state = rollout.first(load_usecase("flight_delay"), "r0001")
     champions = metrics_exporter.ChampionCollector(lambda: [state.model_copy(update={"champion": world.champion})], 0.2)
     exporter = metrics_exporter.start([figures, champions], settings.host, settings.exporter_port)
-    process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL)
+    directory = metrics_server.directory(settings)
+    process = subprocess.Popen(metrics_server.command(settings), stderr=subprocess.DEVNULL, cwd=directory)
     try:
         wait_until(lambda: healthy(instances_of("prometheus", settings)[0]), "Prometheus being ready")
         yield world

@@ -87,7 +87,12 @@ def mlflow_running(home: Path) -> Iterator[Settings]:
     environment |= secrets.environment(settings, ["mlflow_password", "mlflow_admin", "mlflow_flask"])
     with (home / "mlflow.log").open("w") as log:
         process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
+            command,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=settings.home / "mlflow",
         )
     try:
         _await_answer(settings, process, home / "mlflow.log")

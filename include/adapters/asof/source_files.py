@@ -16,8 +16,8 @@ from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
 from include.contracts import delta_log, state_file
-from include.contracts.content import quoted
-from include.contracts.delta_place import Place, for_duckdb
+from include.contracts.content import for_duckdb, quoted
+from include.contracts.delta_place import Place
 from include.contracts.exact_frames import is_number
 from include.contracts.period import Period
 from include.contracts.proved_parquet import prove, prove_content

@@ -22,8 +22,9 @@ import redis
 
 from include.adapters.feature_store.rows import Keys, declared_rows, written_values
 from include.contracts import sqlite_proof
+from include.contracts.content import for_duckdb
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
-from include.contracts.sqlite_files import WAIT_SECONDS, share_file
+from include.contracts.sqlite_files import WAIT_SECONDS, share_file, sqlite_url
 from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import DamagedStateError, DataError, NotFoundError, ServiceError, SpecError
 from include.settings import ROOT, Settings
@@ -217,7 +218,7 @@ class FeastFeatureStore:
         share_file(self._registry)
         registry = {
             "registry_type": "sql",
-            "path": f"sqlite:///{self._registry}",
+            "path": sqlite_url(self._registry),
             "cache_ttl_seconds": 60,
             "sqlalchemy_config_kwargs": {"echo": False, "connect_args": {"timeout": WAIT_SECONDS}},
         }
@@ -447,7 +448,7 @@ def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> No
 def _reading(file: Path) -> str:
     if not file.is_file():
         raise NotFoundError(f"the file of events does not exist: {file}")
-    return f"SELECT * FROM read_parquet('{str(file.absolute()).replace(chr(39), chr(39) * 2)}')"  # noqa: S608
+    return f"SELECT * FROM read_parquet('{for_duckdb(file.absolute()).replace(chr(39), chr(39) * 2)}')"  # noqa: S608
 
 
 def _digest(service: "feast.FeatureService", views: "Mapping[str, feast.FeatureView]") -> str:

@@ -17,8 +17,7 @@ from deltalake.transaction import AddAction
 
 from include.adapters.lake.table import Table
 from include.contracts import proved_parquet
-from include.contracts.content import BATCH, in_utc, relation_hash
-from include.contracts.delta_place import for_duckdb
+from include.contracts.content import BATCH, for_duckdb, in_utc, relation_hash
 from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
 from include.contracts.proved_parquet import Written

@@ -7,8 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from include.adapters.lake.table import Table
-from include.contracts.content import in_utc, quoted
-from include.contracts.delta_place import for_duckdb
+from include.contracts.content import for_duckdb, in_utc, quoted
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD, RowFilter
 

@@ -22,7 +22,7 @@ from include.adapters.scan import patterns
 from include.adapters.scan.patterns import text_literal
 from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, keyed, known, without_nan
 from include.contracts import checksums
-from include.contracts.content import quoted
+from include.contracts.content import for_duckdb, quoted
 from include.contracts.quality import Check, CheckOutcome
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
@@ -127,7 +127,7 @@ class ParquetScan:
             for name, value in settings.items():
                 table.ask(f"SET {name} = {text_literal(value)}")
             columns = ", ".join(map(without_nan, table.schema))
-            table.ask(RENAMED.format(columns=columns, file=text_literal(str(file))))
+            table.ask(RENAMED.format(columns=columns, file=text_literal(for_duckdb(file))))
             patterns.register(connection)
             try:
                 yield table

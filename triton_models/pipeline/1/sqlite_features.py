@@ -7,6 +7,7 @@ One table ``<project>_<view>`` with a row per entity key and feature: ``entity_k
 import os
 import sqlite3
 from typing import Any
+from urllib.parse import quote, unquote
 
 from feast_values import decode, entity_key
 
@@ -22,7 +23,7 @@ class SqliteFeatures:
     """What was read is kept until anybody commits to the store: SQLite's ``data_version`` tells, for 3 µs."""
 
     def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
-        self._path, self._seconds = url.removeprefix("sqlite:///"), max(seconds, BUSY_SECONDS)
+        self._path, self._seconds = unquote(url.removeprefix("sqlite:///")), max(seconds, BUSY_SECONDS)
         self._keys = {view: declared["key"] for view, declared in views.items()}
         self._names = {view: declared["features"] for view, declared in views.items()}
         self._select = {
@@ -79,7 +80,7 @@ class SqliteFeatures:
         return os.path.isfile(self._path) and not any(os.path.exists(log) and os.path.getsize(log) for log in logs)
 
     def _open(self, how: str) -> Any:
-        path = f"file:{self._path}?{how}"
+        path = f"file:{quote(self._path)}?{how}"
         return sqlite3.connect(path, uri=True, check_same_thread=False, timeout=self._seconds)
 
     def _one(self, connection: Any, view: str, key: str) -> tuple:
