@@ -1,11 +1,11 @@
 """The Triton model that serves a use case: its directory, written for the stable name or for one pinned release."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
-from include.contracts import encoding, pseudonyms, request_rules, sealed_text
+from include.contracts import encoding, identity, pseudonyms, request_rules, sealed_text
+from include.contracts.file_proof import sha256
 from include.families import serving
 from include.specification.usecase import UseCase
 
@@ -36,8 +36,7 @@ def write(spec: UseCase, source: Path, directory: Path, parameters: dict[str, st
 def code(source: Path) -> str:
     """A digest of the serving code that ``write`` copies: another one makes another ``config.pbtxt``."""
     files = [*(file for file in (source / "1").iterdir() if file.is_file()), *SHARED]
-    named = sorted((file.name, file.read_bytes()) for file in files)
-    return hashlib.sha256(b"".join(name.encode() + b"\0" + text for name, text in named)).hexdigest()[:16]
+    return identity.digest([part for file in sorted(files) for part in (file.name, sha256(file))])[:16]
 
 
 def private_name(spec: UseCase, release: str) -> str:

@@ -1,12 +1,12 @@
 """Asks people for the labels that would teach the model most, and stores their answers."""
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from include.contracts import identity
 from include.contracts.deployment import ReleaseRef
 from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
@@ -84,7 +84,7 @@ def _answers_alike(spec: UseCase, facts: dict[str, Any], features: Any) -> bool:
 
 
 def _named(spec: UseCase, period: Period, release: str, rows: list[labelling.OfferedRow]) -> Selection:
-    digest = hashlib.sha256("\n".join(row.event for row in rows).encode()).hexdigest()[:8]
+    digest = identity.digest([row.event for row in rows])[:8]
     return Selection(
         usecase=spec.name, name=f"{period}-{release}-{digest}", period=period, release=release,
         strategy=spec.labelling.strategy if spec.labelling else "", rows=rows,

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_current_context
 from airflow.sdk.exceptions import DagRunTriggerException
 
+from include.contracts import identity
 from include.contracts.approval import UNNAMED
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
@@ -111,7 +112,7 @@ def run_period() -> Period:
 
 def run_key() -> str:
     """A name for this run that is safe in paths."""
-    return "".join(c if c.isalnum() else "-" for c in get_current_context()["dag_run"].run_id)
+    return identity.in_paths(get_current_context()["dag_run"].run_id)
 
 
 def form() -> dict[str, Any]:

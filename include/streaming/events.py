@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from include.contracts.identity import joined
 from include.contracts.iso_time import IsoTime
 from include.contracts.streaming import StreamEntry, place
 from include.specification.data import Source
@@ -152,4 +153,4 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
-    return "|".join(str(_plain({c: fields[c]})[c]) for c in columns)
+    return joined([str(_plain({c: fields[c]})[c]) for c in columns])

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from include.contracts.identity import joined
 from include.contracts.period import Period
 from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
 from include.errors import DataError
@@ -164,7 +165,7 @@ class SpeedLayer:
             moment = row[TIME].isoformat()
             plain = {str(name): _plain(value) for name, value in row.items()}
             text = json.dumps(plain, allow_nan=False)
-            records.setdefault(Period.of(row[TIME]), {})[f"{row[self.entity]}|{moment}"] = text
+            records.setdefault(Period.of(row[TIME]), {})[joined([str(row[self.entity]), moment])] = text
         return records
 
 

@@ -8,6 +8,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from include.contracts import identity
 from include.platform import state
 from include.services import export_log
 from include.services.composition import Services
@@ -128,7 +129,7 @@ def test_a_task_outlives_the_death_of_scheduler_and_api_server(processes: Airflo
     """Both are killed while the export waits for a lock; the next ones find it running, and it runs once."""
     admin, before = processes.clients["admin"], exported(settings)
     run = asked(processes.clients["op"])
-    name = f"events-2013-01-{''.join(c if c.isalnum() else '-' for c in run)}"
+    name = f"events-2013-01-{identity.in_paths(run)}"
     export = f"{DAG}/{run}/taskInstances/export"
     with Services(settings).adapters.locks.hold(f"exports/{SPEC.name}/{name}"):
         admin.patch(question(run), json=APPROVED).raise_for_status()

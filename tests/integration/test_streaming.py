@@ -129,7 +129,9 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     (more,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert (more.only_speed, more.only_batch) == (1, 0)
 
-    stream._client.hdel(f"{stream._prefix}:pushed:2013-02", f"JFK|{pd.Timestamp('2013-02-10T05:00Z').isoformat()}")
+    stream._client.hdel(
+        f"{stream._prefix}:pushed:2013-02", json.dumps(["JFK", pd.Timestamp("2013-02-10T05:00Z").isoformat()])
+    )
     (less,) = stream_reconciliation.reconcile(SPEC, world, FEBRUARY)
     assert less.only_batch == 1
     with pytest.raises(NotFoundError, match="2013-03 is not published"):
