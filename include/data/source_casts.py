@@ -11,6 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.contracts.exact_floats import EXACT, holds
 from include.contracts.value_text import text_of
 from include.specification.data import Source
 
@@ -31,8 +32,6 @@ OFFSET = r":\d{2}(\.\d+)? ?([Zz]|[+-]\d{2}(:?\d{2})?)$"
 FINER = r"(:\d{2}\.\d{6})\d+"
 ZERO_FRACTION = r"\.0*$"
 EXPONENT = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d+", re.ASCII)
-EXACT = 2.0**53
-"""Below it a float holds every whole number."""
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999 in microseconds since 1970, in UTC: other moments are no times in Python."""
 IMPOSSIBLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
@@ -94,6 +93,8 @@ def _string(values: pa.Array, _: Source) -> pa.Array:
 def _integer(values: pa.Array, _: Source) -> pa.Array:
     if not pa.types.is_string(values.type):
         return values.cast(pa.int64())
+    if pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():  # Arrow takes 0xffffffffffffffff for -1
+        raise pa.ArrowInvalid("a hexadecimal number")
     try:
         return values.cast(pa.int64())
     except pa.ArrowInvalid:  # a program that knows no empty integer writes 2013.0
@@ -124,14 +125,9 @@ def _number(values: pa.Array, _: Source) -> pa.Array:
     if not pa.types.is_floating(values.type):
         large = pc.greater_equal(size, EXACT)
         pairs = zip(values.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-        if any(number is not None and not _kept(Decimal(written), number) for written, number in pairs):
+        if any(number is not None and not holds(number, Decimal(written)) for written, number in pairs):
             raise pa.ArrowInvalid("a whole number that a float cannot hold")
     return numbers
-
-
-def _kept(written: Decimal, number: float) -> bool:
-    """Whether a number beyond 2^53 is still the one that was written; of a fraction only its digits are cut."""
-    return written in (Decimal(number), Decimal(repr(number))) or written != written.to_integral_value()
 
 
 def _boolean(values: pa.Array, _: Source) -> pa.Array:

@@ -1,17 +1,19 @@
 """Events of a stream: what one must be, and why an entry that is none is put aside."""
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from include.contracts.exact_floats import holds
 from include.contracts.identity import joined
 from include.contracts.iso_time import IsoTime
+from include.contracts.json_rows import JsonRefusedError, parse
 from include.contracts.streaming import StreamEntry, place
 from include.specification.data import Source
 from include.specification.usecase import UseCase
@@ -87,22 +89,24 @@ class EventReader:
         return Event(entry.id, id_, key, moment.timestamp(), _plain(fields))
 
 
-class RepeatedFieldError(ValueError):
-    """A JSON object has a field twice: which one counts is not said."""
+class RoundedNumberError(ValueError):
+    """Fields whose number a float cannot hold; its words are their names."""
 
 
 def fields_of(entry: StreamEntry, contract: type[BaseModel]) -> dict[str, Any]:
     """What the entry's JSON holds by the contract; raises what ``unreadable`` puts into words."""
     fields = contract.model_validate_json(entry.text).model_dump(by_alias=True)
-    json.loads(entry.text, object_pairs_hook=_unique)
+    written = parse(entry.text.encode())
+    if rounded := sorted(name for name, value in fields.items() if not _held(value, written.get(name))):
+        raise RoundedNumberError(", ".join(rounded))
     return fields
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise RepeatedFieldError
-    return fields
+def _held(value: Any, written: Any) -> bool:
+    """Whether the floats of a field are the numbers that its JSON has (the bytes of their digits)."""
+    if isinstance(value, list):
+        return all(map(_held, value, written))
+    return not (isinstance(value, float) and isinstance(written, bytes)) or holds(value, Decimal(written.decode()))
 
 
 def worn_out(entry: StreamEntry) -> str:
@@ -115,8 +119,10 @@ def unreadable(error: Exception, whole: str = "the event") -> str:
     if isinstance(error, ValidationError):
         faults = {f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['type']}" for fault in error.errors()}
         return "breaks the contract: " + "; ".join(sorted(faults))
-    if isinstance(error, RepeatedFieldError):
-        return "breaks the contract: a field is there twice"
+    if isinstance(error, JsonRefusedError):
+        return f"breaks the contract: {error}"
+    if isinstance(error, RoundedNumberError):
+        return f"breaks the contract: {error}: a whole number that a float cannot hold"
     if isinstance(error, OverflowError):
         return "a time lies outside of the calendar"
     return f"cannot be read: {type(error).__name__}"

@@ -80,6 +80,13 @@ def test_what_cannot_be_read_is_counted_and_not_shown(kind: str, values: Any, co
     assert not any(word in str(caught.value) for word in ("one", "miles", "yesterday", "1362909"))
 
 
+@pytest.mark.parametrize("value", ["0x10", "0XFFFFFFFFFFFFFFFF"])
+@pytest.mark.parametrize("beside", ["1", "1.0", "1e3"])
+def test_a_hexadecimal_text_is_no_integer_whatever_is_beside_it(value: str, beside: str) -> None:
+    with pytest.raises(SourceError, match="1 of 2 values cannot be read as integer, the first in row 2"):
+        conformed([beside, value], "integer")
+
+
 @pytest.mark.parametrize("values", [["2013-03-10 05:30:00"], [datetime(2013, 3, 10, 5, 30)], [date(2013, 3, 10)]])
 def test_a_time_without_zone_is_refused_until_somebody_says_how_it_is_read(values: Any) -> None:
     said = (

@@ -132,7 +132,11 @@ def test_a_window_keeps_what_late_events_need_and_no_more(layer: SpeedLayer) -> 
         (json.dumps({k: v for k, v in weather(0).items() if k != "dewp"}), "breaks the contract: dewp: missing"),
         (json.dumps(weather(0) | {"temp": float("nan")}), "breaks the contract: temp: finite_number"),
         (json.dumps(weather(0) | {"time_hour": "2091-03-01T00:00Z"}), "its time is in the future"),
-        ('{"temp": 2.0, ' + json.dumps(weather(0))[1:], "breaks the contract: a field is there twice"),
+        ('{"temp": 2.0, ' + json.dumps(weather(0))[1:], "breaks the contract: an object has the same key twice"),
+        (
+            json.dumps(weather(0) | {"temp": 2**53 + 1}),
+            "breaks the contract: temp: a whole number that a float cannot hold",
+        ),
     ],
 )
 def test_an_unusable_event_is_put_aside_with_a_reason_without_its_values(
@@ -213,6 +217,7 @@ def malformed(hour: int = 30) -> dict[str, str]:
         "a time without zone": {"time_hour": "2013-03-02T00:00:00"},
         "no time": {"time_hour": None},
         "an overflow": {"temp": 10**400},
+        "more digits than a float has": {"temp": -(2**60) - 1},
         "text for a number": {"temp": "warm"},
         "a truth for a number": {"temp": True},
         "an object for a text": {"origin": {"a": []}},
