@@ -4,21 +4,25 @@ A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.json
 source for its table and period; use it to deliver a late or repaired file.
 """
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from include.contracts.period import Period, Window
 from include.data import source_contract
 from include.data import staging as stage
-from include.errors import MissingPeriodError, SourceError
-from include.ports.sources import Connect, Treat
+from include.errors import MissingPeriodError, ServiceError, SourceError
+from include.ports.sources import Connect, SourceConnector, Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 
 DELIVERED = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
+OTHER_DATA = re.compile(r"(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|xlsx?|gz|zip|bz2|xz|zst|7z)", re.IGNORECASE)
+"""Endings of files that were meant to be read; what else lies beside them (checksums, notes) is left alone."""
 
 
 def untreated(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -60,8 +64,9 @@ def batches(
     wanted, rows, read = window or month, 0, 0
     # so the schema is known when there are no rows
     yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
-    for one in connect(spec, table, delivered).read(source, None if delivered else wanted):
-        batch = source_contract.as_batch(one)
+    connector = connect(spec, table, delivered)
+    for part in _placed(place, connector, source, None if delivered else wanted):
+        batch = source_contract.as_batch(part)
         if delivered and month and wanted:
             batch = source_contract.conform(place, table, source, batch, None, read)
             _refuse_foreign(place, source, batch, month, delivered)
@@ -76,14 +81,34 @@ def batches(
         )
 
 
+def _placed(place: str, connector: SourceConnector, source: Source, window: Window | None) -> Iterator[Any]:
+    """What the connector delivers; its errors say of which source."""
+    try:
+        yield from connector.read(source, window)
+    except (SourceError, ServiceError) as error:
+        kind = SourceError if isinstance(error, SourceError) else ServiceError
+        raise kind(f"{place}: {error}") from None
+
+
 def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
-    """The file that takes the source's place, if one was delivered; raises SourceError when several were."""
+    """The file that takes the source's place, or None; raises SourceError for several, or one that is not read."""
     candidates = [landing / period / f"{table}.{suffix}" for suffix in DELIVERED]
     there = [path for path in candidates if path.exists()]
     if len(there) > 1:
         names = [path.name for path in there]
         raise SourceError(f"{landing / period} has {names} for the table {table!r}; keep only the valid one")
+    if not there and (others := _undeliverable(table, landing / period)):
+        raise SourceError(
+            f"{landing / period} has {others}, which cannot take the source's place: deliver {table}.csv or another of "
+            f"{list(DELIVERED)}, or take it away"
+        )
     return there[0] if there else None
+
+
+def _undeliverable(table: str, folder: Path) -> list[str]:
+    """Files of the table's name whose ending is that of data, but none that is read."""
+    there = sorted(path.name for path in folder.glob(f"{table}.*"))
+    return [name for name in there if OTHER_DATA.fullmatch(name.rsplit(".", 1)[1])]
 
 
 def handed_over(spec: UseCase, landing: Path) -> list[Period]:

@@ -23,19 +23,19 @@ class FileOptions(Closed):
     """``path`` is a file, a glob or an fsspec URL (s3://, gs://, https://, …); ``storage`` are that store's options.
 
     ``package`` names an installed distribution whose file ``path`` is. ``null_values`` are the texts that
-    mean "no value" in CSV.
+    mean "no value" in CSV, ``delimiter`` parts its values (default: a tab in .tsv, else a comma).
     """
 
     path: str
     package: str | None = None
     format: Literal["csv", "jsonl", "parquet"] | None = None
     storage: dict[str, str | int | bool] = {}
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     null_values: list[str] = [""]
 
     @model_validator(mode="after")
     def _one_delimiter(self) -> Self:
-        if not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
+        if self.delimiter and (not self.delimiter.isascii() or self.delimiter in '"\r\n\0'):
             raise ValueError(f"delimiter {self.delimiter!r} cannot part values: give one ASCII character but no quote")
         return self
 

@@ -11,27 +11,33 @@ from typing import Any
 from uuid import UUID
 
 import fsspec
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 import include.usecases
 from include.adapters.file_source.formats import BLOCK_BYTES
-from include.contracts.period import Period
-from include.data import ingestion
-from include.errors import MissingPeriodError, SettingsError, SourceError, SpecError
+from include.contracts.period import Period, Window
+from include.data import ingestion, source_contract
+from include.errors import MissingPeriodError, ServiceError, SettingsError, SourceError, SpecError
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.api_fixtures import Api, api  # noqa: F401
+from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 FEBRUARY = Period("2013-02")
 NOWHERE = Path("/nothing is delivered here")
 SERVICES = Services(Settings(home=NOWHERE))
+
+
+def only(spec: UseCase, *tables: str) -> UseCase:
+    """The spec without its other tables."""
+    return spec.model_copy(update={"sources": {table: spec.sources[table] for table in tables}})
 
 
 def from_(table: str, connector: str = "file", **options: Any) -> UseCase:
@@ -65,32 +71,44 @@ def as_parquet(table: pa.Table) -> bytes:
         return file.getvalue()
 
 
-def zipped(content: bytes) -> bytes:
+def zipped(content: bytes, *others: str, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     with io.BytesIO() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("inside.csv", content)
+        with zipfile.ZipFile(file, "w", compression) as archive:
+            for name in ("inside.csv", "__MACOSX/._inside.csv", *others):
+                archive.writestr(name, content)
         return file.getvalue()
+
+
+def encrypted(archive: bytes) -> bytes:
+    """Said to be so in the archive's directory, which is what is looked at."""
+    place = archive.index(b"PK\x01\x02") + 8
+    return archive[:place] + bytes([archive[place] | 1]) + archive[place + 1 :]
 
 
 KINDS: dict[str, Callable[[pa.Table], bytes]] = {
     "weather.csv": as_csv,
     "weather.csv.gz": lambda table: gzip.compress(as_csv(table)),
     "weather.csv.zip": lambda table: zipped(as_csv(table)),
+    "WEATHER.TSV.GZ": lambda table: gzip.compress(table.to_pandas().to_csv(index=False, sep="\t").encode()),
     "weather.jsonl": as_jsonl,
     "weather.jsonl.gz": lambda table: gzip.compress(as_jsonl(table)),
     "weather.parquet": as_parquet,
 }
 
 
-@pytest.mark.parametrize("month", Period.between(Period("2013-01"), Period("2013-12")))
-def test_the_local_month_is_the_archives_own_year_and_month(month: str) -> None:
-    period = Period(month)
-    found = rows(SPEC, "flights", period).to_pandas()
-    assert set(zip(found["year"], found["month"], strict=True)) == {(2013, period.start.month)}
-    assert (
-        len(found)
-        == [27004, 24951, 28834, 28330, 28796, 28243, 29425, 29327, 27574, 28889, 27268, 28135][period.start.month - 1]
-    )
+ROWS = [27004, 24951, 28834, 28330, 28796, 28243, 29425, 29327, 27574, 28889, 27268, 28135]
+
+
+def test_the_local_month_is_the_archives_own_year_and_month() -> None:
+    source = SPEC.sources["flights"]
+    whole = SPEC.model_copy(update={"sources": {"flights": source.model_copy(update={"time": None})}})
+    year = rows(whole, "flights")
+    for period, count in zip(Period.between(Period("2013-01"), Period("2013-12")), ROWS, strict=True):
+        wanted = source_contract.inside(year["time_hour"], Window.of_month(period, source.timezone))
+        month = year.filter(wanted)
+        assert month.num_rows == count
+        assert pc.unique(month["year"]).to_pylist() == [2013]
+        assert pc.unique(month["month"]).to_pylist() == [period.start.month]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -227,6 +245,15 @@ BROKEN: list[tuple[str, bytes, str]] = [
         "planes.csv.gz: cannot be read as CSV .EOFError",
     ),
     ("planes.csv.zip", b"PK no zip", "planes.csv.zip: cannot be read as CSV .BadZipFile"),
+    ("planes.csv.zip", encrypted(zipped(b"a,b")), "the file in it is encrypted; deliver it without a password"),
+    ("planes.csv.zip", zipped(b"a,b", "more.csv"), "planes.csv.zip: it holds 2 files; deliver one file in a .zip"),
+    (
+        "planes.csv.zip",
+        zipped(b"a,b\n" * 99, compression=zipfile.ZIP_LZMA).replace(b"\t\x04\x05\x00]", b"\t\x04\x05\x00\xff"),
+        "planes.csv.zip: cannot be read as CSV .LZMAError",
+    ),
+    ("planes.csv", b"N1,SECRET,2,3\n", "source 'planes': .*its first line has 4 values at ',' and none of the columns"),
+    ("planes.csv", b"tailnum,year\nN1,2\nN2,\xe9\n", "column 2, row 2, invalid UTF8"),
     ("planes.jsonl", b'{"tailnum": "SECRET"\n', "JSON lines: line 1: Expecting .* at character 21"),
     ("planes.jsonl", b"[1, 2]\n", "planes.jsonl: cannot be read as JSON lines: line 1 is not a JSON object"),
     ("planes.jsonl", b"{}\n" + b"[" * 100_000, "JSON lines: line 2: it is nested too deeply"),
@@ -272,6 +299,11 @@ def test_a_place_that_is_not_there_is_named(options: dict[str, Any], said: str) 
 def test_a_server_that_has_no_such_file_is_told_from_one_that_does_not_answer(api: Api) -> None:  # noqa: F811
     with pytest.raises(SourceError, match="the file does not exist"):
         rows(from_("planes", path=f"{api.url}/files/planes.csv"), "planes")
+    with pytest.raises(ServiceError, match=r"'planes': http.*: the store did not answer .*; run the task again"):
+        rows(from_("planes", path=f"http://127.0.0.1:{free_port()}/planes.csv"), "planes")
+    api.key = "secret"
+    with pytest.raises(SourceError, match="the server answered with status 401; correct 'path', or the rights"):
+        rows(from_("planes", path=f"{api.url}/whole/planes.csv"), "planes")
 
 
 def test_an_unknown_option_or_connector_is_refused_with_the_allowed_ones() -> None:
@@ -315,11 +347,18 @@ def deliver(landing: Path, name: str, content: bytes) -> None:
     (landing / FEBRUARY / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith("zip")])
+@pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith("zip") and name.islower()])
 def test_a_delivered_file_takes_the_sources_place(tmp_path: Path, weather: pa.Table, name: str) -> None:
     deliver(tmp_path, name, KINDS[name](weather.slice(0, 100)))
     assert rows(SPEC, "weather", landing=tmp_path).num_rows == 100
     assert rows(SPEC, "weather", Period("2013-03"), tmp_path).num_rows == 2227
+
+
+@pytest.mark.parametrize("name", ["weather.CSV", "weather.xlsx", "weather.csv.zst", "weather.tsv"])
+def test_a_delivered_file_that_cannot_take_the_sources_place_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    deliver(tmp_path, name, b"anything")
+    with pytest.raises(SourceError, match=rf"\['{name}'\], which cannot .* deliver weather\.csv or another of"):
+        rows(SPEC, "weather", landing=tmp_path)
 
 
 def test_a_delivered_file_may_say_na_as_the_source_does(tmp_path: Path) -> None:
@@ -345,31 +384,30 @@ def test_every_batch_is_treated_before_anything_is_written(tmp_path: Path) -> No
     def without_tail(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         return batch.drop_columns(["tailnum"]) if "tailnum" in batch.schema.names else batch
 
-    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector, without_tail)
+    ingestion.collect(only(SPEC, "flights"), FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector, without_tail)
     assert "tailnum" not in pq.read_schema(tmp_path / "raw" / "flights.parquet").names
     assert pq.read_metadata(tmp_path / "raw" / "flights.parquet").num_rows == 24951
 
 
 def test_a_source_that_breaks_off_leaves_what_was_staged(tmp_path: Path) -> None:
-    ingestion.collect(SPEC, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector)
+    spec, broken = (only(each, "weather", "planes") for each in (SPEC, from_("planes", path="/not/there.csv")))
+    ingestion.collect(spec, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector)
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with pytest.raises(SourceError):
-        ingestion.collect(
-            from_("planes", path="/not/there.csv"), FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector
-        )
+        ingestion.collect(broken, FEBRUARY, NOWHERE, tmp_path, SERVICES.adapters.connector)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
 def test_a_big_file_is_collected_batch_by_batch(tmp_path: Path) -> None:
-    planes = pd.DataFrame({"tailnum": [f"N{i}" for i in range(600_000)], "year": 2000, "engines": 2, "seats": 9})
-    planes.to_csv(tmp_path / "planes.csv", index=False)
+    content = "".join(f"N{number},2000,2,9\n" for number in range(600_000))
+    (tmp_path / "planes.csv").write_text(f"tailnum,year,engines,seats\n{content}")
     sizes: list[int] = []
 
     def watched(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         sizes.append(batch.num_rows)
         return batch
 
-    spec = from_("planes", path=str(tmp_path / "planes.csv"))
+    spec = only(from_("planes", path=str(tmp_path / "planes.csv")), "planes")
     staged = ingestion.collect(spec, FEBRUARY, NOWHERE, tmp_path / "staging", SERVICES.adapters.connector, watched)
     assert staged["planes"] == 600_000
     assert max(sizes) < 300_000

@@ -17,6 +17,7 @@ from fsspec.core import url_to_fs
 
 from include.adapters.file_source import formats
 from include.adapters.file_source.faults import readable
+from include.adapters.file_source.formats import FileFaultError
 from include.contracts.json_rows import JsonRows
 from include.contracts.period import Window
 from include.errors import SourceError
@@ -25,6 +26,8 @@ from include.specification.data import Source
 
 PERIOD = "{period}"
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+ENCRYPTED = 0x1
+"""The flag of a file in a .zip."""
 
 
 class FileSource:
@@ -47,8 +50,9 @@ class FileSource:
         for path in self._paths(window):
             system, root = self._system(path)
             for file in self._files(system, root, path):
-                with readable(system, file, self._options.path, self._format(file)):
-                    yield from self._rows(system, file, source, window, fields)
+                kind = self._format(file)
+                with readable(system, file, self._options.path, kind):
+                    yield from self._rows(system, file, kind, source, window, fields)
         yield from fields.end()
 
     def _paths(self, window: Window | None) -> list[str]:
@@ -83,42 +87,59 @@ class FileSource:
         return matches
 
     def _format(self, file: str) -> str:
-        bare = re.sub(r"\.(gz|zip)$", "", file.split("?", maxsplit=1)[0])
-        named = [kind for end, kind in FORMATS.items() if bare.endswith(end)]
+        ending = re.sub(r"\.(gz|zip)$", "", _ending(file))
+        named = [kind for end, kind in FORMATS.items() if ending.endswith(end)]
         kind = self._options.format or (named[0] if named else None)
         if kind is None:
-            raise SourceError(f"{file}: its ending is none of {sorted(FORMATS)}: say 'format' csv, jsonl or parquet")
+            raise SourceError(
+                f"{self._options.path}: its ending is none of {sorted(FORMATS)}, alone or before .gz or .zip: say "
+                "'format' csv, jsonl or parquet, and deliver the file without any other compression"
+            )
         return kind
 
-    def _rows(self, system: Any, file: str, source: Source, window: Window | None, fields: JsonRows) -> Iterator[Any]:
-        kind = self._format(file)
+    def _rows(
+        self, system: Any, file: str, kind: str, source: Source, window: Window | None, fields: JsonRows
+    ) -> Iterator[Any]:
         if kind == "parquet":
             yield from formats.parquet(system, file, source, window)
             return
         with system.open(file, "rb") as raw, _plain(file, raw) as stream:
-            csv = kind == "csv"
-            yield from formats.csv(stream, source, self._options) if csv else formats.json_lines(stream, fields)
+            if kind == "csv":
+                delimiter = self._options.delimiter or ("\t" if ".tsv" in _ending(file) else ",")
+                yield from formats.csv(stream, source, delimiter, self._options.null_values)
+            else:
+                yield from formats.json_lines(stream, fields)
+
+
+def _ending(file: str) -> str:
+    """The last part of a path or address, in small letters."""
+    return file.split("?", maxsplit=1)[0].rsplit("/", 1)[-1].lower()
 
 
 @contextmanager
 def _plain(file: str, raw: Any) -> Iterator[Any]:
     """The bytes of a file without its compression."""
-    bare = file.split("?", maxsplit=1)[0]
-    if bare.endswith(".gz"):
+    if _ending(file).endswith(".gz"):
         with gzip.open(raw, "rb") as stream:
             yield stream
-    elif bare.endswith(".zip"):
-        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(file, archive)) as stream:
+    elif _ending(file).endswith(".zip"):
+        with zipfile.ZipFile(raw) as archive, _member(archive) as stream:
             yield stream
     else:
         yield raw
 
 
-def _only_member(file: str, archive: zipfile.ZipFile) -> str:
-    members = [one.filename for one in archive.infolist() if not one.is_dir()]
+def _member(archive: zipfile.ZipFile) -> Any:
+    """The only file of an archive, opened; macOS adds files of its own."""
+    members = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
     if len(members) != 1:
-        raise SourceError(f"{file} holds {len(members)} files; deliver one file in a .zip")
-    return members[0]
+        raise FileFaultError(f"it holds {len(members)} files; deliver one file in a .zip")
+    if members[0].flag_bits & ENCRYPTED:
+        raise FileFaultError("the file in it is encrypted; deliver it without a password")
+    try:
+        return archive.open(members[0])
+    except NotImplementedError:
+        raise FileFaultError("it is compressed in a way that cannot be read; deliver it with deflate") from None
 
 
 def _packaged(package: str, path: str) -> str:

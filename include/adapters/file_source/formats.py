@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from include.contracts.csv_quotes import QuotedStream
 from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
 from include.contracts.period import Window
-from include.specification.connectors import FileOptions
 from include.specification.data import Source
 
 BLOCK_BYTES = 4 << 20
@@ -20,27 +19,41 @@ BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 50_000
 
 
-def csv(stream: Any, source: Source, options: FileOptions) -> Iterator[pa.RecordBatch]:
+class FileFaultError(ValueError):
+    """What is wrong with a file, in words that contain neither its name nor its values."""
+
+
+def csv(stream: Any, source: Source, delimiter: str, null_values: list[str]) -> Iterator[pa.RecordBatch]:
     """Every row, all columns as text, block by block."""
     convert = pcsv.ConvertOptions(
         default_column_type=pa.string(),  # the contract decides the types, not the first block of the file
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
-        null_values=options.null_values,
+        null_values=null_values,
     )
-    parse_options = pcsv.ParseOptions(delimiter=options.delimiter, newlines_in_values=True)
+    parse_options = pcsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     read = pcsv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)  # a reader of one thread names the faulty row
-    quoted = QuotedStream(stream, options.delimiter, BLOCK_BYTES, ["", *options.null_values])
+    quoted = QuotedStream(stream, delimiter, BLOCK_BYTES, ["", *null_values])
     try:
         with pcsv.open_csv(pa.PythonFile(quoted, "r"), read, parse_options, convert) as reader:
+            _require_header(reader.schema.names, source, delimiter)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # without rows the header is judged as well
             for batch in reader:
-                plain = "" in options.null_values and not quoted.met
-                yield batch if plain else _without_empty(batch, source, options.null_values)
+                plain = "" in null_values and not quoted.met
+                yield batch if plain else _without_empty(batch, source, null_values)
     except pa.ArrowInvalid:
         while quoted.read(BLOCK_BYTES):  # a quote that is not closed explains what the reader says
             pass
         raise
+
+
+def _require_header(names: list[str], source: Source, delimiter: str) -> None:
+    """What is named as columns by no column of the spec may be values: they are not shown."""
+    if not set(source.columns) & set(names):
+        raise FileFaultError(
+            f"its first line has {len(names)} values at {delimiter!r} and none of the columns {list(source.columns)}; "
+            "deliver it with a header, or correct 'delimiter' or 'columns'"
+        )
 
 
 def _without_empty(batch: pa.RecordBatch, source: Source, null_values: list[str]) -> pa.RecordBatch:

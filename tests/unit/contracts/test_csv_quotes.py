@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.contracts.csv_quotes import QuotedStream, QuoteError
@@ -36,6 +36,7 @@ def read(text: str, size: int) -> str:
     return b"".join(parts).decode()
 
 
+@example('x"a""\n",x\n', 5)
 @given(st.text(alphabet='"",\n\rxa', max_size=16), st.integers(1, 20))
 def test_csv_quotes_are_refused_exactly_where_they_are_not_in_their_place(text: str, size: int) -> None:
     if correct(text):
