@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 UNKNOWN_CATEGORY = -1.0
-NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,400})(\.[0-9]{1,400})?")
+INFINITE = ("inf", "-inf")
 TRUTHS = {"false": "0", "true": "1"}
 NO_WORD, UNKNOWN_WORD, FIRST_WORD = 0.0, 1.0, 2
 WORD = re.compile(r"\w+")
@@ -100,12 +101,15 @@ class Categories:
 def _meaning(text: str) -> str | None:
     """The number that a category says, a fraction as precise as float32; None for another text."""
     text = TRUTHS.get(text.lower(), text)
+    if text in INFINITE:
+        return text
     if not NUMBER.fullmatch(text):
         return None
     whole, _, fraction = text.partition(".")
     if not fraction.strip("0"):
         return str(int(whole))
-    return np.format_float_positional(np.float32(text), trim="-")
+    with np.errstate(over="ignore"):
+        return np.format_float_positional(np.float32(text), trim="-")
 
 
 def width(entry: dict) -> int:

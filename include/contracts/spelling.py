@@ -1,10 +1,17 @@
 """Columns of categories in their one spelling (see ``encoding.category``)."""
 
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from include.contracts.encoding import Categories, category
+
+
+def spelled(values: Iterable[Any]) -> np.ndarray:
+    """Text (n,), None where missing: each value by itself, whatever types its neighbours have."""
+    return np.fromiter((category(value) for value in values), dtype=object)
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.content import for_duckdb, quoted
-from include.contracts.encoding import category
 from include.contracts.request_rules import RequestRules, rules_of
+from include.contracts.spelling import spelled
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
@@ -137,7 +137,8 @@ class BatchScorer:
                 values = _plain(stored) if numeric else _texts(stored)
                 columns[name] = np.where(lacking[origin], nothing, values)[which]
             else:
-                columns[name] = np.asarray((asked if origin == "request" else computed)[name])
+                values = (asked if origin == "request" else computed)[name]
+                columns[name] = np.asarray(values) if entry["kind"] == "numeric" else spelled(values)
         return self._model.scores(self._model.encode_columns(columns)).reshape(int(which.sum()), -1)
 
     def _table(self, rows: pa.RecordBatch, scores: np.ndarray, facts: dict[str, np.ndarray]) -> pa.Table:
@@ -233,9 +234,7 @@ def _texts(values: pa.Array) -> np.ndarray:
     """Text in the one spelling of a category, None where missing."""
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return _plain(values)
-    texts = np.empty(len(values), dtype=object)
-    texts[:] = [category(value) for value in values.to_pylist()]
-    return texts
+    return spelled(values.to_pylist())
 
 
 def _seconds(times: pa.Array) -> np.ndarray:

@@ -5,14 +5,14 @@ can see it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from include.contracts.encoding import Encoding, category
+from include.contracts.encoding import TRUTHS, UNKNOWN_CATEGORY, Encoding, category
 from include.contracts.evaluation import GateOutcome
 from include.contracts.tables import SnapshotRef
 from include.deployment.requests import answered, sent
@@ -24,21 +24,36 @@ from include.specification.usecase import UseCase
 GATE = "online_store"
 ENTITIES = 64  # of the test set; one request of the server holds as many
 ALLOWED = 0.1  # of the values: a period that is published again is in the online store a moment later
+FEWEST = 5  # entities: fewer may all be new
 KNOWN_AT = "__event_timestamp"
+
+
+class Difference(NamedTuple):
+    """One feature in the ``known`` entities whose view both stores know from the same moment, and have a value.
+
+    ``apart``: the model reads the two values differently; ``misspelled``: of these, both are one number, which a type
+    or a spelling changed on its way. ``unknown`` of all ``online`` values of a category, whatever their moment, are
+    none that the model knows; 0 unless it knows most of the offline ones.
+    """
+
+    apart: int
+    known: int
+    misspelled: int = 0
+    unknown: int = 0
+    online: int = 0
 
 
 class LookedUp(NamedTuple):
     """``rows`` requests whose features both stores know from the same moment; ``offline`` are the features of each.
 
-    ``asked``: entities; ``offline_only``: of these, those that only the offline store knows; ``differing``: feature →
-    (values that the model reads differently, values).
+    ``asked``: entities; ``offline_only``: of these, those that only the offline store knows; ``differing``: by feature.
     """
 
     asked: int
     offline_only: int
     rows: list[dict[str, Any]]
     offline: list[dict[str, Any]]
-    differing: dict[str, tuple[int, int]]
+    differing: dict[str, "Difference"]
 
 
 def look_up(
@@ -84,7 +99,8 @@ def _compared(
     there, known = (np.any([pair[side].notna() for pair in stamps.values()], axis=0) for side in (0, 1))
     at = _seconds(entities[spec.event.time])
     same = there & np.all([_same_moment(views[view], *pair, at) for view, pair in stamps.items()], axis=0)
-    differing = {entry["name"]: _differing(entry, online[same], offline[same]) for entry in entries}
+    at_once = {view: (pair[0] == pair[1]).to_numpy(dtype=bool) for view, pair in stamps.items()}
+    differing = {entry["name"]: _difference(entry, online, offline, at_once[entry["origin"]]) for entry in entries}
     chosen = [name for name in entities if name in {*spec.fields}]
     rows = [sent(spec, row) for row in entities.loc[same, chosen].to_dict("records")]
     features = offline.loc[same, [entry["name"] for entry in entries]]
@@ -110,16 +126,40 @@ def _seconds(times: pd.Series) -> pd.Series:
     return (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
 
 
-def _differing(entry: dict[str, Any], online: pd.DataFrame, offline: pd.DataFrame) -> tuple[int, int]:
-    """Rows that the model reads differently, of those for which a store has a value."""
+def _difference(entry: dict[str, Any], online: pd.DataFrame, offline: pd.DataFrame, same: np.ndarray) -> Difference:
+    """``same``: the rows (n,) in which both stores know the feature's view from the same moment."""
     name = entry["name"]
-    sides = [[_plain(entry, value) for value in frame[name].tolist()] for frame in (online, offline)]
-    if not sides[0]:
-        return 0, 0
-    known = np.array([one is not None or other is not None for one, other in zip(*sides, strict=True)])
-    online_codes, offline_codes = (Encoding([entry]).encode({name: side}) for side in (online[name].tolist(), sides[1]))
-    apart = ~np.isclose(online_codes, offline_codes, rtol=1e-6, atol=0, equal_nan=True).all(axis=1)
-    return int((apart & known).sum()), int(known.sum())
+    values, learned = ([_plain(entry, value) for value in frame[name].tolist()] for frame in (online, offline))
+    if not values:
+        return Difference(0, 0)
+    codes, learned_codes = (Encoding([entry]).encode({name: side}) for side in (online[name].tolist(), learned))
+    apart = ~np.isclose(codes, learned_codes, rtol=1e-6, atol=0, equal_nan=True).all(axis=1)
+    there, learned_there = (np.array([value is not None for value in side]) for side in (values, learned))
+    known = same & (there | learned_there)
+    one_number = np.array([_one_number(*pair) for pair in zip(values, learned, strict=True)])
+    strange = _strange(codes, there) if entry["kind"] == "categorical" else 0
+    expected = _strange(learned_codes, learned_there) * 2 > learned_there.sum()
+    return Difference(
+        apart=int((apart & known).sum()),
+        known=int(known.sum()),
+        misspelled=int((apart & known & one_number).sum()),
+        unknown=0 if expected else strange,
+        online=int(there.sum()),
+    )
+
+
+def _strange(codes: np.ndarray, there: np.ndarray) -> int:
+    """How many of the values that are there have no code."""
+    return int((there & (codes[:, 0] == UNKNOWN_CATEGORY)).sum())
+
+
+def _one_number(value: Any, other: Any) -> bool:
+    """Whether both say one number, as precise as float32."""
+    try:
+        one, another = (np.float32(TRUTHS.get(str(side).lower(), side)) for side in (value, other))
+    except (TypeError, ValueError):
+        return False
+    return bool(one == another)
 
 
 def _plain(entry: Mapping[str, Any], value: Any) -> Any:
@@ -136,19 +176,15 @@ def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> Gate
             f"the online store has none of {found.asked} entities whose features the offline store has; run the data "
             "pipeline of the newest period, and compare the types of the entity keys",
         )
-    if not found.rows:
+    faults = [fault for feature, difference in found.differing.items() for fault in _faults(feature, difference)]
+    if not found.rows and not faults:
         return _outcome(True, f"not compared: both stores have no value of the same moment for {found.asked} entities")
-    limit = ALLOWED * len(found.rows)
-    faults = [
-        f"{feature!r} is another value to the model in {count} of {known} rows"
-        for feature, (count, known) in found.differing.items()
-        if count > ALLOWED * known
-    ]
     try:
-        apart = _apart(name, found, server, bound)
+        apart = _apart(name, found, server, bound) if found.rows else 0
     except (RequestFailedError, DataError) as error:
         return _outcome(False, f"entities that the online store has are not answered: {error}")
-    faults += [f"{apart} of {len(found.rows)} answers differ by more than {bound:g}"] if apart > limit else []
+    differ = f"{apart} of {len(found.rows)} answers differ by more than {bound:g}"
+    faults += [differ] if apart > ALLOWED * len(found.rows) else []
     if faults:
         words = "; ".join(faults)
         return _outcome(
@@ -157,6 +193,17 @@ def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> Gate
             "feature_repo with that of its table, load the online store again (data pipeline), and train again",
         )
     return _outcome(True, f"{len(found.rows)} entities are answered from the online store as from the offline store")
+
+
+def _faults(feature: str, difference: Difference) -> Iterator[str]:
+    """What is wrong with a feature. A corrected value may differ, a number that became another category may not."""
+    if difference.apart > ALLOWED * difference.known:
+        yield f"{feature!r} is another value to the model in {difference.apart} of {difference.known} rows"
+    elif difference.misspelled:
+        count = f"{difference.misspelled} of {difference.known} rows"
+        yield f"{feature!r} is another value to the model in {count}, although both stores say the same number"
+    elif FEWEST <= difference.online == difference.unknown:
+        yield f"{feature!r} is a category that the model does not know in all {difference.online} entities"
 
 
 def _apart(name: str, found: LookedUp, server: ModelServer, bound: float) -> int:

@@ -11,6 +11,7 @@ import yaml
 from include.adapters.feature_store import FeastFeatureStore
 from include.contracts.encoding import UNKNOWN_CATEGORY, Encoding
 from include.deployment import looked_up
+from include.deployment.looked_up import Difference
 from include.development.datasets.building import shaped, with_features
 from include.development.datasets.encoder import Encoder
 from include.settings import ROOT, Settings
@@ -28,7 +29,7 @@ DTYPES = {
     "word": "String", "huge": "Float32",
 }  # fmt: skip
 VALUES = {
-    "whole": pd.array(N + 2**40, dtype="Int64"),
+    "whole": pd.array(N + 2**54, dtype="Int64"),
     "number": pd.array(N.astype(float), dtype="Float64"),
     "fraction": pd.array(N / 10, dtype="Float64"),
     "truth": pd.array(N % 2 == 1, dtype="boolean"),
@@ -129,10 +130,12 @@ def test_a_feature_that_the_online_store_returns_otherwise_gets_no_traffic(
     assert found is not None
     assert (found.asked, len(found.rows), found.offline_only) == (ROWS, ROWS, 0)
     known = ROWS - int(GAP.sum())
-    assert found.differing.pop("huge") == (known * 3 // 5, known)  # an odd number became an even one
-    assert found.differing == {name: (0, known) for name in DTYPES if name != "huge"}
+    odd = known * 3 // 5  # an odd number became an even one
+    huge = found.differing.pop("huge")
+    assert (huge.apart, huge.known, huge.misspelled) == (odd, known, odd)
+    assert found.differing == {name: Difference(0, known, online=known) for name in DTYPES if name != "huge"}
     assert looked_up.check("spelled--r0001", found, SameAnswers(), 0.0).passed
-    found.differing["huge"] = (12, known)
+    found.differing["huge"] = Difference(1, known, misspelled=1)
     outcome = looked_up.check("spelled--r0001", found, SameAnswers(), 0.0)
     assert not outcome.passed
-    assert f"'huge' is another value to the model in 12 of {known} rows" in outcome.detail
+    assert f"'huge' is another value to the model in 1 of {known} rows, although" in outcome.detail

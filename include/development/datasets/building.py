@@ -15,7 +15,7 @@ import pandas as pd
 from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period
-from include.contracts.spelling import as_text
+from include.contracts.spelling import as_text, spelled
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
@@ -186,10 +186,30 @@ def with_features(
         )
     stamps = [c for c in found.columns if c.endswith(STAMP_SUFFIX) and c not in events.columns]
     features = found.loc[events[spec.event.id], wanted + stamps].reset_index(drop=True)
+    _require_categories_travel(spec, events)
     rows = pd.concat([events, features, request_features(spec, events)], axis=1)
     return rows.assign(
         **{f.name: as_text(rows[f.name]) for f in spec.features if f.kind != "numeric" and f.name in rows}
     )
+
+
+def _require_categories_travel(spec: UseCase, events: pd.DataFrame) -> None:
+    """Raises DataError for a category that a request carries as a number, and of which float32 makes another one."""
+    coded = [f.name for f in spec.features if f.origin == "request" and f.kind != "numeric"]
+    for name in (name for name in coded if spec.fields.get(name) == "float"):
+        numbers = events[name].dropna()
+        changed = [value for value in numbers.unique() if _is_whole(value) and int(np.float32(value)) != int(value)]
+        if changed:
+            rows = numbers.isin(changed)
+            raise DataError(
+                f"{spec.name}: {int(rows.sum())} values of {name!r} would be another category in a request, which "
+                f"carries a number as float32 (the first in row {rows.idxmax()}): whole numbers beyond 2^24. Declare "
+                f"request.{name} as string"
+            )
+
+
+def _is_whole(value: Any) -> bool:
+    return bool(np.isfinite(float(value)) and value == int(value) and abs(value) < np.finfo(np.float32).max)
 
 
 def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
@@ -202,21 +222,27 @@ def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
         raise SpecError(
             f"include/usecases/{spec.name}/request.py: on_request does not give {missing}; it gives {sorted(given)}"
         )
-    return pd.DataFrame({name: given[name] for name in wanted}, index=events.index)
+    numeric = {f.name for f in spec.features if f.kind == "numeric"}
+    columns = {
+        name: pd.Series(given[name] if name in numeric else spelled(given[name]), events.index) for name in wanted
+    }
+    return pd.DataFrame(columns, index=events.index)
 
 
 def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The fields as a client sends them: timestamps are seconds since 1970-01-01 UTC."""
-    return {
-        name: _seconds(events[name]) if kind == "timestamp" else _as_sent(events[name])
-        for name, kind in spec.fields.items()
-    }
+    """The fields as the model server gets them: timestamps are seconds since 1970-01-01 UTC."""
+    as_sent = {"timestamp": _seconds, "float": _float32, "string": _text_or_none}
+    return {name: as_sent[kind](events[name]) for name, kind in spec.fields.items()}
 
 
-def _as_sent(values: pd.Series) -> np.ndarray:
-    """Numbers that lack as NaN, as in a request; pandas' NA is none."""
-    nullable = isinstance(values.array, pd.arrays.IntegerArray)
-    return values.to_numpy(np.float64, na_value=np.nan) if nullable else values.to_numpy()
+def _float32(values: pd.Series) -> np.ndarray:
+    """Numbers as precise as they travel, float64 (n,); NaN where they lack."""
+    return values.to_numpy(np.float64, na_value=np.nan).astype(np.float32).astype(np.float64)
+
+
+def _text_or_none(values: pd.Series) -> np.ndarray:
+    texts = as_text(values)
+    return texts.where(texts != "", None).to_numpy()
 
 
 def _seconds(times: pd.Series) -> np.ndarray:

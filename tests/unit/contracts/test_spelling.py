@@ -57,6 +57,12 @@ def test_a_fraction_that_float32_keeps_otherwise_is_the_same_category() -> None:
     assert coded(["0.1", "0.2"], float(np.float32(0.1))) == 0
 
 
+@pytest.mark.parametrize("other", [np.inf, -np.inf, 1e-50, 1e300, 2.0**70])
+def test_one_number_of_unusual_size_takes_no_other_category_its_meaning(other: float) -> None:
+    known = ["0.1", str(category(other))]
+    assert [coded(known, value) for value in (float(np.float32(0.1)), "0.10", other)] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("value", [True, np.bool_(True), "true", "True", 1, 1.0, "1"])
 def test_one_spelling_of_a_truth_value(value: object) -> None:
     assert coded(["false", "true"], value) == 1

@@ -89,6 +89,26 @@ def test_a_few_corrected_values_stop_no_release() -> None:
     assert tried(Stores([2.0] + [1.0] * 19, ["1"] * 20)).passed
 
 
+def test_one_number_that_is_two_categories_gets_no_traffic() -> None:
+    large = ["16777217"] + ["1"] * 19
+    entry = {**ENTRY, "categories": ["1", "16777217"]}
+    found = looked_up.look_up(
+        SPEC, MANIFEST | {"encoding": {"features": [entry]}}, ROWS, Stores([2.0**24] + [1.0] * 19, large), []
+    )
+    assert found is not None
+    outcome = looked_up.check("private", found, Server(Stores([1.0] * 20, large), lambda value: value), 1e-4)
+    assert not outcome.passed
+    assert (
+        "'engines' is another value to the model in 1 of 20 rows, although both stores say the same" in outcome.detail
+    )
+
+
+def test_categories_that_the_model_does_not_know_are_seen_without_values_of_one_moment() -> None:
+    outcome = tried(Stores(["one"] * 20, ["1"] * 20, known_at=AT + pd.Timedelta(hours=1)))
+    assert not outcome.passed
+    assert "'engines' is a category that the model does not know in all 20 entities" in outcome.detail
+
+
 def test_a_use_case_that_looks_nothing_up_is_asked_nothing() -> None:
     assert (
         looked_up.look_up(SPEC, {"views": {}, "encoding": {"features": []}}, ROWS, Stores([1] * 20, [1] * 20), [])
