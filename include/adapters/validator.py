@@ -13,8 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.contracts.exact_frames import exact_frame
-from include.contracts.quality import Check, CheckOutcome
-from include.errors import BrokenCheckError
+from include.contracts.quality import EXISTS, Check, CheckOutcome
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
 if TYPE_CHECKING:
@@ -32,17 +31,21 @@ class ExpectationEngine:
     def outcomes(self, file: Path, checks: Sequence[Check]) -> list[CheckOutcome]:
         """One outcome per check; one that crashed is ``broken``: it says nothing about the data.
 
-        Raises
-        ------
-        BrokenCheckError
-            Great Expectations does not know an expectation, or not with these arguments.
+        So is one that Great Expectations does not know, or not with these arguments.
         """
-        table = pq.read_table(file, columns=_needed(checks))
-        rows, exact = exact_frame(table), [with_whole_numbers(check, table.schema) for check in checks]
+        faults = {check.id: fault for check in checks if (fault := _fault(check))}
+        usable = [check for check in checks if check.id not in faults]
+        table = pq.read_table(file, columns=_needed(usable))
+        rows, exact = exact_frame(table), [with_whole_numbers(check, table.schema) for check in usable]
         results: dict[str, dict[str, Any]] = {}
         for as_judged, some in _grouped(exact):
             results |= self._results(as_judged(rows, {column for check in some for column in check.columns}), some)
-        return [_outcome(check, len(rows), results[check.id]) for check in checks]
+        return [
+            broken(check, table.num_rows, faults[check.id])
+            if check.id in faults
+            else _outcome(check, table.num_rows, results[check.id])
+            for check in checks
+        ]
 
     def _results(self, rows: pd.DataFrame, checks: Sequence[Check]) -> dict[str, dict[str, Any]]:
         """What Great Expectations says of each check."""
@@ -76,9 +79,10 @@ def expectation_types() -> frozenset[str]:
 
 
 def _needed(checks: Sequence[Check]) -> list[str] | None:
-    """The columns that the checks look at; None (all of them) when one looks at the table."""
+    """The columns that the checks look at; all of them (None) when one looks at the table, or has a condition."""
     columns = dict.fromkeys(column for check in checks for column in check.columns)
-    return list(columns) if all(check.columns for check in checks) else None
+    wide = any(not check.columns or check.type == EXISTS or "row_condition" in check.kwargs for check in checks)
+    return None if wide else list(columns)
 
 
 def _grouped(checks: Sequence[Check]) -> list[tuple[AsJudged, list[Check]]]:
@@ -111,11 +115,26 @@ def _with_gaps(rows: pd.DataFrame, columns: set[str]) -> list[tuple[str, Any]]:
 def _suite(checks: Sequence[Check]) -> "gx.ExpectationSuite":
     import great_expectations as gx
 
-    expectations = [{"id": c.id, "type": c.type, "kwargs": c.kwargs} for c in checks]
+    return gx.ExpectationSuite(name="staged", expectations=[_written(check) for check in checks])
+
+
+def _written(check: Check) -> dict[str, Any]:
+    return {"id": check.id, "type": check.type, "kwargs": check.kwargs}
+
+
+def _fault(check: Check) -> str | None:
+    """Why Great Expectations cannot use the check; None when it can."""
+    from great_expectations.compatibility import pydantic
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    if check.type not in expectation_types():
+        return "Great Expectations has no expectation of this type"
     try:
-        return gx.ExpectationSuite(name=f"staged_{checks[0].table if checks else 'nothing'}", expectations=expectations)
-    except Exception as error:  # GX raises whatever an expectation's own model raises
-        raise BrokenCheckError(f"the suite of {checks[0].table} cannot be used: {error}") from error
+        ExpectationConfiguration(**_written(check)).to_domain_obj()
+    except pydantic.ValidationError as error:
+        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return f"its arguments are wrong: {'; '.join(dict.fromkeys(told))}"
+    return None
 
 
 def _outcome(check: Check, rows: int, told: dict[str, Any]) -> CheckOutcome:

@@ -2,12 +2,16 @@
 
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field
 
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
+
+
+EXISTS = "expect_column_to_exist"
 
 
 class CheckOutcome(Record):
@@ -62,8 +66,24 @@ class Check(Record):
         return [*pair, *self.kwargs.get("column_list", [])]
 
     @property
+    def condition_columns(self) -> list[str]:
+        """The columns by which Great Expectations' ``row_condition`` chooses rows, and other words of such a text."""
+        return list(_condition_words(self.kwargs.get("row_condition")))
+
+    @property
     def place(self) -> str:
         return f"{self.table}.{', '.join(self.columns)}" if self.columns else self.table
+
+
+def _condition_words(condition: object) -> Iterator[str]:
+    if isinstance(condition, str):
+        yield from re.findall(r"\w+", condition)
+    elif isinstance(condition, dict):
+        column = condition.get("column")
+        yield from [str(column["name"])] if isinstance(column, dict) and "name" in column else []
+        yield from _condition_words(list(condition.values()) if column is None else None)
+    elif isinstance(condition, list):
+        yield from (word for part in condition if not isinstance(part, str) for word in _condition_words(part))
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

@@ -91,6 +91,8 @@ def _string(values: pa.Array, _: Source) -> pa.Array:
 
 
 def _integer(values: pa.Array, _: Source) -> pa.Array:
+    if pa.types.is_floating(values.type):
+        return _whole_floats(values)
     if not pa.types.is_string(values.type):
         return values.cast(pa.int64())
     if pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():  # Arrow takes 0xffffffffffffffff for -1
@@ -105,13 +107,27 @@ def _integer(values: pa.Array, _: Source) -> pa.Array:
         return pa.array([_written_out(text) for text in digits.to_pylist()], pa.string()).cast(pa.int64())
 
 
+def _whole_floats(values: pa.Array) -> pa.Array:
+    """Floats as integers; raises ArrowInvalid where a float does not say which whole number was meant."""
+    numbers = values.cast(pa.int64())
+    large = pc.greater_equal(pc.abs(values.cast(pa.float64())), EXACT)
+    if not all(_certain(Decimal(repr(float(number)))) for number in values.filter(large).to_pylist()):
+        raise pa.ArrowInvalid("a float beyond 2^53 that may stand for another whole number")
+    return numbers
+
+
+def _certain(number: Decimal) -> bool:
+    """Whether a number that a float may have written is the float itself: beyond 2^53 its digits are rounded."""
+    return abs(number) < EXACT or number == Decimal(float(number))
+
+
 def _written_out(text: str | None) -> str | None:
     """A whole number of 64 bits without its exponent, ``1e3`` as ``1000``; other text as it is."""
     if text is None or not EXPONENT.fullmatch(text):
         return text
     number = Decimal(text)
     whole = -(2**63) <= number < 2**63 and number == number.to_integral_value()
-    return str(int(number)) if whole else text
+    return str(int(number)) if whole and _certain(number) else text
 
 
 def _number(values: pa.Array, _: Source) -> pa.Array:

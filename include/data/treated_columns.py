@@ -37,9 +37,11 @@ FORMS = {
 def faults(checks: Sequence[Check], treatments: Mapping[str, str]) -> Iterator[tuple[Check, str]]:
     """The checks that would judge a treated form by what was expected of the value, and what to do."""
     for check in checks:
-        for column in check.columns:
+        chosen_by = check.condition_columns
+        for column in dict.fromkeys([*check.columns, *chosen_by]):
             treatment = treatments.get(column)
-            if treatment and not check.treated and check.type not in ALIKE[treatment]:
+            alike = check.type in ALIKE.get(treatment or "", ()) and column not in chosen_by
+            if treatment and not check.treated and not alike:
                 yield (
                     check,
                     f"{check.type} on {column!r}, which privacy.columns.{column} treats ({treatment}) before any gate: "

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.quality import Check, CheckOutcome, GateResult, compiled
+from include.contracts.quality import EXISTS, Check, CheckOutcome, GateResult, compiled
 from include.data import suites, treated_columns
 from include.errors import BrokenCheckError
 from include.ports.outcomes import broken
@@ -103,9 +103,10 @@ class SuiteValidator:
 
 def _fault(check: Check, schema: pa.Schema) -> str | None:
     """Why the check makes no sense for a table of this schema, or None."""
-    if missing := [c for c in check.columns if c not in schema.names]:
+    missing = [c for c in check.columns if c not in schema.names]
+    if missing and check.type != EXISTS:
         return f"there is no column {missing}; the table has {schema.names}"
-    if "column" not in check.kwargs:
+    if missing or "column" not in check.kwargs:
         return None
     if fault := _regex_fault(check.kwargs.get("regex")):
         return fault

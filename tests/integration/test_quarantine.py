@@ -10,7 +10,7 @@ import pytest
 from include.contracts import checksums
 from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
-from include.data import quality, quarantine, suites, versioning
+from include.data import expectation_form, quality, quarantine, versioning
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
 from include.errors import GateRefusedError, NotFoundError
@@ -163,7 +163,7 @@ def test_results_are_a_table_with_a_row_per_expectation(rooms: DataRooms) -> Non
     table = GATE_RESULTS.rows("flight_delay", rooms.lake).to_pandas()
     assert quality.results(rooms.spec, rooms.lake) == [result]
     assert len(table) == result.evaluated
-    assert set(table.dimension) == set(suites.DIMENSIONS)
+    assert set(table.dimension) == set(expectation_form.DIMENSIONS)
     assert table.evaluated_at.nunique() == 1
     warned = table[~table.passed]
     assert warned[["table", "column", "dimension", "severity", "unexpected", "broken"]].to_numpy().tolist() == [

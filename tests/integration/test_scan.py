@@ -181,9 +181,12 @@ def test_integers_with_gaps_are_exact_in_both_engines(tmp_path: Path) -> None:
     ]
 
 
+TEXT_IS_A1X = {"type": "comparison", "column": {"name": "text"}, "operator": "==", "parameter": "A1x"}
 UNKNOWN = [
     ("expect_column_value_lengths_to_be_between", {"column": "text", "min_value": 1, "max_value": 2}),
     ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["^A1$", "^B"]}),
+    ("expect_column_to_exist", {"column": "nowhere"}),
+    ("expect_column_values_to_be_between", {"column": "whole", "max_value": 1, "row_condition": TEXT_IS_A1X}),
 ]
 
 
@@ -198,7 +201,7 @@ def test_what_the_scan_does_not_know_is_named_and_evaluated_by_great_expectation
     with caplog.at_level(logging.INFO):
         outcomes = validator.outcomes(file, [unknown, CHECKS[0]])
     assert [(o.expectation, o.passed) for o in outcomes] == [(one[0], False), (CHECKS[0].type, False)]
-    assert f"t.text: the scan does not know {one[0]}" in caplog.text
+    assert f"{unknown.place}: the scan does not know {one[0]}" in caplog.text
 
 
 BROKEN = [
@@ -208,6 +211,9 @@ BROKEN = [
     ("expect_column_mean_to_be_between", {"column": "text", "min_value": 1}, "a mean of a column of text"),
     ("expect_column_values_to_match_regex", {"column": "text", "regex": "a)"}, "cannot read the regex"),
     ("expect_column_values_to_be_unique", {"column": "chairs"}, "there is no column ['chairs']"),
+    ("expect_column_values_to_shine", {"column": "text"}, "has no expectation of this type"),
+    ("expect_column_values_to_be_in_set", {"column": "text"}, "its arguments are wrong: value_set: field required"),
+    ("expect_column_values_to_be_null", {"column": "text", "much": 1}, "much: extra fields not permitted"),
 ]
 
 

@@ -126,7 +126,7 @@ def _distinct(contain: bool, only: bool) -> RuleOf:
 
 def known(check: Check, table: Table) -> bool:
     given = {name for name, value in check.kwargs.items() if value is not None}
-    if check.type not in RULES or not given <= RULES[check.type][0]:
+    if check.type not in RULES or not RULES[check.type][0] & NEEDED <= given <= RULES[check.type][0]:
         return False
     if any(pa.types.is_dictionary(t) or pa.types.is_nested(t) for t in map(table.kind, check.columns)):
         return False
@@ -170,8 +170,10 @@ def _within(check: Check, _: Table) -> str:
     return " AND ".join(parts) or "TRUE"
 
 
-def _among(check: Check, _: Table) -> str:
-    wanted = [_literal(v) for v in check.kwargs["value_set"] if v is not None]
+def _among(check: Check, table: Table) -> str:
+    real = pa.types.is_floating(table.kind(check.columns[0]))
+    given = [v for v in check.kwargs["value_set"] if v is not None]
+    wanted = [_literal(v) for v in given if not (real and float(v) != v)]  # no float is 2**53 + 1
     return f"({_column(check)} IN ({', '.join(wanted)}))" if wanted else "FALSE"
 
 
@@ -188,7 +190,7 @@ def _as_text(table: Table, column: str) -> str | None:
         return f"(CASE WHEN {name} THEN 'True' ELSE 'False' END)"
     if pa.types.is_integer(kind) or pa.types.is_float64(kind):
         return f"{name}::VARCHAR"
-    if pa.types.is_timestamp(kind) and kind.tz:
+    if pa.types.is_timestamp(kind) and kind.tz == "UTC":
         whole, finer = (f"strftime({name}, '{form}')" for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"))
         return f"(CASE WHEN microsecond({name}) % 1000000 = 0 THEN {whole} ELSE {finer} END || '+00:00')"
     return None
@@ -258,6 +260,7 @@ def without_nan(column: pa.Field) -> str:
 UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 BOUNDS = {"min_value", "max_value", "strict_min", "strict_max"}
 VALUES = {"column", "mostly"}
+NEEDED = {"column", "column_A", "column_B", "column_list", "column_set", "regex", "type_list", "value_set"}
 PAIR = {"column_A", "column_B", "mostly", "ignore_row_if"}
 RULES: dict[str, tuple[set[str], RuleOf]] = {
     "expect_column_values_to_not_be_null": (VALUES, lambda c, t: _of_rows(c, t, "TRUE", f"{_column(c)} IS NULL")),

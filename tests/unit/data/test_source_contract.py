@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.contracts.period import Period, Window
@@ -168,6 +168,7 @@ SCALARS = st.one_of(
 
 
 @given(SCALARS, st.lists(SCALARS, max_size=3), st.sampled_from(list(source_casts.TYPES)))
+@example(5.341436114190229e16, [False], "integer")
 def test_how_a_value_is_read_never_depends_on_its_neighbours(value: Any, neighbours: list[Any], kind: str) -> None:
     def read(values: list[Any]) -> Any:
         array = source_values.array(values)
@@ -185,6 +186,7 @@ def test_how_a_value_is_read_never_depends_on_its_neighbours(value: Any, neighbo
     [
         ("string", ["\ud800"]), ("string", [b"\xff"]), ("string", [timedelta(1)]), ("string", [object()]),
         ("integer", [True]), ("integer", [2**63]), ("integer", [AT]), ("integer", ["1e999999999"]), ("integer", [""]),
+        ("integer", [5.341436114190229e16]), ("integer", ["5.341436114190229e+16"]), ("integer", [2.0**60]),
         ("number", [False]), ("number", [float("inf")]), ("number", ["Infinity"]), ("number", [b"1e400"]),
         ("number", [2**53 + 1]), ("number", ["9007199254740993"]), ("number", [Decimal("9007199254740993.0")]),
         ("boolean", [0.5]), ("timestamp", [0]), ("timestamp", ["0000-01-01"]),

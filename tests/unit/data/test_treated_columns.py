@@ -50,6 +50,17 @@ def test_what_means_the_same_before_and_after_the_treatment_needs_no_mark(kind: 
     assert told == fine
 
 
+COMPARED = {"type": "comparison", "column": {"name": "tail"}, "operator": "==", "parameter": "N1"}
+
+
+@pytest.mark.parametrize(
+    "condition", ['tail=="N1"', COMPARED, {"type": "and", "conditions": [{"type": "nullity"}, COMPARED]}]
+)
+def test_a_condition_on_a_treated_column_is_about_the_stored_form_too(condition: Any) -> None:
+    assert faults(NOT_NULL, "pseudonymise", column="other", row_condition=condition)
+    assert faults(NOT_NULL, "pseudonymise", True, column="other", row_condition=condition) == []
+
+
 @pytest.mark.parametrize("name", usecase_names())
 def test_no_suite_of_the_project_expects_a_value_in_clear_of_a_treated_column(name: str) -> None:
     treatments = load_usecase(name).privacy.treatments
