@@ -10,7 +10,6 @@ from pydantic import Field
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
-
 EXISTS = "expect_column_to_exist"
 
 
