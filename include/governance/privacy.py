@@ -15,6 +15,7 @@ from include.specification.usecase import UseCase
 
 MASKED = "***"
 EXACT = Context(prec=700)  # digits: of the largest double in units of the smallest
+FLOAT_STEPS = 2**53  # from so many steps on, a float and its neighbour are farther apart than a step
 HOW_TO_KEY = (
     "set MOEBIUS_PSEUDONYM_KEYS=k01:<secret> in the environment, or Airflow's variable moebius_pseudonym_keys; "
     "the embedded platform makes a key at `make up`"
@@ -71,6 +72,13 @@ def _change(table: str, name: str, column: pa.Array, rule: ColumnPrivacy, keys: 
         if rule.treatment == "generalise":
             return _generalise(column, rule.step, zone)
         return _CHANGES[rule.treatment](column, rule, keys)
+    except OverflowError:
+        count = len(column) - column.null_count
+        raise SourceError(
+            f"{table}.{name}: privacy.columns.{name}.step = {rule.step} cannot generalise one of {count} values: its float "
+            "is finer than the step, which leaves it in clear, or the result is beyond the range of its type; give "
+            "another step, or have the source leave the value out"
+        ) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError) as error:
         raise SourceError(
             f"{table}.{name} is {column.type}, which privacy.columns.{name} cannot {rule.treatment} "
@@ -95,11 +103,11 @@ def _generalise(column: pa.Array, step: float | str | None, zone: str) -> pa.Arr
     """Rounded down: a time to the calendar of ``zone``, a number to a multiple of ``step``.
 
     The multiple is the one of decimal arithmetic: 0.3 is three times 0.1, which binary floating point denies.
-    Raises TypeError for a step of zero or less, or a column of neither numbers nor times.
+    Raises TypeError for a step of zero or less, or a column of neither numbers nor times, and OverflowError for a value
+    that would stay in clear or leave its type.
     """
     if isinstance(step, str):
-        local = column.cast(pa.timestamp(column.type.unit, zone if column.type.tz else None))
-        return pc.floor_temporal(local, unit=step).cast(column.type)
+        return _calendar(column, step, zone)
     exact = Decimal(repr(step or 0))
     if exact <= 0 or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise TypeError("a number is rounded down to a step above zero")
@@ -109,11 +117,23 @@ def _generalise(column: pa.Array, step: float | str | None, zone: str) -> pa.Arr
     return pa.array(rounded, column.type).take(coded.indices)
 
 
+def _calendar(column: pa.Array, step: str, zone: str) -> pa.Array:
+    """The first moment of the month or year by the clock of ``zone``, also where the clock skips or repeats midnight."""
+    clock = pc.local_timestamp(column.cast(pa.timestamp(column.type.unit, zone))) if column.type.tz else column
+    begins = pc.floor_temporal(clock, unit=step)
+    if column.type.tz:
+        begins = pc.assume_timezone(begins, zone, ambiguous="earliest", nonexistent="latest").cast(column.type)
+    pc.min_max(begins).as_py()  # raises OverflowError before the year 1
+    return begins
+
+
 def _multiple(value: float, step: Decimal) -> float:
     """The largest multiple of ``step`` that is not above the value; integers stay integers."""
     if not math.isfinite(value):
         return value
     exact = Decimal(repr(value))
+    if isinstance(value, float) and abs(exact) >= step * FLOAT_STEPS:
+        raise OverflowError
     rest = exact % step  # has the sign of the value
     below = exact - rest - (step if rest < 0 else 0)
     return type(value)(below)

@@ -138,6 +138,37 @@ def test_a_generalised_time_is_of_the_calendar_of_its_source() -> None:
     assert year == born
 
 
+@pytest.mark.parametrize(
+    ("zone", "at", "begins"),
+    [
+        ("Asia/Damascus", "2003-04-15T00", "2003-03-31T22"),  # the clock went from 00:00 to 01:00 on the first of April
+        ("America/Havana", "2015-11-15T00", "2015-11-01T04"),  # 00:00 to 01:00 came twice
+        ("Asia/Tokyo", "1979-12-31T16", "1979-12-31T15"),
+    ],
+)
+def test_a_month_begins_also_where_the_clock_skips_or_repeats_midnight(zone: str, at: str, begins: str) -> None:
+    moment, first = (datetime.datetime.fromisoformat(f"{text}:00:00+00:00") for text in (at, begins))
+    (month,) = privacy._generalise(pa.array([moment], pa.timestamp("us", "UTC")), "month", zone).to_pylist()
+    assert month == first
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [
+        (0.1, pa.array([1e300])),  # the next float is farther away than a step: it would stay in clear
+        (10.0, pa.array([-(2**63)], pa.int64())),
+        ("month", pa.array([datetime.datetime(1, 1, 1, tzinfo=datetime.UTC)], pa.timestamp("us", "UTC"))),
+    ],
+)
+def test_a_value_that_would_stay_in_clear_or_leave_its_type_is_refused(step: object, values: pa.Array) -> None:
+    rule = ColumnPrivacy.model_validate({"class": "personal", "treatment": "generalise", "step": step})
+    with pytest.raises(
+        SourceError, match="t.c: privacy.columns.c.step = .* cannot generalise one of 1 values"
+    ) as refused:
+        privacy._change("t", "c", values, rule, None, "America/New_York")
+    assert not {"1e+300", "9223372036854775808", "0001"} & set(str(refused.value).split())
+
+
 def test_a_column_of_another_type_is_refused_without_its_values() -> None:
     treat = privacy.treatment(spec(tailnum={"treatment": "pseudonymise"}), FIRST)
     with pytest.raises(SourceError, match=r"flights\.tailnum is int64, which .* cannot pseudonymise") as refused:
