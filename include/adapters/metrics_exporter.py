@@ -29,7 +29,7 @@ GATE_LABELS = ["usecase", "gate", "table", "dimension", "severity"]
 SELDOM_SECONDS = 15.0
 """How often to read what changes a few times a month."""
 
-PATIENCE = 0.06
+PATIENCE = 0.05
 """Seconds that a scrape waits for each kind of record: for all of them less than its time-out, or `up` would be 0."""
 
 

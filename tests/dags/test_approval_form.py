@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time.context import set_current_context
 from airflow.triggers.base import TriggerEvent
 
+from include.contracts.identity import in_paths
 from include.governance.answers import APPROVE
 from include.governance.approval import REJECT
 from include.loop import rollout
@@ -30,6 +31,7 @@ from tests.unit.loop.loop_worlds import register, verdict
 
 SPEC = load_usecase("flight_delay")
 RUN = SimpleNamespace(run_id="asset__1", triggering_user_name=None)
+RUN_KEY = in_paths(RUN.run_id)
 CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": SimpleNamespace(id=uuid4())}
 
 
@@ -38,7 +40,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     """A verdict against version 9, which serves, waits for a person; tina started the training."""
     made = services_in(tmp_path, airflow_users={"tina": "op", "olga": "op", "ulla": "user"})
     rollout.promote_release(SPEC, made, packaged(made, SPEC, 9, approved=False))
-    verdicts.store(SPEC, made, register(made, people=["tina"]), verdict(), run="asset--1", by="asset_triggered")
+    verdicts.store(SPEC, made, register(made, people=["tina"]), verdict(), run=RUN_KEY, by="asset_triggered")
     monkeypatch.setattr(composition, "services", lambda *_: made)
     with set_current_context(CONTEXT):
         yield made
@@ -84,7 +86,7 @@ def test_the_question_is_for_logins_that_did_not_start_it_and_asks_for_a_reason(
     assert isinstance(waiting.value.trigger, QuestionTrigger)
     path, kwargs = waiting.value.trigger.serialize()
     assert path.endswith("approval_form.QuestionTrigger")
-    assert QuestionTrigger(**kwargs).run_key == "asset--1"
+    assert QuestionTrigger(**kwargs).run_key == RUN_KEY
 
 
 @pytest.mark.parametrize("given", [answer("tina"), answer("tina", REJECT), answer("olga", reason=""), {"error": "x"}])
@@ -113,7 +115,7 @@ def test_a_newer_verdict_wakes_the_question_and_ends_it_as_withdrawn(
     nobody = SimpleNamespace(response_received=False, chosen_options=None)
     monkeypatch.setattr(hitl_triggers, "get_hitl_detail_content_detail", lambda ti_id: nobody)
     trigger = QuestionTrigger(
-        usecase=SPEC.name, run_key="asset--1", ti_id=CONTEXT["task_instance"].id, options=[APPROVE, REJECT], params={},
+        usecase=SPEC.name, run_key=RUN_KEY, ti_id=CONTEXT["task_instance"].id, options=[APPROVE, REJECT], params={},
         timeout_datetime=None, poke_interval=0.01,
     )  # fmt: skip
     event = asyncio.run(woken(trigger, services))

@@ -16,6 +16,7 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from dags import deployment
 from include.contracts.evaluation import Verdict
+from include.contracts.identity import in_paths
 from include.contracts.operations import RetrainPlan
 from include.errors import ConflictError, GateRefusedError, StaleVerdictError
 from include.orchestration.dags import usecase_dag
@@ -48,6 +49,7 @@ ARGUMENTS: dict[str, Any] = {
     "trigger_run_id": "late__1", "fields": {"period": "2013-04"}, "run_id": "manual__1",
     "done": {"operation": "restore", "period": "2013-04", "changed": True},
 }  # fmt: skip
+RUN_KEY = in_paths("manual__1")
 HANDED_OVER = {"version": 2, "verdict": "d"}
 ANSWERS: dict[str, Any] = {
     "training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None,
@@ -137,14 +139,14 @@ def test_the_tasks_of_every_strategy_do(loop: dict[str, MagicMock], rollout: dic
         run = context(dag)
         with set_current_context(run):
             assert dag.get_task("watch_ab_test").poke(run).is_done is False, "the read-out says to wait"
-        loop["rollout.look_at_ab_test"].assert_called_once_with(spec, ANY, "r0002", "manual--1", "ada")
+        loop["rollout.look_at_ab_test"].assert_called_once_with(spec, ANY, "r0002", RUN_KEY, "ada")
 
 
 def test_a_failed_deployment_takes_the_traffic_back(loop: dict[str, MagicMock], dags: dict) -> None:
     dag = dags["flight_delay.deployment"]
     execute(dag, dag.get_task("roll_back").python_callable)
     loop["rollout.end_rollout"].assert_called_once_with(
-        ANY, ANY, "a deployment task failed", "ada", "interrupted", rollout_id="manual--1"
+        ANY, ANY, "a deployment task failed", "ada", "interrupted", rollout_id=RUN_KEY
     )
 
 
