@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.encoding import Categories
+from include.contracts.encoding import Categories, category
 from include.contracts.evaluation import GateOutcome
 from include.contracts.spelling import as_text
 from include.development.datasets.building import request_features
@@ -179,10 +179,19 @@ def _where(spec: UseCase, rows: pd.DataFrame, test: MinimumFunctionality) -> np.
         if isinstance(wanted, list):
             chosen &= values.between(min(wanted), max(wanted)).to_numpy(dtype=bool)
         elif column == spec.event.label and spec.event.classes:
-            chosen &= (values == spec.event.classes.index(str(wanted))).to_numpy(dtype=bool)
+            chosen &= (values == _code(spec, test, wanted)).to_numpy(dtype=bool)
         else:
             chosen &= _equals(values, wanted).to_numpy(dtype=bool)
     return chosen
+
+
+def _code(spec: UseCase, test: MinimumFunctionality, wanted: Any) -> int:
+    classes, name = spec.event.classes, category(wanted)
+    if name not in classes:
+        raise SpecError(
+            f"{spec.name}: minimum_functionality {test.name!r} wants the class {name!r}; there are {classes}"
+        )
+    return classes.index(name)
 
 
 def _equals(values: pd.Series, wanted: Any) -> pd.Series:

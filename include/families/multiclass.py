@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.encoding import category
 from include.families.classes import CONFUSION, Classes
-from include.families.labels import exact_number, exactly, numbers
+from include.families.labels import exactly, numbers
 from include.families.protocol import LabelFigures, Picture
 from include.specification.usecase import UseCase
 
@@ -24,7 +25,7 @@ class Multiclass(Classes):
 
     def label_codes(self, spec: UseCase, labels: pd.Series) -> pd.Series:
         codes = {name: code for code, name in enumerate(spec.event.classes)}
-        coded = labels.astype(object).map(lambda value: codes.get(_text(value)), na_action="ignore")
+        coded = labels.astype(object).map(lambda value: codes.get(str(category(value))), na_action="ignore")
         return exactly(spec, labels, numbers(coded), self.code_type, f"one of event.classes {spec.event.classes}")
 
     def checked_codes(self, spec: UseCase, codes: pd.Series) -> pd.Series:
@@ -56,12 +57,6 @@ class Multiclass(Classes):
             "confusion": Picture("confusion", (y, predictions, spec.event.classes), CONFUSION),
             "calibration": Picture("calibration", (predictions == y, scores.max(axis=1)), caption),
         }
-
-
-def _text(value: object) -> str:
-    """The name of a class as the spec writes it: a whole number without a fraction."""
-    number = exact_number(value)
-    return str(int(number)) if number.is_integer() else str(value)
 
 
 FAMILY = Multiclass()

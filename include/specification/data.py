@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from include.contracts.names import column_faults
 from include.contracts.period import Period
 from include.specification.connectors import connector_faults
-from include.specification.part import Fault, Name, Part, Zone
+from include.specification.part import ClassName, Fault, Name, Part, Zone
 from include.specification.schedule import Cron
 
 
@@ -38,7 +38,7 @@ class Event(Part):
     label_time: Name | None = None
     label_delay_hours: float = Field(default=0, ge=0)
     lead_hours: float = Field(default=0, ge=0, le=87_600)
-    classes: list[Annotated[str, BeforeValidator(str)]] = []
+    classes: list[ClassName] = []
 
     def faults(self) -> Iterator[Fault]:
         if (self.label is None) != (self.label_time is None):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from include.specification.part import Fault, Name, Part, Share
+from include.specification.part import ClassName, Fault, Name, Part, Share
 from include.specification.search import Choices, Range
 from include.specification.trainers import TRAINERS, parameter_faults, space_faults
 
@@ -190,7 +190,7 @@ class MinimumFunctionality(Part):
     where: dict[str, float | str | list[float]] = Field(min_length=1)
     at_least: float | None = None
     at_most: float | None = None
-    predicted: Annotated[str, BeforeValidator(str)] | None = None
+    predicted: ClassName | None = None
     share: Share = 0.9
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from include.contracts.encoding import category
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -17,6 +19,12 @@ def _known_zone(name: str) -> str:
         raise ValueError(f"there is no time zone {name!r}; write it like America/New_York or UTC") from None
 
 
+def _spelled(value: object) -> object:
+    """A class as it is spelled everywhere: 1 and 1.0 are "1", true is "true"."""
+    return category(value) if isinstance(value, bool | int | float) else value
+
+
+ClassName = Annotated[str, BeforeValidator(_spelled)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 

@@ -1,5 +1,6 @@
 """The text of a spec: YAML read once, with the line of every key, and without keys that stand there twice."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,22 @@ from include.errors import SpecError
 
 Loc = tuple[int | str, ...]
 """Keys and places in lists that lead to a value."""
+
+
+class PlainLoader(yaml.CSafeLoader):
+    """YAML without what reads a name as something else: no, on, 010, 12:30, 1_000 and 2013-01-01 are text."""
+
+PLAIN = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+     list("-+0123456789.")),
+    ("merge", r"<<", ["<"]),
+)  # fmt: skip
+PlainLoader.yaml_implicit_resolvers = {}
+for tag, pattern, first in PLAIN:
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"^(?:{pattern})$"), first)
 
 
 class Repeated(NamedTuple):
@@ -73,7 +90,7 @@ def read(path: Path, shown: str) -> Document:
 
 
 def _document(text: str) -> Document:
-    loader = yaml.CSafeLoader(text)  # in C: read whenever a DAG file is parsed
+    loader = PlainLoader(text)  # in C: read whenever a DAG file is parsed
     try:
         node = loader.get_single_node()
         repeated = tuple(_repeated(node, set()))  # before merged keys (<<) stand among the others

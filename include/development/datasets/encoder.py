@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from include.contracts.encoding import FIRST_WORD, Encoding, width, words
+from include.contracts.encoding import FIRST_WORD, UNKNOWN_CATEGORY, Categories, Encoding, width, words
 from include.contracts.spelling import as_text
 from include.development.datasets.parts import as_number
 from include.development.trainers.protocol import Input
@@ -79,13 +79,21 @@ def _entry(frame: pd.DataFrame, feature: Feature, known: dict[str, Any]) -> dict
         entry |= {"tensor": feature.tensor, "shape": list(feature.shape)}
     if feature.kind == "categorical":
         values = sorted(set(as_text(frame[feature.name]).dropna()) - {""})  # on the wire an empty text is a missing one
-        entry["categories"] = _after(known.get("categories") or [], values)
+        entry["categories"] = _categories(known.get("categories") or [], values)
     if feature.kind == "text":
         counted = Counter(word for text in as_text(frame[feature.name]).dropna() for word in words(text))
         ranked = sorted(counted, key=lambda word: (-counted[word], word))
         vocabulary = _after(known.get("vocabulary", []), ranked)[:WORDS]
         entry |= {"vocabulary": vocabulary, "length": feature.length}
     return entry
+
+
+def _categories(known: list[str], values: list[str]) -> list[str]:
+    """All categories; a value that ``known`` spells otherwise keeps that spelling and its code."""
+    spelled = Categories(known)
+    merged = _after(known, [spelled.find(value) or value for value in values])
+    codes = Categories(merged).all(values)
+    return _after(known, values) if UNKNOWN_CATEGORY in codes else merged
 
 
 def _after(known: list[str], new: list[str]) -> list[str]:

@@ -130,6 +130,16 @@ def test_impossible_tests_are_named(behaviour: dict, complaint: str) -> None:
         outcome(**behaviour)
 
 
+@pytest.mark.parametrize(("label", "known"), [("low", True), (1, False)])
+def test_rows_of_a_class_are_found_by_its_name_or_the_class_is_refused(label: Any, known: bool) -> None:
+    test = {"name": "a", "where": {"label": label}, "predicted": "low", "share": 0}
+    if known:
+        assert outcome("multiclass", minimum_functionality=[test]).passed
+    else:
+        with pytest.raises(SpecError, match=r"'a' wants the class '1'; there are \['low', "):
+            outcome("multiclass", minimum_functionality=[test])
+
+
 def test_a_direction_needs_one_number_per_row() -> None:
     with pytest.raises(SpecError, match="needs one number per row, but multiclass answers several"):
         outcome("multiclass", direction=[{"feature": "strength", "by": 1, "effect": "rises"}])

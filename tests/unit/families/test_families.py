@@ -73,6 +73,20 @@ def test_whole_numbers_are_names_of_classes_too() -> None:
     assert family(spec).label_codes(spec, pd.Series([3.0, 1.0])).tolist() == [2, 0]
 
 
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        ([1.0, 2.0, 2**53 + 1], [1, 2.0, 2**53 + 1]),
+        ([True, False, "maybe"], [True, False, "maybe"]),
+        (["true", "false", "maybe"], [True, False, "maybe"]),
+        (["1.5", 2.5, "-0"], [1.5, 2.5, "-0"]),
+    ],
+)
+def test_a_class_has_one_spelling_in_the_spec_and_in_the_labels(names: list, labels: list) -> None:
+    spec = task_spec("multiclass", event={"classes": names})
+    assert family(spec).label_codes(spec, pd.Series(labels, dtype=object)).tolist() == [0, 1, 2]
+
+
 def test_the_space_of_clusters_is_robust_and_has_no_gap() -> None:
     spec, frame = task_spec("clustering"), rows("clustering", N, 1)
     frame.loc[0, "strength"], frame["idle"] = np.nan, 1.0

@@ -58,7 +58,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("primary: roc_auc", "primary: rmse", r"metrics.primary: 'rmse' is not a metric of binary; allowed: roc_auc"),
         ("columns: [origin]", "columns: [orign]", r"comparison.slices.columns: 'orign' .*did you mean origin\?"),
         ("  distance: float", "  distance: float\n  late: float", r"request.late: 'late' is event.label, which is"),
-        ("owner: flight-ops", "owner: no", r"owner: False: .*write it in quotes"),
+        ("owner: flight-ops", "owner: true", r"owner: True: .*write it in quotes"),
         (TREATED, "distance: {class: personal, treatment: generalise, step: 0}", r"step: 0 generalises nothing; give"),
         (TREATED, "arr_delay: {class: personal, treatment: generalise, step: -1}", r"step: -1 generalises nothing"),
         (TREATED, "day: {class: personal, treatment: generalise, step: 1}", r"step 1 leaves integers in clear; give a"),
@@ -149,3 +149,8 @@ def test_a_field_may_be_missing_as_in_training_as_the_spec_says_or_if_it_only_le
 
 def test_times_begin_a_year_before_the_first_period() -> None:
     assert load_usecase("flight_delay").times == {"first": 1325376000.0, "lead_hours": 0}
+
+
+@pytest.mark.parametrize("written", ["no", "on", "010", "12:30", "1_000", "2013-01-01", "0x1F"])
+def test_a_name_that_yaml_reads_as_something_else_stays_as_it_is_written(written: str, tmp_path: Path) -> None:
+    assert parse_usecase(changed(tmp_path, "owner: flight-ops", f"owner: {written}")).owner == written

@@ -59,3 +59,22 @@ def test_text_types_of_pandas_are_equal(carrier: pd.Series) -> None:
 def test_unusable_rows_are_named(rows: dict, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         Encoder.fit(TRAIN, FEATURES).transform(pd.DataFrame(rows))
+
+
+@pytest.mark.parametrize(
+    ("known", "values", "categories"),
+    [
+        (["1.0", "2.0"], [1, 2, 3], ["1.0", "2.0", "3"]),
+        (["2.0", "1.0"], ["1", "2", "N/A"], ["2.0", "1.0", "1", "2", "N/A"]),
+        (["b", "a"], ["a", "c"], ["b", "a", "c"]),
+    ],
+)
+def test_a_model_that_goes_on_from_its_weights_keeps_the_codes_of_categories_that_it_spelled_otherwise(
+    known: list[str], values: list, categories: list[str]
+) -> None:
+    feature = Feature.model_validate({"name": "c", "kind": "categorical", "from": "v"})
+    before = Encoder(({"name": "c", "kind": "categorical", "origin": "v", "categories": known},))
+    frame = pd.DataFrame({"c": values})
+    after = Encoder.fit(frame, [feature], after=before)
+    assert after.features[0]["categories"] == categories
+    assert (after.transform(frame) >= 0).all()
