@@ -4,9 +4,11 @@ The window is a WHERE clause, rows come through a server-side cursor. The spec n
 password: ``${NAME}`` in ``url`` is an environment variable, ``connection`` the name of an Airflow connection.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +25,8 @@ from include.specification.data import Source
 
 DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql"}
 """SQLAlchemy's names of dialects that sqlglot calls otherwise."""
+DIRECTIVE = re.compile("%.")
+"""A part of a format of strftime that stands for a part of the time."""
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -38,7 +42,7 @@ class SqlSource:
         Raises
         ------
         SourceError
-            no such table or column, or a driver is not installed.
+            no such database file, table or column, or a driver is not installed.
         ServiceError
             the database did not answer, or broke off.
         """
@@ -52,6 +56,8 @@ class SqlSource:
     def _engine(self) -> sa.Engine:
         text = self._options.url or f"${{connection:{self._options.connection}}}"
         url = self._url(self._resolve(text))
+        if url.get_backend_name() == "sqlite" and not _there(str(url.database)):
+            raise SourceError(f"{self._named(url)}: the database file does not exist; deliver it, or correct 'url'")
         try:
             return sa.create_engine(url, hide_parameters=True, poolclass=sa.NullPool, **_exact(url))
         except (ImportError, exc.NoSuchModuleError) as error:
@@ -97,9 +103,12 @@ class SqlSource:
             first = result.scalar()
         if first is None:
             return wanted, None
-        start, end = self._bounds(first, source, window)
-        within = sa.text(f"{select} WHERE {time} >= :start AND {time} < :end OR {time} IS NULL")
-        return wanted, within.bindparams(start=start, end=end)
+        if isinstance(first, str) and self._options.time_format:
+            within, bounds = _within_texts(time, self._options.time_format, connection.dialect.name, source, window)
+        else:
+            within, bounds = f"{time} >= :start AND {time} < :end", self._bounds(first, source, window)
+        statement = sa.text(f"{select} WHERE {within} OR {time} IS NULL")
+        return wanted, statement.bindparams(**bounds)
 
     def _require_once(self, there: list[str], source: Source) -> None:
         renamed = {name.removesuffix(":1") for name in there if name.endswith(":1")}  # SQLite's name for a second one
@@ -120,11 +129,8 @@ class SqlSource:
             return f"(\n{query}\n) AS __source"  # the query may end in a comment
         return ".".join(map(quote, str(self._options.table).split(".")))
 
-    def _bounds(self, first: Any, source: Source, window: Window) -> tuple[Any, Any]:
+    def _bounds(self, first: Any, source: Source, window: Window) -> dict[str, Any]:
         """Start and end in the form in which the database keeps the event time, as a first value shows it."""
-        if isinstance(first, str) and self._options.time_format:
-            start, end = (window.start, window.end) if source.without_zone == "local" else window.utc()
-            return start.strftime(self._options.time_format), end.strftime(self._options.time_format)
         if not isinstance(first, date):  # a datetime is a date
             raise SourceError(
                 f"{self._options.table or 'query'}: {source.time!r} is stored as {type(first).__name__}, which cannot "
@@ -133,7 +139,7 @@ class SqlSource:
             )
         zoned = isinstance(first, datetime) and first.tzinfo is not None
         if bounds := window.bounds(zoned, source.without_zone):
-            return bounds
+            return dict(zip(("start", "end"), bounds, strict=True))
         raise SourceError(
             f"{self._options.table or 'query'}: the times in {source.time!r} have no time zone; say how they are read: "
             f"'without_zone' = utc, or local for {source.timezone}"
@@ -149,15 +155,32 @@ class SqlSource:
             raise SourceError(f"{named}: a value of type JSON: {error}") from None
         except (exc.ProgrammingError, exc.OperationalError) as error:
             reason = str(error.orig).strip().splitlines()[0]
-            unknown = any(words in str(error.orig) for words in ("no such table", "no such column"))  # SQLite's words
-            if unknown or isinstance(error, exc.ProgrammingError):
+            refused = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR"  # names and syntax, in SQLite
+            if refused or isinstance(error, exc.ProgrammingError):
                 raise SourceError(f"{named}: {reason}; correct 'options' in usecase.yaml") from None
-            raise ServiceError(f"{named}: {reason}") from None
+            raise ServiceError(f"{named}: {reason}; correct 'options', or run the task again later") from None
         except exc.DBAPIError as error:
             kind = type(error.orig).__name__
             if error.connection_invalidated or isinstance(error, exc.InterfaceError):
                 raise ServiceError(f"{named}: the database broke off ({kind})") from None
             raise SourceError(f"{named}: the query failed ({kind}); try it in the database's own client") from None
+
+
+def _within_texts(time: str, form: str, dialect: str, source: Source, window: Window) -> tuple[str, dict[str, Any]]:
+    """The condition and its values, where times are text of one form: what has another one is for the contract.
+
+    The end counts, because a form without seconds writes more than one moment alike.
+    """
+    start, end = (window.start, window.end) if source.without_zone == "local" else window.utc()
+    shape = DIRECTIVE.sub(lambda part: "_" * len(start.strftime(part[0])), form)
+    no_text = f" OR typeof({time}) <> 'text'" if dialect == "sqlite" else ""  # SQLite keeps any type in any column
+    condition = f"{time} >= :start AND {time} <= :end OR {time} NOT LIKE :shape{no_text}"
+    return condition, {"start": start.strftime(form), "end": end.strftime(form), "shape": shape}
+
+
+def _there(database: str) -> bool:
+    """SQLite makes a file that is not there; an address of its own (``file:``) says itself whether it may."""
+    return database.startswith("file:") or Path(database).is_file()
 
 
 def _exact(url: sa.URL) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,12 @@ from include.specification.wording import not_among, worded
 
 SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 OWN = "own"
+RISING = [
+    datetime.fromisoformat(text)
+    for text in ("1999-12-31T23:59:59", "2000-01-01T00:00:00", "2009-09-09T09:09:09", "2009-10-01T10:10:10",
+                 "2009-10-01T13:00:00", "2009-10-02T02:00:00", "2010-01-10T01:00:00", "2010-02-01T00:00:00")
+]  # fmt: skip
+"""Moments whose texts sort alike in a ``time_format`` that sorts."""
 
 
 class Closed(BaseModel):
@@ -59,6 +66,18 @@ class SqlOptions(Closed):
             raise ValueError("give exactly one of url, connection, and exactly one of table, query")
         if self.url and SECRET.search(self.url):
             raise ValueError("the url contains a password; write ${NAME} instead and set that environment variable")
+        if not (self.table or self.query or "").strip():
+            raise ValueError("table or query is empty: name a table, or write a SELECT")
+        return self
+
+    @model_validator(mode="after")
+    def _times_that_sort(self) -> Self:
+        texts = [moment.strftime(self.time_format) for moment in RISING] if self.time_format is not None else []
+        if texts != sorted(texts) or len(set(texts)) < len({moment.date() for moment in RISING if texts}):
+            raise ValueError(
+                f"time_format {self.time_format!r} writes times that do not sort as text, or days alike: the database "
+                "would return other rows than those of the month; write a 'query' that returns a timestamp"
+            )
         return self
 
 

@@ -87,20 +87,56 @@ def test_an_api_gives_the_same_snapshot_as_files(tmp_path: Path, expected: str, 
 
 
 def test_sqlite_gives_the_same_rows_by_text_times(tmp_path: Path) -> None:
-    sources = ingestion.tables(SPEC, FEBRUARY, NOWHERE, SERVICES.adapters.connector)
-    weather = sources["weather"].to_pandas().assign(time_hour=lambda t: t.time_hour.dt.strftime(TEXT_TIME))
+    original = rows(SPEC, "weather")
+    weather = original.to_pandas().assign(time_hour=lambda t: t.time_hour.dt.strftime(TEXT_TIME))
     others = weather.assign(time_hour=["2013-01-31T20:00:00Z", "2013-03-01T05:00:00Z"] * 1005)
     with sqlite3.connect(tmp_path / "flights.db") as connection:
         pd.concat([others, weather]).to_sql("weather", connection, index=False)
     connection.close()
     url = f"sqlite:///{tmp_path}/flights.db"
     spec = from_({"weather": {"url": url, "table": "weather", "time_format": TEXT_TIME}})
-    assert rows(spec, "weather").equals(sources["weather"].combine_chunks())
+    assert rows(spec, "weather").equals(original)
     with pytest.raises(SourceError, match=r"'time_hour' is stored as str.*'time_format'"):
         rows(from_({"weather": {"url": url, "table": "weather"}}), "weather")
 
 
+@pytest.mark.parametrize("odd", ["1359936000", "2456326.5", "x'00'", "''", "'03/02/2013'", "'12013-02-03T00:00:00Z'"])
+def test_a_text_time_of_another_form_is_refused_and_not_taken_for_one_of_another_month(
+    tmp_path: Path, odd: str
+) -> None:
+    spec = of_times(tmp_path, ["'2013-02-03T00:00:00Z'", odd])
+    with pytest.raises(SourceError, match="'at': 1 of 2 values cannot be read as timestamp, the first in row 2"):
+        rows(spec, "weather")
+
+
+def test_text_times_at_the_bounds_of_a_window_are_all_taken(tmp_path: Path) -> None:
+    finer = ["'2013-02-01T05:00:00.5Z'", "'2013-03-01T04:59:59.5Z'", "'2013-03-01T05:00:00.5Z'"]
+    assert rows(of_times(tmp_path, finer), "weather")["id"].to_pylist() == [0, 1]
+    days = ["'2013-02-01'", "'2013-03-01'", "'2013-03-02'"]
+    found = rows(of_times(tmp_path, days, time_format="%Y-%m-%d", without_zone="utc"), "weather")
+    assert found["id"].to_pylist() == [1]  # in New York March begins five hours later
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%y-%m-%d", "%b %d %Y", "%Y-%m-%dT%I:%M", "%Y-%m", "today"])
+def test_a_time_format_that_does_not_sort_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(SpecError, match="do not sort as text, or days alike"):
+        rows(of_times(tmp_path, [], time_format=form), "weather")
+
+
+def of_times(place: Path, times: list[str], time_format: str = TEXT_TIME, **changes: Any) -> UseCase:
+    """The spec whose table ``weather`` has these times, written as in SQL, in a column without a type."""
+    with sqlite3.connect(place / "times.db") as connection:
+        connection.executescript("DROP TABLE IF EXISTS weather; CREATE TABLE weather (id, at)")
+        for number, text in enumerate(times):
+            connection.execute(f"INSERT INTO weather VALUES ({number}, {text})")
+    connection.close()
+    options = {"url": f"sqlite:///{place}/times.db", "table": "weather", "time_format": time_format}
+    columns = {"id": "integer", "at": "timestamp"}
+    return from_({"weather": options}, columns=columns, key=["id"], time="at", **changes)
+
+
 def in_sqlite(place: Path, query: str) -> pa.Table:
+    (place / "planes.db").touch()
     spec = from_({"planes": {"url": f"sqlite:///{place}/planes.db", "query": query}})
     return rows(spec, "planes")
 
@@ -121,12 +157,19 @@ def test_sql_values_become_text_by_themselves(tmp_path: Path) -> None:
             r"\['year'\] are there more than once",
         ),
         ("SELECT 'N1' AS tailnum, 9e999 AS year, 3 AS engines, 4 AS seats", "'year': 1 of 1 values cannot be read"),
+        ("SELECT 1; DELETE FROM planes", "syntax error; correct 'options'"),
         ("SELECT x'ff' AS tailnum, 1 AS year, 3 AS engines, 4 AS seats", "'tailnum': 1 of 1 values cannot be read"),
     ],
 )
 def test_sql_that_cannot_be_taken_exactly_is_refused(tmp_path: Path, query: str, words: str) -> None:
     with pytest.raises(SourceError, match=words):
         in_sqlite(tmp_path, query)
+
+
+def test_a_database_file_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"x\.db planes: the database file does not exist"):
+        rows(from_({"planes": {"url": f"sqlite:///{tmp_path}/x.db", "table": "planes"}}), "planes")
+    assert not (tmp_path / "x.db").exists()
 
 
 def test_uuids_and_objects_of_postgres_are_text(postgres: int) -> None:  # noqa: F811
