@@ -18,6 +18,7 @@ import tenacity
 
 from include.contracts.content_encoding import CutError, UnknownEncodingError, decoded
 from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
+from include.contracts.link_header import links
 from include.contracts.period import Window
 from include.contracts.value_text import text_of
 from include.errors import ServiceError, SourceError
@@ -27,6 +28,10 @@ from include.specification.data import Source
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them keys and values
 TRY_AGAIN = {408, 425, 429, *range(500, 600)} - {501, 505, 506, 510, 511}
 """Statuses of what may pass; the others above 500 say that the server will never answer such a request."""
+
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,30}")
+MOST_NAMES = 10
 
 
 class TryAgainError(Exception):
@@ -83,7 +88,7 @@ class HttpSource:
             rows = self._records(answer)
             asked.add(address)
             address = self._next(headers, answer, address, len(rows))
-            if address in asked or (self._counts_pages and rows and rows == before):
+            if address in asked or (self._counts_pages and rows and _same(rows, before)):
                 raise SourceError(f"{self._options.url}: the same page arrived twice; correct 'paging' in usecase.yaml")
             if rows:
                 yield rows
@@ -99,21 +104,43 @@ class HttpSource:
         if (paging := self._options.paging) is None:
             return None
         if paging.by == "link":
-            return self._linked(_at(answer, paging.next) if paging.next else _next_link(headers), address)
+            return self._linked(_at(answer, paging.next) if paging.next else self._next_link(headers), address)
         if paging.by == "cursor":
             cursor = _at(answer, str(paging.next))
-            end = cursor in (None, "", False)
-            return None if end else address.copy_set_param(str(paging.parameter), str(text_of(cursor)))
+            return None if cursor in (None, "", False) else self._with_cursor(cursor, address)
         step, parameter = 1 if paging.by == "page" else rows, str(paging.parameter)
         return address.copy_set_param(parameter, str(int(address.params[parameter]) + step)) if rows else None
+
+    def _next_link(self, headers: httpx.Headers) -> str | None:
+        """The link whose relation is ``next``."""
+        targets = {link.target for link in links(headers.get("Link", "")) if "next" in link.relations}
+        if len(targets) > 1:
+            raise SourceError(
+                f"{self._options.url}: it links to {len(targets)} next pages; correct 'paging', or the API"
+            )
+        return targets.pop() if targets else None
+
+    def _with_cursor(self, cursor: Any, address: httpx.URL) -> httpx.URL:
+        try:
+            if isinstance(cursor, str | bytes):  # a number is the bytes of its digits
+                return address.copy_set_param(
+                    str(self._options.paging and self._options.paging.parameter), text_of(cursor)
+                )
+        except UnicodeEncodeError:
+            pass
+        raise SourceError(
+            f"{self._options.url}: the cursor of the next page is no text or number; correct 'paging.next'"
+        )
 
     def _linked(self, link: Any, address: httpx.URL) -> httpx.URL | None:
         if not link:
             return None
         try:
-            following = address.join(str(link))
-        except httpx.InvalidURL:
-            raise SourceError(f"{self._options.url}: the link to the next page is no address") from None
+            following = address.join(str(link)).copy_with(fragment=None)  # a server never sees the fragment
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            raise SourceError(
+                f"{self._options.url}: the link to the next page is no address; correct 'paging', or the API"
+            ) from None
         if (following.scheme, following.netloc) != (address.scheme, address.netloc):
             raise SourceError(f"{self._options.url}: the next page is on another host, which must not get the headers")
         return following
@@ -174,15 +201,19 @@ class HttpSource:
             return parse(content)
         except JsonRefusedError as error:
             kind = response.headers.get("content-type", "unknown")
+            endless = not {"content-length", "transfer-encoding"} & {*response.headers}
+            if endless and "json" in kind:  # it ends where the server hung up
+                raise TryAgainError(f"JSON of unknown length that may be cut ({error})") from None
             raise SourceError(
-                f"{self._options.url}: the answer is no JSON but {kind} ({error}); correct 'url', or the API"
+                f"{self._options.url}: the answer, of type {kind}, cannot be taken as JSON ({error}); "
+                "correct 'url', or the API"
             ) from None
 
     def _records(self, answer: Any) -> list[dict[str, Any]]:
         rows = _at(answer, self._options.records)
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return rows
-        has = sorted(answer) if isinstance(answer, dict) else type(answer).__name__
+        has = _names(answer) if isinstance(answer, dict) else type(answer).__name__
         raise SourceError(
             f"{self._options.url}: the answer has no list of objects at {self._options.records or 'its top'!r}; "
             f"it has {has}: correct 'records' in usecase.yaml"
@@ -196,6 +227,13 @@ def _at(answer: Any, path: str) -> Any:
     return answer
 
 
+def _names(answer: dict[str, Any]) -> str:
+    """The names of an answer's fields; what is no name, or one of many, may be a value."""
+    names = sorted(filter(NAME.fullmatch, answer))[:MOST_NAMES]
+    others = len(answer) - len(names)
+    return f"{names}" + (f" and {others} others" if others else "")
+
+
 def _moment(moment: datetime, form: str, up: bool = False) -> str:
     if form == "epoch":
         return str(math.ceil(moment.timestamp()) if up else math.floor(moment.timestamp()))
@@ -204,13 +242,9 @@ def _moment(moment: datetime, form: str, up: bool = False) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _next_link(headers: httpx.Headers) -> str | None:
-    """The link whose relation is ``next``; names and relations are compared without case (RFC 8288)."""
-    for link in httpx.Response(200, headers={"Link": headers.get("Link", "")}).links.values():
-        named = {str(name).lower(): value for name, value in link.items()}
-        if "next" in named.get("rel", "").lower().split():
-            return named["url"]
-    return None
+def _same(rows: list[dict[str, Any]], before: list[dict[str, Any]]) -> bool:
+    """Whether two pages have the same rows, in whatever order."""
+    return len(rows) == len(before) and (rows == before or sorted(map(repr, rows)) == sorted(map(repr, before)))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -9,7 +9,7 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
     "gzip": gzip.decompress,
     "x-gzip": gzip.decompress,
-    "deflate": lambda content: zlib.decompress(content, zlib.MAX_WBITS if content[:1] == b"\x78" else -zlib.MAX_WBITS),
+    "deflate": lambda content: zlib.decompress(content, zlib.MAX_WBITS if _is_zlib(content) else -zlib.MAX_WBITS),
 }
 
 
@@ -29,9 +29,16 @@ def decoded(content: bytes, encodings: str) -> bytes:
     names = [name.strip().lower() for name in encodings.split(",")]
     if unknown := [name for name in names if name not in DECODERS]:
         raise UnknownEncodingError(f"the answer has the content encoding {unknown[0]!r}")
+    if not content and {*names} - {"", "identity"}:
+        raise CutError("it is empty")
     try:
         for name in reversed(names):
             content = DECODERS[name](content)
     except (OSError, EOFError, zlib.error) as error:
         raise CutError(type(error).__name__) from None
     return content
+
+
+def _is_zlib(content: bytes) -> bool:
+    """Whether it has the header of RFC 1950; some servers leave it out of ``deflate``."""
+    return content[:1] != b"" and content[0] & 15 == zlib.DEFLATED and int.from_bytes(content[:2]) % 31 == 0

@@ -11,7 +11,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 MOST = 4000
-LINKS = {"link": '<{}>; rel="next"', "shouted": '</first>; rel="First", <{}>; Rel="NEXT last"'}
+LINKS = {
+    "link": '<{}>; rel="next"',
+    "shouted": '</first>; rel="First", <{}&a=1,2;3>; Rel="NEXT last"',
+    "torn": '<{0}>; rel="next", <{0}0>; rel="next"',
+    "fragment": '</fragment/weather?size=300#{}>; rel="next"',
+}
 
 
 @dataclass
@@ -19,7 +24,7 @@ class Api:
     """``tables`` are served at ``/<paging>/<table>``, ``files`` at ``/files/<name>``.
 
     ``faults`` are answered first, one per request: a status, or a status with its ``Retry-After``. ``encoded`` are
-    bodies that stand for the next answers, each with its content encoding.
+    bodies that stand for the next answers, each with its content encoding; with none they end without a length.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -77,6 +82,8 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
             status, headers, answer = api.answer(split.path, dict(parse_qsl(split.query)))
             if api.encoded and status == 200:
                 encoding, content = api.encoded.pop(0)
+                if not encoding:
+                    return self.hang_up(content)
                 return self.reply(200, headers | {"Content-Encoding": encoding}, content)
             return self.reply(status, headers | {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
@@ -87,6 +94,13 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(content)
+
+        def hang_up(self, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(content)
+            self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
             pass

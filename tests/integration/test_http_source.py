@@ -1,6 +1,7 @@
 """The weather from a real HTTP API that pages, throttles, fails and lies."""
 
 import gzip
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,26 @@ def weather() -> pa.Table:
     return rows(SPEC)
 
 
-@pytest.fixture
-def served(api: Api, weather: pa.Table) -> Api:  # noqa: F811
-    """The API, with February's weather and an hour on either side."""
+@pytest.fixture(scope="module")
+def hours(weather: pa.Table) -> list[dict[str, Any]]:
+    """February's weather as JSON has it, and an hour on either side."""
     columns = weather.to_pandas().astype({"time_hour": str})
     columns["time_hour"] = columns["time_hour"].str.replace(" ", "T").str.replace("+00:00", "Z")
     february = columns.astype(object).where(columns.notna(), None).to_dict("records")
-    others = [february[0] | {"time_hour": at} for at in ("2013-02-01T04:00:00Z", "2013-03-01T05:00:00Z")]
-    api.tables["weather"] = [*february, *others]
+    return [*february, *(february[0] | {"time_hour": at} for at in ("2013-02-01T04:00:00Z", "2013-03-01T05:00:00Z"))]
+
+
+@pytest.fixture
+def served(api: Api, hours: list[dict[str, Any]]) -> Api:  # noqa: F811
+    """The API with all of them."""
+    api.tables["weather"] = [dict(row) for row in hours]
+    return api
+
+
+@pytest.fixture
+def few(api: Api, hours: list[dict[str, Any]]) -> Api:  # noqa: F811
+    """The API with the first 20, where only the way to them counts."""
+    api.tables["weather"] = hours[:20]
     return api
 
 
@@ -93,32 +106,55 @@ def test_failures_and_throttling_are_waited_out(served: Api, weather: pa.Table) 
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 520, 522, 524, 527, 530, 599])
-def test_every_status_of_what_may_pass_is_tried_again(served: Api, weather: pa.Table, status: int) -> None:
-    served.faults = [(status, "0")]
-    assert rows(from_(f"{served.url}/whole/weather")).num_rows == weather.num_rows
+def test_every_status_of_what_may_pass_is_tried_again(few: Api, status: int) -> None:
+    few.faults = [(status, "0")]
+    assert rows(from_(f"{few.url}/whole/weather")).num_rows == 20
 
 
 @pytest.mark.parametrize("wait", ["\u00b2", "soon", "1.5.2", "-3", "", "Wed, 99 Oct 99999 07:28:00 GMT"])
-def test_a_pause_that_is_no_number_is_ignored(served: Api, weather: pa.Table, wait: str) -> None:
-    served.faults = [(503, wait)]
-    assert rows(from_(f"{served.url}/whole/weather", max_wait_seconds=0.1)).num_rows == weather.num_rows
+def test_a_pause_that_is_no_number_is_ignored(few: Api, wait: str) -> None:
+    few.faults = [(503, wait)]
+    assert rows(from_(f"{few.url}/whole/weather", max_wait_seconds=0.1)).num_rows == 20
 
 
 @pytest.mark.parametrize(
     ("encoding", "content"),
-    [("gzip", gzip.compress(b"[]" * 99)[:-9]), ("gzip", b"no gzip"), ("deflate", zlib.compress(b"[]" * 99)[:-2])],
+    [
+        ("gzip", gzip.compress(b"[]" * 99)[:-9]),
+        ("gzip", b"no gzip"),
+        ("deflate", zlib.compress(b"[]" * 99)[:-2]),
+        ("gzip", b""),
+    ],
 )
-def test_a_content_encoding_that_is_broken_or_cut_is_tried_again(
-    served: Api, weather: pa.Table, encoding: str, content: bytes
-) -> None:
-    served.encoded = [(encoding, content)]
-    assert rows(from_(f"{served.url}/whole/weather", max_wait_seconds=0.1)).num_rows == weather.num_rows
-    served.encoded = [(encoding, content)] * 2
+def test_a_content_encoding_that_is_broken_or_cut_is_tried_again(few: Api, encoding: str, content: bytes) -> None:
+    few.encoded = [(encoding, content)]
+    assert rows(from_(f"{few.url}/whole/weather", max_wait_seconds=0.1)).num_rows == 20
+    few.encoded = [(encoding, content)] * 2
     with pytest.raises(ServiceError, match=r"an answer whose encoding is broken or cut .* at each of 2 attempts"):
-        rows(from_(f"{served.url}/whole/weather", attempts=2, max_wait_seconds=0.1))
-    served.encoded = [("br", content)]
+        rows(from_(f"{few.url}/whole/weather", attempts=2, max_wait_seconds=0.1))
+    few.encoded = [("br", content)]
     with pytest.raises(SourceError, match="the content encoding 'br'; have the server send gzip"):
-        rows(from_(f"{served.url}/whole/weather"))
+        rows(from_(f"{few.url}/whole/weather"))
+
+
+def test_json_that_is_cut_where_its_length_is_unknown_is_tried_again(few: Api) -> None:
+    few.encoded = [("", b'[{"origin": "EW')]
+    assert rows(from_(f"{few.url}/whole/weather", max_wait_seconds=0.1)).num_rows == 20
+
+
+@pytest.mark.parametrize("cursor", [True, {"a": 1}, [7], "\ud800"])
+def test_a_cursor_that_is_no_text_or_number_is_refused(few: Api, cursor: Any) -> None:
+    few.files["weather"] = json.dumps({"items": few.tables["weather"], "next": cursor}).encode()
+    paging = {"by": "cursor", "parameter": "cursor", "next": "next"}
+    with pytest.raises(SourceError, match=r"the cursor of the next page is no text or number; correct 'paging\.next'"):
+        rows(from_(f"{few.url}/files/weather", paging=paging, records="items"))
+
+
+def test_names_of_an_answer_that_may_be_values_are_not_shown(few: Api) -> None:
+    few.files["weather"] = json.dumps({"SECRET@example.com": [], "error": 1}).encode()
+    with pytest.raises(SourceError, match=r"it has \['error'\] and 1 others: correct 'records'") as caught:
+        rows(from_(f"{few.url}/files/weather"))
+    assert "SECRET" not in str(caught.value)
 
 
 def test_equal_pages_with_different_cursors_are_no_loop(served: Api) -> None:
@@ -197,6 +233,8 @@ def test_requests_keep_the_rate(served: Api, monkeypatch: pytest.MonkeyPatch) ->
     ("path", "options", "said"),
     [
         ("stuck", PAGINGS["page"], "the same page arrived twice; correct 'paging'"),
+        ("torn", PAGINGS["link"], "it links to 2 next pages; correct 'paging'"),
+        ("fragment", PAGINGS["link"], "the same page arrived twice; correct 'paging'"),
         ("elsewhere", {"paging": {"by": "link", "next": "next"}, "records": "items"}, "page is on another host"),
         ("cursor", {"records": "data.rows"}, r"no list of objects at 'data.rows'; it has \['data', 'meta'\]"),
     ],
@@ -208,7 +246,7 @@ def test_an_answer_that_is_not_as_agreed_is_named(served: Api, path: str, option
 
 def test_an_answer_that_is_no_json_is_named(served: Api) -> None:
     served.files["weather"] = b"<html>please log in</html>"
-    with pytest.raises(SourceError, match="the answer is no JSON"):
+    with pytest.raises(SourceError, match="cannot be taken as JSON"):
         rows(from_(f"{served.url}/files/weather"))
 
 
