@@ -22,7 +22,7 @@ from include.contracts.spelling import spelled
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
-from include.families.class_names import in_order
+from include.families.class_names import in_order, places
 from include.families.registry import family_named
 from include.families.serving import headline
 from include.specification.usecase import UseCase
@@ -85,11 +85,18 @@ class BatchScorer:
             scores[falls_back] = self.manifest["fallback_scores"]
         if (modelled := (reasons == "") & ~falls_back).any():
             scores[modelled] = self._scores(rows, fields, lacking, modelled)
-        scores = in_order(f"release {self.name}", scores, names, wanted)
+        own, scores = scores, in_order(f"release {self.name}", scores, names, wanted)
         reasons[(reasons == "") & ~np.isfinite(scores).all(axis=1)] = NOT_FINITE
         outcome = np.where(reasons != "", REFUSED, np.where(falls_back, FELL_BACK, ANSWERED))
         missing = np.sum([nowhere.astype(np.int64), *lacking.values()], axis=0)
-        return self._table(rows, scores, {"outcome": outcome, "reason": reasons, "missing": missing})
+        facts = {"outcome": outcome, "reason": reasons, "missing": missing, "code": self._codes(own, outcome)}
+        return self._table(rows, scores, facts)
+
+    def _codes(self, scores: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+        """What is predicted (n,): of classes with equal scores the release's first one, as the model server answers."""
+        safe = np.where((outcome == REFUSED)[:, None], 0.0, scores)
+        codes = self.family.predicted(safe if self.width > 1 else safe[:, 0])
+        return places(codes, self.manifest["classes"], self.spec.event.classes)
 
     def _field(self, rows: pa.RecordBatch, name: str, kind: str) -> np.ndarray:
         """As the server gets it: text, float32 numbers, seconds since 1970; what is missing is None or NaN."""
@@ -145,7 +152,7 @@ class BatchScorer:
         refused = facts["outcome"] == REFUSED
         safe = np.where(refused[:, None], 0.0, scores)
         answers = safe if self.width > 1 else safe[:, 0]
-        codes, best, classes = self.family.predicted(answers), headline(answers), self.spec.event.classes
+        codes, best, classes = facts["code"], headline(answers), self.spec.event.classes
         unlikely = refused if self.manifest["answers_with_probability"] else np.ones(len(refused), bool)
         named = np.array(classes, dtype=object)[codes.astype(int)] if classes else None
         return pa.table(

@@ -17,6 +17,7 @@ from include.contracts import encoding, request_rules
 from include.deployment import release
 from include.deployment.requests import answered
 from include.errors import DeploymentError
+from include.families.class_names import in_order
 
 RUNNER = Path(__file__).with_name("edge_runner.py")
 ANSWERS = release.SERVING / "answers.py"  # what scores say is the same here and in the model server
@@ -38,7 +39,7 @@ def bundle(directory: Path, name: str, work: Path, target: Path, python: str = s
     release.verify(directory)
     facts = release.manifest(directory)
     _lay_out(directory, name, facts, work)
-    worst = _prove(release.document(directory, "samples.json"), facts["parity_bound"], work, python)
+    worst = _prove(release.document(directory, "samples.json"), facts, work, python)
     partial = target.with_suffix(".partial")
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as whole:
@@ -57,17 +58,20 @@ def _lay_out(directory: Path, name: str, facts: dict[str, Any], work: Path) -> N
         (work / source.name).write_bytes(source.read_bytes())
     (work / "run.py").write_bytes(RUNNER.read_bytes())
     kept = {key: facts[key] for key in FACTS} | {key: facts[key] for key in LATER_FACTS if key in facts}
-    (work / "bundle.json").write_text(json.dumps({"release": name, **kept}, indent=1))
+    columns = release.document(directory, "schema.json").get("classes", [])
+    (work / "bundle.json").write_text(json.dumps({"release": name, "columns": columns, **kept}, indent=1))
 
 
-def _prove(samples: list[dict[str, Any]], bound: float, work: Path, python: str) -> dict[str, Any]:
+def _prove(samples: list[dict[str, Any]], facts: dict[str, Any], work: Path, python: str) -> dict[str, Any]:
     """Ask the bundle what the release was asked; -E and -s keep this project's paths from its Python."""
     rows = json.dumps([{**sample["given_features"], **sample["request"]} for sample in samples])
     argv = [python, "-E", "-s", "-B", str(work / "run.py")]
     ran = subprocess.run(argv, input=rows, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=work)
     if ran.returncode:
         raise DeploymentError(f"the edge bundle does not run: {ran.stderr[-500:]}")
-    expected = np.array([sample["scores"] for sample in samples])
+    expected, bound = np.array([sample["scores"] for sample in samples]), facts["parity_bound"]
+    columns = json.loads((work / "bundle.json").read_text())["columns"]
+    expected = in_order(f"release of {facts['usecase']}", expected, facts["classes"], columns or facts["classes"])
     worst = float(np.abs(answered(json.loads(ran.stdout)).reshape(expected.shape) - expected).max())
     if not worst <= bound:
         raise DeploymentError(f"the edge bundle answers differently by {worst:.2g}; the release's bound is {bound:g}")

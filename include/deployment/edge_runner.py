@@ -32,7 +32,7 @@ def answer(rows: list[dict]) -> list[dict]:
     rules.refuse_unusable(fields)
     rules.refuse_missing(fields, rules.required)
     scores, fell_back = _with_policy(facts, rows, _scores(facts, _columns(facts, rows, fields)))
-    tensors = {name: _plain(name, values) for name, values in answers.tensors(facts, scores).items()}
+    tensors = {name: _plain(name, values) for name, values in answers.tensors(facts, scores, facts["columns"]).items()}
     if fell_back is not None:
         tensors["fallback"] = fell_back.tolist()
     rows_of = (dict(zip(tensors, row, strict=True)) for row in zip(*tensors.values(), strict=True))

@@ -11,6 +11,7 @@ import pandas as pd
 from include.errors import DataError
 
 WAY_OUT = "train and release a model with the classes that the spec has now, or put the spec's classes back"
+GONE = "put the spec's classes back, or begin a use case of another name with the new ones"
 
 
 def maps(names: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -44,8 +45,14 @@ def recoded(
     if label is None or list(names) == list(wanted):
         return frame
     _require_known(who, names, wanted)
-    codes = np.array(_places(names, wanted), dtype=frame[label].dtype)
-    return frame.assign(**{label: codes[frame[label].to_numpy()]})
+    return frame.assign(**{label: places(frame[label].to_numpy(), names, wanted)})
+
+
+def places(codes: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """Codes (n,) of the classes ``names`` as codes of the ``wanted`` ones, of the same type."""
+    if list(names) == list(wanted):
+        return codes
+    return np.array(_places(names, wanted), dtype=codes.dtype)[codes.astype(int)]
 
 
 def _places(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -56,7 +63,7 @@ def _require_known(who: str, names: Sequence[str], wanted: Sequence[str]) -> Non
     if not maps(names, wanted):
         gone = sorted(set(names) - set(wanted))
         what = f"knows the classes {gone}" if gone else f"has the classes {_named(names)}"
-        raise DataError(f"{who} {what}, event.classes are {_named(wanted)}; {WAY_OUT}")
+        raise DataError(f"{who} {what}, event.classes are {_named(wanted)}; {GONE if gone else WAY_OUT}")
 
 
 def _named(names: Sequence[str]) -> str:

@@ -66,6 +66,21 @@ def test_images_texts_and_clusters_too(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(answered(json.loads(ran.stdout)), model.predict(frame.head(40)), atol=1e-4)
 
 
+def test_its_scores_are_the_columns_of_its_schema_whatever_the_order_of_the_model(tmp_path: Path) -> None:
+    spec, make = MADE["image"]
+    model, frame = make()
+    anew = spec.model_copy(update={"event": spec.event.model_copy(update={"classes": spec.event.classes[::-1]})})
+    ref = Serving(tmp_path, anew).package(model, 1, frame)
+    edge.bundle(Path(ref.path), ref.name, tmp_path / "work", tmp_path / "edge.zip", PYTHON)
+    work = unpacked(tmp_path / "edge.zip", tmp_path / "unpacked")
+    rows = [request(spec.inputs, row | {"at": AT.timestamp()}) for row in frame.head(20).to_dict("records")]
+    answers = json.loads(run(work, rows).stdout)
+    columns = json.loads((work / "schema.json").read_text())["classes"]
+    assert columns == anew.event.classes
+    assert [answer["prediction"] for answer in answers] == [columns[np.argmax(one["scores"])] for one in answers]
+    np.testing.assert_allclose(answered(answers), model.predict(frame.head(20))[:, ::-1], atol=1e-4)
+
+
 @pytest.fixture
 def release(tmp_path: Path) -> ReleaseRef:
     return Serving(tmp_path).release(1)

@@ -20,7 +20,7 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DataError, TrainingError
-from include.families.class_names import in_order, maps, recoded
+from include.families.class_names import in_order, maps, places, recoded
 from include.families.registry import family
 from include.families.serving import flags, logged_in_order, logged_scores
 from include.operations import monitoring
@@ -67,9 +67,16 @@ def test_scores_and_codes_in_another_order_mean_the_same_classes(names: list[str
     assert frame["label"].dtype == "int16"
 
 
+@given(ORDERS, ORDERS, st.lists(st.integers(0, 3)))
+def test_codes_of_equal_scores_are_mapped_by_name_too(names: list[str], wanted: list[str], codes: list[int]) -> None:
+    mapped = places(np.array(codes, dtype=np.int16), names, wanted)
+    assert mapped.dtype == np.int16
+    assert [wanted[code] for code in mapped] == [names[code] for code in codes]
+
+
 def test_a_class_that_is_new_scores_nothing_and_one_that_is_gone_is_refused() -> None:
     assert in_order("it", np.array([[0.4, 0.6]]), ["a", "b"], ["c", "b", "a"]).tolist() == [[0, 0.6, 0.4]]
-    with pytest.raises(DataError, match=r"model 1 knows the classes \['b'\], event.classes are \['a', 'c'\]; train"):
+    with pytest.raises(DataError, match=r"model 1 knows the classes \['b'\], event.classes are \['a', 'c'\]; put"):
         in_order("model 1", np.array([[0.4, 0.6]]), ["a", "b"], ["a", "c"])
     with pytest.raises(DataError, match="dataset x has the classes without names"):
         recoded("dataset x", pd.DataFrame({"label": [0]}), "label", [], ["a", "b", "c"])
