@@ -37,11 +37,12 @@ def renewed(keys: KeyRing) -> Change:
 
     def change(rows: pa.Table) -> pa.Table:
         for name in texts(rows):
-            coded = pa.concat_arrays(rows[name].chunks or [pa.array([], rows[name].type)]).dictionary_encode()
+            texts_of = rows[name].cast(pa.large_string())
+            coded = pa.concat_arrays(texts_of.chunks or [pa.array([], texts_of.type)]).dictionary_encode()
             before = coded.dictionary.to_pylist()
             after = [renew_text(text, keys) for text in before]
             if after != before:
-                values = pa.array(after, coded.dictionary.type).take(coded.indices)
+                values = pa.array(after, coded.dictionary.type).take(coded.indices).cast(rows[name].type)
                 rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
         return rows
 

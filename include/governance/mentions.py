@@ -12,6 +12,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.contracts.line_files import blanked
 from include.contracts.pseudonyms import is_token
 from include.contracts.tables import PERIOD
 
@@ -33,7 +34,7 @@ class Mentions:
 
     def blank(self, line: bytes) -> bytes:
         """A line of a log, a message or a key that names the subject becomes spaces."""
-        return b" " * (len(line) - 1) + line[-1:] if self._in_bytes(line) else line
+        return blanked(line) if self._in_bytes(line) else line
 
     def _marks(self, rows: pa.Table) -> Iterator[pa.ChunkedArray]:
         """Which rows name the subject, by each column that may."""
@@ -50,12 +51,15 @@ class Mentions:
     def _in_bytes(self, line: bytes) -> bool:
         if self._token and self._token.search(line):
             return True
-        if not any(value.encode() in line or json.dumps(value)[1:-1].encode() in line for value in self.clear):
+        if b"\\" not in line and not any(value.encode() in line for value in self.clear):
             return False
-        return bool(self._key.search(line)) or self._in_document(line.decode(errors="replace"))
+        return bool(self.clear and self._key.search(line)) or self._in_document(line.decode(errors="replace"))
 
     def _in_document(self, text: str) -> bool:
-        return any(value in self.clear for value in values_of(text, self._column))
+        """Whether a field of its column holds a value; also in a text that is torn, or not all of it JSON."""
+        if any(value in self.clear for value in values_of(text, self._column)):
+            return True
+        return bool(self.clear and self._field.search(text))
 
     @cached_property
     def _token(self) -> re.Pattern[bytes] | None:
@@ -63,16 +67,32 @@ class Mentions:
         return re.compile(f"(?<![0-9A-Za-z])({either})(?![0-9A-Za-z])".encode()) if self.tokens else None
 
     @cached_property
+    def _field(self) -> re.Pattern[str]:
+        """``"column": "value"`` as JSON writes it, also within a text of JSON, where quotes have backslashes."""
+        written = {
+            json.dumps(value, ensure_ascii=ascii_only)[1:-1] for value in self.clear for ascii_only in (True, False)
+        }
+        quote = r'\\*"'
+        either = "|".join(map(re.escape, sorted(written)))
+        return re.compile(rf"{quote}{re.escape(json.dumps(self._column)[1:-1])}{quote}\s*:\s*{quote}({either}){quote}")
+
+    @cached_property
     def _key(self) -> re.Pattern[bytes]:
-        """A key as Feast serializes it ends with the names of its columns, then each value behind type and length."""
+        """A key as Feast serializes it: its column's name behind its length, then the value behind type and length."""
         lengths = [len(value.encode()).to_bytes(4, "little") + value.encode() for value in sorted(self.clear)]
-        column = re.escape(self._column.encode())
+        column = re.escape(len(self._column.encode()).to_bytes(4, "little") + self._column.encode())
         return re.compile(column + rb".{4}(" + b"|".join(map(re.escape, lengths)) + rb")\Z", re.DOTALL)
 
 
 def texts(rows: pa.Table) -> list[str]:
-    """The columns that hold text; the period, a name of ours, is left out."""
-    return [f.name for f in rows.schema if f.name != PERIOD and f.type in (pa.string(), pa.large_string())]
+    """The columns that hold text, however it is kept; the period, a name of ours, is left out."""
+    return [field.name for field in rows.schema if field.name != PERIOD and _is_text(field.type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def values_of(document: object, column: str) -> Iterator[str]:
@@ -89,5 +109,7 @@ def values_of(document: object, column: str) -> Iterator[str]:
         for name, value in document.items():
             if name == column and isinstance(value, str | int | float):
                 yield str(value)
+            elif name == column and isinstance(value, list):
+                yield from (str(item) for item in value if isinstance(item, str | int | float))
             else:
                 yield from values_of(value, column)

@@ -75,9 +75,9 @@ def _change(table: str, name: str, column: pa.Array, rule: ColumnPrivacy, keys: 
     except OverflowError:
         count = len(column) - column.null_count
         raise SourceError(
-            f"{table}.{name}: privacy.columns.{name}.step = {rule.step} cannot generalise one of {count} values: its float "
-            "is finer than the step, which leaves it in clear, or the result is beyond the range of its type; give "
-            "another step, or have the source leave the value out"
+            f"{table}.{name}: privacy.columns.{name}.step = {rule.step} cannot generalise one of {count} values: a "
+            "float of its size is not rounded by the step and stays in clear, or the result is beyond the range of the "
+            "type; give another step, or have the source leave the value out"
         ) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError) as error:
         raise SourceError(
@@ -118,7 +118,7 @@ def _generalise(column: pa.Array, step: float | str | None, zone: str) -> pa.Arr
 
 
 def _calendar(column: pa.Array, step: str, zone: str) -> pa.Array:
-    """The first moment of the month or year by the clock of ``zone``, also where the clock skips or repeats midnight."""
+    """The first moment of the month or year by the clock of ``zone``, which may skip or repeat midnight."""
     clock = pc.local_timestamp(column.cast(pa.timestamp(column.type.unit, zone))) if column.type.tz else column
     begins = pc.floor_temporal(clock, unit=step)
     if column.type.tz:

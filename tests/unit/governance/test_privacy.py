@@ -162,9 +162,8 @@ def test_a_month_begins_also_where_the_clock_skips_or_repeats_midnight(zone: str
 )
 def test_a_value_that_would_stay_in_clear_or_leave_its_type_is_refused(step: object, values: pa.Array) -> None:
     rule = ColumnPrivacy.model_validate({"class": "personal", "treatment": "generalise", "step": step})
-    with pytest.raises(
-        SourceError, match="t.c: privacy.columns.c.step = .* cannot generalise one of 1 values"
-    ) as refused:
+    why = r"t\.c: privacy\.columns\.c\.step = .* cannot generalise one of 1 values"
+    with pytest.raises(SourceError, match=why) as refused:
         privacy._change("t", "c", values, rule, None, "America/New_York")
     assert not {"1e+300", "9223372036854775808", "0001"} & set(str(refused.value).split())
 
