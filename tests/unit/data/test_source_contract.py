@@ -80,9 +80,9 @@ def test_what_cannot_be_read_is_counted_and_not_shown(kind: str, values: Any, co
     assert not any(word in str(caught.value) for word in ("one", "miles", "yesterday", "1362909"))
 
 
-@pytest.mark.parametrize("value", ["0x10", "0XFFFFFFFFFFFFFFFF"])
+@pytest.mark.parametrize("value", ["0x10", "0XFFFFFFFFFFFFFFFF", "1e99999999999999999999", "1e-99999999999999999999"])
 @pytest.mark.parametrize("beside", ["1", "1.0", "1e3"])
-def test_a_hexadecimal_text_is_no_integer_whatever_is_beside_it(value: str, beside: str) -> None:
+def test_a_text_of_digits_that_is_no_integer_is_refused_whatever_is_beside_it(value: str, beside: str) -> None:
     with pytest.raises(SourceError, match="1 of 2 values cannot be read as integer, the first in row 2"):
         conformed([beside, value], "integer")
 
