@@ -32,7 +32,7 @@ OFFSET = r":\d{2}(\.\d+)? ?([Zz]|[+-]\d{2}(:?\d{2})?)$"
 FINER = r"(:\d{2}\.\d{6})\d+"
 ZERO_FRACTION = r"\.0*$"
 EXPONENT = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d{1,6}", re.ASCII)
-"""No number of 64 bits has a longer exponent, and no Decimal a much longer one."""
+"""Whole numbers of 64 bits have no longer exponent; one of twenty digits is beyond Decimal."""
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999 in microseconds since 1970, in UTC: other moments are no times in Python."""
 IMPOSSIBLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)

@@ -167,8 +167,8 @@ class StreamScorer:
         """JSON by entry, and why an answer is none."""
         results, dead = dict[str, str](), dict[str, str]()
         for entry, answer in answers.items():
-            result = {"id": requests[entry][self.spec.event.id], **answer, "at": datetime.now(UTC).isoformat()}
             try:
+                result = {"id": requests[entry][self.spec.event.id], **answer, "at": datetime.now(UTC).isoformat()}
                 results[entry] = json.dumps(result, allow_nan=False)
             except (TypeError, ValueError) as error:
                 dead[entry] = f"its answer cannot be written as JSON: {type(error).__name__}"
