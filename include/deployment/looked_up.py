@@ -156,7 +156,8 @@ def _strange(codes: np.ndarray, there: np.ndarray) -> int:
 def _one_number(value: Any, other: Any) -> bool:
     """Whether both say one number, as precise as float32."""
     try:
-        one, another = (np.float32(TRUTHS.get(str(side).lower(), side)) for side in (value, other))
+        with np.errstate(over="ignore"):
+            one, another = (np.float32(TRUTHS.get(str(side).lower(), side)) for side in (value, other))
     except (TypeError, ValueError):
         return False
     return bool(one == another)

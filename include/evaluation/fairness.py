@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import GateOutcome, Interval
+from include.contracts.spelling import as_text
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.bootstrap import paired
 from include.evaluation.weighted import ratio
@@ -97,7 +98,7 @@ def _gate(figures: GroupFigures, measure: str, limit: float) -> GateOutcome:
 
 def group_names(values: pd.Series) -> np.ndarray:
     """The group of every row, (n,), as text."""
-    return values.astype(object).where(values.notna(), MISSING).astype(str).to_numpy()
+    return as_text(values).fillna(MISSING).to_numpy(dtype=str)
 
 
 def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray, seed: int) -> GroupFigures:
