@@ -306,6 +306,16 @@ def test_a_server_that_has_no_such_file_is_told_from_one_that_does_not_answer(ap
         rows(from_("planes", path=f"{api.url}/whole/planes.csv"), "planes")
 
 
+def test_a_month_on_a_server_that_is_away_is_no_month_without_rows(api: Api) -> None:  # noqa: F811
+    with pytest.raises(MissingPeriodError, match="'weather' has no rows for 2013-02"):
+        rows(from_("weather", path=f"{api.url}/files/{{period}}.csv"), "weather")
+    with pytest.raises(ServiceError, match="the store did not answer"):
+        rows(from_("weather", path=f"http://127.0.0.1:{free_port()}/{{period}}.csv"), "weather")
+    api.faults = [(503, None)] * 9
+    with pytest.raises(ServiceError, match="the store did not answer"):
+        rows(from_("weather", path=f"{api.url}/whole/{{period}}.csv"), "weather")
+
+
 def test_an_unknown_option_or_connector_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(SpecError, match=r"options\.pth: connector file: .*allowed: path, package, format"):
         rows(from_("planes", path="x.csv", pth="y"), "planes")

@@ -16,7 +16,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from include.adapters.file_source import formats
-from include.adapters.file_source.faults import readable
+from include.adapters.file_source.faults import is_there, readable
 from include.adapters.file_source.formats import FileFaultError
 from include.contracts.json_rows import JsonRows
 from include.contracts.period import Window
@@ -81,7 +81,7 @@ class FileSource:
             glob = any(c in root for c in "*?[") and not system.exists(root)
             matches = sorted(system.glob(root)) if glob else [root]
             if PERIOD in self._options.path:
-                return [file for file in matches if system.exists(file)]
+                return [file for file in matches if is_there(system, file)]
         if not matches:
             raise SourceError(f"{self._options.path}: no file matches; deliver a file, or correct 'path'")
         return matches

@@ -31,6 +31,17 @@ ROW, COLUMN = re.compile(r"Row #(\d+)"), re.compile(r"column #(\d+)")
 """Arrow counts the header as a row, the contract does not; it counts columns from 0."""
 
 
+def is_there(system: Any, file: str) -> bool:
+    """Whether a file exists; raises what ``readable`` puts into words when that cannot be found out."""
+    try:
+        system.info(file)  # 'exists' says no when a web server is away
+    except FileNotFoundError as error:
+        if outage_of(error) is not error:
+            raise
+        return False
+    return True
+
+
 @contextmanager
 def readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
     """What is wrong with a file, said without a value of it; ``stated`` is its path as the spec has it."""
@@ -51,7 +62,7 @@ def readable(system: Any, file: str, stated: str, kind: str) -> Iterator[None]:
 
 
 def _fault(error: Exception, name: str, local: bool, kind: str) -> SourceError | ServiceError:
-    outage = _outage(error)
+    outage = outage_of(error)
     if isinstance(error, FileNotFoundError) and outage is error:
         return SourceError(f"{name}: the file does not exist; deliver it, or correct 'path'")
     status = getattr(outage, "status", 0)
@@ -65,7 +76,7 @@ def _fault(error: Exception, name: str, local: bool, kind: str) -> SourceError |
     return ServiceError(f"{name}: the store did not answer ({type(outage).__name__}); run the task again")
 
 
-def _outage(error: Exception) -> BaseException:
+def outage_of(error: Exception) -> BaseException:
     """fsspec calls a web server that cannot be reached, or fails, a file that does not exist: what it was."""
     cause = error.__cause__
     web = isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
