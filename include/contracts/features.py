@@ -32,9 +32,11 @@ class FeatureInfo(Record):
 class FeatureServiceRef(Record):
     """A feature service as a release was built with it.
 
-    ``definitions`` is the SHA-256 of what it reads and how; ``kept_as`` is the registered copy that stays as it is.
+    ``definitions`` is the SHA-256 of what it reads and how; ``kept_as`` is the registered copy that stays as it is;
+    ``keys``: view → {key of an entity: its type}.
     """
 
     name: str
     kept_as: str
     definitions: str
+    keys: dict[str, dict[str, str]] = {}

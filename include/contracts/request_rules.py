@@ -5,6 +5,7 @@ it is copied beside the serving code. Fields are {name: array [N], or [N, n] for
 objects, numbers and times (seconds since 1970-01-01 UTC) as float64. Missing is None, '' or NaN.
 """
 
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ DAY_SECONDS = 24 * 3600.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 Fields = Mapping[str, np.ndarray]
+WHOLE = re.compile(r"-?[1-9][0-9]{0,18}|0")
+BITS = {"Int32": 32, "Int64": 64}
 
 
 class Times:
@@ -43,6 +46,8 @@ class Times:
 class RequestRules:
     """``kinds``: {field: string, float or timestamp}; ``optional``: the fields that may be missing.
 
+    ``whole``: {field: Int32 or Int64}, the keys of entities that are whole numbers: their digits travel as text.
+
     ``bounded``: the field that ``times`` are the bounds of; without ``times`` nothing is. ``unasked``: fields that are
     not needed here.
     """
@@ -54,15 +59,16 @@ class RequestRules:
         bounded: str = "",
         times: Times | None = None,
         unasked: Collection[str] = (),
+        whole: Mapping[str, str] | None = None,
     ) -> None:
         self.kinds, self._optional = dict(kinds), [name for name in kinds if name in optional]
         self.required = frozenset(kinds) - set(optional) - set(unasked)
-        self._bounded, self._times = bounded, times
+        self._bounded, self._times, self._whole = bounded, times, dict(whole or {})
 
     def reasons(self, fields: Fields) -> np.ndarray:
         """Why each row [N] is refused, in words; '' for a row that is not."""
         reasons = np.full(len(next(iter(fields.values()))), "", dtype=object)
-        for rows, words in (*self._unusable(fields), *self._missing(fields, fields)):
+        for rows, words in (*self._unusable(fields), *self._keys(fields), *self._missing(fields, fields)):
             reasons[rows & (reasons == "")] = words
         return reasons
 
@@ -78,6 +84,23 @@ class RequestRules:
         ``places``: what the rows are called in words; by default they are counted from 0.
         """
         _refuse(self._missing(fields, among), places)
+
+    def refuse_keys(self, fields: Fields, places: Sequence[int] | np.ndarray | None = None) -> None:
+        """Raises ValueError, which names row and field, for a key that is not of its entity's type."""
+        if self._whole:
+            _refuse(self._keys(fields), places)
+
+    def _keys(self, fields: Fields) -> Iterator[tuple[np.ndarray, str]]:
+        for name, kind in self._whole.items():
+            if (rows := np.array([not _is_whole(text, BITS[kind]) for text in fields[name]], dtype=bool)).any():
+                limit = 2 ** (BITS[kind] - 1)
+                yield (
+                    rows,
+                    (
+                        f"request field {name!r} must be a whole number from {-limit} to {limit - 1}, as text in plain "
+                        f"digits ('42', not '042' or '42.0'): its entity's keys are {kind}"
+                    ),
+                )
 
     def _unusable(self, fields: Fields) -> Iterator[tuple[np.ndarray, str]]:
         for name, values in fields.items():
@@ -96,6 +119,13 @@ class RequestRules:
                 yield rows, f"request field {name!r} is missing: the fields that may be missing are {self._optional}"
 
 
+def _is_whole(text: str | None, bits: int) -> bool:
+    """Whether it is missing, or the one spelling of a whole number of so many bits."""
+    if not text:
+        return True
+    return WHOLE.fullmatch(text) is not None and -(1 << bits - 1) <= int(text) < 1 << bits - 1
+
+
 def missing(values: np.ndarray) -> np.ndarray:
     """Which rows [N] have no value, or a tensor with a number that is missing."""
     if values.dtype == object:
@@ -109,12 +139,19 @@ def rules_of(manifest: Mapping[str, Any], bounded: bool = True, needs_keys: bool
     ``bounded``: whether the event time is held to its bounds. ``needs_keys``: whether anything is looked up by them.
     """
     kinds = manifest["request"]
+    whole = whole_keys(manifest) if needs_keys else {}
     if (optional := manifest.get("may_be_missing")) is None:
-        return RequestRules(kinds, [name for name, kind in kinds.items() if kind == "string"])
+        return RequestRules(kinds, [name for name, kind in kinds.items() if kind == "string"], whole=whole)
     read = {entry.get("tensor") or entry["name"] for entry in manifest["encoding"]["features"]}
     keys = set() if needs_keys else {view["key"] for view in manifest["views"].values()} - read
     times = Times(**manifest["times"]) if bounded else None
-    return RequestRules(kinds, optional, manifest["event_time"], times, unasked=keys)
+    return RequestRules(kinds, optional, manifest["event_time"], times, unasked=keys, whole=whole)
+
+
+def whole_keys(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The request fields by which a release looks up entities whose keys are whole numbers, and the type of these."""
+    types = {view["key"]: view.get("key_type", "String") for view in manifest["views"].values()}
+    return {key: kind for key, kind in types.items() if kind != "String"}
 
 
 def _refuse(faults: Iterator[tuple[np.ndarray, str]], places: Sequence[int] | np.ndarray | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from include.contracts.evaluation import GateOutcome
+from include.contracts.request_rules import whole_keys
 from include.deployment import interface, schema
 from include.deployment.requests import answered
 from include.errors import ServiceError
@@ -19,6 +20,7 @@ from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
 Payload = dict[str, Any]
+NO_NUMBER = str(-(2**31))  # no whole key is likely to be it
 ONE_MORE = {"BYTES": "more", "FP32": 0.0, "FP64": 0.0}
 
 
@@ -36,8 +38,7 @@ def check(
     bad = ((what, interface.with_features(payload, given)) for what, payload in cases(spec, row, optional))
     outcomes = [_refused(name, what, payload, good, wire) for what, payload in bad]
     outcomes += [_may_be_missing(name, field, good, wire) for field in optional]
-    refusing = any(view.get("when_missing") == "reject" for view in facts["views"].values())
-    return [*outcomes, *_unknown_entity(spec, name, row, server, refusing)]
+    return [*outcomes, *_unknown_entity(spec, name, row, server, facts)]
 
 
 def cases(spec: UseCase, row: Mapping[str, Any], may_be_missing: Collection[str] = ()) -> Iterator[tuple[str, Payload]]:
@@ -123,13 +124,15 @@ def _content(answer: Payload) -> list[Any]:
 
 
 def _unknown_entity(
-    spec: UseCase, name: str, row: Mapping[str, Any], server: ModelServer, refusing: bool
+    spec: UseCase, name: str, row: Mapping[str, Any], server: ModelServer, facts: Mapping[str, Any]
 ) -> list[GateOutcome]:
     """An answer without its features, or a refusal where the spec says so."""
     if not spec.entities:
         return []
+    refusing = any(view.get("when_missing") == "reject" for view in facts["views"].values())
     gate = "bad_request:unknown entity"
-    unknown = {**row, **{entity.key: "no-such-entity" for entity in spec.entities.values()}}
+    whole = whole_keys(facts)
+    unknown = {**row, **{e.key: NO_NUMBER if e.key in whole else "no-such-entity" for e in spec.entities.values()}}
     try:
         scores = answered(server.infer(name, [unknown]))
     except ServiceError as error:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.content import for_duckdb, quoted
-from include.contracts.request_rules import RequestRules, rules_of
+from include.contracts.request_rules import RequestRules, rules_of, whole_keys
 from include.contracts.spelling import spelled
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
@@ -59,8 +59,10 @@ class BatchScorer:
         """Of no events, with the columns that are needed."""
         kinds = {"string": pa.string(), "float": pa.float64(), "timestamp": pa.timestamp("us", tz="UTC")}
         numbers = {entry["name"] for entry in self.features if entry["kind"] == "numeric"}
+        whole = whole_keys(self.manifest)
         types = {
-            name: kinds[self.fields[name]] if name in self.fields
+            name: pa.int64() if name in whole
+            else kinds[self.fields[name]] if name in self.fields
             else kinds["timestamp"] if name.endswith(KNOWN_AT)
             else kinds["float" if name in numbers else "string"]
             for name in self.columns

@@ -14,6 +14,7 @@ import pandas as pd
 
 from include.contracts.encoding import TRUTHS, UNKNOWN_CATEGORY, Encoding, category
 from include.contracts.evaluation import GateOutcome
+from include.contracts.request_rules import whole_keys
 from include.contracts.tables import SnapshotRef
 from include.deployment.requests import answered, sent
 from include.errors import DataError, RequestFailedError
@@ -72,12 +73,12 @@ def look_up(
     entities = _entities(frame, names)
     if entities.empty:
         return LookedUp(0, 0, [], [], {})
-    keys = entities[names]
+    keys = entities[names].astype(dict.fromkeys(whole_keys(manifest), "int64"))  # a dataset has them as text
     online = pd.DataFrame(store.online(service, keys.to_dict("records"), stamped=True), dtype=object)
     moments = online[[f"{view}{KNOWN_AT}" for view in views]].astype("float64")
     asked_at = moments.max(axis=1).fillna(datetime.now(UTC).timestamp()) + 1  # the online store keeps whole seconds
     entities = entities.assign(**{spec.event.time: pd.to_datetime(asked_at, unit="s", utc=True)})
-    offline = store.historical(service, entities[[spec.event.id, spec.event.time, *names]], snapshots)
+    offline = store.historical(service, entities[[spec.event.id, spec.event.time]].join(keys), snapshots)
     return _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))
 
 

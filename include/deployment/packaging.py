@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 
 from include.contracts.development import DatasetRef
 from include.contracts.features import FeatureServiceRef
+from include.contracts.request_rules import BITS, whole_keys
 from include.deployment import interface, native, optimisation, release, schema
 from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import plain, sent
@@ -24,11 +25,12 @@ from include.families.registry import family
 from include.families.serving import flags
 from include.specification.usecase import UseCase
 
+SERVED_KEYS = ("String", *BITS)
 PARITY_ROWS = 2000
 SAMPLES = 48
 EVENTS = 200
 EVENTS_DOCUMENT = "events.json"
-WITHHELD = "withheld"
+WITHHELD, NO_NUMBER = "withheld", "0"
 """In place of an entity's key: the looked-up features are kept with the release, whose they are need not be."""
 
 
@@ -72,18 +74,21 @@ def package(
     class_names: Sequence[str] = getattr(model, "class_names", ())
     if not maps(class_names, spec.event.classes):
         require(f"model {model_version} of {spec.name}", class_names, spec.event.classes)
+    views = served_views(spec, features)
     may_be_missing = spec.may_be_missing(incomplete)
     complete = _complete_requests(spec, rows, may_be_missing)
     staging.mkdir(parents=True)
     onnx, encoding, expected = model.onnx(), model.encoding(), model.predict(complete)
     proof = Proof(family(spec), encoding, encoded(encoding, complete), expected, float(getattr(model, "spread", 1.0)))
     chosen, tried = optimisation.choose(_proved(spec, onnx, proof), proof, spec.packaging)
-    samples, report = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES]), _report(chosen, tried, proof)
+    withheld = _withheld(spec, views)
+    samples = _samples(spec, complete.head(SAMPLES), expected[:SAMPLES], withheld)
+    report = _report(chosen, tried, proof)
     (staging / "model.onnx").write_bytes(chosen.content)
     documents = {
         "baseline.json": baseline,
         "samples.json": samples,
-        EVENTS_DOCUMENT: _events(spec, rows.sample(min(EVENTS, len(rows)), random_state=0)),
+        EVENTS_DOCUMENT: _events(spec, rows.sample(min(EVENTS, len(rows)), random_state=0), withheld),
         "schema.json": schema.schema(spec, encoding, complete, may_be_missing),
         interface.DOCUMENT: interface.document(spec, _examples(spec, samples), may_be_missing),
         "report.json": report,
@@ -163,22 +168,30 @@ def _hashes(dataset: DatasetRef, features: FeatureServiceRef, encoding: dict[str
     }
 
 
-def _samples(spec: UseCase, rows: pd.DataFrame, scores: np.ndarray) -> list[dict[str, Any]]:
+def _withheld(spec: UseCase, views: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What a sample has in place of each entity's key that is no feature."""
+    whole = whole_keys({"views": views})
+    unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
+    return {key: NO_NUMBER if key in whole else WITHHELD for key in unnamed}
+
+
+def _samples(
+    spec: UseCase, rows: pd.DataFrame, scores: np.ndarray, withheld: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Real requests, the features that were looked up for them, and what the trained model says."""
     return [
         event | {"scores": np.atleast_1d(score).tolist()}
-        for event, score in zip(_events(spec, rows), scores, strict=True)
+        for event, score in zip(_events(spec, rows, withheld), scores, strict=True)
     ]
 
 
-def _events(spec: UseCase, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _events(spec: UseCase, rows: pd.DataFrame, withheld: Mapping[str, str]) -> list[dict[str, Any]]:
     """Real events as they were, with what they lack, and the features that were looked up for them."""
-    unnamed = {entity.key for entity in spec.entities.values()} - set(spec.feature_names)
     looked_up = [f.name for f in spec.features if f.origin not in ("request", "on_request")]
     records = [{name: plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
     return [
         {
-            "request": sent(spec, row | {key: WITHHELD for key in unnamed if row[key]}),
+            "request": sent(spec, row | {key: word for key, word in withheld.items() if row[key]}),
             "given_features": {name: row[name] for name in looked_up},
         }
         for row in records
@@ -207,7 +220,7 @@ def _manifest(
         "times": spec.times,
         "feature_service": spec.feature_service,
         "features": features.json_dict(),
-        "views": {name: _view(spec, name) for name in spec.views},
+        "views": served_views(spec, features),
         "dataset": dataset.name,
         "snapshots": dataset.snapshots,
         "target": spec.packaging.target,
@@ -216,6 +229,38 @@ def _manifest(
     }
 
 
-def _view(spec: UseCase, name: str) -> dict[str, Any]:
+def served_views(spec: UseCase, features: FeatureServiceRef) -> dict[str, dict[str, Any]]:
+    """The feature views that the model server asks, with the key of each and its type.
+
+    DeploymentError when it cannot: a view has other keys than its entity, or keys of a type that no request can hold.
+    """
+    views = {name: _view(spec, name, features.keys.get(name)) for name in spec.views}
+    kinds: dict[str, set[str]] = {}
+    for view in views.values():
+        kinds.setdefault(view["key"], set()).add(view["key_type"])
+    if two := {key: sorted(types) for key, types in kinds.items() if len(types) > 1}:
+        raise DeploymentError(f"{spec.name}: keys have two types in feature_repo/, give each one: {two}")
+    return views
+
+
+def _view(spec: UseCase, name: str, keys: Mapping[str, str] | None) -> dict[str, Any]:
     view = spec.feature_views[name]
-    return {"key": spec.entities[view.entity].key, **view.model_dump(exclude={"entity"})}
+    entity = spec.entities[view.entity]
+    keys = {entity.key: "String"} if keys is None else keys
+    if [*keys] != [entity.key]:
+        raise DeploymentError(
+            f"{spec.name}: feature view {name!r} is registered with the keys {sorted(keys)}, and the model server "
+            f"looks it up by {entity.key!r}, the key of entity {view.entity!r}; give it that one key in feature_repo/"
+        )
+    kind = keys[entity.key]
+    if kind not in SERVED_KEYS:
+        raise DeploymentError(
+            f"{spec.name}: the keys {entity.key!r} of feature view {name!r} are {kind}, and requests name an entity by "
+            f"{', '.join(SERVED_KEYS)} only; declare one of these in feature_repo/, and publish the keys as such"
+        )
+    if kind != "String" and entity.key in spec.pseudonymised:
+        raise DeploymentError(
+            f"{spec.name}: the keys {entity.key!r} of feature view {name!r} are {kind}, and privacy makes text of "
+            "them; declare them String in feature_repo/"
+        )
+    return {"key": entity.key, "key_type": kind, **view.model_dump(exclude={"entity"})}

@@ -50,7 +50,7 @@ class Consumer(StreamWorker):
         return SpeedLayer(self.spec, self.view, self.stream, self.services.adapters.feature_store)
 
     def prepare(self) -> None:
-        keys = {entity.key: "" for entity in self.spec.entities.values()}
+        keys = dict.fromkeys(entity.key for entity in self.spec.entities.values())
         self.services.adapters.feature_store.online(self.spec.feature_service, [keys])  # slow once: not at an event
 
     def finish(self, entries: Sequence[StreamEntry]) -> None:

@@ -94,6 +94,7 @@ class UseCase(Part):
         for name, entity in self.entities.items():
             if entity.key not in self.request:
                 yield Fault(f"entities.{name}.key", not_among(entity.key, sorted(self.request), request))
+        yield from self._key_faults()
         for key, field in (("event.id", self.event.id), ("event.time", self.event.time)):
             if field not in self.request:
                 text = f"{not_among(field, sorted(self.request), request)}; labels are joined by it, so clients send it"
@@ -106,6 +107,16 @@ class UseCase(Part):
                 yield Fault(f"streams.{name}", not_among(name, sorted(self.feature_views), "one of feature_views"))
             if stream.source not in self.sources:
                 yield Fault(f"streams.{name}.source", not_among(stream.source, sorted(self.sources), "a source"))
+
+    def _key_faults(self) -> Iterator[Fault]:
+        """Text alone holds every key exactly: float32 takes 16777217 for 16777216."""
+        for name, entity in self.entities.items():
+            if (kind := self.request.get(entity.key, "string")) != "string":
+                yield Fault(
+                    f"entities.{name}.key",
+                    f"{entity.key} is sent as {kind}, which cannot hold every key exactly; write request.{entity.key}: "
+                    "string, and send a whole number as text in digits",
+                )
 
     def _column_faults(self) -> Iterator[Fault]:
         """Tests and slices name features, or columns that an event may have."""
@@ -274,8 +285,6 @@ class UseCase(Part):
                 f"{subject} is named by the column {column}, which is {how}, so its data looks like a word in other "
                 f"people's texts; write privacy.columns.{column}: {{class: personal, treatment: pseudonymise}}",
             )
-        if (kind := self.request.get(column, "string")) != "string":
-            yield Fault("privacy.subject", f"its key {column} is sent as {kind}; a subject is named by a string")
 
     @property
     def pseudonymised(self) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from include.adapters.feature_store import FeastFeatureStore
 from include.errors import DataError
 from include.settings import Settings
-from tests.integration.test_online_stores import running
+from tests.integration.test_online_stores import READER, running
 
 pytestmark = pytest.mark.integration
 NOON = pd.Timestamp("2013-05-01T12:00Z")
@@ -18,10 +18,11 @@ LARGE = 2**53 + 1
 DEFINITIONS = """
 from datetime import timedelta
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
-from feast.types import Float64, Int64, String
+from feast.types import Float64, Int32, Int64, String
 project = Project(name="moebius")
 place = Entity(name="place", join_keys=["place"], value_type=ValueType.STRING)
 machine = Entity(name="machine", join_keys=["machine"], value_type=ValueType.INT64)
+part = Entity(name="part", join_keys=["part"], value_type=ValueType.INT32)
 def source(name, **more):
     return FileSource(name=name, path="{home}/" + name + ".parquet", timestamp_field="event_timestamp", **more)
 places = FeatureView(name="places", entities=[place], ttl=timedelta(0), source=source("places"),
@@ -30,7 +31,10 @@ places = FeatureView(name="places", entities=[place], ttl=timedelta(0), source=s
 machines = FeatureView(name="machines", entities=[machine], ttl=timedelta(0),
     source=source("machines", created_timestamp_column="created"),
     schema=[Field(name="machine", dtype=Int64), Field(name="level", dtype=Int64)])
+parts = FeatureView(name="parts", entities=[part], ttl=timedelta(0), source=source("parts"),
+    schema=[Field(name="part", dtype=Int32), Field(name="price", dtype=Float64)])
 everything = FeatureService(name="all", features=[places, machines])
+numbered = FeatureService(name="numbered", features=[machines, parts])
 some = FeatureService(name="some", features=[places[["temp"]]])
 """
 
@@ -105,6 +109,25 @@ def test_ties_of_time_are_decided_by_creation_in_every_store(store: FeastFeature
     assert store.online("all", [{"place": "-", "machine": 5}])[0]["level"] == 1
     store.push("machines", pd.DataFrame([machine(5, 4, 11)]))
     assert store.online("all", [{"place": "-", "machine": 5}])[0]["level"] == 4
+
+
+def test_entity_keys_that_are_whole_numbers_are_served_exactly(store: FeastFeatureStore) -> None:
+    numbers = [0, 1, -1, LARGE - 1, LARGE, 2**63 - 1, -(2**63)]
+    store.push("machines", pd.DataFrame([machine(number, level) for level, number in enumerate(numbers)]))
+    rows = [{"part": part, "event_timestamp": NOON, "price": price} for part, price in ((-(2**31), 0.5), (7, 1.5))]
+    store.push("parts", pd.DataFrame(rows))
+    types, settings = store.keep("numbered").keys, store._settings
+    features = {"machines": ["level"], "parts": ["price"]}
+    views = {
+        view: {"key": key, "key_type": kind, "features": features[view], "freshness_hours": 0}
+        for view, keys in types.items() for key, kind in keys.items()
+    }  # fmt: skip
+    reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, views, 5.0)
+    asked, at = [*map(str, numbers), "2", None], NOON.timestamp()
+    known = [*((level,) for level in range(len(numbers))), (None,), (None,)]
+    assert reader.look_up({"machines": asked}, [at] * len(asked))["machines"][0] == known
+    assert [reader.look_up({"machines": [key]}, [at])["machines"][0] for key in asked] == [[row] for row in known]
+    assert reader.look_up({"parts": ["7", str(-(2**31))]}, [at] * 2)["parts"] == ([(1.5,), (0.5,)], None)
 
 
 def test_times_of_one_second_are_no_tie_online(store: FeastFeatureStore) -> None:

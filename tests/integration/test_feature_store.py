@@ -166,8 +166,8 @@ def test_applying_again_keeps_what_is_online(store: FeastFeatureStore) -> None:
 
 def test_a_view_expires_as_the_spec_says(served: DataRooms) -> None:  # noqa: F811
     for name, declared in served.spec.feature_views.items():
-        assert served.store._view(name).ttl == timedelta(hours=declared.freshness_hours)
-        assert set(served.store._view(name).join_keys) == {served.spec.entities[declared.entity].key}
+        assert served.store._definitions.view(name).ttl == timedelta(hours=declared.freshness_hours)
+        assert set(served.store._definitions.view(name).join_keys) == {served.spec.entities[declared.entity].key}
 
 
 def test_what_is_not_there_is_named(store: FeastFeatureStore) -> None:
@@ -347,4 +347,4 @@ def test_of_two_definitions_of_a_name_the_registered_one_stays(tmp_path: Path) -
     (directory / "a_new_one.py").write_text(text.replace("timedelta(hours=12)", "timedelta(hours=6)"))
     with pytest.raises(SpecError, match=r"a_new_one.py"):
         store.apply()
-    assert store._view("airport_weather").ttl == timedelta(hours=12)
+    assert store._definitions.view("airport_weather").ttl == timedelta(hours=12)

@@ -22,7 +22,7 @@ from include.deployment.batch_scoring import BatchScorer, score_file
 from include.deployment.requests import answered, request
 from include.errors import DataError, DeploymentError
 from include.gateway import facade
-from include.governance.erasure import blank, without
+from include.governance.mentions import Mentions
 from include.loop import monitoring
 from include.services.composition import Services
 from include.settings import Settings
@@ -348,7 +348,8 @@ def test_a_spool_with_records_that_cannot_be_read_is_shipped_and_counted_for_pro
     reasons = [record.reason for record in aside.newest()]
     assert any("is it in milliseconds?" in reason for reason in reasons)
     assert "release 'r0007' is not known" in reasons
-    changed = services.rewriting(LOAN).rewrite(without({"tok_secret"}), blank({"tok_secret"}), "erased")
+    secret = Mentions({"tok_secret"}, "row_id")
+    changed = services.rewriting(LOAN).rewrite(secret.without, secret.blank, "erased")
     assert {one.place for one in changed} >= {"spool/a.jsonl", "unreadable/prediction_log.records"}
     assert len(aside.newest()) == 5
 

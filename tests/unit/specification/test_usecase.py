@@ -70,7 +70,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         (TREATED, "year: {class: personal, treatment: mask}", r"mask needs .*; year of the source planes is of"),
         (TREATED, "dest: {class: personal, treatment: drop}", r"privacy.subject: aircraft is named by .* in clear"),
         (TREATED, "tailnum: {class: personal, treatment: drop}", r"which is treated by drop, so its data looks"),
-        ("  tailnum: string\n  sched", "  tailnum: float\n  sched", r"privacy.subject: its key tailnum is sent as fl"),
+        ("  tailnum: string\n  sched", "  tailnum: float\n  sched", r"aircraft.key: tailnum is sent as float, which"),
         ("breached: 2", "breached: 9", r"monitoring.windows.breached: 9 of 4 windows"),
         ("  budget_per_year: 6\n", "", r"retrain.budget_per_year: is missing, and must be given"),
     ],

@@ -3,16 +3,34 @@
 import struct
 
 STRING = 2  # feast.types.ValueType.STRING
+WHOLE = {"Int32": ("<2Ii", 3), "Int64": ("<2Iq", 4)}  # of feast.types.ValueType too
 TEXT, BOOL, NULL = 2, 7, 19  # field numbers of feast.types.Value
 INTEGERS = (3, 4, 8)  # int32, int64, unix_timestamp
 FLOATS = {5: "<d", 6: "<f"}
 DOUBLE, DOUBLE_VALUE = 5 << 3 | 1, struct.Struct("<d")  # the tag of field 5 with 8 bytes
 
 
-def entity_key(join_key: str, value: str) -> bytes:
-    """The key of one string entity, as Feast serializes it."""
-    name, text = join_key.encode(), value.encode()
-    return struct.pack("<3I", 1, STRING, len(name)) + name + struct.pack("<2I", STRING, len(text)) + text
+def entity_keys(declared: dict):
+    """A function from the text of a key to the bytes in which Feast serializes it.
+
+    ``declared``: ``key``, the name of the entity's join key, and ``key_type``, its type (String without). A whole
+    number is text in digits, as ``RequestRules.refuse_keys`` proves it to be.
+    """
+    name, kind = declared["key"].encode(), declared.get("key_type", "String")
+    head = struct.pack("<3I", 1, STRING, len(name)) + name
+
+    def of_text(value: str) -> bytes:
+        text = value.encode()
+        return head + struct.pack("<2I", STRING, len(text)) + text
+
+    def of_number(value: str) -> bytes:
+        return head + whole.pack(number, whole.size - 8, int(value))
+
+    if kind == "String":
+        return of_text
+    form, number = WHOLE[kind]
+    whole = struct.Struct(form)
+    return of_number
 
 
 def decode(value: bytes):

@@ -19,8 +19,8 @@ PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)  # after each failure in a row: a store that
 class OnlineFeatures:
     """``url``: ``sqlite:///<path>`` or ``redis://…``; ``seconds``: how long a lookup may take.
 
-    ``views``: {view: {"key": join key, "features": [names], "freshness_hours": hours, 0 for never stale}}. May be
-    asked from several threads.
+    ``views``: {view: {"key": join key, "key_type": its type (String without), "features": [names], "freshness_hours":
+    hours, 0 for never stale}}. May be asked from several threads.
     """
 
     def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
@@ -31,7 +31,7 @@ class OnlineFeatures:
         self._failures, self._away_until = 0, 0.0
 
     def look_up(self, keys: dict, times: list) -> dict:
-        """``keys``: {view: a key per row}; ``times``: of each row, the epoch second at which its features are asked.
+        """``keys``: {view: a text per row}; ``times``: of each row, the epoch second at which its features are asked.
 
         Returns {view: (values per row, in the order of the view's features; why they lack per row, or None when none
         does)}. The reasons are missing (the store has no such entity), stale, and unavailable (the store could not be

@@ -13,7 +13,7 @@ from typing import Any
 
 import mmh3
 import redis
-from feast_values import decode, entity_key, timestamp
+from feast_values import decode, entity_keys, timestamp
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -33,7 +33,7 @@ class RedisFeatures:
             url, protocol=3, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0)
         ).connection_pool
         self._project = project.encode()
-        self._keys = {view: declared["key"] for view, declared in views.items()}
+        self._keys = {view: entity_keys(declared) for view, declared in views.items()}
         self._asked = {view: _hmget(view, declared["features"]) for view, declared in views.items()}
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -76,7 +76,7 @@ class RedisFeatures:
             self._connect()
         if len(self._kept) > KEPT:
             self._kept, self._pairs = {}, {}
-        keys = [entity_key(self._keys[view], key) + self._project for view, key in unknown]
+        keys = [self._keys[view](key) + self._project for view, key in unknown]
         self._ask([self._command(view, key) for (view, _), key in zip(unknown, keys, strict=True)])
         for pair, key in zip(unknown, keys, strict=True):
             # kept at once: the next answer may come with the news that this key was written

@@ -79,12 +79,14 @@ class Release:
             raise ValueError(f"release {self.name} answers its samples differently from the trained model by {bound}")
 
     def require(self, fields: dict, missing: set | None = None, rows=None) -> None:
-        """Raises ValueError, which names row and field, where a field is missing that may not be.
+        """Raises ValueError, which names row and field, where a field is missing that may not be, or a key is not of
+        its entity's type.
 
         ``missing``: the only fields that can be, None for any; ``rows``: places [N] of the rows in their request.
         """
         if missing is None or self._rules.required.intersection(missing):
             self._rules.refuse_missing(fields, self._rules.required if missing is None else missing, rows)
+        self._rules.refuse_keys(fields, rows)
 
     def predict(self, fields: dict, given: list | None = None) -> Prediction:
         """``fields``: {request field: array [N], or [N, n] for a tensor of n numbers}. ``given``: looked-up features

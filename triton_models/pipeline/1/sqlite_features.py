@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 from urllib.parse import quote, unquote
 
-from feast_values import decode, entity_key
+from feast_values import decode, entity_keys
 
 KEPT = 100_000  # entities kept in memory at most, unknown ones included
 MISSING = "missing"
@@ -24,7 +24,7 @@ class SqliteFeatures:
 
     def __init__(self, url: str, project: str, views: dict, seconds: float) -> None:
         self._path, self._seconds = unquote(url.removeprefix("sqlite:///")), max(seconds, BUSY_SECONDS)
-        self._keys = {view: declared["key"] for view, declared in views.items()}
+        self._keys = {view: entity_keys(declared) for view, declared in views.items()}
         self._names = {view: declared["features"] for view, declared in views.items()}
         self._select = {
             view: f'SELECT feature_name, value, event_ts FROM "{project}_{view}" WHERE entity_key = ?'  # noqa: S608 - names of our own release
@@ -84,7 +84,7 @@ class SqliteFeatures:
         return sqlite3.connect(path, uri=True, check_same_thread=False, timeout=self._seconds)
 
     def _one(self, connection: Any, view: str, key: str) -> tuple:
-        rows = connection.execute(self._select[view], (entity_key(self._keys[view], key),)).fetchall()
+        rows = connection.execute(self._select[view], (self._keys[view](key),)).fetchall()
         if not rows:
             return MISSING, None
         values = {name: decode(value) for name, value, _ in rows}
