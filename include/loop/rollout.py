@@ -4,7 +4,7 @@ Only the rollout state says what a rollout is doing: a repeated task reads it an
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -238,16 +238,20 @@ def read_out(spec: UseCase, services: Services, state: RolloutState, challenger:
     waiting = ab_readout.Waiting(not_due=int((~due).sum()), overdue=int(due.sum()) - len(rows))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)
     if len(rows):
-        mapped = pd.concat([_in_order(spec, services, rows, name) for name in (state.champion, challenger)])
-        rows = mapped.loc[rows.index]
+        rows = _in_order(spec, services, rows, (state.champion, challenger))
         scored["loss"] = ab_readout.losses(spec, logged_scores(spec, rows), family(spec).truth(spec, rows))
     return ab_readout.read_out(spec, state.champion, challenger, scored, state.watched / 3600, waiting)
 
 
-def _in_order(spec: UseCase, services: Services, rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The rows of one arm, with its scores of the spec's classes."""
-    names = class_names(Path(services.adapters.releases.get(spec.name, name).path))
-    return logged_in_order(spec, rows[rows["release"] == name], name, names)
+def _in_order(spec: UseCase, services: Services, rows: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """The rows with the scores of the spec's classes, whatever the order of the classes of each arm."""
+    if not spec.event.classes:
+        return rows
+    homes = {name: Path(services.adapters.releases.get(spec.name, name).path) for name in arms}
+    parts = [
+        logged_in_order(spec, rows[rows["release"] == name], name, class_names(home)) for name, home in homes.items()
+    ]
+    return pd.concat(parts).loc[rows.index]
 
 
 def promote_release(

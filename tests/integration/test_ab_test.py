@@ -18,6 +18,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.unit.fakes.adapters import packaged
 
 pytestmark = pytest.mark.integration
 FLIGHTS = load_usecase("flight_delay")
@@ -118,3 +119,31 @@ def test_one_heavy_client_does_not_decide(services: Services) -> None:
     assert found.decision == "wait"
     assert found.effective["r0002"] < 2
     assert "a heavy client would decide alone" in found.reason
+
+
+def test_arms_whose_classes_stand_in_other_orders_are_read_by_name(services: Services) -> None:
+    """Both arms give the true class 0.8; whose squared error is 0.06; read by place it is 1.26."""
+    names, orders = (
+        ["early", "late", "never"],
+        {"r0001": ["late", "never", "early"], "r0002": ["never", "early", "late"]},
+    )
+    event = SPEC.event.model_copy(update={"classes": names})
+    spec = SPEC.model_copy(update={"task": "multiclass", "event": event})
+    events, log = (services.adapters.lake.read(SPEC.name, table).to_pandas() for table in ("events", "predictions"))
+    events["late"] = np.array(names)[np.arange(ROWS) % 2]
+    truth, log = events.set_index("flight_id")["late"], log.drop_duplicates("flight_id", keep="last")
+    log["scores"] = [
+        [0.8 if name == truth[flight] else 0.1 for name in orders[arm]]
+        for flight, arm in zip(log["flight_id"], log["release"], strict=True)
+    ]
+    fresh = Services(Settings(home=services.settings.home / "classes"))
+    for version, classes in enumerate(orders.values(), start=1):
+        packaged(fresh, spec, version, approved=False, classes=classes)
+    labels, answers = (pa.Table.from_pandas(rows, preserve_index=False) for rows in (events, log))
+    ref = fresh.adapters.lake.publish(SPEC.name, "events", labels.drop_columns("period"), "2013-04")
+    snapshot = SnapshotRef(usecase=SPEC.name, period="2013-04", name="2013-04-a", tables={"events": ref})
+    fresh.records.snapshots(SPEC).replace("2013-04.json", snapshot)
+    fresh.adapters.lake.append(SPEC.name, "predictions", answers)
+    found = read_out(spec, fresh, state(), "r0002")
+    assert sum(found.rows.values()) > ROWS / 2
+    assert found.loss == pytest.approx(dict.fromkeys(orders, 0.2**2 + 2 * 0.1**2))
