@@ -84,13 +84,17 @@ class LogSchema:
         return LogLines(list(records.values()), unreadable, lost)
 
     def moment(self, line: bytes) -> float | None:
-        """Event time of the line's record, or of the one that a cut line swallowed; None where there is none."""
+        """Event time of the line's record, or of the one that a cut line swallowed; None where there is none.
+
+        A number that is no time within the bounds (milliseconds, NaN) is none, or what it stands in is kept for ever.
+        """
         for begin in (0, line.rfind(BEGIN)):
             try:
                 moment = from_json(line[begin:])["inputs"][self.time]
             except (ValueError, KeyError, TypeError):
                 continue
-            if isinstance(moment, int | float):
+            known = isinstance(moment, int | float) and not isinstance(moment, bool)
+            if known and self.times.first <= moment <= self.times.last():
                 return float(moment)
         return None
 
