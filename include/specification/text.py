@@ -16,6 +16,7 @@ Loc = tuple[int | str, ...]
 class PlainLoader(yaml.CSafeLoader):
     """YAML without what reads a name as something else: no, on, 010, 12:30, 1_000 and 2013-01-01 are text."""
 
+
 PLAIN = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
