@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -11,6 +12,17 @@ from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
 EXISTS = "expect_column_to_exist"
+GATES = ("raw", "features")
+
+
+def suite_file(usecase: str, gate: str, table: str) -> str:
+    """Name of the file with the expectations of a table at a gate."""
+    return f"{usecase}_{gate}_{table}.json"
+
+
+def suite_files(directory: Path, usecase: str) -> list[Path]:
+    """The suites of a use case in ``directory``, and of no other whose name begins like its own."""
+    return sorted(file for gate in GATES for file in directory.glob(suite_file(usecase, gate, "*")))
 
 
 class CheckOutcome(Record):

@@ -227,7 +227,7 @@ def _text_shift(connection: duckdb.DuckDBPyConnection, name: str) -> Divergence:
     query = f"""
         SELECT count(*) FILTER (__old) AS old, count(*) FILTER (NOT __old) AS new, {column} IS NULL AS gone
         FROM (SELECT {column}, true AS __old FROM {BEFORE} UNION ALL SELECT {column}, false FROM {AFTER})
-        GROUP BY {column}
+        GROUP BY {column} ORDER BY {column}
     """  # noqa: S608 - column names, quoted
     old, new, gone = (column.to_numpy() for column in connection.sql(query).to_arrow_table().columns)
     levels = np.array([old, new])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from include.contracts.quality import Check
+from include.contracts.quality import Check, suite_file
 from include.data import expectation_form
 from include.errors import BrokenCheckError, NotFoundError
 
@@ -27,7 +27,7 @@ def checks(
     Raises NotFoundError when the table has no suite, BrokenCheckError when the suite cannot be read, an
     expectation has not the form of ``include.data.expectation_form``, or a parameter was not given.
     """
-    file = suites / f"{usecase}_{gate}_{table}.json"
+    file = suites / suite_file(usecase, gate, table)
     definition = _definition(file)
     if missing := _placeholders(definition) - set(parameters):
         raise BrokenCheckError(f"suite {file.stem} needs the parameters {sorted(missing)}; given: {sorted(parameters)}")

@@ -49,7 +49,8 @@ def noise_floor(pair: Paired, chance: float = CHANCE) -> float:
     In fixed bins PSI / (1/n + 1/m) is chi-squared with k - 1 degrees of freedom (Yurdakul and Naranjo, "Statistical
     properties of the population stability index", Journal of Risk Model Validation 14, 2020). Bins that are chosen
     among many categories were common in one sample in part by luck: there, rows change sides at random (a permutation
-    test), and the bins are chosen anew each time.
+    test), and the bins are chosen anew each time. Where values come together, as words in a text do, there are fewer
+    rows than values, and the floor rises as if those of a row were all alike.
     """
     used, size = int(((pair.before + pair.now) > 0).sum()), 1 / pair.rows_before + 1 / pair.rows_now
     if pair.levels is None:
@@ -57,7 +58,7 @@ def noise_floor(pair: Paired, chance: float = CHANCE) -> float:
     by_chance = _permuted(pair.levels)
     mean, spread = by_chance.mean(), by_chance.var()
     smoothed = gammaincinv(mean**2 / spread, 1 - chance) * spread / mean if spread else mean
-    return float(max(smoothed, size * chdtri(1, chance)))
+    return float(max(smoothed * size / (1 / pair.levels[0].sum() + 1 / pair.levels[1].sum()), size * chdtri(1, chance)))
 
 
 def _permuted(levels: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Distributions as histograms, and how two of them are paired bin by bin.
 
-A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "unreadable", "missing"}``, with the range
-``low`` and ``high`` where there is a number, or ``{"kind": "categorical" | "text", "counts": {value: rows}, "other",
-"missing"}``; a text has its number of ``rows`` too. What the description never had has bins of its own: numbers below
-its lowest and above its highest value, values that are no number, categories that it never saw, and missing values.
+A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "infinite", "unreadable", "missing"}``,
+with the range ``low`` and ``high`` where there is a finite number, or ``{"kind": "categorical" | "text", "counts":
+{value: rows}, "missing"}``; of a text the values are words, and it has its number of ``rows``. What the
+description never had has bins of its own: numbers below its lowest and above its highest value, values that are no
+number, categories and words that it never saw, and missing values. Nothing depends on the order of the rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from include.contracts.encoding import words
 from include.contracts.spelling import as_known, as_text
 
 BINS = 10
-COMMON = 50  # categories, or words of a text, with a bin of their own; all others share one
+COMMON = 50  # categories, or words of a text, with a bin of their own
 
 
 class Paired(NamedTuple):
@@ -35,42 +36,39 @@ class Paired(NamedTuple):
 def numeric(values: pd.Series, edges: Sequence[float] | None = None) -> dict[str, Any]:
     """Describe numbers (n,); without ``edges`` (inner ones, rising) in about equally filled bins."""
     numbers = _numbers(values)
-    known = numbers[~np.isnan(numbers)]
-    edges = _quantile_edges(known) if edges is None else edges
-    missing = int(values.isna().sum())
+    finite, infinite, unreadable, missing = _kinds_of(values, numbers)
+    edges = _quantile_edges(finite) if edges is None else edges
     return {
         "kind": "numeric",
         "edges": [float(e) for e in edges],
-        "counts": [int(count) for count in _binned(known, edges)],
-        "unreadable": len(numbers) - len(known) - missing,
+        "counts": [int(count) for count in _binned(finite, edges)],
+        "infinite": infinite,
+        "unreadable": unreadable,
         "missing": missing,
-    } | _range(known)
+    } | ({"low": float(finite.min()), "high": float(finite.max())} if len(finite) else {})
+
+
+def _kinds_of(values: pd.Series, numbers: np.ndarray) -> tuple[np.ndarray, list[int], int, int]:
+    """The finite numbers, how many are infinite (negative, positive), how many are none, how many are missing."""
+    finite, missing = numbers[np.isfinite(numbers)], int(values.isna().sum())
+    infinite = [int((numbers == end).sum()) for end in (-np.inf, np.inf)]
+    return finite, infinite, len(numbers) - len(finite) - sum(infinite) - missing, missing
 
 
 def _numbers(values: pd.Series) -> np.ndarray:
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
-def _range(known: np.ndarray) -> dict[str, float]:
-    """The least and the largest finite number; {} without one."""
-    finite = known[np.isfinite(known)]
-    return {"low": float(finite.min()), "high": float(finite.max())} if len(finite) else {}
-
-
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
     """Describe categories (n,); those ``known`` beforehand are not new even if no row has them."""
     texts = as_known(values, known)
     counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in texts.value_counts().items()}
-    return {"kind": "categorical", "counts": counts, "other": 0, "missing": int(texts.isna().sum())}
+    return {"kind": "categorical", "counts": counts, "missing": int(texts.isna().sum())}
 
 
 def text(values: pd.Series) -> dict[str, Any]:
     """Describe texts (n,) by the words they use; ``counts`` are words, ``missing`` texts without any."""
-    spoken = _words(values)
-    counts = spoken.value_counts()
-    common = {str(k): int(v) for k, v in counts.head(COMMON).items()}
-    other, missing = int(counts.sum()) - sum(common.values()), int(spoken.isna().sum())
-    return {"kind": "text", "counts": common, "other": other, "missing": missing, "rows": len(values)}
+    return categorical(_words(values)) | {"kind": "text", "rows": len(values)}
 
 
 def _words(texts: pd.Series) -> pd.Series:
@@ -106,23 +104,24 @@ def _binned(known: np.ndarray, edges: Sequence[float]) -> np.ndarray:
 
 def paired(described: Mapping[str, Any], values: pd.Series) -> Paired:
     """The description and ``values`` (n,) in the bins of the description."""
-    if described["kind"] == "categorical":
-        return _paired_categories(described, values)
-    pair = _paired_numbers(described, values) if described["kind"] == "numeric" else _paired_words(described, values)
-    before, now = (np.array(counts, dtype=np.int64) for counts in pair)
-    return Paired(before, now, described.get("rows", int(before.sum())), len(values))
+    if described["kind"] == "numeric":
+        return _paired_numbers(described, values)
+    if described["kind"] == "text":
+        return _paired_words(described, values)
+    texts = as_known(values, described["counts"])
+    return _paired_values(described["counts"], texts.value_counts(), (described["missing"], int(texts.isna().sum())))
 
 
-def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> tuple[list[int], list[int]]:
+def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
     """Below the described range, its bins, above it, no number, missing."""
-    numbers, missing = _numbers(values), int(values.isna().sum())
-    known = numbers[~np.isnan(numbers)]
+    finite, (lowest, highest), unreadable, missing = _kinds_of(values, _numbers(values))
     low, high = described.get("low", -np.inf), described.get("high", np.inf)
-    below, above = int((known < _apart(low, -np.inf)).sum()), int((known > _apart(high, np.inf)).sum())
-    if below or above:
-        known = known[(known >= _apart(low, -np.inf)) & (known <= _apart(high, np.inf))]
-    now = [below, *_binned(known, described["edges"]), above, len(numbers) - len(known) - below - above - missing]
-    return [0, *described["counts"], 0, described.get("unreadable", 0), described["missing"]], [*now, missing]
+    below, above = finite < _apart(low, -np.inf), finite > _apart(high, np.inf)
+    inside = _binned(finite[~(below | above)], described["edges"])
+    now = [below.sum() + lowest, *inside, above.sum() + highest, unreadable, missing]
+    least, most = described.get("infinite", (0, 0))
+    before = [least, *described["counts"], most, described.get("unreadable", 0), described["missing"]]
+    return Paired(np.array(before, np.int64), np.array(now, np.int64), sum(before), len(values))
 
 
 def _apart(bound: float, direction: float) -> float:
@@ -132,13 +131,23 @@ def _apart(bound: float, direction: float) -> float:
     return float(np.nextafter(np.nextafter(near, end), end))
 
 
-def _paired_categories(described: Mapping[str, Any], values: pd.Series) -> Paired:
-    texts = as_known(values, described["counts"])
-    missing = described["missing"], int(texts.isna().sum())
-    before, now = pd.Series(described["counts"], dtype=np.int64), texts.dropna().value_counts()
-    names = before.index.union(now.index, sort=False)
-    levels = np.array([side.reindex(names, fill_value=0).to_numpy() for side in (before, now)], dtype=np.int64)
-    return paired_levels(levels, missing, names.isin(before.index))
+def _paired_words(described: Mapping[str, Any], values: pd.Series) -> Paired:
+    """Words of a text come together, so that only texts are independent of each other."""
+    spoken, before = _words(values), described["counts"]
+    now = spoken.value_counts()
+    if rest := described.get("other", 0):  # by an earlier release, which kept the commonest words and counted the rest
+        known = now.index.isin([*before])
+        before, now = before | {"": rest}, pd.concat([now[known], pd.Series({"": now[~known].sum()})])
+    pair = _paired_values(before, now, (described["missing"], int(spoken.isna().sum())))
+    return pair._replace(rows_before=described["rows"], rows_now=len(values))
+
+
+def _paired_values(before: Mapping[str, int], now: pd.Series, missing: tuple[int, int]) -> Paired:
+    """Counts by value as described, and now."""
+    described = pd.Series(before, dtype=np.int64)
+    names = described.index.union(now.index, sort=False).sort_values()  # of equally common ones the name decides
+    levels = np.array([side.reindex(names, fill_value=0).to_numpy() for side in (described, now)], dtype=np.int64)
+    return paired_levels(levels, missing, names.isin(described.index))
 
 
 def paired_levels(levels: np.ndarray, missing: tuple[int, int], known: np.ndarray | None = None) -> Paired:
@@ -168,12 +177,3 @@ def category_bins(
 
 def _with_the_rest(counts: np.ndarray, common: np.ndarray, never_seen: np.ndarray) -> np.ndarray:
     return np.column_stack([common, counts.sum(axis=1) - common.sum(axis=1) - never_seen, never_seen])
-
-
-def _paired_words(described: Mapping[str, Any], values: pd.Series) -> tuple[list[int], list[int]]:
-    """The common words, all others, texts without words."""
-    spoken = _words(values)
-    known = spoken.dropna().value_counts()
-    now = [int(known.get(word, 0)) for word in described["counts"]]
-    before = [*described["counts"].values(), described["other"], described["missing"]]
-    return before, [*now, int(known.sum()) - sum(now), int(spoken.isna().sum())]

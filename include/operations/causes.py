@@ -17,11 +17,11 @@ from include.operations.losses import state
 from include.operations.maturity import UNMATCHED_SHARE
 from include.operations.performance import ROWS
 from include.operations.release_history import History
+from include.operations.skew import SKEWED_SHARE
 from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
 UNJUDGED_SHARE = 0.5  # of the answers, given without a lookup or not logged: the others say too little
-SKEWED_SHARE = 0.02  # of the rows, served with another value than the offline store has
 LABEL_SHIFT = 0.05  # of the rows: change of the share of a class against the good periods
 CHANCE = 3.0  # standard errors: a smaller change of a share is the luck of the draw
 LABEL_MOVE = 0.5  # standard deviations of the label: a medium effect (Cohen, "Statistical Power Analysis", 1988)
@@ -69,7 +69,7 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
 
 def pipeline_skew(history: History) -> Cause | None:
     """Features that were served with other values than the offline store has."""
-    skewed = {n: v for n, v in history.subjects("feature_skew", history.period).items() if v > SKEWED_SHARE}
+    skewed = history.beyond("feature_skew", SKEWED_SHARE, history.period)
     evidence = [f"{n} was served with another value than is stored in {v:.1%} of the rows" for n, v in skewed.items()]
     return Cause("pipeline skew", evidence, sorted(skewed)) if skewed else None
 

@@ -9,13 +9,12 @@ import pandas as pd
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
-from include.contracts.spelling import as_known, as_text
 from include.contracts.ties import latest_per_key
 from include.errors import DataError
 from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
 from include.families.serving import headline, logged_column, logged_scores
-from include.operations import column_faults, drift, maturity, performance
+from include.operations import column_faults, drift, maturity, performance, skew
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -75,7 +74,7 @@ def measure(
     if asked.empty:
         return figures
     figures += _inputs(scope, baseline, asked) + _answers(scope, baseline, asked)
-    figures += _skew(scope, asked, offline) + performance.quality(scope, baseline, known, seed)
+    figures += skew.figures(scope, asked, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     figures += performance.counterfactual(scope, known, others, seed)
     return figures + _windows(scope, figures, history)
@@ -197,31 +196,6 @@ def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> l
     shares = np.bincount(kind.predicted(scores), minlength=count) / n
     named = zip(kind.names(spec, count), shares, strict=True)
     return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
-
-
-def _skew(scope: Scope, rows: pd.DataFrame, offline: pd.DataFrame | None) -> list[Figure]:
-    """Share of rows whose feature was served with another value than the offline store has for the event."""
-    if offline is None:
-        return []
-    spec, shared = scope.spec, {f.name: f.kind for f in scope.spec.features if f.name in offline}
-    columns = [spec.event.id, *shared]
-    both = rows[columns].merge(offline[columns], on=spec.event.id, suffixes=("", ":offline"))
-    skewed = {n: _differs(both[n], both[f"{n}:offline"], kind) for n, kind in shared.items()}
-    grouped = {name: [skewed[c] for c in parts if c in skewed] for name, parts in drift.columns_by_input(spec).items()}
-    return [
-        scope.figure("feature_skew", np.any(parts, axis=0).mean(), name, len(both))
-        for name, parts in grouped.items()
-        if parts and len(both)
-    ]
-
-
-def _differs(served: pd.Series, stored: pd.Series, kind: str) -> np.ndarray:
-    if kind != "numeric":
-        text = as_text(stored).fillna("")
-        return (as_known(served, text).fillna("") != text).to_numpy()
-    # float32 on the way through the model server is no skew
-    a, b = (pd.to_numeric(s, errors="coerce").to_numpy(dtype=float) for s in (served, stored))
-    return ~np.isclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:

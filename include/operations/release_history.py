@@ -42,7 +42,11 @@ class History:
 
     def drifted(self, limit: float, period: Period) -> dict[str, float]:
         """Feature → PSI, of those beyond the limit and beyond chance."""
-        return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, "psi") and f.beyond(limit)}
+        return self.beyond("psi", limit, period)
+
+    def beyond(self, name: str, limit: float, period: Period) -> dict[str, float]:
+        """Subject → figure, of those beyond the limit and beyond chance."""
+        return {k[2]: f.value for k, f in self.by_key.items() if k[:2] == (period, name) and f.beyond(limit)}
 
     def good(self, limit: float) -> list[Period]:
         """Periods whose loss is measured and within the limit; one above it is not good, confirmed or not."""

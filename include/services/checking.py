@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.contracts.quality import suite_files
 from include.errors import DamagedStateError, MoebiusError, SpecError
 from include.services import small_state
 from include.settings import Settings
@@ -121,7 +122,7 @@ def _definitions(spec: UseCase, services: "Services") -> Iterator[str]:
 def _suites(spec: UseCase, services: "Services") -> Iterator[str]:
     """Every expectation is of a type that Great Expectations has."""
     types = services.adapters.expectation_types()
-    for file in sorted(services.settings.suites.glob(f"{spec.name}_*.json")):
+    for file in suite_files(services.settings.suites, spec.name):
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
             for kind in _types(line):
                 if kind not in types:
@@ -180,7 +181,7 @@ def _fingerprint(spec: UseCase, settings: Settings) -> str:
         *spec.directory.glob("*.yaml"),
         *definitions.glob("*.py"),
     ]
-    files += settings.suites.glob(f"{spec.name}_*.json")
+    files += suite_files(settings.suites, spec.name)
     facts = [f"{file} {_version(file)}" for file in sorted(files)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from include.contracts.quality import suite_file, suite_files
 from include.specification.connectors import OWN
 from include.specification.loader import ROOT, place
 from include.specification.usecase import UseCase
@@ -35,6 +36,8 @@ def _needed(spec: UseCase) -> dict[str, Needed]:
 
 
 def _module_faults(spec: UseCase, root: Path) -> Iterator[str]:
+    if (root / "include" / "usecases" / f"{spec.name}.py").is_file():
+        yield f"include/usecases/{spec.name}.py:1: has the name of a use case, and Python finds one of both; rename one"
     for module, names in _needed(spec).items():
         shown = f"include/usecases/{spec.name}/{module}.py"
         tree = _parsed(root / shown, shown)
@@ -100,9 +103,9 @@ def _takes(arguments: ast.arguments, count: int) -> bool:
 
 def _suite_faults(spec: UseCase, root: Path) -> Iterator[str]:
     """Every table that passes a gate has a suite, and each suite is one."""
-    needed = {f"{spec.name}_raw_{table}.json" for table in spec.sources}
-    needed |= {f"{spec.name}_features_{table}.json" for table in ("events", *spec.feature_views)}
-    there = {file.name for gate in ("raw", "features") for file in (root / SUITES).glob(f"{spec.name}_{gate}_*.json")}
+    needed = {suite_file(spec.name, "raw", table) for table in spec.sources}
+    needed |= {suite_file(spec.name, "features", table) for table in ("events", *spec.feature_views)}
+    there = {file.name for file in suite_files(root / SUITES, spec.name)}
     for name in sorted(needed | there):
         shown = f"{SUITES}/{name}"
         if name not in there:

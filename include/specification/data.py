@@ -1,6 +1,7 @@
 """The data of a use case: periods, events, sources, tables, streams, features, privacy, retention."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field
 from include.contracts.names import column_faults
 from include.contracts.period import Period
 from include.specification.connectors import connector_faults
-from include.specification.part import ClassName, Fault, Name, Part, Zone
+from include.specification.part import ClassName, Columns, Fault, Name, Part, Zone
 from include.specification.schedule import Cron
 
 
@@ -67,7 +68,7 @@ class Source(Part):
     connector: str
     options: dict[str, Any] = {}
     columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
-    key: list[str] = Field(min_length=1)
+    key: Columns = Field(min_length=1)
     time: str | None = None
     timezone: Zone = "UTC"
     without_zone: Literal["refuse", "utc", "local"] = "refuse"
@@ -103,7 +104,7 @@ class TableSpec(Part):
 
     description: str
     columns: dict[str, str] = {}
-    key: list[str] = []
+    key: Columns = []
 
 
 class StreamSpec(Part):
@@ -115,8 +116,8 @@ class StreamSpec(Part):
     """
 
     source: Name
-    id: list[str] = Field(min_length=1)
-    key: list[str] = Field(min_length=1)
+    id: Columns = Field(min_length=1)
+    key: Columns = Field(min_length=1)
     window_hours: int = Field(ge=0)
     late_hours: int = Field(default=24, ge=0)
     published_after_hours: float = Field(default=0, ge=0)
@@ -173,6 +174,10 @@ class Feature(Part):
     def faults(self) -> Iterator[Fault]:
         if self.shape and self.kind != "numeric":
             yield Fault("shape", f"only a numeric feature has a shape; {self.name} is {self.kind}")
+        if self.bins is not None and self.kind != "numeric":
+            yield Fault("bins", f"only a numeric feature has bins; {self.name} is {self.kind}")
+        elif self.bins is not None and (not self.bins or any(a >= b for a, b in pairwise(self.bins))):
+            yield Fault("bins", f"{self.bins}: give one or more numbers that rise, or leave them out")
         if (self.kind == "text") != (self.length is not None):
             yield Fault("length", f"a text feature needs 'length', others have none; {self.name} is {self.kind}")
 

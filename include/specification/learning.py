@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import ClassName, Fault, Name, Part, Share
+from include.specification.part import ClassName, Fault, Name, Part, Share, named_alike
 from include.specification.search import Choices, Range
 from include.specification.trainers import TRAINERS, parameter_faults, space_faults
 
@@ -209,6 +209,9 @@ class Behaviour(Part):
     max_bytes: int | None = Field(default=None, ge=1)
     max_row_ms: float | None = Field(default=None, gt=0)
     beats_baseline: bool = True
+
+    def faults(self) -> Iterator[Fault]:
+        return named_alike("minimum_functionality", [test.name for test in self.minimum_functionality])
 
 
 class Labelling(Part):

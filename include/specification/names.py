@@ -1,14 +1,17 @@
 """Names of a use case that would collide: with columns and tables of the platform, or with each other."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from include.contracts.deployment import BatchPrediction, LoggedPrediction
 from include.contracts.names import OURS, RESERVED, column_faults, table_faults
 from include.contracts.operations import GivenLabel
-from include.specification.data import EntitySpec, Event, Feature, Source, ViewSpec
+from include.specification.data import EntitySpec, Event, Feature, Source, TableSpec, ViewSpec
 from include.specification.part import Fault
 
+AS_A_GATE = re.compile("_(raw|features)(_|$)")
+"""Files of suites are called ``<use case>_<gate>_<table>``."""
 IN_LOG = frozenset(LoggedPrediction.model_fields) - {*RESERVED}
 """Columns of the prediction log, beside request fields and features; labels are joined with them."""
 IN_ANSWERS = frozenset({"fallback"})
@@ -25,6 +28,8 @@ class Named(Protocol):
     """The parts of a spec that give names to columns and tables."""
 
     @property
+    def name(self) -> str: ...
+    @property
     def event(self) -> Event: ...
     @property
     def request(self) -> Mapping[str, str]: ...
@@ -37,6 +42,8 @@ class Named(Protocol):
     @property
     def feature_views(self) -> Mapping[str, ViewSpec]: ...
     @property
+    def tables(self) -> Mapping[str, TableSpec]: ...
+    @property
     def entities(self) -> Mapping[str, EntitySpec]: ...
 
 
@@ -46,6 +53,9 @@ Places = Mapping[str, str]
 
 def name_faults(spec: Named) -> Iterator[Fault]:
     """Everything that two parts of the spec, or the spec and the platform, would call alike."""
+    if gate := AS_A_GATE.search(spec.name):
+        text = f"{spec.name!r} has {gate[1]!r} behind an underscore, as files of suites have: <use case>_<gate>_<table>"
+        yield Fault("name", f"{text}; take another name")
     event = {f"event.{part}": name for part, name in spec.event.columns.items()}
     inputs = {f"request.{name}": name for name in spec.request}
     features = {f"features.{place}.name": name for place, name in enumerate(feature.name for feature in spec.features)}
@@ -101,14 +111,18 @@ def _feature_faults(spec: Named) -> Iterator[Fault]:
 
 
 def _tensor_faults(spec: Named) -> Iterator[Fault]:
-    """A request field has the name of one column of a tensor."""
+    """A request field has the name of one column of a tensor, or a feature that of a tensor."""
+    tensors = {feature.tensor for feature in spec.features if feature.tensor}
+    for place, feature in enumerate(spec.features):
+        if feature.name in tensors:
+            yield Fault(f"features.{place}.name", f"{feature.name!r} is the name of a tensor too; rename one")
     for name, columns in spec.inputs.items():
         for other in sorted(set(columns) & set(spec.request) - {name}):
             yield Fault(f"request.{other}", f"{other!r} is the name of a column of the tensor {name!r}; rename one")
 
 
 def _table_faults(spec: Named) -> Iterator[Fault]:
-    for part, names in (("sources", spec.sources), ("feature_views", spec.feature_views)):
+    for part, names in (("sources", spec.sources), ("feature_views", spec.feature_views), ("tables", spec.tables)):
         yield from (Fault(f"{part}.{name}", f"{name!r} {why}") for name, why in table_faults(names))
     for name in spec.feature_views:
         if name in ("request", "on_request"):

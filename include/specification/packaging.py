@@ -1,11 +1,11 @@
 """How a release is packaged and served, and the acceptance tests of its users."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Name, Part, Share
+from include.specification.part import Fault, Name, Part, Share, named_alike
 
 
 class Packaging(Part):
@@ -69,15 +69,12 @@ class AcceptanceTest(Part):
 
 
 def unsendable(
-    tests: Iterable[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
+    tests: Sequence[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
 ) -> Iterator[Fault]:
     """Why tests cannot be sent, in words: a field lacks or is unknown, or two have one name."""
-    seen: set[str] = set()
+    yield from named_alike("user_acceptance", [test.name for test in tests])
     for place, test in enumerate(tests):
         key = f"user_acceptance.{place}"
-        if test.name in seen:
-            yield Fault(f"{key}.name", f"two tests have the name {test.name!r}")
-        seen.add(test.name)
         if unknown := sorted(set(test.request) - set(request)):
             yield Fault(f"{key}.request", f"{test.name!r}: no request fields {unknown}; there are {list(request)}")
         if lacking := [field for field in request if field not in test.request and field not in optional]:

@@ -1,6 +1,6 @@
 """The building blocks of a use-case spec: closed, frozen parts and the types of their values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,11 +29,30 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+def _each_once(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{twice} are listed twice; name each once")
+    return names
+
+
+Columns = Annotated[list[str], AfterValidator(_each_once)]
+"""Names of columns, each once."""
+
+
 class Fault(NamedTuple):
     """What is wrong with the value of ``key``: a dotted path from the part that says so, '' for the part itself."""
 
     key: str
     text: str
+
+
+def named_alike(place: str, names: Iterable[str]) -> Iterator[Fault]:
+    """A fault for each of a list's parts whose name an earlier one has: what is kept by name would be lost."""
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name in seen:
+            yield Fault(f"{place}.{number}.name", f"two have the name {name!r}; rename one")
+        seen.add(name)
 
 
 class Part(BaseModel):

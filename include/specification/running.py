@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Part, Share
+from include.specification.part import Fault, Part, Share, named_alike
 from include.specification.schedule import Cron
 
 COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
@@ -52,6 +52,9 @@ class Abort(Part):
     max_p99_ms: float = Field(gt=0)
     max_prediction_shift: float = Field(ge=0)  # of the mean answer: a probability, or in units of the label
     queries: list[AbortQuery] = []
+
+    def faults(self) -> Iterator[Fault]:
+        return named_alike("queries", [query.name for query in self.queries])
 
 
 class ShadowTest(Part):

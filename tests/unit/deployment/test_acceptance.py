@@ -60,7 +60,7 @@ def test_a_test_that_cannot_be_asked_is_refused_with_the_spec(change: dict[str, 
 
 def test_two_tests_of_one_name_are_refused() -> None:
     content = FLIGHTS.model_dump(by_alias=True) | {"user_acceptance": [GOOD, GOOD]}
-    with pytest.raises(ValidationError, match="two tests have the name 'an early flight"):
+    with pytest.raises(ValidationError, match="two have the name 'an early flight"):
         UseCase.model_validate(content)
 
 

@@ -1,6 +1,7 @@
 """What drift is, and what chance alone does: ends of a range, few rows, many levels."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.evaluation import histograms
 from include.evaluation.divergence import Divergence, divergence
-from include.operations.causes import data_fault, decay
+from include.operations import skew
+from include.operations.causes import data_fault, decay, pipeline_skew
 from include.operations.monitoring import measure
 from include.operations.release_history import History
+from include.operations.scope import Scope
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 LIMIT = SPEC.monitoring.drift_threshold
@@ -104,6 +107,34 @@ def test_free_names_of_which_many_come_only_once_do_not_drift_until_others_come(
     assert drifts(divergence(described, employers[1].where(employers[1] != "1", "2")))
 
 
+def texts(word: str, of: int, n: int = 500) -> pd.Series:
+    random = np.random.default_rng(n)
+    return pd.Series([" ".join(f"{word}{i}" for i in random.integers(0, of, 8)) for _ in range(n)])
+
+
+def test_words_that_were_never_seen_have_a_bin_of_their_own() -> None:
+    described = json.loads(json.dumps(histograms.text(texts("w", 3000))))
+    assert not drifts(divergence(described, texts("w", 3000, 499)))
+    assert drifts(divergence(described, texts("new", 3000)))
+    earlier = {**described, "counts": {"w1": described["counts"]["w1"]}, "other": 3999, "rows": 500}
+    assert divergence(earlier, texts("new", 3000)).psi < LIMIT  # a release of before kept the commonest words only
+
+
+def test_infinite_numbers_are_beyond_the_ends_of_a_range() -> None:
+    some = [*range(900), *[np.inf] * 100]
+    assert against(some, some).psi == 0
+    assert drifts(against([np.inf] * 100, [-np.inf] * 100))
+
+
+@pytest.mark.parametrize("describe", [histograms.categorical, histograms.text, histograms.numeric])
+def test_drift_does_not_depend_on_the_order_of_the_rows(describe: Callable[[pd.Series], dict]) -> None:
+    random = np.random.default_rng(0)
+    number = describe is histograms.numeric
+    before, now = ([i % k if number else f"c{i % k}" for i in range(600)] for k in (120, 100))
+    shuffled = [(random.permutation(before), random.permutation(now)) for _ in range(4)]
+    assert len({divergence(describe(pd.Series(a)), pd.Series(b)) for a, b in shuffled}) == 1
+
+
 def test_categories_beyond_the_fifty_most_common_are_one_bin_and_new_ones_another() -> None:
     described = histograms.categorical(pd.Series([f"c{i:02}" for i in range(60) for _ in range(100 - i)] + ["once"]))
     pair = histograms.paired(described, pd.Series(["c00", "c55", "c59", "once", "other", None]))
@@ -122,6 +153,18 @@ def test_five_rows_of_the_same_distribution_are_not_judged() -> None:
         assert all(f.n == 5 and f.floor for f in found if f.name in ("psi", "js", "prediction_psi", "prediction_js"))
         assert data_fault(SPEC, History(found, SPEC.name, "r0001", Period("2013-06")), []) is None
     assert by_name["unclear_features"].value >= 1
+
+
+def test_a_row_that_was_served_otherwise_is_no_skew_of_few() -> None:
+    log, _ = month(1, n=60)
+    offline = log[[SPEC.event.id, *SPEC.feature_names]]
+    one = log.assign(x=log["x"].where(np.arange(60) > 0, -99.0))
+    for served, share in ((one.head(5), 0.2), (one, 1 / 60), (log.assign(x=-99.0), 1.0)):
+        scope = Scope(SPEC, "r0001", Period("2013-06"))
+        found = {f.subject: f for f in skew.figures(scope, served, offline)}
+        assert (found["x"].value, found["x"].n) == (pytest.approx(share), len(served))
+        cause = pipeline_skew(History([*found.values()], SPEC.name, "r0001", Period("2013-06")))
+        assert (cause is not None) == (share == 1)
 
 
 def test_drift_below_the_noise_floor_is_no_cause() -> None:

@@ -1,6 +1,7 @@
 """Names that would collide with those of the platform, of SQL or of another part of the spec are refused."""
 
 import re
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,18 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from include.contracts.names import RECORDS, column_faults, table_faults
+from include.contracts.quality import suite_file, suite_files
 from include.errors import SpecError
 from include.records.registry import RECORD_TABLES
+from include.specification.companions import companion_faults
 from include.specification.loader import load_usecase, parse_usecase
+from include.specification.usecase import UseCase
 
-GOOD = yaml.safe_load((load_usecase("flight_delay").directory / "usecase.yaml").read_text())
+SPEC = load_usecase("flight_delay")
+GOOD = yaml.safe_load((SPEC.directory / "usecase.yaml").read_text())
 
 
 def refused(tmp_path: Path, change: Any, words: str) -> None:
@@ -116,6 +122,63 @@ def test_a_source_that_is_called_like_a_table_of_records_is_refused(tmp_path: Pa
     refused(tmp_path, change, "sources.quarantine: 'quarantine' is reserved")
 
 
+def test_a_table_that_is_described_like_a_table_of_records_is_refused(tmp_path: Path) -> None:
+    refused(
+        tmp_path, lambda spec: spec["tables"].update(figures={"description": "x"}), "tables.figures: .* is reserved"
+    )
+
+
+def test_a_feature_that_is_called_like_a_tensor_is_refused(tmp_path: Path) -> None:
+    def change(spec: dict) -> None:
+        spec["request"]["wind"] = "float"
+        spec["features"].append({"name": "wind", "kind": "numeric", "from": "request", "shape": [3]})
+        spec["features"].append({"name": "wind", "kind": "numeric", "from": "on_request", "description": "x"})
+
+    refused(tmp_path, change, "'wind' is the name of a tensor too")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (("rollout", "abort", "queries"), r"queries.1.name: two have the name 'mean latency"),
+        (("behaviour", "minimum_functionality"), "minimum_functionality.1.name: two have the name 'early and clear'"),
+        (("user_acceptance",), "user_acceptance.2.name: two have the name 'an early flight"),
+        (("sources", "weather", "key"), r"key: .*\['origin'\] are listed twice"),
+        (("streams", "airport_weather", "id"), r"id: .*\['origin'\] are listed twice"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_what_is_kept_by_name_has_each_name_once(tmp_path: Path, path: tuple[str, ...], words: str) -> None:
+    def change(spec: dict) -> None:
+        listed = reduce(lambda part, key: part[key], path, spec)
+        listed.append(listed[0])
+
+    refused(tmp_path, change, words)
+
+
+@pytest.mark.parametrize("bins", [[], [2.0, 1.0], [1.0, 1.0]])
+def test_bins_that_do_not_rise_are_refused(tmp_path: Path, bins: list[float]) -> None:
+    refused(
+        tmp_path, lambda spec: spec["features"][12].update(bins=bins), "bins: .* give one or more numbers that rise"
+    )
+
+
+def test_bins_of_what_is_no_number_are_refused(tmp_path: Path) -> None:
+    refused(tmp_path, lambda spec: spec["features"][0].update(bins=[1.0]), "bins: only a numeric feature has bins")
+
+
+@pytest.mark.parametrize("name", ["flight_raw", "flight_raw_x", "flight_features"])
+def test_a_use_case_is_not_called_like_a_gate_of_another(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match=f"name: '{name}' has .* behind an underscore"):
+        UseCase.model_validate(GOOD | {"name": name})
+
+
+def test_suites_of_a_use_case_are_not_those_of_one_whose_name_begins_alike(tmp_path: Path) -> None:
+    mine, other = (tmp_path / suite_file(name, "raw", "planes") for name in ("flight", "flight_delay"))
+    mine.touch(), other.touch()
+    assert suite_files(tmp_path, "flight") == [mine]
+
+
 def test_an_empty_class_name_is_refused(tmp_path: Path) -> None:
     def change(spec: dict) -> None:
         spec["event"]["classes"] = ["a", "b", ""]
@@ -138,3 +201,10 @@ def test_names_of_tables_are_names_of_files() -> None:
     assert dict(table_faults(["weather", "a/b", "", "..", "Weather", "_x", "figures"])).keys() == {
         "a/b", "", "..", "Weather", "_x", "figures",
     }  # fmt: skip
+
+
+def test_a_use_case_that_is_called_like_a_module_beside_it_is_refused(tmp_path: Path) -> None:
+    module = tmp_path / "include" / "usecases" / "flight_delay.py"
+    module.parent.mkdir(parents=True)
+    module.touch()
+    assert "include/usecases/flight_delay.py:1: has the name of a use case" in companion_faults(SPEC, tmp_path)[0]
