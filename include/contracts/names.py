@@ -28,12 +28,23 @@ TABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 def column_faults(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(name, why no table may have it as a column)."""
-    first: dict[str, str] = {}
+    fit: list[str] = []
     for name in names:
         if why := _column_fault(name):
             yield name, why
-        elif (other := first.setdefault(name.casefold(), name)) != name:
-            yield name, f"differs from {other!r} by case only, and SQL takes them for one column"
+        else:
+            fit.append(name)
+    yield from clashes(fit)
+
+
+def clashes(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(name, why no table may have it beside one before it)."""
+    first: dict[str, str] = {}
+    for name in names:
+        if (key := name.casefold()) in first:
+            kind = "is there twice" if name == first[key] else f"differs from {first[key]!r} by case only"
+            yield name, f"{kind}, and SQL takes them for one column"
+        first.setdefault(key, name)
 
 
 def _column_fault(name: str) -> str:

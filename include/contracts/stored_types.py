@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from include.contracts.names import clashes
 from include.contracts.tables import PERIOD
 from include.errors import DataError
 
@@ -112,13 +113,8 @@ def _holds(column: pa.ChunkedArray, kind: pa.DataType) -> bool:
 
 
 def _require_distinct(names: list[str], what: str) -> None:
-    first: dict[str, str] = {}
-    for name in names:
-        if name.casefold() in first:
-            other = first[name.casefold()]
-            kind = "is there twice" if name == other else f"differs from {other!r} by case only"
-            raise DataError(f"{what}: {name!r} {kind}, and SQL takes them for one column; rename one of them")
-        first[name.casefold()] = name
+    if faults := [f"{name!r} {why}" for name, why in clashes(names)]:
+        raise DataError(f"{what}: {'; '.join(faults)}; rename the columns where the table is made")
 
 
 def _stored(kind: pa.DataType) -> pa.DataType | None:
