@@ -75,8 +75,9 @@ def look_up(
         return LookedUp(0, 0, [], [], {})
     keys = entities[names].astype(dict.fromkeys(whole_keys(manifest), "int64"))  # a dataset has them as text
     online = pd.DataFrame(store.online(service, keys.to_dict("records"), stamped=True), dtype=object)
-    moments = online[[f"{view}{KNOWN_AT}" for view in views]].astype("float64")
-    asked_at = moments.max(axis=1).fillna(datetime.now(UTC).timestamp()) + 1  # the online store keeps whole seconds
+    stamps = [f"{view}{KNOWN_AT}" for view in views]
+    online[stamps] = moments = np.floor(online[stamps].astype("float64"))  # an online store may keep whole seconds only
+    asked_at = moments.max(axis=1).fillna(datetime.now(UTC).timestamp()) + 1
     entities = entities.assign(**{spec.event.time: pd.to_datetime(asked_at, unit="s", utc=True)})
     offline = store.historical(service, entities[[spec.event.id, spec.event.time]].join(keys), snapshots)
     return _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))

@@ -20,11 +20,11 @@ from include.families.labels import exact_number
 from include.families.registry import family
 from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
+from include.specification.data import CANNOT_TELL, LATER
 from include.specification.usecase import UseCase
 
 LABEL_TYPES = {int: pa.int64(), str: pa.string(), float: pa.float64()}
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-LATER, CANNOT_TELL = "(later)", "(cannot tell)"
 
 
 class OfferedRow(Record):

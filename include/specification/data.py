@@ -13,6 +13,9 @@ from include.specification.connectors import connector_faults
 from include.specification.part import ClassName, Columns, Fault, Name, Part, Zone
 from include.specification.schedule import Cron
 
+LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
+"""What people answer who give no label."""
+
 
 class Periods(Part):
     """Months the source covers, and when the pipeline of a month starts (cron, UTC)."""
@@ -46,6 +49,8 @@ class Event(Part):
             yield Fault("label", "give both label and label_time, or neither")
         if len(set(self.classes)) != len(self.classes):
             yield Fault("classes", f"{self.classes} must differ")
+        if taken := [name for name in self.classes if name in NO_LABEL]:
+            yield Fault("classes", f"{taken} are answers of the labelling form that are no label; name them otherwise")
         if any(not name.strip() for name in self.classes):
             yield Fault("classes", f"{self.classes} has an empty name, which reads as a missing label")
 

@@ -79,6 +79,11 @@ def test_an_online_store_without_any_of_the_entities_gets_no_traffic() -> None:
     assert "has none of 20 entities whose features the offline store has; run the data pipeline" in outcome.detail
 
 
+def test_moments_are_compared_by_whole_seconds_whichever_store_keeps_the_fraction() -> None:
+    later = AT + pd.Timedelta(milliseconds=250)
+    assert "20 entities are answered" in tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10, known_at=later)).detail
+
+
 def test_values_of_another_moment_are_not_compared() -> None:
     outcome = tried(Stores([2.0] * 20, ["1"] * 20, known_at=AT + pd.Timedelta(hours=1)))
     assert outcome.passed

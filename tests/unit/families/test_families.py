@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from include.development.card import plots
 from include.errors import SpecError
@@ -85,6 +86,11 @@ def test_whole_numbers_are_names_of_classes_too() -> None:
 def test_a_class_has_one_spelling_in_the_spec_and_in_the_labels(names: list, labels: list) -> None:
     spec = task_spec("multiclass", event={"classes": names})
     assert family(spec).label_codes(spec, pd.Series(labels, dtype=object)).tolist() == [0, 1, 2]
+
+
+def test_a_class_that_is_an_answer_of_the_labelling_form_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"\['\(later\)'\] are answers of the labelling form that are no label"):
+        task_spec("multiclass", event={"classes": ["a", "b", "(later)"]})
 
 
 def test_the_space_of_clusters_is_robust_and_has_no_gap() -> None:
