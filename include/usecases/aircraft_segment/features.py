@@ -4,9 +4,12 @@ A month is complete, and its figures may be used, at 06:00 UTC after the last lo
 or 05:00 UTC.
 """
 
+from pathlib import Path
+
 import ibis
 
 from include.contracts.period import Period
+from include.specification.loader import load_usecase
 from include.usecases import nycflights
 from include.usecases.nycflights import UTC
 
@@ -32,9 +35,10 @@ def build(
 ) -> dict[str, ibis.Table]:
     """Cleaned tables → the feature views ``plane_usage`` (once the month is complete) and ``plane_registry``."""
     usage, planes = tables["usage"], tables["planes"]
+    begin = period.start_in(load_usecase(Path(__file__).parent.name).timezones)
     return {
         "plane_usage": usage.select("tailnum", *FIGURES, event_timestamp=usage.complete_at),
-        "plane_registry": planes.mutate(event_timestamp=ibis.literal(period.start).cast(UTC)),
+        "plane_registry": planes.mutate(event_timestamp=ibis.literal(begin).cast(UTC)),
     }
 
 

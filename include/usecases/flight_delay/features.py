@@ -35,11 +35,11 @@ def build(
     """Cleaned tables → the feature views ``airport_weather`` and ``aircraft``.
 
     Windows look back into ``history["weather"]`` (cleaned, earlier periods); rows come out for the
-    hours of ``tables["weather"]`` only. ``aircraft`` is valid from the period's start (UTC).
+    hours of ``tables["weather"]`` only. ``aircraft`` is valid from the period's start.
     """
     return {
         "airport_weather": _airport_weather(tables["weather"], (history or {}).get("weather")),
-        "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start).cast(UTC)),
+        "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start_in(_spec().timezones)).cast(UTC)),
     }
 
 

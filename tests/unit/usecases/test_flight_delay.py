@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contracts.period import Period
+from include.specification.loader import load_usecase
 from include.usecases import nycflights
 from include.usecases.flight_delay import features
 from include.usecases.flight_delay.request import on_request
@@ -18,6 +19,8 @@ FLIGHT = {
     "carrier": "UA", "flight": 1545, "tailnum": "N14228", "origin": "EWR", "dest": "IAH", "distance": 1400,
     "time_hour": "2013-03-10T09:00:00Z",
 }  # fmt: skip
+
+PLANES = ibis.memtable(pd.DataFrame({"tailnum": ["N1"], "year_built": [1.0], "seats": [1.0], "engines": [1.0]}))
 
 
 def events(**changes: object) -> pd.Series:
@@ -37,8 +40,7 @@ def weather(origin: str, hours: list[int], **readings: list[float]) -> pd.DataFr
 
 
 def airport_weather(now: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
-    planes = ibis.memtable(pd.DataFrame({"tailnum": ["N1"], "year_built": [1.0], "seats": [1.0], "engines": [1.0]}))
-    tables = {"weather": nycflights.weather(ibis.memtable(now), features.READINGS), "planes": planes}
+    tables = {"weather": nycflights.weather(ibis.memtable(now), features.READINGS), "planes": PLANES}
     history = None if before is None else {"weather": nycflights.weather(ibis.memtable(before), features.READINGS)}
     return features.build(tables, MARCH, history)["airport_weather"].order_by("event_timestamp").to_pandas()
 
@@ -82,6 +84,20 @@ def test_windows_reach_into_the_month_before_without_its_rows() -> None:
     assert len(rows) == 3
     assert rows.pressure_change_3h.tolist() == [10.0, 10.0, 10.0]
     assert rows.visib_min_3h.tolist() == [0.5, 0.5, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin"), [("America/New_York", "2013-03-01T00:00Z"), ("Asia/Seoul", "2013-02-28T15:00Z")]
+)
+def test_a_registry_is_valid_from_the_first_moment_of_the_local_month(
+    monkeypatch: pytest.MonkeyPatch, zone: str, begin: str
+) -> None:
+    spec = load_usecase("flight_delay")
+    sources = {name: source.model_copy(update={"timezone": zone}) for name, source in spec.sources.items()}
+    monkeypatch.setattr(features, "_spec", lambda: spec.model_copy(update={"sources": sources}))
+    readings = nycflights.weather(ibis.memtable(weather("EWR", [0])), features.READINGS)
+    built = features.build({"weather": readings, "planes": PLANES}, MARCH)["aircraft"].to_pandas()
+    assert built["event_timestamp"].tolist() == [pd.Timestamp(begin)]
 
 
 def test_an_impossible_wind_is_unknown() -> None:
