@@ -17,7 +17,7 @@ from include.contracts.encoding import category
 from include.errors import DataError, DeploymentError, RequestFailedError, RequestRefusedError, ServiceError
 from include.settings import Settings, inherited_environment
 
-PROTOCOL = {"string": "BYTES", "float": "FP32", "timestamp": "FP64"}
+PROTOCOL = {"string": "BYTES", "float": "FP32", "double": "FP64", "timestamp": "FP64"}
 AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
 """How gRPC says that the server does not answer (in time)."""
 
@@ -29,7 +29,7 @@ CHANNEL = [
 ]
 """A server that was away is connected to as soon as it is there again; gRPC by itself waits for up to two minutes."""
 
-NUMPY = {"string": np.object_, "float": np.float32, "timestamp": np.float64}
+NUMPY = {"string": np.object_, "float": np.float32, "double": np.float64, "timestamp": np.float64}
 
 
 def command(settings: Settings) -> tuple[list[str], dict[str, str]]:

@@ -3,7 +3,8 @@
 A category has one spelling, whatever type its value has where it is stored: ``category``. NumPy only: the file is
 copied beside the serving code. An *entry* is one feature of ``encoding.json``:
 ``{"name", "kind", "origin", "categories"}``; for text ``"vocabulary"`` (words in order of their codes, from 2 on) and
-``"length"`` (words kept) besides.
+``"length"`` (words kept) besides; for a number that varies little against its offset ``"centre"``, which is subtracted
+in float64, as float32 would round the offset and what varies together.
 """
 
 import re
@@ -127,6 +128,8 @@ class Encoding:
         placed = list(zip(features, begins.tolist(), strict=True))
         numbers = [(entry["name"], at) for entry, at in placed if entry["kind"] == "numeric"]
         self._numbers, self._number_columns = [name for name, _ in numbers], np.array([at for _, at in numbers], int)
+        centres = {entry["name"]: entry["centre"] for entry in features if "centre" in entry}
+        self._centres = np.array([[centres.get(name, 0.0)] for name in self._numbers]) if centres else None
         self._coded = [(entry, at, _codes(entry)) for entry, at in placed if entry["kind"] != "numeric"]
 
     def encode(self, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
@@ -137,8 +140,7 @@ class Encoding:
         rows = len(columns[self.features[0]["name"]])
         matrix = np.empty((rows, self.width), dtype=np.float32)
         if self._numbers:  # all at once: a call per feature would cost a single row more than its lookup in the model
-            numbers = np.array([columns[name] for name in self._numbers], dtype=np.float32)  # None becomes NaN
-            matrix[:, self._number_columns] = numbers.T
+            matrix[:, self._number_columns] = self._near_zero([columns[name] for name in self._numbers]).T
         for entry, at, codes in self._coded:
             values = columns[entry["name"]]
             if entry["kind"] == "text":
@@ -146,6 +148,12 @@ class Encoding:
             else:
                 matrix[:, at] = codes.all(values)
         return matrix
+
+    def _near_zero(self, numbers: list) -> np.ndarray:
+        """Numbers (features, rows) less their centres; None becomes NaN."""
+        if self._centres is None:
+            return np.array(numbers, dtype=np.float32)
+        return np.array(numbers, dtype=np.float64) - self._centres
 
 
 def _codes(entry: dict) -> Any:

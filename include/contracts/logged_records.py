@@ -116,7 +116,7 @@ class LogSchema:
 
 
 def _record(schema: LogSchema) -> Any:
-    kinds: dict[str, Any] = {"string": str | None, "float": float | None, "timestamp": float | None}
+    kinds: dict[str, Any] = {"string": str | None} | dict.fromkeys(("float", "double", "timestamp"), float | None)
     inputs: dict[str, Any] = {}
     for name, columns in schema.inputs.items():
         tensor = Annotated[list[float | None], Field(min_length=len(columns), max_length=len(columns))] | None

@@ -57,7 +57,8 @@ class BatchScorer:
 
     def no_rows(self) -> pa.RecordBatch:
         """Of no events, with the columns that are needed."""
-        kinds = {"string": pa.string(), "float": pa.float64(), "timestamp": pa.timestamp("us", tz="UTC")}
+        number, time = pa.float64(), pa.timestamp("us", tz="UTC")
+        kinds = {"string": pa.string(), "float": number, "double": number, "timestamp": time}
         numbers = {entry["name"] for entry in self.features if entry["kind"] == "numeric"}
         whole = whole_keys(self.manifest)
         types = {
@@ -101,12 +102,12 @@ class BatchScorer:
         return places(codes, self.manifest["classes"], self.spec.event.classes)
 
     def _field(self, rows: pa.RecordBatch, name: str, kind: str) -> np.ndarray:
-        """As the server gets it: text, float32 numbers, seconds since 1970; what is missing is None or NaN."""
+        """As the server gets it: text, float32 or float64 numbers, seconds since 1970; missing is None or NaN."""
         values = rows.column(name)
         if kind == "timestamp":
             return _seconds(values)
-        if kind == "float":
-            return _plain(values).astype(np.float32).astype(np.float64)
+        if kind in ("float", "double"):
+            return _plain(values).astype(np.float32 if kind == "float" else np.float64).astype(np.float64)
         texts = _texts(values)
         texts[texts == ""] = None
         return texts

@@ -54,7 +54,7 @@ def _fields(facts: dict, rows: list[dict]) -> dict:
         else:
             columns = facts["inputs"][name]
             values = numbers(given, 0 if columns == [name] else len(columns), name)
-            fields[name] = values if kind == "timestamp" else _as_sent(values)
+            fields[name] = _as_sent(values) if kind == "float" else values
     return fields
 
 

@@ -12,7 +12,7 @@ from include.specification.usecase import UseCase
 SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules, sealed_text))
 """Beside the serving code as here: both must agree."""
 CONFIG = "config.pbtxt"
-TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "timestamp": "TYPE_FP64"}
+TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "double": "TYPE_FP64", "timestamp": "TYPE_FP64"}
 BATCHING = "dynamic_batching { }"  # whatever waits together; preferred sizes and delays gained nothing when measured
 ANY = -1  # how many clusters a model has is its own matter
 OPTIONAL = ", optional: true"

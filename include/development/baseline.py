@@ -103,12 +103,12 @@ class Seasonal:
     """The value that a feature has: the label one season ago; its mean label where that is missing."""
 
     def __init__(self, problem: Problem, train: Matrix, feature: str) -> None:
-        names = [one.name for one in problem.inputs for _ in range(one.width)]
-        self._column, self._feature = names.index(feature), feature
+        place = next(place for place in placed(problem.inputs) if place.input.name == feature)
+        self._column, self._centre, self._feature = place.at, place.input.centre, feature
         self._otherwise = float(np.mean(np.asarray(train.y)))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        values = X[:, self._column].astype(np.float64)
+        values = X[:, self._column].astype(np.float64) + self._centre
         return np.where(np.isnan(values), self._otherwise, values)
 
     def describe(self) -> str:

@@ -5,7 +5,7 @@ Trust You?" (LIME: weighted ridge regression on perturbations of a row).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,14 @@ class SurrogateTree:
         return "\n".join([head, "", *self.rules]) + "\n"
 
 
+class Question(NamedTuple):
+    """What a rule asks of: a number, or whether something ``is_yes_or_no``; ``centre`` as in ``protocol.Input``."""
+
+    name: str
+    is_yes_or_no: bool
+    centre: float = 0.0
+
+
 def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> SurrogateTree:
     """Fitted to the model's answers on half of at most ``TREE_ROWS`` rows of ``frame``, judged on the other half."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -57,22 +65,22 @@ def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> S
     return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable, middle))
 
 
-def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[tuple[str, bool]], np.ndarray]:
-    """Columns a rule can be about, as (name, is a yes-or-no question), and their values."""
-    names: list[tuple[str, bool]] = []
+def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[Question], np.ndarray]:
+    """Columns a rule can be about, and their values."""
+    names: list[Question] = []
     columns: list[np.ndarray] = []
     for entry, (one, at) in zip(model.encoder.features, placed(model.encoder.inputs), strict=True):
         block = X[:, at : at + one.width]
         if one.kind == "numeric":
-            names.append((one.name, False))
+            names.append(Question(one.name, False, one.centre))
             columns.append(block[:, 0])
         elif one.kind == "categorical":
             for code in _frequent(block, CATEGORIES, least=0):
-                names.append((f"{one.name} is {entry['categories'][code]}", True))
+                names.append(Question(f"{one.name} is {entry['categories'][code]}", True))
                 columns.append(block[:, 0] == code)
         else:
             for code in _frequent(block, WORDS, least=2):
-                names.append((f"{one.name} has the word {entry['vocabulary'][code - 2]!r}", True))
+                names.append(Question(f"{one.name} has the word {entry['vocabulary'][code - 2]!r}", True))
                 columns.append((block == code).any(axis=1))
     return names, np.column_stack(columns).astype(np.float32)
 
@@ -83,7 +91,7 @@ def _frequent(block: np.ndarray, most: int, least: int) -> list[int]:
     return [int(code) for code in codes[np.argsort(-counts, kind="stable")][:most]]
 
 
-def _rules(spec: UseCase, tree: Any, names: list[tuple[str, bool]], X: np.ndarray, middle: float) -> list[str]:
+def _rules(spec: UseCase, tree: Any, names: list[Question], X: np.ndarray, middle: float) -> list[str]:
     inner, lines = tree.tree_, []
     total = inner.weighted_n_node_samples[0]
 
@@ -102,15 +110,17 @@ def _rules(spec: UseCase, tree: Any, names: list[tuple[str, bool]], X: np.ndarra
     return lines
 
 
-def _sides(inner: Any, node: int, names: list[tuple[str, bool]], X: np.ndarray) -> tuple[str, str]:
+def _sides(inner: Any, node: int, names: list[Question], X: np.ndarray) -> tuple[str, str]:
     column = inner.feature[node]
-    name, question = names[column]
-    if question:
+    name, yes_or_no, centre = names[column]
+    if yes_or_no:
         return f"not ({name})", name
     missing = np.isnan(X[:, column]).any()
     left = " or missing" if missing and inner.missing_go_to_left[node] else ""
     right = " or missing" if missing and not inner.missing_go_to_left[node] else ""
-    return f"{name} ≤ {inner.threshold[node]:.4g}{left}", f"{name} > {inner.threshold[node]:.4g}{right}"
+    bound = f"{inner.threshold[node]:.4g}"
+    bound = f"{centre + float(bound):.15g}" if centre else bound
+    return f"{name} ≤ {bound}{left}", f"{name} > {bound}{right}"
 
 
 def _leaf(spec: UseCase, tree: Any, node: int, middle: float) -> str:

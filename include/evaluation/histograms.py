@@ -59,6 +59,19 @@ def _numbers(values: pd.Series) -> np.ndarray:
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
+def middle(described: Mapping[str, Any]) -> tuple[float, float]:
+    """Where described numbers lie, and how wide they spread: the outer two edges of the bins, else their whole range.
+
+    A few numbers far from the others do not widen it. (0, infinity) where no range is known.
+    """
+    if "low" not in described:
+        return 0.0, np.inf
+    ends = np.array([described["low"], described["high"]])
+    edges = np.clip(described["edges"], *ends)
+    ends = edges[[0, -1]] if len(edges) and edges[0] < edges[-1] else ends
+    return float(ends.mean()), float(np.ptp(ends))
+
+
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
     """Describe categories (n,); those ``known`` beforehand are not new even if no row has them."""
     texts = as_known(values, known)

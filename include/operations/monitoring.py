@@ -74,7 +74,7 @@ def measure(
     if asked.empty:
         return figures
     figures += _inputs(scope, baseline, asked) + _answers(scope, baseline, asked)
-    figures += skew.figures(scope, asked, offline) + performance.quality(scope, baseline, known, seed)
+    figures += skew.figures(scope, baseline, asked, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     figures += performance.counterfactual(scope, known, others, seed)
     return figures + _windows(scope, figures, history)

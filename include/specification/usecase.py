@@ -33,7 +33,7 @@ class UseCase(Part):
     event: data.Event
     sources: dict[Name, data.Source]
     entities: dict[Name, data.EntitySpec] = {}
-    request: dict[Name, Literal["string", "float", "timestamp"]]
+    request: dict[Name, Literal["string", "float", "double", "timestamp"]]
     feature_service: Name
     features: Annotated[list[data.Feature], AfterValidator(data.one_by_one)] = Field(min_length=1)
     feature_views: dict[Name, data.ViewSpec] = {}
@@ -364,6 +364,11 @@ class UseCase(Part):
     def fields(self) -> dict[str, str]:
         """Column → kind of everything that a client sends."""
         return {column: self.request[name] for name, columns in self.inputs.items() for column in columns}
+
+    @property
+    def float32_features(self) -> set[str]:
+        """The features that a client sends as float32."""
+        return {name for name in self.feature_names if self.fields.get(name) == "float"}
 
     @property
     def times(self) -> dict[str, float]:

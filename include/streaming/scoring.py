@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, conlist, create_model
 
 from include.contracts.iso_time import IsoTime
 from include.contracts.streaming import StreamEntry
@@ -36,7 +36,9 @@ CERTAIN = (RequestRefusedError, DataError)
 
 LARGEST = float(np.finfo(np.float32).max)
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-"""What the server takes: float32."""
+"""What the server takes of a ``float``: float32."""
+
+Double = Annotated[float, Field(allow_inf_nan=False)]
 
 SecondsOrText = Annotated[
     Annotated[float, Tag("float")] | Annotated[IsoTime, Tag("datetime")],
@@ -181,13 +183,15 @@ def contract(spec: UseCase) -> type[BaseModel]:
     A timestamp is ISO 8601 with an offset, or seconds since 1970-01-01 UTC; a tensor a list of its numbers. Any field
     may be null or left out here: the server knows which may be missing.
     """
-    number = Annotated[Number | None, BeforeValidator(_null_for_nan)]
-    kinds: dict[str, Any] = {"string": str | None, "float": number, "timestamp": SecondsOrText | None}
+    kinds: dict[str, Any] = {"string": str | None, "timestamp": SecondsOrText | None}
+    numbers: dict[str, Any] = {"float": Number, "double": Double}
+    kinds |= {kind: Annotated[number | None, BeforeValidator(_null_for_nan)] for kind, number in numbers.items()}
     fields: dict[str, Any] = {}
     for position, (name, kind) in enumerate(spec.request.items()):  # pydantic keeps names for itself
-        count = len(spec.inputs[name])
-        tensor = Annotated[list[number], Field(min_length=count, max_length=count)] | None
-        fields[f"f{position}"] = (kinds[kind] if spec.inputs[name] == [name] else tensor, Field(None, alias=name))
+        value, count = kinds[kind], len(spec.inputs[name])
+        if spec.inputs[name] != [name]:
+            value = conlist(value, min_length=count, max_length=count) | None
+        fields[f"f{position}"] = (value, Field(None, alias=name))
     config = ConfigDict(strict=True, extra="ignore")
     return create_model("Request", __config__=config, **fields)
 

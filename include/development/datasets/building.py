@@ -231,13 +231,17 @@ def request_features(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
 
 def _request_fields(spec: UseCase, events: pd.DataFrame) -> dict[str, np.ndarray]:
     """The fields as the model server gets them: timestamps are seconds since 1970-01-01 UTC."""
-    as_sent = {"timestamp": _seconds, "float": _float32, "string": _text_or_none}
+    as_sent = {"timestamp": _seconds, "float": _float32, "double": _float64, "string": _text_or_none}
     return {name: as_sent[kind](events[name]) for name, kind in spec.fields.items()}
 
 
 def _float32(values: pd.Series) -> np.ndarray:
     """Numbers as precise as they travel, float64 (n,); NaN where they lack."""
-    return values.to_numpy(np.float64, na_value=np.nan).astype(np.float32).astype(np.float64)
+    return _float64(values).astype(np.float32).astype(np.float64)
+
+
+def _float64(values: pd.Series) -> np.ndarray:
+    return values.to_numpy(np.float64, na_value=np.nan)
 
 
 def _text_or_none(values: pd.Series) -> np.ndarray:

@@ -42,7 +42,8 @@ def read(spec: UseCase, dataset: DatasetRef, known: Encoder | None = None, only:
         a part's content is not what the dataset says.
     """
     frames = frames_of(spec, dataset, only)
-    return encoded(spec, frames, Encoder.fit(frames["train"], spec.features, after=known))
+    encoder = Encoder.fit(frames["train"], spec.features, after=known, as_float32=spec.float32_features)
+    return encoded(spec, frames, encoder)
 
 
 def frames_of(spec: UseCase, dataset: DatasetRef, only: Sequence[str] = PARTS) -> dict[str, pd.DataFrame]:

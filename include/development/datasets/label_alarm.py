@@ -82,19 +82,21 @@ def _mean_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
     Rows are in order of time. So a calendar, whose near values are near in time, tells no label by its neighbours.
     Source: Roberts et al. 2017, Cross-validation strategies for data with temporal structure, Ecography 40.
     """
-    guesses, block = np.zeros(y.shape), np.arange(len(y)) * BLOCKS // max(len(y), 1)
+    guesses, order = np.zeros(y.shape), np.argsort(numbers, kind="stable")
+    block = order * BLOCKS // max(len(y), 1)
     for number in range(BLOCKS):
-        asked = block == number
-        guesses[asked] = _mean_of_nearest(numbers[~asked], y[~asked], numbers[asked])
+        asked, others = order[block == number], order[block != number]
+        guesses[asked] = _mean_of_nearest(numbers[others], y[others], numbers[asked])
     return guesses
 
 
 def _mean_of_nearest(numbers: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Mean label of the rows that have the value ``asked``, and of the next ones where these are few; 0 of no rows."""
-    order = np.argsort(numbers, kind="stable")
-    ranked = numbers[order]
-    sums = np.concatenate([np.zeros((1, *y.shape[1:])), np.cumsum(y[order], axis=0)])
-    first, last = (np.searchsorted(ranked, asked, side=side) for side in ("left", "right"))
+    """Mean label of the rows that have the value ``asked``, and of the next ones where these are few; 0 of no rows.
+
+    ``numbers`` and ``asked`` rise.
+    """
+    sums = np.concatenate([np.zeros((1, *y.shape[1:])), np.cumsum(y, axis=0)])
+    first, last = (np.searchsorted(numbers, asked, side=side) for side in ("left", "right"))
     beside = np.where(last - first < FEWEST_OF_VALUE, NEIGHBOURS, 0)
     first, last = np.maximum(first - beside, 0), np.minimum(last + beside, len(numbers))
     count = np.maximum(last - first, 1)

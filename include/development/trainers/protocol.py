@@ -39,7 +39,8 @@ class Input(NamedTuple):
     """One feature of the model: ``width`` columns of X; ``size`` is the number of codes (0: numbers).
 
     ``tensor`` and ``shape`` are those of the tensor that it is one number of; ``values`` what the codes stand for:
-    categories from code 0, words from ``include.contracts.encoding.FIRST_WORD`` on.
+    categories from code 0, words from ``include.contracts.encoding.FIRST_WORD`` on. ``centre`` was subtracted from a
+    number.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Input(NamedTuple):
     tensor: str = ""
     shape: tuple[int, ...] = ()
     values: tuple[str, ...] = ()
+    centre: float = 0.0
 
 
 class Placed(NamedTuple):

@@ -1,5 +1,7 @@
 """The predictors that any model must beat."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,14 @@ def test_seasonal_says_what_the_feature_is() -> None:
     np.testing.assert_array_equal(said[3:], train.X[3:, 10].astype(np.float64))
     np.testing.assert_array_equal(said[:3], np.full(3, train.y.mean()))
     assert "temp_2" in baseline.describe()
+
+
+def test_seasonal_says_the_feature_itself_where_the_model_reads_it_less_its_centre() -> None:
+    case = Case("torch_sequence", SERIES, "forecasting", {})
+    train = rows(case)
+    inputs = tuple(one._replace(centre=1e8) if one.name == "temp_2" else one for one in case.problem.inputs)
+    seasonal = fit_baseline(spec(case, "seasonal", "temp_2"), replace(case.problem, inputs=inputs), train)
+    np.testing.assert_array_equal(seasonal.predict(train.X), train.X[:, 10].astype(np.float64) + 1e8)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"clusters": 3}])

@@ -161,7 +161,7 @@ def test_a_row_that_was_served_otherwise_is_no_skew_of_few() -> None:
     one = log.assign(x=log["x"].where(np.arange(60) > 0, -99.0))
     for served, share in ((one.head(5), 0.2), (one, 1 / 60), (log.assign(x=-99.0), 1.0)):
         scope = Scope(SPEC, "r0001", Period("2013-06"))
-        found = {f.subject: f for f in skew.figures(scope, served, offline)}
+        found = {f.subject: f for f in skew.figures(scope, baseline(), served, offline)}
         assert (found["x"].value, found["x"].n) == (pytest.approx(share), len(served))
         cause = pipeline_skew(History([*found.values()], SPEC.name, "r0001", Period("2013-06")))
         assert (cause is not None) == (share == 1)

@@ -8,6 +8,7 @@ import pytest
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
+from include.evaluation import histograms
 from include.operations.monitoring import measure
 from include.operations.retraining import decide
 from tests.unit.operations.monitored_world import SPEC, baseline, month
@@ -194,3 +195,17 @@ def test_when_no_label_is_due_there_is_no_maturity() -> None:
     times = dated(1.0)[0][["flight_id", "event_timestamp"]]
     log, truth = month(1)
     assert value(figures(log, truth.merge(times, on="flight_id"), as_of=NOW), "not_due") == 2000, "by the events' time"
+
+
+@pytest.mark.parametrize(("offset", "spread", "skew"), [(1e8, 2.0, 1.0), (1e8, 2.0, 1000.0), (0.0, 1e-9, 1e-9)])
+def test_a_skew_is_judged_by_the_spread_of_the_feature_not_by_its_offset(
+    offset: float, spread: float, skew: float
+) -> None:
+    log, truth = month(1)
+    log["x"] = offset + spread * log["x"]
+    described = baseline(0.8)
+    described["features"]["x"] = histograms.numeric(log["x"])
+    stored = log[["flight_id", "x"]].copy()
+    assert value(figures(log, truth, baseline=described, offline=stored), "feature_skew", "x") == 0
+    stored.loc[:199, "x"] += skew
+    assert value(figures(log, truth, baseline=described, offline=stored), "feature_skew", "x") == 0.1

@@ -1,11 +1,13 @@
 """Encoding: what serving relies on."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from include.contracts.encoding import Encoding
 from include.development.datasets.encoder import Encoder
 from include.errors import DataError
 from include.specification.data import Feature
@@ -78,3 +80,49 @@ def test_a_model_that_goes_on_from_its_weights_keeps_the_codes_of_categories_tha
     after = Encoder.fit(frame, [feature], after=before)
     assert after.features[0]["categories"] == categories
     assert (after.transform(frame) >= 0).all()
+
+
+def rows_at(offset: float, spread: float = 2.0) -> pd.DataFrame:
+    return pd.DataFrame({"carrier": "AA", "temp": offset + spread * np.random.default_rng(0).normal(size=400)})
+
+
+def entry(frame: pd.DataFrame, **options: Any) -> dict:
+    return Encoder.fit(frame, FEATURES, **options).to_json()["features"][1]
+
+
+@pytest.mark.parametrize("offset", [1e8, -1e8, 1e15, 3e5])
+def test_a_number_that_varies_little_against_its_offset_keeps_what_varies(offset: float) -> None:
+    rows = rows_at(offset)
+    encoder = Encoder.fit(rows, FEATURES)
+    encoded = encoder.transform(rows)[:, 1]
+    np.testing.assert_allclose(encoded, rows["temp"] - encoder.to_json()["features"][1]["centre"], rtol=1e-6)
+    assert abs(encoded.mean()) < 2
+    assert encoder.inputs[1].centre == encoder.to_json()["features"][1]["centre"]
+    one = rows.head(1).to_dict("list") | {"temp": [None]}
+    served = Encoding(json.loads(json.dumps(encoder.to_json()))["features"]).encode(one)
+    assert np.isnan(served[0, 1])
+
+
+@pytest.mark.parametrize("frame", [rows_at(1000), rows_at(1e8, 0), rows_at(1e8, 1e6), TRAIN])
+def test_other_numbers_are_encoded_as_they_are(frame: pd.DataFrame) -> None:
+    assert "centre" not in entry(frame)
+    np.testing.assert_array_equal(
+        Encoder.fit(frame, FEATURES).transform(frame)[:, 1], frame["temp"].to_numpy(np.float32)
+    )
+
+
+def test_one_strange_value_hides_no_offset() -> None:
+    assert entry(pd.concat([rows_at(1e8), rows_at(0).head(1)]))["centre"] == pytest.approx(1e8, abs=2)
+
+
+def test_a_model_that_goes_on_keeps_the_centres_that_it_knows() -> None:
+    first = Encoder.fit(rows_at(1e8), FEATURES)
+    assert entry(rows_at(2e8), after=first)["centre"] == first.to_json()["features"][1]["centre"]
+    assert "centre" not in entry(rows_at(1e8), after=Encoder.fit(rows_at(0), FEATURES))
+
+
+def test_a_number_that_float32_would_round_away_is_refused_where_clients_send_it_so() -> None:
+    complaint = r"feature 'temp' is sent as float32, whose step near 1e\+08 is 8, .* request field 'temp' as 'double'"
+    with pytest.raises(DataError, match=complaint):
+        entry(rows_at(1e8), as_float32={"temp"})
+    assert "centre" not in entry(rows_at(1e5), as_float32={"temp"})
