@@ -79,6 +79,7 @@ def settled(spec: UseCase) -> dict[str, Any]:
         **spec.model_dump(mode="json", include={"name", "task", "split", "metrics", "behaviour"}),
         "event": spec.event.model_dump(mode="json", include={"label", "classes"}),
         "features": [[f.name, f.kind, f.origin, f.tensor, f.shape, f.length] for f in spec.features],
+        "request": sorted(spec.float32_features),  # they have no centre
         "trainer": spec.trainer.model_dump(mode="json", exclude=in_order),
     }
 

@@ -34,10 +34,11 @@ from tests.integration.test_serving_tasks import rows_of, spec, trained
 pytestmark = pytest.mark.integration
 LOAN = spec(
     "loan", "binary", "roc_auc",
-    {"income": "float", "age": "float", "grade": "string", "purpose": "string", "balances": "float"},
+    {"income": "double", "age": "float", "grade": "string", "purpose": "string", "balances": "float"},
     [{"name": "income"}, {"name": "age"}, {"name": "grade", "kind": "categorical"},
      {"name": "purpose", "kind": "text", "length": 3}, {"name": "balances", "shape": [4]}],
 )  # fmt: skip
+OFFSET = 1e8  # of the income: float32 would round it to 8, so a way in that casts it answers otherwise
 FIELDS = ("income", "grade", "purpose", "balances")
 BALANCES = [f"balances_{i:02d}" for i in range(4)]
 PYTHON = str(Settings().triton_venv / "bin" / "python")
@@ -49,7 +50,7 @@ def loans(count: int = 300) -> pd.DataFrame:
     random = np.random.default_rng(3)
     frame = rows_of(
         {
-            "income": random.normal(40, 9, count), "age": random.uniform(18, 80, count),
+            "income": random.normal(OFFSET, 9, count), "age": random.uniform(18, 80, count),
             "grade": random.choice(["A", "B", "C"], count), "purpose": random.choice(["new car", "a roof"], count),
             **{name: random.normal(0, 1, count) for name in BALANCES},
         },
@@ -132,7 +133,7 @@ def sent(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("loans")
     frame, serving = loans(), Serving(home, LOAN)
-    bad = (frame["income"].fillna(30) + frame["age"] + 20 * (frame["grade"] == "C") > 90).to_numpy().astype(np.int8)
+    bad = (frame["income"].fillna(OFFSET - 10) - OFFSET + 40 + frame["age"] + 20 * (frame["grade"] == "C") > 90).to_numpy().astype(np.int8)
     model = trained(LOAN, "xgboost", frame, bad, {"n_estimators": 30, "max_depth": 4})
     ref = serving.package(model, 1, frame)
     edge.bundle(Path(ref.path), ref.name, home / "edge", home / "edge.zip", PYTHON)
