@@ -133,7 +133,8 @@ def sent(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("loans")
     frame, serving = loans(), Serving(home, LOAN)
-    bad = (frame["income"].fillna(OFFSET - 10) - OFFSET + 40 + frame["age"] + 20 * (frame["grade"] == "C") > 90).to_numpy().astype(np.int8)
+    earned = frame["income"].fillna(OFFSET - 10) - OFFSET + 40
+    bad = (earned + frame["age"] + 20 * (frame["grade"] == "C") > 90).to_numpy().astype(np.int8)
     model = trained(LOAN, "xgboost", frame, bad, {"n_estimators": 30, "max_depth": 4})
     ref = serving.package(model, 1, frame)
     edge.bundle(Path(ref.path), ref.name, home / "edge", home / "edge.zip", PYTHON)
