@@ -146,9 +146,10 @@ class BatchScorer:
                 nothing: Any = np.nan if numeric else None
                 values = _plain(stored) if numeric else _texts(stored)
                 columns[name] = np.where(lacking[origin], nothing, values)[which]
+            elif origin == "request":
+                columns[name] = asked[name]
             else:
-                values = (asked if origin == "request" else computed)[name]
-                columns[name] = np.asarray(values) if entry["kind"] == "numeric" else spelled(values)
+                columns[name] = np.asarray(computed[name]) if entry["kind"] == "numeric" else spelled(computed[name])
         return self._model.scores(self._model.encode_columns(columns)).reshape(int(which.sum()), -1)
 
     def _table(self, rows: pa.RecordBatch, scores: np.ndarray, facts: dict[str, np.ndarray]) -> pa.Table:
