@@ -192,7 +192,9 @@ def _numeric_shifts(connection: duckdb.DuckDBPyConnection, columns: dict[str, st
     """Bins are cut at the ends and deciles of before; each cut is a bin too, for columns that are mostly one value."""
     values = {name: _number(name, kind) for name, kind in columns.items()}
     cuts = ", ".join(map(_cuts, values.values()))
+    connection.execute("SET threads = 1")  # else an approximate quantile depends on which thread is first
     measured = connection.sql(f"SELECT {cuts} FROM {BEFORE}").fetchall()[0]  # noqa: S608
+    connection.execute("RESET threads")
     edges = {n: sorted({cut for cut in mine if cut is not None}) for n, mine in zip(columns, measured, strict=True)}
     old, new = (_binned(connection, side, values, edges) for side in (BEFORE, AFTER))
     return {n: between(Paired(old[n], new[n], int(old[n].sum()), int(new[n].sum()))) for n in columns}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,8 +11,8 @@ import pytest
 from include.adapters.lake import DeltaLake
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
+from include.data import difference, versioning
 from include.data import staging as stage
-from include.data import versioning
 from include.data.difference import TableDifference, compare
 from include.specification.loader import load_usecase
 from tests.integration.state_fixtures import snapshots_in
@@ -94,3 +95,10 @@ def test_the_same_content_and_no_rows_at_all_are_fine(world: World) -> None:
     found = world.compare(before, world.publish(events=old.iloc[:0]))["events"]
     assert (found.removed, found.psi) == (700, {})
     assert "EWR" not in found.model_dump_json()
+
+
+def test_the_same_two_snapshots_always_differ_by_the_same() -> None:
+    with duckdb.connect() as connection:
+        for side, modulus in ((difference.BEFORE, 999_983), (difference.AFTER, 999_979)):
+            connection.execute(f"CREATE TABLE {side} AS SELECT hash(range) % {modulus} AS x FROM range(1_000_000)")
+        assert len({str(difference._numeric_shifts(connection, {"x": "UBIGINT"})) for _ in range(4)}) == 1
