@@ -23,4 +23,18 @@ def as_text(values: pd.Series) -> pd.Series:
 def as_known(values: pd.Series, known: Iterable[str]) -> pd.Series:
     """Text (n,) as the ``known`` categories are spelled, its own spelling where unknown; missing where None or ''."""
     texts, categories = as_text(values), Categories(dict.fromkeys(known))
-    return texts.map({text: categories.find(text) for text in texts.dropna().unique()}).astype(object)
+    return texts.map({text: categories.find(text) for text in distinct(texts)}).astype(object)
+
+
+def distinct(texts: pd.Series) -> list[str]:
+    """The different texts in the order of their first rows, without missing ones.
+
+    To ``unique``, ``factorize`` and ``groupby`` of pandas 2 two texts are one that differ after a NUL only.
+    """
+    return list(dict.fromkeys(texts.dropna()))
+
+
+def codes(texts: pd.Series) -> np.ndarray:
+    """The place (n,) of each text among the ``distinct`` ones, -1 where missing."""
+    places = {text: place for place, text in enumerate(distinct(texts))}
+    return texts.map(places).fillna(-1).to_numpy(np.int64)

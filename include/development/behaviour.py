@@ -12,7 +12,7 @@ import pandas as pd
 
 from include.contracts.encoding import Categories, category
 from include.contracts.evaluation import GateOutcome
-from include.contracts.spelling import as_text
+from include.contracts.spelling import as_text, distinct
 from include.development.datasets.building import request_features
 from include.development.datasets.encoded import Parts
 from include.development.feature_groups import evenly
@@ -199,7 +199,7 @@ def _equals(values: pd.Series, wanted: Any) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         return values == wanted
     texts = as_text(values)
-    return texts == Categories(texts.dropna().unique()).find(wanted)
+    return texts == Categories(distinct(texts)).find(wanted)
 
 
 def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np.ndarray) -> list[GateOutcome]:

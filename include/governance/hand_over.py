@@ -67,7 +67,7 @@ def _hashes(batch: pa.RecordBatch, columns: list[str]) -> "np.ndarray":
     """One number of 64 bits per row; it depends on the values as text, not on their type or the batch."""
     texts = [batch[c].cast(pa.string()).fill_null("") for c in columns]
     joined = pc.binary_join_element_wise(*texts, "\x1f").to_numpy(zero_copy_only=False)
-    return pd.util.hash_array(joined.astype(object), categorize=True)
+    return pd.util.hash_array(joined.astype(object), categorize=False)
 
 
 def proved(spec: UseCase, treat: Treat) -> Treat:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from include.contracts.spelling import as_text
+from include.contracts.spelling import as_text, codes
 from include.errors import DataError
 from include.families.registry import family
 from include.specification.usecase import UseCase
@@ -75,7 +75,7 @@ class _Space:
         high = np.where(self.missing, -np.inf, numbers).max(axis=0, initial=-np.inf)
         spread = np.where(high > low, high - low, 1.0)
         self.numbers = known / spread
-        others = [pd.factorize(as_text(rows[f.name]))[0] for f in spec.features if f.kind != "numeric"]
+        others = [codes(as_text(rows[f.name])) for f in spec.features if f.kind != "numeric"]
         self.codes = np.stack(others, axis=1) if others else np.empty((len(rows), 0))
 
     def __len__(self) -> int:

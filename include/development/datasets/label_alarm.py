@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from include.contracts.spelling import as_text
+from include.contracts.spelling import as_text, codes
 from include.families.registry import family
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
@@ -72,8 +72,8 @@ def _measured_number(name: str, numbers: np.ndarray, y: np.ndarray) -> float:
 
 def _frequent(values: pd.Series) -> np.ndarray:
     """Codes of the values; missing ones and rare ones are groups of their own."""
-    codes, _ = pd.factorize(as_text(values).fillna(""))
-    return np.where(np.bincount(codes)[codes] < FEWEST_OF_VALUE, RARE, codes)
+    groups = codes(as_text(values).fillna(""))
+    return np.where(np.bincount(groups)[groups] < FEWEST_OF_VALUE, RARE, groups)
 
 
 def _mean_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:

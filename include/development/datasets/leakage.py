@@ -151,6 +151,6 @@ def _repeated(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> dict[str, int
 
 
 def _contents(frame: pd.DataFrame) -> pd.Series:
-    """A 64-bit hash per row."""
+    """A 64-bit hash per row; ``categorize`` would take texts for one that differ after a NUL only."""
     texts = frame.select_dtypes(exclude="number").columns
-    return pd.util.hash_pandas_object(frame.astype(dict.fromkeys(texts, object)), index=False)
+    return pd.util.hash_pandas_object(frame.astype(dict.fromkeys(texts, object)), index=False, categorize=False)

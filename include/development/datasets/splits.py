@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from include.contracts.spelling import as_text
+from include.contracts.spelling import as_text, distinct
 from include.contracts.tables import PERIOD
 from include.errors import DataError
 from include.families.registry import family
@@ -118,8 +118,8 @@ def _ranked(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
 
 def _shares(spec: UseCase, values: pd.Series) -> pd.Series:
     """A number in [0, 1) per value: its hash with the use case's name, the same on every machine."""
-    distinct = {value: _hash(f"{spec.name}\0{value}") for value in values.unique()}
-    return values.map(distinct).astype("float64")
+    shares = {value: _hash(f"{spec.name}\0{value}") for value in distinct(values)}
+    return values.map(shares).astype("float64")
 
 
 def _hash(text: str) -> float:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts.encoding import UNKNOWN_CATEGORY, Categories, Encoding, category
-from include.contracts.spelling import as_known, as_text
+from include.contracts.spelling import as_known, as_text, codes, distinct
 from include.evaluation import histograms
 from tests.unit.deployment.serving_code import served
 
@@ -108,3 +108,12 @@ def test_monitoring_describes_a_category_in_the_spelling_of_its_baseline() -> No
 
 def test_the_model_server_runs_the_same_spelling() -> None:
     assert served("release").category is category
+
+
+def test_texts_that_differ_after_a_nul_are_two() -> None:
+    texts = pd.Series(["a\0b", "a\0c", None, "a", "a\0b"])
+    assert distinct(texts) == ["a\0b", "a\0c", "a"]
+    assert codes(texts).tolist() == [0, 1, -1, 2, 0]
+    whole = texts.dropna()
+    assert codes(whole).tolist() == [0, 1, 2, 0]
+    assert as_known(whole, ["a"]).tolist() == whole.tolist()
