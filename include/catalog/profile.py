@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from include.contracts.content import for_duckdb, quoted
+from include.contracts.content import for_duckdb, is_nan, quoted
 from include.contracts.record import Record
 from include.contracts.tables import TableState
 
@@ -81,7 +81,7 @@ def _aggregates(name: str, kind: str) -> Sequence[str]:
 def _missing(column: str, kind: str) -> str:
     if kind == "string":
         return f"{column} IS NULL OR {column} = ''"
-    return f"{column} IS NULL OR isnan({column})" if kind in ("double", "float") else f"{column} IS NULL"
+    return f"{column} IS NULL OR {is_nan(column)}" if kind in ("double", "float") else f"{column} IS NULL"
 
 
 def _shown(

@@ -78,6 +78,11 @@ def for_duckdb(file: str | Path) -> str:
     return glob.escape(str(file))
 
 
+def is_nan(column: str) -> str:
+    """SQL of whether a floating number is NaN. DuckDB folds isnan() by Parquet's statistics, which leave NaN out."""
+    return f"{column} IS NOT DISTINCT FROM 'nan'"
+
+
 def quoted(name: str) -> str:
     """A column name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'

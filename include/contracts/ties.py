@@ -1,21 +1,26 @@
 """Of several rows with one key the one that counts: chosen by the data alone, never by the order of the rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.content import in_utc, quoted
+from include.contracts.content import in_utc, is_nan, quoted
 
 POSITION = "position"
 
 
-def total_order(columns: Iterable[str]) -> str:
+def total_order(columns: Iterable[str], floats: Collection[str] = ()) -> str:
     """SQL after ORDER BY: column by column in the order of their names, the greatest value first, null last.
 
-    Rows that it leaves equal have equal values in all of these columns.
+    ``floats``: the columns of floating numbers; NaN, which pandas has in place of null, is as missing as null. Rows
+    that it leaves equal have equal values in all of these columns.
     """
-    return ", ".join(f"{quoted(column)} DESC NULLS LAST" for column in sorted(columns)) or "1"
+    values = [
+        f"CASE WHEN NOT {is_nan(quoted(name))} THEN {quoted(name)} END" if name in floats else quoted(name)
+        for name in sorted(columns)
+    ]
+    return ", ".join(f"{value} DESC NULLS LAST" for value in values) or "1"
 
 
 def latest_per_key(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]) -> pd.DataFrame:

@@ -1,10 +1,14 @@
 """Ties, whole numbers and entity keys through the feature store: taken exactly, or refused by name."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
@@ -33,6 +37,10 @@ machines = FeatureView(name="machines", entities=[machine], ttl=timedelta(0),
     schema=[Field(name="machine", dtype=Int64), Field(name="level", dtype=Int64)])
 parts = FeatureView(name="parts", entities=[part], ttl=timedelta(0), source=source("parts"),
     schema=[Field(name="part", dtype=Int32), Field(name="price", dtype=Float64)])
+scale = Entity(name="scale", join_keys=["scale"], value_type=ValueType.DOUBLE)
+scales = FeatureView(name="scales", entities=[scale], ttl=timedelta(0), source=source("scales"),
+    schema=[Field(name="scale", dtype=Float64), Field(name="width", dtype=Float64)])
+scaled = FeatureService(name="scaled", features=[scales])
 everything = FeatureService(name="all", features=[places, machines])
 numbered = FeatureService(name="numbered", features=[machines, parts])
 some = FeatureService(name="some", features=[places[["temp"]]])
@@ -130,6 +138,41 @@ def test_entity_keys_that_are_whole_numbers_are_served_exactly(store: FeastFeatu
     assert reader.look_up({"parts": ["7", str(-(2**31))]}, [at] * 2)["parts"] == ([(1.5,), (0.5,)], None)
 
 
+def test_nan_is_as_missing_as_null_in_every_choice(offline: FeastFeatureStore) -> None:
+    rows = exact([place("a", 5.0), place("a", 0.0)])
+    nan = pa.Table.from_pandas(rows).set_column(2, "temp", pa.array([float("nan"), 0.0]))
+    for order in ([0, 1], [1, 0]):
+        written(offline, [place("a")])
+        pq.write_table(nan.take(order), offline._settings.home / "places.parquet")
+        assert offline.historical("some", events())["temp"].tolist() == [0.0]
+        offline.materialize(["places"], NOON.to_pydatetime(), NOON.to_pydatetime() + pd.Timedelta(hours=1))
+        assert offline.online("some", [{"place": "a"}])[0]["temp"] == 0.0
+
+
+def test_a_stored_key_that_is_nan_is_missing(offline: FeastFeatureStore) -> None:
+    """Parquet's statistics leave NaN out, and DuckDB's isnan() believes them."""
+    written(offline, [place("a")], [machine(float("nan"), 1), machine(1.0, 2)])
+    nan = pq.read_table(offline._settings.home / "machines.parquet")
+    nan = nan.set_column(0, "machine", pa.array([float("nan"), 1.0]))
+    pq.write_table(nan, offline._settings.home / "machines.parquet")
+    assert offline.historical("all", events())["level"].tolist() == [2]
+
+
+def test_events_that_are_a_query_may_end_in_a_comment(offline: FeastFeatureStore, tmp_path: Path) -> None:
+    written(offline, [place("a", 5.0)])
+    query = "SELECT 'a' AS place, 1 AS machine, TIMESTAMPTZ '2013-05-01 13:00+00' AS event_timestamp -- all"
+    assert offline.historical_file("all", query, tmp_path / "out.parquet") == 1
+
+
+def test_pushed_columns_that_stand_twice_and_times_out_of_range_are_refused(offline: FeastFeatureStore) -> None:
+    row = pd.DataFrame([place("p")])
+    with pytest.raises(DataError, match=r"have the columns \['temp'\] twice"):
+        offline.push("places", pd.concat([row, row[["temp"]]], axis=1))
+    far = row.astype({"event_timestamp": object}).assign(event_timestamp=[datetime(9999, 1, 1, tzinfo=UTC)])
+    with pytest.raises(DataError, match="column 'event_timestamp' has a time that is not from 1678 to 2261"):
+        offline.push("places", far)
+
+
 def test_times_of_one_second_are_no_tie_online(store: FeastFeatureStore) -> None:
     store.push("places", pd.DataFrame([place("s", 0.7, seconds=0.7)]))
     store.push("places", pd.DataFrame([place("s", 0.2, seconds=0.2)]))
@@ -150,6 +193,36 @@ def test_integers_with_gaps_are_exact_offline_and_online(offline: FeastFeatureSt
     offline.materialize(["places"], NOON.to_pydatetime(), NOON.to_pydatetime() + pd.Timedelta(hours=1))
     keys = [{"place": key, "machine": 1} for key in "abc"]
     assert [row["id"] for row in offline.online("all", keys)] == [LARGE, None, -LARGE]
+
+
+def test_keys_that_no_online_store_holds_are_refused(offline: FeastFeatureStore) -> None:
+    why = "feature view 'scales': its keys 'scale' are Float64, which no online store holds; declare one of String"
+    with pytest.raises(DataError, match=why):
+        offline.push("scales", pd.DataFrame({"scale": [0.5], "event_timestamp": [NOON], "width": [1.0]}))
+    with pytest.raises(DataError, match=why):
+        offline.online("scaled", [{"scale": 0.5}])
+
+
+@pytest.mark.parametrize(
+    ("keys", "levels"),
+    [
+        (pd.Series([Decimal(LARGE), Decimal("NaN"), Decimal("3.0")], dtype=object), [1, pd.NA, 3]),
+        (pd.Series([Decimal("3.000")] * 3, dtype=object), [3, 3, 3]),
+        (pd.Series([3.0] * 3, dtype="float16"), [3, 3, 3]),
+    ],
+    ids=["decimals", "decimals of few digits", "float16"],
+)
+def test_whole_numbers_of_any_type_are_keys(offline: FeastFeatureStore, keys: pd.Series, levels: list) -> None:
+    written(offline, [place("a")], [machine(LARGE, 1), machine(LARGE - 1, 2), machine(3, 3)])
+    asked = pd.concat([events()] * 3, ignore_index=True).assign(machine=keys)
+    assert offline.historical("all", asked)["level"].tolist() == levels
+
+
+@pytest.mark.parametrize("key", [Decimal("1.5"), Decimal(2**63), Decimal(-(2**70))], ids=str)
+def test_a_decimal_that_is_no_whole_number_of_the_type_is_refused(offline: FeastFeatureStore, key: Decimal) -> None:
+    written(offline, [place("a")])
+    with pytest.raises(DataError, match="column 'machine' has a value that is no exact Int64, row 1"):
+        offline.historical("all", events(machine=[key]))
 
 
 WRONG_KEYS: dict[str, tuple[dict[str, Any], str]] = {

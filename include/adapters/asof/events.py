@@ -101,13 +101,13 @@ class QueryEvents(Events):
 
     def __init__(self, query: str, limits: Limits) -> None:
         with engine(limits) as connection:
-            schema = connection.sql(f"SELECT * FROM ({query}) LIMIT 0").to_arrow_table().schema  # noqa: S608
+            schema = connection.sql(f"SELECT * FROM ({query}\n) LIMIT 0").to_arrow_table().schema  # noqa: S608
         super().__init__(dict(schema.empty_table().to_pandas().dtypes))
         self._types = dict(zip(schema.names, schema.types, strict=True))
         self._named = {name: f"c{n}" for n, name in enumerate(schema.names)}
         self.own = self._named
         named = ", ".join(f"{quoted(name)} AS {ours}" for name, ours in self._named.items())
-        self._source = f"(SELECT {named} FROM ({query}))"  # noqa: S608
+        self._source = f"(SELECT {named} FROM ({query}\n))"  # noqa: S608
 
     def _read(self, needed: list[str]) -> None:
         """All of it is known from the beginning."""
@@ -115,7 +115,8 @@ class QueryEvents(Events):
 
 def _arrow(values: pd.Series, name: str) -> pa.Array:
     try:
-        return pa.Array.from_pandas(values)
+        stored = pa.Array.from_pandas(values)
+        return stored.cast(pa.float32()) if pa.types.is_float16(stored.type) else stored  # DuckDB has no float16
     except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
         kinds = ", ".join(sorted({type(value).__name__ for value in values[values.notna()]}))
         raise DataError(

@@ -89,7 +89,8 @@ class Join:
         same = [*map(quoted, self.keys), _moment(self._time), *([_moment(self._created)] if self._created else [])]
         if not _has_ties(self._stored, tuple(same), tuple(map(quoted, self.keys)), self._limits):
             return self._stored.sql
-        one = f"row_number() OVER (PARTITION BY {', '.join(same)} ORDER BY {total_order(self._all)}) = 1"
+        order = total_order(self._all, self._stored.floats)
+        one = f"row_number() OVER (PARTITION BY {', '.join(same)} ORDER BY {order}) = 1"
         return f"(SELECT * FROM {self._stored.sql} QUALIFY {one})"  # noqa: S608
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyarrow import types
 
+from include.contracts.content import is_nan
 from include.contracts.exact_frames import EXACT, is_number, is_text
 from include.errors import DataError
 
@@ -67,13 +68,15 @@ def typed_key(column: str, stored: pa.DataType, kind: str, what: str, row: str =
         return f"CAST({column} AS {sql})"
     message = f"{REFUSED}{what} has a value that is no exact {kind}".replace("'", "''")
     value = f"CASE WHEN {guard} THEN CAST({column} AS {sql}) ELSE error('{message}' || {row}) END"
-    there = f"{column} IS NULL OR isnan({column})" if types.is_floating(stored) else f"{column} IS NULL"
+    there = f"{column} IS NULL OR {is_nan(column)}" if types.is_floating(stored) else f"{column} IS NULL"
     return f"CASE WHEN {there} THEN NULL ELSE {value} END"
 
 
 def _guard(column: str, stored: pa.DataType, sql: str) -> str | None:
     """SQL that is true of a value that stays what it is; None where every value does."""
     small = f"{column} BETWEEN {-EXACT} AND {EXACT}"
+    if sql == "BIGINT" and types.is_decimal(stored):
+        return f"TRY_CAST({column} AS BIGINT) IS NOT NULL AND {column} = trunc({column})"
     if sql == "BIGINT" and not types.is_integer(stored):
         return f"{small} AND {column} = trunc({column})"
     if sql == "BIGINT" and stored == pa.uint64():

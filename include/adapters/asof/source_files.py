@@ -33,6 +33,11 @@ class Relation(NamedTuple):
     changed_at: tuple[int, ...]
     types: tuple[tuple[str, tuple[pa.DataType, ...]], ...]
 
+    @property
+    def floats(self) -> set[str]:
+        """The columns that are floating numbers in a file: they may hold NaN."""
+        return {name for name, kinds in self.types if any(map(pa.types.is_floating, kinds))}
+
     def typed(self, column: str, kind: str, what: str) -> str:
         """SQL of an entity's key in the type that the entity declares; raises DataError when a file's is another."""
         kinds = dict(self.types)[column]

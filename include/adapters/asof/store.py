@@ -24,7 +24,7 @@ from include.adapters.asof.engine import Limits
 from include.adapters.asof.events import FrameEvents, QueryEvents
 from include.adapters.asof.job import AsofJob
 from include.adapters.asof.join import Join, query
-from include.adapters.asof.source_files import relation
+from include.adapters.asof.source_files import Relation, relation
 from include.contracts.content import quoted
 from include.contracts.tables import TableRef
 from include.contracts.ties import total_order
@@ -88,11 +88,12 @@ class AsofOfflineStore(DuckDBOfflineStore):
     ) -> RetrievalJob:
         columns = [*join_key_columns, *feature_name_columns, timestamp_field, *_given(created_timestamp_column)]
         there = [f"{quoted(key)} IS NOT NULL" for key in join_key_columns]
-        rows = _between(config, data_source, columns, timestamp_field, start_date, end_date, there)
+        stored = relation(data_source, config, {*columns}, data_source.name)
+        rows = _between(stored, columns, timestamp_field, start_date, end_date, there)
         per_key = f"PARTITION BY {_names(join_key_columns)}" if join_key_columns else ""
         times = ", ".join(f"{quoted(c)} DESC NULLS LAST" for c in [timestamp_field, *_given(created_timestamp_column)])
         newest = f"{rows} QUALIFY rank() OVER ({per_key} ORDER BY {times}) = 1"
-        one = f"row_number() OVER ({per_key} ORDER BY {total_order(feature_name_columns)}) = 1"
+        one = f"row_number() OVER ({per_key} ORDER BY {total_order(feature_name_columns, stored.floats)}) = 1"
         return AsofJob(config, f"SELECT * FROM ({newest}) QUALIFY {one}")  # noqa: S608
 
     @staticmethod
@@ -107,7 +108,8 @@ class AsofOfflineStore(DuckDBOfflineStore):
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         columns = [*join_key_columns, *feature_name_columns, timestamp_field, *_given(created_timestamp_column)]
-        return AsofJob(config, _between(config, data_source, columns, timestamp_field, start_date, end_date))
+        stored = relation(data_source, config, {*columns}, data_source.name)
+        return AsofJob(config, _between(stored, columns, timestamp_field, start_date, end_date))
 
     @staticmethod
     def offline_write_batch(
@@ -120,19 +122,17 @@ class AsofOfflineStore(DuckDBOfflineStore):
 
 
 def _between(
-    config: RepoConfig,
-    source: DataSource,
+    stored: Relation,
     columns: list[str],
     time: str,
     start: datetime | None,
     end: datetime | None,
     conditions: Sequence[str] = (),
 ) -> str:
-    rows = relation(source, config, set(columns), source.name).sql
     moment = f"CAST({quoted(time)} AS TIMESTAMPTZ)"
     limits = [f"{moment} {sign} {_moment(at)}" for sign, at in ((">=", start), ("<=", end)) if at]
     where = f"WHERE {' AND '.join([*conditions, *limits])}" if [*conditions, *limits] else ""
-    return f"SELECT {_names(columns)} FROM {rows} {where}"  # noqa: S608 - names come from the definitions
+    return f"SELECT {_names(columns)} FROM {stored.sql} {where}"  # noqa: S608 - names come from the definitions
 
 
 def _names(names: Any) -> str:

@@ -16,6 +16,8 @@ from include.errors import DataError
 if TYPE_CHECKING:
     import feast
 
+KEYS = ("String", "Int64", "Int32", "UnixTimestamp", "Bytes")
+"""The types of keys that Feast's online stores can hold."""
 BLANK = {"String": "", "Bytes": b"", "Bool": False}
 
 DECLARED: dict[str, tuple[pa.DataType, Callable[[pa.DataType], bool]]] = {
@@ -42,8 +44,10 @@ def declared_rows(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame
     Raises
     ------
     DataError
-        a column lacks, a value is not of its declared type or would change in it, or a key or a time is missing.
+        a column lacks, a value is not of its declared type or would change in it, a key or a time is missing, or the
+        view's keys are of a type that no online store holds.
     """
+    _require_keys(view)
     source = view.batch_source
     times = [source.timestamp_field, *([source.created_timestamp_column] if source.created_timestamp_column else [])]
     kinds = {column.name: str(column.dtype) for column in [*view.entity_columns, *view.features]}
@@ -51,11 +55,22 @@ def declared_rows(view: "feast.FeatureView", rows: pd.DataFrame) -> pd.DataFrame
     what = f"rows for feature view {view.name!r}"
     if missing := [name for name in [*kinds, *times] if name not in rows.columns]:
         raise DataError(f"{what} lack {missing}; they have {sorted(map(str, rows.columns))}")
+    if twice := sorted({*kinds, *times} & {*rows.columns[rows.columns.duplicated()]}):
+        raise DataError(f"{what} have the columns {twice} twice; drop or rename one of each")
     columns = {name: declared(rows[name], kind, f"{what}: column {name!r}") for name, kind in kinds.items()}
     typed = pd.DataFrame(columns | {name: _times(rows[name], what, name) for name in times})
     for name in [*view.join_keys, times[0]]:
         _require_complete(typed[name], f"{what}: column {name!r}")
     return latest_per_key(typed, view.join_keys, times)
+
+
+def _require_keys(view: "feast.FeatureView") -> None:
+    for column in view.entity_columns:
+        if column.name in view.join_keys and str(column.dtype) not in KEYS:
+            raise DataError(
+                f"feature view {view.name!r}: its keys {column.name!r} are {column.dtype}, which no online store "
+                f"holds; declare one of {', '.join(KEYS)} in feature_repo/, and publish the keys as such"
+            )
 
 
 def written_values(view: "feast.FeatureView", rows: pd.DataFrame) -> list[Written]:
@@ -132,11 +147,15 @@ def _refuse(wrong: pa.Array, what: str) -> None:
 
 
 def _times(values: pd.Series, what: str, name: str) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return pd.to_datetime(values, utc=True)
-    if all(hasattr(value, "tzinfo") for value in values[values.notna()]):
-        return pd.to_datetime(values, utc=True)
-    raise DataError(f"{what}: column {name!r} is {values.dtype} and must hold times; convert it, with its time zone")
+    is_time = pd.api.types.is_datetime64_any_dtype(values.dtype)
+    if not is_time and not all(hasattr(value, "tzinfo") for value in values[values.notna()]):
+        raise DataError(
+            f"{what}: column {name!r} is {values.dtype} and must hold times; convert it, with its time zone"
+        )
+    try:
+        return pd.to_datetime(values, utc=True).dt.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime:  # its words hold the value
+        raise DataError(f"{what}: column {name!r} has a time that is not from 1678 to 2261; correct it") from None
 
 
 def _require_complete(values: pd.Series, what: str) -> None:
@@ -152,6 +171,7 @@ class Keys:
         self._of_view: dict[str, list[str]] = {}
         kinds: dict[str, str] = {}
         for projection, view in views:
+            _require_keys(view)
             renamed = projection.join_key_map or {}
             names = {renamed.get(c.name, c.name): str(c.dtype) for c in view.entity_columns if c.name in view.join_keys}
             self._of_view[projection.name_to_use()] = list(names)
