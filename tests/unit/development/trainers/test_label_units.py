@@ -4,10 +4,12 @@ import io
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 from sklearn.linear_model import ElasticNet
 
 from include.development.baseline import Linear
+from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.ensemble import EnsembleModel
 from include.development.trainers.label_units import LabelUnits, ScaledModel
@@ -15,6 +17,7 @@ from include.development.trainers.protocol import Fitted, Input, Matrix, Problem
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.metrics import score
+from include.specification.data import Feature
 from tests.unit.development.trainers.trainer_cases import CASES, Case, fitted, rows
 
 VALUES = [case for case in CASES if case.problem.facts.predicts == "value"]
@@ -150,3 +153,21 @@ def test_labels_that_are_all_equal_are_given_back() -> None:
     units = LabelUnits.of(np.full(5, 1e8))
     assert units == (1e8, 1.0)
     np.testing.assert_array_equal(units.restored(units.scaled(np.array([1e8 + 2, 1e8]))), [1e8 + 2, 1e8])
+
+
+@pytest.mark.parametrize("case", [RIDGE, TREES], ids=repr)
+def test_a_target_is_learned_from_its_own_history_whatever_its_offset(case: Case) -> None:
+    random, series = np.random.default_rng(0), np.zeros(900)
+    for moment in range(1, len(series)):
+        series[moment] = 0.9 * series[moment - 1] + random.normal()
+    feature = Feature.model_validate({"name": "before", "kind": "numeric", "from": "history"})
+    found = []
+    for offset in (0.0, 1e8):
+        frame, y = pd.DataFrame({"before": series[:-1] + offset}), series[1:] + offset
+        encoder = Encoder.fit(frame[:600], [feature])
+        X, problem = encoder.transform(frame), Problem("regression", encoder.inputs)
+        train, held = Matrix(X[:600], y[:600]), Matrix(X[600:], y[600:])
+        model = case.trainer.fit(problem, train, held, case.parameters, Run())
+        found.append(score("r2", y[600:], model.predict(held.X)))
+    assert found[1] == pytest.approx(found[0], abs=0.01)
+    assert found[1] > 0.6
