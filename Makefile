@@ -7,7 +7,7 @@ SERVING := triton_models/pipeline/1
 BIN := $(VENV)/bin
 WORKERS ?= 2
 READY := $(VENV)/.ready $(TRITON_VENV)/.ready
-MOEBIUS := PYTHONPATH=$(CURDIR) $(BIN)/moebius
+MOEBIUS := PYTHONPATH="$(CURDIR)" $(BIN)/moebius
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # which environment: `make up ENV=dev`; the command line wins over MOEBIUS_ENVIRONMENT, a variable ENV of the shell is not asked

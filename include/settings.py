@@ -23,6 +23,8 @@ from include.errors import SettingsError
 from include.state_root import ROOT, StateRoot
 
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
+UNUSABLE = re.compile(r"""[*?"$\\:\x00-\x1f\x7f\ud800-\udfff]""")
+"""What no path of state may hold: patterns, quotes, separators of lists, and variables that nobody replaced."""
 DEV_PORTS = 10_000
 """How far the ports of dev lie above those of prod."""
 SECRETS = ("pseudonym_keys", "private_key", "hand_over_keys", "mlflow_password", "approval_key")
@@ -154,6 +156,8 @@ class Settings(StateRoot, BaseSettings):
             prod = self.home if self.environment == "prod" else ROOT / "var"
             object.__setattr__(self, "exchange", prod / "exchange")
         object.__setattr__(self, "exchange", self.exchange.expanduser().resolve())
+        for name in ("home", "exchange"):
+            _require_usable(name, getattr(self, name))
 
     def _dev_defaults(self) -> dict[str, Path | int]:
         """What dev has of its own, unless it was set: its state and every port."""
@@ -265,6 +269,12 @@ class Settings(StateRoot, BaseSettings):
         return self.redis_address if self.online_store == "redis" else sqlite_url(self.feature_store / "online.db")
 
     @property
+    def served_store_url(self) -> str:
+        """The same as the model server names it."""
+        database = Path(self.served(self.feature_store / "online.db"))
+        return self.redis_address if self.online_store == "redis" else sqlite_url(database)
+
+    @property
     def feature_project(self) -> str:
         """The name under which Feast keeps definitions and online values apart from other environments."""
         return self.registered("moebius")
@@ -281,6 +291,14 @@ class Settings(StateRoot, BaseSettings):
     @property
     def triton_http(self) -> str:
         return f"{self.host}:{self.triton_http_port}"
+
+
+def _require_usable(name: str, path: Path) -> None:
+    if letters := sorted(set(UNUSABLE.findall(str(path)))):
+        raise SettingsError(
+            f"MOEBIUS_{name.upper()}={str(path)!r}: a path of state cannot hold {', '.join(map(repr, letters))}, which "
+            "servers take for patterns, variables, quotes or separators; choose a directory of another name"
+        )
 
 
 def _as_variable(value: object) -> str:

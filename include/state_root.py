@@ -62,6 +62,10 @@ class StateRoot:
     approval_public_keys = Below("keys", "approval.pub")
     """Verifies the record of approvals: one public key a line, for everybody to read."""
 
+    def served(self, path: Path) -> str:
+        """A path below ``home`` for the Python inside Triton: it opens names in ASCII alone, and starts in ``home``."""
+        return str(path) if str(path).isascii() else f"/proc/self/cwd/{path.relative_to(self.home)}"
+
     @property
     def suites(self) -> Path:
         """The expectation suites of the gates, under version control."""

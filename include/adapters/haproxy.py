@@ -4,6 +4,7 @@ Written for HAProxy 2.6. The template is ``docker/gateway/haproxy.cfg``; clients
 """
 
 import csv
+import os
 import shutil
 import socket
 import subprocess
@@ -146,12 +147,21 @@ def _runtime(settings: Settings, words: str) -> str:
     with socket.socket(socket.AF_UNIX) as asked:
         asked.settimeout(5)
         try:
-            asked.connect(str(path))
+            _connect(asked, path)
             asked.sendall(f"{words}\n".encode())
             answer = b"".join(iter(lambda: asked.recv(65_536), b""))
         except OSError as error:
             raise ServiceError(f"the gateway does not answer at {path}: {error}; see `make status`") from error
     return answer.decode().strip()
+
+
+def _connect(asked: socket.socket, path: Path) -> None:
+    """Through a descriptor of its directory: an address has 107 bytes at most, and a state root may be deep."""
+    descriptor = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        asked.connect(f"/proc/self/fd/{descriptor}/{path.name}")
+    finally:
+        os.close(descriptor)
 
 
 def _text(settings: Settings, certificate: Path, models: Sequence[str], clients: Mapping[str, GatewayClient]) -> str:

@@ -32,6 +32,16 @@ CHANNEL = [
 NUMPY = {"string": np.object_, "float": np.float32, "double": np.float64, "timestamp": np.float64}
 
 
+def directory(settings: Settings) -> Path:
+    """Where it must start: its Python backend hands paths to a shell, so it knows this directory by another name."""
+    return settings.home
+
+
+def _named(settings: Settings, path: Path) -> Path:
+    """The name of a path below ``directory`` for the server and the processes that it starts."""
+    return Path("/proc/self/cwd") / path.relative_to(directory(settings))
+
+
 def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     """Command line and environment, without secrets, of the server that the ``nvidia-pytriton`` wheel carries.
 
@@ -46,8 +56,8 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     settings.triton_repository.mkdir(parents=True, exist_ok=True)
     argv = [
         str(server / "bin" / "tritonserver"),
-        f"--backend-directory={backends}",
-        f"--model-repository={settings.triton_repository}",
+        f"--backend-directory={_named(settings, backends)}",
+        f"--model-repository={_named(settings, settings.triton_repository)}",
         "--model-control-mode=explicit",
         "--disable-auto-complete-config",
         "--strict-readiness=false",

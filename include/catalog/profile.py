@@ -5,14 +5,13 @@ from typing import Any
 
 import duckdb
 
-from include.contracts.content import for_duckdb, is_nan, quoted
+from include.contracts.content import PARTITIONS, for_duckdb, is_nan, quoted
 from include.contracts.record import Record
 from include.contracts.tables import TableState
 
 TOP_VALUES = 5
 FEW = 100
 """Up to so many different texts, the most frequent are shown."""
-FILES = "read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true)"
 
 
 class RewrittenError(Exception):
@@ -52,10 +51,10 @@ def _files(state: TableState) -> dict[str, list[str]]:
 
 def _summary(connection: duckdb.DuckDBPyConnection, state: TableState) -> list[tuple[str, float, int, Any, Any]]:
     """(name, missing, distinct, low, high) per column, from one scan."""
-    present = set(connection.sql(f"SELECT * FROM {FILES} LIMIT 0", params=_files(state)).columns)  # noqa: S608 - a constant
+    present = set(connection.sql(f"SELECT * FROM {PARTITIONS} LIMIT 0", params=_files(state)).columns)  # noqa: S608 - a constant
     there = [name for name in state.columns if name in present]  # a column that no file has yet is missing throughout
     parts = [part for name in there for part in _aggregates(name, state.columns[name])]
-    query = f"SELECT count(*), {', '.join(parts)} FROM {FILES}"  # noqa: S608 - names come from the table's schema
+    query = f"SELECT count(*), {', '.join(parts)} FROM {PARTITIONS}"  # noqa: S608 - names come from the table's schema
     found = connection.execute(query, _files(state)).fetchone()
     assert found is not None  # noqa: S101 - an aggregate has one row
     total, figures = found[0], iter(found[1:])
@@ -102,7 +101,7 @@ def _shown(
 def _top(connection: duckdb.DuckDBPyConnection, state: TableState, name: str) -> list[tuple[str, float]]:
     column = quoted(name)
     query = f"""
-        SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {FILES}
+        SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {PARTITIONS}
         WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY __share DESC, 1 LIMIT {TOP_VALUES}
     """  # noqa: S608 - names come from the table's schema
     return connection.execute(query, _files(state)).fetchall()

@@ -10,6 +10,12 @@ import pyarrow as pa
 
 from include.contracts.tables import PERIOD
 
+PARTITIONS = f"""(
+    SELECT *, regexp_extract(__file, '=([^/]*)/[^/]*$', 1) AS {PERIOD} FROM read_parquet(
+        $files, hive_partitioning = false, union_by_name = true, filename = '__file', file_row_number = true
+    )
+)"""  # noqa: S608
+"""SQL of the rows of files of the lake with their period, which is the last directory of a file's path."""
 BATCH = 65_536  # rows that are in memory at once
 LANES = (1, 17, 33, 49)  # SHA-256 in hexadecimal as four unsigned 64-bit numbers
 
@@ -81,6 +87,12 @@ def for_duckdb(file: str | Path) -> str:
 def is_nan(column: str) -> str:
     """SQL of whether a floating number is NaN. DuckDB folds isnan() by Parquet's statistics, which leave NaN out."""
     return f"{column} IS NOT DISTINCT FROM 'nan'"
+
+
+def parquet_rows(*files: str | Path) -> str:
+    """SQL of Parquet files as one relation; no directory ``a=1`` of their paths becomes a column."""
+    listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
 
 def quoted(name: str) -> str:

@@ -22,7 +22,7 @@ SAME_VALUES: Mapping[pa.DataType, pa.DataType] = {
     pa.date64(): pa.date32(),
 }
 """What Delta does not know, and the type that holds its values; a value that does not fit is refused."""
-FOREIGN = (pa.types.is_time, pa.types.is_duration, pa.types.is_interval)
+FOREIGN = (pa.types.is_time, pa.types.is_duration, pa.types.is_interval, pa.types.is_run_end_encoded)
 LISTS = (
     pa.types.is_list,
     pa.types.is_large_list,
@@ -41,8 +41,8 @@ def stored_schema(schema: pa.Schema, what: str = "rows") -> pa.Schema:
     """The types in which Delta stores these columns.
 
     Raises DataError, with ``what`` and the columns, for types that it does not know (times of day, durations,
-    intervals, unions, decimals of more than 38 digits) and for names that differ by case only, which Delta and DuckDB
-    take for one.
+    intervals, unions, runs, decimals of more than 38 digits) and for names that differ by case only, which Delta and
+    DuckDB take for one.
     """
     _require_distinct(schema.names, what)
     kinds = {field.name: _stored(field.type) for field in schema}
@@ -121,7 +121,7 @@ def _stored(kind: pa.DataType) -> pa.DataType | None:
     """None for a type that Delta does not store."""
     if isinstance(kind, pa.BaseExtensionType):
         return pa.string() if _stored(kind.storage_type) == pa.string() else None
-    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+    if pa.types.is_dictionary(kind):
         return _stored(kind.value_type)
     if pa.types.is_nested(kind):
         return _stored_nested(kind)
@@ -132,7 +132,8 @@ def _stored_value(kind: pa.DataType) -> pa.DataType | None:
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_decimal(kind):
-        return pa.decimal128(kind.precision, kind.scale) if kind.precision <= DECIMAL_DIGITS else None
+        digits, scale = kind.precision - min(kind.scale, 0), max(kind.scale, 0)
+        return pa.decimal128(digits, scale) if digits <= DECIMAL_DIGITS else None
     return pa.binary() if pa.types.is_fixed_size_binary(kind) else SAME_VALUES.get(kind, kind)
 
 
@@ -160,4 +161,7 @@ def _widest(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if all(map(pa.types.is_list, (one, other))):
         inner = _widest(one.value_type, other.value_type)
         return None if inner is None else pa.list_(pa.field("element", inner))
+    if all(map(pa.types.is_struct, (one, other))) and (names := [f.name for f in one]) == [f.name for f in other]:
+        fields = [(name, _widest(one.field(i).type, other.field(i).type)) for i, name in enumerate(names)]
+        return None if any(kind is None for _, kind in fields) else pa.struct(fields)
     return one if one == other else None

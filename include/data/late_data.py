@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import for_duckdb, quoted
+from include.contracts.content import parquet_rows, quoted
 from include.contracts.period import Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
@@ -26,7 +26,7 @@ LATE = "late"
 # a sum of row hashes knows no order and, unlike XOR, counts a row that came twice
 TALLY = """
     SELECT strftime(timezone($zone, {time}), '%Y-%m-%d') AS day, count(*) AS rows, sum(hash({columns}))::VARCHAR AS hash
-    FROM read_parquet($file) GROUP BY 1 ORDER BY 1
+    FROM {rows} GROUP BY 1 ORDER BY 1
 """
 
 Days = dict[str, tuple[int, str]]
@@ -47,11 +47,11 @@ def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
 def tally(file: Path, source: Source) -> Days:
     """Rows and hash of each local day in a staged file."""
     with duckdb.connect() as connection:
-        named = {"file": for_duckdb(file)}
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($file)", named).fetchall()
+        staged = parquet_rows(file)
+        described = connection.execute(f"DESCRIBE SELECT * FROM {staged}").fetchall()  # noqa: S608
         columns = ", ".join(quoted(row[0]) for row in described)
-        query = TALLY.format(time=quoted(str(source.time)), columns=columns)
-        counts = connection.execute(query, named | {"zone": source.timezone}).fetchall()
+        query = TALLY.format(time=quoted(str(source.time)), columns=columns, rows=staged)
+        counts = connection.execute(query, {"zone": source.timezone}).fetchall()
     return {day: (rows, digest) for day, rows, digest in counts}
 
 

@@ -46,7 +46,7 @@ def build(
     it; SpecError when ``features.py`` cannot be used; DataError when a label is none of the task.
     """
     with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
-        raw = {t: connection.read_parquet(for_duckdb(stage.path(staging, stage.RAW, t))) for t in spec.sources}
+        raw = {t: _read(connection, stage.path(staging, stage.RAW, t)) for t in spec.sources}
         # written once: the feature views are built on these rows, not on the raw files again
         cleaned = _write(connection, modules.tables(spec.name, "process", ["events"], raw), aside)
         check_labels(spec, period, aside / "events.parquet")
@@ -80,7 +80,11 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
                 f"{name} cannot be computed from the raw tables ({type(error).__name__}): features.py cannot "
                 "process a value; add an expectation to the raw gate that refuses it"
             ) from None
-    return {name: connection.read_parquet(for_duckdb(directory / f"{name}.parquet")) for name in tables}
+    return {name: _read(connection, directory / f"{name}.parquet") for name in tables}
+
+
+def _read(connection: "Backend", file: Path) -> ibis.Table:
+    return connection.read_parquet(for_duckdb(file), hive_partitioning=False)
 
 
 def check_labels(spec: UseCase, period: Period, events: Path) -> None:

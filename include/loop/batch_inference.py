@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import for_duckdb, quoted
+from include.contracts.content import for_duckdb, parquet_rows, quoted
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
@@ -69,9 +69,8 @@ def _score(
 
 
 def _events(files: list[str], columns: list[str]) -> str:
-    listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
     wanted = ", ".join(map(quoted, columns))
-    return f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608 - our own files and columns
+    return f"SELECT {wanted} FROM {parquet_rows(*files)}"  # noqa: S608 - our own files and columns
 
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
@@ -80,7 +79,7 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
     there = lake.files(release.usecase, table, [period]) if lake.exists(release.usecase, table) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        rows = connection.read_parquet(for_duckdb(scored))
+        rows = connection.read_parquet(for_duckdb(scored), hive_partitioning=False)
         if there:
             others = connection.read_parquet(list(map(for_duckdb, there)), union_by_name=True, hive_partitioning=False)
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))

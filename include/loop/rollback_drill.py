@@ -44,7 +44,7 @@ def _measure(spec: UseCase, services: Services, champion: ReleaseRef, earlier: R
     with services.places.aside() as aside:
         releases = aside / "releases" / private.name
         drill.releases_aside(releases, champion, earlier)
-        own = {"releases": str(releases), "spool": str(aside / "spool")}
+        own = {"releases": services.settings.served(releases), "spool": services.settings.served(aside / "spool")}
         services.serving.write_pipeline(private, aside / "model", **own)
         server.remove(private.name)
         server.install(private.name, aside / "model")

@@ -58,6 +58,7 @@ PREPARATIONS: dict[str, Callable[[Settings], object]] = {
 DIRECTORIES: dict[str, Callable[[Settings], Path]] = {
     "mlflow": experiment_server.directory,
     "prometheus": metrics_server.directory,
+    "triton": model_server.directory,
     supervisord.NAME: supervisord.directory,
 }
 """Where a server starts that reads its files by relative names: those of a state root are its operator's choice."""

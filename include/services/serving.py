@@ -161,11 +161,11 @@ class Serving:
     def _parameters(self, spec: UseCase) -> dict[str, str]:
         settings = self._adapters.settings
         return {
-            "releases": str(settings.releases / spec.name),
-            "online_store": settings.online_store_url,
+            "releases": settings.served(settings.releases / spec.name),
+            "online_store": settings.served_store_url,
             "online_timeout": str(settings.online_timeout),
             "project": settings.feature_project,
-            "spool": str(settings.prediction_spool / spec.name),
-            "privacy": str(self._places.privacy_state(spec)),
+            "spool": settings.served(settings.prediction_spool / spec.name),
+            "privacy": settings.served(self._places.privacy_state(spec)),
             "code": pipeline.code(PIPELINE),
         }

@@ -29,15 +29,17 @@ from tests.integration.ports import free_ports
 
 pytestmark = pytest.mark.e2e
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
+NAME = "O'é b#c%20d[x] (2)&;,carrier=X+@~{y}"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state root of its own, every service on a free port; everything is stopped at the end."""
+    """A state root of its own with a name that URIs and patterns would misread, every service on a free port."""
     from include.platform.embedded import Platform
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MOEBIUS_HOME", str(tmp_path_factory.mktemp("e2e") / "var"))
+        (named := tmp_path_factory.mktemp("e2e") / NAME).mkdir()
+        patch.setenv("MOEBIUS_HOME", str(named / "var"))
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
             patch.setenv(f"MOEBIUS_{name.upper()}", str(port))
         patch.setenv("PYTHONWARNINGS", "default")

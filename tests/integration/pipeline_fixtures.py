@@ -179,12 +179,12 @@ class Serving:
 
     def parameters(self) -> dict[str, str]:
         return {
-            "releases": str(self.settings.releases / self.spec.name),
-            "online_store": self.settings.online_store_url,
+            "releases": self.settings.served(self.settings.releases / self.spec.name),
+            "online_store": self.settings.served_store_url,
             "online_timeout": str(self.settings.online_timeout),
             "project": self.settings.feature_project,
-            "spool": str(self.settings.prediction_spool / self.spec.name),
-            "privacy": str(self.settings.home / "privacy" / self.spec.name),
+            "spool": self.settings.served(self.settings.prediction_spool / self.spec.name),
+            "privacy": self.settings.served(self.settings.home / "privacy" / self.spec.name),
             "code": pipeline.code(ROOT / "triton_models" / "pipeline"),
         }
 
@@ -344,8 +344,9 @@ def bare_serving(tmp_path: Path) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A running server with online features, two releases, the first of which serves."""
-    serving = Serving(tmp_path_factory.mktemp("serving"))
+    """A running server with online features, two releases, the first of which serves, in a root of an odd name."""
+    (home := tmp_path_factory.mktemp("serving") / "O'é b#c%20d[x] (2)&;,origin=X+@~{y}").mkdir()
+    serving = Serving(home)
     serving.fill_online_store()
     first, _ = serving.release(1), serving.release(2)
     with serving.answering(first.name):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,28 @@ def test_a_default_never_overrides_the_users_choice(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("MOEBIUS_TEST_FREE", raising=False)
     default_environment({"MOEBIUS_TEST_CHOSEN": "yours", "MOEBIUS_TEST_FREE": "yours"})
     assert (os.environ["MOEBIUS_TEST_CHOSEN"], os.environ.pop("MOEBIUS_TEST_FREE")) == ("mine", "yours")
+
+
+@pytest.mark.parametrize("letter", [*'*?"$\\:\n\x7f', "\udce9"])
+@pytest.mark.parametrize("setting", ["home", "exchange"])
+def test_a_path_of_state_that_no_server_takes_is_refused_by_its_letter(
+    tmp_path: Path, letter: str, setting: str
+) -> None:
+    with pytest.raises(
+        SettingsError, match=f"MOEBIUS_{setting.upper()}=.* cannot hold .*choose a directory"
+    ) as refused:
+        Settings.model_validate({setting: tmp_path / f"a{letter}b"})
+    assert repr(letter) in str(refused.value)
+
+
+def test_a_state_root_by_a_link_a_relative_name_or_a_leading_dash_is_the_directory_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "-a b#c%20d[x] (2)'&;=é"
+    there.mkdir()
+    (tmp_path / "link").symlink_to(there)
+    monkeypatch.chdir(tmp_path)
+    for given in (there, tmp_path / "link", there.name, "link", f"other/../{there.name}"):
+        monkeypatch.setenv("MOEBIUS_HOME", str(given))
+        assert (Settings().home, Settings().exchange) == (there, there / "exchange")
+        assert Settings().variables()["MOEBIUS_HOME"] == str(there)

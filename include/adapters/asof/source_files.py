@@ -16,7 +16,7 @@ from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
 from include.contracts import delta_log, state_file
-from include.contracts.content import for_duckdb, quoted
+from include.contracts.content import parquet_rows, quoted
 from include.contracts.delta_place import Place
 from include.contracts.exact_frames import is_number
 from include.contracts.period import Period
@@ -72,9 +72,8 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
         )
     for name in sorted(columns):
         _require_one_kind(name, types[name], what)
-    listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
-    sql = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-    return Relation(sql, changed_at, tuple((name, tuple(sorted(kinds, key=str))) for name, kinds in types.items()))
+    kinds_of = tuple((name, tuple(sorted(kinds, key=str))) for name, kinds in types.items())
+    return Relation(parquet_rows(*files), changed_at, kinds_of)
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ import redis
 from include.adapters.feature_store.definitions import Definitions
 from include.adapters.feature_store.opened import damaged, opened
 from include.adapters.feature_store.rows import Keys, declared_rows, written_values
-from include.contracts.content import for_duckdb
+from include.contracts.content import parquet_rows
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import DamagedStateError, DataError, NotFoundError, ServiceError
@@ -244,7 +244,7 @@ def _check_events(service: "feast.FeatureService", columns: Sequence[str]) -> No
 def _reading(file: Path) -> str:
     if not file.is_file():
         raise NotFoundError(f"the file of events does not exist: {file}")
-    return f"SELECT * FROM read_parquet('{for_duckdb(file.absolute()).replace(chr(39), chr(39) * 2)}')"  # noqa: S608
+    return f"SELECT * FROM {parquet_rows(file.absolute())}"  # noqa: S608
 
 
 def _utc(moment: datetime) -> datetime:

@@ -52,6 +52,8 @@ class GivenRows:
 
         The lake has a column ``period`` of its own.
         """
+        if not self.schema.names:
+            raise DataError(f"{self.what}: the rows have no column; name the columns where the table is made")
         if faults := [f"{name!r} {why}" for name, why in column_faults(self.schema.names)]:
             raise DataError(f"{self.what}: {'; '.join(faults)}; rename the columns where the table is made")
         others = sum(

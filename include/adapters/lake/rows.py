@@ -7,12 +7,10 @@ import duckdb
 import pyarrow as pa
 
 from include.adapters.lake.table import Table
-from include.contracts.content import for_duckdb, in_utc, quoted
+from include.contracts.content import PARTITIONS, for_duckdb, in_utc, quoted
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD, RowFilter
 
-READ = """read_parquet($files, hive_partitioning = true, hive_types_autocast = 0, union_by_name = true,
-    filename = '__file', file_row_number = true)"""
 POSITION = ("__file", "file_row_number")
 
 
@@ -54,7 +52,7 @@ def _query(
     connection: duckdb.DuckDBPyConnection, files: list[str], wanted: RowFilter, columns: Sequence[str]
 ) -> duckdb.DuckDBPyRelation:
     meets, values = _conditions(wanted)
-    rows = f"SELECT * FROM (SELECT * FROM typed UNION ALL BY NAME SELECT * FROM {READ}) WHERE {meets}"  # noqa: S608
+    rows = f"SELECT * FROM (SELECT * FROM typed UNION ALL BY NAME SELECT * FROM {PARTITIONS}) WHERE {meets}"  # noqa: S608
     by = [quoted(name) for name in (*wanted.order, *POSITION)]
     if wanted.newest is not None:
         rows += f" ORDER BY {', '.join(f'{name} DESC' for name in by)} LIMIT {wanted.newest}"

@@ -26,9 +26,10 @@ from include.contracts.content import for_duckdb, quoted
 from include.contracts.quality import Check, CheckOutcome
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
-RENAMED = (
-    "CREATE VIEW t AS SELECT {columns}, file_row_number AS __row FROM read_parquet({file}, file_row_number = true)"
-)
+RENAMED = """
+    CREATE VIEW t AS SELECT {columns}, file_row_number AS __row
+    FROM read_parquet({file}, file_row_number = true, hive_partitioning = false)
+"""
 MARK = ", __row IN (SELECT __row FROM {name}) AS __{name}"
 MARKED = "CREATE VIEW marked AS SELECT *{marks} FROM t"
 NAMED = """

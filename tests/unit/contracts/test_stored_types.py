@@ -15,6 +15,7 @@ from include.errors import DataError
 
 quick = settings(deadline=None, max_examples=60)
 INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
+NUMBERED = pa.struct([("a", pa.int32())])
 KINDS: dict[pa.DataType, Any] = {
     **dict.fromkeys(INTEGERS, 1),
     pa.float32(): 0.1,
@@ -29,7 +30,7 @@ KINDS: dict[pa.DataType, Any] = {
     pa.decimal128(9, 4): Decimal("1.2505"),
     pa.list_(pa.int32()): [1],
     pa.list_(pa.string()): ["a"],
-    pa.struct([("a", pa.int32())]): {"a": 1},
+    NUMBERED: {"a": 1},
 }
 kinds = st.sampled_from(list(KINDS))
 
@@ -107,6 +108,7 @@ def test_a_value_that_its_stored_type_does_not_hold_is_refused_by_its_place(rows
         table(pa.decimal256(50, 2), Decimal(1)),
         pa.table({"x": pa.array([b"0" * 16], pa.uuid())}),
         table(pa.list_(pa.time32("s")), [time(1)]),
+        pa.table({"x": pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array(["a"]))}),
     ],
 )
 def test_a_type_that_the_lake_does_not_store_is_refused_by_name(rows: pa.Table) -> None:
@@ -121,6 +123,15 @@ def test_names_that_differ_by_case_only_are_refused_and_not_merged() -> None:
         merged(pa.schema([("Name", pa.string())]), pa.schema([("name", pa.string())]), "t")
 
 
+def test_fields_of_a_struct_are_widened_and_never_renamed() -> None:
+    one, other = (pa.struct([("a", a), ("b", pa.string())]) for a in (pa.int32(), pa.int64()))
+    assert merged(table(one).schema, table(other).schema, "t") == table(other).schema
+    assert merged(table(pa.struct([("a", pa.null())])).schema, table(NUMBERED).schema, "t").types == [NUMBERED]
+    for names in ("a", "ba"):
+        with pytest.raises(DataError, match="x "):
+            merged(table(one).schema, table(pa.struct([(name, pa.int32()) for name in names])).schema, "t")
+
+
 def test_types_that_delta_does_not_know_keep_their_values_and_their_hash() -> None:
     values = {
         "small": pa.array([200], pa.uint8()),
@@ -131,6 +142,7 @@ def test_types_that_delta_does_not_know_keep_their_values_and_their_hash() -> No
         "text": pa.array(["a"], pa.string_view()),
         "level": pa.array(["a"]).dictionary_encode(),
         "price": pa.array([Decimal("1.25")], pa.decimal256(20, 2)),
+        "hundreds": pa.array([Decimal("12300")], pa.decimal128(5, -2)),
         "day": pa.array([datetime(2013, 1, 1)], pa.date64()),
     }
     rows = pa.table(values)
