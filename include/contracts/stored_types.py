@@ -1,8 +1,11 @@
 """The types in which the lake stores columns: one per column and table; no value changes on its way into it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Container, Mapping
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.contracts.names import clashes
 from include.contracts.tables import PERIOD
@@ -54,15 +57,14 @@ def stored_schema(schema: pa.Schema, what: str = "rows") -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in kinds.items()])
 
 
-def merged(table: pa.Schema, given: pa.Schema, what: str) -> pa.Schema:
+def merged(table: pa.Schema, given: pa.Schema, what: str, empty: Container[str] = ()) -> pa.Schema:
     """The table's columns, then those that are new to it; a column is as wide as its widest values.
 
-    Raises DataError, with every column whose type in ``given`` is another kind than in the table: no cast decides
-    what a value was meant to be.
+    A column of ``given`` that is ``empty``, without any value, has the table's type. Raises DataError, with every
+    column whose type in ``given`` is another kind than in the table: no cast decides what a value was meant to be.
     """
-    both = {
-        name: _widest(table.field(name).type, given.field(name).type) for name in given.names if name in table.names
-    }
+    types = {name: table.field(name).type for name in given.names if name in table.names}
+    both = {name: of if name in empty else _widest(of, given.field(name).type) for name, of in types.items()}
     if other := [name for name, kind in both.items() if kind is None]:
         differ = [f"{name} ({given.field(name).type}, in the table {table.field(name).type})" for name in other]
         raise DataError(
@@ -84,7 +86,22 @@ def fitted(rows: pa.Table, schema: pa.Schema, what: str, before: int = 0) -> pa.
     return pa.Table.from_arrays([_fitted(rows[field.name], field, what, before) for field in schema], schema=schema)
 
 
+def empty_columns(rows: pa.Table | Path) -> frozenset[str]:
+    """The columns of a table, or of a Parquet file by its statistics, that have no value in any row."""
+    if isinstance(rows, pa.Table):
+        return frozenset(name for name in rows.column_names if rows[name].null_count == rows.num_rows)
+    counts: Counter[str] = Counter()
+    footer = pq.read_metadata(rows)
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for column in map(group.column, range(footer.num_columns)):
+            has_count = column.statistics is not None and column.statistics.has_null_count
+            counts[column.path_in_schema] += column.statistics.null_count if has_count else 0
+    return frozenset(name for name in pq.read_schema(rows).names if counts[name] == footer.num_rows)
+
+
 def _fitted(column: pa.ChunkedArray, field: pa.Field, what: str, before: int) -> pa.ChunkedArray:
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column), field.type)])
     if _holds(column, field.type):
         return column.cast(field.type)
     row = before + _first_that_does_not_fit(column, field.type) + 1

@@ -1,5 +1,6 @@
 """What the lake stores is what was hashed, whatever a column's type was in the period before."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,17 @@ def test_a_widened_column_keeps_every_value_and_the_hash_of_what_is_stored(
         lake.pinned("u", period, ref, again=True)
     again = lake.publish("u", "t", given(second, tmp_path, as_file), FEBRUARY)
     assert again == refs[1], "the same rows are not written again"
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["table", "file"])
+def test_a_column_without_any_value_takes_the_type_of_the_table(tmp_path: Path, as_file: bool) -> None:
+    lake, moment = DeltaLake(tmp_path / "lake"), datetime(2013, 1, 1, tzinfo=UTC)
+    lake.publish("u", "t", pa.table({"n": [2**60], "s": ["007"], "t": [moment]}), JANUARY)
+    nothing = pa.table({name: pa.nulls(2, pa.float64()) for name in "nst"})
+    lake.publish("u", "t", given(nothing, tmp_path, as_file), FEBRUARY)
+    lake.append("u", "t", nothing.append_column("period", pa.array(["2013-03"] * 2)))
+    assert lake.schema("u", "t").types[:3] == [pa.int64(), pa.string(), pa.timestamp("us", "UTC")]
+    assert sorted(lake.read("u", "t")["n"].to_pylist(), key=str) == [2**60, None, None, None, None]
 
 
 def test_rows_that_are_added_widen_a_column_too(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class DeltaLake:
 
         def attempt() -> TableRef:
             before = self.schema(usecase, table) if self.exists(usecase, table) else with_period(source.schema)
-            stored = merged(before, source.schema, source.what)
+            stored = merged(before, source.schema, source.what, source.empty)
             columns = source.typed(stored)
             digest, there = source.content_hash(columns), self._create(usecase, table, stored)
             version = there.version

@@ -17,11 +17,11 @@ from deltalake.transaction import AddAction
 
 from include.adapters.lake.table import Table
 from include.contracts import proved_parquet
-from include.contracts.content import BATCH, for_duckdb, in_utc, relation_hash
+from include.contracts.content import BATCH, for_duckdb, in_utc, quoted, relation_hash
 from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
 from include.contracts.proved_parquet import Written
-from include.contracts.stored_types import fitted, merged, stored_schema
+from include.contracts.stored_types import empty_columns, fitted, merged, stored_schema
 from include.contracts.tables import PERIOD
 from include.errors import ConflictError, DataError, NotFoundError
 
@@ -45,7 +45,7 @@ class GivenRows:
         except pa.ArrowInvalid as error:
             raise DataError(f"{what}: {rows} is not a Parquet file: {error}; stage it again") from error
         self._types = pa.schema([field for field in schema if field.name != PERIOD])
-        self.schema = stored_schema(self._types, what)
+        self.schema, self.empty = stored_schema(self._types, what), empty_columns(rows)
 
     def require_names(self, period: Period) -> None:
         """Raises DataError when no table may have such columns, or a column ``period`` says another period than this.
@@ -82,7 +82,9 @@ class GivenRows:
                 return relation_hash(connection, "given", schema)
             connection.read_parquet(for_duckdb(self._given), hive_partitioning=False).create_view("given")
             connection.register("typed", schema.empty_table())
-            wider = "(SELECT * FROM typed UNION ALL BY NAME SELECT * FROM given)"
+            none = ", ".join(f"NULL AS {quoted(name)}" for name in self._types.names if name in self.empty)
+            given = f"* REPLACE ({none})" if none else "*"
+            wider = f"(SELECT * FROM typed UNION ALL BY NAME SELECT {given} FROM given)"  # noqa: S608
             try:
                 return relation_hash(connection, "given" if self._types == schema else wider, schema)
             except duckdb.Error:  # its text has a value: the rows name the place
@@ -138,7 +140,7 @@ def replace(
 
 def append(table: Table, rows: pa.Table) -> None:
     """Commit further rows of the periods that they name; raises DataError for other types than the table's."""
-    stored = merged(table.schema, rows.schema, table.name)
+    stored = merged(table.schema, rows.schema, table.name, empty_columns(rows))
     rows = fitted(rows, pa.schema([stored.field(name) for name in rows.schema.names]), table.name)
     periods = pc.unique(rows[PERIOD]).to_pylist()
     of_period = {period: rows.filter(pc.equal(rows[PERIOD], period)).to_batches() for period in periods}
