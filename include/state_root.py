@@ -1,5 +1,6 @@
 """Where what is kept below the state root."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,3 +71,15 @@ class StateRoot:
     def suites(self) -> Path:
         """The expectation suites of the gates, under version control."""
         return ROOT / "great_expectations" / "expectations"
+
+
+def runs(file: Path, pid: int, command: Sequence[str]) -> bool:
+    """Whether the process runs the file of a model, by whatever name its ``command`` has of the directory."""
+    return any(_is_same(word.replace("/proc/self/", f"/proc/{pid}/", 1), file) for word in command)
+
+
+def _is_same(name: str, file: Path) -> bool:
+    try:
+        return name.endswith(file.name) and file.samefile(name)
+    except OSError:  # another user's, or it ended just now
+        return False

@@ -9,6 +9,7 @@ import numpy as np
 
 from include.errors import ServiceError
 from include.settings import Settings
+from include.state_root import runs
 
 NUMPY: dict[str, Any] = {"BYTES": np.object_, "FP32": np.float32, "FP64": np.float64, "INT64": np.int64}
 MEGABYTE = 1024 * 1024
@@ -58,9 +59,9 @@ class KServe:
         """Resident memory of the stub that serves the model; None when the server runs on another machine."""
         import psutil
 
-        file = str(self.settings.triton_repository / model / "1" / "model.py")
+        file = self.settings.triton_repository / model / "1" / "model.py"
         for process in psutil.process_iter(["cmdline", "memory_info"]):
-            if file in (process.info["cmdline"] or ()):
+            if runs(file, process.pid, process.info["cmdline"] or ()):
                 return float(process.info["memory_info"].rss / MEGABYTE)
         return None
 

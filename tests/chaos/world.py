@@ -26,6 +26,7 @@ from include.platform.topology import Instance, instances
 from include.services.composition import Services
 from include.settings import ROOT, GatewayServer, Settings, load_settings
 from include.specification.loader import usecase_names
+from include.state_root import runs
 from tests.chaos.doors import GATEWAY, SERVER, Door, GrpcDoor, RestDoor
 from tests.integration.gateway_fixtures import require_haproxy
 from tests.integration.pipeline_fixtures import KEYS, Serving
@@ -125,9 +126,9 @@ class World:
     def model_processes(self, server: str = "triton") -> list[psutil.Process]:
         """Those of the server that answer requests."""
         leader = self.supervisor.process(server)
-        file = str(self.settings.triton_repository / self.serving.spec.name / "1" / "model.py")
+        file = self.settings.triton_repository / self.serving.spec.name / "1" / "model.py"
         below = leader.children(recursive=True) if leader else []
-        return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and file in p.cmdline()]
+        return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and runs(file, p.pid, p.cmdline())]
 
     def events(self) -> list[ProcessEvent]:
         """What happened to processes since the platform was made."""
