@@ -85,17 +85,19 @@ def _require_same_features(services: Services, spec: UseCase, features: FeatureS
             )
 
 
-def verify_release(spec: UseCase, services: Services, release: ReleaseRef) -> dict:
+def verify_release(spec: UseCase, services: Services, release: ReleaseRef, *, stores: bool = True) -> dict:
     """Load the release privately on the real server, try it, unload; the report is kept with release and version.
 
-    Raises DeploymentError when the release failed a check; see ``predeployment.verify``.
+    ``stores``: what the online store returns for entities of its test set is compared with the offline store, too. Of
+    a release that served once it is not: its dataset may be gone. Raises DeploymentError when the release failed a
+    check; see ``predeployment.verify``.
     """
     release = services.adapters.releases.get(spec.name, release.name)  # of what a task hands on, the name alone counts
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with services.places.aside() as aside:
             write = partial(services.serving.write_pipeline, spec)
-            found = _looked_up(spec, services, release)
+            found = _looked_up(spec, services, release) if stores else None
             return predeployment.verify(spec, release, server, wire, write, aside / "model", found)
     finally:
         wire.close()

@@ -29,7 +29,7 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
     if known is None:
         return None
     champion, earlier = known
-    verify_release(spec, services, earlier)
+    verify_release(spec, services, earlier, stores=False)
     measured = _measure(spec, services, champion, earlier)
     _require_answers(measured)
     state = services.serving.require_rollout_state(spec)

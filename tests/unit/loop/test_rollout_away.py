@@ -238,7 +238,7 @@ def test_a_drill_against_a_server_that_is_away_changes_nothing(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rollout.promote_release(SPEC, services, NEW)
-    monkeypatch.setattr(rollback_drill, "verify_release", lambda *_: None)
+    monkeypatch.setattr(rollback_drill, "verify_release", lambda *_, **__: None)
     was, server(services).away = state(services), True
     with pytest.raises(ServiceError):
         rollback_drill.drill_rollback(SPEC, services)
