@@ -133,7 +133,7 @@ def _stock(store: FeastFeatureStore, home: Path) -> Any:
         online_store={"type": "sqlite", "path": str(home / "stock.db")}, entity_key_serialization_version=3,
     )  # fmt: skip
     defined = [
-        o for objects in store._definitions._files()[0].values() for o in objects if type(o).__name__ != "Project"
+        o for objects in store._definitions.files()[0].values() for o in objects if type(o).__name__ != "Project"
     ]
     for view in (o for o in defined if type(o).__name__ == "FeatureView"):
         file = home / f"{view.name}.parquet"
