@@ -65,7 +65,11 @@ class StateRoot:
 
     def served(self, path: Path) -> str:
         """A path below ``home`` for the Python inside Triton: it opens names in ASCII alone, and starts in ``home``."""
-        return str(path) if str(path).isascii() else f"/proc/self/cwd/{path.relative_to(self.home)}"
+        return str(path) if str(path).isascii() else self.within(path)
+
+    def within(self, path: Path) -> str:
+        """A path below ``home`` for whatever starts in ``home``, without the name of ``home``."""
+        return f"/proc/self/cwd/{path.relative_to(self.home)}"
 
     @property
     def suites(self) -> Path:

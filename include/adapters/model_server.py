@@ -37,11 +37,6 @@ def directory(settings: Settings) -> Path:
     return settings.home
 
 
-def _named(settings: Settings, path: Path) -> Path:
-    """The name of a path below ``directory`` for the server and the processes that it starts."""
-    return Path("/proc/self/cwd") / path.relative_to(directory(settings))
-
-
 def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     """Command line and environment, without secrets, of the server that the ``nvidia-pytriton`` wheel carries.
 
@@ -56,8 +51,8 @@ def command(settings: Settings) -> tuple[list[str], dict[str, str]]:
     settings.triton_repository.mkdir(parents=True, exist_ok=True)
     argv = [
         str(server / "bin" / "tritonserver"),
-        f"--backend-directory={_named(settings, backends)}",
-        f"--model-repository={_named(settings, settings.triton_repository)}",
+        f"--backend-directory={settings.within(backends)}",
+        f"--model-repository={settings.within(settings.triton_repository)}",
         "--model-control-mode=explicit",
         "--disable-auto-complete-config",
         "--strict-readiness=false",

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-EXACT = 2.0**53
-"""Below it a float holds every whole number."""
+EXACT = 2**53
+"""Up to here float64 has every whole number; beyond, two of them are one."""
 
 
 def holds(number: float, written: Decimal) -> bool:

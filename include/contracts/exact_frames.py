@@ -4,9 +4,6 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
-EXACT = 2**53
-"""Up to here float64 has every whole number; beyond, two of them are one."""
-
 NULLABLE: dict[pa.DataType, pd.api.extensions.ExtensionDtype] = {
     pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
     pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype(),

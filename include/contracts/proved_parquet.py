@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import for_duckdb, in_utc, relation_hash
+from include.contracts.content import in_utc, parquet_rows, relation_hash
 from include.contracts.file_proof import PROOFS
 from include.contracts.period import Period
 from include.contracts.stored_types import stored_schema
@@ -162,8 +162,7 @@ def rows_hash(files: Sequence[str]) -> str:
     every = [pq.read_schema(file) for file in files]
     schema = stored_schema(pa.unify_schemas(every, promote_options="permissive"))  # a column may have been widened
     with in_utc() as connection:
-        rows = connection.read_parquet(list(map(for_duckdb, files)), hive_partitioning=False, union_by_name=True)
-        rows.create_view("there")
+        connection.sql(f"FROM {parquet_rows(*files)}").create_view("there")
         return relation_hash(connection, "there", schema)
 
 

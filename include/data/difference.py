@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 from pydantic import Field
 
-from include.contracts.content import for_duckdb, in_utc, quoted
+from include.contracts.content import in_utc, parquet_rows, quoted
 from include.contracts.names import OURS
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
@@ -117,8 +117,7 @@ def _both(
         for side, snapshot in ((BEFORE, before), (AFTER, after)):
             ref = snapshot.tables[table]
             if files := lake.pinned(snapshot.usecase, snapshot.period, ref):
-                pinned = list(map(for_duckdb, files))
-                connection.read_parquet(pinned, hive_partitioning=False, union_by_name=True).create_view(side)
+                connection.sql(f"FROM {parquet_rows(*files)}").create_view(side)
             else:
                 connection.register(side, lake.schema(snapshot.usecase, table, ref.version).empty_table())
         yield connection

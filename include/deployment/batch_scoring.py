@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import for_duckdb, quoted
+from include.contracts.content import parquet_rows, quoted
 from include.contracts.request_rules import RequestRules, rules_of, whole_keys
 from include.contracts.spelling import spelled
 from include.deployment import release
@@ -230,7 +230,7 @@ def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iter
         return
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        table = connection.read_parquet(list(map(for_duckdb, files)), union_by_name=True, hive_partitioning=False)
+        table = connection.sql(f"FROM {parquet_rows(*files)}")
         if lacking := sorted(set(columns) - set(table.columns)):
             raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
         yield from table.select(*map(quoted, columns)).to_arrow_reader(rows)

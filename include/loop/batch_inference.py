@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import for_duckdb, parquet_rows, quoted
+from include.contracts.content import parquet_rows, quoted
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
@@ -79,9 +79,9 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
     there = lake.files(release.usecase, table, [period]) if lake.exists(release.usecase, table) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        rows = connection.read_parquet(for_duckdb(scored), hive_partitioning=False)
+        rows = connection.sql(f"FROM {parquet_rows(scored)}")
         if there:
-            others = connection.read_parquet(list(map(for_duckdb, there)), union_by_name=True, hive_partitioning=False)
+            others = connection.sql(f"FROM {parquet_rows(*there)}")
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
             rows = rows.union(others.select(*map(quoted, rows.columns)))
         rows.write_parquet(str(target), compression="zstd")

@@ -6,7 +6,8 @@ import pyarrow as pa
 from pyarrow import types
 
 from include.contracts.content import is_nan
-from include.contracts.exact_frames import EXACT, is_number, is_text
+from include.contracts.exact_floats import EXACT
+from include.contracts.exact_frames import is_number, is_text
 from include.errors import DataError
 
 LARGEST = 2**63 - 1

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from include.contracts.exact_frames import EXACT, NULLABLE, is_number, is_text
+from include.contracts.exact_floats import EXACT
+from include.contracts.exact_frames import NULLABLE, is_number, is_text
 from include.contracts.ties import latest_per_key
 from include.errors import DataError
 

@@ -17,7 +17,7 @@ from deltalake.transaction import AddAction
 
 from include.adapters.lake.table import Table
 from include.contracts import proved_parquet
-from include.contracts.content import BATCH, for_duckdb, in_utc, quoted, relation_hash
+from include.contracts.content import BATCH, in_utc, parquet_rows, quoted, relation_hash
 from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
 from include.contracts.proved_parquet import Written
@@ -80,7 +80,7 @@ class GivenRows:
             if isinstance(self._given, pa.Table):
                 connection.register("given", fitted(self._given, schema, self.what))
                 return relation_hash(connection, "given", schema)
-            connection.read_parquet(for_duckdb(self._given), hive_partitioning=False).create_view("given")
+            connection.sql(f"FROM {parquet_rows(self._given)}").create_view("given")
             connection.register("typed", schema.empty_table())
             none = ", ".join(f"NULL AS {quoted(name)}" for name in self._types.names if name in self.empty)
             given = f"* REPLACE ({none})" if none else "*"
