@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import parquet_rows
+from include.contracts.content import for_duckdb
 from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
@@ -84,7 +84,7 @@ def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path
 
 
 def _read(connection: "Backend", file: Path) -> ibis.Table:
-    return connection.sql(f"FROM {parquet_rows(file)}")
+    return connection.read_parquet(for_duckdb(file), hive_partitioning=False)
 
 
 def check_labels(spec: UseCase, period: Period, events: Path) -> None:
