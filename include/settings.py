@@ -16,10 +16,10 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from include.contracts import state_file
 from include.contracts.governance import Level, Role
-from include.contracts.sqlite_files import sqlite_url
 from include.errors import SettingsError
+from include.formats import state_file
+from include.formats.sqlite_files import sqlite_url
 from include.state_root import ROOT, StateRoot
 
 REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from include.contracts.sqlite_files import share
+from include.formats.sqlite_files import share
 from include.settings import Settings, load_settings
 
 OPEN = frozenset({"/health"})

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
+from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, Settings
 
 ADMIN = "admin"

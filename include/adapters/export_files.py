@@ -20,12 +20,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from include.contracts.atomic_file import write_atomically
-from include.contracts.disk_space import full
-from include.contracts.file_proof import sha256
 from include.contracts.governance import ExportedFile, ExportManifest
-from include.contracts.key_text import read_key, text_of
 from include.errors import ExportFileError, NotFoundError
+from include.formats.atomic_file import write_atomically
+from include.formats.disk_space import full
+from include.formats.file_proof import sha256
+from include.formats.key_text import read_key, text_of
 from include.ports.exports import ExportTable
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from include.contracts import state_file
 from include.errors import ConflictError
+from include.formats import state_file
 from include.ports.state import ABSENT, Locks, Versioned
 
 

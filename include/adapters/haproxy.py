@@ -14,9 +14,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from string import Template
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.gateway import GatewayClient
 from include.errors import NotFoundError, ServiceError, SettingsError
+from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, GatewayServer, Settings
 
 TEMPLATE = ROOT / "docker" / "gateway" / "haproxy.cfg"

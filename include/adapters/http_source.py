@@ -16,12 +16,12 @@ from typing import Any
 import httpx
 import tenacity
 
-from include.contracts.content_encoding import CutError, UnknownEncodingError, decoded
-from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
-from include.contracts.link_header import links
 from include.contracts.period import Window
-from include.contracts.value_text import text_of
 from include.errors import ServiceError, SourceError
+from include.formats.content_encoding import CutError, UnknownEncodingError, decoded
+from include.formats.json_rows import JsonRefusedError, JsonRows, parse
+from include.formats.link_header import links
+from include.formats.value_text import text_of
 from include.specification.connectors import HttpOptions as Options
 from include.specification.data import Source
 

@@ -15,12 +15,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent, RolloutState
-from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import DamagedState, Figure, LatePeriods, OpenQuestion
 from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import UnreadableCount
+from include.formats.disk_space import DiskSpace
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

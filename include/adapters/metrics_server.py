@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.operations import Alert
 from include.errors import ServiceError, SettingsError
+from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, Settings
 
 TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from include.contracts import spool_file, state_file
 from include.contracts.deployment import LostAnswers
 from include.contracts.logged_records import LogSchema
-from include.contracts.spool_file import Contents
 from include.contracts.streaming import UnreadableRecord
 from include.errors import DamagedStateError
+from include.formats import spool_file, state_file
+from include.formats.spool_file import Contents
 from include.ports.state import Locks
 from include.ports.streaming import Unreadable
 

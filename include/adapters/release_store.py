@@ -4,9 +4,9 @@ import hashlib
 import logging
 from pathlib import Path
 
-from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef, release_number
 from include.errors import DamagedStateError, NotFoundError
+from include.formats import state_file
 from include.ports.state import Locks
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from include.contracts import state_file
-from include.contracts.key_text import read_key, text_of
 from include.errors import SettingsError
+from include.formats import state_file
+from include.formats.key_text import read_key, text_of
 from include.ports.signatures import Signature, Verifier
 
 

@@ -17,9 +17,9 @@ from sqlalchemy import exc
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from include.contracts.json_rows import JsonRefusedError, parse
 from include.contracts.period import Window
 from include.errors import ServiceError, SourceError
+from include.formats.json_rows import JsonRefusedError, parse
 from include.specification.connectors import SqlOptions as Options
 from include.specification.data import Source
 

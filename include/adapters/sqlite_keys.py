@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from include.contracts.sqlite_files import WAIT_SECONDS
 from include.errors import ServiceError
+from include.formats.sqlite_files import WAIT_SECONDS
 from include.ports.online import Edit
 
 

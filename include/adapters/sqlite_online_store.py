@@ -19,7 +19,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
 from feast.utils import make_tzaware
 
-from include.contracts.sqlite_files import share
+from include.formats.sqlite_files import share
 
 
 class NewestSqliteOnlineStoreConfig(sqlite.SqliteOnlineStoreConfig):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from include.contracts import state_file
-from include.contracts.atomic_file import write_atomically
 from include.contracts.streaming import UnreadableRecord
 from include.errors import DamagedStateError
+from include.formats import state_file
+from include.formats.atomic_file import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from include.contracts.exact_frames import exact_frame
 from include.contracts.quality import EXISTS, Check, CheckOutcome
+from include.formats.exact_frames import exact_frame
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from markdown_it import MarkdownIt
 from include.catalog.entries import Catalog, Entry, Step
 from include.catalog.profile import ColumnProfile
 from include.contracts.period import Period
-from include.contracts.plain_text import markdown as as_it_is
-from include.contracts.plain_text import markdown_code, markdown_table
 from include.contracts.tables import TableState
+from include.formats.plain_text import markdown as as_it_is
+from include.formats.plain_text import markdown_code, markdown_table
 from include.specification.usecase import UseCase
 
 MUCH_MISSING = 0.2

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from include.catalog.entries import Catalog
-from include.contracts import state_file
 from include.errors import DamagedStateError, NotFoundError
+from include.formats import state_file
 
 FILE = "catalog.json"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import duckdb
 
-from include.contracts.content import PARTITIONS, for_duckdb, is_nan, quoted
 from include.contracts.record import Record
 from include.contracts.tables import TableState
+from include.formats.content import PARTITIONS, for_duckdb, is_nan, quoted
 
 TOP_VALUES = 5
 FEW = 100

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.contracts.plain_text import visible
+from include.formats.plain_text import visible
 
 if TYPE_CHECKING:
     from include.catalog.entries import Catalog, Entry, Step

@@ -12,7 +12,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Check every small file and database of the state root; the exit code is 1 when one is damaged."""
-    from include.contracts.plain_text import visible
+    from include.formats.plain_text import visible
     from include.platform.doctor import Doctor
     from include.settings import load_settings
 

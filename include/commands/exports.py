@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.contracts.plain_text import visible
 from include.errors import SettingsError
+from include.formats.plain_text import visible
 
 if TYPE_CHECKING:
     from include.settings import Settings

@@ -2,8 +2,8 @@
 
 import sys
 
-from include.contracts.plain_text import visible
 from include.errors import MoebiusError
+from include.formats.plain_text import visible
 
 
 def report(error: MoebiusError, code: int = 1) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.contracts.plain_text import visible
+from include.formats.plain_text import visible
 
 app = typer.Typer(
     no_args_is_help=True,

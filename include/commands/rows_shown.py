@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from include.contracts.plain_text import one_line
-from include.contracts.value_text import text_of
+from include.formats.plain_text import one_line
+from include.formats.value_text import text_of
 
 SPECIAL = re.compile('[",\r\n]')
 SPACE = 3

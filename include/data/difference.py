@@ -8,12 +8,12 @@ import duckdb
 import numpy as np
 from pydantic import Field
 
-from include.contracts.content import in_utc, parquet_rows, quoted
 from include.contracts.names import OURS
 from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.evaluation.divergence import Divergence, between
 from include.evaluation.histograms import Paired, paired_levels
+from include.formats.content import in_utc, parquet_rows, quoted
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 

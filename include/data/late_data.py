@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import parquet_rows, quoted
 from include.contracts.period import Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
 from include.data.ingestion import batches, untreated
+from include.formats.content import parquet_rows, quoted
 from include.ports.lake import Lake
 from include.ports.sources import Connect, Treat
 from include.records.registry import COLLECTIONS

@@ -12,13 +12,13 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import for_duckdb
 from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.data.manifests import Snapshots
 from include.errors import DataError, SpecError
 from include.families.registry import label_codes
+from include.formats.content import for_duckdb
 from include.ports.lake import Lake
 from include.specification import modules
 from include.specification.usecase import UseCase

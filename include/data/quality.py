@@ -10,13 +10,13 @@ from statistics import median
 from typing import Any, Literal, get_args
 from uuid import uuid4
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
 from include.data import quarantine
 from include.data import staging as stage
 from include.data.standing import LOOKED_BACK, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
+from include.formats.atomic_file import write_atomically
 from include.ports.lake import Lake
 from include.ports.quality import Validator
 from include.records.registry import GATE_RESULTS

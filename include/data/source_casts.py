@@ -11,8 +11,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.exact_floats import EXACT, holds
-from include.contracts.value_text import text_of
+from include.formats.exact_floats import EXACT, holds
+from include.formats.value_text import text_of
 from include.specification.data import Source
 
 UTC = pa.timestamp("us", tz="UTC")

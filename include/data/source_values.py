@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.value_text import text_of
+from include.formats.value_text import text_of
 
 TYPED = {
     str: pa.string(),

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts import checksums, state_file
-from include.contracts.exact_frames import exact_frame
-from include.contracts.file_proof import sha256
-from include.contracts.proved_parquet import row_groups
 from include.errors import GateRefusedError, NotFoundError
+from include.formats import checksums, state_file
+from include.formats.exact_frames import exact_frame
+from include.formats.file_proof import sha256
+from include.formats.proved_parquet import row_groups
 
 RAW = "raw"
 TABLES = "tables"

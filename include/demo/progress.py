@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from include.contracts.plain_text import visible
+from include.formats.plain_text import visible
 
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]-[/]", "upstream_failed": "[red]·[/]"}

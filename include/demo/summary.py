@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
 from include.contracts.quality import StandingWarning
 from include.demo.progress import Progress, plain
+from include.formats.atomic_file import write_atomically
 from include.operations import history
 from include.platform import airflow
 from include.platform.secrets import mlflow_login

@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
 from include.errors import LockHeldError, MoebiusError
+from include.formats.exact_frames import exact_frame
 from include.loop import monitoring
 from include.platform.patience import Patience
 from include.ports.serving import ModelServer

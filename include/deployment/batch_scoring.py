@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import parquet_rows, quoted
 from include.contracts.request_rules import RequestRules, rules_of, whole_keys
 from include.contracts.spelling import spelled
 from include.deployment import release
@@ -25,6 +24,7 @@ from include.errors import DataError
 from include.families.class_names import in_order, places
 from include.families.registry import family_named
 from include.families.serving import headline
+from include.formats.content import parquet_rows, quoted
 from include.specification.usecase import UseCase
 
 ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"

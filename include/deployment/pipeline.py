@@ -4,9 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-from include.contracts import encoding, identity, pseudonyms, request_rules, sealed_text
-from include.contracts.file_proof import sha256
+from include.contracts import encoding, pseudonyms, request_rules
 from include.families import serving
+from include.formats import identity, sealed_text
+from include.formats.file_proof import sha256
 from include.specification.usecase import UseCase
 
 SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules, sealed_text))

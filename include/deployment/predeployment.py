@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, looked_up, pipeline, release
@@ -22,6 +21,7 @@ from include.deployment.packaging import EVENTS_DOCUMENT
 from include.deployment.requests import answered
 from include.errors import DataError, DeploymentError, RequestFailedError, ServiceError
 from include.families.class_names import in_order
+from include.formats.atomic_file import write_atomically
 from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 

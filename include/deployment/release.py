@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
-from include.contracts.file_proof import sha256
 from include.deployment import pipeline
 from include.errors import DamagedReleaseError, DamagedStateError, DeploymentError, EvaluationError
+from include.formats import state_file
+from include.formats.file_proof import sha256
 
 MANIFEST = "release.json"
 WAY_OUT = (

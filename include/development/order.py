@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from include.contracts import state_file
 from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
 from include.errors import DamagedStateError, NotFoundError
+from include.formats import state_file
 
 if TYPE_CHECKING:
     from include.development.search.study import Place

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from include.contracts.evaluation import Cell, GateOutcome, Interval, Verdict
-from include.contracts.plain_text import markdown, markdown_table
 from include.evaluation.verdict import shown
+from include.formats.plain_text import markdown, markdown_table
 
 WORDS = {
     "promote": "release it",

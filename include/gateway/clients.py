@@ -15,9 +15,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.gateway import GatewayClient
 from include.errors import NotFoundError, SettingsError
+from include.formats.atomic_file import write_atomically
 
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts import checksums
 from include.contracts.period import Period
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
+from include.formats import checksums
 from include.governance.mentions import texts
 from include.ports.lake import Lake
 from include.ports.snapshots import SnapshotManifests

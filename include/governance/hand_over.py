@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contracts.period import Period
-from include.contracts.plain_text import markdown
 from include.errors import AccessError, MissingPeriodError, SettingsError
+from include.formats.plain_text import markdown
 from include.ports.sources import Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase

@@ -12,9 +12,9 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.line_files import blanked
 from include.contracts.pseudonyms import is_token
 from include.contracts.tables import PERIOD
+from include.formats.line_files import blanked
 
 
 class Mentions:

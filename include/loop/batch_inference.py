@@ -4,7 +4,6 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.content import parquet_rows, quoted
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
@@ -12,6 +11,7 @@ from include.data import versioning
 from include.deployment import batch_scoring
 from include.deployment.batch_scoring import BatchScorer
 from include.errors import DataError
+from include.formats.content import parquet_rows, quoted
 from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase

@@ -9,10 +9,10 @@ from include.catalog import files as catalog_files
 from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
 from include.catalog.profile import RewrittenError, profile
-from include.contracts import state_file
-from include.contracts.atomic_file import write_atomically
 from include.contracts.tables import TableState
 from include.errors import ConflictError, MoebiusError, NotFoundError, SpecError
+from include.formats import state_file
+from include.formats.atomic_file import write_atomically
 from include.records.privacy import column_level
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS, RECORD_TABLES
 from include.records.table import RecordTable

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
-from include.contracts.plain_text import markdown
 from include.contracts.tables import RowFilter
 from include.errors import AccessError, DataError, MissingPeriodError, NotFoundError
+from include.formats.plain_text import markdown
 from include.governance import answers
 from include.ports.exports import ExportTable
 from include.services import export_log

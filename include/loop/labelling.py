@@ -6,15 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from include.contracts import identity
 from include.contracts.deployment import ReleaseRef
-from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.families.class_names import maps
+from include.formats import identity
+from include.formats.exact_frames import exact_frame
 from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
 from include.records.registry import GIVEN_LABELS

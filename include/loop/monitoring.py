@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
-from include.contracts.exact_frames import exact_frame
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
+from include.formats.exact_frames import exact_frame
 from include.operations import monitoring, served
 from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS

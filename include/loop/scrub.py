@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from include.contracts.period import Period
-from include.contracts.proved_parquet import prove
 from include.contracts.scrub import Kind, Scrubbed
 from include.deployment import release
 from include.development.datasets.building import MANIFEST, load_dataset
 from include.development.datasets.encoded import PARTS
 from include.development.datasets.parts import read_part
 from include.errors import DamagedFileError, MoebiusError, ServiceError
+from include.formats.proved_parquet import prove
 from include.ports.lake import Lake
 from include.records.registry import EXPORTS, SCRUBS
 from include.services.composition import Services

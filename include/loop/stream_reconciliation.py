@@ -1,9 +1,9 @@
 """Compares the rows that the speed layer pushed in a month with the rows of the batch."""
 
-from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
 from include.data import versioning
+from include.formats.exact_frames import exact_frame
 from include.ports.streaming import EventStream
 from include.records.registry import RECONCILIATION
 from include.services.composition import Services

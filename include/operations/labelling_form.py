@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.plain_text import markdown, markdown_table
 from include.families.registry import family
+from include.formats.plain_text import markdown, markdown_table
 from include.operations.drift import columns_by_input
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices
 from include.specification.usecase import UseCase

@@ -9,11 +9,11 @@ import pandas as pd
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
-from include.contracts.ties import latest_per_key
 from include.errors import DataError
 from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
 from include.families.serving import headline, logged_column, logged_scores
+from include.formats.ties import latest_per_key
 from include.operations import column_faults, drift, maturity, performance, skew
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_current_context
 from airflow.sdk.exceptions import DagRunTriggerException
 
-from include.contracts import identity
 from include.contracts.approval import UNNAMED
 from include.contracts.period import Period
 from include.errors import NotFoundError, SpecError
+from include.formats import identity
 from include.orchestration.forms import check_form
 from include.orchestration.retries import OnlyWhatMayPass
 from include.specification.loader import usecases

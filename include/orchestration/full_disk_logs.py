@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from include.contracts.disk_space import FULL
+from include.formats.disk_space import FULL
 
 NOT_TAKEN = FULL | {errno.EROFS, errno.EIO}
 """A full disk, one that became read-only, one that is broken."""

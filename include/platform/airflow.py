@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from include.contracts import state_file
-from include.contracts.sqlite_files import sqlite_url
+from include.formats import state_file
+from include.formats.sqlite_files import sqlite_url
 from include.settings import ROOT, Settings, inherited_environment
 
 ARGUMENTS = {

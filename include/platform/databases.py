@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from include.contracts import sealed_text, sqlite_proof
 from include.errors import DamagedStateError
+from include.formats import sealed_text, sqlite_proof
 from include.platform import identity
 from include.settings import Settings
 

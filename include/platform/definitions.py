@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
-from include.contracts.file_proof import sha256
 from include.errors import SpecError
+from include.formats.atomic_file import write_atomically
+from include.formats.file_proof import sha256
 from include.settings import ROOT, Settings
 
 FILES = ("feature_repo/**/*.py", "include/usecases/**/*.py", "include/usecases/**/*.yaml")

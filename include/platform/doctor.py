@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from include.contracts import sealed_text, state_file
 from include.errors import DamagedStateError, NotFoundError, SettingsError
+from include.formats import sealed_text, state_file
 from include.platform import databases, identity
 from include.platform.supervisor import Supervisor
 from include.services import small_state

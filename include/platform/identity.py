@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import Field
 
-from include.contracts import state_file
 from include.contracts.record import Record
 from include.errors import SettingsError
+from include.formats import state_file
 from include.platform import secrets
 from include.settings import Settings, inherited_environment
 

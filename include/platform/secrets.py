@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from include.adapters.experiment_server import ADMIN
-from include.contracts import state_file
+from include.formats import state_file
 from include.settings import REFERENCE, ROOT, SECRETS, Settings, inherited_environment
 
 SOURCES = "sources"

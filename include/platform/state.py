@@ -6,8 +6,8 @@ from pathlib import Path
 
 from include.adapters.export_files import new_private_key, publish_recipient
 from include.adapters.signatures import new_signing_key, publish_signing_key
-from include.contracts import state_file
 from include.errors import SettingsError
+from include.formats import state_file
 from include.settings import Settings
 
 OWNERS, VERSIONS = r"prod|dev", r"\d+(\.\d+)*"

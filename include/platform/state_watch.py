@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from include.contracts import delta_log, sealed_text
 from include.contracts.operations import DamagedState
 from include.errors import DamagedStateError
+from include.formats import delta_log, sealed_text
 from include.platform import databases, identity
 from include.platform.doctor import ROOMS, Doctor
 from include.settings import Settings

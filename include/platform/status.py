@@ -9,8 +9,8 @@ import psutil
 from rich.table import Table
 from rich.text import Text
 
-from include.contracts.plain_text import visible
 from include.contracts.platform import ProcessEvent, read_events
+from include.formats.plain_text import visible
 from include.platform.servers import healthy
 from include.platform.supervisor import Supervisor
 from include.platform.topology import Instance, instances

@@ -23,9 +23,9 @@ from pathlib import Path
 import psutil
 
 from include.contracts import steady
-from include.contracts.atomic_file import write_atomically
 from include.contracts.platform import append_event
 from include.errors import ServiceError, SettingsError
+from include.formats.atomic_file import write_atomically
 from include.platform import processes
 from include.platform.patience import Patience, Sign
 

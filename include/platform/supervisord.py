@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from xmlrpc.client import Error, ServerProxy, Transport
 
-from include.contracts.atomic_file import write_atomically
 from include.errors import ServiceError
+from include.formats.atomic_file import write_atomically
 from include.platform import secrets
 from include.platform.topology import TOPOLOGY, Declaration, instances_of
 from include.settings import ROOT, Settings, inherited_environment

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from include.contracts.content import quoted
 from include.contracts.period import Period
+from include.formats.content import quoted
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.records.table import RecordTable
 from include.services.adapters import Adapters

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from include.contracts.disk_space import DiskSpace, file_systems, full, space_of, suspicious
 from include.errors import DiskFullError
+from include.formats.disk_space import DiskSpace, file_systems, full, space_of, suspicious
 from include.settings import Settings
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the model server's processes exchange tensors there

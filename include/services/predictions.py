@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD
-from include.contracts.ties import latest_per_key
 from include.data import versioning
 from include.families.registry import label_codes
 from include.families.serving import logged_column
+from include.formats.exact_frames import exact_frame
+from include.formats.ties import latest_per_key
 from include.operations import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters

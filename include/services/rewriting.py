@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.contracts import line_files, state_file
 from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.data.manifests import Snapshots
 from include.development.datasets.parts import MANIFEST, content_hash, read_frame, read_manifest
+from include.formats import line_files, state_file
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
 from include.governance.traces import files

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from include.contracts.exact_floats import holds
-from include.contracts.identity import joined
-from include.contracts.iso_time import IsoTime
-from include.contracts.json_rows import JsonRefusedError, parse
 from include.contracts.streaming import StreamEntry, place
+from include.formats.exact_floats import holds
+from include.formats.identity import joined
+from include.formats.iso_time import IsoTime
+from include.formats.json_rows import JsonRefusedError, parse
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 

@@ -9,9 +9,9 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.exact_frames import exact_frame
 from include.contracts.names import OURS
 from include.contracts.period import Period
+from include.formats.exact_frames import exact_frame
 from include.specification import modules
 from include.specification.data import Source
 from include.specification.loader import load_usecase

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from include.contracts.iso_time import IsoTime
+from include.formats.iso_time import IsoTime
 from include.streaming.events import INT64
 
 TIME = "event_timestamp"

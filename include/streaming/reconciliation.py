@@ -9,7 +9,7 @@ import pandas as pd
 
 from include.contracts.period import Period, Window
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
-from include.contracts.ties import latest_per_key
+from include.formats.ties import latest_per_key
 from include.ports.lake import Lake
 from include.ports.streaming import EventStream
 from include.records.registry import RECONCILIATION

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, conlist, create_model
 
-from include.contracts.iso_time import IsoTime
 from include.contracts.streaming import StreamEntry
 from include.errors import DataError, MoebiusError, RequestFailedError, RequestRefusedError, ServiceError
+from include.formats.iso_time import IsoTime
 from include.ports.serving import ModelServer
 from include.ports.streaming import RequestStream
 from include.specification.usecase import UseCase

@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from include.contracts.identity import joined
 from include.contracts.period import Period
 from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
 from include.errors import DataError
+from include.formats.identity import joined
 from include.ports.features import FeatureStore
 from include.ports.streaming import EventStream
 from include.specification.usecase import UseCase

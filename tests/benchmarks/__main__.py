@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from include.contracts.atomic_file import write_atomically
+from include.formats.atomic_file import write_atomically
 from include.settings import load_settings
 
 HERE = Path(__file__).parent

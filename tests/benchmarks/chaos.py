@@ -7,7 +7,7 @@ out.
 import os
 from typing import Any
 
-from include.contracts.atomic_file import write_atomically
+from include.formats.atomic_file import write_atomically
 from include.settings import load_settings
 from tests.chaos import damage, report
 from tests.chaos.catalogue import AROUND, OTHERS, SERVING, TOGETHER, WHOLE

@@ -7,8 +7,8 @@ every candidate. The verdicts go to ``var/bench/months.md``.
 import time
 from typing import Any
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.evaluation import Verdict
+from include.formats.atomic_file import write_atomically
 from include.settings import load_settings
 from tests.integration.months_replay import (
     FIRST_RELEASE,

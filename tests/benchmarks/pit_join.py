@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from include.adapters.feature_store import DEFINITIONS, FeastFeatureStore
 from include.adapters.lake import DeltaLake
-from include.contracts.atomic_file import write_atomically
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion
+from include.formats.atomic_file import write_atomically
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase

@@ -9,10 +9,10 @@ from typing import Any
 from unittest.mock import patch
 
 from include.adapters.lake import DeltaLake
-from include.contracts import proved_parquet
-from include.contracts.file_proof import PROOFS
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
+from include.formats import proved_parquet
+from include.formats.file_proof import PROOFS
 from tests.benchmarks import pit_join
 
 SAMPLES = 5
@@ -67,9 +67,9 @@ def _unproved(work: Callable[[], int]) -> Callable[[], int]:
     def run() -> int:
         nothing = {"side_effect": None, "return_value": None}
         with (
-            patch("include.contracts.proved_parquet.prove", **nothing),
+            patch("include.formats.proved_parquet.prove", **nothing),
             patch("include.adapters.asof.source_files.prove", **nothing),
-            patch("include.contracts.proved_parquet.prove_content", **nothing),
+            patch("include.formats.proved_parquet.prove_content", **nothing),
             patch("include.adapters.asof.source_files.prove_content", **nothing),
         ):
             return work()

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from include.adapters import model_server
-from include.contracts import state_file
 from include.contracts.deployment import ReleaseRef
 from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.deployment import rollout
+from include.formats import state_file
 from include.gateway import clients
 from include.platform import embedded
 from include.platform.embedded import Platform

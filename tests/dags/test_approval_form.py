@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time.context import set_current_context
 from airflow.triggers.base import TriggerEvent
 
-from include.contracts.identity import in_paths
+from include.formats.identity import in_paths
 from include.governance.answers import APPROVE
 from include.governance.approval import REJECT
 from include.loop import rollout

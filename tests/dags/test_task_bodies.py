@@ -16,9 +16,9 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from dags import deployment
 from include.contracts.evaluation import Verdict
-from include.contracts.identity import in_paths
 from include.contracts.operations import RetrainPlan
 from include.errors import ConflictError, GateRefusedError, StaleVerdictError
+from include.formats.identity import in_paths
 from include.orchestration.dags import usecase_dag
 from include.services import composition
 from include.services.composition import Services

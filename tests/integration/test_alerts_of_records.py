@@ -14,7 +14,6 @@ import pytest
 
 from include.adapters import metrics_exporter
 from include.adapters.metrics_exporter import DiskCollector, HostCollector, Polled
-from include.contracts import delta_log
 from include.contracts.approval import ApprovalEntry, RecordedApproval
 from include.contracts.operations import Figure
 from include.contracts.period import Period
@@ -24,6 +23,7 @@ from include.contracts.tables import SnapshotRef
 from include.data.manifests import Turn
 from include.deployment import rollout
 from include.errors import DamagedFileError
+from include.formats import delta_log
 from include.loop import scrub
 from include.platform.doctor import Doctor
 from include.platform.state import make_keys

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts import state_file
 from include.errors import ServiceError
+from include.formats import state_file
 from include.gateway import clients
 from include.operations.platform_alerts import JOBS, UP
 from include.platform.servers import service

@@ -8,7 +8,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from include.contracts import identity
+from include.formats import identity
 from include.platform import state
 from include.services import export_log
 from include.services.composition import Services

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts.content import content_hash
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter
 from include.errors import DataError
+from include.formats.content import content_hash
 
 pytestmark = pytest.mark.integration
 JANUARY, FEBRUARY = Period("2013-01"), Period("2013-02")

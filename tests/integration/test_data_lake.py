@@ -16,12 +16,12 @@ from deltalake import DeltaTable
 from include.adapters.lake import DeltaLake
 from include.adapters.lake import rows as rows_of
 from include.adapters.lake.table import Table
-from include.contracts.content import content_hash
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter
 from include.data import staging as stage
 from include.data import versioning
 from include.errors import DataError, NotFoundError
+from include.formats.content import content_hash
 from include.settings import ROOT
 from include.specification.loader import load_usecase
 from tests.integration.state_fixtures import snapshots_in

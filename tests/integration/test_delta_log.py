@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts import delta_log
-from include.contracts.delta_log import COPIES, LOG
 from include.contracts.period import Period
 from include.errors import DamagedStateError
+from include.formats import delta_log
+from include.formats.delta_log import COPIES, LOG
 from tests.unit.fakes.damage import KINDS, MISSING, damage
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import state_file
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
 from include.data import ingestion
@@ -21,6 +20,7 @@ from include.errors import (
     NotFoundError,
     SettingsError,
 )  # fmt: skip
+from include.formats import state_file
 from include.loop import data_pipeline, hand_over, take_in
 from include.platform import state
 from include.services import export_log

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.adapters.lake import DeltaLake
-from include.contracts.atomic_file import write_atomically
-from include.contracts.proved_parquet import named_digest
 from include.contracts.tables import SnapshotRef
 from include.errors import DamagedFileError, DataError, NotFoundError
+from include.formats.atomic_file import write_atomically
+from include.formats.proved_parquet import named_digest
 
 pytestmark = pytest.mark.integration
 START = pd.Timestamp("2013-05-01T00:00Z")

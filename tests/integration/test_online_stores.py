@@ -248,7 +248,7 @@ def test_a_file_that_was_emptied_is_named_and_takes_nobody_for_unknown(
 
 
 def test_a_registry_that_is_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("include.adapters.feature_store.opened", "include.contracts.sqlite_files"):
+    for module in ("include.adapters.feature_store.opened", "include.formats.sqlite_files"):
         monkeypatch.setattr(f"{module}.WAIT_SECONDS", 0.1)
     settings = Settings(home=tmp_path)
     settings.feature_store.mkdir(parents=True)

@@ -11,10 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
-from include.contracts import state_file
-from include.contracts.atomic_file import write_atomically
 from include.deployment import release, rollout
 from include.errors import DataError, DeploymentError, ServiceError
+from include.formats import state_file
+from include.formats.atomic_file import write_atomically
 from tests.integration.pipeline_fixtures import (
     SPEC,
     Load,

@@ -18,12 +18,12 @@ from include.adapters.lake import DeltaLake, commits
 from include.adapters.lake.table import Table
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
-from include.contracts.proved_parquet import claimed_hash, named_digest
 from include.contracts.tables import RowFilter, SnapshotRef
 from include.data import staging as stage
 from include.data import versioning
 from include.deployment import release
 from include.errors import DamagedFileError, DamagedReleaseError, ExportFileError, MoebiusError
+from include.formats.proved_parquet import claimed_hash, named_digest
 from include.loop.scrub import _unzips
 from include.ports.exports import ExportTable
 from include.specification.loader import load_usecase

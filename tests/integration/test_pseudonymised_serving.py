@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.pseudonyms import KeyRing
 from include.errors import DeploymentError
+from include.formats.atomic_file import write_atomically
 from tests.integration.pipeline_fixtures import (
     Serving,
     bare_serving,

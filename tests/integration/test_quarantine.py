@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import checksums
 from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
 from include.data import expectation_form, quality, quarantine, versioning
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
 from include.errors import GateRefusedError, NotFoundError
+from include.formats import checksums
 from include.records.registry import GATE_RESULTS
 from tests.integration.data_fixtures import DataRooms, rooms, validator  # noqa: F401
 

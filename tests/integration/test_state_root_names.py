@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from include.adapters import haproxy, metrics_server
 from include.adapters.experiment_server import mlflow_server
 from include.adapters.lake import DeltaLake
-from include.contracts import sqlite_proof
-from include.contracts.delta_place import Place, committing
 from include.contracts.period import Period
-from include.contracts.sqlite_files import sqlite_url
 from include.contracts.tables import RowFilter
+from include.formats import sqlite_proof
+from include.formats.delta_place import Place, committing
+from include.formats.sqlite_files import sqlite_url
 from include.settings import Settings
 from tests.integration.test_offline_store import Twins
 

@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.commands.subject import subject as command
-from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.tables import SnapshotRef
 from include.data import quarantine, versioning
 from include.development.datasets.parts import content_hash, read_part, write_part
 from include.errors import DataError, NotFoundError, PrivacyError, SettingsError
+from include.formats import checksums, state_file
 from include.governance.traces import Matcher, search
 from include.loop import data_pipeline, key_rotation, subject_deletion
 from include.services import composition

@@ -11,8 +11,8 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 
 from include.adapters.asof.engine import FRAME, Limits, engine
 from include.adapters.asof.keys import typed_key
-from include.contracts.content import quoted
 from include.errors import DataError
+from include.formats.content import quoted
 
 
 @dataclass(frozen=True)

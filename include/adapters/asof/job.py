@@ -16,7 +16,7 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from include.adapters.asof.engine import Limits, engine
 from include.adapters.asof.events import Events
-from include.contracts.exact_frames import exact_frame
+from include.formats.exact_frames import exact_frame
 
 
 class AsofJob(RetrievalJob):

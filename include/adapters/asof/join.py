@@ -9,8 +9,8 @@ from feast.repo_config import RepoConfig
 from include.adapters.asof.engine import Limits, engine
 from include.adapters.asof.events import EventKey, Events
 from include.adapters.asof.source_files import Relation, relation
-from include.contracts.content import quoted
-from include.contracts.ties import total_order
+from include.formats.content import quoted
+from include.formats.ties import total_order
 
 STAMP = "event_timestamp"
 NEVER = "'-infinity'::TIMESTAMPTZ"

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyarrow import types
 
-from include.contracts.content import is_nan
-from include.contracts.exact_floats import EXACT
-from include.contracts.exact_frames import is_number, is_text
 from include.errors import DataError
+from include.formats.content import is_nan
+from include.formats.exact_floats import EXACT
+from include.formats.exact_frames import is_number, is_text
 
 LARGEST = 2**63 - 1
 REFUSED = "refused: "

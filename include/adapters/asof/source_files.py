@@ -15,15 +15,15 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
-from include.contracts import delta_log, state_file
-from include.contracts.content import parquet_rows, quoted
-from include.contracts.delta_place import Place
-from include.contracts.exact_frames import is_number
 from include.contracts.period import Period
-from include.contracts.proved_parquet import prove, prove_content
-from include.contracts.stored_types import merged, stored_schema
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError
+from include.formats import delta_log, state_file
+from include.formats.content import parquet_rows, quoted
+from include.formats.delta_place import Place
+from include.formats.exact_frames import is_number
+from include.formats.proved_parquet import prove, prove_content
+from include.formats.stored_types import merged, stored_schema
 
 
 class Relation(NamedTuple):

@@ -25,10 +25,10 @@ from include.adapters.asof.events import FrameEvents, QueryEvents
 from include.adapters.asof.job import AsofJob
 from include.adapters.asof.join import Join, query
 from include.adapters.asof.source_files import Relation, relation
-from include.contracts.content import quoted
 from include.contracts.tables import TableRef
-from include.contracts.ties import total_order
 from include.errors import DataError
+from include.formats.content import quoted
+from include.formats.ties import total_order
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.contracts import sqlite_proof
-from include.contracts.sqlite_files import WAIT_SECONDS, share_file, sqlite_url
 from include.errors import DamagedStateError, ServiceError
+from include.formats import sqlite_proof
+from include.formats.sqlite_files import WAIT_SECONDS, share_file, sqlite_url
 from include.settings import Settings
 
 if TYPE_CHECKING:

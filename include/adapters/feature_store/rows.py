@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from include.contracts.exact_floats import EXACT
-from include.contracts.exact_frames import NULLABLE, is_number, is_text
-from include.contracts.ties import latest_per_key
 from include.errors import DataError
+from include.formats.exact_floats import EXACT
+from include.formats.exact_frames import NULLABLE, is_number, is_text
+from include.formats.ties import latest_per_key
 
 if TYPE_CHECKING:
     import feast

@@ -18,10 +18,10 @@ import redis
 from include.adapters.feature_store.definitions import Definitions
 from include.adapters.feature_store.opened import damaged, opened
 from include.adapters.feature_store.rows import Keys, declared_rows, written_values
-from include.contracts.content import parquet_rows
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
 from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import DamagedStateError, DataError, NotFoundError, ServiceError
+from include.formats.content import parquet_rows
 from include.settings import ROOT, Settings
 
 if TYPE_CHECKING:

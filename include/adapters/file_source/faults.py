@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from include.adapters.file_source.formats import BLOCK_BYTES, FileFaultError
-from include.contracts.csv_quotes import QuoteError
-from include.contracts.json_rows import JsonRefusedError
 from include.errors import ServiceError, SourceError
+from include.formats.csv_quotes import QuoteError
+from include.formats.json_rows import JsonRefusedError
 
 WORDS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
 UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, pa.ArrowException,

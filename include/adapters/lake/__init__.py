@@ -16,11 +16,11 @@ import pyarrow as pa
 from include.adapters.lake import commits
 from include.adapters.lake import rows as rows_of
 from include.adapters.lake.table import Table, create
-from include.contracts import delta_log, proved_parquet
 from include.contracts.period import Period
-from include.contracts.stored_types import fitted, merged, stored_schema, with_period
 from include.contracts.tables import PERIOD, RowFilter, TableCommit, TableRef, TableState
 from include.errors import DamagedFileError, DataError, NotFoundError
+from include.formats import delta_log, proved_parquet
+from include.formats.stored_types import fitted, merged, stored_schema, with_period
 
 # Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
 # The log keeps no column's smallest and largest value either: it outlives the files, and so would a subject's data.

@@ -16,14 +16,14 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from include.adapters.lake.table import Table
-from include.contracts import proved_parquet
-from include.contracts.content import BATCH, in_utc, parquet_rows, quoted, relation_hash
 from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
-from include.contracts.proved_parquet import Written
-from include.contracts.stored_types import empty_columns, fitted, merged, stored_schema
 from include.contracts.tables import PERIOD
 from include.errors import ConflictError, DataError, NotFoundError
+from include.formats import proved_parquet
+from include.formats.content import BATCH, in_utc, parquet_rows, quoted, relation_hash
+from include.formats.proved_parquet import Written
+from include.formats.stored_types import empty_columns, fitted, merged, stored_schema
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 8

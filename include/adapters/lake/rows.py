@@ -7,9 +7,9 @@ import duckdb
 import pyarrow as pa
 
 from include.adapters.lake.table import Table
-from include.contracts.content import PARTITIONS, for_duckdb, in_utc, quoted
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD, RowFilter
+from include.formats.content import PARTITIONS, for_duckdb, in_utc, quoted
 
 POSITION = ("__file", "file_row_number")
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from include.contracts import delta_log, delta_place, proved_parquet
 from include.contracts.period import Period
-from include.contracts.stored_types import stored_schema
 from include.contracts.tables import PERIOD
 from include.errors import DamagedFileError, DataError, NotFoundError
+from include.formats import delta_log, delta_place, proved_parquet
+from include.formats.stored_types import stored_schema
 
 log = logging.getLogger(__name__)
 

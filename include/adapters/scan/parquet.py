@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from include.adapters.scan import patterns
 from include.adapters.scan.patterns import text_literal
 from include.adapters.scan.rules import MEASURED, RULES, UNIQUE, Rule, Table, keyed, known, without_nan
-from include.contracts import checksums
-from include.contracts.content import for_duckdb, quoted
 from include.contracts.quality import Check, CheckOutcome
+from include.formats import checksums
+from include.formats.content import for_duckdb, quoted
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
 RENAMED = """

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from include.adapters.scan import patterns
 from include.adapters.scan.patterns import text_literal
-from include.contracts.content import quoted
 from include.contracts.quality import Check
+from include.formats.content import quoted
 
 MEASURED = "SELECT {measures} FROM {view}"
 

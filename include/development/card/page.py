@@ -8,8 +8,8 @@ from markdown_it import MarkdownIt
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import Verdict
-from include.contracts.plain_text import markdown, markdown_table
 from include.evaluation.report import render
+from include.formats.plain_text import markdown, markdown_table
 
 VERDICT = "## Verdict and approval"
 OPENS, CLOSES = '<section id="verdict">', "</section><!-- verdict -->"

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period
 from include.contracts.spelling import as_text, spelled
@@ -30,6 +29,7 @@ from include.development.datasets.parts import (
 from include.development.datasets.splits import PERSON, cut
 from include.errors import DataError, LeakageError, NotFoundError, SpecError
 from include.families.registry import family
+from include.formats import checksums, state_file
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification import modules

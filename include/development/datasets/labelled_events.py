@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from include.contracts.development import FrozenRef
-from include.contracts.exact_frames import exact_frame
 from include.contracts.period import Period
 from include.contracts.spelling import as_text
 from include.contracts.tables import SnapshotRef
-from include.contracts.ties import latest_per_key
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
 from include.families.registry import label_codes
+from include.formats.exact_frames import exact_frame
+from include.formats.ties import latest_per_key
 from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts import checksums, state_file
 from include.contracts.development import DatasetRef, PartRef
 from include.errors import DamagedFileError, DamagedStateError, DataError, NotFoundError
+from include.formats import checksums, state_file
 
 MANIFEST = "dataset.json"
 REBUILD = "rebuild the dataset (data_versions, operation rebuild)"

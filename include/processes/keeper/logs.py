@@ -9,8 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
 from include.contracts.platform import ProcessEvent, older_events_file, read_lines
+from include.formats.atomic_file import write_atomically
 from include.platform.supervisor import Supervisor
 from include.processes.keeper.watch import Watch
 from include.settings import Settings

@@ -15,11 +15,11 @@ from include.adapters.metrics_exporter import (
     UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
-from include.contracts.disk_space import DiskSpace
 from include.contracts.operations import Figure, LatePeriods
 from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.streaming import UnreadableCount
+from include.formats.disk_space import DiskSpace
 
 
 def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:

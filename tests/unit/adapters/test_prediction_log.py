@@ -16,9 +16,9 @@ from include.adapters.prediction_log import PredictionSpool
 from include.adapters.unreadable_records import UnreadableRecords
 from include.contracts.logged_records import LogSchema
 from include.contracts.request_rules import Times
-from include.contracts.sealed_text import copy_of
 from include.contracts.streaming import UnreadableRecord
 from include.errors import LockHeldError
+from include.formats.sealed_text import copy_of
 
 FIRST = 1.3e9
 

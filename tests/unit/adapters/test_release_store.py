@@ -6,9 +6,9 @@ import pytest
 
 from include.adapters.file_locks import FileLocks
 from include.adapters.release_store import DirectoryReleases
-from include.contracts.sealed_text import copy_of
 from include.deployment import release
 from include.errors import DamagedReleaseError, DamagedStateError
+from include.formats.sealed_text import copy_of
 from tests.unit.fakes.damage import KINDS, MISSING, damage
 
 

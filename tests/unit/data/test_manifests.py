@@ -7,10 +7,10 @@ import pytest
 
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
-from include.contracts.sealed_text import copy_of
 from include.contracts.tables import SnapshotRef
 from include.data.manifests import Expiry, Snapshots, Turn
 from include.errors import DamagedStateError, LockHeldError
+from include.formats.sealed_text import copy_of
 from tests.unit.fakes.damage import KINDS, damage
 from tests.unit.fakes.state import MemoryLocks, MemoryState
 

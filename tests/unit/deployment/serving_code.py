@@ -4,7 +4,8 @@ import importlib
 import sys
 from types import ModuleType
 
-from include.contracts import encoding, pseudonyms, request_rules, sealed_text
+from include.contracts import encoding, pseudonyms, request_rules
+from include.formats import sealed_text
 from include.settings import ROOT
 
 for shared in (encoding, pseudonyms, request_rules, sealed_text):  # the server has copies of them beside its own

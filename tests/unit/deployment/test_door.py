@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.contracts import state_file
 from include.contracts.pseudonyms import KeyRing
-from include.contracts.sealed_text import copy_of
+from include.formats import state_file
+from include.formats.sealed_text import copy_of
 from tests.unit.deployment.serving_code import served
 from tests.unit.fakes.damage import KINDS, damage
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import state_file, steady
-from include.contracts.sealed_text import copy_of
+from include.contracts import steady
+from include.formats import state_file
+from include.formats.sealed_text import copy_of
 from tests.unit.deployment.serving_code import served
 from tests.unit.fakes.damage import KINDS, damage
 

@@ -7,11 +7,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.content import content_hash
 from include.contracts.period import Period
-from include.contracts.stored_types import stored_schema, with_period
 from include.contracts.tables import PERIOD, RowFilter, TableRef
 from include.errors import NotFoundError
+from include.formats.content import content_hash
+from include.formats.stored_types import stored_schema, with_period
 
 
 class MemoryLake:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.contracts import line_files
 from include.contracts.pseudonyms import KeyRing
+from include.formats import line_files
 from include.governance import erasure
 from include.governance.mentions import Mentions
 

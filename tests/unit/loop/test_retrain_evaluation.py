@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from include.contracts import checksums, state_file
 from include.development.datasets.parts import MANIFEST
 from include.errors import NotFoundError
+from include.formats import checksums, state_file
 from include.loop import approval, retrain_evaluation
 from include.services import verdicts
 from include.services.composition import Services

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.plain_text import markdown
 from include.errors import DataError
 from include.families.registry import family
+from include.formats.plain_text import markdown
 from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection, choices, labels, table
 from include.operations.labelling_form import body, drawn, offered
 from include.specification.usecase import UseCase

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from include.commands.main import app
-from include.contracts import sealed_text, state_file
 from include.errors import DamagedStateError, SettingsError
+from include.formats import sealed_text, state_file
 from include.platform import databases, identity, state
 from include.platform.databases import DATABASES, Database
 from include.platform.doctor import Doctor

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts.disk_space import space_of
 from include.errors import DataError, DiskFullError
+from include.formats.disk_space import space_of
 from include.services.disks import disk_full, disks, naming_full_disks
 from include.settings import Settings
 

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from include.contracts.content_encoding import CutError, UnknownEncodingError, decoded
+from include.formats.content_encoding import CutError, UnknownEncodingError, decoded
 
 CONTENT = b'[{"id": 1}]' * 50
 DEFLATED = zlib.compress(CONTENT)

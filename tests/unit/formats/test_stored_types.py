@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.content import content_hash
-from include.contracts.stored_types import fitted, merged, stored_schema
 from include.errors import DataError
+from include.formats.content import content_hash
+from include.formats.stored_types import fitted, merged, stored_schema
 
 quick = settings(deadline=None, max_examples=60)
 INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.contracts.json_rows import JsonRefusedError, JsonRows, parse
+from include.formats.json_rows import JsonRefusedError, JsonRows, parse
 
 
 def test_json_numbers_keep_every_digit_that_is_written() -> None:

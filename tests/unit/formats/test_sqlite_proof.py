@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts import sqlite_proof
+from include.formats import sqlite_proof
 from tests.unit.fakes.damage import KINDS, damage
 
 

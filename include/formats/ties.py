@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.content import in_utc, is_nan, quoted
+from include.formats.content import in_utc, is_nan, quoted
 
 POSITION = "position"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.content import content_hash
-from include.contracts.stored_types import fitted, stored_schema
+from include.formats.content import content_hash
+from include.formats.stored_types import fitted, stored_schema
 
 UNITS = ("s", "ms", "us", "ns")
 quick = settings(deadline=None, max_examples=12)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts.identity import digest, in_paths, joined
+from include.formats.identity import digest, in_paths, joined
 from include.streaming.events import _name
 
 part = st.text(alphabet='ab|/-:\n"\\,[] é0', max_size=4)

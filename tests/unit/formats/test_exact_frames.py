@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.contracts.exact_frames import NULLABLE, exact_frame
+from include.formats.exact_frames import NULLABLE, exact_frame
 
 
 @pytest.mark.parametrize("kind", NULLABLE, ids=str)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from include.contracts.csv_quotes import QuotedStream, QuoteError
+from include.formats.csv_quotes import QuotedStream, QuoteError
 
 ENDS = ",\r\n"
 

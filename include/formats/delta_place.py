@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
-from include.contracts import delta_log
 from include.errors import SettingsError
+from include.formats import delta_log
 
 _ALTERED = re.compile(r"%[0-9a-fA-F]{2}|[#?\\\x00-\x1f\x7f]")
 DESCRIPTORS = Path("/proc/self/fd")

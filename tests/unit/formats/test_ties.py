@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from include.contracts.ties import latest_per_key
+from include.formats.ties import latest_per_key
 
 ROWS = st.lists(
     st.tuples(

@@ -3,7 +3,7 @@
 import pytest
 from markdown_it import MarkdownIt
 
-from include.contracts.plain_text import markdown, markdown_code, markdown_table, one_line, visible
+from include.formats.plain_text import markdown, markdown_code, markdown_table, one_line, visible
 
 NASTY = [
     "[/red]", "[x]", "[bold]b[/]", "a|b", "`code`", "``", "*a*", "_a_", "__a__", "<b>x</b>", "[a](http://h)",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts.atomic_file import write_atomically
+from include.formats.atomic_file import write_atomically
 
 TEXT = "a text that is written again\n" * 200
 

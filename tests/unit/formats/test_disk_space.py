@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts.disk_space import DiskSpace, file_systems, full, space_of
 from include.errors import ServiceError
+from include.formats.disk_space import DiskSpace, file_systems, full, space_of
 
 
 def test_a_file_system_is_told_once_with_all_that_it_holds(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from include.contracts.line_files import blanked, edit_lines, is_blank
 from include.contracts.logged_records import GAP, LogSchema
 from include.contracts.record import Record
+from include.formats.line_files import blanked, edit_lines, is_blank
 
 DAY = timedelta(days=1)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from include.contracts.atomic_file import write_atomically
-from include.contracts.file_proof import PROOFS, sha256
 from include.errors import DamagedFileError
+from include.formats.atomic_file import write_atomically
+from include.formats.file_proof import PROOFS, sha256
 
 SUMS = "SHA256SUMS"
 COMING = ".coming."

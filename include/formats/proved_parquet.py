@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.content import in_utc, parquet_rows, relation_hash
-from include.contracts.file_proof import PROOFS
 from include.contracts.period import Period
-from include.contracts.stored_types import stored_schema
 from include.contracts.tables import PERIOD, TableRef
 from include.errors import DamagedFileError
+from include.formats.content import in_utc, parquet_rows, relation_hash
+from include.formats.file_proof import PROOFS
+from include.formats.stored_types import stored_schema
 
 GROUP_ROWS = 250_000
 CONTENT = b"moebius.content_hash"

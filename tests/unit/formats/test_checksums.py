@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts import checksums
-from include.contracts.file_proof import Proofs, sha256
 from include.errors import DamagedFileError
+from include.formats import checksums
+from include.formats.file_proof import Proofs, sha256
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_file_is_read_once_until_it_changes_and_by_a_scrub_always(
     for name in ("sha256", "sha256_on_disk"):
         read = {"sha256": sha256, "sha256_on_disk": sha256}[name]
         monkeypatch.setattr(
-            f"include.contracts.file_proof.{name}", lambda path, n=name, r=read: (reads.append(n), r(path))[1]
+            f"include.formats.file_proof.{name}", lambda path, n=name, r=read: (reads.append(n), r(path))[1]
         )
     digest = sha256(file)
     for _ in range(3):

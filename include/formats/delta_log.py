@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from include.contracts import sealed_text
-from include.contracts.atomic_file import write_atomically
-from include.contracts.file_proof import sha256
 from include.errors import DamagedStateError
+from include.formats import sealed_text
+from include.formats.atomic_file import write_atomically
+from include.formats.file_proof import sha256
 
 log = logging.getLogger(__name__)
 LOG, COPIES, LAST = "_delta_log", "_log_copies", "_last_checkpoint"

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from include.contracts import sealed_text
-from include.contracts.atomic_file import write_together
-from include.contracts.sealed_text import Kept, copy_of
 from include.errors import DamagedStateError
+from include.formats import sealed_text
+from include.formats.atomic_file import write_together
+from include.formats.sealed_text import Kept, copy_of
 
 log = logging.getLogger(__name__)
 WAY_OUT = "restore the file from a backup, or, where its content is right, run `moebius doctor --accept {}`"

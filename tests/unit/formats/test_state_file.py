@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts import sealed_text, state_file
 from include.errors import DamagedStateError
+from include.formats import sealed_text, state_file
 from tests.unit.fakes.damage import KINDS, MISSING, damage
 
 TEXTS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.contracts.link_header import links
+from include.formats.link_header import links
 
 NEXT = "/x?ids=1,2;3"
 
