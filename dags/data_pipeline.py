@@ -27,7 +27,6 @@ Repeating a month is always safe: the same data gives the same snapshot, and an 
 from airflow.sdk import CronPartitionTimetable, chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.contracts.period import Period
 from include.orchestration import assets
 from include.orchestration.dags import (
     NO_RETRY,
@@ -92,7 +91,9 @@ def build(spec: UseCase) -> None:
 
 
 def monthly(spec: UseCase) -> CronPartitionTimetable:
-    return CronPartitionTimetable(spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=Period.FORMAT)
+    return CronPartitionTimetable(
+        spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=spec.calendar.written
+    )
 
 
 LATE = "Ask the sources again for the last days of the month before; run it again if they changed."

@@ -63,7 +63,7 @@ class RecordedApproval(Record):
 
     @property
     def period(self) -> Period:
-        return Period.of(self.at)
+        return Period.recorded(self.at)
 
     @property
     def content_hash(self) -> str:

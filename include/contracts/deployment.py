@@ -188,7 +188,7 @@ class RolloutEvent(Record):
 
     @property
     def period(self) -> Period:
-        return Period.of(self.at)
+        return Period.recorded(self.at)
 
 
 class Answer(Record):

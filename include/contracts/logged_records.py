@@ -161,7 +161,7 @@ def _gap(line: bytes, source: str) -> list[LostAnswers]:
         about = {"since": since, "until": until, "reason": gap["reason"], "source": source}
         rows = defaultdict[tuple[str, Period], Counter[int]](Counter)
         for of in gap["lost"]:
-            month = Period.of(datetime.fromtimestamp(of["hour"], UTC))
+            month = Period.recorded(datetime.fromtimestamp(of["hour"], UTC))
             rows[of["release"], month][of["hour"]] += of["rows"]
         return [
             LostAnswers(**about, release=release, period=month, rows=hours.total(), hours=dict(hours))

@@ -1,8 +1,12 @@
-"""The unit of work of the data pipeline, and windows of event times."""
+"""Periods, the unit of work of the data pipeline: hours, days, ISO weeks or months of a calendar; and windows of time.
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Self
+This module alone knows how a period is written.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic_core import CoreSchema, core_schema
@@ -10,28 +14,46 @@ from pydantic_core import CoreSchema, core_schema
 from include.contracts.record import Record
 from include.errors import PeriodError
 
+Every = Literal["hour", "day", "week", "month"]
+"""The rhythms: how long a period of a use case is."""
+
+
+class _Form(NamedTuple):
+    """How the periods of a rhythm are written: for ``strftime``, as a regular expression, and one of them."""
+
+    written: str
+    pattern: str
+    example: str
+
+
+_DAY = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+FORMS: dict[str, _Form] = {
+    "hour": _Form("%Y-%m-%dT%HZ", rf"{_DAY}T(?:[01]\d|2[0-3])Z", "2013-04-01T05Z"),
+    "day": _Form("%Y-%m-%d", _DAY, "2013-04-01"),
+    "week": _Form("%G-W%V", r"\d{4}-W(?:0[1-9]|[1-4]\d|5[0-3])", "2013-W14"),
+    "month": _Form("%Y-%m", r"\d{4}-(?:0[1-9]|1[0-2])", "2013-04"),
+}
+_EXAMPLES = ", ".join(f"{form.example} ({every})" for every, form in FORMS.items())
+
 
 class Period(str):
-    """One calendar month, the partition of every table: ``Period("2013-04")``.
+    """An hour, a day, an ISO week or a month: ``Period("2013-04-01")``.
 
-    It is text: it sorts by time, and files, tables, queries and JSON hold it as it is. This module alone knows how it
-    is written. Raises PeriodError when the text is not a month.
+    It is text: periods of one rhythm sort by time, and files, tables, queries and JSON hold them as they are. When one
+    begins depends on the calendar (``Calendar.start``); an hour is one of UTC. Raises PeriodError for another text.
     """
 
     __slots__ = ()
 
-    FORMAT: ClassVar[str] = "%Y-%m"
-    """For ``strftime``."""
-    PATTERN: ClassVar[str] = r"^\d{4}-(0[1-9]|1[0-2])$"
-    """Regular expression of the whole text."""
-    GLOB: ClassVar[str] = "????-??"
-    """Matches the names of files and folders that are periods."""
+    PATTERN: ClassVar[str] = "^(?:" + "|".join(form.pattern for form in FORMS.values()) + ")$"
+    """Regular expression of the whole text, of any rhythm."""
 
     def __new__(cls, key: str) -> Self:
         try:
-            return super().__new__(cls, datetime.strptime(key, cls.FORMAT).strftime(cls.FORMAT))
+            _first_day(key)
         except ValueError:
-            raise PeriodError(f"period {str(key)!r} is not a month; write it like 2013-04") from None
+            raise PeriodError(f"period {str(key)!r} is not one; periods are written like {_EXAMPLES}") from None
+        return super().__new__(cls, key)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
@@ -40,40 +62,41 @@ class Period(str):
         return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
 
     @classmethod
-    def of(cls, moment: datetime) -> Self:
-        """The period in which ``moment`` lies, by the calendar of its own time zone."""
-        return super().__new__(cls, moment.strftime(cls.FORMAT))
+    def recorded(cls, moment: datetime) -> Self:
+        """The month of UTC in which a record of something that happened then is filed, whatever the rhythm."""
+        return super().__new__(cls, moment.astimezone(UTC).strftime(FORMS["month"].written))
 
     @property
-    def start(self) -> datetime:
-        """Midnight UTC of the first day, included."""
-        return datetime.strptime(self, self.FORMAT).replace(tzinfo=UTC)
+    def every(self) -> Every:
+        """The rhythm that it is of."""
+        return _rhythm(self)
 
     @property
-    def end(self) -> datetime:
-        """Midnight UTC after the last day, excluded."""
-        return self.shift(1).start
+    def month(self) -> "Period":
+        """The month that it begins in, by its name: where storage keeps it."""
+        return Period(_first_day(self).strftime(FORMS["month"].written))
 
-    def start_in(self, timezones: Iterable[str]) -> datetime:
-        """When it begins in UTC, or in the first of these calendars that is ahead of it: east of Greenwich; UTC."""
-        return min([self.start, *(Window.of_month(self, zone).utc()[0] for zone in timezones)])
+    @property
+    def nominal(self) -> datetime:
+        """2013-04-01 00:00 of 2013-04: where it begins by its name, in no zone; ``Calendar.start`` knows the zone."""
+        hour = int(self[11:13]) if self.every == "hour" else 0
+        return datetime.combine(_first_day(self), datetime.min.time()) + timedelta(hours=hour)
 
-    def shift(self, periods: int) -> Self:
+    def shift(self, periods: int) -> "Period":
         """The period that lies so many periods later, or earlier when negative."""
-        index = self.start.year * 12 + self.start.month - 1 + periods
-        return type(self)(f"{index // 12:04d}-{index % 12 + 1:02d}")
-
-    @property
-    def overlapping(self) -> "list[Period]":
-        """The months of any other calendar that share time with this one.
-
-        East of Greenwich a local month begins in the UTC month before, west of it it ends in the next one.
-        """
-        return [self.shift(-1), self, self.shift(1)]
+        if self.every == "month":
+            index = int(self[:4]) * 12 + int(self[5:7]) - 1 + periods
+            return Period(f"{index // 12:04d}-{index % 12 + 1:02d}")
+        return _named(self.nominal + periods * _STEPS[self.every], self.every)
 
     @classmethod
     def between(cls, first: "Period", last: "Period") -> "list[Period]":
-        """All periods from first to last, both included; [] when last is before first."""
+        """All periods from first to last, both included; [] when last is before first.
+
+        Raises PeriodError when they are of two rhythms.
+        """
+        if first.every != last.every:
+            raise PeriodError(f"{first} is a {first.every} and {last} a {last.every}: there is nothing between them")
         periods, period = [], first
         while period <= last:
             periods.append(period)
@@ -81,22 +104,55 @@ class Period(str):
         return periods
 
 
+_STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+def _rhythm(key: str) -> Every:
+    """Raises ValueError for a text that is written like no period."""
+    for every in get_args(Every):
+        if re.fullmatch(FORMS[every].pattern, key, re.ASCII):
+            found: Every = every
+            return found
+    raise ValueError(key)
+
+
+def _first_day(key: str) -> date:
+    """Raises ValueError when the calendar has no such day or week."""
+    match _rhythm(key):
+        case "week":
+            return date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
+        case "month":
+            return date(int(key[:4]), int(key[5:7]), 1)
+        case _:
+            return date.fromisoformat(key[:10])
+
+
+def _named(day: date, every: Every) -> Period:
+    return Period(day.strftime(FORMS[every].written))
+
+
+def filed(times: Any) -> Any:
+    """The months of UTC in which rows with these times are filed (pandas' series of aware times → of text)."""
+    return times.dt.tz_convert("UTC").dt.strftime(FORMS["month"].written)
+
+
 class Window(Record):
-    """Event times from ``start`` to before ``end``, aware, in the time zone of the source."""
+    """Event times from ``start`` to before ``end``, aware; ``periods`` are those that share time with it."""
 
     start: datetime
     end: datetime
+    periods: list[Period] = []
 
-    @classmethod
-    def of_month(cls, period: Period, timezone: str) -> Self:
-        """The month by the local calendar: from local midnight to local midnight."""
+    def within(self, timezone: str) -> "Window":
+        """The same time by the clock of a zone."""
         zone = ZoneInfo(timezone)
-        return cls(start=period.start.replace(tzinfo=zone), end=period.end.replace(tzinfo=zone))
+        return self.model_copy(update={"start": self.start.astimezone(zone), "end": self.end.astimezone(zone)})
 
-    @property
-    def periods(self) -> list[Period]:
-        """The local months that it touches."""
-        return Period.between(Period.of(self.start), Period.of(self.end - timedelta(microseconds=1)))
+    def part(self, other: "Window") -> "Window":
+        """The time that it shares with another, by its own clock and with its own periods."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        zone = self.start.tzinfo
+        return self.model_copy(update={"start": start.astimezone(zone), "end": max(start, end).astimezone(zone)})
 
     def utc(self) -> tuple[datetime, datetime]:
         """Start and end in UTC."""
@@ -108,3 +164,70 @@ class Window(Record):
         if zoned:
             return start, end
         return None if without_zone == "refuse" else (start.replace(tzinfo=None), end.replace(tzinfo=None))
+
+
+class Calendar(Record):
+    """The periods of a use case: every hour of UTC, or every day, ISO week or month by the clock of a time zone.
+
+    Each moment is in exactly one period. A day may have 23, 24 or 25 hours; one that a zone skipped has none.
+    """
+
+    every: Every
+    timezone: str = "UTC"
+
+    @property
+    def pattern(self) -> str:
+        """Regular expression of the whole text of a period."""
+        return f"^{FORMS[self.every].pattern}$"
+
+    @property
+    def example(self) -> str:
+        return FORMS[self.every].example
+
+    @property
+    def written(self) -> str:
+        """How its periods are written, for ``strftime``."""
+        return FORMS[self.every].written
+
+    def period(self, key: str) -> Period:
+        """The period of this text; raises PeriodError for none, and for one of another rhythm."""
+        period = Period(key)
+        if period.every != self.every:
+            raise PeriodError(
+                f"period {str(key)!r} is a {period.every}; the periods are {self.every}s: write one like {self.example}"
+            )
+        return period
+
+    def of(self, moment: datetime) -> Period:
+        """The period in which an aware moment lies."""
+        period = _named(moment.astimezone(ZoneInfo(self.timezone)), self.every)
+        # a clock that is set back around midnight shows the day before once more
+        return period.shift(1) if moment >= self.end(period) else period
+
+    def start(self, period: Period) -> datetime:
+        """Its first moment, UTC: of a day, week or month local midnight, or when the clock skips that, what follows."""
+        return period.nominal.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def end(self, period: Period) -> datetime:
+        """The first moment after it, UTC."""
+        return self.start(period.shift(1))
+
+    def window(self, period: Period, last: Period | None = None) -> Window:
+        """The time of a period, or from it to the end of ``last``, by the clock of the zone."""
+        last = last or period
+        window = Window(start=self.start(period), end=self.end(last), periods=Period.between(period, last))
+        return window.within(self.timezone)
+
+    def overlapping(self, window: Window) -> list[Period]:
+        """The periods that share time with the window, in order."""
+        start, end = window.utc()
+        return list(self._from(self.of(start), end)) if start < end else []
+
+    def _from(self, period: Period, end: datetime) -> Iterator[Period]:
+        while self.start(period) < end:
+            yield period
+            period = period.shift(1)
+
+    def complete(self, now: datetime) -> Period:
+        """The newest period that is over at an aware moment."""
+        return self.of(now).shift(-1)

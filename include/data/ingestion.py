@@ -60,7 +60,7 @@ def batches(
     """
     source, delivered = spec.sources[table], find_delivered(table, period, landing)
     place = f"{spec.name} {period}: source {table!r}"
-    month = Window.of_month(period, source.timezone) if source.time else None
+    month = spec.calendar.window(period).within(source.timezone) if source.time else None
     wanted, rows, read = window or month, 0, 0
     # so the schema is known when there are no rows
     yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
@@ -113,7 +113,8 @@ def _undeliverable(table: str, folder: Path) -> list[str]:
 
 def handed_over(spec: UseCase, landing: Path) -> list[Period]:
     """Months of which every source lies in the landing directory."""
-    months = sorted(Period(p.name) for p in landing.glob(Period.GLOB))
+    pattern = re.compile(spec.calendar.pattern)
+    months = sorted(Period(p.name) for p in landing.glob("*") if pattern.fullmatch(p.name))
     return [month for month in months if not _absent(spec, landing, month)]
 
 

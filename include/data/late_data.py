@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
 from include.data.ingestion import batches, untreated
@@ -68,8 +68,8 @@ def changed(
     known = set(COLLECTIONS.periods(spec.name, lake))
     changed_periods: set[Period] = set()
     for table, source in spec.sources.items():
-        for window in _late_windows(source, period):
-            key = Period.of(window.start)
+        for window in _late_windows(spec.calendar, source, period):
+            [key] = window.periods
             if key not in known or key in changed_periods:
                 continue
             now = _tally_now(spec, table, window, landing, staging, connect, treat)
@@ -86,21 +86,20 @@ def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], publishe
     return sorted(late | {key for key in built_on if key in current and key <= period})
 
 
-def _late_windows(source: Source, period: Period) -> list[Window]:
+def _late_windows(calendar: Calendar, source: Source, period: Period) -> list[Window]:
     """The late-data window before the period, one part per month that it touches."""
     if not (source.time and source.late_days):
         return []
-    start = Window.of_month(period, source.timezone).start
+    start = calendar.window(period).within(source.timezone).start
     late = Window(start=start - timedelta(days=source.late_days), end=start)
-    months = [Window.of_month(key, source.timezone) for key in late.periods]
-    return [Window(start=max(late.start, month.start), end=min(late.end, month.end)) for month in months]
+    return [calendar.window(key).within(source.timezone).part(late) for key in calendar.overlapping(late)]
 
 
 def _tally_now(
     spec: UseCase, table: str, window: Window, landing: Path, staging: Path, connect: Connect, treat: Treat
 ) -> Days:
-    month = Period.of(window.start)
-    rows = batches(spec, table, month, landing, connect, window)
+    [period] = window.periods
+    rows = batches(spec, table, period, landing, connect, window)
     try:
         stage.replace(staging, LATE, {table: (treat(table, batch) for batch in rows)})
         return tally(stage.path(staging, LATE, table), spec.sources[table])
@@ -109,6 +108,6 @@ def _tally_now(
 
 
 def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
-    month, first = Period.of(window.start), window.start.strftime("%Y-%m-%d")
-    days = COLLECTIONS.read(spec.name, lake, periods=[month], since=first, source=table)
+    first = window.start.strftime("%Y-%m-%d")
+    days = COLLECTIONS.read(spec.name, lake, periods=window.periods, since=first, source=table)
     return {day.day: (day.rows, day.hash) for day in days}

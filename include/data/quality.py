@@ -108,13 +108,14 @@ def _apply(
 
 def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], lake: Lake) -> dict[str, Any]:
     """What the suites may compare with: the period itself and the volumes of the months before it."""
+    start, end = spec.calendar.window(period).utc()
     known: dict[str, Any] = {
-        "year": period.start.year,
-        "month": period.start.month,
-        "period_start": period.start_in(spec.timezones),
-        "period_end": period.end + LOCAL_CALENDAR,
-        "days": (period.end - period.start).days,
-        "last_days": period.end - 2 * LOCAL_CALENDAR,
+        "year": period.nominal.year,
+        "month": period.nominal.month,
+        "period_start": start,
+        "period_end": end + LOCAL_CALENDAR,
+        "days": (end - start).days,
+        "last_days": end - 2 * LOCAL_CALENDAR,
     }
     before = _passed_before(spec, gate, period, lake)
     for table in tables:

@@ -22,8 +22,8 @@ from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
-# a month by the local calendar starts and ends up to half a day away from the month in UTC
-LOCAL_CALENDAR = timedelta(days=1)
+KNOWN_AFTERWARDS = timedelta(days=1)
+"""The features of a period may be of times so long after it: when its last rows became known."""
 
 
 def publish(
@@ -132,4 +132,5 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
 
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore) -> None:
     """Load the newest values of the period into the online store; never puts an older value over a newer one."""
-    feature_store.materialize(spec.views, period.start - LOCAL_CALENDAR, period.end + LOCAL_CALENDAR)
+    window = spec.calendar.window(period)
+    feature_store.materialize(spec.views, window.start - KNOWN_AFTERWARDS, window.end + KNOWN_AFTERWARDS)

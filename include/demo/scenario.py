@@ -63,7 +63,7 @@ class Scenario:
         self.progress, self.script = progress, script
         self.memory = Memory(services.adapters.state, f"demo/{spec.name}/progress.json")
         self._asked: set[str] = set()
-        self.months = _months(spec, services, script.last or spec.periods.last)
+        self.months = _months(spec, services, script.last or spec.periods.newest(now()))
 
     def play(self) -> None:
         """Raises RunFailedError or ServiceError with what failed and where the log is."""
@@ -221,7 +221,7 @@ class Scenario:
     def _asked_afterwards(self) -> bool:
         """Whether requests are about a whole month, so that clients send them after its publication."""
         first = self.months[0]
-        return Traffic(self.spec, self.services, first, self.script.sample).begins >= first.end
+        return Traffic(self.spec, self.services, first, self.script.sample).begins >= self.spec.calendar.end(first)
 
     def _begin_traffic(self, month: Period) -> Traffic:
         """The requests of the month; of traffic that began before, those that are left."""

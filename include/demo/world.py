@@ -130,7 +130,7 @@ class Traffic:
         events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"]
         events = exact_frame(events.to_pyarrow())
         if len(events) > self.sample:
-            events = events.sample(self.sample, random_state=self.period.start.month)
+            events = events.sample(self.sample, random_state=self.period.nominal.month)
         return events.sort_values([self.spec.event.time, self.spec.event.id])
 
     def _answered(self, events: pd.DataFrame) -> pd.DataFrame:

@@ -33,11 +33,11 @@ def require_allowed(spec: UseCase) -> None:
 def periods(spec: UseCase, first: Period, last: Period) -> list[Period]:
     """The months of a hand-over; raises MissingPeriodError when the source does not cover them all."""
     months = Period.between(first, last)
-    covered = Period.between(spec.periods.first, spec.periods.last)
-    if not months or (beyond := [m for m in months if m not in covered]):
+    if not months or (beyond := [m for m in months if not spec.periods.has(m)]):
         what = f"there is no month from {first} to {last}" if not months else f"there is no data of {beyond}"
         raise MissingPeriodError(
-            f"{spec.name}: {what}; choose from {spec.periods.first} to {spec.periods.last}, the earlier month first"
+            f"{spec.name}: {what}; choose from {spec.periods.first} to {spec.periods.last or 'now'}, the "
+            "earlier period first"
         )
     return months
 

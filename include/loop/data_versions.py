@@ -87,7 +87,7 @@ class Operation:
     def expire(self) -> dict[str, Any]:
         used, lake = uses(self.spec, self.services), self.services.adapters.lake
         done = retention.expire(self.spec, lake, self._snapshots, used, as_of=self.at, by=self.by, why=self.reason)
-        self._record("expire", Period.of(self.at), f"as of {self.at:%Y-%m-%d}", done.json_dict())
+        self._record("expire", Period.recorded(self.at), f"as of {self.at:%Y-%m-%d}", done.json_dict())
         text = f"{len(done.expired)} expired, {done.kept} kept; files deleted: {done.files}"
         return {**done.json_dict(), "text": "\n".join([text, *done.expired])}
 

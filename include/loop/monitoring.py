@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.operations import Figure
-from include.contracts.period import Period
+from include.contracts.period import Period, filed
 from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
@@ -36,7 +36,7 @@ def ship_predictions(spec: UseCase, services: Services) -> int:
     log, shipped, since = services.adapters.prediction_log(spec), 0, services.answers.kept_since(spec)
     for batch in log.unshipped():
         rows = _kept(spec, batch.rows, since)
-        rows = rows.assign(period=rows[spec.event.time].dt.strftime(Period.FORMAT))
+        rows = rows.assign(period=filed(rows[spec.event.time]))
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
         if len(rows):
@@ -101,14 +101,17 @@ def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, floa
 
 def _lost(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> dict[str, int]:
     """Release → its answers that are not in the log, of the hours from the month's first event to its last."""
-    first, last = (period.start, period.end - HOUR)
+    window = spec.calendar.window(period)
+    first, last = window.start, window.end - HOUR
     if len(events) and spec.event.time in events:
         times = pd.to_datetime(events[spec.event.time], utc=True)
         first, last = times.min().floor("h"), times.max()
     lost: Counter[str] = Counter()
-    for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=period.overlapping):
-        whole = {first.timestamp(): gap.rows} if gap.period == period else {}  # of a gap that names no hours
-        hours = gap.hours or whole
+    months = Period.between(Period.recorded(first), Period.recorded(last))
+    for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=months):
+        # a gap that names no hours counts in the first period of its month
+        unnamed = {first.timestamp(): gap.rows} if period.shift(-1).month < period.month == gap.period else {}
+        hours = gap.hours or unnamed
         lost[gap.release] += sum(rows for hour, rows in hours.items() if first.timestamp() <= hour <= last.timestamp())
     return {release: rows for release, rows in lost.items() if rows}
 

@@ -38,7 +38,7 @@ def scrub(spec: UseCase, services: Services) -> dict[str, int]:
         models could not be read because MLflow does not answer; everything else was proved and recorded.
     """
     now = datetime.now(UTC)
-    about = {"usecase": spec.name, "period": Period.of(now), "at": now}
+    about = {"usecase": spec.name, "period": Period.recorded(now), "at": now}
     rows, away = [], None
     for kind, checks in KINDS.items():
         try:

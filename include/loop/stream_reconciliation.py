@@ -21,8 +21,8 @@ def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconci
     compared = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
     reconciliations = [result for result in compared if result]
     reconciliation.record(spec, period, reconciliations, services.adapters.lake)
-    for view, stream in streams.items():
-        stream.forget(before=reconciliation.oldest_kept(period, _timezone(spec, view)))
+    for stream in streams.values():
+        stream.forget(before=reconciliation.oldest_kept(period, spec.calendar))
     return reconciliations
 
 
@@ -33,7 +33,7 @@ def _compared(
     snapshots, lake = services.records.snapshots(spec), services.adapters.lake
     batch = exact_frame(versioning.read(versioning.snapshot(period, snapshots), view, lake))
     newest = max(RECONCILIATION.periods(spec.name, lake), default=None)
-    if reconciliation.expired(batch, newest, _timezone(spec, view)):
+    if reconciliation.expired(batch, newest, spec.calendar):
         _say_unsupported(view, period, f"they were forgotten when {newest} was reconciled")
         return None
     previous = snapshots.current(period.shift(-1))
@@ -44,11 +44,6 @@ def _compared(
         _say_unsupported(view, period, f"the stream lost the {reconciliation.pushed(earlier[-1])} that it had")
         return None
     return result
-
-
-def _timezone(spec: UseCase, view: str) -> str:
-    """Of the calendar by which the rows of the stream are cut into months."""
-    return spec.sources[spec.streams[view].source].timezone
 
 
 def _say_unsupported(view: str, period: Period, why: str) -> None:

@@ -17,7 +17,7 @@ CLOSED = timedelta(days=90)
 
 def due(spec: UseCase, period: Period) -> datetime:
     """When the period must be published, UTC: a day after the first scheduled run that follows it."""
-    begins = croniter(spec.periods.schedule, period.end - timedelta(seconds=1)).get_next(datetime)
+    begins = croniter(spec.periods.schedule, spec.calendar.end(period) - timedelta(seconds=1)).get_next(datetime)
     return begins.astimezone(UTC) + PUBLICATION
 
 
@@ -27,8 +27,8 @@ def late(spec: UseCase, published: Collection[Period], seen: Collection[Period],
     In a calendar that continues, a period is late after its due time. A calendar of the past is replayed, and its clock
     is the data: there a period is late when a later one was published or checked before it.
     """
-    calendar = Period.between(spec.periods.first, spec.periods.last)
-    going_on = now < due(spec, spec.periods.last) + CLOSED
+    calendar = spec.periods.so_far(now)
+    going_on = spec.periods.last is None or now < due(spec, spec.periods.last) + CLOSED
     newest, first = max([*published, *seen], default=None), min(published, default=None)
     missing = [period for period in calendar if period not in published]
     overdue = [

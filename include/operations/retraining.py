@@ -146,7 +146,7 @@ def _began(plan: RetrainPlan, history: History, test: Period) -> Period:
 
 
 def _months(earlier: Period, later: Period) -> int:
-    first, last = earlier.start, later.start
+    first, last = earlier.nominal, later.nominal
     return (last.year - first.year) * 12 + last.month - first.month
 
 

@@ -25,7 +25,7 @@ class Answers:
     def kept_since(self, spec: UseCase) -> datetime | None:
         """Answers about events before are not kept, UTC: the month begins by the calendars of the sources."""
         oldest = self.oldest_kept(spec)
-        return None if oldest is None else oldest.start_in(spec.timezones)
+        return None if oldest is None else spec.calendar.start(oldest)
 
     def forget(self, spec: UseCase) -> dict[str, int]:
         """Delete every answer that is older, files and all; how many by place.
@@ -36,7 +36,7 @@ class Answers:
         if oldest is None or since is None:
             return {}
         # what has no event time goes by the clock
-        met_before = Period.of(datetime.now(UTC)).shift(-spec.retention.predictions_periods).start
+        met_before = spec.calendar.start(spec.calendar.of(datetime.now(UTC)).shift(-spec.retention.predictions_periods))
         gone = {
             BATCH_PREDICTIONS.name: self.forget_scored(spec, oldest),
             PREDICTIONS.name: self._forget_logged(spec, since),
@@ -53,9 +53,9 @@ class Answers:
 
     def _forget_logged(self, spec: UseCase, since: datetime) -> int:
         """They are by the month of UTC, in which a local month may begin."""
-        month, time, lake = Period.of(since), spec.event.time, self._adapters.lake
+        month, time, lake = Period.recorded(since), spec.event.time, self._adapters.lake
         gone = self._delete(spec, PREDICTIONS, f"period < '{month}'")
-        if since == month.start or month not in PREDICTIONS.periods(spec.name, lake):
+        if month not in PREDICTIONS.periods(spec.name, lake):
             return gone
         moments = PREDICTIONS.rows(spec.name, lake, periods=[month], columns=[time])[time].drop_null().to_pylist()
         if min(moments, default=since) < since:

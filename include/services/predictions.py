@@ -27,7 +27,9 @@ class Predictions:
 
     def of(self, spec: UseCase, events: pd.DataFrame, period: Period) -> pd.DataFrame:
         """Every logged prediction of these events of a period, which are logged by the month of UTC."""
-        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=period.overlapping)
+        window = spec.calendar.window(period)
+        months = Period.between(Period.recorded(window.start).shift(-1), Period.recorded(window.end).shift(1))
+        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=months)
         if events.empty or not logged.num_rows:
             return pd.DataFrame(columns=[spec.event.id])
         asked = exact_frame(logged.select([spec.event.id]))[spec.event.id].isin(events[spec.event.id])
@@ -52,13 +54,19 @@ class Predictions:
 
         Raises DataError when such a label is none of the task.
         """
-        times = rows[spec.event.time].dt.strftime(Period.FORMAT).unique() if len(rows) else []
-        wanted = {local for period in times for local in Period(period).overlapping}
+        wanted = self._asked(spec, rows)
         parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
         nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label, PERIOD])
         known = pd.concat(parts, ignore_index=True) if parts else nothing
         last = latest_per_key(known, [spec.event.id], [PERIOD]).drop(columns=PERIOD)
         return rows.merge(last, on=spec.event.id, how="inner")
+
+    def _asked(self, spec: UseCase, rows: pd.DataFrame) -> set[Period]:
+        """The periods that the events are of, and their neighbours."""
+        if not len(rows):
+            return set()
+        times, calendar = rows[spec.event.time], spec.calendar
+        return {*Period.between(calendar.of(times.min()).shift(-1), calendar.of(times.max()).shift(1))}
 
     def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
         snapshot = versioning.snapshot(period, self._records.snapshots(spec))

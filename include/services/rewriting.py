@@ -67,7 +67,7 @@ class Rewriting:
     def record(self, kind: str, facts: dict[str, str], changed: Sequence[Changed]) -> None:
         """One row per changed place in the lake table ``privacy_records``; one without place when nothing changed."""
         now = datetime.now(UTC)
-        about = {"period": Period.of(now), "done_at": now, "kind": kind, "facts": facts}
+        about = {"period": Period.recorded(now), "done_at": now, "kind": kind, "facts": facts}
         rows = [PrivacyChange.model_validate(about | asdict(row)) for row in changed or [Changed("", 0, 0)]]
         PRIVACY_RECORDS.append(self.spec.name, self.lake, rows)
         for row in changed:

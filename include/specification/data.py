@@ -1,6 +1,7 @@
 """The data of a use case: periods, events, sources, tables, streams, features, privacy, retention."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import pairwise
 from math import prod
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from include.contracts.names import column_faults
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Every, Period
 from include.specification.connectors import connector_faults
 from include.specification.part import ClassName, Columns, Fault, Name, Part, Zone
 from include.specification.schedule import Cron
@@ -18,15 +19,48 @@ LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
 
 
 class Periods(Part):
-    """Months the source covers, and when the pipeline of a month starts (cron, UTC)."""
+    """The rhythm of the data: ``every`` hour, day, ISO week or month from ``first`` to ``last`` (left out: no end).
 
+    Days, weeks and months are those of the clock in ``timezone``; hours are those of UTC. ``schedule`` says when the
+    pipeline starts (cron, UTC). Without ``every`` the rhythm is that of ``first``.
+    """
+
+    every: Every | None = None
     first: Period
-    last: Period
+    last: Period | None = None
     schedule: Cron
+    timezone: Zone | None = None
 
     def faults(self) -> Iterator[Fault]:
-        if self.last < self.first:
+        if self.every not in (None, self.first.every):
+            yield Fault("first", f"{self.first} is a {self.first.every}, but every = {self.every}: {self._written}")
+        elif self.last is not None and self.last.every != self.first.every:
+            yield Fault("last", f"{self.last} is a {self.last.every}, but first = {self.first} is a {self.first.every}")
+        elif self.last is not None and self.last < self.first:
             yield Fault("last", f"{self.last} is before first = {self.first}")
+        if self.first.every == "hour" and self.timezone not in (None, "UTC"):
+            yield Fault("timezone", f"{self.timezone}: hours are those of UTC, so that none comes twice; leave it out")
+
+    @property
+    def _written(self) -> str:
+        return f"write it like {Calendar(every=self.every or 'month').example}"
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(every=self.first.every, timezone=self.timezone or "UTC")
+
+    def has(self, period: Period) -> bool:
+        """Whether the source covers it, or may some day."""
+        return self.first <= period and (self.last is None or period <= self.last)
+
+    def newest(self, now: datetime) -> Period:
+        """The newest period that is over at an aware moment, and not after the last."""
+        complete = self.calendar.complete(now)
+        return complete if self.last is None else min(complete, self.last)
+
+    def so_far(self, now: datetime) -> list[Period]:
+        """Every period that is over at an aware moment, oldest first."""
+        return Period.between(self.first, self.newest(now))
 
 
 class Event(Part):
@@ -66,8 +100,8 @@ class Source(Part):
 
     ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
     is read whole (a reference table). Rows that arrive up to ``late_days`` after their period are still looked
-    for. ``history`` is how many earlier periods its features look back. ``timezone`` says whose calendar month a
-    row belongs to; ``without_zone`` whether a timestamp without an offset is refused, read as UTC, or as local there.
+    for. ``history`` is how many earlier periods its features look back. ``without_zone`` says whether a timestamp
+    without an offset is refused, read as UTC, or as local in ``timezone`` (left out: that of the periods).
     """
 
     connector: str

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from include.contracts.period import Period
+from include.contracts.period import Calendar
 from include.specification import data, learning
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
@@ -60,11 +60,22 @@ class UseCase(Part):
     hand_over: data.HandOver = data.HandOver()
     retention: data.Retention
 
+    @model_validator(mode="before")
+    @classmethod
+    def _local_sources(cls, given: Any) -> Any:
+        """A source without a time zone is in that of the periods."""
+        match given:
+            case {"periods": {"timezone": str(zone)}, "sources": dict(sources)}:
+                local = {n: {"timezone": zone, **s} if isinstance(s, dict) else s for n, s in sources.items()}
+                return {**given, "sources": local}
+        return given
+
     def faults(self) -> Iterator[Fault]:
         names = [f.name for f in self.features]
         if twice := {n for n in names if names.count(n) > 1}:
             yield Fault("features", f"{sorted(twice)} are listed twice")
         yield from name_faults(self)
+        yield from self._calendar_faults()
         yield from self._reference_faults()
         yield from self._column_faults()
         yield from self._leakage_faults()
@@ -81,6 +92,12 @@ class UseCase(Part):
         yield from self._missing_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
         yield from unsendable(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
+
+    def _calendar_faults(self) -> Iterator[Fault]:
+        """Sources by a local clock, and nobody said by which clock their rows are cut into periods."""
+        zones = sorted({s.timezone for s in self.sources.values() if s.time and s.timezone != "UTC"})
+        if zones and self.periods.timezone is None and self.calendar.every != "hour":
+            yield Fault("periods.timezone", f"the sources are local to {zones}; name one, or UTC, to cut periods by")
 
     def _reference_faults(self) -> Iterator[Fault]:
         """What one part of the spec names must be in another."""
@@ -373,7 +390,7 @@ class UseCase(Part):
     @property
     def times(self) -> dict[str, float]:
         """Bounds of event times, for ``request_rules.Times``: a year before the first period, and the lead."""
-        first = Period(self.periods.first).start - timedelta(days=366)
+        first = self.calendar.start(self.periods.first) - timedelta(days=366)
         return {"first": first.timestamp(), "lead_hours": self.event.lead_hours}
 
     def may_be_missing(self, incomplete: Collection[str]) -> list[str]:
@@ -388,14 +405,15 @@ class UseCase(Part):
         return [name for name in fields if said.get(name, name in by_data)]
 
     @property
-    def timezones(self) -> set[str]:
-        """Of the calendars by which rows are cut into periods."""
-        return {source.timezone for source in self.sources.values() if source.time}
+    def calendar(self) -> Calendar:
+        """By which rows are cut into periods."""
+        return self.periods.calendar
 
     @property
-    def last_run(self) -> datetime:
-        """When the pipeline of the last month is due, at the latest."""
-        return Period(self.periods.last).shift(1).end
+    def last_run(self) -> datetime | None:
+        """When the pipeline of the last period is due, at the latest; None when there is no last one."""
+        last = self.periods.last
+        return None if last is None else self.calendar.end(last.shift(1))
 
     @property
     def directory(self) -> Path:

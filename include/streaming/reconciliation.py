@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period, Window
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
 from include.formats.ties import latest_per_key
 from include.ports.lake import Lake
@@ -32,8 +32,8 @@ def reconcile(
     The month's rows are those after the last row of the month ``before`` (None: not published), up to its own last.
     A pushed row that cannot be read goes to the dead letters, and counts as not pushed.
     """
-    begin, end = _bounds(period, batch, before)
-    months = sorted({Period.of(begin), period, Period.of(end)})
+    begin, end = _bounds(spec.calendar.window(period), batch, before)
+    months = Period.between(Period.recorded(begin), Period.recorded(end))
     key = spec.entities[spec.feature_views[view].entity].key
     speed, unreadable = pushed_rows.read(stream.pushed(months), batch, key, begin, end)
     if unreadable:
@@ -46,16 +46,16 @@ def reconcile(
     return result
 
 
-def oldest_kept(newest: Period, timezone: str) -> Period:
-    """The first UTC month whose pushed rows are kept when the local month ``newest`` is reconciled."""
-    return Period.of(Window.of_month(newest.shift(-KEEP_MONTHS), timezone).utc()[0])
+def oldest_kept(newest: Period, calendar: Calendar) -> Period:
+    """The first UTC month whose pushed rows are kept when the period ``newest`` is reconciled."""
+    return Period.recorded(calendar.start(newest)).shift(-KEEP_MONTHS)
 
 
-def expired(batch: pd.DataFrame, newest: Period | None, timezone: str = "UTC") -> bool:
-    """Whether rows that were pushed for the month of ``batch`` were forgotten when month ``newest`` was reconciled."""
+def expired(batch: pd.DataFrame, newest: Period | None, calendar: Calendar) -> bool:
+    """Whether rows that were pushed for the period of ``batch`` were forgotten when ``newest`` was reconciled."""
     if newest is None or batch.empty:
         return False
-    return Period.of(batch[TIME].min()) < oldest_kept(newest, timezone)
+    return Period.recorded(batch[TIME].min()) < oldest_kept(newest, calendar)
 
 
 def lost(result: Reconciliation, earlier: Reconciliation) -> bool:
@@ -130,8 +130,8 @@ def _whole_difference(speed: list[Any], batch: list[Any]) -> tuple[np.ndarray, f
     return np.array([a != b for a, b in pairs], dtype=bool), float(max(distances)) if distances else None
 
 
-def _bounds(period: Period, batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[datetime, datetime]:
-    """After the first, up to the second: a local month is not the month in UTC. A month without rows is UTC's."""
-    first, last = (period.start, period.end) if batch.empty else (batch[TIME].min(), batch[TIME].max())
+def _bounds(window: Window, batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[datetime, datetime]:
+    """After the first, up to the second: features are of times after their rows'. Without rows it is the window."""
+    first, last = window.utc() if batch.empty else (batch[TIME].min(), batch[TIME].max())
     begin = first - timedelta(seconds=1) if before is None or before.empty else before[TIME].max()
     return pd.Timestamp(begin).to_pydatetime(), pd.Timestamp(last).to_pydatetime()

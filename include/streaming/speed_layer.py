@@ -150,7 +150,7 @@ class SpeedLayer:
         wanted, earlier = of_windows.needed(windows, due, self.of.window_hours * 3600)
         if not wanted:
             return pd.DataFrame(), {}
-        month = Period.of(datetime.fromtimestamp(max(event.time for event in wanted), UTC))
+        month = Period.recorded(datetime.fromtimestamp(max(event.time for event in wanted), UTC))
         rows = self._features.rows(month, *([self._typed(one) for one in part] for part in (wanted, earlier)))
         return rows, self._records(rows)
 
@@ -165,7 +165,7 @@ class SpeedLayer:
             moment = row[TIME].isoformat()
             plain = {str(name): _plain(value) for name, value in row.items()}
             text = json.dumps(plain, allow_nan=False)
-            records.setdefault(Period.of(row[TIME]), {})[joined([str(row[self.entity]), moment])] = text
+            records.setdefault(Period.recorded(row[TIME]), {})[joined([str(row[self.entity]), moment])] = text
         return records
 
 

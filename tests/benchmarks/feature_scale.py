@@ -16,7 +16,7 @@ from typing import Any
 from include.adapters.lake import DeltaLake
 from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Period
 from include.data import ingestion, processing, quality, versioning
 from include.data.validation import SuiteValidator
 from include.services.composition import Services
@@ -27,6 +27,7 @@ from tests.benchmarks._synthetic import enlarge, pseudonymised
 from tests.integration.state_fixtures import snapshots_in
 
 MONTH = Period("2013-03")
+WINDOW = Calendar(every="month").window(MONTH)
 MILLION = 1_000_000
 SIZES = (1, 5, 20)
 MEMORY_LIMIT = "3GB"
@@ -125,9 +126,9 @@ def _validator(home: Path) -> SuiteValidator:
 
 
 def _pandas(home: Path) -> int:
-    parameters = {"year": MONTH.start.year, "month": MONTH.start.month, "period_start": MONTH.start}
-    parameters["period_end"] = MONTH.end + quality.LOCAL_CALENDAR
-    parameters |= {"days": (MONTH.end - MONTH.start).days, "last_days": MONTH.end - 2 * quality.LOCAL_CALENDAR}
+    parameters = {"year": MONTH.nominal.year, "month": MONTH.nominal.month, "period_start": WINDOW.start}
+    parameters["period_end"] = WINDOW.end + quality.LOCAL_CALENDAR
+    parameters |= {"days": (WINDOW.end - WINDOW.start).days, "last_days": WINDOW.end - 2 * quality.LOCAL_CALENDAR}
     return _pandas_pipeline.run(home / "landing" / MONTH, home / "pandas", parameters)
 
 

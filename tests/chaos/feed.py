@@ -54,7 +54,7 @@ class Feed:
         """Once the stream is empty: hours without a row, and rows that are not as their events say."""
         published = list(self.published)
         wait_until(self._done, DONE_SECONDS, "every event being processed")
-        months = sorted({Period.of(hour) for hour in published} | {Period.of(_known(published[-1]))})
+        months = sorted({Period.recorded(hour) for hour in published} | {Period.recorded(_known(published[-1]))})
         rows = [json.loads(row) for row in self.stream.pushed(months)]
         ours = {_moment(row): row for row in rows if row["origin"] == AIRPORT}
         full = published[SPEC.streams[VIEW].window_hours :]  # the first hours have no whole window behind them

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Period
 from include.data import ingestion
 from include.errors import ServiceError, SourceError, SpecError
 from include.services.composition import Services
@@ -94,7 +94,7 @@ def test_the_window_is_never_asked_for_too_small(served: Api, form: str, start: 
     connector = SERVICES.adapters.connector(
         from_(f"{served.url}/whole/weather", window=WINDOW | {"format": form}), "weather"
     )
-    list(connector.read(SPEC.sources["weather"], ingestion.Window.of_month(FEBRUARY, "America/New_York")))
+    list(connector.read(SPEC.sources["weather"], Calendar(every="month", timezone="America/New_York").window(FEBRUARY)))
     assert (served.requests[0]["from"], served.requests[0]["to"]) == (start, end)
 
 

@@ -46,7 +46,9 @@ class World:
 
     def publish(self, period: str, edition: int = 0) -> SnapshotRef:
         month, random = Period(period), np.random.default_rng([int(period[-2:]), edition])
-        days = pd.date_range(month.start, month.end, freq="D", inclusive="left").astype("datetime64[us, UTC]")
+        days = pd.date_range(*SPEC.calendar.window(month).utc(), freq="D", inclusive="left").astype(
+            "datetime64[us, UTC]"
+        )
         index = pd.MultiIndex.from_product([["EWR", "JFK", "LGA"], days], names=["origin", "event_timestamp"])
         weather = pd.DataFrame({n: random.normal(size=len(index)) for n in WEATHER}, index=index).reset_index()
         planes = pd.DataFrame({"tailnum": ["N1"], "event_timestamp": days[:1]} | {n: random.normal() for n in PLANE})
@@ -56,7 +58,9 @@ class World:
         arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
         stage.replace(self.home / "staging", stage.TABLES, arrow)
         stage.mark_passed(self.home / "staging")
-        return versioning.publish(SPEC, month, self.home / "staging", self.lake, self.snapshots, month.end)
+        return versioning.publish(
+            SPEC, month, self.home / "staging", self.lake, self.snapshots, SPEC.calendar.end(month)
+        )
 
     def build(self, test_period: Period, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
         return building.build(

@@ -18,7 +18,7 @@ import pytest
 
 import include.usecases
 from include.adapters.file_source.formats import BLOCK_BYTES
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period
 from include.data import ingestion, source_contract
 from include.errors import MissingPeriodError, ServiceError, SettingsError, SourceError, SpecError
 from include.services.composition import Services
@@ -104,11 +104,13 @@ def test_the_local_month_is_the_archives_own_year_and_month() -> None:
     whole = SPEC.model_copy(update={"sources": {"flights": source.model_copy(update={"time": None})}})
     year = rows(whole, "flights")
     for period, count in zip(Period.between(Period("2013-01"), Period("2013-12")), ROWS, strict=True):
-        wanted = source_contract.inside(year["time_hour"], Window.of_month(period, source.timezone))
+        wanted = source_contract.inside(
+            year["time_hour"], Calendar(every="month", timezone=source.timezone).window(period)
+        )
         month = year.filter(wanted)
         assert month.num_rows == count
         assert pc.unique(month["year"]).to_pylist() == [2013]
-        assert pc.unique(month["month"]).to_pylist() == [period.start.month]
+        assert pc.unique(month["month"]).to_pylist() == [period.nominal.month]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -152,7 +154,7 @@ def test_parquet_is_asked_for_the_window_by_its_statistics(tmp_path: Path) -> No
     (tmp_path / "flights.parquet").write_bytes(as_parquet(year.sort_by("time_hour")))
     connector = SERVICES.adapters.connector(from_("flights", path=str(tmp_path / "flights.parquet")), "flights")
     source = SPEC.sources["flights"]
-    window = ingestion.Window.of_month(FEBRUARY, source.timezone)
+    window = Calendar(every="month", timezone=source.timezone).window(FEBRUARY)
     read = sum(batch.num_rows for batch in connector.read(source, window))
     assert 24951 <= read < 24951 + 2 * 500  # whole row groups; the rest of January is not touched
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError
@@ -210,7 +210,7 @@ def test_a_query_may_end_in_a_comment(tmp_path: Path, end: str) -> None:
 
 def test_the_database_is_asked_for_the_window_through_a_cursor(postgres: int) -> None:  # noqa: F811
     spec = from_({"flights": {"url": address(postgres), "table": "flights", "batch_rows": 1000}})
-    window = ingestion.Window.of_month(FEBRUARY, "America/New_York")
+    window = Calendar(every="month", timezone="America/New_York").window(FEBRUARY)
     reading = SERVICES.adapters.connector(spec, "flights").read(spec.sources["flights"], window)
     assert len(next(reading)["time_hour"]) == 1000
     with connect(postgres) as connection:

@@ -1,5 +1,6 @@
 """The Parquet files of a feature view at its pinned versions, as an SQL relation."""
 
+import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -117,9 +118,13 @@ def _pins(usecase: str, view: str, store: Any) -> dict[str, TableRef]:
     """Period → what is pinned of a view: as given, or as the current manifests say."""
     if store.pins is not None:
         return store.pins.get(f"{usecase}/{view}", {})
-    manifests = state_file.below(Path(store.snapshots, usecase), f"{Period.GLOB}.json")
+    manifests = [file for file in state_file.below(Path(store.snapshots, usecase), "*.json") if _is_period(file.stem)]
     snapshots = [SnapshotRef.read_back(state_file.read(file), file) for file in manifests]
     return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
+
+
+def _is_period(name: str) -> bool:
+    return re.fullmatch(Period.PATTERN, name) is not None
 
 
 def _proved_files(table: str, period: Period, ref: TableRef) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def build(
 ) -> dict[str, ibis.Table]:
     """Cleaned tables → the feature views ``plane_usage`` (once the month is complete) and ``plane_registry``."""
     usage, planes = tables["usage"], tables["planes"]
-    begin = period.start_in(load_usecase(Path(__file__).parent.name).timezones)
+    begin = load_usecase(Path(__file__).parent.name).calendar.start(period)
     return {
         "plane_usage": usage.select("tailnum", *FIGURES, event_timestamp=usage.complete_at),
         "plane_registry": planes.mutate(event_timestamp=ibis.literal(begin).cast(UTC)),

@@ -20,6 +20,7 @@ from include.specification.loader import load_usecase
 
 PACKAGE, FILE = "scikit-learn", "sklearn/datasets/data/digits.csv.gz"
 PIXELS = 64
+LAST = Period("2013-12")
 
 
 def read(source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
@@ -29,8 +30,8 @@ def read(source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
     """
     lines = _lines(_file())
     periods = load_usecase(Path(__file__).parent.name).periods
-    months = Period.between(periods.first, periods.last)
-    rows = [_row(place, line, months, len(lines)) for place, line in enumerate(lines)]
+    parts = [periods.calendar.window(period) for period in Period.between(periods.first, periods.last or LAST)]
+    rows = [_row(place, line, parts, len(lines)) for place, line in enumerate(lines)]
     wanted = [row for row in rows if window is None or window.start <= row["received_at"] < window.end]
     yield pa.RecordBatch.from_pylist(wanted, schema=_schema())
 
@@ -53,22 +54,21 @@ def _lines(file: Path) -> list[list[int]]:
     return lines
 
 
-def _row(place: int, line: list[int], months: list[Period], total: int) -> dict[str, Any]:
-    month = place * len(months) // total
-    unread = month == len(months) - 1 and place % 2 == 1
+def _row(place: int, line: list[int], parts: list[Window], total: int) -> dict[str, Any]:
+    unread = place * len(parts) // total == len(parts) - 1 and place % 2 == 1
     return {
         "scan": f"scan-{place:04d}",
-        "received_at": _received(place, months, total),
+        "received_at": _received(place, parts, total),
         **{f"pixel_{n:02d}": pixel for n, pixel in enumerate(line[:PIXELS])},
         "digit": None if unread else line[PIXELS],
     }
 
 
-def _received(place: int, months: list[Period], total: int) -> datetime:
-    """Evenly spaced within the month that its place in the file falls into, to the second."""
-    share = place * len(months) / total
-    month = months[int(share)]
-    return month.start + timedelta(seconds=int((share % 1) * (month.end - month.start).total_seconds()))
+def _received(place: int, parts: list[Window], total: int) -> datetime:
+    """Evenly spaced within the period that its place in the file falls into, to the second."""
+    share = place * len(parts) / total
+    start, end = parts[int(share)].utc()
+    return start + timedelta(seconds=int((share % 1) * (end - start).total_seconds()))
 
 
 def _schema() -> pa.Schema:

@@ -39,7 +39,7 @@ def build(
     """
     return {
         "airport_weather": _airport_weather(tables["weather"], (history or {}).get("weather")),
-        "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(period.start_in(_spec().timezones)).cast(UTC)),
+        "aircraft": tables["planes"].mutate(event_timestamp=ibis.literal(_spec().calendar.start(period)).cast(UTC)),
     }
 
 

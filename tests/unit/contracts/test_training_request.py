@@ -32,7 +32,7 @@ def test_a_form_alone_is_a_request_of_a_person() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"test_period": "2013-13"}, "test_period: .* is not a month"),
+        ({"test_period": "2013-13"}, "test_period: .* is not one"),
         ({"trials": -1}, "trials: Input should be greater than or equal to 0"),
         ({"window": "all"}, "window: Extra inputs are not permitted"),
     ],

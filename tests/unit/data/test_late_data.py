@@ -16,7 +16,7 @@ def with_sources(**changes: object) -> UseCase:
 
 def windows(days: int, period: Period = MAY) -> list[tuple[str, str]]:
     source = SPEC.sources["flights"].model_copy(update={"late_days": days})
-    return [(w.start.isoformat(), w.end.isoformat()) for w in late_data._late_windows(source, period)]
+    return [(w.start.isoformat(), w.end.isoformat()) for w in late_data._late_windows(SPEC.calendar, source, period)]
 
 
 def test_the_late_days_are_local_days_before_the_month() -> None:
@@ -34,7 +34,7 @@ def test_the_clock_change_does_not_shift_the_window() -> None:
 
 def test_without_late_days_or_time_nothing_is_asked_again() -> None:
     assert windows(0) == []
-    assert late_data._late_windows(SPEC.sources["planes"], MAY) == []
+    assert late_data._late_windows(SPEC.calendar, SPEC.sources["planes"], MAY) == []
 
 
 def months(*keys: str) -> list[Period]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period
 from include.data import source_casts, source_contract, source_values
 from include.errors import SourceError
 from include.specification.data import Source
@@ -124,7 +124,7 @@ def test_an_empty_key_is_counted() -> None:
 
 
 def test_extra_columns_are_left_behind_and_the_window_is_half_open() -> None:
-    window = Window.of_month(Period("2013-03"), "America/New_York")
+    window = Calendar(every="month", timezone="America/New_York").window(Period("2013-03"))
     times = ["2013-03-01T04:59:59Z", "2013-03-01T05:00:00Z", "2013-04-01T03:59:59Z", "2013-04-01T04:00:00Z"]
     batch = source_contract.as_batch({"id": list("abcd"), "x": times, "secret": [1] * 4})
     timed = source("timestamp", time="x", timezone="America/New_York")
@@ -138,7 +138,9 @@ def test_bad_values_of_other_months_do_not_matter() -> None:
     timed = Source(connector="file", options={"path": "here.csv"}, columns=columns, key=["id"], time="at")
     times = ["2013-03-05T00:00:00Z", "2013-01-05T00:00:00Z"]
     batch = source_contract.as_batch({"id": ["a", "b"], "at": times, "n": ["1", "bad"]})
-    rows = source_contract.conform("here", "t", timed, batch, Window.of_month(Period("2013-03"), "UTC"))
+    rows = source_contract.conform(
+        "here", "t", timed, batch, Calendar(every="month", timezone="UTC").window(Period("2013-03"))
+    )
     assert rows["n"].to_pylist() == [1]
 
 
@@ -218,7 +220,7 @@ def test_a_uuid_is_its_36_characters(values: Any) -> None:
 
 
 def test_the_row_of_a_fault_is_counted_over_the_whole_read_and_before_the_window_is_cut() -> None:
-    window = Window.of_month(Period("2013-03"), "UTC")
+    window = Calendar(every="month", timezone="UTC").window(Period("2013-03"))
     columns = {"id": "string", "at": "timestamp", "n": "integer"}
     timed = Source(connector="file", options={"path": "here.csv"}, columns=columns, key=["id"], time="at")
     times = ["2013-01-05T00:00:00Z", "2013-03-05T00:00:00Z", "2013-03-06T00:00:00Z"]

@@ -162,7 +162,7 @@ class FakeTraffic:
 
     def __init__(self, spec: Any, services: Any, period: Period, sample: int, since: datetime | None = None) -> None:
         self.world, self.period = services.world, period
-        self.begins, self.since = period.start, since
+        self.begins, self.since = spec.calendar.start(period), since
         self.answers: Counter[str] = Counter()
         self.total, self.sent, self.failed, self.seconds, self.rate = REQUESTS, 0, 0, 0.0, None
         done = [one for one in self.world.asked if one[0] == period] if since else []

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts.development import DatasetRef, ModelRef
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.development import training
 from include.development.datasets import building
@@ -22,6 +22,7 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
 PERIODS = Period.between(Period("2013-01"), Period("2013-03"))
+MONTHS = Calendar(every="month")
 LATER = datetime(2014, 1, 1, tzinfo=UTC)
 
 
@@ -34,7 +35,7 @@ def events(period: str, rows: int = 700) -> pd.DataFrame:
     """Flights spread evenly over the month; the late ones leave in the evening."""
     month, seed = Period(period), np.random.default_rng(int(period[-2:]))
     hour = seed.integers(5, 23, rows)
-    times = pd.date_range(month.start, month.end, periods=rows + 1, inclusive="left").astype("datetime64[us, UTC]")
+    times = pd.date_range(*MONTHS.window(month).utc(), periods=rows + 1, inclusive="left").astype("datetime64[us, UTC]")
     return pd.DataFrame(
         {
             "flight_id": [f"{period}_{i:05d}" for i in range(rows)],

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.deployment import LostAnswers
-from include.contracts.period import Window
+from include.contracts.period import Calendar
 from include.loop import monitoring
 from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
@@ -77,7 +77,7 @@ def test_what_the_log_lacks_is_recorded_once_and_is_a_figure_of_its_month(servic
 
 
 def test_answers_that_were_not_logged_count_in_the_local_month_of_their_hour(services: Services) -> None:
-    month = Window.of_month(APRIL, "Asia/Tokyo")  # begins and ends at 15:00 UTC
+    month = Calendar(every="month", timezone="Asia/Tokyo").window(APRIL)  # begins and ends at 15:00 UTC
     begin, end = (int(moment.timestamp()) for moment in month.utc())
     at = datetime(2013, 6, 1, tzinfo=UTC)
     about = {"release": "r0001", "since": at, "until": at, "reason": "no space", "source": "a.jsonl:9"}

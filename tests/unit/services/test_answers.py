@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period, filed
 from include.loop import monitoring
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.services.composition import Services
@@ -51,7 +51,7 @@ def services(tmp_path: Path) -> Services:
 
 def put(services: Services, *moments: datetime) -> None:
     rows = logged(*moments)
-    rows = rows.assign(period=rows[TIME].dt.strftime(Period.FORMAT))
+    rows = rows.assign(period=filed(rows[TIME]))
     PREDICTIONS.append(SPEC.name, services.adapters.lake, pa.Table.from_pandas(rows, preserve_index=False))
 
 
@@ -64,13 +64,12 @@ def files(services: Services, table: str) -> list[Path]:
 
 
 def in_zone(zone: str) -> UseCase:
-    sources = {name: source.model_copy(update={"timezone": zone}) for name, source in SPEC.sources.items()}
-    return SPEC.model_copy(update={"sources": sources})
+    return SPEC.model_copy(update={"periods": SPEC.periods.model_copy(update={"timezone": zone})})
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Kolkata", "UTC"])
 def test_logged_answers_before_the_first_kept_local_month_go_with_their_files(services: Services, zone: str) -> None:
-    begin = Window.of_month(OLDEST, zone).utc()[0]
+    begin = Calendar(every="month", timezone=zone).window(OLDEST).utc()[0]
     early, first = begin - timedelta(hours=1), begin
     put(services, datetime(2013, 1, 5, tzinfo=UTC), early)
     put(services, first, datetime(2013, 6, 5, tzinfo=UTC))
@@ -109,10 +108,10 @@ def test_answers_that_are_too_old_are_not_shipped_and_the_shipment_deletes_what_
     services: Services,
 ) -> None:
     put(services, datetime(2013, 1, 5, tzinfo=UTC))
-    services.adapters.log = Spool(logged(datetime(2013, 3, 31, 23, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC)))
+    services.adapters.log = Spool(logged(datetime(2013, 4, 1, 3, tzinfo=UTC), datetime(2013, 4, 1, 4, tzinfo=UTC)))
     publish(services, str(NEWEST), spec=SPEC)
     assert monitoring.ship_predictions(SPEC, services) == 1
-    assert there(services) == ["04-01T00"]
+    assert there(services) == ["04-01T04"], "by the month of New York"
 
 
 def test_before_anything_is_published_nothing_is_deleted(services: Services) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period
 from include.errors import DataError
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
@@ -90,10 +90,10 @@ ZONES = [
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_answers_at_both_ends_of_a_local_month_have_their_events_and_their_labels(tmp_path: Path, zone: str) -> None:
-    services, month = services_in(tmp_path), Window.of_month(APRIL, zone)
+    services, month = services_in(tmp_path), Calendar(every="month", timezone=zone).window(APRIL)
     times = [month.start.astimezone(UTC), (month.end - timedelta(microseconds=1)).astimezone(UTC)]
     rows = [
-        logged(event, event, 0) | {TIME: time, "logged_at": time, "period": Period.of(time)}
+        logged(event, event, 0) | {TIME: time, "logged_at": time, "period": Period.recorded(time)}
         for event, time in zip("ab", times, strict=True)
     ]
     PREDICTIONS.append(SPEC.name, services.adapters.lake, pa.Table.from_pylist(rows))

@@ -32,7 +32,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("bins: [0.001, 0.01", "bims: [0.001, 0.01", r"features.12.bims: 'bims' is not .*did you mean bins\?"),
         ("strategy: canary", "strategy: canery", r"rollout.strategy: 'canery' is not allowed; did you mean canary\?"),
         ("steps: [0.2, 0.5]", "steps: [0.5, 0.2]", r"rollout.steps: .* must rise"),
-        ("first: 2013-01", "first: January", r"periods.first: 'January': period 'January' is not a month"),
+        ("first: 2013-01", "first: January", r"periods.first: 'January': period 'January' is not one; periods"),
         ("first: 2013-01", "first: 2014-01", r"periods.last: 2013-12 is before first = 2014-01"),
         ("from: aircraft}", "from: plane}", r"features.18.from: 'plane' is not one of feature_views; allowed: request"),
         ("name: flight_delay\n", "name: other\n", r":3: name: 'other' must be the name of its directory"),
@@ -50,9 +50,9 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("trials: 0", "space: {max_depth: [3, 4.5]}", r"tuning.space.max_depth: .* = 4.5 must be like 6"),
         ("trials: 0", "space: {gamma: {low: -1, high: 1}}", r"tuning.space.gamma: .* = -1.0 must be 0 or more"),
         ("xgboost\n  parameters: {n_estimators: 200, max_depth: 6, learning_rate: 0.1}", "torch_image", "a shape like"),
-        ('"0 6 1 * *"', '"0 6 31 2 *"', r":12: periods.schedule: '0 6 31 2 \*': no cron text that ever comes"),
+        ('"0 6 1 * *"', '"0 6 31 2 *"', r":14: periods.schedule: '0 6 31 2 \*': no cron text that ever comes"),
         ('"0 6 1 * *"', '"0 0 6 1 * *"', r"periods.schedule: .*: no cron text; write"),
-        ("America/New_York", "America/NewYork", r"sources.flights.timezone: .*no time zone 'America/NewYork'"),
+        ("America/New_York", "America/NewYork", r"periods.timezone: .*no time zone 'America/NewYork'"),
         ("freshness_hours: 0}", "freshness_hours: 2}", r"freshness_hours: 2 cannot be kept by periods.schedule"),
         ("freshness_hours: 0}", "freshness_hours: 2, when_missing: reject}", r"freshness_hours: 2 cannot be kept"),
         ("primary: roc_auc", "primary: rmse", r"metrics.primary: 'rmse' is not a metric of binary; allowed: roc_auc"),
@@ -148,7 +148,7 @@ def test_a_field_may_be_missing_as_in_training_as_the_spec_says_or_if_it_only_le
 
 
 def test_times_begin_a_year_before_the_first_period() -> None:
-    assert load_usecase("flight_delay").times == {"first": 1325376000.0, "lead_hours": 0}
+    assert load_usecase("flight_delay").times == {"first": 1325394000.0, "lead_hours": 0}
 
 
 @pytest.mark.parametrize("written", ["no", "on", "010", "12:30", "1_000", "2013-01-01", "0x1F"])

@@ -6,12 +6,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period
 from include.specification.loader import load_usecase
 from include.streaming import reconciliation
 from tests.unit.fakes.streaming import MemoryStream
 
 HOURS = pd.date_range("2013-04-01", periods=4, freq="h", tz="UTC")
+
+UTC_MONTHS = Calendar(every="month")
 
 
 def rows(**changes: list[Any]) -> pd.DataFrame:
@@ -39,17 +41,16 @@ def test_differences_are_counted_by_feature_with_the_largest() -> None:
 
 def test_rows_are_forgotten_with_the_third_month_after_theirs() -> None:
     newest = [None, *map(Period, ("2013-04", "2013-06", "2013-07"))]
-    assert [reconciliation.expired(rows(), month) for month in newest] == [False, False, False, True]
+    assert [reconciliation.expired(rows(), month, UTC_MONTHS) for month in newest] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Tokyo", "UTC", "America/New_York", "Pacific/Midway"])
 def test_the_rows_of_a_local_month_are_kept_from_its_first_moment_on(zone: str) -> None:
-    first = rows().assign(
-        event_timestamp=pd.Timestamp(Window.of_month(Period("2013-04"), zone).start).tz_convert("UTC")
-    )
-    kept = [reconciliation.oldest_kept(Period(month), zone) for month in ("2013-06", "2013-07")]
-    assert [Period.of(first[reconciliation.TIME].min()) >= oldest for oldest in kept] == [True, False]
-    assert [reconciliation.expired(first, Period(month), zone) for month in ("2013-06", "2013-07")] == [False, True]
+    calendar = Calendar(every="month", timezone=zone)
+    first = rows().assign(event_timestamp=pd.Timestamp(calendar.start(Period("2013-04"))))
+    kept = [reconciliation.oldest_kept(Period(month), calendar) for month in ("2013-06", "2013-07")]
+    assert [Period.recorded(first[reconciliation.TIME].min()) >= oldest for oldest in kept] == [True, False]
+    assert [reconciliation.expired(first, Period(month), calendar) for month in ("2013-06", "2013-07")] == [False, True]
 
 
 def test_a_result_without_a_pushed_row_is_a_loss_only_after_one_that_had_some() -> None:
@@ -135,4 +136,4 @@ def test_a_month_without_rows_reconciles() -> None:
     stream, spec = MemoryStream(), load_usecase("flight_delay")
     result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows().head(0), None, stream)  # type: ignore[arg-type]
     assert reconciliation.pushed(result) == 0
-    assert not reconciliation.expired(rows().head(0), Period("2013-09"))
+    assert not reconciliation.expired(rows().head(0), Period("2013-09"), UTC_MONTHS)

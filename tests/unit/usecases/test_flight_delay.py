@@ -87,14 +87,14 @@ def test_windows_reach_into_the_month_before_without_its_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "begin"), [("America/New_York", "2013-03-01T00:00Z"), ("Asia/Seoul", "2013-02-28T15:00Z")]
+    ("zone", "begin"), [("America/New_York", "2013-03-01T05:00Z"), ("Asia/Seoul", "2013-02-28T15:00Z")]
 )
 def test_a_registry_is_valid_from_the_first_moment_of_the_local_month(
     monkeypatch: pytest.MonkeyPatch, zone: str, begin: str
 ) -> None:
     spec = load_usecase("flight_delay")
-    sources = {name: source.model_copy(update={"timezone": zone}) for name, source in spec.sources.items()}
-    monkeypatch.setattr(features, "_spec", lambda: spec.model_copy(update={"sources": sources}))
+    periods = spec.periods.model_copy(update={"timezone": zone})
+    monkeypatch.setattr(features, "_spec", lambda: spec.model_copy(update={"periods": periods}))
     readings = nycflights.weather(ibis.memtable(weather("EWR", [0])), features.READINGS)
     built = features.build({"weather": readings, "planes": PLANES}, MARCH)["aircraft"].to_pandas()
     assert built["event_timestamp"].tolist() == [pd.Timestamp(begin)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Calendar, Period
 from include.specification.loader import load_usecase
 from include.usecases.weather_forecast import features
 from include.usecases.weather_forecast.request import AHEAD_SECONDS, on_request
@@ -43,9 +43,9 @@ def test_a_forecast_is_made_six_hours_before_and_its_truth_known_when_the_readin
 
 def test_the_readings_of_a_month_are_those_of_the_forecasts_made_in_the_utc_month() -> None:
     spec = load_usecase("weather_forecast")
-    month = Window.of_month(MARCH, spec.sources["weather"].timezone)
+    month, utc = spec.calendar.window(MARCH), Calendar(every="month").window(MARCH)
     ahead = pd.Timedelta(hours=features.AHEAD)
-    assert (month.start - ahead, month.end - ahead) == (MARCH.start, MARCH.end)
+    assert (month.start - ahead, month.end - ahead) == utc.utc()
 
 
 def test_nothing_but_the_label_is_known_after_the_forecast() -> None:
