@@ -4,11 +4,12 @@ This module alone knows how a period is written.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 from zoneinfo import ZoneInfo
 
+from dateutil.relativedelta import relativedelta
 from pydantic_core import CoreSchema, core_schema
 
 from include.contracts.record import Record
@@ -90,6 +91,15 @@ class Period(str):
         return _named(self.nominal + periods * _STEPS[self.every], self.every)
 
     @classmethod
+    def ranged(cls, text: str) -> "list[Period]":
+        """The periods of ``2013-04-01..2013-04-30``, or of one period alone; raises PeriodError, also for none."""
+        first, dots, last = text.partition(RANGE)
+        periods = cls.between(cls(first), cls(last if dots else first))
+        if not periods:
+            raise PeriodError(f"{text!r} holds no period: {last} is before {first}; write the earlier one first")
+        return periods
+
+    @classmethod
     def between(cls, first: "Period", last: "Period") -> "list[Period]":
         """All periods from first to last, both included; [] when last is before first.
 
@@ -102,6 +112,15 @@ class Period(str):
             periods.append(period)
             period = period.shift(1)
         return periods
+
+
+RANGE = ".."
+"""Between the first and the last period of a range."""
+
+
+def range_text(periods: Sequence[Period]) -> str:
+    """Periods that follow one another as one text: a partition key, a form's field, part of a run's name."""
+    return periods[0] if len(periods) == 1 else f"{periods[0]}{RANGE}{periods[-1]}"
 
 
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -166,6 +185,57 @@ class Window(Record):
         return None if without_zone == "refuse" else (start.replace(tzinfo=None), end.replace(tzinfo=None))
 
 
+class Span(str):
+    """A length of time as people write it: ``36 hours``, ``7 days``, ``2 weeks``, ``1 month``; ``0 hours`` is none.
+
+    Days, weeks and months are those of a local calendar: a day may have 23 hours, a month 28 days. Raises PeriodError.
+    """
+
+    __slots__ = ()
+
+    PATTERN: ClassVar[str] = r"^(\d{1,6}) (hour|day|week|month)s?$"
+    """Regular expression of the whole text."""
+
+    def __new__(cls, text: str) -> Self:
+        if not (parts := re.fullmatch(cls.PATTERN, text, re.ASCII)):
+            raise PeriodError(f"{str(text)!r} is no length of time; write it like 36 hours, 7 days, 2 weeks or 1 month")
+        count, unit = int(parts[1]), parts[2]
+        return super().__new__(cls, f"{count} {unit}" if count == 1 else f"{count} {unit}s")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        text = core_schema.str_schema()
+        plain = core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
+        return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
+
+    @property
+    def _length(self) -> relativedelta:
+        count, unit = self.split()
+        return relativedelta(**{unit.rstrip("s") + "s": int(count)})
+
+    @property
+    def hours(self) -> float:
+        """Its usual length in hours, to compare spans: a day has 24, a month 365.25 / 12 days."""
+        count, unit = self.split()
+        return int(count) * _HOURS[unit.rstrip("s")]
+
+    def before(self, moment: datetime, timezone: str = "UTC") -> datetime:
+        """The moment so long before an aware one, UTC; days, weeks and months by the clock of the zone."""
+        return self._shifted(moment, -self._length, timezone)
+
+    def after(self, moment: datetime, timezone: str = "UTC") -> datetime:
+        """The moment so long after an aware one, UTC; days, weeks and months by the clock of the zone."""
+        return self._shifted(moment, self._length, timezone)
+
+    def _shifted(self, moment: datetime, length: relativedelta, timezone: str) -> datetime:
+        if self.split()[1].startswith("hour"):
+            return moment.astimezone(UTC) + length
+        return (moment.astimezone(ZoneInfo(timezone)) + length).astimezone(UTC)
+
+
+_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5}
+
+
 class Calendar(Record):
     """The periods of a use case: every hour of UTC, or every day, ISO week or month by the clock of a time zone.
 
@@ -227,6 +297,13 @@ class Calendar(Record):
         while self.start(period) < end:
             yield period
             period = period.shift(1)
+
+    def last(self, span: Span, period: Period) -> list[Period]:
+        """The whole periods of the span of time that ends with ``period``; at least that one."""
+        begin = span.before(self.end(period), self.timezone)
+        first = self.of(begin)
+        first = first if self.start(first) >= begin else first.shift(1)
+        return Period.between(min(first, period), period)
 
     def complete(self, now: datetime) -> Period:
         """The newest period that is over at an aware moment."""
