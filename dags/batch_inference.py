@@ -20,7 +20,15 @@ is scored again, one commit replaces the answers of that release. A killed run l
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit_period, form, on_period, period_param, release_param, run_period
+from include.orchestration.dags import (
+    dag_family,
+    emit_periods,
+    form,
+    on_period,
+    periods_param,
+    release_param,
+    run_periods,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -30,17 +38,17 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "batch_inference.score_partition", inlets=[assets.serving(spec.name)], outlets=[predictions])
     def score_partition(call: Call) -> dict[str, int | str]:
-        counts = call(run_period(), form()["release"])
-        if counts is None:
+        counts = {str(period): call(period, form()["release"]) for period in run_periods()}
+        if None in counts.values():
             raise AirflowSkipException(
                 f"{spec.name} has no serving release, so nothing can be scored; deploy a release first"
             )
-        emit_period(predictions)
+        emit_periods(predictions)
         return counts
 
     score_partition()
 
 
-FORM = {"period": period_param(), "release": release_param()}
+FORM = {"period": periods_param(), "release": release_param()}
 
 dag_family(build, arc="ops", component="deployment", schedule=on_period(assets.features), params=FORM)

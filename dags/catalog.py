@@ -20,7 +20,7 @@ time: a table that is not there yet is in the next catalog, and a table that is 
 from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, dag_family, on_period, period_param
+from include.orchestration.dags import NO_RETRY, dag_family, on_period, periods_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -37,6 +37,6 @@ def build(spec: UseCase) -> None:
     chain(write_catalog(), check_meanings())
 
 
-MONTH = period_param()
+MONTH = periods_param()
 
 dag_family(build, arc="dev", component="data", schedule=on_period(assets.features), params={"period": MONTH})

@@ -31,9 +31,9 @@ from include.orchestration import assets
 from include.orchestration.dags import (
     NO_RETRY,
     dag_family,
-    emit_period,
+    emit_periods,
     form,
-    period_param,
+    periods_param,
     run_key,
     run_period,
     start_run,
@@ -74,7 +74,7 @@ def build(spec: UseCase) -> None:
     def announce(call: Call) -> None:
         if not call(run_period(), run_key()):
             raise AirflowSkipException("nothing changed: the other DAGs know this snapshot, so none of them starts")
-        emit_period(features)
+        emit_periods(features)
 
     @step(spec, "data_pipeline.look_back")
     def look_back(call: Call) -> list[dict]:
@@ -97,6 +97,6 @@ def monthly(spec: UseCase) -> CronPartitionTimetable:
 
 
 LATE = "Ask the sources again for the last days of the month before; run it again if they changed."
-FORM = {"period": period_param(), "look_back": yes_or_no(True, "Look for late rows", LATE)}
+FORM = {"period": periods_param(), "look_back": yes_or_no(True, "Look for late rows", LATE)}
 
 dag_family(build, arc="dev", component="data", schedule=monthly, end_date=lambda spec: spec.last_run, params=FORM)

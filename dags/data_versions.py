@@ -33,9 +33,9 @@ from include.orchestration import assets
 from include.orchestration.dags import (
     choice,
     dag_family,
-    emit_period,
+    emit_periods,
     form,
-    period_param,
+    periods_param,
     reason_param,
     run_key,
     text_param,
@@ -48,7 +48,7 @@ from include.specification.usecase import UseCase
 OPERATIONS = ["list", "diff", "restore", "pin", "unpin", "expire", "rebuild"]
 FORM = {
     "operation": choice("list", OPERATIONS, "Operation", "What to do."),
-    "period": period_param(),
+    "period": periods_param(),
     "snapshot": text_param(None, "Snapshot", "Its name, like 2013-04-0123456789ab; `list` shows them."),
     "other": text_param(None, "Other snapshot", "For diff: compare with this one; empty: the current one."),
     "version": version_param(),
@@ -72,7 +72,7 @@ def build(spec: UseCase) -> None:
             raise AirflowSkipException("no features changed, so no other DAG starts")
         if not call(Period(done["period"]), run_key()):
             raise AirflowSkipException("the other DAGs know this snapshot, so none of them starts")
-        emit_period(features, Period(done["period"]))
+        emit_periods(features, [Period(done["period"])])
 
     load_features(operate())
 

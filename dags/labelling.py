@@ -24,7 +24,7 @@ from datetime import datetime
 from airflow.sdk import task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, on_period, period_param, run_period, xcom
+from include.orchestration.dags import dag_family, on_period, periods_param, run_period, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -53,7 +53,7 @@ def build(spec: UseCase) -> None:
     anything_to_label(chosen) >> ask >> keep_labels(chosen)
 
 
-FORM = {"period": period_param()}
+FORM = {"period": periods_param()}
 
 dag_family(
     build, arc="ml", component="data", where=lambda spec: spec.labelling, schedule=on_period(assets.health), params=FORM

@@ -17,7 +17,7 @@ alert.
 from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit_period, on_period, period_param, run_period
+from include.orchestration.dags import dag_family, each_period, emit_periods, on_period, periods_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -31,13 +31,13 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "monitoring.monitor", outlets=[health])
     def measure(call: Call) -> dict[str, float]:
-        figures = call(run_period())
-        emit_period(health)
+        figures = each_period(call)
+        emit_periods(health)
         return figures
 
     chain(ship_predictions(), measure())
 
 
-FORM = {"period": period_param()}
+FORM = {"period": periods_param()}
 
 dag_family(build, arc="ops", component="monitoring", schedule=on_period(assets.features), params=FORM)

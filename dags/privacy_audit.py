@@ -17,7 +17,7 @@ once. Every result is recorded in the lake table `privacy_audits`; no message co
 """
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, dag_family, on_period, period_param, run_period
+from include.orchestration.dags import NO_RETRY, dag_family, each_period, on_period, periods_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -25,11 +25,11 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     @step(spec, "privacy_audit.audit", **NO_RETRY)
     def audit(call: Call) -> dict[str, int]:
-        return call(run_period())
+        return each_period(call)
 
     audit()
 
 
-FORM = {"period": period_param()}
+FORM = {"period": periods_param()}
 
 dag_family(build, arc="ops", component="data", schedule=on_period(assets.features), params=FORM)

@@ -29,7 +29,7 @@ from include.orchestration.dags import (
     choice,
     dag_family,
     form,
-    period_param,
+    periods_param,
     reason_param,
     start_run,
     table_param,
@@ -56,7 +56,7 @@ def build(spec: UseCase) -> None:
 
 ACTION = "drop: publish without these rows; release: accept exactly these rows as they are."
 FORM = {
-    "period": period_param(needed=True),
+    "period": periods_param(needed=True),
     "gate": choice("raw", ["raw", "features"], "Gate", "The gate that holds the rows."),
     "table": table_param("all"),
     "action": choice("drop", ["drop", "release"], "Action", ACTION),

@@ -24,22 +24,22 @@ Differences do not fail the task; they are on the Moebius page, in the log and i
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, on_period, period_param, run_period
+from include.orchestration.dags import dag_family, on_period, periods_param, run_periods
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
     @step(spec, "stream_reconciliation.reconcile", inlets=[assets.features(spec.name)])
-    def reconcile(call: Call) -> list[dict]:
-        if results := call(run_period()):
+    def reconcile(call: Call) -> list[list[dict]]:
+        if any(results := [call(period) for period in run_periods()]):
             return results
         raise AirflowSkipException("the pushed rows of the month are gone; the earlier result stays")
 
     reconcile()
 
 
-FORM = {"period": period_param()}
+FORM = {"period": periods_param()}
 
 dag_family(
     build,

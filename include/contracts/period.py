@@ -4,7 +4,7 @@ This module alone knows how a period is written.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 from zoneinfo import ZoneInfo
@@ -48,6 +48,10 @@ class Period(str):
 
     PATTERN: ClassVar[str] = "^(?:" + "|".join(form.pattern for form in FORMS.values()) + ")$"
     """Regular expression of the whole text, of any rhythm."""
+    RANGED: ClassVar[str] = (
+        "^(?:" + "|".join(rf"{form.pattern}(?:\.\.{form.pattern})?" for form in FORMS.values()) + ")$"
+    )
+    """Regular expression of one period, or of the first and the last of a range."""
 
     def __new__(cls, key: str) -> Self:
         try:
@@ -121,6 +125,17 @@ RANGE = ".."
 def range_text(periods: Sequence[Period]) -> str:
     """Periods that follow one another as one text: a partition key, a form's field, part of a run's name."""
     return periods[0] if len(periods) == 1 else f"{periods[0]}{RANGE}{periods[-1]}"
+
+
+def ranges(periods: Iterable[Period]) -> list[list[Period]]:
+    """Periods in order, cut where one is missing between two."""
+    stretches: list[list[Period]] = []
+    for period in sorted(set(periods)):
+        if stretches and stretches[-1][-1].shift(1) == period:
+            stretches[-1].append(period)
+        else:
+            stretches.append([period])
+    return stretches
 
 
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}

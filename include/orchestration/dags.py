@@ -1,7 +1,7 @@
 """Defaults of every Moebius DAG: name, owner, tags, retries, form, runbook, failure meaning."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Asset, Param, PartitionedAssetTimetable, get_curren
 from airflow.sdk.exceptions import DagRunTriggerException
 
 from include.contracts.approval import UNNAMED
-from include.contracts.period import Period
+from include.contracts.period import Period, range_text, ranges
 from include.errors import NotFoundError, SpecError
 from include.formats import identity
 from include.orchestration.forms import check_form
@@ -98,16 +98,29 @@ def on_period(asset: Callable[[str], Asset]) -> Callable[[UseCase], PartitionedA
     return lambda spec: PartitionedAssetTimetable(assets=asset(spec.name))
 
 
-def run_period() -> Period:
-    """The month this run is for: its partition key, or the ``period`` of the form.
+def run_periods() -> list[Period]:
+    """The periods this run is for, oldest first: those of its partition key, or of ``period`` in the form.
 
-    Raises NotFoundError when the run has neither.
+    Raises NotFoundError when the run has neither, PeriodError when the text is no period and no range of them.
     """
     context = get_current_context()
-    key = context["dag_run"].partition_key or context["params"].get("period")
-    if not key:
-        raise NotFoundError("this run has no month: trigger it with a partition key or `period`, like 2013-04")
-    return Period(key)
+    if not (key := context["dag_run"].partition_key or context["params"].get("period")):
+        raise NotFoundError(
+            "this run has no period: trigger it with one, or with a range, as partition key or `period`: "
+            "2013-04, 2013-04..2013-06, 2013-04-01..2013-04-30"
+        )
+    return Period.ranged(key)
+
+
+def run_period() -> Period:
+    """The newest of the periods this run is for; raises as ``run_periods``."""
+    return run_periods()[-1]
+
+
+def each_period(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``call`` returns for the one period of this run; for several a dictionary of it by period, oldest first."""
+    results = {str(period): call(period, *arguments) for period in run_periods()}
+    return results if len(results) > 1 else next(iter(results.values()))
 
 
 def run_key() -> str:
@@ -177,9 +190,13 @@ def emit(asset: Any, **extra: Any) -> None:
     get_current_context()["outlet_events"][asset].extra.update({**extra, STARTED_BY: people})
 
 
-def emit_period(asset: Any, period: Period | None = None) -> None:
-    """This task's event of ``asset`` is of a month (None: the run's, also when that came by the form)."""
-    get_current_context()["outlet_events"][asset].add_partitions(str(period or run_period()))
+def emit_periods(asset: Any, periods: Sequence[Period] | None = None) -> None:
+    """This task's event of ``asset`` is of a range of periods (None: the run's, also when they came by the form).
+
+    Where periods are missing in between it has one event for each range.
+    """
+    keys = [range_text(stretch) for stretch in ranges(periods or run_periods())]
+    get_current_context()["outlet_events"][asset].add_partitions(keys)
 
 
 # -- forms: a parameter of one name has one type, title and text in all of them
@@ -203,6 +220,11 @@ def period_param(
     default: str | None = None, title: str = "Month", description: str = RUN_PERIOD, *, needed: bool = False
 ) -> Param:
     return text_param(default, title, description, Period.PATTERN, needed=needed)
+
+
+def periods_param(*, needed: bool = False) -> Param:
+    """The periods of a run: one, or a range."""
+    return text_param(None, "Month", RUN_PERIOD, Period.RANGED, needed=needed)
 
 
 def range_params(spec: UseCase) -> dict[str, Param]:

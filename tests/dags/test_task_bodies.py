@@ -191,10 +191,27 @@ def test_a_deliberate_refusal_ends_the_task_and_a_conflict_is_repeated(loop: dic
             execute(dag, dag.get_task("gate_raw").python_callable)
 
 
+def test_a_run_of_a_range_handles_each_period_and_tells_of_the_range(loop: dict[str, MagicMock], dags: dict) -> None:
+    for family, task, function in (
+        ("monitoring", "measure", "monitoring.monitor"),
+        ("batch_inference", "score_partition", "batch_inference.score_partition"),
+        ("stream_reconciliation", "reconcile", "stream_reconciliation.reconcile"),
+        ("privacy_audit", "audit", "privacy_audit.audit"),
+    ):
+        dag, told = dags[f"flight_delay.{family}"], []
+        run = context(dag)
+        run["dag_run"].partition_key = "2013-03..2013-05"
+        run["outlet_events"] = defaultdict(lambda told=told: SimpleNamespace(extra={}, add_partitions=told.extend))
+        with set_current_context(run):
+            dag.get_task(task).python_callable()
+        assert [call.args[2] for call in loop[function].call_args_list] == ["2013-03", "2013-04", "2013-05"]
+        assert told == (["2013-03..2013-05"] if dag.get_task(task).outlets else [])
+
+
 def test_a_run_without_a_period_says_so(loop: dict[str, MagicMock], dags: dict) -> None:
     dag = dags["flight_delay.monitoring"]
     run = context(dag) | {"params": {}}
     run["dag_run"].partition_key = None
-    with set_current_context(run), pytest.raises(AirflowFailException, match="has no month"):
+    with set_current_context(run), pytest.raises(AirflowFailException, match="has no period"):
         dag.get_task("measure").python_callable()
     assert not loop["monitoring.monitor"].called
