@@ -1,6 +1,7 @@
 """Ranges of periods: their text, and where they are cut."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ def test_stretches_hold_exactly_the_periods_and_are_as_few_as_can_be(first: str,
     periods = [Period(first).shift(step) for step in steps]
     stretches = ranges(periods)
     assert [period for stretch in stretches for period in stretch] == sorted(periods)
-    assert all(earlier[-1].shift(1) < later[0] for earlier, later in zip(stretches, stretches[1:], strict=False))
+    assert all(earlier[-1].shift(1) < later[0] for earlier, later in pairwise(stretches))
     for stretch in stretches:
         assert Period.ranged(range_text(stretch)) == stretch
         assert re.fullmatch(Period.RANGED, range_text(stretch))
