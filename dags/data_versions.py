@@ -10,7 +10,7 @@ Shows the snapshots of the published months and changes which ones are kept: *li
 | `diff` | `snapshot`, optionally `other` | shows rows added, removed and changed, schema and distributions, compared with `other` or the current snapshot |
 | `restore` | `snapshot`, `reason` | makes it the current snapshot of its month, loads its features online and starts the DAGs that use the month; a restore of the current snapshot changes and starts nothing |
 | `pin`, `unpin` | `snapshot`, `reason` | protects it from expiry, or ends the protection |
-| `expire` | optionally `as_of` | deletes the files of snapshots that were replaced more than `retention.snapshots_days` ago |
+| `expire` | optionally `as_of` | deletes the files of snapshots that were replaced more than `retention.snapshots` ago |
 | `rebuild` | `version` | writes the exact training data of a model version again if it is missing or damaged |
 
 **When it fails**

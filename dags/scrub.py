@@ -4,7 +4,7 @@ Reads back every stored file and proves that it has the bytes that it was writte
 and all that snapshots pin), training data, releases, model artifacts in MLflow, exports, edge bundles. It reads what the
 disk holds, not what memory still has of it. So damage is found before somebody needs the file.
 
-The task `forget_answers` deletes the answers that are older than `retention.predictions_periods`, counted back from the
+The task `forget_answers` deletes the answers that are older than `retention.predictions`, counted back from the
 newest published month: in the lake tables `predictions` and `batch_predictions`, in the spool of the model server, and
 what could not be read of it. Monitoring does the same after each shipment.
 

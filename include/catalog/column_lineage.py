@@ -45,7 +45,9 @@ def expressions(spec: UseCase) -> tuple[dict[str, ibis.Table], dict[str, ibis.Ta
     }
     cleaned = modules.tables(spec.name, "process", ["events"], raw)
     tables = {table: ibis.table(rows.schema(), name=table) for table, rows in cleaned.items()}
-    earlier = {table: tables[table] for table, source in spec.sources.items() if source.history and table in tables}
+    earlier = {
+        table: tables[table] for table, source in spec.sources.items() if source.history.hours and table in tables
+    }
     built = modules.tables(spec.name, "build", spec.feature_views, tables, Period(spec.periods.first), earlier)
     return cleaned, built
 

@@ -105,7 +105,7 @@ def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[Co
     limits += [f"`{c.name}` is missing in {c.missing:.0%} of the rows." for c in columns if c.missing > MUCH_MISSING]
     limits += [f"{g.period}: {as_it_is(line)}." for g in entry.gates for line in g.failures]
     if (event := spec.event).label in state.columns:
-        limits.append(f"The label `{event.label}` is known {event.label_delay_hours:g} hours after the event.")
+        limits.append(f"The label `{event.label}` is known {event.label_delay} after the event.")
     if (view := spec.feature_views.get(state.table)) and view.freshness_hours:
         limits.append(f"Serving treats a value older than {view.freshness_hours:g} hours as missing.")
     return "\n".join(f"- {limit}" for limit in limits) or "No limits are known."
@@ -133,10 +133,10 @@ def _versions(entry: Entry) -> str:
 
 def _retention(spec: UseCase, entry: Entry) -> str:
     if entry.kind == "predictions":
-        return f"Predictions are kept for {spec.retention.predictions_periods} periods."
+        return f"Predictions are kept for {spec.retention.predictions}."
     if entry.versions and entry.versions[0].name.startswith("Delta"):
         return "Records of the platform are never deleted."
     return (
-        f"Snapshots are kept for {spec.retention.snapshots_days} days; current and pinned snapshots, and those "
+        f"Snapshots are kept for {spec.retention.snapshots}; current and pinned snapshots, and those "
         "that a registered model was trained on, are kept longer."
     )

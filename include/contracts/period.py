@@ -313,8 +313,15 @@ class Calendar(Record):
             yield period
             period = period.shift(1)
 
-    def last(self, span: Span, period: Period) -> list[Period]:
-        """The whole periods of the span of time that ends with ``period``; at least that one."""
+    def before(self, span: Span, period: Period) -> list[Period]:
+        """The periods that share time with the span that ends where ``period`` begins, in order."""
+        start = self.start(period)
+        return self.overlapping(Window(start=span.before(start, self.timezone), end=start))
+
+    def last(self, span: Span | None, period: Period) -> list[Period]:
+        """The whole periods of the span that ends with ``period``: at least that one, and without a span no other."""
+        if span is None:
+            return [period]
         begin = span.before(self.end(period), self.timezone)
         first = self.of(begin)
         first = first if self.start(first) >= begin else first.shift(1)

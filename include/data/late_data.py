@@ -6,7 +6,6 @@ order-free hash of them. The next period's run asks the sources again for the da
 
 import shutil
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -80,18 +79,17 @@ def changed(
 
 def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], published: Iterable[Period]) -> list[Period]:
     """The published ones of the late periods, and those up to this one whose features look back into them, in order."""
-    late, history = set(late) & set(published), max(source.history for source in spec.sources.values())
-    built_on = {key.shift(step) for key in late for step in range(1, history + 1)}
-    current = {*published, period}
-    return sorted(late | {key for key in built_on if key in current and key <= period})
+    late, history = set(late) & set(published), max((s.history for s in spec.sources.values()), key=lambda s: s.hours)
+    later = [key for key in {*published, period} if late and min(late) < key <= period]
+    return sorted(late | {key for key in later if late.intersection(spec.calendar.before(history, key))})
 
 
 def _late_windows(calendar: Calendar, source: Source, period: Period) -> list[Window]:
     """The late-data window before the period, one part per month that it touches."""
-    if not (source.time and source.late_days):
+    if not (source.time and source.late.hours):
         return []
-    start = calendar.window(period).within(source.timezone).start
-    late = Window(start=start - timedelta(days=source.late_days), end=start)
+    start = calendar.start(period)
+    late = Window(start=source.late.before(start, source.timezone), end=start).within(source.timezone)
     return [calendar.window(key).within(source.timezone).part(late) for key in calendar.overlapping(late)]
 
 

@@ -40,7 +40,7 @@ def build(
     """Raw tables of the staging directory → its processed tables and feature views; returns rows per table.
 
     Everything streams from file to file; what exceeds ``memory_limit`` spills into the staging directory.
-    Windows look back into earlier periods (``sources.<table>.history``): with ``snapshots`` at the
+    Windows look back into the periods of ``sources.<table>.history``: with ``snapshots`` at the
     versions that are published there, else at the lake's newest. A period without a predecessor is
     built without one, and says so in the log. Raises NotFoundError when nothing is staged, or the raw gate refused
     it; SpecError when ``features.py`` cannot be used; DataError when a label is none of the task.
@@ -98,7 +98,8 @@ def check_labels(spec: UseCase, period: Period, events: Path) -> None:
 def _history(spec: UseCase, period: Period, lake: Lake, snapshots: Snapshots | None) -> dict[str, pa.Table]:
     earlier: dict[str, pa.Table] = {}
     for table, source in spec.sources.items():
-        parts = [_earlier(spec, period.shift(-back), table, lake, snapshots) for back in range(source.history, 0, -1)]
+        before = spec.calendar.before(source.history, period)
+        parts = [_earlier(spec, one, table, lake, snapshots) for one in before]
         if rows := [part for part in parts if part is not None]:
             earlier[table] = pa.concat_tables(rows)
     return earlier

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
@@ -85,7 +85,7 @@ def expire(
         over = [f.name for f in facts if f.expires_at and f.expires_at <= as_of]
         for name in over:
             snapshot = versioning.named(name, snapshots)
-            turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots_days} days before")
+            turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots} before")
             snapshots.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot))
         files = _delete_files(spec, lake, snapshots, uses)
     return Expiration(expired=over, kept=len(facts) - len(over), files=files)
@@ -108,7 +108,7 @@ def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: li
         superseded_at=since,
         pin=pinned,
         used_by=users,
-        expires_at=None if kept or since is None else since + timedelta(days=spec.retention.snapshots_days),
+        expires_at=None if kept or since is None else spec.retention.snapshots.after(since),
     )
 
 

@@ -30,7 +30,7 @@ def score_partition(
     NotFoundError
         the month is not published, or there is no release ``wanted``.
     DataError
-        the month is older than ``retention.predictions_periods``, lacks what the release needs, or the release answers
+        the month is older than ``retention.predictions``, lacks what the release needs, or the release answers
         less than ``serving.min_answered`` of it; nothing is written.
     DeploymentError
         a file of the release was changed.
@@ -90,6 +90,6 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
 def _require_kept(spec: UseCase, oldest: Period, period: Period) -> None:
     if period < oldest:
         raise DataError(
-            f"{spec.name}: predictions are kept from {oldest} on (retention.predictions_periods = "
-            f"{spec.retention.predictions_periods}), {period} would be deleted at once; choose a later month"
+            f"{spec.name}: predictions are kept from {oldest} on (retention.predictions = "
+            f"{spec.retention.predictions}), {period} would be deleted at once; choose a later month"
         )

@@ -1,6 +1,6 @@
 """Which labels are due: not due is not missing.
 
-A label is due ``event.label_delay_hours`` after the event, seen from the moment of the look (UTC, as ``as_of`` of a
+A label is due ``event.label_delay`` after the event, seen from the moment of the look (UTC, as ``as_of`` of a
 dataset). A label that is due and not there never came. One that came before its time is not counted yet: what comes
 early is often one class, and its neighbours are still to come.
 """
@@ -20,7 +20,7 @@ def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
     """(n,) whether the label of each row was due at ``as_of``; all are without labels, and where no time is told."""
     if spec.event.label is None or spec.event.time not in rows:
         return np.ones(len(rows), dtype=bool)
-    delay = pd.Timedelta(hours=spec.event.label_delay_hours)
+    delay = pd.Timedelta(hours=spec.event.label_delay.hours)
     return (pd.to_datetime(rows[spec.event.time], utc=True) + delay <= pd.Timestamp(as_of)).to_numpy(dtype=bool)
 
 

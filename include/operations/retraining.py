@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
-from include.contracts.period import Period
+from include.contracts.period import Period, Span
 from include.contracts.quality import GateResult
 from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged
 from include.operations.look import Look
@@ -34,7 +34,7 @@ def decide(
     Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
     pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
     figures confirm a loss (``losses.Confirmation``), and then waits when the same period was planned already, the
-    cooldown holds or the year's budget is spent.
+    cooldown holds or the budget is spent.
 
     Parameters
     ----------
@@ -129,25 +129,32 @@ def _held_back(
         return f"keep the champion: plan {same[-1].name} already retrains for {test}; {brought}; a person may force one"
     spent = [plan for plan in planned if plan.name in released]
     for plan in reversed(spent):
-        age = _months(_began(plan, history, test), test)
-        if released[plan.name] == history.release and age <= spec.retrain.cooldown_periods:
-            ago = f"plan {plan.name} brought {history.release} {age} period(s) ago"
-            return f"keep the champion: {ago}, the cooldown is {spec.retrain.cooldown_periods}"
-    year = [plan for plan in spent if (plan.test_period or "")[:4] == test[:4]]
-    if len(year) >= spec.retrain.budget_per_year:
-        used = f"{len(year)} released retrains in {test[:4]} have spent the budget of {spec.retrain.budget_per_year}"
-        return f"keep the champion: {used}; a person may force one"
-    return None
+        began = _began(plan, history, test)
+        if released[plan.name] == history.release and _within(spec, spec.retrain.cooldown, began, test):
+            since = f"{history.release} of plan {plan.name} serves since the end of {began}"
+            return f"keep the champion: {since}, and the cooldown is {spec.retrain.cooldown}"
+    return _overspent(spec, spent, test)
+
+
+def _overspent(spec: UseCase, spent: Sequence[RetrainPlan], test: Period) -> str | None:
+    """Why the budget allows no further retrain, or None."""
+    budget, end = spec.retrain.budget, spec.calendar.end(test)
+    since = budget.per.before(end, spec.calendar.timezone)
+    counted = [plan for plan in spent if plan.test_period and spec.calendar.end(plan.test_period) > since]
+    if len(counted) < budget.retrains:
+        return None
+    used = f"{len(counted)} released retrains in the last {budget.per} have spent the budget of {budget.retrains}"
+    return f"keep the champion: {used}; a person may force one"
+
+
+def _within(spec: UseCase, span: Span, began: Period, test: Period) -> bool:
+    """Whether the newest period ends no later than so long after the one with whose end it began."""
+    return spec.calendar.end(test) <= span.after(spec.calendar.end(began), spec.calendar.timezone)
 
 
 def _began(plan: RetrainPlan, history: History, test: Period) -> Period:
     """The period after which the plan's release answered: that of its test, or later when it was released later."""
     return max([plan.test_period or test, *(p.shift(-1) for p in history.periods[:1])])
-
-
-def _months(earlier: Period, later: Period) -> int:
-    first, last = earlier.nominal, later.nominal
-    return (last.year - first.year) * 12 + last.month - first.month
 
 
 def _window(spec: UseCase, test: Period, verdicts: Sequence[Verdict]) -> tuple[Period, str]:
@@ -156,6 +163,6 @@ def _window(spec: UseCase, test: Period, verdicts: Sequence[Verdict]) -> tuple[P
     if window == "all":
         return first, "all periods so far"
     if verdicts and verdicts[-1].decision == "keep_champion":
-        return first, f"all periods, because the last candidate from window {window} was refused"
-    start = test.shift(-int(window.removeprefix("last:")))
-    return max(start, first), f"window {window}"
+        return first, f"all periods, because the last candidate from the last {window} was refused"
+    start = spec.calendar.last(window, test.shift(-1))[0]
+    return max(start, first), f"the last {window}"

@@ -32,4 +32,4 @@ EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=Tr
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}
 ANSWERS = (PREDICTIONS.name, BATCH_PREDICTIONS.name)
-"""Answers of releases: they go by ``retention.predictions_periods``."""
+"""Answers of releases: they go by ``retention.predictions``."""

@@ -12,7 +12,7 @@ from include.specification.usecase import UseCase
 
 
 class Answers:
-    """Keeps ``retention.predictions_periods``, counted back from the newest published month."""
+    """Keeps ``retention.predictions``, counted back from the end of the newest published period."""
 
     def __init__(self, adapters: Adapters, records: Records) -> None:
         self._adapters, self._records = adapters, records
@@ -20,7 +20,7 @@ class Answers:
     def oldest_kept(self, spec: UseCase, *scored: Period) -> Period | None:
         """The first month whose answers are kept, ``scored`` ones count too; None before the first month."""
         newest = max([*scored, *self._records.published(spec)], default=None)
-        return None if newest is None else Period(newest).shift(1 - spec.retention.predictions_periods)
+        return None if newest is None else spec.calendar.last(spec.retention.predictions, Period(newest))[0]
 
     def kept_since(self, spec: UseCase) -> datetime | None:
         """Answers about events before are not kept, UTC: the month begins by the calendars of the sources."""
@@ -36,7 +36,8 @@ class Answers:
         if oldest is None or since is None:
             return {}
         # what has no event time goes by the clock
-        met_before = spec.calendar.start(spec.calendar.of(datetime.now(UTC)).shift(-spec.retention.predictions_periods))
+        begun = spec.calendar.start(spec.calendar.of(datetime.now(UTC)))
+        met_before = spec.retention.predictions.before(begun, spec.calendar.timezone)
         gone = {
             BATCH_PREDICTIONS.name: self.forget_scored(spec, oldest),
             PREDICTIONS.name: self._forget_logged(spec, since),

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from include.contracts.names import column_faults
-from include.contracts.period import Calendar, Every, Period
+from include.contracts.period import Calendar, Every, Period, Span
 from include.specification.connectors import connector_faults
-from include.specification.part import ClassName, Columns, Fault, Name, Part, Zone
+from include.specification.part import ClassName, Columns, Fault, Length, Name, Part, SomeLength, Zone
 from include.specification.schedule import Cron
 
 LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
 """What people answer who give no label."""
+NONE, LONGEST_LEAD = Span("0 hours"), Span("3650 days")
 
 
 class Periods(Part):
@@ -67,15 +68,16 @@ class Event(Part):
     """Columns of the event table: one row is one prediction to make.
 
     ``label`` and ``label_time`` are left out for clustering. ``classes`` are the label's values of a multiclass
-    task, in the order of their codes. ``lead_hours``: how long before its time an event is asked for at most.
+    task, in the order of their codes. ``label_delay``: how long after its time its label is known. ``lead``: how long
+    before its time an event is asked for at most.
     """
 
     id: Name
     time: Name
     label: Name | None = None
     label_time: Name | None = None
-    label_delay_hours: float = Field(default=0, ge=0)
-    lead_hours: float = Field(default=0, ge=0, le=87_600)
+    label_delay: Length = NONE
+    lead: Length = NONE
     classes: list[ClassName] = []
 
     def faults(self) -> Iterator[Fault]:
@@ -87,6 +89,8 @@ class Event(Part):
             yield Fault("classes", f"{taken} are answers of the labelling form that are no label; name them otherwise")
         if any(not name.strip() for name in self.classes):
             yield Fault("classes", f"{self.classes} has an empty name, which reads as a missing label")
+        if self.lead.hours > LONGEST_LEAD.hours:
+            yield Fault("lead", f"{self.lead} is above {LONGEST_LEAD}, the most that there can be")
 
     @property
     def columns(self) -> dict[str, str]:
@@ -99,8 +103,8 @@ class Source(Part):
     """One raw table: where it comes from, the contract its columns must keep, and how its rows are cut by time.
 
     ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
-    is read whole (a reference table). Rows that arrive up to ``late_days`` after their period are still looked
-    for. ``history`` is how many earlier periods its features look back. ``without_zone`` says whether a timestamp
+    is read whole (a reference table). Rows that arrive up to ``late`` after their period are still looked for.
+    ``history`` is how far its features look back before their period. ``without_zone`` says whether a timestamp
     without an offset is refused, read as UTC, or as local in ``timezone`` (left out: that of the periods).
     """
 
@@ -111,8 +115,8 @@ class Source(Part):
     time: str | None = None
     timezone: Zone = "UTC"
     without_zone: Literal["refuse", "utc", "local"] = "refuse"
-    late_days: int = Field(default=0, ge=0)
-    history: int = Field(default=0, ge=0)
+    late: Length = NONE
+    history: Length = NONE
     owner: str | None = None
     description: str = ""
 
@@ -240,8 +244,8 @@ def one_by_one(features: list[Feature]) -> list[Feature]:
 class Retention(Part):
     """How long things are kept; what is pinned or a registered model was trained on is never expired."""
 
-    predictions_periods: int = Field(ge=1)
-    snapshots_days: int = Field(default=365, ge=1)
+    predictions: SomeLength
+    snapshots: SomeLength = Span("365 days")
 
 
 class ColumnPrivacy(Part):

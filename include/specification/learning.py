@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import ClassName, Fault, Name, Part, Share, named_alike
+from include.contracts.period import Span
+from include.specification.part import ClassName, Fault, Name, Part, Share, SomeLength, named_alike
 from include.specification.search import Choices, Range
 from include.specification.trainers import TRAINERS, parameter_faults, space_faults
 
@@ -13,16 +14,16 @@ from include.specification.trainers import TRAINERS, parameter_faults, space_fau
 class Split(Part):
     """How a dataset is cut.
 
-    ``time``: the last ``test_periods`` test, the ``validation_days`` before them validate. ``group`` and
-    ``stratified``: of all periods ``test_share`` tests and ``validation_share`` validates, whole groups (equal
-    values of ``group``), or equal shares of every class in every month. ``max_repeated``: share of the test rows that
-    the training part may hold word for word under another event id.
+    ``time``: the periods of the last ``test`` test (left out: one period), the ``validation`` before them validates.
+    ``group`` and ``stratified``: of all periods ``test_share`` tests and ``validation_share`` validates: whole groups
+    (equal values of ``group``), or equal shares of every class in every period. ``max_repeated``: share of the test
+    rows that the training part may hold word for word under another event id.
     """
 
     by: Literal["time", "group", "stratified"] = "time"
     group: Name | None = None
-    test_periods: int = Field(default=1, ge=1)
-    validation_days: int = Field(default=7, ge=1)
+    test: SomeLength | None = None
+    validation: SomeLength = Span("7 days")
     test_share: float = Field(default=0.2, gt=0, lt=0.5)
     validation_share: float = Field(default=0.2, gt=0, lt=0.5)
     max_repeated: Share = 0.05

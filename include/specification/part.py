@@ -1,13 +1,14 @@
 """The building blocks of a use-case spec: closed, frozen parts and the types of their values."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from include.contracts.encoding import category
+from include.contracts.period import Span
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,6 +38,36 @@ def _each_once(names: list[str]) -> list[str]:
 
 Columns = Annotated[list[str], AfterValidator(_each_once)]
 """Names of columns, each once."""
+
+
+def _some(span: Span) -> Span:
+    if span.hours == 0:
+        raise ValueError("is no time; give 1 hour or more")
+    return span
+
+
+def _with_unit(value: object) -> object:
+    """A number without its unit, which older specs had, is refused in words."""
+    if isinstance(value, int | float):
+        raise ValueError("has no unit; a length of time is written like 36 hours, 7 days, 2 weeks or 1 month")
+    return value
+
+
+def _reach(value: object) -> Literal["all"] | Span:
+    if value == "all":
+        return "all"
+    try:
+        return _some(Span(str(value)))
+    except ValueError:
+        raise ValueError("is no length of time; write all, or one like 90 days or 3 months") from None
+
+
+Length = Annotated[Span, BeforeValidator(_with_unit)]
+"""A length of time; ``0 hours`` is none."""
+SomeLength = Annotated[Span, BeforeValidator(_with_unit), AfterValidator(_some)]
+"""A length of time above none."""
+Reach = Annotated[Literal["all"] | Span, BeforeValidator(_reach)]
+"""How far back: a length of time above none, or all there is."""
 
 
 class Fault(NamedTuple):

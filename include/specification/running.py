@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Part, Share, named_alike
+from include.specification.part import Fault, Length, Part, Reach, Share, SomeLength, named_alike
 from include.specification.schedule import Cron
 
 COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
@@ -118,13 +118,28 @@ class Windows(Part):
 
 
 class Monitoring(Part):
+    """When figures are a loss or a drift; they are of the periods of the last ``window``, left out: of one period.
+
+    ``windows`` counts windows that follow one another without a common period.
+    """
+
     drift_threshold: float = Field(gt=0)
     drift_features: int = Field(ge=1)
     performance_loss: float = Field(gt=0)
     windows: Windows
+    window: SomeLength | None = None
+
+
+class Budget(Part):
+    """So many retrains that brought a release into service, in any time as long as ``per``."""
+
+    retrains: int = Field(ge=0)
+    per: SomeLength
 
 
 class Retrain(Part):
-    window: Annotated[str, Field(pattern=r"^(all|last:[1-9][0-9]*)$")]
-    cooldown_periods: int = Field(ge=0)
-    budget_per_year: int = Field(ge=0)
+    """``window``: how far back a retrain learns. ``cooldown``: no retrain so long after one began to serve."""
+
+    window: Reach
+    cooldown: Length
+    budget: Budget

@@ -391,7 +391,7 @@ class UseCase(Part):
     def times(self) -> dict[str, float]:
         """Bounds of event times, for ``request_rules.Times``: a year before the first period, and the lead."""
         first = self.calendar.start(self.periods.first) - timedelta(days=366)
-        return {"first": first.timestamp(), "lead_hours": self.event.lead_hours}
+        return {"first": first.timestamp(), "lead_hours": self.event.lead.hours}
 
     def may_be_missing(self, incomplete: Collection[str]) -> list[str]:
         """Request fields that may be missing when these columns lack values in the training data.

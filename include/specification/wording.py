@@ -10,6 +10,14 @@ from pydantic_core import ErrorDetails
 SECRET_NAME = re.compile(r"pass|secret|token|key$|credential|authori[sz]ation|url|dsn|headers|storage", re.IGNORECASE)
 SECRET_VALUE = re.compile(r"://[^/\s]*@|\$\{|bearer ", re.IGNORECASE)
 LONGEST = 60
+RENAMED = {
+    "test_periods": "test: {} months (or hours, days, weeks)", "validation_days": "validation: {} days",
+    "cooldown_periods": "cooldown: {} months (or hours, days, weeks)",
+    "budget_per_year": "budget: {{retrains: {}, per: 365 days}}", "label_delay_hours": "label_delay: {} hours",
+    "lead_hours": "lead: {} hours", "predictions_periods": "predictions: {} months (or hours, days, weeks)",
+    "snapshots_days": "snapshots: {} days", "late_days": "late: {} days",
+}  # fmt: skip
+"""Keys that specs once had → how the same is written now."""
 
 
 def not_among(name: str, allowed: Iterable[str], what: str) -> str:
@@ -36,6 +44,9 @@ def worded(error: ErrorDetails, allowed: Iterable[str]) -> str:
     loc, kind = error["loc"], error["type"]
     if kind == "extra_forbidden":
         part = ".".join(map(str, loc[:-1])) or "the spec"
+        if written := RENAMED.get(str(loc[-1])):
+            now = written.format(shown(loc, error["input"]))
+            return f"{shown((), loc[-1])} is no key of {part} any more; write {now}"
         return not_among(str(loc[-1]), allowed, f"a key of {part}")
     if kind == "missing":
         return "is missing, and must be given"

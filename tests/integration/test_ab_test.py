@@ -10,6 +10,7 @@ import pytest
 
 from include.contracts import steady
 from include.contracts.deployment import RolloutState
+from include.contracts.period import Span
 from include.contracts.steady import Tick
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout
@@ -101,7 +102,7 @@ def test_without_labels_it_waits_and_says_how_many_lack(services: Services) -> N
 def test_answers_whose_label_is_not_due_wait_and_are_told_apart(services: Services) -> None:
     found = read_out(SPEC, services, state(), "r0002")
     assert (found.not_due, found.overdue) == (0, 100), "the labels of 2013 are due, a hundred never came"
-    event = SPEC.event.model_copy(update={"label_delay_hours": 24.0 * 365 * 100})
+    event = SPEC.event.model_copy(update={"label_delay": Span("36500 days")})
     waits = read_out(SPEC.model_copy(update={"event": event}), services, state(), "r0002")
     assert (waits.decision, waits.not_due, waits.overdue) == ("wait", 600, 0)
     assert "600 labels are not due yet, 0 are due and never came" in waits.reason

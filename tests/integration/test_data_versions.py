@@ -21,7 +21,7 @@ from tests.integration.state_fixtures import file_state, snapshots_in
 pytestmark = pytest.mark.integration
 SPEC, MAY = load_usecase("flight_delay"), Period("2013-05")
 START = datetime(2013, 6, 1, tzinfo=UTC)
-KEPT = timedelta(days=SPEC.retention.snapshots_days)
+KEPT = timedelta(hours=SPEC.retention.snapshots.hours)
 BY = {"by": "ann", "why": "the source was wrong"}
 
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import DatasetRef, PartRef
-from include.contracts.period import Period
+from include.contracts.period import Period, Span
 from include.deployment import packaging, rollout, scoring
 from include.development.datasets.building import build
 from include.development.datasets.encoder import Encoder
@@ -192,5 +192,5 @@ def test_a_month_that_is_read_has_nothing_to_ask_and_an_unpublished_one_is_named
 
 
 def test_nobody_is_asked_for_a_label_that_is_not_due_yet(services: Services) -> None:
-    event = SPEC.event.model_copy(update={"label_delay_hours": 24.0 * 365 * 100})
+    event = SPEC.event.model_copy(update={"label_delay": Span("36500 days")})
     assert labelling.select_rows(SPEC.model_copy(update={"event": event}), services, DECEMBER).rows == []

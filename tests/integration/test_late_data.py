@@ -117,7 +117,7 @@ def test_a_changed_doubled_or_vanished_row_is_found(feed: Feed) -> None:
         assert feed.late() == ["2013-01", "2013-02"]
 
 
-def test_what_is_older_than_the_late_days_is_not_asked_for_again(feed: Feed) -> None:
+def test_what_is_older_than_the_late_window_is_not_asked_for_again(feed: Feed) -> None:
     rows = feed.read("2013-01", "weather").sort_values("time_hour")
     feed.write("2013-01", "weather", rows.iloc[1:])
     assert feed.late() == []

@@ -13,7 +13,7 @@ import pytest
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
 from include.contracts.development import DatasetRef
-from include.contracts.period import Period
+from include.contracts.period import Period, Span
 from include.contracts.tables import SnapshotRef
 from include.data import retention, versioning
 from include.data import staging as stage
@@ -150,7 +150,7 @@ def test_what_nobody_kept_cannot_be_rebuilt_and_says_so(world: World) -> None:
 def test_other_code_is_refused_and_nothing_is_written(world: World) -> None:
     dataset = world.build(Period("2013-03"))
     shutil.rmtree(world.datasets)
-    split = SPEC.split.model_copy(update={"validation_days": 3})
+    split = SPEC.split.model_copy(update={"validation": Span("3 days")})
     arguments = {"lake": world.lake, "feature_store": world.store, "directory": world.datasets}
     with pytest.raises(DataError, match=r"\['train', 'validation'\] come out with other content .* check out the rev"):
         rebuild(SPEC.model_copy(update={"split": split}), dataset, **arguments)

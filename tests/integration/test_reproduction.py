@@ -7,7 +7,7 @@ import pytest
 
 from include.commands.reproduce import reproduction
 from include.contracts.development import ModelRef
-from include.contracts.period import Period
+from include.contracts.period import Period, Span
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training
@@ -91,6 +91,6 @@ def test_what_cannot_be_told_is_said(trained: Trained) -> None:
         reproduction(SPEC, trained.services, made.version)
     model = trained.train(Trainer(name="xgboost", parameters=TREES), run="changed spec")
     shutil.rmtree(trained.world.datasets)
-    split = SPEC.split.model_copy(update={"validation_days": 3})
+    split = SPEC.split.model_copy(update={"validation": Span("3 days")})
     with pytest.raises(DataError, match="come out with other content"):
         reproduction(SPEC.model_copy(update={"split": split}), trained.services, model.version)

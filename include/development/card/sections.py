@@ -100,8 +100,10 @@ def _meaning(spec: UseCase, feature: Any) -> str:
 
 def _split(spec: UseCase) -> str:
     if spec.split.by == "time":
-        days = spec.split.validation_days
-        return f"Split by time: the newest months are the test part, the {days} days before them the validation part."
+        test = spec.split.test or f"newest {spec.calendar.every}"
+        return (
+            f"Split by time: the last {test} are the test part, the {spec.split.validation} before the validation part."
+        )
     how = f"whole groups of equal {spec.split.group}" if spec.split.by == "group" else "equal shares of every class"
     return f"Split by {how}: {spec.split.test_share:.0%} test part, {spec.split.validation_share:.0%} validation part."
 
@@ -213,8 +215,7 @@ def _local(one: Mapping[str, Any]) -> list[str]:
 def _limits(spec: UseCase, evidence: Evidence) -> str:
     limits = ["The figures describe the periods above; monitoring shows whether they still apply."]
     if spec.event.label:
-        hours = f"{spec.event.label_delay_hours:g} hours"
-        limits.append(f"Labels are complete {hours} after the event; events without one are left out.")
+        limits.append(f"Labels are complete {spec.event.label_delay} after the event; events without one are left out.")
     limits.append("SHAP values and rules show what the model uses, not what causes the outcome.")
     if any(f.kind == "categorical" for f in spec.features):
         limits.append("A category that does not occur in the training part counts as unknown.")

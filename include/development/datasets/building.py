@@ -56,7 +56,7 @@ def build(
     train_from, train_to
         first and last period to learn from; None: what ``retrain.window`` says, up to the test set.
     test_period
-        last period that is used. By time the test set is the ``split.test_periods`` that end with it; else rows of
+        last period that is used. By time the test set is the periods of ``split.test`` that end with it; else rows of
         all periods from the first to this one.
     excluded
         datasets of earlier champions: their frozen test sets never train or validate.
@@ -134,7 +134,7 @@ def _window(
     """Periods to learn from and to test on."""
     last = test_period
     by_time = spec.split.by == "time"
-    test = [last.shift(-back) for back in reversed(range(spec.split.test_periods if by_time else 1))]
+    test = spec.calendar.last(spec.split.test if by_time else None, last)
     end = train_to or (test[0].shift(-1) if by_time else last)
     if by_time and end >= test[0]:
         raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
@@ -152,8 +152,7 @@ def _policy_start(spec: UseCase, end: Period, known: Sequence[Period]) -> Period
     first = known[0] if known else spec.periods.first
     if spec.retrain.window == "all":
         return first
-    months = int(spec.retrain.window.removeprefix("last:"))
-    return max(first, end.shift(1 - months))
+    return max(first, spec.calendar.last(spec.retrain.window, end)[0])
 
 
 def _chosen(spec: UseCase, periods: Sequence[Period], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:

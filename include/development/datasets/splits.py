@@ -71,14 +71,14 @@ def sides(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
 
 
 def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: Frozen) -> dict[str, pd.DataFrame]:
-    """The periods ``test`` test, the last ``validation_days`` that are left validate, the rest trains."""
+    """The periods ``test`` test, the ``validation`` before them that is left validates, the rest trains."""
     testing = frame[PERIOD].isin(test)
     learns = ~testing & ~frame[spec.event.id].astype(str).isin(frozen.tested)
     _require_rows(spec, learns)
     learning = frame[learns]
     # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
     times = learning[spec.event.time]
-    validating = times > times.max() - pd.Timedelta(days=spec.split.validation_days)
+    validating = times > spec.split.validation.before(times.max(), spec.calendar.timezone)
     asked = _asked(frame)
     return {
         TRAIN: learning[~validating],

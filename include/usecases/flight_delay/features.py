@@ -58,7 +58,7 @@ def _events(flights: ibis.Table) -> ibis.Table:
         day_of_week=date.day_of_week.index().cast("float64"),
         distance=flights.distance.cast("float64"),
         late=(flights.arr_delay > LATE_MINUTES).cast("int32"),
-        label_timestamp=departure + ibis.interval(minutes=round(_spec().event.label_delay_hours * 60)),
+        label_timestamp=departure + ibis.interval(hours=round(_spec().event.label_delay.hours)),
     )
 
 

@@ -1,6 +1,6 @@
 """Which days are asked for again, and what is run again."""
 
-from include.contracts.period import Period
+from include.contracts.period import Period, Span
 from include.data import late_data
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -15,7 +15,7 @@ def with_sources(**changes: object) -> UseCase:
 
 
 def windows(days: int, period: Period = MAY) -> list[tuple[str, str]]:
-    source = SPEC.sources["flights"].model_copy(update={"late_days": days})
+    source = SPEC.sources["flights"].model_copy(update={"late": Span(f"{days} days")})
     return [(w.start.isoformat(), w.end.isoformat()) for w in late_data._late_windows(SPEC.calendar, source, period)]
 
 
@@ -32,7 +32,7 @@ def test_the_clock_change_does_not_shift_the_window() -> None:
     assert windows(31, Period("2013-04")) == [("2013-03-01T00:00:00-05:00", "2013-04-01T00:00:00-04:00")]
 
 
-def test_without_late_days_or_time_nothing_is_asked_again() -> None:
+def test_without_a_late_window_or_time_nothing_is_asked_again() -> None:
     assert windows(0) == []
     assert late_data._late_windows(SPEC.calendar, SPEC.sources["planes"], MAY) == []
 
@@ -50,7 +50,9 @@ def test_a_late_month_and_what_is_built_on_it_run_again_in_order() -> None:
 
 
 def test_without_history_only_the_late_month_runs_again() -> None:
-    assert late_data.to_run_again(with_sources(history=0), MAY, months("2013-04"), months("2013-04")) == ["2013-04"]
+    assert late_data.to_run_again(with_sources(history=Span("0 hours")), MAY, months("2013-04"), months("2013-04")) == [
+        "2013-04"
+    ]
 
 
 def test_a_month_that_was_never_published_is_not_run_again() -> None:

@@ -112,7 +112,7 @@ def test_a_larger_budget_goes_on_with_the_same_search(dataset: DatasetRef) -> No
         ("trainer", {"parameters": {"max_depth": 3}}),
         ("trainer", {"imbalance": "weights"}),
         ("trainer", {"tuning": {"pruning": False}}),
-        ("split", {"validation_days": 3}),
+        ("split", {"validation": "3 days"}),
         ("metrics", {"primary": "brier"}),
         ("behaviour", {"stability": 0.5}),
         ("event", {"label": "delayed"}),
@@ -131,7 +131,7 @@ def test_what_the_spec_says_about_the_fit_changes_the_key(dataset: DatasetRef, p
         ("monitoring", {"performance_loss": 0.9}),
         ("rollout", {"bake_seconds": 99}),
         ("trainer", {"ensemble": True, "start_from": "champion", "tuning": {"trials": 7, "workers": 3}}),
-        ("event", {"label_delay_hours": 99.0}),
+        ("event", {"label_delay": "99 hours"}),
         ("features", {"description": "another"}),
     ],
 )

@@ -29,6 +29,6 @@ def test_a_release_or_a_month_that_there_is_not_is_named(tmp_path: Path) -> None
 def test_a_month_that_would_be_deleted_at_once_is_refused(tmp_path: Path) -> None:
     services = services_in(tmp_path)
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
-    publish(services, "2013-04", str(APRIL.shift(SPEC.retention.predictions_periods)))
+    publish(services, "2013-04", str(APRIL.shift(24)))
     with pytest.raises(DataError, match="choose a later month"):
         batch_inference.score_partition(SPEC, services, APRIL)

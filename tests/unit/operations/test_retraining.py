@@ -183,16 +183,17 @@ def brought(decision: RetrainPlan, release: str = "r0001") -> dict[str, Any]:
 def test_the_same_month_the_cooldown_and_the_budget_hold_a_retrain_back() -> None:
     assert "already retrains for 2013-06" in plan(JUNE, decisions_history=[earlier("2013-06")]).action
     first_month = [*month("2013-05", 0.6), *month("2013-06", 0.6)]
-    assert "the cooldown is 2" in plan(first_month, **COOLING, **brought(earlier("2013-04"))).action
+    assert "the cooldown is 2 months" in plan(first_month, **COOLING, **brought(earlier("2013-04"))).action
     assert plan(JUNE, **brought(earlier("2013-04"))).decision == "retrain"
-    spent = small_spec(retrain={"budget_per_year": 1})
+    spent = small_spec(retrain={"budget": {"retrains": 1, "per": "365 days"}})
     kept = plan(JUNE, spec=spent, **brought(earlier("2013-02")))
     assert "have spent the budget of 1" in kept.action
     assert kept.decision == "keep"
-    assert plan(JUNE, spec=spent, **brought(earlier("2012-12"))).decision == "retrain"
+    assert plan(JUNE, spec=spent, **brought(earlier("2012-07"))).decision == "keep", "less than 365 days ago"
+    assert plan(JUNE, spec=spent, **brought(earlier("2012-06"))).decision == "retrain"
 
 
-COOLING = {"spec": small_spec(retrain={"cooldown_periods": 2, "budget_per_year": 1})}
+COOLING = {"spec": small_spec(retrain={"cooldown": "2 months", "budget": {"retrains": 1, "per": "365 days"}})}
 
 
 def test_a_refused_candidate_spends_neither_cooldown_nor_budget() -> None:
@@ -203,11 +204,12 @@ def test_a_refused_candidate_spends_neither_cooldown_nor_budget() -> None:
 
 def test_the_cooldown_is_of_the_release_that_serves_and_begins_when_it_began_to() -> None:
     first_month = [*month("2013-05", 0.6), *month("2013-06", 0.6)]
-    spec = small_spec(retrain={"cooldown_periods": 2})
+    spec = small_spec(retrain={"cooldown": "2 months"})
     rolled_back = brought(earlier("2013-05"), release="r0002")
     assert plan(first_month, spec=spec, **rolled_back).decision == "retrain", "what it brought serves no more"
     late = brought(earlier("2013-02"))
-    assert "2 period(s) ago, the cooldown is 2" in plan(first_month, spec=spec, **late).action, "released in May"
+    held = plan(first_month, spec=spec, **late).action
+    assert "serves since the end of 2013-04, and the cooldown is 2 months" in held, "released in May"
 
 
 def test_a_person_may_force_a_retrain_and_the_record_says_who() -> None:
@@ -217,7 +219,7 @@ def test_a_person_may_force_a_retrain_and_the_record_says_who() -> None:
 
 
 def test_a_short_window_is_widened_after_its_candidate_was_refused() -> None:
-    spec = small_spec(retrain={"window": "last:3"})
+    spec = small_spec(retrain={"window": "3 months"})
     june = [*SPRING, *month("2013-06", 0.6)]
     assert plan(june, spec=spec).train_from == "2013-03"
     verdict = Verdict(

@@ -1,4 +1,4 @@
-"""Answers are kept for ``retention.predictions_periods``, in the lake and in the spool, and no longer."""
+"""Answers are kept for ``retention.predictions``, in the lake and in the spool, and no longer."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.unit.fakes.serving import MemoryLog
 from tests.unit.loop.loop_worlds import publish
 
 KEPT = 3
-SPEC = small_spec(retention={"predictions_periods": KEPT})
+SPEC = small_spec(retention={"predictions": f"{KEPT} months"})
 NEWEST, OLDEST = Period("2013-06"), Period("2013-04")
 ID, TIME = SPEC.event.id, SPEC.event.time
 

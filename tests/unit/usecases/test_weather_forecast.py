@@ -37,7 +37,7 @@ def test_a_forecast_is_made_six_hours_before_and_its_truth_known_when_the_readin
     assert event.forecast_id == "EWR_2013-03-02T06"
     assert event.event_timestamp == pd.Timestamp("2013-03-02T00:00Z")
     assert event.temp_ahead == 41.0
-    delay = pd.Timedelta(hours=load_usecase("weather_forecast").event.label_delay_hours)
+    delay = pd.Timedelta(hours=load_usecase("weather_forecast").event.label_delay.hours)
     assert event.label_timestamp == pd.Timestamp("2013-03-02T07:00Z") == event.event_timestamp + delay
 
 

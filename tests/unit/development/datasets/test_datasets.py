@@ -146,7 +146,7 @@ def test_an_empty_window_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_window_of_the_spec_is_the_default(tmp_path: Path) -> None:
-    spec = flight_spec(retrain=Retrain(window="last:1", cooldown_periods=0, budget_per_year=1))
+    spec = flight_spec(retrain=Retrain(window="1 month", cooldown="0 hours", budget={"retrains": 1, "per": "365 days"}))
     assert build(tmp_path, spec=spec).train.periods == ["2013-02"]
 
 
