@@ -24,7 +24,7 @@ earlier months, and runs published months that changed again.
 Repeating a month is always safe: the same data gives the same snapshot, and an unchanged snapshot starts no other DAG.
 """
 
-from airflow.sdk import CronPartitionTimetable, chain, task
+from airflow.sdk import chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
@@ -40,6 +40,7 @@ from include.orchestration.dags import (
     yes_or_no,
 )
 from include.orchestration.steps import Call, step
+from include.orchestration.timetable import PeriodTimetable
 from include.specification.usecase import UseCase
 
 
@@ -90,13 +91,11 @@ def build(spec: UseCase) -> None:
     run_late_months_again.expand_kwargs(late)
 
 
-def monthly(spec: UseCase) -> CronPartitionTimetable:
-    return CronPartitionTimetable(
-        spec.periods.schedule, timezone="UTC", run_offset=-1, key_format=spec.calendar.written
-    )
+def schedule(spec: UseCase) -> PeriodTimetable:
+    return PeriodTimetable(spec.periods.schedule, spec.calendar, spec.periods.first, spec.periods.last)
 
 
 LATE = "Ask the sources again for the last days of the month before; run it again if they changed."
 FORM = {"period": periods_param(), "look_back": yes_or_no(True, "Look for late rows", LATE)}
 
-dag_family(build, arc="dev", component="data", schedule=monthly, end_date=lambda spec: spec.last_run, params=FORM)
+dag_family(build, arc="dev", component="data", schedule=schedule, end_date=lambda spec: spec.last_run, params=FORM)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
@@ -17,7 +18,8 @@ CLOSED = timedelta(days=90)
 
 def due(spec: UseCase, period: Period) -> datetime:
     """When the period must be published, UTC: a day after the first scheduled run that follows it."""
-    begins = croniter(spec.periods.schedule, spec.calendar.end(period) - timedelta(seconds=1)).get_next(datetime)
+    over = spec.calendar.end(period).astimezone(ZoneInfo(spec.calendar.timezone))
+    begins = croniter(spec.periods.schedule, over - timedelta(seconds=1)).get_next(datetime)
     return begins.astimezone(UTC) + PUBLICATION
 
 

@@ -23,7 +23,7 @@ class Periods(Part):
     """The rhythm of the data: ``every`` hour, day, ISO week or month from ``first`` to ``last`` (left out: no end).
 
     Days, weeks and months are those of the clock in ``timezone``; hours are those of UTC. ``schedule`` says when the
-    pipeline starts (cron, UTC). Without ``every`` the rhythm is that of ``first``.
+    pipeline starts (cron, by the same clock). Without ``every`` the rhythm is that of ``first``.
     """
 
     every: Every | None = None

@@ -23,7 +23,7 @@ def _cron(text: str) -> str:
     expression = PRESETS.get(text, text)
     if len(expression.split()) != FIELDS or not croniter.is_valid(expression):
         raise ValueError(
-            'no cron text; write "minute hour day month weekday" like "0 6 1 * *" (the 1st of each month, 06:00 UTC), '
+            'no cron text; write "minute hour day month weekday" like "0 6 1 * *" (the 1st of each month, 06:00), '
             f"or one of {', '.join(PRESETS)}"
         )
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from include.demo import DEFAULT_USECASE
+from include.orchestration.timetable import PeriodTimetable
 from tests.dags.snapshot import load_dags, schedule_of
 
 INDEX = Path(__file__).resolve().parents[2] / "docs" / "dags.md"
@@ -40,7 +41,8 @@ def _row(family: str, dag: Any) -> str:
 
 
 def _when(dag: Any, on_assets: bool) -> str:
-    cron = getattr(dag.schedule, "expression", dag.schedule if isinstance(dag.schedule, str) else None)
+    own = dag.schedule.summary.split(" (")[0] if isinstance(dag.schedule, PeriodTimetable) else None
+    cron = own or getattr(dag.schedule, "expression", dag.schedule if isinstance(dag.schedule, str) else None)
     return f"`{cron}`" if cron else "on an asset" if on_assets else "by hand"
 
 

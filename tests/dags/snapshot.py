@@ -48,7 +48,7 @@ def schedule_of(dag: Any) -> dict[str, Any]:
 
 def _names(condition: Any) -> list[str]:
     """Names in an asset condition, which is nothing, one asset or a nest of conditions."""
-    if condition is None:
+    if not condition:
         return []
     return [n for one in condition.objects for n in _names(one)] if hasattr(condition, "objects") else [condition.name]
 

@@ -1,12 +1,16 @@
 """Every DAG is there, says what it is, and is wired as recorded."""
 
 import json
+import runpy
 import subprocess
 import sys
 
 import pytest
+from airflow import plugins_manager
 from airflow.sdk import RetryAction
+from airflow.serialization.serialized_objects import DagSerialization
 
+from include.orchestration.timetable import PeriodTimetable
 from include.settings import ROOT
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
@@ -53,6 +57,19 @@ def test_the_wiring_is_the_recorded_one() -> None:
 
 def test_the_index_of_dags_is_the_written_one() -> None:
     assert INDEX.read_text() == index(), "`python -m tests.dags.index` writes docs/dags.md again"
+
+
+def test_the_scheduler_reads_every_pipelines_timetable(dags: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the plugin: Airflow writes and reads no timetable that is not registered."""
+    file = str(ROOT / "plugins" / "moebius_timetables.py")
+    registered = {
+        "include.orchestration.timetable.PeriodTimetable": runpy.run_path(file)["MoebiusTimetables"].timetables[0]
+    }
+    monkeypatch.setattr(plugins_manager, "get_timetables_plugins", lambda: registered)
+    for dag_id, dag in dags.items():
+        if dag_id.endswith(".data_pipeline"):
+            read = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+            assert (type(read), read.serialize()) == (PeriodTimetable, dag.timetable.serialize())
 
 
 def test_every_dag_has_a_runbook_tags_and_an_owner(dags: dict) -> None:
