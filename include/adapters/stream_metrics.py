@@ -77,6 +77,7 @@ class StreamMetrics(WorkerMetrics):
         "rows": "Feature rows that were pushed",
         "late_events": "Events that came too late and were left to the batch",
         "buried_events": "Events that were put aside as dead letters",
+        "left_out_events": "Raw rows that are no event of the view: a computed id, key or time is null",
     }
     delay = "From the publication of an event until its features are online"
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts.period import Period
+from include.contracts.period import Period, Window
 from include.data import ingestion
 from include.deployment.requests import request
 from include.errors import LockHeldError, MoebiusError
@@ -27,21 +27,26 @@ from include.ports.serving import ModelServer
 from include.services.composition import Services
 from include.services.predictions import newest
 from include.specification.usecase import UseCase
-from include.streaming.events import as_events
+from include.streaming.events import EventReader
 
 CLIENTS = 2
 
 
 def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> list[dict[str, Any]]:
-    """The events of a month on one stream: the raw rows that the data pipeline collects."""
-    source = spec.streams[view].source
-    rows = ingestion.batches(spec, source, period, services.places.landing(spec), services.adapters.connector)
-    return as_events(spec.sources[source], exact_frame(pa.Table.from_batches(rows)))
+    """The events of a period on one stream: the raw rows that the data pipeline collects."""
+    return [event for _, event in dated_events(spec, services, period, view)]
+
+
+def dated_events(spec: UseCase, services: Services, period: Period, view: str) -> list[tuple[datetime, dict[str, Any]]]:
+    """The same, each with its time."""
+    source, landing = spec.streams[view].source, services.places.landing(spec)
+    rows = ingestion.batches(spec, source, period, landing, services.adapters.connector)
+    return EventReader(spec, view).dated(exact_frame(pa.Table.from_batches(rows)))
 
 
 @dataclass
 class Feed:
-    """The events of a month on one stream, each published when its time has come."""
+    """The events of a period on one stream, each published when its time has come."""
 
     stream: RedisEventStream
     events: list[dict[str, Any]]
@@ -50,17 +55,15 @@ class Feed:
 
     @classmethod
     def of(cls, spec: UseCase, services: Services, view: str, period: Period) -> Self:
-        """Events from where the stream has come to; at its very first, hours before the month fill its windows."""
+        """Events from where the stream has come to; at its very first, hours before the period fill its windows."""
         of, stream = spec.streams[view], services.adapters.event_stream(spec, view)
-        column, delay = str(spec.sources[of.source].time), timedelta(hours=of.published_after_hours)
-        events = raw_events(spec, services, period, view)
-        begin = datetime.fromisoformat(events[0][column]) - 2 * timedelta(hours=of.window_hours)
-        if period > spec.periods.first:
-            events = raw_events(spec, services, period.shift(-1), view) + events
+        delay, begin = timedelta(hours=of.published_after_hours), spec.calendar.start(period)
+        begin -= 2 * timedelta(hours=of.window_hours)
+        before = spec.calendar.overlapping(Window(start=begin, end=spec.calendar.end(period)))
+        dated = [one for each in before if spec.periods.has(each) for one in dated_events(spec, services, each, view)]
         after = max(begin, stream.newest() or begin)
-        timed = [(datetime.fromisoformat(event[column]), event) for event in events]
-        timed = [(moment, event) for moment, event in timed if moment >= after]
-        return cls(stream, [event for _, event in timed], [moment + delay for moment, _ in timed])
+        dated = sorted((one for one in dated if one[0] >= after), key=lambda one: one[0])
+        return cls(stream, [event for _, event in dated], [moment + delay for moment, _ in dated])
 
     def publish(self, hour: pd.Timestamp) -> None:
         upto = bisect_right(self.due, hour)

@@ -56,7 +56,7 @@ class Consumer(StreamWorker):
     def finish(self, entries: Sequence[StreamEntry]) -> None:
         done = self._layer.handle(entries)
         counts = {"events": done.events, "rows": done.rows, "late_events": done.late, "buried_events": done.dead}
-        self.metrics.count(self.at, **counts)
+        self.metrics.count(self.at, **counts, left_out_events=done.left_out)
         self.metrics.delayed(self.at, published(entries))
 
     def _gauges(self) -> tuple[int, int, list[Reconciliation]]:

@@ -23,9 +23,11 @@ def companion_faults(spec: UseCase, root: Path = ROOT) -> list[str]:
     return [*_module_faults(spec, root), *_suite_faults(spec, root), *_definition_faults(spec, root)]
 
 
-def _needed(spec: UseCase) -> dict[str, Needed]:
+def _needed(spec: UseCase) -> Mapping[str, Needed]:
     """The modules that the use case needs."""
-    needed: dict[str, Needed] = {"features": {"process": 1, "build": 3}}
+    needed: dict[str, dict[str, int | None]] = {"features": {"process": 1, "build": 3}}
+    if any(stream.computed for stream in spec.streams.values()):
+        needed["features"] |= {"computed": 2}
     if any(feature.origin == "on_request" for feature in spec.features):
         needed["request"] = {"on_request": 1}
     if any(source.connector == OWN for source in spec.sources.values()):

@@ -17,6 +17,7 @@ from include.specification.schedule import Cron
 LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
 """What people answer who give no label."""
 NONE, LONGEST_LEAD = Span("0 hours"), Span("3650 days")
+ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 
 
 class Periods(Part):
@@ -110,7 +111,7 @@ class Source(Part):
 
     connector: str
     options: dict[str, Any] = {}
-    columns: dict[str, Literal["string", "integer", "number", "boolean", "timestamp"]] = Field(min_length=1)
+    columns: dict[str, ColumnType] = Field(min_length=1)
     key: Columns = Field(min_length=1)
     time: str | None = None
     timezone: Zone = "UTC"
@@ -153,14 +154,18 @@ class TableSpec(Part):
 class StreamSpec(Part):
     """Events that keep a feature view current between two batch runs.
 
-    An event is one raw row of ``source``; ``id`` are the fields that make it unique, ``key`` the fields whose
+    An event is one raw row of ``source``; ``id`` are the columns that make it unique, ``key`` the columns whose
     events must be seen together, for ``window_hours`` back. An event that is more than ``late_hours`` older than
     the newest of its key is left to the batch. It is published ``published_after_hours`` after its time.
+    ``computed`` are columns (name: type) that ``computed`` in ``features.py`` makes of one raw row: ``id``, ``key``
+    and ``time`` may name them too. ``time`` is the event's time, left out that of the source.
     """
 
     source: Name
     id: Columns = Field(min_length=1)
     key: Columns = Field(min_length=1)
+    time: Name | None = None
+    computed: dict[Name, ColumnType] = {}
     window_hours: int = Field(ge=0)
     late_hours: int = Field(default=24, ge=0)
     published_after_hours: float = Field(default=0, ge=0)

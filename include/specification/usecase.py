@@ -13,7 +13,7 @@ from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
-from include.specification.schedule import longest_pause
+from include.specification.streams import freshness_faults, private_columns, stream_faults
 from include.specification.task import TASKS, Task
 from include.specification.trainers import ESTIMATORS, TRAINERS
 from include.specification.wording import not_among
@@ -79,10 +79,8 @@ class UseCase(Part):
         yield from self._reference_faults()
         yield from self._column_faults()
         yield from self._leakage_faults()
-        yield from self._freshness_faults()
-        for view, stream in self.streams.items():
-            if source := self.sources.get(stream.source):
-                yield from self._stream_faults(view, stream, source)
+        yield from freshness_faults(self)
+        yield from stream_faults(self)
         yield from self._scoring_faults()
         yield from self._treatment_faults()
         yield from self._hand_over_faults()
@@ -119,11 +117,6 @@ class UseCase(Part):
         for name, view in self.feature_views.items():
             if view.entity not in self.entities:
                 yield Fault(f"feature_views.{name}.entity", not_among(view.entity, sorted(self.entities), "an entity"))
-        for name, stream in self.streams.items():
-            if name not in self.feature_views:
-                yield Fault(f"streams.{name}", not_among(name, sorted(self.feature_views), "one of feature_views"))
-            if stream.source not in self.sources:
-                yield Fault(f"streams.{name}.source", not_among(stream.source, sorted(self.sources), "a source"))
 
     def _key_faults(self) -> Iterator[Fault]:
         """Text alone holds every key exactly: float32 takes 16777217 for 16777216."""
@@ -164,19 +157,6 @@ class UseCase(Part):
             for place, other in inputs.items():
                 if name is not None and other == name:
                     yield Fault(place, f"{other!r} is {key}, which is known only after the prediction; leave it out")
-
-    def _freshness_faults(self) -> Iterator[Fault]:
-        """Without a stream, a value is as old as the schedule lets it become."""
-        pause = longest_pause(self.periods.schedule).total_seconds() / 3600
-        for name, view in self.feature_views.items():
-            accepted = "when_missing" in view.model_fields_set and view.when_missing != "reject"
-            if 0 < view.freshness_hours < pause and name not in self.streams and not accepted:
-                yield Fault(
-                    f"feature_views.{name}.freshness_hours",
-                    f"{view.freshness_hours:g} cannot be kept by periods.schedule = {self.periods.schedule!r}, which "
-                    f"leaves up to {pause:g} hours between two runs; allowed: {pause:g} or more, 0 (never stale), a "
-                    "stream that keeps the view current, or when_missing: default or fall_back for what is stale",
-                )
 
     def _rollout_faults(self) -> Iterator[Fault]:
         sticky, measure = self.rollout.sticky_by, self.rollout.ab_test.measure
@@ -319,40 +299,18 @@ class UseCase(Part):
                 if name not in known:
                     yield Fault(key, not_among(name, known, f"a column of {source}"))
 
-    def _stream_faults(self, view: str, stream: data.StreamSpec, source: data.Source) -> Iterator[Fault]:
-        key = f"streams.{view}"
-        if source.time is None:
-            yield Fault(f"{key}.source", f"the source {stream.source!r} needs a 'time' column")
-        for part, names in (("id", stream.id), ("key", stream.key)):
-            for name in names:
-                if name not in source.columns:
-                    text = not_among(name, sorted(source.columns), f"a column of {stream.source}")
-                    yield Fault(f"{key}.{part}", text)
-        if hidden := sorted(self._private & set(source.columns)):
-            yield Fault(
-                f"{key}.source",
-                f"{stream.source!r} has {hidden}, which privacy treats or which name a subject; a "
-                "stream stores events in clear, so such a source cannot be streamed",
-            )
-
     def _scoring_faults(self) -> Iterator[Fault]:
         if self.scoring is None:
             return
         key = "scoring.stream"
         if self.scoring.stream in self.feature_views:
             yield Fault(key, f"{self.scoring.stream!r} is the name of a feature view; take another")
-        if hidden := sorted(self._private & set(self.request)):
+        if hidden := sorted(private_columns(self) & set(self.request)):
             yield Fault(
                 key,
                 f"requests hold {hidden}, which privacy treats or which name a subject; a stream "
                 "stores events in clear, so such requests cannot be streamed: send them to the server or score in bulk",
             )
-
-    @property
-    def _private(self) -> set[str]:
-        """Columns that privacy treats, and the one that names a subject."""
-        subject = {self.entities[self.privacy.subject].key} if self.privacy.subject in self.entities else set()
-        return {name for name, rule in self.privacy.columns.items() if rule.treatment != "keep"} | subject
 
     @property
     def event_streams(self) -> list[str]:

@@ -5,18 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from include.contracts.streaming import StreamEntry, place
+from include.errors import SpecError
 from include.formats.exact_floats import holds
 from include.formats.identity import joined
 from include.formats.iso_time import IsoTime
 from include.formats.json_rows import JsonRefusedError, parse
-from include.specification.data import Source
+from include.specification.data import Source, StreamSpec
 from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:
+    from include.streaming.computed import ComputedColumns
 
 MAX_DELIVERIES = 8
 """An entry that was in the hands of so many consumers that died is put aside."""
@@ -48,30 +53,73 @@ class EventReader:
     _contract: type[BaseModel] = field(init=False)
 
     def __post_init__(self) -> None:
-        of, source = self.spec.streams[self.view], self._source
-        object.__setattr__(self, "_contract", contract(source, {*of.id, *of.key, str(source.time)}))
+        of, source = self._of, self.spec.sources[self._of.source]
+        object.__setattr__(self, "_contract", contract(source, {*of.id, *of.key, *source.never_empty, self.time}))
 
     @property
-    def _source(self) -> Source:
-        return self.spec.sources[self.spec.streams[self.view].source]
+    def _of(self) -> StreamSpec:
+        return self.spec.streams[self.view]
+
+    @property
+    def time(self) -> str:
+        """The column of the event's time."""
+        return self._of.time or str(self.spec.sources[self._of.source].time)
 
     def read(self, entries: Iterable[StreamEntry]) -> tuple[list[Event], dict[str, str]]:
-        """The events, and for every other entry why it is put aside, without its values."""
-        events, dead = [], dict[str, str]()
+        """The events, and for every entry that is none why it is put aside, without its values.
+
+        An entry whose computed id, key or time is null is neither: it is no event of this view. Raises SpecError when
+        the use case's ``computed`` cannot be used.
+        """
+        fields, dead = self._fields(entries)
+        columns, uncomputed = self._computed(fields)
+        events = [event for entry, found in columns.items() if (event := self._event(entry, fields[entry], found))]
+        undated = {event.entry: fault for event in events if (fault := self._undated(event))}
+        return [event for event in events if event.entry not in undated], dead | uncomputed | undated
+
+    def dated(self, rows: pd.DataFrame) -> list[tuple[datetime, dict[str, Any]]]:
+        """Raw rows of the source as events, each with its time, in the order of time; without what is no event."""
+        source = self.spec.sources[self._of.source]
+        raw = as_events(source, rows)
+        known = [typed(source, event) for event in raw]
+        moments = [{**event, **found}[self.time] for event, found in zip(known, self._columns(known), strict=True)]
+        dated = [(moment, event) for moment, event in zip(moments, raw, strict=True) if moment is not None]
+        return sorted(dated, key=lambda one: one[0])
+
+    def _fields(self, entries: Iterable[StreamEntry]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """What each entry holds by the contract, and for every other one why it is put aside."""
+        fields, dead = dict[str, dict[str, Any]](), dict[str, str]()
         for entry in entries:
             if entry.deliveries > MAX_DELIVERIES:
                 dead[entry.id] = worn_out(entry)
                 continue
             try:
-                event = self._event(entry)
+                fields[entry.id] = _in_utc(fields_of(entry, self._contract))
             except Exception as error:  # reading talks to nobody: whatever it is, it is in the entry
                 dead[entry.id] = unreadable(error)
-                continue
-            if fault := self._undated(event):
-                dead[entry.id] = fault
-            else:
-                events.append(event)
-        return events, dead
+        return fields, dead
+
+    def _computed(self, fields: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """The computed columns by entry, and why those of an entry cannot be computed; one at fault is found alone."""
+        try:
+            return dict(zip(fields, self._columns([*fields.values()]), strict=True)), {}
+        except SpecError:
+            raise
+        except Exception as error:
+            if len(fields) == 1:
+                return {}, dict.fromkeys(fields, f"its computed columns cannot be computed: {type(error).__name__}")
+        alone = [self._computed({entry: found}) for entry, found in fields.items()]
+        columns, faults = ({e: x for part in parts for e, x in part.items()} for parts in zip(*alone, strict=True))
+        return columns, faults
+
+    def _columns(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return self._computing.of(events) if self._of.computed and events else [{} for _ in events]
+
+    @cached_property
+    def _computing(self) -> "ComputedColumns":
+        from include.streaming.computed import ComputedColumns  # a scorer of requests needs no engine
+
+        return ComputedColumns(self.spec, self.view)
 
     def _undated(self, event: Event) -> str:
         """Why its time cannot be; '' when it can. A time in the future would make every other one late."""
@@ -82,11 +130,13 @@ class EventReader:
             return "its time is more than a year before periods.first"
         return ""
 
-    def _event(self, entry: StreamEntry) -> Event:
-        of, fields = self.spec.streams[self.view], fields_of(entry, self._contract)
-        moment: datetime = fields[str(self._source.time)]
-        id_, key = (_name(fields, names) for names in (of.id, of.key))
-        return Event(entry.id, id_, key, moment.timestamp(), _plain(fields))
+    def _event(self, entry: str, fields: dict[str, Any], computed: dict[str, Any]) -> Event | None:
+        known = fields | computed
+        if any(known[name] is None for name in (*self._of.id, *self._of.key, self.time)):
+            return None
+        moment: datetime = known[self.time]
+        id_, key = (_name(known, names) for names in (self._of.id, self._of.key))
+        return Event(entry, id_, key, moment.timestamp(), _plain(fields))
 
 
 class RoundedNumberError(ValueError):
@@ -154,8 +204,18 @@ def _json(value: Any, kind: str) -> Any:
     return int(value) if kind == "integer" else value
 
 
+def typed(source: Source, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an event with its times as such, not as text."""
+    times = {c for c, kind in source.columns.items() if kind == "timestamp"}
+    return {c: datetime.fromisoformat(v) if c in times and v is not None else v for c, v in event.items()}
+
+
+def _in_utc(fields: dict[str, Any]) -> dict[str, Any]:
+    return {c: v.astimezone(UTC) if isinstance(v, datetime) else v for c, v in fields.items()}
+
+
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {c: v.astimezone(UTC).isoformat() if isinstance(v, datetime) else v for c, v in fields.items()}
+    return {c: v.isoformat() if isinstance(v, datetime) else v for c, v in fields.items()}
 
 
 def _name(fields: Mapping[str, Any], columns: Sequence[str]) -> str:

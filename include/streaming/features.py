@@ -38,7 +38,7 @@ class StreamFeatures:
         when the expressions cannot be evaluated on them; its text may hold values.
         """
         sql = _sql(self._spec.name, self._view, period)
-        arrow = _arrow(self._spec.sources[self._source])
+        arrow = arrow_schema(self._spec.sources[self._source])
         self._engine.register(NOW + self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(EARLIER + self._source, pa.Table.from_pylist(list(earlier), arrow))
         rows = self._engine.sql(sql).to_arrow_table()
@@ -49,7 +49,7 @@ class StreamFeatures:
         engine = duckdb.connect(config={"threads": 1})
         engine.execute("SET TimeZone = 'UTC'")
         for name, source in self._spec.sources.items():
-            engine.register(NOW + name, _arrow(source).empty_table())
+            engine.register(NOW + name, arrow_schema(source).empty_table())
         return engine
 
 
@@ -69,7 +69,8 @@ def _table(spec: UseCase, source: str, name: str) -> ibis.Table:
     return ibis.table({c: IBIS.get(kind, "timestamp('UTC')") for c, kind in columns.items()}, name=name)
 
 
-def _arrow(source: Source) -> pa.Schema:
+def arrow_schema(source: Source) -> pa.Schema:
+    """The columns of the source's contract."""
     return pa.schema([(c, ARROW.get(kind, pa.timestamp("us", "UTC"))) for c, kind in source.columns.items()])
 
 

@@ -19,14 +19,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from include.contracts.period import Period
-from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
+from include.contracts.streaming import StreamChange, StreamEntry, StreamWindow
 from include.errors import DataError
 from include.formats.identity import joined
 from include.ports.features import FeatureStore
 from include.ports.streaming import EventStream
 from include.specification.usecase import UseCase
 from include.streaming import windows as of_windows
-from include.streaming.events import Event, EventReader
+from include.streaming.events import Event, EventReader, typed
 from include.streaming.features import StreamFeatures
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,13 @@ Decision = Callable[[dict[str, StreamWindow], str], StreamChange]
 
 @dataclass
 class Outcome:
-    """What became of a batch."""
+    """What became of a batch; ``left_out`` are no events of the view: a computed id, key or time is null."""
 
     events: int = 0
     rows: int = 0
     late: int = 0
     dead: int = 0
+    left_out: int = 0
 
 
 @dataclass
@@ -103,7 +104,8 @@ class SpeedLayer:
         for reason in sorted({*dead.values(), *change.broken.values()}):
             count = [*dead.values(), *change.broken.values()].count(reason)
             log.warning("%s: %d events put aside: %s", self.view, count, reason)
-        return Outcome(len(entries), change.pushed, change.late, len(dead))
+        left_out = len(entries) - len(events) - len(dead)
+        return Outcome(len(entries), change.pushed, change.late, len(dead), left_out)
 
     def _decision(self, events: list[Event], begin: Callable[[Windows], dict[str, str]]) -> Decision:
         """``begin`` says which stored windows are put aside, and why."""
@@ -151,12 +153,10 @@ class SpeedLayer:
         if not wanted:
             return pd.DataFrame(), {}
         month = Period.recorded(datetime.fromtimestamp(max(event.time for event in wanted), UTC))
-        rows = self._features.rows(month, *([self._typed(one) for one in part] for part in (wanted, earlier)))
+        rows = self._features.rows(
+            month, *([typed(self.source, one.event) for one in part] for part in (wanted, earlier))
+        )
         return rows, self._records(rows)
-
-    def _typed(self, kept: KeptEvent) -> dict[str, Any]:
-        times = {c for c, kind in self.source.columns.items() if kind == "timestamp"}
-        return {c: datetime.fromisoformat(v) if c in times and v is not None else v for c, v in kept.event.items()}
 
     def _records(self, rows: pd.DataFrame) -> dict[Period, dict[str, str]]:
         """Month → row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""

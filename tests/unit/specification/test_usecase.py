@@ -20,6 +20,7 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
     return path
 
 
+STREAM = "{source: weather, id: [origin, time_hour]"
 TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
 
 
@@ -38,6 +39,10 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("name: flight_delay\n", "name: other\n", r":3: name: 'other' must be the name of its directory"),
         ("{source: weather, id: [origin, time_hour]", "{source: planes, id: [tailnum]", r"needs a 'time' column"),
         ("{source: weather, id: [origin, time_hour]", "{source: weather, id: [gate]", r"airport_weather.id: 'gate'"),
+        (STREAM, STREAM + ", time: origin", r"airport_weather.time: origin is of type string; it must be a timestamp"),
+        (STREAM, STREAM + ", time: seen", r"airport_weather.time: 'seen' is not a column of weather, nor one of comp"),
+        (STREAM, STREAM + ", computed: {temp: number}", r"computed: 'temp' is a column of weather too; take another"),
+        (STREAM, STREAM + ", computed: {hub: text}", r"computed.hub: 'text' is not allowed.* string"),
         ("{source: weather, id: [origin, time_hour]", "{source: wether, id: [origin]", r"source: 'wether' is not a so"),
         ("{source: weather, id: [origin, time_hour]", "{source: flights, id: [origin]", r"\['tailnum'\].* in clear"),
         ("  event_timestamp: timestamp ", "  asked_at: timestamp ", r"event.time: 'event_timestamp' is not a request"),
