@@ -141,13 +141,15 @@ def ranges(periods: Iterable[Period]) -> list[list[Period]]:
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
+_LENGTHS: dict[int, Every] = {len(FORMS[every].example): every for every in get_args(Every)}
+
+
 def _rhythm(key: str) -> Every:
     """Raises ValueError for a text that is written like no period."""
-    for every in get_args(Every):
-        if re.fullmatch(FORMS[every].pattern, key, re.ASCII):
-            found: Every = every
-            return found
-    raise ValueError(key)
+    every = _LENGTHS.get(len(key))
+    if every is None or not re.fullmatch(FORMS[every].pattern, key, re.ASCII):
+        raise ValueError(key)
+    return every
 
 
 def _first_day(key: str) -> date:
@@ -283,15 +285,20 @@ class Calendar(Record):
             )
         return period
 
+    @property
+    def _clock(self) -> ZoneInfo:
+        """The clock by which its periods begin."""
+        return ZoneInfo("UTC" if self.every == "hour" else self.timezone)
+
     def of(self, moment: datetime) -> Period:
         """The period in which an aware moment lies."""
-        period = _named(moment.astimezone(ZoneInfo(self.timezone)), self.every)
+        period = _named(moment.astimezone(self._clock), self.every)
         # a clock that is set back around midnight shows the day before once more
         return period.shift(1) if moment >= self.end(period) else period
 
     def start(self, period: Period) -> datetime:
         """Its first moment, UTC: of a day, week or month local midnight, or when the clock skips that, what follows."""
-        return period.nominal.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+        return period.nominal.replace(tzinfo=self._clock).astimezone(UTC)
 
     def end(self, period: Period) -> datetime:
         """The first moment after it, UTC."""

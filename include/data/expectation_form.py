@@ -4,7 +4,10 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
+
+from include.contracts.period import Every
+from include.data import suite_parameters
 
 DIMENSIONS = ("completeness", "consistency", "accuracy", "freshness", "volume", "schema")
 KEYS = frozenset(
@@ -45,6 +48,8 @@ def _own_faults(one: dict[str, Any]) -> Iterator[str]:
         yield f"meta.dimension = {dimension!r}; allowed are {', '.join(DIMENSIONS)}"
     if isinstance(meta, dict) and not isinstance(meta.get("treated", False), bool):
         yield "meta.treated must be true or false"
+    if isinstance(meta, dict) and not _are_rhythms(meta.get("periods", list(get_args(Every)))):
+        yield f"meta.periods = {json.dumps(meta['periods'])[:100]} must be a list of {', '.join(get_args(Every))}"
     if one.get("severity", SEVERITIES[0]) not in SEVERITIES:
         yield f"severity = {one['severity']!r}; allowed are {', '.join(SEVERITIES)}"
     if isinstance(one.get("kwargs"), dict):
@@ -59,6 +64,9 @@ def _argument_faults(kind: Any, given: dict[str, Any]) -> Iterator[str]:
             wanted, fits = _one_of(IGNORED_PAIRS if "column_A" in given else IGNORED_KEYS)
         if not fits(given[name]):
             yield f"{name} = {json.dumps(given[name])[:100]} must be {wanted}"
+    for name, text in [(name, value["$PARAMETER"]) for name, value in given.items() if is_parameter(value)]:
+        if wrong := suite_parameters.fault(text):
+            yield f"{name} = parameter {json.dumps(text)[:100]}: {wrong}"
     low, high = given.get("min_value"), given.get("max_value")
     if kind == BETWEEN and low is None and high is None:
         yield "give min_value, max_value or both"
@@ -67,6 +75,10 @@ def _argument_faults(kind: Any, given: dict[str, Any]) -> Iterator[str]:
     for ending, name in WITHOUT_DEFAULT.items():
         if str(kind).endswith(ending) and given.get(name) is None:
             yield f"give {name}; without it every value meets the expectation"
+
+
+def _are_rhythms(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(one in get_args(Every) for one in value)
 
 
 def _is_text(value: Any) -> bool:

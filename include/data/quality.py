@@ -3,18 +3,17 @@
 import json
 import logging
 import shutil
-from datetime import UTC, datetime, timedelta
-from itertools import groupby, islice
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from statistics import median
 from typing import Any, Literal, get_args
 from uuid import uuid4
 
 from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
-from include.data import quarantine
+from include.data import quarantine, suite_parameters, volume
 from include.data import staging as stage
-from include.data.standing import LOOKED_BACK, standing_warnings
+from include.data.standing import LOOKED_BACK, STANDING, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
 from include.formats.atomic_file import write_atomically
 from include.ports.lake import Lake
@@ -25,9 +24,6 @@ from include.specification.usecase import UseCase
 log = logging.getLogger(__name__)
 
 Gate = Literal["raw", "features"]
-COMPARED_MONTHS = 3
-VOLUME = (0.5, 2.0)  # of the median month
-LOCAL_CALENDAR = timedelta(days=1)  # a local month ends up to half a day after it does in UTC
 
 
 def gate(
@@ -85,7 +81,7 @@ def last(spec: UseCase, lake: Lake) -> list[GateResult]:
 
 def standing(spec: UseCase, lake: Lake) -> list[StandingWarning]:
     """Warnings that fire in period after period; see ``include.data.standing``."""
-    looked_at = GATE_RESULTS.periods(spec.name, lake)[-LOOKED_BACK:]
+    looked_at = GATE_RESULTS.periods(spec.name, lake)[-LOOKED_BACK * STANDING[spec.calendar.every] :]
     return standing_warnings(results(spec, lake, periods=looked_at)) if looked_at else []
 
 
@@ -107,30 +103,23 @@ def _apply(
 
 
 def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], lake: Lake) -> dict[str, Any]:
-    """What the suites may compare with: the period itself and the volumes of the months before it."""
-    start, end = spec.calendar.window(period).utc()
-    known: dict[str, Any] = {
-        "year": period.nominal.year,
-        "month": period.nominal.month,
-        "period_start": start,
-        "period_end": end + LOCAL_CALENDAR,
-        "days": (end - start).days,
-        "last_days": end - 2 * LOCAL_CALENDAR,
-    }
-    before = _passed_before(spec, gate, period, lake)
+    """What the suites may compare with: the period itself and the volumes of the periods like it before."""
+    known = suite_parameters.of_period(spec.calendar, period)
+    kind, before = _like(spec, gate, period, lake)
     for table in tables:
         counts = [result.rows[table] for result in before if table in result.rows]
-        usual = median(counts) if counts else None
-        known[f"{table}_min_rows"] = 1 if usual is None else int(VOLUME[0] * usual)
-        known[f"{table}_max_rows"] = None if usual is None else int(VOLUME[1] * usual)
+        fewest, most = volume.limits(spec.calendar.every, kind, counts)
+        known |= {f"{table}_min_rows": fewest, f"{table}_max_rows": most}
     return known
 
 
-def _passed_before(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> list[GateResult]:
-    """The newest passing result of each of the last months before this one."""
-    earlier = [key for key in reversed(GATE_RESULTS.periods(spec.name, lake)) if key < period]
-    passed = ([r for r in results(spec, lake, periods=[key], gate=gate) if r.passed] for key in earlier)
-    return [found[-1] for found in islice(filter(None, passed), COMPARED_MONTHS)]
+def _like(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> tuple[volume.Likeness | None, list[GateResult]]:
+    """The newest passing results of earlier periods that are like this one, and how they are like it."""
+    for kind, periods in volume.like(period, GATE_RESULTS.periods(spec.name, lake)):
+        passed = {r.period: r for r in results(spec, lake, periods=periods, gate=gate) if r.passed} if periods else {}
+        if len(passed) >= kind.enough:
+            return kind, [passed[key] for key in sorted(passed)[-kind.compared :]]
+    return None, []
 
 
 def _records(result: GateResult, run: str) -> list[CheckRecord]:

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from include.contracts.period import Period
+from include.contracts.period import Every, Period
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 
-STANDING = 3
+STANDING: dict[Every, int] = {"hour": 24, "day": 7, "week": 3, "month": 3}
 """Periods in a row, up to the newest one, from which on a warning stands."""
-LOOKED_BACK = 12
-"""Periods that are looked at."""
+LOOKED_BACK = 4
+"""Times as many periods are looked at."""
 
 
 def standing_warnings(results: Sequence[GateResult]) -> list[StandingWarning]:
-    """Warnings that fired in each of the newest ``STANDING`` periods of a gate, or more.
+    """Warnings that fired in each of the newest periods of a gate: in ``STANDING`` of them or more.
 
     ``results`` are of one use case, in the order of evaluation; the last evaluation of a period and gate counts.
     """
@@ -28,7 +28,7 @@ def _of_gate(newest_first: list[GateResult]) -> Iterator[StandingWarning]:
     now = newest_first[0]
     for warning in _warnings(now):
         fired = _in_a_row(warning, newest_first)
-        if len(fired) >= STANDING:
+        if len(fired) >= STANDING[now.period.every]:
             yield StandingWarning(
                 usecase=now.usecase, gate=now.gate, table=warning.table, column=warning.column or "",
                 expectation=warning.expectation, check=warning.check, since=fired[-1], until=now.period,

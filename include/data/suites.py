@@ -1,7 +1,8 @@
 """Expectation suites: the files ``<suites>/<usecase>_<gate>_<table>.json``, in Great Expectations' own format.
 
 Beside what Great Expectations asks for, every expectation names its quality dimension in ``meta``; its severity
-``critical`` blocks publication, ``warning`` and ``info`` warn.
+``critical`` blocks publication, ``warning`` and ``info`` warn. ``meta.periods`` lists the rhythms that it is about
+(``["week", "month"]``); without it it is about all.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.quality import Check, suite_file
-from include.data import expectation_form
+from include.data import expectation_form, suite_parameters
 from include.errors import BrokenCheckError, NotFoundError
 
 ROW_COUNT = "expect_table_row_count_to_be_between"
@@ -21,8 +22,9 @@ def checks(
 ) -> list[Check]:
     """The expectations of one table at one gate, with their parameters.
 
-    When the table is ``sampled``, fixed limits of its number of rows are left out; those that follow the months
-    before stay: they were sampled too.
+    Those whose ``meta.periods`` does not name the rhythm (``every`` of the parameters) are left out. When the table is
+    ``sampled``, fixed limits of its number of rows are left out too; those that follow earlier periods stay: they were
+    sampled too.
 
     Raises NotFoundError when the table has no suite, BrokenCheckError when the suite cannot be read, an
     expectation has not the form of ``include.data.expectation_form``, or a parameter was not given.
@@ -32,15 +34,25 @@ def checks(
     if missing := _placeholders(definition) - set(parameters):
         raise BrokenCheckError(f"suite {file.stem} needs the parameters {sorted(missing)}; given: {sorted(parameters)}")
     expectations = definition["expectations"]
-    kept = [one for one in expectations if not (sampled and one["type"] == ROW_COUNT and not _placeholders(one))]
+    kept = [one for one in expectations if _applies(one, parameters.get("every")) and not (sampled and _fixed(one))]
     return [_check(table, one, parameters) for one in kept]
 
 
 def written(file: Path, table: str) -> list[Check]:
     """The expectations as they are written, with the placeholders of their parameters; errors as ``checks``."""
     definition = _definition(file)
-    names = {name: {"$PARAMETER": name} for name in _placeholders(definition)}
-    return [_check(table, one, names) for one in definition["expectations"]]
+    return [_check(table, one, None) for one in definition["expectations"]]
+
+
+def _applies(one: dict[str, Any], every: str | None) -> bool:
+    """Whether the expectation is about periods of this rhythm; None: of any."""
+    rhythms = one["meta"].get("periods")
+    return rhythms is None or every is None or every in rhythms
+
+
+def _fixed(one: dict[str, Any]) -> bool:
+    """Whether it limits the number of rows by figures that know nothing of earlier periods."""
+    return one["type"] == ROW_COUNT and not any(name.endswith(suite_parameters.ROWS) for name in _placeholders(one))
 
 
 def _definition(file: Path) -> dict[str, Any]:
@@ -64,8 +76,9 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _check(table: str, one: dict[str, Any], parameters: Mapping[str, Any]) -> Check:
-    kwargs = {name: _filled(value, parameters) for name, value in one["kwargs"].items()}
+def _check(table: str, one: dict[str, Any], parameters: Mapping[str, Any] | None) -> Check:
+    """None: the parameters stay as they are written."""
+    kwargs = {name: _filled(name, value, parameters) for name, value in one["kwargs"].items()}
     meta = one["meta"]
     return Check(
         id=one["id"],
@@ -79,15 +92,15 @@ def _check(table: str, one: dict[str, Any], parameters: Mapping[str, Any]) -> Ch
     )
 
 
-def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
-    return parameters[value["$PARAMETER"]] if expectation_form.is_parameter(value) else value
+def _filled(argument: str, value: Any, parameters: Mapping[str, Any] | None) -> Any:
+    if parameters is None or not expectation_form.is_parameter(value):
+        return value
+    return suite_parameters.value(argument, value["$PARAMETER"], parameters)
 
 
 def _placeholders(node: Any) -> set[str]:
-    """Names of the ``$PARAMETER`` placeholders in a suite."""
-    if isinstance(node, dict):
-        own = {node["$PARAMETER"]} if expectation_form.is_parameter(node) else set()
-        return own.union(*map(_placeholders, node.values()))
-    if isinstance(node, list):
-        return set().union(*map(_placeholders, node))
-    return set()
+    """What the ``$PARAMETER`` placeholders of a suite need."""
+    if expectation_form.is_parameter(node):
+        return {suite_parameters.needed(node["$PARAMETER"])}
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return set().union(*map(_placeholders, inner))

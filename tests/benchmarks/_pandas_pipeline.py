@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from include.data import suite_parameters
+
 SUITES = Path(__file__).resolve().parents[2] / "great_expectations" / "expectations"
 HHMM = 100
 PARAMETER = "$PARAMETER"
@@ -89,13 +91,18 @@ def aircraft(planes: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
 def check(suite: str, rows: pd.DataFrame, parameters: dict[str, Any]) -> None:
     """Every expectation of the suite, as one would write it in pandas; raises on the first that is not met."""
     for one in json.loads((SUITES / f"{suite}.json").read_text())["expectations"]:
-        kwargs = {name: _given(value, parameters) for name, value in one["kwargs"].items()}
+        if parameters["every"] not in one["meta"].get("periods", [parameters["every"]]):
+            continue
+        kwargs = {name: _given(name, value, parameters) for name, value in one["kwargs"].items()}
         if not CHECKS[one["type"]](rows, **kwargs):
             raise ValueError(f"{suite}: {one['type']} {kwargs}")
 
 
-def _given(value: Any, parameters: dict[str, Any]) -> Any:
-    return parameters.get(value[PARAMETER]) if isinstance(value, dict) and PARAMETER in value else value
+def _given(argument: str, value: Any, known: dict[str, Any]) -> Any:
+    if not isinstance(value, dict) or PARAMETER not in value:
+        return value
+    text = value[PARAMETER]
+    return None if text.endswith(suite_parameters.ROWS) else suite_parameters.value(argument, text, known)
 
 
 def _within(values: "pd.Series[Any]", low: Any, high: Any, mostly: float = 1.0) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 from include.adapters.lake import DeltaLake
 from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts.period import Calendar, Period
-from include.data import ingestion, processing, quality, versioning
+from include.contracts.period import Period
+from include.data import ingestion, processing, quality, suite_parameters, versioning
 from include.data.validation import SuiteValidator
 from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
@@ -27,7 +27,6 @@ from tests.benchmarks._synthetic import enlarge, pseudonymised
 from tests.integration.state_fixtures import snapshots_in
 
 MONTH = Period("2013-03")
-WINDOW = Calendar(every="month").window(MONTH)
 MILLION = 1_000_000
 SIZES = (1, 5, 20)
 MEMORY_LIMIT = "3GB"
@@ -126,9 +125,7 @@ def _validator(home: Path) -> SuiteValidator:
 
 
 def _pandas(home: Path) -> int:
-    parameters = {"year": MONTH.nominal.year, "month": MONTH.nominal.month, "period_start": WINDOW.start}
-    parameters["period_end"] = WINDOW.end + quality.LOCAL_CALENDAR
-    parameters |= {"days": (WINDOW.end - WINDOW.start).days, "last_days": WINDOW.end - 2 * quality.LOCAL_CALENDAR}
+    parameters = suite_parameters.of_period(load_usecase("flight_delay").calendar, MONTH)
     return _pandas_pipeline.run(home / "landing" / MONTH, home / "pandas", parameters)
 
 

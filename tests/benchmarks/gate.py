@@ -17,8 +17,8 @@ import pandas as pd
 from include.adapters.lake import DeltaLake
 from include.adapters.scan.parquet import ParquetScan
 from include.adapters.validator import ExpectationEngine
-from include.contracts.period import Calendar, Period
-from include.data import ingestion, quality, suites
+from include.contracts.period import Period
+from include.data import ingestion, quality, suite_parameters, suites
 from include.data import staging as stage
 from include.data.validation import SuiteValidator
 from include.ports.quality import CheckEngine
@@ -31,12 +31,7 @@ SAMPLES = 5
 ROWS = 10_000_000
 MEMORY_LIMIT = "2GB"
 MONTH = Period("2013-03")
-WINDOW = Calendar(every="month").window(MONTH)
-KNOWN = {
-    "year": 2013, "month": 3, "days": 31, "period_start": WINDOW.start,
-    "period_end": WINDOW.end + quality.LOCAL_CALENDAR,
-    "last_days": WINDOW.end - 2 * quality.LOCAL_CALENDAR,
-}  # fmt: skip
+KNOWN = suite_parameters.of_period(load_usecase("flight_delay").calendar, MONTH)
 
 
 def bench() -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ BAD = [
     (impossible, r"flights.arr_delay: expect_column_values_to_be_between: 1 of 24951 rows"),
     (lambda rows: rows.head(0), "flights: expect_table_row_count_to_be_between.*observed 0"),
     (a_quarter, "flights: expect_table_row_count_to_be_between.*min_value=13502.*observed 6238"),
-    (of_another_month, "flights.month: expect_column_values_to_be_between: 24951 of 24951 rows"),
+    (of_another_month, "flights.month: expect_column_values_to_be_in_set: 24951 of 24951 rows"),
 ]
 
 

@@ -62,6 +62,8 @@ def test_an_argument_of_another_kind_is_refused(tmp_path: Path, kind: str, kwarg
         ({"meta": {"dimension": "beauty"}}, "meta.dimension = 'beauty'"),
         ({"meta": None}, "meta.dimension = None"),
         ({"meta": {"dimension": "accuracy", "treated": "yes"}}, "meta.treated must be true or false"),
+        ({"meta": {"dimension": "accuracy", "periods": ["fortnight"]}}, "periods = .* list of hour, day, week, month"),
+        ({"meta": {"dimension": "accuracy", "periods": []}}, "meta.periods = .* must be a list"),
         ({"id": None}, "id must be a text"),
         ({"kwargs": []}, "kwargs must be an object"),
         ({"notes": 5}, "notes must be a text"),
@@ -96,6 +98,6 @@ def test_a_file_that_is_no_suite_is_named(tmp_path: Path, text: str, why: str) -
 
 
 def test_null_is_not_given_and_a_parameter_may_be_anything(tmp_path: Path) -> None:
-    kwargs = {"column": "a", "min_value": {"$PARAMETER": "year"}, "max_value": None, "mostly": None}
+    kwargs = {"column": "a", "min_value": {"$PARAMETER": "last_year"}, "max_value": None, "mostly": None}
     (check,) = written(tmp_path, expectation(BETWEEN, kwargs))
-    assert check.kwargs == {"column": "a", "min_value": {"$PARAMETER": "year"}}
+    assert check.kwargs == {"column": "a", "min_value": {"$PARAMETER": "last_year"}}

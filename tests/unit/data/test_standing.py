@@ -2,6 +2,7 @@
 
 import pytest
 
+from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, GateResult
 from include.data.standing import standing_warnings
 
@@ -49,3 +50,9 @@ def test_a_check_that_cannot_be_evaluated_in_any_period_is_reported_and_a_refusa
         "raw gate: planes.tail: e warns in each of 4 periods, 2013-03 to 2013-06 (could not be evaluated)"
     )
     assert standing_warnings([evaluated(month, "a", severity="block") for month in MONTHS]) == []
+
+
+@pytest.mark.parametrize(("first", "count", "stands"), [("2013-04-01", 6, 0), ("2013-04-01", 7, 1), ("2013-W01", 3, 1)])
+def test_how_many_periods_make_a_warning_stand_follows_the_rhythm(first: str, count: int, stands: int) -> None:
+    periods = [Period(first).shift(n) for n in range(count)]
+    assert len(standing_warnings([evaluated(period, "a") for period in periods])) == stands
