@@ -24,7 +24,8 @@ class Periods(Part):
     """The rhythm of the data: ``every`` hour, day, ISO week or month from ``first`` to ``last`` (left out: no end).
 
     Days, weeks and months are those of the clock in ``timezone``; hours are those of UTC. ``schedule`` says when the
-    pipeline starts (cron, by the same clock). Without ``every`` the rhythm is that of ``first``.
+    pipeline starts (cron, by the same clock), ``pipeline_hours`` how long a run takes until its values are online.
+    Without ``every`` the rhythm is that of ``first``.
     """
 
     every: Every | None = None
@@ -32,6 +33,7 @@ class Periods(Part):
     last: Period | None = None
     schedule: Cron
     timezone: Zone | None = None
+    pipeline_hours: float = Field(default=0.5, ge=0)
 
     def faults(self) -> Iterator[Fault]:
         if self.every not in (None, self.first.every):
@@ -156,7 +158,8 @@ class StreamSpec(Part):
 
     An event is one raw row of ``source``; ``id`` are the columns that make it unique, ``key`` the columns whose
     events must be seen together, for ``window_hours`` back. An event that is more than ``late_hours`` older than
-    the newest of its key is left to the batch. It is published ``published_after_hours`` after its time.
+    the newest of its key is left to the batch. It is published ``published_after_hours`` after its time;
+    ``pause_hours`` is the longest usual time between two events of a key (0: not known).
     ``computed`` are columns (name: type) that ``computed`` in ``features.py`` makes of one raw row: ``id``, ``key``
     and ``time`` may name them too. ``time`` is the event's time, left out that of the source.
     """
@@ -169,6 +172,7 @@ class StreamSpec(Part):
     window_hours: int = Field(ge=0)
     late_hours: int = Field(default=24, ge=0)
     published_after_hours: float = Field(default=0, ge=0)
+    pause_hours: float = Field(default=0, ge=0)
 
 
 class ScoringSpec(Part):

@@ -1,11 +1,13 @@
-"""Schedules of a spec: cron texts, and how long a schedule leaves between two runs."""
+"""Schedules of a spec: cron texts, and how old a schedule lets published values become."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
+
+from include.contracts.period import Calendar, Period
 
 PRESETS = {
     "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *",
@@ -14,7 +16,7 @@ PRESETS = {
 """Airflow's names of schedules."""
 FIELDS = 5
 RUNS = 400
-"""Runs that are looked at for the longest pause: more than a year of days."""
+"""Runs that are looked at for the oldest value: more than a year of days."""
 
 
 def _cron(text: str) -> str:
@@ -37,14 +39,35 @@ Cron = Annotated[str, AfterValidator(_cron)]
 """A cron text of five fields or one of Airflow's names, which comes again."""
 
 
+class OldestValue(NamedTuple):
+    """When a published value is oldest: the data of ``period`` end at ``end``; ``run`` publishes newer ones. UTC."""
+
+    period: Period
+    end: datetime
+    run: datetime
+
+    @property
+    def hours(self) -> float:
+        return (self.run - self.end).total_seconds() / 3600
+
+
 @lru_cache
-def longest_pause(cron: str) -> timedelta:
-    """The longest time between two runs that follow one another, over a year or 400 runs."""
+def oldest_value(cron: str, calendar: Calendar) -> OldestValue:
+    """Over a year, or 400 runs that publish something: each run publishes the periods that are over by then."""
+    begin = run = _run_from(cron, datetime(2012, 12, 31, tzinfo=UTC), calendar)
+    values = list[OldestValue]()
+    while len(values) < RUNS and run - begin < timedelta(days=366):
+        period = calendar.complete(run)
+        run = _run_from(cron, calendar.end(period.shift(1)), calendar)
+        values.append(OldestValue(period, calendar.end(period), run))
+    return max(values, key=lambda value: value.hours)
+
+
+def _run_from(cron: str, moment: datetime, calendar: Calendar) -> datetime:
+    """The first run at this moment or later, UTC; the cron text is by the clock of the calendar."""
     from croniter import croniter
 
-    start = datetime(2012, 12, 31, tzinfo=UTC)
-    runs = croniter(PRESETS.get(cron, cron), start, ret_type=datetime)
-    times = [runs.get_next()]
-    while len(times) < RUNS and times[-1] - times[0] < timedelta(days=366):
-        times.append(runs.get_next())
-    return max(later - earlier for earlier, later in pairwise(times))
+    zone = ZoneInfo(calendar.timezone)
+    before = moment.astimezone(zone).replace(tzinfo=None) - timedelta(seconds=1)
+    run: datetime = croniter(PRESETS.get(cron, cron), before, ret_type=datetime).get_next()
+    return run.replace(tzinfo=zone).astimezone(UTC)

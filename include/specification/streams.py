@@ -1,11 +1,12 @@
 """Streams of a use case: columns that they name, and values that nobody can keep as fresh as the spec says."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from include.specification.data import EntitySpec, Periods, Privacy, Source, StreamSpec, ViewSpec
 from include.specification.part import Fault
-from include.specification.schedule import longest_pause
+from include.specification.schedule import oldest_value
 from include.specification.wording import not_among
 
 
@@ -67,14 +68,45 @@ def _column_faults(place: str, stream: StreamSpec, source: Source) -> Iterator[F
 
 
 def freshness_faults(spec: Streamed) -> Iterator[Fault]:
-    """Without a stream, a value is as old as the schedule lets it become."""
-    pause = longest_pause(spec.periods.schedule).total_seconds() / 3600
+    """A value is as old as its stream, or without one the schedule, lets it become while everything works."""
     for name, view in spec.feature_views.items():
         accepted = "when_missing" in view.model_fields_set and view.when_missing != "reject"
-        if 0 < view.freshness_hours < pause and name not in spec.streams and not accepted:
+        if not view.freshness_hours or accepted:
+            continue
+        ages = [_of_batch(spec.periods), *([_of_stream(spec.streams[name])] if name in spec.streams else [])]
+        least = min(age.hours for age in ages)
+        if view.freshness_hours < least:
+            either = "" if name in spec.streams else "a stream that keeps the view current, "
             yield Fault(
                 f"feature_views.{name}.freshness_hours",
-                f"{view.freshness_hours:g} cannot be kept by periods.schedule = {spec.periods.schedule!r}, which "
-                f"leaves up to {pause:g} hours between two runs; allowed: {pause:g} or more, 0 (never stale), a "
-                "stream that keeps the view current, or when_missing: default or fall_back for what is stale",
+                f"{view.freshness_hours:g} cannot be kept: {'; '.join(age.sum for age in ages)}; allowed: {least:g} or "
+                f"more, 0 (never stale), {either}or when_missing: default or fall_back for what is stale",
             )
+
+
+class _Age(NamedTuple):
+    """How old a value becomes while everything works, and the sum that gives it."""
+
+    hours: float
+    sum: str
+
+
+def _of_batch(periods: Periods) -> _Age:
+    calendar, oldest = periods.calendar, oldest_value(periods.schedule, periods.calendar)
+    end, run = (f"{moment.astimezone(ZoneInfo(calendar.timezone)):%Y-%m-%d %H:%M}" for moment in oldest[1:])
+    hours = oldest.hours + periods.pipeline_hours
+    return _Age(
+        hours,
+        f"by periods.schedule = {periods.schedule!r} the values of the {calendar.every} {oldest.period}, which ends "
+        f"{end}, are the newest until the run of {run} has ended: {oldest.hours:g} + {periods.pipeline_hours:g} "
+        f"(periods.pipeline_hours) = {hours:g} hours",
+    )
+
+
+def _of_stream(stream: StreamSpec) -> _Age:
+    hours = stream.published_after_hours + stream.pause_hours
+    return _Age(
+        hours,
+        f"by the stream a value is {stream.published_after_hours:g} (published_after_hours) + {stream.pause_hours:g} "
+        f"(pause_hours) = {hours:g} hours old",
+    )
