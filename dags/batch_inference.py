@@ -1,22 +1,23 @@
 """# Batch inference
 
-Scores every event of a month with the serving release, directly in ONNX Runtime. The offline store provides the
+Scores every event of a period with the serving release, directly in ONNX Runtime. The offline store provides the
 features as they were known at the time of each event. The release provides pre-processing, post-processing and the
-policy for missing features. The answers are in the lake table `batch_predictions`, by month and release.
+policy for missing features. The answers are in the lake table `batch_predictions`, by period and release.
 
-**Runs** when the features of a month are published, or by hand with a month and optionally another release. If a month
+**Runs** when the features of a period are published, or by hand with a period and optionally another release. If a period
 is scored again, one commit replaces the answers of that release. A killed run leaves the previous answers.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `score_partition`, skipped | no release serves yet | deploy a release, then run the month by hand |
-| `score_partition` with `NotFoundError` | the month is not published, or the release does not exist | choose one of those that the message lists |
+| `score_partition`, skipped | no release serves yet | deploy a release, then run the period by hand |
+| `score_partition` with `NotFoundError` | the period is not published, or the release does not exist | choose one of those that the message lists |
 | `score_partition` with `DeploymentError` | a file of the release was changed | roll back to another release |
-| `score_partition` with `DataError` | the month lacks a column of the release, or is older than the retention | publish the month again, or choose a later month |
+| `score_partition` with `DataError` | the period lacks a column of the release, or is older than the retention | publish the period again, or choose a later period |
 """
 
+from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
@@ -49,6 +50,8 @@ def build(spec: UseCase) -> None:
     score_partition()
 
 
-FORM = {"period": periods_param(), "release": release_param()}
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {"period": periods_param(spec), "release": release_param()}
 
-dag_family(build, arc="ops", component="deployment", schedule=on_period(assets.features), params=FORM)
+
+dag_family(build, arc="ops", component="deployment", schedule=on_period(assets.features), params=fields)

@@ -4,7 +4,7 @@ Writes the catalog and one data sheet per table from the platform's own records:
 meanings, privacy classes, versions, gate results, and the lineage from the source to the predictions. Open it under
 **Moebius → Catalog**; the files are below `var/catalog/<use case>/`.
 
-**Runs** when the features of a month are published, or by hand to include later changes.
+**Runs** when the features of a period are published, or by hand to include later changes.
 
 **When it fails**
 
@@ -20,7 +20,7 @@ time: a table that is not there yet is in the next catalog, and a table that is 
 from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, dag_family, on_period, periods_param
+from include.orchestration.dags import NO_RETRY, dag_family, on_period, period_form
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -37,6 +37,4 @@ def build(spec: UseCase) -> None:
     chain(write_catalog(), check_meanings())
 
 
-MONTH = periods_param()
-
-dag_family(build, arc="dev", component="data", schedule=on_period(assets.features), params={"period": MONTH})
+dag_family(build, arc="dev", component="data", schedule=on_period(assets.features), params=period_form)

@@ -1,30 +1,30 @@
 """# Data pipeline
 
-Brings one month from the source to the feature store. It collects the rows, checks them with the raw gate, builds
+Brings one period from the source to the feature store. It collects the rows, checks them with the raw gate, builds
 features, checks them with the features gate, publishes the snapshot (which is the offline store) and loads the online
-store. Then it announces the month, which starts the DAGs that use it. It also checks whether late rows arrived for
-earlier months, and runs published months that changed again.
+store. Then it announces the period, which starts the DAGs that use it. It also checks whether late rows arrived for
+earlier periods, and runs published periods that changed again.
 
-**Runs** on the 1st of the following month by the schedule of the use case; by hand or as a backfill with the month as
+**Runs** when a period is over, by the schedule of the use case; by hand or as a backfill with the period as
 *partition key* (`2013-04`) or as `period` in the form.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `collect` | the source does not have the month, is unreadable or breaks its contract; the message names source and column | deliver a good file to `var/landing/<use case>/<month>/<table>.csv` and run the month again |
+| `collect` | the source does not have the period, is unreadable or breaks its contract; the message names source and column | deliver a good file to `var/landing/<use case>/<period>/<table>.csv` and run the period again |
 | `collect`, retried | a database, API or object store did not answer | nothing; if it stays down, clear the task later |
-| `look_back` | a source did not answer the check for late rows; the month itself is not affected | clear the task |
+| `look_back` | a source did not answer the check for late rows; the period itself is not affected | clear the task |
 | `gate_raw`, `gate_features` | the data failed blocking expectations; it is in quarantine, and no later task read it | read the failing expectations in the log or in the table `gate_results`. Repair the data and run again, or release or drop the failing rows with the `quarantine` form |
 | `publish` | another writer committed first | nothing: it retries, and the previous snapshot stays readable |
 | `materialize` | the online store could not be written (SQLite locked, Redis away) | start the store, then clear the task; repeating it is safe |
 
-| `announce`, skipped | the month has the snapshot that was announced before: nothing changed, so no other DAG starts | nothing; to start the other DAGs all the same, clear `announce` of the run that announced it, or run them by hand |
+| `announce`, skipped | the period has the snapshot that was announced before: nothing changed, so no other DAG starts | nothing; to start the other DAGs all the same, clear `announce` of the run that announced it, or run them by hand |
 
-Repeating a month is always safe: the same data gives the same snapshot, and an unchanged snapshot starts no other DAG.
+Repeating a period is always safe: the same data gives the same snapshot, and an unchanged snapshot starts no other DAG.
 """
 
-from airflow.sdk import chain, task
+from airflow.sdk import Param, chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
@@ -81,21 +81,25 @@ def build(spec: UseCase) -> None:
     def look_back(call: Call) -> list[dict]:
         return call(run_period(), run_key()) if form()["look_back"] else []
 
-    @task(max_active_tis_per_dagrun=1)  # one after the other: a month is built on the ones before it
-    def run_late_months_again(trigger_run_id: str, fields: dict) -> None:
+    @task(max_active_tis_per_dagrun=1)  # one after the other: a period is built on the ones before it
+    def run_late_periods_again(trigger_run_id: str, fields: dict) -> None:
         start_run(f"{spec.name}.data_pipeline", trigger_run_id, fields)
 
     collected, late = collect(), look_back()
     chain(collected, gate_raw(), build_features(), gate_features(), publish(), materialize(), announce())
     chain(collected, late)
-    run_late_months_again.expand_kwargs(late)
+    run_late_periods_again.expand_kwargs(late)
 
 
 def schedule(spec: UseCase) -> PeriodTimetable:
     return PeriodTimetable(spec.periods.schedule, spec.calendar, spec.periods.first, spec.periods.last)
 
 
-LATE = "Ask the sources again for the last days of the month before; run it again if they changed."
-FORM = {"period": periods_param(), "look_back": yes_or_no(True, "Look for late rows", LATE)}
+LATE = "Ask the sources again for the time before that may still change; run those periods again."
 
-dag_family(build, arc="dev", component="data", schedule=schedule, end_date=lambda spec: spec.last_run, params=FORM)
+
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {"period": periods_param(spec), "look_back": yes_or_no(True, "Look for late rows", LATE)}
+
+
+dag_family(build, arc="dev", component="data", schedule=schedule, end_date=lambda spec: spec.last_run, params=fields)

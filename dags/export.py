@@ -1,6 +1,6 @@
 """# Export
 
-Writes one table of some months as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The files
+Writes one table of some periods as encrypted Parquet files for a named recipient (`MOEBIUS_RECIPIENTS`). The files
 contain the columns that both the login of this run and the recipient may read. The table `exports` records recipient,
 both logins, time, number of rows and hash.
 
@@ -15,7 +15,7 @@ the run.
 
 | task | cause | do |
 |---|---|---|
-| `ask` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the month | read the message; nobody was asked |
+| `ask` | the recipient is unknown or has no key, a role may not read the table, or the table does not have the period | read the message; nobody was asked |
 | `approve` | no login but the one that asked may answer, or that one answered | add a login to `MOEBIUS_AIRFLOW_USERS`; ask again |
 | `export` | `approve` was marked as success without an answer, or key or columns changed since | read the message; nothing was exported; ask again |
 """
@@ -44,8 +44,8 @@ def build(spec: UseCase) -> None:
     @step(spec, "export.ask", **NO_RETRY, multiple_outputs=False)
     def ask(call: Call) -> dict:
         asked = form()
-        months = Period.between(Period(asked["from"]), Period(asked["to"]))
-        return call(asked["table"], months, asked["recipient"], asked["reason"], triggered_by())
+        periods = Period.between(Period(asked["from"]), Period(asked["to"]))
+        return call(asked["table"], periods, asked["recipient"], asked["reason"], triggered_by())
 
     approve = Approval(subject=f"{spec.title}: may this table leave?")
 
@@ -59,7 +59,7 @@ def build(spec: UseCase) -> None:
 def fields(spec: UseCase) -> dict[str, Param]:
     return {
         "table": table_param("events"),
-        **range_params(spec),
+        **range_params(spec, Period.PATTERN),
         "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S", needed=True),
         "reason": reason_param(),
     }

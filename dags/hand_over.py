@@ -3,7 +3,7 @@
 Gives dev a **sample** of the source data, **pseudonymised** with separate keys and encrypted for dev's key. In
 `usecase.yaml`, `hand_over` sets the share and the columns, and `privacy` sets the treatment of personal columns.
 
-**Runs** by hand, in prod: fill in the form with the months and the reason.
+**Runs** by hand, in prod: fill in the form with the periods and the reason.
 
 **When it waits**: `approve` is a *required action* (see *Browse → Required Actions*). The text lists every column
 of the hand-over and its treatment. Whoever asked cannot answer; another `op` or `admin` must. The table `exports`
@@ -17,7 +17,7 @@ records who asked and who approved; a rejection ends the run.
 |---|---|---|
 | `ask` | the spec forbids the hand-over, a personal column has no treatment, a role is too low, or dev has no key yet | read the message; nothing was exported |
 | `approve` | no login but the one that asked may answer, or that one answered | add a login to `MOEBIUS_AIRFLOW_USERS`; ask again |
-| `export` | `approve` was marked as success without an answer, the source does not have the month, or dev's key changed after the approval | read the message; the exchange contains all files of the hand-over or none |
+| `export` | `approve` was marked as success without an answer, the source does not have the period, or dev's key changed after the approval | read the message; the exchange contains all files of the hand-over or none |
 """
 
 from airflow.sdk import Param, chain

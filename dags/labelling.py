@@ -1,10 +1,10 @@
 """# Labelling
 
-Asks people for the labels that would teach the model most. It selects unlabelled rows of a month that the champion is
+Asks people for the labels that would teach the model most. It selects unlabelled rows of a period that the champion is
 most uncertain about (`labelling.strategy` in `usecase.yaml`: entropy, margin, or disagreement between releases), and no
 two rows that are alike. The next dataset uses the answers, from the moment they were given.
 
-**Runs** after a month was monitored, or by hand with a month. Before the first release it asks nobody.
+**Runs** after a period was monitored, or by hand with a period. Before the first release it asks nobody.
 
 **When it waits**: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). Each row
 has a picture or a table, the answer of the model, and a field: its label, `(later)`, or `(cannot tell)`. *Not now*
@@ -14,7 +14,7 @@ stores nothing; a form that nobody answers for 14 days stores nothing either, an
 
 | task | cause | do |
 |---|---|---|
-| `select_rows` | the month is not published | publish the month, run again |
+| `select_rows` | the period is not published | publish the period, run again |
 | `ask` | an answer is not a valid label (the message names the fields); nothing was stored | answer the form again: it appears twice by itself, later when you clear the task |
 | `keep_labels` | the lake could not be written | clear it; nothing is stored twice |
 """
@@ -24,7 +24,7 @@ from datetime import datetime
 from airflow.sdk import task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, on_period, periods_param, run_period, xcom
+from include.orchestration.dags import dag_family, on_period, period_form, run_period, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -53,8 +53,11 @@ def build(spec: UseCase) -> None:
     anything_to_label(chosen) >> ask >> keep_labels(chosen)
 
 
-FORM = {"period": periods_param()}
-
 dag_family(
-    build, arc="ml", component="data", where=lambda spec: spec.labelling, schedule=on_period(assets.health), params=FORM
+    build,
+    arc="ml",
+    component="data",
+    where=lambda spec: spec.labelling,
+    schedule=on_period(assets.health),
+    params=period_form,
 )

@@ -1,10 +1,10 @@
 """# Monitoring
 
-Ships the prediction log into the lake, joins the predictions of the month with the labels that are due and have arrived, and writes
+Ships the prediction log into the lake, joins the predictions of the period with the labels that are due and have arrived, and writes
 figures of quality, drift, calibration and latency per release. Prometheus scrapes them; its rules decide what is an
 alert.
 
-**Runs** when the features of a month are published (the labels arrive with them), or by hand with a month.
+**Runs** when the features of a period are published (the labels arrive with them), or by hand with a period.
 
 **When it fails**
 
@@ -17,7 +17,7 @@ alert.
 from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, each_period, emit_periods, on_period, periods_param
+from include.orchestration.dags import dag_family, each_period, emit_periods, on_period, period_form
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -38,6 +38,4 @@ def build(spec: UseCase) -> None:
     chain(ship_predictions(), measure())
 
 
-FORM = {"period": periods_param()}
-
-dag_family(build, arc="ops", component="monitoring", schedule=on_period(assets.features), params=FORM)
+dag_family(build, arc="ops", component="monitoring", schedule=on_period(assets.features), params=period_form)

@@ -1,11 +1,11 @@
 """# Privacy audit
 
-Proves that no personal value is stored in clear. It reads the clear values of a month from the source into memory and
+Proves that no personal value is stored in clear. It reads the clear values of a period from the source into memory and
 searches for them in Redis and in everything below the state root. That includes lake tables and their logs, snapshots,
 staging, quarantine, datasets, releases, the prediction spool, exports, MLflow, Prometheus, Airflow's database and all
 logs. Source files that were delivered to `landing/` are in clear and are left out.
 
-**Runs** after the features of every month, and by hand with a month. A use case without a personal column passes at
+**Runs** after the features of every period, and by hand with a period. A use case without a personal column passes at
 once. Every result is recorded in the lake table `privacy_audits`; no message contains a value.
 
 **When it fails**
@@ -17,7 +17,7 @@ once. Every result is recorded in the lake table `privacy_audits`; no message co
 """
 
 from include.orchestration import assets
-from include.orchestration.dags import NO_RETRY, dag_family, each_period, on_period, periods_param
+from include.orchestration.dags import NO_RETRY, dag_family, each_period, on_period, period_form
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -30,6 +30,4 @@ def build(spec: UseCase) -> None:
     audit()
 
 
-FORM = {"period": periods_param()}
-
-dag_family(build, arc="ops", component="data", schedule=on_period(assets.features), params=FORM)
+dag_family(build, arc="ops", component="data", schedule=on_period(assets.features), params=period_form)

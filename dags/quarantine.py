@@ -1,28 +1,28 @@
 """# Quarantine
 
 Rows that a quality gate refused wait in the lake table `quarantine`, with their reasons. This form decides about
-them and runs the month again.
+them and runs the period again.
 
-- **drop**: the month is published without those rows. The volume limits apply to the rows that remain.
+- **drop**: the period is published without those rows. The volume limits apply to the rows that remain.
 - **release**: those rows, and only those, pass the gate that held them. Any other bad row is still refused. A row
   released at the raw gate must still pass the features gate.
 
-**Runs** by hand only. *Month* and *Gate* are in the message of the refused run; *Table* is a table or `all`. Each row
+**Runs** by hand only. The period and *Gate* are in the message of the refused run; *Table* is a table or `all`. Each row
 keeps who decided and why.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `decide` | no such rows are held; the message lists the rows that are | correct month, gate or table |
-| `run_month` | the data pipeline could not be triggered | clear it: the decision is recorded already, and a month may run again at any time |
+| `decide` | no such rows are held; the message lists the rows that are | correct period, gate or table |
+| `run_again` | the data pipeline could not be triggered | clear it: the decision is recorded already, and a period may run again at any time |
 
 The pipeline run that it starts may be refused again: other rows are bad, or too few remain. Its log says which.
 """
 
 from typing import Any
 
-from airflow.sdk import task
+from airflow.sdk import Param, task
 
 from include.contracts.period import Period
 from include.orchestration.dags import (
@@ -48,19 +48,23 @@ def build(spec: UseCase) -> None:
         )
 
     @task
-    def run_month(run_id: Any = None) -> None:
+    def run_again(run_id: Any = None) -> None:
         start_run(f"{spec.name}.data_pipeline", run_id, {"period": form()["period"]})
 
-    decide() >> run_month()
+    decide() >> run_again()
 
 
 ACTION = "drop: publish without these rows; release: accept exactly these rows as they are."
-FORM = {
-    "period": periods_param(needed=True),
-    "gate": choice("raw", ["raw", "features"], "Gate", "The gate that holds the rows."),
-    "table": table_param("all"),
-    "action": choice("drop", ["drop", "release"], "Action", ACTION),
-    "reason": reason_param(),
-}
 
-dag_family(build, arc="dev", component="data", params=FORM)
+
+def fields(spec: UseCase) -> dict[str, Param]:
+    return {
+        "period": periods_param(spec, needed=True),
+        "gate": choice("raw", ["raw", "features"], "Gate", "The gate that holds the rows."),
+        "table": table_param("all"),
+        "action": choice("drop", ["drop", "release"], "Action", ACTION),
+        "reason": reason_param(),
+    }
+
+
+dag_family(build, arc="dev", component="data", params=fields)

@@ -7,7 +7,7 @@ second, and no request fails. It can also end a rollout in progress at once.
 
 | operation | release | does |
 |---|---|---|
-| `roll_back` | empty | asks: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). It lists every release with its figure on its test set, its figures by month while it served, when it was champion, and whether it may be put back. If nobody answers for a day, nothing changes |
+| `roll_back` | empty | asks: `ask` is a *required action* (see *Browse → Required Actions*, or the tab of the task). It lists every release with its figure on its test set, its figures by period while it served, when it was champion, and whether it may be put back. If nobody answers for a day, nothing changes |
 | `roll_back` | `r0001`, or `previous`, the newest former champion | puts it back without a question |
 | `abort` | | returns all traffic to the champion; the deployment's run fails and says who ended it |
 

@@ -5,7 +5,7 @@ and all that snapshots pin), training data, releases, model artifacts in MLflow,
 disk holds, not what memory still has of it. So damage is found before somebody needs the file.
 
 The task `forget_answers` deletes the answers that are older than `retention.predictions`, counted back from the
-newest published month: in the lake tables `predictions` and `batch_predictions`, in the spool of the model server, and
+newest published period: in the lake tables `predictions` and `batch_predictions`, in the spool of the model server, and
 what could not be read of it. Monitoring does the same after each shipment.
 
 **Runs** every night at 3:00 UTC, and by hand in Airflow. Results are in the lake table `scrubs`, in the metric

@@ -1,20 +1,20 @@
 """# Stream reconciliation
 
 Compares the feature rows that the speed layer pushed from the event streams with the rows of the batch for the same
-month: equal, differing (per feature, with the largest difference), only pushed, only in the batch. The batch is the
+period: equal, differing (per feature, with the largest difference), only pushed, only in the batch. The batch is the
 authority: its rows have already replaced the pushed ones.
 
-**Runs** when the features of a month are published, or by hand with a month.
+**Runs** when the features of a period are published, or by hand with a period.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
 | `reconcile` with `ServiceError` | Redis did not answer | `make status`; the task retries by itself |
-| `reconcile` with `NotFoundError` | the month is not published | run the data pipeline for it |
+| `reconcile` with `NotFoundError` | the period is not published | run the data pipeline for it |
 | `reconcile`, skipped | the pushed rows are gone: they are kept until the third month after theirs is reconciled, and lost with Redis | nothing: the earlier result stays |
 
-Every comparison is kept in the lake table `reconciliation`; the page and the metric show the newest of each month.
+Every comparison is kept in the lake table `reconciliation`; the page and the metric show the newest of each period.
 
 Differences do not fail the task; they are on the Moebius page, in the log and in the metric
 `moebius_stream_reconciled_rows`. *Only pushed* or *differing*: an event was wrong, or the source was corrected later.
@@ -24,7 +24,7 @@ Differences do not fail the task; they are on the Moebius page, in the log and i
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, on_period, periods_param, run_periods
+from include.orchestration.dags import dag_family, on_period, period_form, run_periods
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -34,12 +34,10 @@ def build(spec: UseCase) -> None:
     def reconcile(call: Call) -> list[list[dict]]:
         if any(results := [call(period) for period in run_periods()]):
             return results
-        raise AirflowSkipException("the pushed rows of the month are gone; the earlier result stays")
+        raise AirflowSkipException("the pushed rows of the period are gone; the earlier result stays")
 
     reconcile()
 
-
-FORM = {"period": periods_param()}
 
 dag_family(
     build,
@@ -47,5 +45,5 @@ dag_family(
     component="data",
     where=lambda spec: spec.streams,
     schedule=on_period(assets.features),
-    params=FORM,
+    params=period_form,
 )

@@ -3,7 +3,7 @@
 Deletes every row that names one subject (`privacy.subject` of the use case) from the lake tables, in all versions that
 a snapshot pins, and from datasets, staging, quarantine, prediction spool and online store. It writes new versions,
 updates the manifests and deletes the old files. Then it searches everything below the state root and fails if anything
-is left. Later months, and months that run again, leave the subject out.
+is left. Later periods, and periods that run again, leave the subject out.
 
 **Runs** by hand only. The form takes the subject's *reference*, which reveals nothing: `moebius subject <use case>`
 computes it from the clear value on standard input. Reference, reason and login stay in Airflow's database and in the

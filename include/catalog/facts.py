@@ -14,7 +14,7 @@ from include.records.privacy import column_level
 from include.records.registry import RECORD_TABLES
 from include.specification.usecase import UseCase
 
-PERIOD_MEANING = {PERIOD: "calendar month: the partition"}
+PERIOD_MEANING = {PERIOD: "hour, day, ISO week or month that the row is of"}
 VIEW_COLUMNS = {"event_timestamp": "moment from which the values may be used, UTC"}
 
 

@@ -13,7 +13,7 @@ def read(directory: Path) -> Catalog:
     """The catalog of the use case whose ``directory`` it is; raises NotFoundError before, DamagedStateError."""
     if not state_file.exists(directory / FILE):
         name = directory.name
-        raise NotFoundError(f"{name} has no catalog yet: run {name}.catalog, or publish a month")
+        raise NotFoundError(f"{name} has no catalog yet: run {name}.catalog, or publish a period")
     try:
         return Catalog.read_back(state_file.read(directory / FILE), directory / FILE)
     except DamagedStateError as error:

@@ -11,7 +11,7 @@ Form = Literal["auto", "table", "records", "csv", "json"]
 def read(
     table: Annotated[str, typer.Argument(help="<use case>.<table>, like my_case.events")],
     role: Annotated[str, typer.Argument(help="viewer, user, op or admin")],
-    month: Annotated[str | None, typer.Argument(help="one month, like 2013-04; otherwise all")] = None,
+    period: Annotated[str | None, typer.Argument(help="one period, like 2013-04 or 2013-04-01; otherwise all")] = None,
     entity: Annotated[
         list[str] | None, typer.Option(help="only rows with this value, like tailnum=N12345; several: all must hold")
     ] = None,
@@ -33,8 +33,8 @@ def read(
     if not name:
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
     equal = dict(map(_condition, entity or []))
-    period = Period(month) if month else None
-    found = read_as(load_usecase(usecase), services(), role, name, period, equal)
+    wanted = Period(period) if period else None
+    found = read_as(load_usecase(usecase), services(), role, name, wanted, equal)
     if columns:
         found = found.select(_chosen(columns, found.column_names))
     more = f", the first {rows} of them" if found.num_rows > rows else ""

@@ -138,6 +138,11 @@ def ranges(periods: Iterable[Period]) -> list[list[Period]]:
     return stretches
 
 
+def periods_text(periods: Iterable[Period]) -> str:
+    """Periods in few words, however many: ``2013-01-01..2013-03-09, 2013-03-11``; "none"."""
+    return ", ".join(range_text(stretch) for stretch in ranges(periods)) or "none"
+
+
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
@@ -266,6 +271,11 @@ class Calendar(Record):
     def pattern(self) -> str:
         """Regular expression of the whole text of a period."""
         return f"^{FORMS[self.every].pattern}$"
+
+    @property
+    def range_pattern(self) -> str:
+        """Regular expression of the whole text of a period, or of the first and the last of a range."""
+        return rf"^{FORMS[self.every].pattern}(?:\.\.{FORMS[self.every].pattern})?$"
 
     @property
     def example(self) -> str:

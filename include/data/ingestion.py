@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Period, Window
+from include.contracts.period import Period, Window, periods_text
 from include.data import source_contract
 from include.data import staging as stage
 from include.errors import MissingPeriodError, ServiceError, SourceError
@@ -60,21 +60,21 @@ def batches(
     """
     source, delivered = spec.sources[table], find_delivered(table, period, landing)
     place = f"{spec.name} {period}: source {table!r}"
-    month = spec.calendar.window(period).within(source.timezone) if source.time else None
-    wanted, rows, read = window or month, 0, 0
+    whole = spec.calendar.window(period).within(source.timezone) if source.time else None
+    wanted, rows, read = window or whole, 0, 0
     # so the schema is known when there are no rows
     yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
     connector = connect(spec, table, delivered)
     for part in _placed(place, connector, source, None if delivered else wanted):
         batch = source_contract.as_batch(part)
-        if delivered and month and wanted:
+        if delivered and whole and wanted:
             batch = source_contract.conform(place, table, source, batch, None, read)
-            _refuse_foreign(place, source, batch, month, delivered)
+            _refuse_foreign(place, source, batch, whole, delivered)
         conforming = source_contract.conform(place, table, source, batch, wanted, read)
         read += batch.num_rows
         rows += conforming.num_rows
         yield conforming
-    if month and not (rows or delivered or window):
+    if whole and not (rows or delivered or window):
         raise MissingPeriodError(
             f"source {table!r} has no rows for {period}; "
             f"deliver {landing / period / f'{table}.csv'} and run the period again"
@@ -102,7 +102,20 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
             f"{landing / period} has {others}, which cannot take the source's place: deliver {table}.csv or another of "
             f"{list(DELIVERED)}, or take it away"
         )
+    if not there and (others := _of_another_rhythm(period, landing)):
+        raise SourceError(
+            f"{landing} has {others}, which nobody reads: the periods are {period.every}s; deliver each "
+            f"{period.every} in a directory of its own, like {landing / period}, or take them away"
+        )
     return there[0] if there else None
+
+
+def _of_another_rhythm(period: Period, landing: Path) -> list[str]:
+    """Directories of days in a delivery by months, and of the month in one by shorter periods."""
+    if period.every != "month":
+        return [period.month] if (landing / period.month).is_dir() else []
+    pattern = re.compile(Period.PATTERN)
+    return sorted(path.name for path in landing.glob(f"{period}-*") if pattern.fullmatch(path.name))[:3]
 
 
 def _undeliverable(table: str, folder: Path) -> list[str]:
@@ -112,31 +125,32 @@ def _undeliverable(table: str, folder: Path) -> list[str]:
 
 
 def handed_over(spec: UseCase, landing: Path) -> list[Period]:
-    """Months of which every source lies in the landing directory."""
+    """Periods of which every source lies in the landing directory."""
     pattern = re.compile(spec.calendar.pattern)
-    months = sorted(Period(p.name) for p in landing.glob("*") if pattern.fullmatch(p.name))
-    return [month for month in months if not _absent(spec, landing, month)]
+    periods = sorted(Period(p.name) for p in landing.glob("*") if pattern.fullmatch(p.name))
+    return [period for period in periods if not _absent(spec, landing, period)]
 
 
 def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
-    """Raise MissingPeriodError unless every table of the month was handed over."""
+    """Raise MissingPeriodError unless every table of the period was handed over."""
     if absent := _absent(spec, landing, period):
         raise MissingPeriodError(
             f"{spec.name}: {period} was not handed over to dev (no {absent}; there are "
-            f"{handed_over(spec, landing) or 'no months'}), and dev calls no source: run `{spec.name}.hand_over` in "
+            f"{periods_text(handed_over(spec, landing))}), and dev calls no source: run `{spec.name}.hand_over` in "
             f"prod for it, have it approved, then `{spec.name}.take_in` here"
         )
 
 
-def _absent(spec: UseCase, landing: Path, month: Period) -> list[str]:
-    return [t for t in spec.sources if not find_delivered(t, month, landing)]
+def _absent(spec: UseCase, landing: Path, period: Period) -> list[str]:
+    return [t for t in spec.sources if not find_delivered(t, period, landing)]
 
 
-def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, month: Window, delivered: Path) -> None:
-    """A delivered file holds its month and nothing else: rows of another one would be lost without a word."""
-    outside = batch.num_rows - source_contract.inside(batch[source.time], month).true_count
+def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, whole: Window, delivered: Path) -> None:
+    """A delivered file holds its period and nothing else: rows of another one would be lost without a word."""
+    outside = batch.num_rows - source_contract.inside(batch[source.time], whole).true_count
     if outside:
+        every = whole.periods[0].every
         raise SourceError(
-            f"{place}: {outside} of {batch.num_rows} rows in {delivered} are of another month (by {source.time!r} in "
-            f"{source.timezone}); deliver the rows of each month in its own directory"
+            f"{place}: {outside} of {batch.num_rows} rows in {delivered} are of another {every} (by {source.time!r} in "
+            f"{source.timezone}); deliver the rows of each {every} in its own directory"
         )

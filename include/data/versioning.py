@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
@@ -92,7 +92,9 @@ def snapshot(period: Period, snapshots: Snapshots) -> SnapshotRef:
     """The current snapshot of a period; raises NotFoundError when it was never published."""
     if (current := snapshots.current(period)) is None:
         known = [one.period for one in snapshots.published()]
-        raise NotFoundError(f"{period} is not published; published are {known}: run the data pipeline for it")
+        raise NotFoundError(
+            f"{period} is not published; published are {periods_text(known)}: run the data pipeline for it"
+        )
     return current
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.errors import AccessError, MissingPeriodError, SettingsError
 from include.formats.plain_text import markdown
 from include.ports.sources import Treat
@@ -31,22 +31,27 @@ def require_allowed(spec: UseCase) -> None:
 
 
 def periods(spec: UseCase, first: Period, last: Period) -> list[Period]:
-    """The months of a hand-over; raises MissingPeriodError when the source does not cover them all."""
-    months = Period.between(first, last)
-    if not months or (beyond := [m for m in months if not spec.periods.has(m)]):
-        what = f"there is no month from {first} to {last}" if not months else f"there is no data of {beyond}"
+    """The periods of a hand-over; raises MissingPeriodError when the source does not cover them all."""
+    periods = Period.between(first, last)
+    if not periods or (beyond := [m for m in periods if not spec.periods.has(m)]):
+        every = spec.calendar.every
+        what = (
+            f"there is no {every} from {first} to {last}"
+            if not periods
+            else f"there is no data of {periods_text(beyond)}"
+        )
         raise MissingPeriodError(
             f"{spec.name}: {what}; choose from {spec.periods.first} to {spec.periods.last or 'now'}, the "
-            "earlier period first"
+            "earlier one first"
         )
-    return months
+    return periods
 
 
 def sampled(spec: UseCase) -> Treat:
     """``(table, batch) → batch`` with the rows of the sample alone.
 
     Which rows is decided by the values of ``hand_over.sample`` and not by their order: equal values go together, in
-    every table and every month. A row without them is decided by its key.
+    every table and every period. A row without them is decided by its key.
     """
 
     def choose(table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -108,10 +113,10 @@ def _secret(part: str) -> str:
     return part.partition(":")[2].strip()
 
 
-def summary(spec: UseCase, months: list[Period], reason: str, asked_by: str, recipient: str) -> str:
+def summary(spec: UseCase, periods: list[Period], reason: str, asked_by: str, recipient: str) -> str:
     """What the approver reads, as Markdown."""
     lines = [
-        f"**{markdown(asked_by)}** asks to hand over **{months[0]} to {months[-1]}** of {spec.title} to "
+        f"**{markdown(asked_by)}** asks to hand over **{periods[0]} to {periods[-1]}** of {spec.title} to "
         f"**{markdown(recipient)}**.",
         f"\nReason: {markdown(reason)}\n",
         "| table | rows | columns as they are | treated |",

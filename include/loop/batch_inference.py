@@ -1,4 +1,4 @@
-"""A published month, scored with the champion straight through ONNX Runtime."""
+"""A published period, scored with the champion straight through ONNX Runtime."""
 
 from pathlib import Path
 
@@ -20,17 +20,17 @@ from include.specification.usecase import UseCase
 def score_partition(
     spec: UseCase, services: Services, period: Period, wanted: str | None = None
 ) -> dict[str, int | str] | None:
-    """Score the month's events and put the answers into ``batch_predictions``; None when nothing serves yet.
+    """Score the period's events and put the answers into ``batch_predictions``; None when nothing serves yet.
 
-    Answers of the same release for the month are replaced, in one commit; those of others stay. No snapshot is
+    Answers of the same release for the period are replaced, in one commit; those of others stay. No snapshot is
     expired and nobody erased meanwhile.
 
     Raises
     ------
     NotFoundError
-        the month is not published, or there is no release ``wanted``.
+        the period is not published, or there is no release ``wanted``.
     DataError
-        the month is older than ``retention.predictions``, lacks what the release needs, or the release answers
+        the period is older than ``retention.predictions``, lacks what the release needs, or the release answers
         less than ``serving.min_answered`` of it; nothing is written.
     DeploymentError
         a file of the release was changed.
@@ -41,7 +41,7 @@ def score_partition(
     oldest = services.answers.oldest_kept(spec, period) or period
     _require_kept(spec, oldest, period)
     with (
-        # one after the other: the month is read and replaced as a whole, with the answers of other releases
+        # one after the other: the period is read and replaced as a whole, with the answers of other releases
         services.adapters.locks.hold(f"staging/{spec.name}/{BATCH_PREDICTIONS.name}"),
         services.records.snapshots(spec).publishing(),
         services.places.aside() as aside,
@@ -74,7 +74,7 @@ def _events(files: list[str], columns: list[str]) -> str:
 
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
-    """The month's answers of every release: publishing replaces the month as a whole."""
+    """The period's answers of every release: publishing replaces the period as a whole."""
     lake, table = services.adapters.lake, BATCH_PREDICTIONS.name
     there = lake.files(release.usecase, table, [period]) if lake.exists(release.usecase, table) else []
     with duckdb.connect(config={"memory_limit": services.settings.memory_limit}) as connection:
@@ -91,5 +91,5 @@ def _require_kept(spec: UseCase, oldest: Period, period: Period) -> None:
     if period < oldest:
         raise DataError(
             f"{spec.name}: predictions are kept from {oldest} on (retention.predictions = "
-            f"{spec.retention.predictions}), {period} would be deleted at once; choose a later month"
+            f"{spec.retention.predictions}), {period} would be deleted at once; choose a later period"
         )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.contracts.development import DatasetRef
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.tables import SnapshotRef, VersionOperation
 from include.data import difference, retention, versioning
 from include.data.manifests import Snapshots
@@ -36,7 +36,7 @@ class Operation:
     def run(self, name: str) -> dict[str, Any]:
         """Do it; the answer is JSON, and its ``text`` is for people.
 
-        Raises NotFoundError when a snapshot, month or model version is not there, or one that is needed was not named.
+        Raises NotFoundError when a snapshot, period or model version is not there, or one that is needed was not named.
         """
         result = {"operation": name, **OPERATIONS[name](self)}
         print(result["text"])
@@ -47,11 +47,13 @@ class Operation:
         facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.period)
         if self.period and not facts:
             known = sorted({snapshot.period for snapshot in self._snapshots.all_named()})
-            raise NotFoundError(f"{self.spec.name} has no snapshot of {self.period}; there are snapshots of {known}")
+            raise NotFoundError(
+                f"{self.spec.name} has no snapshot of {self.period}; there are snapshots of {periods_text(known)}"
+            )
         return {"snapshots": [fact.json_dict() for fact in facts], "text": "\n".join(map(_line, facts)) or "none"}
 
     def diff(self) -> dict[str, Any]:
-        """From ``snapshot`` to ``other`` (none: the current one of the same month)."""
+        """From ``snapshot`` to ``other`` (none: the current one of the same period)."""
         before = self._named()
         name = self.other
         after = versioning.named(name, self._snapshots) if name else versioning.snapshot(before.period, self._snapshots)
@@ -110,7 +112,7 @@ class Operation:
         return self.services.records.snapshots(self.spec)
 
     def _named(self) -> SnapshotRef:
-        """The snapshot that was named, of the month that was named (if one was)."""
+        """The snapshot that was named, of the period that was named (if one was)."""
         if not self.snapshot:
             known = [one.name for one in self._snapshots.published()]
             raise NotFoundError(f"give the name of a snapshot; the current ones are {known}, `list` shows all")
@@ -149,12 +151,12 @@ def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -
     name, day = form["operation"], form.get("as_of")
     logical = datetime.fromisoformat(day).replace(tzinfo=UTC) if day and name == "expire" else datetime.now(UTC)
     named = {key: form.get(key) for key in ("snapshot", "other", "version")}
-    month = Period(form["period"]) if form.get("period") else None
-    return Operation(spec, services, by, logical, period=month, **named, reason=form.get("reason") or "").run(name)
+    period = Period(form["period"]) if form.get("period") else None
+    return Operation(spec, services, by, logical, period=period, **named, reason=form.get("reason") or "").run(name)
 
 
 def load_features(spec: UseCase, services: Services, period: Period, run: str) -> bool:
-    """The current snapshot's features of a month, into the online store; whether the other DAGs are to hear of it."""
+    """The current snapshot's features of a period, into the online store; whether the other DAGs are to hear of it."""
     data_pipeline.materialize(spec, services, period, run)
     return data_pipeline.announce(spec, services, period, run)
 

@@ -1,4 +1,4 @@
-"""One table of some months as an encrypted export for a named recipient; and reading a table as a role."""
+"""One table of some periods as an encrypted export for a named recipient; and reading a table as a role."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from include.contracts.governance import ExportManifest
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.tables import RowFilter
 from include.errors import AccessError, DataError, MissingPeriodError, NotFoundError
 from include.formats.plain_text import markdown
@@ -23,7 +23,7 @@ def ask(
     spec: UseCase,
     services: Services,
     table: str,
-    months: Sequence[Period],
+    periods: Sequence[Period],
     recipient: str,
     reason: str,
     asked_by: str,
@@ -37,14 +37,14 @@ def ask(
     AccessError
         the recipient is not known, or a role may not read the table.
     NotFoundError, MissingPeriodError
-        there is no such table, key of the recipient, or month of the table.
+        there is no such table, key of the recipient, or period of the table.
     """
     if recipient not in services.settings.recipients:
         known = sorted(services.settings.recipients)
         raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
-    if not months:
-        raise MissingPeriodError(f"no month to export of {spec.name}.{table}: give the earlier month first")
-    asked = {"table": table, "from": months[0], "to": months[-1], "recipient": recipient, "reason": reason}
+    if not periods:
+        raise MissingPeriodError(f"no period to export of {spec.name}.{table}: give the earlier period first")
+    asked = {"table": table, "from": periods[0], "to": periods[-1], "recipient": recipient, "reason": reason}
     asked |= {"asked_by": asked_by, "fingerprint": services.adapters.exports.fingerprint(_key(services, recipient))}
     tables = _tables(spec, services, asked)
     asked["columns"] = tables[0].schema.names
@@ -68,10 +68,10 @@ def export(spec: UseCase, services: Services, asked: dict[str, Any], answer: dic
     about = {name: asked[name] for name in ("recipient", "reason")}
     about |= {"requested_by": asked["asked_by"], "approved_by": approved_by}
     name = f"{asked['table']}-{asked['from']}-{run}"
-    return write(spec, services, key, tables, _months(asked), kind="export", name=name, **about)
+    return write(spec, services, key, tables, _periods(asked), kind="export", name=name, **about)
 
 
-def _months(asked: dict[str, Any]) -> list[Period]:
+def _periods(asked: dict[str, Any]) -> list[Period]:
     return Period.between(Period(asked["from"]), Period(asked["to"]))
 
 
@@ -81,7 +81,7 @@ def _key(services: Services, recipient: str) -> str:
 
 def _tables(spec: UseCase, services: Services, asked: dict[str, Any]) -> list[ExportTable]:
     roles = (services.settings.role_of(asked["asked_by"]), services.settings.recipients[asked["recipient"]].role)
-    return [_table(spec, services, asked["table"], month, roles) for month in _months(asked)]
+    return [_table(spec, services, asked["table"], period, roles) for period in _periods(asked)]
 
 
 def _summary(spec: UseCase, asked: dict[str, Any], rows: int) -> str:
@@ -95,23 +95,23 @@ def _summary(spec: UseCase, asked: dict[str, Any], rows: int) -> str:
 
 
 def write(
-    spec: UseCase, services: Services, key: str, tables: Iterable[ExportTable], months: Sequence[Period], **about: str
+    spec: UseCase, services: Services, key: str, tables: Iterable[ExportTable], periods: Sequence[Period], **about: str
 ) -> ExportManifest:
     """Encrypt the tables for the public key and record the export; ``about`` are the other fields of its manifest."""
     exports = services.adapters.exports
     fields = about | {"name": about["name"][:120], "usecase": spec.name, "fingerprint": exports.fingerprint(key)}
-    manifest = ExportManifest.model_validate({**fields, "periods": list(months), "created_at": datetime.now(UTC)})
+    manifest = ExportManifest.model_validate({**fields, "periods": list(periods), "created_at": datetime.now(UTC)})
     with services.adapters.locks.hold(f"exports/{spec.name}/{manifest.name}"):  # written and recorded once
         written = exports.write(manifest, key, tables)
         export_log.record(spec, services, written)
     return written
 
 
-def _table(spec: UseCase, services: Services, table: str, month: Period, roles: Sequence[str]) -> ExportTable:
-    rows = read_as(spec, services, roles[0], table, month)
+def _table(spec: UseCase, services: Services, table: str, period: Period, roles: Sequence[str]) -> ExportTable:
+    rows = read_as(spec, services, roles[0], table, period)
     for role in roles[1:]:
         rows = services.access.visible_rows(role, spec, table, rows)
-    return ExportTable(table, month, rows.schema, rows.to_batches())
+    return ExportTable(table, period, rows.schema, rows.to_batches())
 
 
 def read_as(
@@ -129,7 +129,7 @@ def read_as(
     AccessError
         no such role or table, or the role may read nothing of it, or not a column of ``equal``.
     NotFoundError, MissingPeriodError
-        the table was not published, or not this month of it.
+        the table was not published, or not this period of it.
     DataError
         a value of ``equal`` is not one of its column's type.
     """
@@ -138,7 +138,7 @@ def read_as(
         raise NotFoundError(f"{spec.name}.{table} is not in the lake yet; run the data pipeline")
     known = services.adapters.lake.periods(spec.name, table)
     if period is not None and period not in known:
-        raise MissingPeriodError(f"{spec.name}.{table} has no rows of {period}; it has {known}")
+        raise MissingPeriodError(f"{spec.name}.{table} has no rows of {period}; it has {periods_text(known)}")
     schema = services.adapters.lake.schema(spec.name, table)
     columns = services.access.require(role, spec, table, schema.names)
     if hidden := [name for name in equal if name not in columns]:  # whoever may not see it may not ask for it either

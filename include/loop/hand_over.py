@@ -34,17 +34,17 @@ def ask(spec: UseCase, services: Services, first: Period, last: Period, reason: 
     SettingsError
         hand-overs have no keys of their own.
     MissingPeriodError, NotFoundError
-        there is no such month; dev has published no key.
+        there is no such period; dev has published no key.
     """
     if services.settings.environment != "prod":
         raise AccessError("data is handed over from prod to dev, and this is dev: run it there, and `take_in` here")
     hand_over.require_allowed(spec)
     _require_role(spec, services, asked_by)
     _treatment(spec, services)
-    months = hand_over.periods(spec, first, last)
+    periods = hand_over.periods(spec, first, last)
     exports = services.adapters.exports
     mark = exports.fingerprint(exports.recipient_key(RECIPIENT))
-    summary = hand_over.summary(spec, months, reason, asked_by, f"{RECIPIENT} (key {mark})")
+    summary = hand_over.summary(spec, periods, reason, asked_by, f"{RECIPIENT} (key {mark})")
     return {"from": first, "to": last, "reason": reason, "asked_by": asked_by, "fingerprint": mark, "summary": summary}
 
 
@@ -60,21 +60,21 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
     key = exports.recipient_key(RECIPIENT)
     if exports.fingerprint(key) != asked["fingerprint"]:
         raise AccessError(f"the key of {RECIPIENT} changed after the approval; ask again")
-    months = hand_over.periods(spec, Period(asked["from"]), Period(asked["to"]))
+    periods = hand_over.periods(spec, Period(asked["from"]), Period(asked["to"]))
     who = {"recipient": RECIPIENT, "requested_by": asked["asked_by"], "approved_by": approved_by}
     about = {"kind": "hand_over", "name": f"{asked['from']}-to-{asked['to']}-{run}", "reason": asked["reason"], **who}
-    return write(spec, services, key, _tables(spec, services, months, run), months, **about)
+    return write(spec, services, key, _tables(spec, services, periods, run), periods, **about)
 
 
-def _tables(spec: UseCase, services: Services, months: list[Period], run: str) -> Iterator[ExportTable]:
-    """One month at a time is collected and staged, as the sample and treated; none is left behind."""
-    for month in months:
+def _tables(spec: UseCase, services: Services, periods: list[Period], run: str) -> Iterator[ExportTable]:
+    """One period at a time is collected and staged, as the sample and treated; none is left behind."""
+    for period in periods:
         staging = services.places.staging(spec, f"hand-over-{run}")
         try:
-            _collect(spec, services, month, staging)
+            _collect(spec, services, period, staging)
             for table in spec.sources:
                 with pq.ParquetFile(stage.path(staging, stage.RAW, table)) as file:
-                    yield ExportTable(table, month, file.schema_arrow, file.iter_batches())
+                    yield ExportTable(table, period, file.schema_arrow, file.iter_batches())
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
-    """Search the whole state root for the clear personal values that the source has for the month.
+    """Search the whole state root for the clear personal values that the source has for the period.
 
     The values are read from the source into memory; what ingestion stages meanwhile is treated. Returns counts:
     values searched, those too short to search everywhere, findings. Every finding is kept in the lake table
@@ -52,7 +52,7 @@ def audit(spec: UseCase, services: Services, period: Period) -> dict[str, int]:
 
 
 def clear_values(spec: UseCase, services: Services, period: Period, columns: Sequence[str]) -> set[str]:
-    """Distinct values of these columns in the month's source tables; they exist in memory only."""
+    """Distinct values of these columns in the period's source tables; they exist in memory only."""
     values: set[str] = set()
     treat = services.privacy.treatment(spec)
 

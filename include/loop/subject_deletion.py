@@ -1,4 +1,4 @@
-"""Deletes all stored data of one subject and proves it; later months leave the subject out."""
+"""Deletes all stored data of one subject and proves it; later periods leave the subject out."""
 
 from datetime import UTC, datetime
 

@@ -14,17 +14,17 @@ def _asset(usecase: str, name: str, watchers: Sequence[AssetWatcher] = ()) -> As
 
 
 def features(usecase: str) -> Asset:
-    """A published, gated and materialized period (partitioned by month)."""
+    """A published, gated and materialized period (partitioned by period)."""
     return _asset(usecase, "features")
 
 
 def predictions(usecase: str) -> Asset:
-    """A scored period: answers in ``batch_predictions`` (partitioned by month)."""
+    """A scored period: answers in ``batch_predictions`` (partitioned by period)."""
     return _asset(usecase, "predictions")
 
 
 def health(usecase: str) -> Asset:
-    """Monitored figures of one period (partitioned by month)."""
+    """Monitored figures of one period (partitioned by period)."""
     return _asset(usecase, "health")
 
 

@@ -211,29 +211,34 @@ def text_param(
     return Param(value, **schema, title=title, description=description)
 
 
-RUN_PERIOD = "Month, like 2013-04."
 NON_BLANK = r"\S\s*\S\s*\S"
 """At least three characters that are not blank."""
 
 
 def period_param(
-    default: str | None = None, title: str = "Month", description: str = RUN_PERIOD, *, needed: bool = False
+    spec: UseCase, title: str, description: str, default: Period | None = None, *, needed: bool = False
 ) -> Param:
-    return text_param(default, title, description, Period.PATTERN, needed=needed)
+    """One period, in the rhythm of the use case."""
+    return text_param(default, title, description, spec.calendar.pattern, needed=needed)
 
 
-def periods_param(*, needed: bool = False) -> Param:
+def periods_param(spec: UseCase, *, needed: bool = False) -> Param:
     """The periods of a run: one, or a range."""
-    return text_param(None, "Month", RUN_PERIOD, Period.RANGED, needed=needed)
+    first, title = spec.periods.first, spec.calendar.every.capitalize()
+    text = f"{title}, like {first}, or a range, like {range_text([first, first.shift(2)])}."
+    return text_param(None, title, text, spec.calendar.range_pattern, needed=needed)
 
 
-def range_params(spec: UseCase) -> dict[str, Param]:
-    """``from`` and ``to``, both with the first month of the use case."""
-    first, last = "First month, like 2013-01.", "Last month, like 2013-03."
-    return {
-        "from": period_param(spec.periods.first, "First month", first, needed=True),
-        "to": period_param(spec.periods.first, "Last month", last, needed=True),
-    }
+def period_form(spec: UseCase) -> dict[str, Param]:
+    """The form of a DAG that asks for the periods of the run only."""
+    return {"period": periods_param(spec)}
+
+
+def range_params(spec: UseCase, pattern: str | None = None) -> dict[str, Param]:
+    """``from`` and ``to``, both with the first period of the use case; ``pattern``: of another rhythm too."""
+    first, every = spec.periods.first, spec.calendar.every
+    titles, written = {"from": f"First {every}", "to": f"Last {every}"}, pattern or spec.calendar.pattern
+    return {name: text_param(first, t, f"{t}, like {first}.", written, needed=True) for name, t in titles.items()}
 
 
 def version_param() -> Param:

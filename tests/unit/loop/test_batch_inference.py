@@ -30,5 +30,5 @@ def test_a_month_that_would_be_deleted_at_once_is_refused(tmp_path: Path) -> Non
     services = services_in(tmp_path)
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
     publish(services, "2013-04", str(APRIL.shift(24)))
-    with pytest.raises(DataError, match="choose a later month"):
+    with pytest.raises(DataError, match="choose a later period"):
         batch_inference.score_partition(SPEC, services, APRIL)

@@ -32,8 +32,8 @@ def answer(by: str, chosen: str = "Approve") -> dict[str, Any]:
     return {"chosen_options": [chosen], "responded_by_user": {"id": by, "name": by}}
 
 
-def asked(services: Services, recipient: str = "ada", months: Any = (APRIL,), by: str = "olga") -> dict[str, Any]:
-    return export.ask(SPEC, services, "events", list(months), recipient, "a report", by)
+def asked(services: Services, recipient: str = "ada", periods: Any = (APRIL,), by: str = "olga") -> dict[str, Any]:
+    return export.ask(SPEC, services, "events", list(periods), recipient, "a report", by)
 
 
 def exported(services: Services, *args: Any, **options: Any) -> Any:
@@ -52,10 +52,10 @@ def test_a_recipient_without_a_key_gets_nothing(services: Services) -> None:
         exported(services)
 
 
-@pytest.mark.parametrize(("months", "message"), [([], "no month to export"), ([Period("2013-05")], "2013-05")])
-def test_a_month_that_is_not_there_is_named(services: Services, months: list, message: str) -> None:
+@pytest.mark.parametrize(("periods", "message"), [([], "no period to export"), ([Period("2013-05")], "2013-05")])
+def test_a_period_that_is_not_there_is_named(services: Services, periods: list, message: str) -> None:
     with pytest.raises(MissingPeriodError, match=message):
-        exported(services, months=months)
+        exported(services, periods=periods)
 
 
 def test_the_same_run_again_writes_and_records_nothing_new(services: Services) -> None:
