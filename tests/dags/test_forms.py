@@ -10,8 +10,8 @@ from include.orchestration.forms import check_form
 from tests.dags.snapshot import load_dags
 
 VALUES = {"enum", "pattern"}
-"""What a DAG may choose of its own: its operations, its use case's name, a shorthand for a release."""
-OWN_VALUES = {"operation", "confirm", "release"}
+"""What a DAG may choose of its own: its operations, its use case's name, a shorthand for a release, other rhythms."""
+OWN_VALUES = {"operation", "confirm", "release", "from", "to"}
 
 
 @pytest.fixture(scope="module")
