@@ -24,7 +24,7 @@ from datetime import datetime
 from airflow.sdk import task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, on_period, period_form, run_period, xcom
+from include.orchestration.dags import dag_family, on_period, period_form, run_periods, xcom
 from include.orchestration.label_form import KEEP, LabelForm
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
@@ -33,7 +33,7 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     @step(spec, "labelling.select_rows")
     def select_rows(call: Call) -> dict:
-        return call(run_period())
+        return call(*run_periods())
 
     @task.short_circuit
     def anything_to_label(chosen: dict) -> bool:

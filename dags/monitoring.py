@@ -17,7 +17,7 @@ alert.
 from airflow.sdk import chain
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, each_period, emit_periods, on_period, period_form
+from include.orchestration.dags import dag_family, emit_periods, on_period, period_form, run_periods
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -31,7 +31,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "monitoring.monitor", outlets=[health])
     def measure(call: Call) -> dict[str, float]:
-        figures = each_period(call)
+        figures = call(*run_periods())
         emit_periods(health)
         return figures
 

@@ -56,7 +56,8 @@ class SnapshotRef(Record):
 class RowFilter(Record):
     """Which rows of a table, which of their columns, and in which order; every condition holds.
 
-    ``equal`` maps columns to a value, or to a list of values of which it is one; ``at_least`` to the smallest value.
+    ``equal`` maps columns to a value, or to a list of values of which it is one; ``at_least`` to the smallest value,
+    ``below`` to what every value is less than.
     Rows come by ``order``, equal ones as they were written; ``newest`` leaves the last of them, so many.
     None means no condition; no ``columns`` are all.
     """
@@ -64,6 +65,7 @@ class RowFilter(Record):
     periods: Sequence[Period] | None = None
     equal: Mapping[str, Any] = {}
     at_least: Mapping[str, Any] = {}
+    below: Mapping[str, Any] = {}
     order: Sequence[str] = ()
     newest: int | None = Field(default=None, ge=0)
     columns: Sequence[str] | None = None

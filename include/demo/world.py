@@ -147,7 +147,7 @@ class Traffic:
                 if patience.fault():
                     raise
                 time.sleep(0.3)
-        logged = self.services.predictions.of(self.spec, events, self.period)
+        logged = self.services.predictions.of(self.spec, events)
         return newest(self.spec, logged[logged["logged_at"] >= self.since]) if len(logged) else logged
 
     def _left(self, events: pd.DataFrame, answered: pd.DataFrame) -> pd.DataFrame:

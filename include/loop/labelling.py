@@ -1,5 +1,6 @@
 """Asks people for the labels that would teach the model most, and stores their answers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,13 @@ import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
+from include.contracts.tables import PERIOD
 from include.data import versioning
 from include.deployment import release, scoring
 from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.families.class_names import maps
 from include.formats import identity
-from include.formats.exact_frames import exact_frame
 from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
 from include.records.registry import GIVEN_LABELS
@@ -26,22 +27,22 @@ COMMITTEE = 4  # releases that are asked, the champion among them
 READER = "user"  # the least role that answers a form: what it may not read is not shown
 
 
-def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
-    """The rows of the month whose label is due and never came that the champion is least sure of.
+def select_rows(spec: UseCase, services: Services, *periods: Period) -> Selection:
+    """The rows of the periods whose label is due and never came that the champion is least sure of.
 
     None when every label is known or not due yet, and before the first release: nothing is known to be unsure then.
 
-    Raises NotFoundError when the month is not published, or the use case asks for no labels.
+    Raises NotFoundError when a period is not published, or the use case asks for no labels.
     """
     if spec.labelling is None:
         raise NotFoundError(f"{spec.name} has no `labelling` in its usecase.yaml: it asks nobody for labels")
-    champion = services.serving.champion(spec)
+    champion, last = services.serving.champion(spec), periods[-1]
     if champion is None:
         print(f"{spec.name} has no release that serves, so nothing is known to be unsure: nobody is asked")
-        return _named(spec, period, "", [])
-    rows = _unlabelled(spec, services, period)
+        return _named(spec, last, "", [])
+    rows = _unlabelled(spec, services, periods)
     if rows.empty:
-        return _named(spec, period, champion.name, [])
+        return _named(spec, last, champion.name, [])
     members = [scoring.scores(Path(r.path), rows, spec.event.classes) for r in _committee(spec, services, champion)]
     chosen, doubt = selection.select(spec, rows, members, spec.labelling.rows)
     visible = services.access.visible_columns(READER, spec, "events", rows.columns)
@@ -49,24 +50,31 @@ def select_rows(spec: UseCase, services: Services, period: Period) -> Selection:
         labelling_form.offered(spec, number, rows.iloc[at], members[0][at], float(doubt[at]), visible)
         for number, at in enumerate(chosen, start=1)
     ]
-    return _named(spec, period, champion.name, shown)
+    return _named(spec, last, champion.name, shown)
 
 
-def _unlabelled(spec: UseCase, services: Services, period: Period) -> pd.DataFrame:
+def _unlabelled(spec: UseCase, services: Services, periods: Sequence[Period]) -> pd.DataFrame:
     """Rows whose label is due and that nobody labelled, as the model saw them, or would have seen them."""
-    reach = [s for s in services.records.snapshot_refs(spec) if s.period <= period]
-    snapshot = versioning.snapshot(period, services.records.snapshots(spec))
-    events = exact_frame(versioning.read(snapshot, "events", services.adapters.lake))
-    asked = labelling.answered(spec, services.adapters.lake, period)
-    events = events[maturity.due(spec, events, datetime.now(UTC))]
-    events = events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
-    logged = looked_up(services.predictions.of(spec, events, period))  # the others did not see their features
+    reach = [s for s in services.records.snapshot_refs(spec) if s.period <= periods[-1]]
+    events = _due(spec, services, periods)
+    logged = looked_up(services.predictions.of(spec, events))  # the others did not see their features
     logged = newest(spec, logged) if len(logged) else logged
     unseen = events[~events[spec.event.id].isin(logged[spec.event.id])].reset_index(drop=True)
     built = with_features(spec, unseen, services.adapters.feature_store, reach) if len(unseen) else unseen
     columns = list(dict.fromkeys([spec.event.id, *spec.fields, *spec.feature_names]))
     parts = [part[columns] for part in (logged, built) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _due(spec: UseCase, services: Services, periods: Sequence[Period]) -> pd.DataFrame:
+    """Events of the periods whose label is due and in no period's table, and about which nobody was asked."""
+    truth, as_of = services.predictions.truth(spec), datetime.now(UTC)
+    for period in periods:
+        versioning.snapshot(period, services.records.snapshots(spec))
+    events = truth.of(truth.rows(periods), as_of).drop(columns=PERIOD)
+    events = events[maturity.due(spec, events, as_of)]
+    asked = labelling.answered(spec, services.adapters.lake, events[spec.event.id])
+    return events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
 
 
 def _committee(spec: UseCase, services: Services, champion: ReleaseRef) -> list[ReleaseRef]:
@@ -107,7 +115,7 @@ def keep_labels(
     chosen = Selection.model_validate(offered)
     given = labelling.labels(spec, chosen, filled)
     with services.adapters.locks.hold(f"labels/{spec.name}/{chosen.name}"):  # two answers at once are kept once
-        kept = labelling.answered(spec, services.adapters.lake, chosen.period, selection=chosen.name)
+        kept = labelling.answered(spec, services.adapters.lake, chosen.events, selection=chosen.name)
         new = {event: label for event, label in given.items() if event not in kept}
         if new:
             GIVEN_LABELS.append(spec.name, services.adapters.lake, labelling.table(spec, chosen, new, by, at))

@@ -1,8 +1,9 @@
-"""Joins predictions with labels and writes figures per month and release."""
+"""Joins predictions with labels and writes figures per window and release."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +13,17 @@ import pyarrow as pa
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.operations import Figure
 from include.contracts.period import Period, filed
+from include.contracts.tables import PERIOD
 from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
-from include.formats.exact_frames import exact_frame
-from include.operations import monitoring, served
+from include.operations import monitoring, served, windows
 from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
 from include.services.composition import Services
+from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
-
-HOUR = timedelta(hours=1)
 
 
 def ship_predictions(spec: UseCase, services: Services) -> int:
@@ -78,41 +78,78 @@ def _not_in_lake(spec: UseCase, services: Services, rows: pd.DataFrame) -> pd.Da
     return rows[~rows["request_id"].isin(there["request_id"].to_pylist())]
 
 
-def monitor(spec: UseCase, services: Services, period: Period) -> dict[str, float]:
-    """Measure every release that answered in the month; the headline figures, by ``<release>.<name>``.
+def monitor(spec: UseCase, services: Services, *periods: Period) -> dict[str, float]:
+    """Measure every release that answered in the windows that end with these periods; the headline figures of the last
+    one, by ``<release>.<name>``.
 
-    A month that is measured again replaces its figures. Answers that could not be logged are a figure too.
+    Earlier windows are measured again, when what is published brought labels of their answers, or labels of theirs are
+    due only now, and later ones that hold one of the periods too. A window that is measured again replaces its figures.
+
+    Raises NotFoundError when a period is not published.
     """
-    snapshot = versioning.snapshot(period, services.records.snapshots(spec))
-    events = exact_frame(versioning.read(snapshot, "events", services.adapters.lake))
-    predictions, lost = services.predictions.of(spec, events, period), _lost(spec, services, events, period)
-    if predictions.empty and not lost:
-        return {}
-    history, rollouts = services.records.figures(spec, name="breached"), services.records.rollout_events(spec)
-    asked = events[events[spec.event.id].isin(predictions[spec.event.id])]
-    offline = _offline(spec, services, asked) if spec.views and len(asked) else None
-    measured = partial(_measure, spec, services, predictions, events, offline, period, history, rollouts)
-    names = sorted({*predictions["release"]}) if len(predictions) else []
-    figures = [figure for name in names for figure in measured(name)]
-    figures += [Scope(spec, name, period).figure("unlogged", rows) for name, rows in sorted(lost.items())]
-    FIGURES.replace(spec.name, services.adapters.lake, period, figures)
+    truth, figures = services.predictions.truth(spec), list[Figure]()
+    for period in periods:
+        versioning.snapshot(period, services.records.snapshots(spec))
+    for end in _to_measure(spec, services, truth, periods):
+        measured = _measure_window(spec, services, truth, end)
+        figures = measured if end == periods[-1] else figures
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
-def _lost(spec: UseCase, services: Services, events: pd.DataFrame, period: Period) -> dict[str, int]:
-    """Release → its answers that are not in the log, of the hours from the month's first event to its last."""
-    window = spec.calendar.window(period)
-    first, last = window.start, window.end - HOUR
-    if len(events) and spec.event.time in events:
-        times = pd.to_datetime(events[spec.event.time], utc=True)
-        first, last = times.min().floor("h"), times.max()
+def _to_measure(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Period]) -> list[Period]:
+    """The last periods of the windows that these periods change, oldest first."""
+    first = spec.calendar.of(min(truth.may_tell(period) for period in periods))
+    touched = {*periods, *_told(spec, services, truth, periods)} | _moved(spec, services, truth, periods)
+    recent = between(truth.published, min(first, *touched), max(periods))
+    immature = FIGURES.read(spec.name, services.adapters.lake, periods=recent, name="not_due") if recent else []
+    waiting = {figure.period for figure in immature if figure.value > 0}
+    among = [period for period in truth.published if period >= min(touched)]
+    return sorted({*windows.holding(spec, touched, among), *waiting})
+
+
+def _told(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Period]) -> set[Period]:
+    """The periods that answers belong to whose events stand in the tables of these periods."""
+    begin, end = min(map(truth.may_tell, periods)), max(map(spec.calendar.end, periods))
+    asked = services.predictions.about(spec, begin, end, [spec.event.id, spec.event.time])
+    asked = asked[asked[spec.event.id].isin(truth.rows(periods)[spec.event.id])].reset_index(drop=True)
+    return {*truth.homes(asked).dropna()}
+
+
+def _moved(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Period]) -> set[Period]:
+    """The periods that lent their place to one of these, which was not published when they were measured."""
+    measured = {f.period for f in FIGURES.read(spec.name, services.adapters.lake, periods=[*periods], name="rows")}
+    after = [next(iter(truth.published[bisect_right(truth.published, period) :]), None) for period in periods]
+    return {later for period, later in zip(periods, after, strict=True) if later and period not in measured}
+
+
+def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period) -> list[Figure]:
+    periods, as_of = windows.pooled(spec, end), datetime.now(UTC)
+    predictions, lost = services.predictions.belonging(spec, periods, truth), _lost(spec, services, truth, periods)
+    if predictions.empty and not lost:
+        return []
+    events = truth.of(predictions, as_of).drop(columns=PERIOD)
+    offline = _offline(spec, services, events) if spec.views and len(events) else None
+    ends = windows.ends(spec, end, spec.monitoring.windows.of)
+    history = services.records.figures(spec, name="breached", periods=ends)
+    rollouts = services.records.rollout_events(spec)
+    measured = partial(_measure, spec, services, predictions, events, offline, end, history, rollouts, as_of)
+    names = sorted({*predictions["release"]}) if len(predictions) else []
+    figures = [figure for name in names for figure in measured(name)]
+    figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
+    FIGURES.replace(spec.name, services.adapters.lake, end, figures)
+    return figures
+
+
+def _lost(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Period]) -> dict[str, int]:
+    """Release → its answers about events of the periods that are not in the log."""
+    begin, end = truth.latest_time(periods[0].shift(-1)), truth.latest_time(periods[-1])
     lost: Counter[str] = Counter()
-    months = Period.between(Period.recorded(first), Period.recorded(last))
+    months = Period.between(Period.recorded(begin), Period.recorded(end))
     for gap in LOST_ANSWERS.read(spec.name, services.adapters.lake, periods=months):
         # a gap that names no hours counts in the first period of its month
-        unnamed = {first.timestamp(): gap.rows} if period.shift(-1).month < period.month == gap.period else {}
-        hours = gap.hours or unnamed
-        lost[gap.release] += sum(rows for hour, rows in hours.items() if first.timestamp() <= hour <= last.timestamp())
+        first = any(period.shift(-1).month < period.month == gap.period for period in periods)
+        lost[gap.release] += sum(n for hour, n in gap.hours.items() if begin.timestamp() <= hour < end.timestamp())
+        lost[gap.release] += gap.rows if first and not gap.hours else 0
     return {release: rows for release, rows in lost.items() if rows}
 
 
@@ -146,6 +183,7 @@ def _measure(
     period: Period,
     history: list[Figure],
     rollouts: list[RolloutEvent],
+    as_of: datetime,
     name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
@@ -158,5 +196,5 @@ def _measure(
     }
     return monitoring.measure(
         spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
-        period=period, rescored=rescored, history=history, offline=offline,
+        period=period, rescored=rescored, history=history, offline=offline, as_of=as_of,
     )  # fmt: skip

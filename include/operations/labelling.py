@@ -5,7 +5,7 @@ the label was known. A row that nobody can label is kept without a label, so tha
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
@@ -38,7 +38,7 @@ class OfferedRow(Record):
 
 
 class Selection(Record):
-    """Rows of one month that people are asked to label; ``name`` is the same for the same rows and release."""
+    """Rows that people are asked to label; ``period`` is the newest of theirs, ``name`` goes by rows and release."""
 
     usecase: str
     name: str
@@ -46,6 +46,10 @@ class Selection(Record):
     release: str
     strategy: str
     rows: list[OfferedRow]
+
+    @property
+    def events(self) -> list[str]:
+        return [row.event for row in self.rows]
 
     @property
     def fields(self) -> dict[str, OfferedRow]:
@@ -123,7 +127,7 @@ def _schema(spec: UseCase) -> pa.Schema:
     return pa.schema([period, pa.field(spec.event.id, pa.string()), label, time, *rest])
 
 
-def answered(spec: UseCase, lake: Lake, period: Period, **wanted: Any) -> set[str]:
-    """Ids of the period's events that people answered about, those who could not tell too."""
-    rows = GIVEN_LABELS.rows(spec.name, lake, periods=[period], **wanted)
-    return set(rows[spec.event.id].to_pylist()) if rows.num_rows else set()
+def answered(spec: UseCase, lake: Lake, events: Iterable[str], **wanted: Any) -> set[str]:
+    """Those of the events that people answered about, those who could not tell too."""
+    rows = GIVEN_LABELS.rows(spec.name, lake, columns=[spec.event.id], **wanted)
+    return set(rows[spec.event.id].to_pylist()) & {*map(str, events)} if rows.num_rows else set()

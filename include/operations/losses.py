@@ -1,13 +1,15 @@
 """Whether the loss of the release that serves is confirmed, in words that agree with the figures.
 
 A loss is confirmed when it is above ``monitoring.performance_loss`` and its interval excludes 0. A retrain needs a
-confirmed loss in the newest labelled period, and in ``monitoring.windows.breached`` of the last ``windows.of``.
+confirmed loss in the newest labelled window, and in ``monitoring.windows.breached`` of the last ``windows.of``, which
+follow one another without overlap.
 """
 
 from dataclasses import dataclass
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
+from include.operations import windows
 from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
@@ -30,8 +32,8 @@ class Confirmation:
 
     @classmethod
     def of(cls, spec: UseCase, history: History, period: Period) -> "Confirmation":
-        first = period.shift(1 - spec.monitoring.windows.of)
-        losses = {p: f for p in history.periods if first <= p <= period and (f := history.loss(p))}
+        ends = windows.ends(spec, period, spec.monitoring.windows.of)
+        losses = {end: loss for end in ends if (loss := history.loss(end))}
         breaches = [f for f in losses.values() if is_breach(f.value, f.low, spec.monitoring.performance_loss)]
         return cls(spec, history.release, period, losses.get(period), len(breaches), len(losses))
 

@@ -20,8 +20,8 @@ def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
     """(n,) whether the label of each row was due at ``as_of``; all are without labels, and where no time is told."""
     if spec.event.label is None or spec.event.time not in rows:
         return np.ones(len(rows), dtype=bool)
-    delay = pd.Timedelta(hours=spec.event.label_delay.hours)
-    return (pd.to_datetime(rows[spec.event.time], utc=True) + delay <= pd.Timestamp(as_of)).to_numpy(dtype=bool)
+    latest = spec.event.label_delay.before(as_of, spec.calendar.timezone)
+    return (pd.to_datetime(rows[spec.event.time], utc=True) <= pd.Timestamp(latest)).to_numpy(dtype=bool)
 
 
 def known(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:

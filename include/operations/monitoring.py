@@ -1,4 +1,4 @@
-"""Figures of one release in one period: volume, drift and quality."""
+"""Figures of one release in one window: volume, drift and quality."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from include.evaluation.divergence import Divergence
 from include.families.registry import family, label_codes
 from include.families.serving import headline, logged_column, logged_scores
 from include.formats.ties import latest_per_key
-from include.operations import column_faults, drift, maturity, performance, skew
+from include.operations import column_faults, drift, maturity, performance, skew, windows
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -35,12 +35,12 @@ def measure(
     as_of: datetime | None = None,
     seed: int = 0,
 ) -> list[Figure]:
-    """All figures of ``release`` in ``period``.
+    """All figures of ``release`` in the window that ends with ``period``.
 
     Parameters
     ----------
     baseline : as made by ``drift.baseline`` for this release
-    predictions : logged rows of the period: request_id, logged_at, release, latency_ms, the event id, the feature
+    predictions : logged rows of the window: request_id, logged_at, release, latency_ms, the event id, the feature
         columns, and what the task's answers are: ``probability``, ``prediction`` or ``scores`` (lists of K numbers);
         rows of other releases are left out. With the column ``unavailable``, rows above 0 (the online store could not
         be asked) are counted, and judged neither for drift nor for skew nor for quality: they say nothing about
@@ -199,12 +199,12 @@ def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> l
 
 
 def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:
-    """How many of the last n periods of this release were breached; a period measured again counts once."""
+    """How many of the last n windows of this release were breached; one that is measured again counts once."""
     mine = [f for f in figures if f.name == "breached"]
     if not mine:
         return []
-    first = scope.period.shift(1 - scope.spec.monitoring.windows.of)
+    ends = windows.ends(scope.spec, scope.period, scope.spec.monitoring.windows.of)
     key = (scope.spec.name, scope.release, "breached")
-    earlier = (f for f in history if (f.usecase, f.release, f.name) == key and first <= f.period < scope.period)
+    earlier = (f for f in history if (f.usecase, f.release, f.name) == key and f.period in ends[:-1])
     breached = {f.period: f.value for f in earlier} | {scope.period: mine[0].value}
     return [scope.figure("breached_windows", sum(breached.values()), n=len(breached))]

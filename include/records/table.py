@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import pyarrow as pa
@@ -101,12 +101,15 @@ class RecordTable(Generic[R]):
         *,
         periods: Sequence[Period] | None = None,
         since: Any = None,
+        within: Mapping[str, tuple[Any, Any]] = MappingProxyType({}),
         newest: int | None = None,
         columns: Sequence[str] | None = None,
         order: Sequence[str] = (),
         **equal: Any,
     ) -> pa.Table:
         """Rows of these periods, from ``since`` on, the newest so many; other names are columns and their value(s).
+
+        ``within`` maps columns to the least value and to what every value is less than.
 
         They come as they were written unless ``order`` or ``newest`` sorts them. Without the table there are none,
         and the columns of the use case miss.
@@ -115,7 +118,10 @@ class RecordTable(Generic[R]):
             return self.schema.empty_table()
         bound = {} if since is None else {self.order[0]: since}
         order = order or (self.order if newest is not None else ())
-        wanted = RowFilter(periods=periods, equal=equal, at_least=bound, order=order, newest=newest, columns=columns)
+        wanted = RowFilter(
+            periods=periods, equal=equal, at_least=bound | {name: least for name, (least, _) in within.items()},
+            below={name: end for name, (_, end) in within.items()}, order=order, newest=newest, columns=columns,
+        )  # fmt: skip
         return lake.select(usecase, self.name, wanted)
 
     def periods(self, usecase: str, lake: Lake) -> list[Period]:

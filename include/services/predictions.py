@@ -1,13 +1,12 @@
 """Logged predictions, and the labels that are known of them."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-import pyarrow as pa
 
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD
-from include.data import versioning
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.exact_frames import exact_frame
@@ -16,7 +15,10 @@ from include.operations import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters
 from include.services.records import Records
+from include.services.truth import Truth
 from include.specification.usecase import UseCase
+
+A_MONTH = timedelta(days=31)
 
 
 class Predictions:
@@ -25,15 +27,32 @@ class Predictions:
     def __init__(self, adapters: Adapters, records: Records) -> None:
         self._adapters, self._records = adapters, records
 
-    def of(self, spec: UseCase, events: pd.DataFrame, period: Period) -> pd.DataFrame:
-        """Every logged prediction of these events of a period, which are logged by the month of UTC."""
-        window = spec.calendar.window(period)
-        months = Period.between(Period.recorded(window.start).shift(-1), Period.recorded(window.end).shift(1))
-        logged = PREDICTIONS.rows(spec.name, self._adapters.lake, periods=months)
-        if events.empty or not logged.num_rows:
+    def belonging(self, spec: UseCase, periods: Sequence[Period], truth: Truth) -> pd.DataFrame:
+        """Every logged prediction that belongs to one of these periods, which follow one another (see ``Truth``)."""
+        before = [period for period in truth.published if period < periods[0]][-1:]
+        begin = spec.calendar.end(before[0]) if before else datetime.fromtimestamp(spec.times["first"], UTC)
+        logged = self.about(spec, begin, truth.known_until(periods[-1]))
+        homes = truth.homes(logged, upto=periods[-1])
+        return logged[homes.isin(periods).to_numpy()].reset_index(drop=True)
+
+    def about(
+        self, spec: UseCase, begin: datetime, end: datetime, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Every logged prediction about an event from ``begin`` to before ``end``, as clients told its time."""
+        lake, time = self._adapters.lake, spec.event.time
+        if not lake.exists(spec.name, PREDICTIONS.name):
+            return pd.DataFrame(columns=[spec.event.id, time])
+        months, within = Period.between(Period.recorded(begin), Period.recorded(end)), {time: (begin, end)}
+        return exact_frame(PREDICTIONS.rows(spec.name, lake, periods=months, within=within, columns=columns))
+
+    def of(self, spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
+        """Every logged prediction of these events, whose rows tell their times; a client may tell another month's."""
+        if events.empty:
             return pd.DataFrame(columns=[spec.event.id])
-        asked = exact_frame(logged.select([spec.event.id]))[spec.event.id].isin(events[spec.event.id])
-        return exact_frame(logged.filter(pa.array(asked)))
+        times, zone = events[spec.event.time], spec.calendar.timezone
+        begin = spec.event.lead.before(times.min(), zone) - A_MONTH
+        logged = self.about(spec, begin, spec.event.lead.after(times.max(), zone) + A_MONTH)
+        return logged[logged[spec.event.id].isin(events[spec.event.id])].reset_index(drop=True)
 
     def since(self, spec: UseCase, seconds: float, releases: list[str]) -> pd.DataFrame:
         """The newest answer to each event that these releases gave since an epoch second, with their scores.
@@ -50,31 +69,23 @@ class Predictions:
         return newest(spec, rows) if len(rows) else pd.DataFrame(columns=columns)
 
     def labelled(self, spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose label is published and was known by now, with its code.
+        """The rows whose label is published, in whatever period, and was known by now, with its code.
 
         Raises DataError when such a label is none of the task.
         """
-        wanted = self._asked(spec, rows)
-        parts = [self._truth(spec, period, rows) for period in self._records.published(spec) if period in wanted]
-        nothing = pd.DataFrame(columns=[spec.event.id, spec.event.label, PERIOD])
-        known = pd.concat(parts, ignore_index=True) if parts else nothing
-        last = latest_per_key(known, [spec.event.id], [PERIOD]).drop(columns=PERIOD)
-        return rows.merge(last, on=spec.event.id, how="inner")
+        as_of, (name, label) = datetime.now(UTC), (spec.event.id, str(spec.event.label))
+        events = self.truth(spec).of(rows, as_of)
+        events = events[maturity.known(spec, events, as_of)] if len(events) else events
+        parts = [
+            one[[name]].assign(**{label: label_codes(spec, one[label], f"events of {period}")})
+            for period, one in events.groupby(PERIOD)
+        ]
+        known = pd.concat(parts) if parts else pd.DataFrame(columns=[name, label])
+        return rows.merge(known, on=name, how="inner")
 
-    def _asked(self, spec: UseCase, rows: pd.DataFrame) -> set[Period]:
-        """The periods that the events are of, and their neighbours."""
-        if not len(rows):
-            return set()
-        times, calendar = rows[spec.event.time], spec.calendar
-        return {*Period.between(calendar.of(times.min()).shift(-1), calendar.of(times.max()).shift(1))}
-
-    def _truth(self, spec: UseCase, period: Period, rows: pd.DataFrame) -> pd.DataFrame:
-        snapshot = versioning.snapshot(period, self._records.snapshots(spec))
-        events = exact_frame(versioning.read(snapshot, "events", self._adapters.lake))
-        asked = events[spec.event.id].isin(rows[spec.event.id]) & maturity.known(spec, events, datetime.now(UTC))
-        known = events.loc[asked, [spec.event.id, spec.event.label]]
-        coded = label_codes(spec, known[spec.event.label], f"events of {period}")
-        return known.assign(**{str(spec.event.label): coded, PERIOD: str(period)})
+    def truth(self, spec: UseCase) -> Truth:
+        """What is published of the events now."""
+        return Truth(spec, self._adapters.lake, self._records.snapshot_refs(spec))
 
 
 def looked_up(logged: pd.DataFrame) -> pd.DataFrame:

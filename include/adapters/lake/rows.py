@@ -64,10 +64,12 @@ def _query(
 def _conditions(wanted: RowFilter) -> tuple[str, dict[str, Any]]:
     """SQL of what rows must meet, and the values that it names."""
     bounds = [f"{quoted(name)} >= $least{i}" for i, name in enumerate(wanted.at_least)]
+    bounds += [f"{quoted(name)} < $below{i}" for i, name in enumerate(wanted.below)]
     equals = [
         f"list_contains($equal{i}, {quoted(name)})" if isinstance(value, list) else f"{quoted(name)} = $equal{i}"
         for i, (name, value) in enumerate(wanted.equal.items())
     ]
     values = {f"least{i}": value for i, value in enumerate(wanted.at_least.values())}
+    values |= {f"below{i}": value for i, value in enumerate(wanted.below.values())}
     values |= {f"equal{i}": value for i, value in enumerate(wanted.equal.values())}
     return " AND ".join([*bounds, *equals]) or "true", values

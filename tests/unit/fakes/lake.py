@@ -86,6 +86,8 @@ class MemoryLake:
             rows = rows.filter(pc.is_in(rows[name], pa.array(values, rows.schema.field(name).type)))
         for name, least in wanted.at_least.items():
             rows = rows.filter(pc.greater_equal(rows[name], pa.scalar(least, rows.schema.field(name).type)))
+        for name, bound in wanted.below.items():
+            rows = rows.filter(pc.less(rows[name], pa.scalar(bound, rows.schema.field(name).type)))
         for name in reversed(wanted.order):
             rows = rows.take(pa.array(sorted(range(rows.num_rows), key=rows[name].to_pylist().__getitem__), pa.int64()))
         if wanted.newest is not None:

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.deployment import LostAnswers
-from include.contracts.period import Calendar
 from include.loop import monitoring
 from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
+from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.serving import MemoryLog
 from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
@@ -67,7 +67,7 @@ def test_a_batch_that_was_shipped_before_the_kill_comes_once(
 def test_what_the_log_lacks_is_recorded_once_and_is_a_figure_of_its_month(services: Services) -> None:
     at = datetime(2013, 6, 1, tzinfo=UTC)
     lost = LostAnswers(period=APRIL, release="r0001", rows=7, since=at, until=at, reason="no space", source="a.jsonl:9")
-    services.adapters.log = MemoryLog(logged("1"), logged("2"), lost=(lost,))  # type: ignore[attr-defined]
+    services.adapters.log = MemoryLog(logged("1", month="2013-09"), logged("2", month="2013-09"), lost=(lost,))  # type: ignore[attr-defined]
     monitoring.ship_predictions(SPEC, services)
     assert LOST_ANSWERS.read(SPEC.name, services.adapters.lake) == [lost]
     publish(services, "2013-04")
@@ -77,24 +77,25 @@ def test_what_the_log_lacks_is_recorded_once_and_is_a_figure_of_its_month(servic
 
 
 def test_answers_that_were_not_logged_count_in_the_local_month_of_their_hour(services: Services) -> None:
-    month = Calendar(every="month", timezone="Asia/Tokyo").window(APRIL)  # begins and ends at 15:00 UTC
+    spec = small_spec(periods={"timezone": "Asia/Tokyo"})
+    month = spec.calendar.window(APRIL)  # begins and ends at 15:00 UTC
     begin, end = (int(moment.timestamp()) for moment in month.utc())
     at = datetime(2013, 6, 1, tzinfo=UTC)
     about = {"release": "r0001", "since": at, "until": at, "reason": "no space", "source": "a.jsonl:9"}
     hours = {"2013-03": {begin - 3600: 1, begin: 10}, "2013-04": {end - 3600: 100, end: 1000}}
     lost = [LostAnswers(period=p, rows=sum(h.values()), hours=h, **about) for p, h in hours.items()]
-    services.adapters.log = MemoryLog(logged("1"), lost=lost)  # type: ignore[attr-defined]
-    monitoring.ship_predictions(SPEC, services)
-    publish(services, "2013-04")
+    services.adapters.log = MemoryLog(logged("1", month="2013-09"), lost=lost)  # type: ignore[attr-defined]
+    monitoring.ship_predictions(spec, services)
+    publish(services, "2013-04", spec=spec)
     times = pa.array([month.start, month.end - timedelta(minutes=1)], pa.timestamp("us", "UTC"))
-    events = {SPEC.event.id: ["a", "b"], SPEC.event.time: times, str(SPEC.event.label): pa.array([1, 0], pa.int8())}
-    services.adapters.lake.publish(SPEC.name, "events", pa.table(events), APRIL)
-    assert monitoring.monitor(SPEC, services, APRIL) == {"r0001.unlogged": 110.0}
+    events = {spec.event.id: ["a", "b"], spec.event.time: times, str(spec.event.label): pa.array([1, 0], pa.int8())}
+    services.adapters.lake.publish(spec.name, "events", pa.table(events), APRIL)
+    assert monitoring.monitor(spec, services, APRIL) == {"r0001.unlogged": 110.0}
 
 
 def test_predictions_of_an_event_are_found_in_its_month_and_its_neighbours(services: Services) -> None:
     monitoring.ship_predictions(SPEC, services)
-    events = pd.DataFrame({SPEC.event.id: ["f1", "f3", "f9"]})
-    assert sorted(services.predictions.of(SPEC, events, APRIL)["request_id"]) == ["1", "3"]
-    assert sorted(services.predictions.of(SPEC, events, APRIL.shift(1))["request_id"]) == ["1", "3"]
-    assert services.predictions.of(SPEC, events, APRIL.shift(5)).empty
+    for day, found in (("2013-04-20", ["1", "3"]), ("2013-05-01", ["1", "3"]), ("2013-09-01", [])):
+        times = pd.Series([pd.Timestamp(day, tz="UTC")] * 3)
+        events = pd.DataFrame({SPEC.event.id: ["f1", "f3", "f9"], SPEC.event.time: times})
+        assert sorted(services.predictions.of(SPEC, events)["request_id"]) == found

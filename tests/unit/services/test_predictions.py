@@ -100,6 +100,8 @@ def test_answers_at_both_ends_of_a_local_month_have_their_events_and_their_label
     publish(services, "2013-04")
     events = pa.table({ID: ["a", "b"], TIME: pa.array(times), LABEL: pa.array([1, 0], pa.int8())})
     services.adapters.lake.publish(SPEC.name, "events", events, APRIL)
-    assert services.predictions.of(SPEC, events.to_pandas(), APRIL)[ID].tolist() == ["a", "b"], "monitoring, labelling"
+    assert services.predictions.of(SPEC, events.to_pandas())[ID].tolist() == ["a", "b"], "labelling"
+    truth = services.predictions.truth(SPEC)
+    assert services.predictions.belonging(SPEC, [APRIL], truth)[ID].tolist() == ["a", "b"], "monitoring"
     answered = services.predictions.since(SPEC, 0, ["r0001"])
     assert services.predictions.labelled(SPEC, answered)[LABEL].tolist() == [1, 0], "the truth of an A/B test"
