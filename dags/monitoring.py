@@ -1,10 +1,11 @@
 """# Monitoring
 
-Ships the prediction log into the lake, joins the predictions of the period with the labels that are due and have arrived, and writes
-figures of quality, drift, calibration and latency per release. Prometheus scrapes them; its rules decide what is an
+Ships the prediction log into the lake, joins the predictions of each window (`monitoring.window` up to a period) with the
+labels that are due and have arrived, and writes figures of quality, drift, calibration and latency per release. Earlier
+windows are measured again when the new periods bring labels of their answers. Prometheus scrapes them; its rules decide what is an
 alert.
 
-**Runs** when the features of a period are published (the labels arrive with them), or by hand with a period.
+**Runs** when the features of a period, or of a range, are published (the labels arrive with them), or by hand.
 
 **When it fails**
 

@@ -72,7 +72,7 @@ class Event(Part):
 
     ``label`` and ``label_time`` are left out for clustering. ``classes`` are the label's values of a multiclass
     task, in the order of their codes. ``label_delay``: how long after its time its label is known. ``lead``: how long
-    before its time an event is asked for at most.
+    before its time an event is asked for at most, or before the row that tells its truth.
     """
 
     id: Name
