@@ -5,14 +5,14 @@ source for its table and period; use it to deliver a late or repaired file.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Period, Window, periods_text
+from include.contracts.period import Period, Window, periods_text, range_text
 from include.data import source_contract
 from include.data import staging as stage
 from include.errors import MissingPeriodError, ServiceError, SourceError
@@ -74,11 +74,36 @@ def batches(
         read += batch.num_rows
         rows += conforming.num_rows
         yield conforming
-    if whole and not (rows or delivered or window):
+    if not (delivered or window):
+        require_rows(spec, table, period, landing, rows)
+
+
+def require_rows(spec: UseCase, table: str, period: Period, landing: Path, rows: int) -> None:
+    """Raise MissingPeriodError when a source has none of a period, and its spec does not say that this happens."""
+    source, every = spec.sources[table], spec.calendar.every
+    if source.time and not rows and not source.may_be_empty:
         raise MissingPeriodError(
-            f"source {table!r} has no rows for {period}; "
-            f"deliver {landing / period / f'{table}.csv'} and run the period again"
+            f"{spec.name}: source {table!r} has no rows for {period}. If they come late: the next scheduled run asks "
+            f"again, or run the {every} again. If the source lacks them: deliver {landing / period / f'{table}.csv'}. "
+            f"If there are none: deliver that file with its header only, or, where such a {every} is usual, write "
+            f"sources.{table}.may_be_empty: true; the {every} is then published without rows"
         )
+
+
+def range_batches(spec: UseCase, table: str, periods: Sequence[Period], connect: Connect) -> Iterator[pa.RecordBatch]:
+    """One raw table of the time of several periods, by its contract; of a table without time all of it.
+
+    At least one batch, maybe empty. What was delivered in the source's place is not looked at.
+    """
+    source = spec.sources[table]
+    place = f"{spec.name} {range_text(periods)}: source {table!r}"
+    window = spec.calendar.window(periods[0], periods[-1]).within(source.timezone) if source.time else None
+    yield pa.RecordBatch.from_pylist([], schema=source_contract.schema(source))
+    read = 0
+    for part in _placed(place, connect(spec, table, None), source, window):
+        batch = source_contract.as_batch(part)
+        yield source_contract.conform(place, table, source, batch, window, read)
+        read += batch.num_rows
 
 
 def _placed(place: str, connector: SourceConnector, source: Source, window: Window | None) -> Iterator[Any]:

@@ -85,11 +85,12 @@ def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], publishe
 
 
 def _late_windows(calendar: Calendar, source: Source, period: Period) -> list[Window]:
-    """The late-data window before the period, one part per month that it touches."""
+    """The late-data window before the period, from the start of a local day on, one part per period that it touches."""
     if not (source.time and source.late.hours):
         return []
-    start = calendar.start(period)
-    late = Window(start=source.late.before(start, source.timezone), end=start).within(source.timezone)
+    end, days = calendar.start(period), Calendar(every="day", timezone=source.timezone)
+    start = days.start(days.of(source.late.before(end, source.timezone)))
+    late = Window(start=start, end=end).within(source.timezone)
     return [calendar.window(key).within(source.timezone).part(late) for key in calendar.overlapping(late)]
 
 

@@ -3,7 +3,7 @@
 ``<period>.json`` is the current snapshot of a period, ``named/<name>.json`` one snapshot for good,
 ``log/<period>.jsonl`` which became current when, by whom and why, ``pins/<name>.json`` who keeps it from
 expiring, ``expired/<name>.json`` when and why it went, ``announced/<period>.json`` which snapshot the other DAGs were
-told of last. Each is replaced in one step.
+told of last, ``catch_up/<run>.json`` what a run of several periods has published so far. Each is replaced in one step.
 """
 
 import logging
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Self, TypeVar
 
-from include.contracts.period import Period
+from include.contracts.period import Period, range_text, ranges
 from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
 from include.errors import DamagedStateError
@@ -20,6 +20,10 @@ from include.ports.state import Locks, StateStore
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
+
+
+def _catch_up(run: str) -> str:
+    return f"catch_up/{run}.json"
 
 
 def _raise(error: DamagedStateError) -> None:
@@ -59,6 +63,23 @@ class Announcement(Record):
 
     def is_of(self, snapshot: SnapshotRef) -> bool:
         return (self.name, self.rewrites) == (snapshot.name, snapshot.rewrites)
+
+
+class CatchUp(Record):
+    """The periods that a run published before its newest one, and whether it told the other DAGs of them."""
+
+    run: str
+    ranges: tuple[str, ...] = ()
+    told: bool = False
+
+    @property
+    def periods(self) -> list[Period]:
+        return [period for text in self.ranges for period in Period.ranged(text)]
+
+    def plus(self, period: Period) -> Self:
+        """With one more period."""
+        texts = tuple(str(range_text(stretch)) for stretch in ranges([*self.periods, period]))
+        return self.model_copy(update={"ranges": texts})
 
 
 class Snapshots:
@@ -150,6 +171,18 @@ class Snapshots:
             told = Announcement(name=snapshot.name, rewrites=snapshot.rewrites, run=run)
             self._write(f"announced/{snapshot.period}.json", told)
             return True
+
+    # -- runs of several periods
+    def catch_up(self, run: str) -> CatchUp:
+        """What the run has published so far."""
+        return self._read(_catch_up(run), CatchUp) or CatchUp(run=run)
+
+    def untold(self) -> list[CatchUp]:
+        """What runs published and told nobody of: they failed, or were killed, before their end."""
+        return [one for one in self._below("catch_up/", CatchUp).values() if not one.told]
+
+    def keep_catch_up(self, done: CatchUp) -> None:
+        self._write(_catch_up(done.run), done)
 
     # -- pins and ends
     def pin(self, turn: Turn) -> None:

@@ -132,7 +132,10 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
     return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=ref.version).drop_columns(["period"])
 
 
-def materialize(spec: UseCase, period: Period, feature_store: FeatureStore) -> None:
-    """Load the newest values of the period into the online store; never puts an older value over a newer one."""
-    window = spec.calendar.window(period)
+def materialize(spec: UseCase, period: Period, feature_store: FeatureStore, last: Period | None = None) -> None:
+    """Load the newest values of the period, or from it to ``last``, into the online store.
+
+    It never puts an older value over a newer one.
+    """
+    window = spec.calendar.window(period, last)
     feature_store.materialize(spec.views, window.start - KNOWN_AFTERWARDS, window.end + KNOWN_AFTERWARDS)

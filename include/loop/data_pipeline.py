@@ -1,17 +1,88 @@
-"""One month from the source to the feature store."""
+"""Periods from the source to the feature store."""
 
 import logging
 import shutil
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
 from typing import Any, Literal
 
-from include.contracts.period import Period
+from include.contracts.period import Period, range_text, ranges
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
-from include.data import ingestion, late_data, processing, quality, versioning
+from include.data import ingestion, late_data, processing, quality, range_collection, versioning
+from include.data.manifests import CatchUp
+from include.errors import MissingPeriodError
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
+
+
+def catch_up(spec: UseCase, services: Services, periods: Sequence[Period], run: str, *, scheduled: bool) -> list[str]:
+    """Publish what comes before the newest period of a run, oldest first; the ranges that this run published so.
+
+    Of a range that somebody asked for these are its other periods; of a ``scheduled`` run all that are over and not
+    published yet. A run that was killed, or that a gate or a source stopped, continues at the period where it stood.
+    In a scheduled run a period that its source has nothing for is left out, and asked for again by the next one.
+
+    Raises what ``collect``, ``gate``, ``build_features`` and ``publish`` raise, of the period that it is about.
+    """
+    snapshots = services.records.snapshots(spec)
+    known = snapshots.catch_up(run)
+    done = CatchUp(run=run) if known.told else known  # a run that ended and was cleared is run anew
+    wanted = _unpublished(spec, services, periods[-1]) if scheduled else periods[:-1]
+    left = sorted({*wanted} - {*done.periods})
+    for _, of_month in groupby(left, attrgetter("month")):
+        for period in _published(spec, services, list(of_month), run, scheduled):
+            done = done.plus(period)
+            snapshots.keep_catch_up(done)
+    return [*done.ranges]
+
+
+def _unpublished(spec: UseCase, services: Services, newest: Period) -> list[Period]:
+    published = set(services.records.published(spec))
+    return [period for period in Period.between(spec.periods.first, newest)[:-1] if period not in published]
+
+
+def _published(spec: UseCase, services: Services, periods: list[Period], run: str, leave_out: bool) -> Iterator[Period]:
+    """Each period, once it is published; the sources are read once for all."""
+    runs = {period: f"{run}__{period}" for period in periods}
+    for period, missing in _collected(spec, services, runs):
+        if missing and not leave_out:
+            raise missing
+        if missing:
+            log.warning("%s %s is left out, the next scheduled run asks again: %s", spec.name, period, missing)
+            continue
+        staging, own = services.places.staging(spec, runs[period]), runs[period]
+        late_data.record(spec, period, staging, services.adapters.lake)
+        gate(spec, services, period, own, "raw")
+        build_features(spec, services, period, own)
+        gate(spec, services, period, own, "features")
+        publish(spec, services, period, own)
+        shutil.rmtree(staging, ignore_errors=True)
+        yield period
+
+
+def _collected(
+    spec: UseCase, services: Services, runs: dict[Period, str]
+) -> Iterator[tuple[Period, MissingPeriodError | None]]:
+    landing, stagings = services.places.landing(spec), {p: services.places.staging(spec, runs[p]) for p in runs}
+    periods, treat = list(runs), services.privacy.treatment(spec)
+    if services.settings.environment == "dev":
+        missing = {period: error for period in periods if (error := _not_handed_over(spec, period, landing))}
+        yield from missing.items()
+        periods = [period for period in periods if period not in missing]
+    yield from range_collection.collect(spec, periods, landing, stagings, services.adapters.connector, treat)
+
+
+def _not_handed_over(spec: UseCase, period: Period, landing: Path) -> MissingPeriodError | None:
+    try:
+        ingestion.require_handed_over(spec, period, landing)
+    except MissingPeriodError as error:
+        return error
+    return None
 
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
@@ -25,20 +96,26 @@ def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict
 
 
 def look_back(spec: UseCase, services: Services, period: Period, run: str) -> list[dict[str, Any]]:
-    """What to start for rows that came late for earlier months: run id and form of each run, in order.
+    """What to start for rows that came late for earlier periods: run id and form of each run, in order.
 
-    The runs do not look back themselves: so late data cannot make them start each other for ever.
+    It holds the periods that they touch, and those whose features look back into these, or into a period that this run
+    published after them. The runs do not look back themselves: so late data cannot make them start each other for ever.
     """
     if services.settings.environment == "dev":
         return []  # what came late to prod comes here by the next hand-over
     staging = services.places.staging(spec, f"{run}-late")
     treat, landing = services.privacy.treatment(spec), services.places.landing(spec)
-    late = late_data.changed(spec, period, landing, staging, services.adapters.lake, services.adapters.connector, treat)
+    own = services.records.snapshots(spec).catch_up(run).periods
+    first, lake = min([*own, period]), services.adapters.lake
+    late = late_data.changed(spec, first, landing, staging, lake, services.adapters.connector, treat)
     shutil.rmtree(staging, ignore_errors=True)
-    months = late_data.to_run_again(spec, period, late, services.records.published(spec))
-    log.info("%s %s: rows came late for %s; running again: %s", spec.name, period, late, months)
+    published = services.records.published(spec)
+    again = set(late_data.to_run_again(spec, period, late, published))
+    again |= set(late_data.to_run_again(spec, period, own, published)) - {*own, period}
+    texts = [str(range_text(stretch)) for stretch in ranges(again)]
+    log.info("%s %s: rows came late for %s; running again: %s", spec.name, period, late, texts)
     form = {"look_back": False}
-    return [{"trigger_run_id": f"late__{run}__{month}", "fields": {"period": month} | form} for month in months]
+    return [{"trigger_run_id": f"late__{run}__{text}", "fields": {"period": text} | form} for text in texts]
 
 
 def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:
@@ -60,9 +137,25 @@ def publish(spec: UseCase, services: Services, period: Period, run: str) -> Snap
 
 
 def materialize(spec: UseCase, services: Services, period: Period, run: str) -> None:
-    """Load the month into the online store and drop what was staged."""
-    versioning.materialize(spec, period, services.adapters.feature_store)
+    """Load the periods of the run into the online store and drop what was staged."""
+    first = min([*services.records.snapshots(spec).catch_up(run).periods, period])
+    versioning.materialize(spec, first, services.adapters.feature_store, last=period)
     shutil.rmtree(services.places.staging(spec, run), ignore_errors=True)
+
+
+def announce_all(spec: UseCase, services: Services, period: Period, run: str) -> list[Period]:
+    """The periods of which the other DAGs are to hear from this run, oldest first.
+
+    Beside its own these are what earlier runs published that failed before they could tell.
+    """
+    snapshots = services.records.snapshots(spec)
+    caught_up = [*(one for one in snapshots.untold() if one.run != run), snapshots.catch_up(run)]
+    mine = {period, *(one for done in caught_up for one in done.periods if snapshots.current(one))}
+    told = [one for one in sorted(mine) if announce(spec, services, one, run)]
+    for done in caught_up:
+        if done.ranges:
+            snapshots.keep_catch_up(done.model_copy(update={"told": True}))
+    return told
 
 
 def announce(spec: UseCase, services: Services, period: Period, run: str) -> bool:

@@ -172,6 +172,12 @@ def triggered_by() -> str:
     return str(getattr(run, "triggering_user_name", None) or getattr(run.run_type, "value", run.run_type))
 
 
+def scheduled() -> bool:
+    """Whether this run started by its timetable."""
+    run_type = get_current_context()["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type)) == "scheduled"
+
+
 def start_run(dag_id: str, run_id: str, fields: dict[str, Any]) -> NoReturn:
     """End this task by starting a run of a DAG with its form filled in; skipped when there is a run of that name.
 

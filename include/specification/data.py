@@ -107,6 +107,7 @@ class Source(Part):
 
     ``connector`` names an entry of the connector registry, ``options`` are its own. Without ``time`` the table
     is read whole (a reference table). Rows that arrive up to ``late`` after their period are still looked for.
+    A period without rows is refused, unless it ``may_be_empty``: then it is published without.
     ``history`` is how far its features look back before their period. ``without_zone`` says whether a timestamp
     without an offset is refused, read as UTC, or as local in ``timezone`` (left out: that of the periods).
     """
@@ -120,6 +121,7 @@ class Source(Part):
     without_zone: Literal["refuse", "utc", "local"] = "refuse"
     late: Length = NONE
     history: Length = NONE
+    may_be_empty: bool = False
     owner: str | None = None
     description: str = ""
 

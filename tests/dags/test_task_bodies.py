@@ -53,7 +53,7 @@ RUN_KEY = in_paths("manual__1")
 HANDED_OVER = {"version": 2, "verdict": "d"}
 ANSWERS: dict[str, Any] = {
     "training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None,
-    "approval.route": "person", "approval.record_approval": HANDED_OVER,
+    "data_pipeline.announce_all": ["2013-04"], "approval.route": "person", "approval.record_approval": HANDED_OVER,
 }  # fmt: skip
 
 
