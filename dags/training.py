@@ -3,14 +3,14 @@
 Builds a dataset (point-in-time join at pinned snapshots), searches parameters, fits a model, tests its behaviour,
 explains it, and registers it as a *candidate* with a model card.
 
-**Runs** on a retrain plan, or by hand. An empty form means: everything published so far, with the newest period as the
-test set. The test set of the serving release is never used to train. `docs/guides/training.md` explains the fields.
+**Runs** on a retrain plan, or by hand. An empty form means: everything published so far, tested on the newest of it
+(`split.test`). The test set of the serving release is never used to train. `docs/guides/training.md` explains the fields.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `build_dataset` | a period is missing, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion | publish the period first, or choose another window; `start_from: scratch` |
+| `build_dataset` | a period is missing, a retrain would see no new rows, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion | publish the period first, or choose another window; `start_from: scratch` |
 | `search`, `train_local`, `train_docker` | the fit failed; for Docker, check that the image of `MOEBIUS_IMAGE` exists | correct the parameters; a killed task continues when you clear it |
 | `register_candidate` | the model fails a behaviour test or is not better than the baseline, or MLflow does not answer | read the figures in the message; for MLflow, `make status` |
 
@@ -48,11 +48,10 @@ SAMPLERS, STARTS = ["tpe", "random", "grid"], ["scratch", "champion"]
 def fields(spec: UseCase) -> dict[str, Param]:
     tuning, every = spec.trainer.tuning, spec.calendar.every
     return {
-        "train_from": period_param(spec, "Train from", f"First {every} to train on; empty: the first published."),
-        "train_to": period_param(
-            spec, "Train to", f"Last {every} to train on; empty: the {every} before the test {every}."
-        ),
-        "test_period": period_param(spec, f"Test {every}", "Held out to evaluate; empty: the newest published."),
+        "train_from": period_param(spec, "Train from", f"First {every} to train on; empty: as retrain.window says."),
+        "train_to": period_param(spec, "Train to", f"Last {every} to train on; empty: the {every} before the test."),
+        "test_from": period_param(spec, "Test from", f"First {every} held out to evaluate; empty: as split.test says."),
+        "test_to": period_param(spec, "Test to", f"Last {every} held out; empty: the newest with most labels due."),
         "trials": number(tuning.trials, "Tuning trials", "Parameter sets to try, the spec's first; 0: none.", 0),
         "minutes": number(tuning.minutes, "Tuning minutes", "Time limit of the search; empty: none."),
         "sampler": choice(tuning.sampler, SAMPLERS, "Sampler", "How the next parameters are chosen; grid needs lists."),

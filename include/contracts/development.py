@@ -97,13 +97,15 @@ class ModelRef(Record):
 class TrainingRequest(Record):
     """What a person's form or a retrain plan asks of the next training; None: as the spec says.
 
+    It learns from ``train_from`` to ``train_to`` and is tested on ``test_from`` to ``test_to``, all of them included.
     ``plan`` is the name of the retrain plan, "" when a person asks; ``task_runtime`` is where the fit runs.
     """
 
     plan: str = ""
     train_from: Period | None = None
     train_to: Period | None = None
-    test_period: Period | None = None
+    test_from: Period | None = None
+    test_to: Period | None = None
     trials: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, gt=0)
     sampler: Literal["tpe", "random", "grid"] | None = None

@@ -1,8 +1,8 @@
 """Monitored figures, alerts and retrain plans."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from include.contracts.development import TrainingRequest
 from include.contracts.period import Period
@@ -74,16 +74,25 @@ class RetrainPlan(Record):
     action: str
     train_from: Period | None
     train_to: Period | None
-    test_period: Period | None
+    test_from: Period | None
+    test_to: Period | None
     alerts: list[Alert]
     decided_at: Moment
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_period(cls, given: Any) -> Any:
+        """Decisions were recorded with one period to test on before a window could be longer."""
+        if isinstance(given, dict) and "test_period" in given:
+            rest = {name: value for name, value in given.items() if name != "test_period"}
+            return {"test_from": given["test_period"], "test_to": given["test_period"], **rest}
+        return given
 
     @property
     def request(self) -> TrainingRequest:
         """Fields of the plan that the next training uses."""
-        return TrainingRequest(
-            plan=self.name, train_from=self.train_from, train_to=self.train_to, test_period=self.test_period
-        )
+        window = {name: getattr(self, name) for name in ("train_from", "train_to", "test_from", "test_to")}
+        return TrainingRequest(plan=self.name, **window)
 
 
 class RecordedDecision(Record):

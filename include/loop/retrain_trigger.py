@@ -1,7 +1,13 @@
 """Finds the cause of a decay and decides what to do."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from include.contracts.development import DatasetRef
 from include.contracts.operations import Alert, RecordedDecision, RetrainPlan
 from include.contracts.period import Period
+from include.development.datasets.fresh_rows import may_teach
+from include.development.datasets.labelled_events import given_version
 from include.errors import NotFoundError
 from include.operations import retraining, served
 from include.records.registry import DECISIONS
@@ -34,6 +40,7 @@ def decide_retrain(
     state = services.serving.rollout_state(spec)
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]
+    champion = _champion(spec, services)
     plan = retraining.decide(
         spec,
         alerts=alerts,
@@ -45,13 +52,28 @@ def decide_retrain(
         released=served.released(decisions, services.records.rollout_events(spec)),
         verdicts=services.records.verdicts(spec, newest=1),
         forced=forced,
+        tested=champion.test.periods if champion else (),
+        teaches=_teaching(spec, services, champion) if champion else lambda periods: True,
     )
     _record(spec, services, plan, period, run)
     return plan
 
 
+def _champion(spec: UseCase, services: Services) -> DatasetRef | None:
+    """What the serving release was trained and tested on; None before the first, and of a model without a record."""
+    serving = services.serving.champion(spec)
+    model = services.approvals.registered(spec, serving.model_version) if serving else None
+    return model.dataset if model else None
+
+
+def _teaching(spec: UseCase, services: Services, champion: DatasetRef) -> Callable[[Sequence[Period]], bool]:
+    """Whether periods may have rows that the champion has not learned from."""
+    published = {ref.period: ref for ref in services.records.snapshot_refs(spec)}
+    return partial(may_teach, champion, published, given_version(spec, services.adapters.lake))
+
+
 def _record(spec: UseCase, services: Services, plan: RetrainPlan, period: Period, run: str) -> None:
     """Every decision is kept, to retrain or not to: with the newest period of its alerts, else of its test."""
-    newest = max((a.period for a in plan.alerts), default="") or plan.test_period or period
+    newest = max((a.period for a in plan.alerts), default="") or plan.test_to or period
     about = {"period": newest, "decision": plan.decision, "decided_at": plan.decided_at, "record": plan, "run": run}
     DECISIONS.append(spec.name, services.adapters.lake, [RecordedDecision.model_validate(about)])

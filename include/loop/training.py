@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
 from include.contracts.period import Period
 from include.development.cost import MEGABYTE, Meter, figures, total
-from include.development.datasets import building
+from include.development.datasets import building, fresh_rows
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
 from include.development.registration import as_made
@@ -28,26 +29,40 @@ def dataset_for(
     services: Services,
     train_from: Period | None = None,
     train_to: Period | None = None,
-    test_period: Period | None = None,
+    test_from: Period | None = None,
+    test_to: Period | None = None,
 ) -> DatasetRef:
-    """Build the dataset of a window; what is not named is everything published, newest month as test set.
+    """Build the dataset of a window; what is not named is everything published, and what ``split.test`` says tests.
 
-    Raises DataError when fewer than two months are published, or the parts cannot be used; see ``datasets.build``.
+    The test set ends with the newest period most of whose labels are due.
+
+    Raises DataError when fewer than two periods are published, or the parts cannot be used; see ``datasets.build``.
     """
     published = services.records.published(spec)
     if len(published) < 2:
-        raise DataError(f"{spec.name} has the published months {published}; training needs two: run the data pipeline")
+        raise DataError(
+            f"{spec.name} has the published {spec.calendar.every}s {published}; training needs two: run the data "
+            "pipeline"
+        )
     return building.build(
         spec,
         train_from=train_from,
         train_to=train_to,
-        test_period=test_period or published[-1],
+        test_from=test_from,
+        test_to=test_to or _newest_known(spec, published, datetime.now(UTC)),
         excluded=frozen_test_sets(spec, services),
         lake=services.adapters.lake,
         feature_store=services.adapters.feature_store,
         snapshots=services.records.snapshot_refs(spec),
         directory=services.places.datasets(spec),
     )
+
+
+def _newest_known(spec: UseCase, published: Sequence[Period], now: datetime) -> Period:
+    """The newest period most of whose labels are due, else the newest."""
+    due = spec.event.label_delay.before(now, spec.calendar.timezone)
+    known = (p for p in reversed(published) if due - spec.calendar.start(p) >= spec.calendar.end(p) - due)
+    return next(known, published[-1])
 
 
 def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
@@ -59,19 +74,22 @@ def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
 def order(spec: UseCase, services: Services, request: TrainingRequest, people: Sequence[str] = ()) -> str:
     """Build the dataset and write down what is to be trained; the key under which it lies.
 
-    Raises ApprovalError when it is not known who of the ``people`` started it.
+    Raises ApprovalError when it is not known who of the ``people`` started it, DataError when a plan's training would
+    see no new rows.
     """
     approval.require_named(people, "training")
-    tuning = spec.trainer.tuning
+    tuning, serving = spec.trainer.tuning, services.serving.champion_model(spec)
     from_champion = (request.start_from or spec.trainer.start_from) == "champion"
-    start = services.serving.champion_model(spec) if from_champion else None
     asked = Order(
-        dataset=dataset_for(spec, services, request.train_from, request.train_to, request.test_period),
+        dataset=dataset_for(spec, services, request.train_from, request.train_to, request.test_from, request.test_to),
         trials=tuning.trials if request.trials is None else request.trials,
         minutes=request.minutes or tuning.minutes,
         sampler=request.sampler or tuning.sampler,
-        start=start,
+        start=serving if from_champion else None,
     )
+    if request.plan and serving:
+        new = fresh_rows.require(spec, asked.dataset, serving.dataset)
+        print(f"{spec.name}: {new} rows to learn from are new to the model that serves", flush=True)
     return place(spec, services, asked)
 
 
@@ -223,8 +241,9 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
 
 
 def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
-    newest = asked.dataset.test.periods[-1]
-    about: dict[str, str] = {"trainer": spec.trainer.name, "task": spec.task, "test_period": newest}
+    tested = asked.dataset.test.periods
+    about: dict[str, str] = {"trainer": spec.trainer.name, "task": spec.task}
+    about |= {"test_from": tested[0], "test_to": tested[-1]}
     if asked.trials:
         about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}

@@ -1,6 +1,6 @@
 """The decision to retrain or to keep: finds the cause, decides, and plans the change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -8,11 +8,13 @@ from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
 from include.contracts.period import Period, Span
 from include.contracts.quality import GateResult
+from include.operations import training_window
 from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged
 from include.operations.look import Look
 from include.operations.losses import Confirmation
 from include.operations.maturity import MOST_IMMATURE
 from include.operations.release_history import History
+from include.operations.training_window import NO_WINDOW, TrainingWindow, span
 from include.specification.usecase import UseCase
 
 
@@ -28,13 +30,15 @@ def decide(
     released: Mapping[str, str] = MappingProxyType({}),
     verdicts: Sequence[Verdict] = (),
     forced: str | None = None,
+    tested: Sequence[Period] = (),
+    teaches: Callable[[Sequence[Period]], bool] = lambda periods: True,
 ) -> RetrainPlan:
     """What to do about ``alerts``, with the reason; keeping the champion is a decision too.
 
     Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
     pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
-    figures confirm a loss (``losses.Confirmation``), and then waits when the same period was planned already, the
-    cooldown holds or the budget is spent.
+    figures confirm a loss (``losses.Confirmation``), and then waits when a plan tests on the same time already, the
+    cooldown holds or the budget is spent. Nobody retrains without new rows to learn from.
 
     Parameters
     ----------
@@ -44,6 +48,8 @@ def decide(
     serving : the release that the rollout state names now; None before the first
     released : retrain plan → the release that it brought into service; others spent neither cooldown nor budget
     forced : who asks for a retrain without an alert; cooldown and budget do not bind a person
+    tested : the periods of the test set that the serving release was released with
+    teaches : whether periods may have rows that the serving release has not learned from
     """
     mine = sorted((a for a in alerts if a.usecase == spec.name), key=lambda a: (a.name, a.release, a.period))
     history = History(figures_history, spec.name, serving or "", period)
@@ -56,9 +62,12 @@ def decide(
         return plan.of("keep", look.cause, look.action)
     asked = Cause("asked for", [f"{forced} asked for a retrain", *look.evidence], [])
     cause = decay(spec, history.until(test)) if look.retrains else asked
-    if not forced and (held := _held_back(spec, decisions_history, released, history, test)):
+    window = training_window.choose(spec, test, tested, verdicts)
+    if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
         return plan.of("keep", cause, held)
-    return plan.retrain(cause, test, _window(spec, test, verdicts))
+    if old := training_window.nothing_new(spec, window, tested, teaches):
+        return plan.of("keep", cause, old)
+    return plan.retrain(cause, window)
 
 
 class _Plan:
@@ -70,25 +79,19 @@ class _Plan:
     def __init__(self, spec: UseCase, alerts: list[Alert], period: Period, notes: list[str]) -> None:
         self.spec, self.alerts, self.period, self.notes = spec, alerts, period, notes
 
-    def of(
-        self, decision: str, cause: Cause, action: str, window: tuple[Period, Period, Period] | None = None
-    ) -> RetrainPlan:
-        train_from, train_to, test_period = window or (None, None, None)
+    def of(self, decision: str, cause: Cause, action: str, window: TrainingWindow | None = None) -> RetrainPlan:
         evidence = list(dict.fromkeys([*cause.evidence, *self.notes]))
         plan = RetrainPlan(
             usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=evidence,
-            action=action, train_from=train_from, train_to=train_to, test_period=test_period, alerts=self.alerts,
+            action=action, alerts=self.alerts, **(window or NO_WINDOW).periods(),
             decided_at=datetime.now(UTC).replace(microsecond=0),
         )  # fmt: skip
         digest = plan.digest_without("name", "decided_at")
         return plan.model_copy(update={"name": f"{self.period}-{decision}-{digest[:8]}"})
 
-    def retrain(self, cause: Cause, test: Period, window: tuple[Period, str]) -> RetrainPlan:
-        train_from, why = window
-        train_to = test.shift(-1)
-        what = f"retrain {self.spec.trainer.name} on {train_from} to {train_to} ({why}), test on {test}"
-        action = f"{what}; with the same features and parameters"
-        return self.of("retrain", cause, action, (train_from, train_to, test))
+    def retrain(self, cause: Cause, window: TrainingWindow) -> RetrainPlan:
+        what = f"retrain {self.spec.trainer.name} on {window.learned} ({window.why}), test on {window.tested}"
+        return self.of("retrain", cause, f"{what}; with the same features and parameters", window)
 
 
 def _newest_known(spec: UseCase, history: History) -> Period | None:
@@ -119,50 +122,44 @@ def _repair(cause: Cause) -> str:
 
 
 def _held_back(
-    spec: UseCase, decisions: Sequence[RetrainPlan], released: Mapping[str, str], history: History, test: Period
+    spec: UseCase,
+    decisions: Sequence[RetrainPlan],
+    released: Mapping[str, str],
+    history: History,
+    window: TrainingWindow,
 ) -> str | None:
     """Why a retrain must wait, or None; a release that was rolled back spent budget, and has no cooldown."""
-    planned = [d for d in decisions if d.usecase == spec.name and d.decision == "retrain" and d.test_period]
-    if same := [plan for plan in planned if plan.test_period == test]:
+    planned = [d for d in decisions if d.usecase == spec.name and d.decision == "retrain" and d.test_to]
+    if same := [plan for plan in planned if window.tests_with(plan)]:
         became = released.get(same[-1].name)
         brought = f"it brought {became}" if became else "no release came of it so far, and the same data teach the same"
-        return f"keep the champion: plan {same[-1].name} already retrains for {test}; {brought}; a person may force one"
+        what = f"plan {same[-1].name} already retrains for {span(same[-1].test_from, same[-1].test_to)}"
+        return f"keep the champion: {what}; {brought}; a person may force one"
     spent = [plan for plan in planned if plan.name in released]
     for plan in reversed(spent):
-        began = _began(plan, history, test)
-        if released[plan.name] == history.release and _within(spec, spec.retrain.cooldown, began, test):
+        began = _began(plan, history, window.test_to)
+        if released[plan.name] == history.release and _within(spec, spec.retrain.cooldown, began, window.test_to):
             since = f"{history.release} of plan {plan.name} serves since the end of {began}"
             return f"keep the champion: {since}, and the cooldown is {spec.retrain.cooldown}"
-    return _overspent(spec, spent, test)
+    return _overspent(spec, spent, window.test_to)
 
 
 def _overspent(spec: UseCase, spent: Sequence[RetrainPlan], test: Period) -> str | None:
     """Why the budget allows no further retrain, or None."""
     budget, end = spec.retrain.budget, spec.calendar.end(test)
     since = budget.per.before(end, spec.calendar.timezone)
-    counted = [plan for plan in spent if plan.test_period and spec.calendar.end(plan.test_period) > since]
+    counted = [plan for plan in spent if plan.test_to and spec.calendar.end(plan.test_to) > since]
     if len(counted) < budget.retrains:
         return None
     used = f"{len(counted)} released retrains in the last {budget.per} have spent the budget of {budget.retrains}"
     return f"keep the champion: {used}; a person may force one"
 
 
-def _within(spec: UseCase, span: Span, began: Period, test: Period) -> bool:
+def _within(spec: UseCase, length: Span, began: Period, test: Period) -> bool:
     """Whether the newest period ends no later than so long after the one with whose end it began."""
-    return spec.calendar.end(test) <= span.after(spec.calendar.end(began), spec.calendar.timezone)
+    return spec.calendar.end(test) <= length.after(spec.calendar.end(began), spec.calendar.timezone)
 
 
 def _began(plan: RetrainPlan, history: History, test: Period) -> Period:
-    """The period after which the plan's release answered: that of its test, or later when it was released later."""
-    return max([plan.test_period or test, *(p.shift(-1) for p in history.periods[:1])])
-
-
-def _window(spec: UseCase, test: Period, verdicts: Sequence[Verdict]) -> tuple[Period, str]:
-    """First training period and why; a short window whose last candidate was refused is widened to everything."""
-    window, first = spec.retrain.window, spec.periods.first
-    if window == "all":
-        return first, "all periods so far"
-    if verdicts and verdicts[-1].decision == "keep_champion":
-        return first, f"all periods, because the last candidate from the last {window} was refused"
-    start = spec.calendar.last(window, test.shift(-1))[0]
-    return max(start, first), f"the last {window}"
+    """The period after which the plan's release answered: the last of its test, or later when it was released later."""
+    return max([plan.test_to or test, *(p.shift(-1) for p in history.periods[:1])])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from include.contracts.period import Calendar
+from include.contracts.period import Calendar, Period
 from include.specification import data, learning
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
@@ -344,6 +344,17 @@ class UseCase(Part):
     def float32_features(self) -> set[str]:
         """The features that a client sends as float32."""
         return {name for name in self.feature_names if self.fields.get(name) == "float"}
+
+    def periods_to_test(self, newest: Period, after: Period | None = None) -> list[Period]:
+        """The periods of ``split.test`` that end with the newest; only those later than ``after`` where there are."""
+        window = self.calendar.last(self.split.test, newest)
+        return [period for period in window if after is None or period > after] or window
+
+    def learned_from(self, train_to: Period) -> Period:
+        """The first period that ``retrain.window`` learns from, when the last is ``train_to``."""
+        if self.retrain.window == "all":
+            return self.periods.first
+        return max(self.periods.first, self.calendar.last(self.retrain.window, train_to)[0])
 
     @property
     def times(self) -> dict[str, float]:

@@ -21,7 +21,7 @@ def flights_dataset(spec: UseCase, directory: Path) -> DatasetRef:
         spec,
         train_from=None,
         train_to=None,
-        test_period=MONTHS[-1],
+        test_to=MONTHS[-1],
         excluded=[],
         lake=lake,
         feature_store=store,

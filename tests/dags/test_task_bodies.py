@@ -35,7 +35,8 @@ VERDICT = Verdict(
 ).json_dict()  # fmt: skip
 PLAN = RetrainPlan(
     usecase="flight_delay", name="2013-07-retrain-1", decision="retrain", cause="drift", evidence=[], action="retrain",
-    train_from="2013-01", train_to="2013-06", test_period="2013-07", alerts=[], decided_at="2026-01-01T00:00:00+00:00",
+    train_from="2013-01", train_to="2013-06", test_from="2013-07", test_to="2013-07", alerts=[],
+    decided_at="2026-01-01T00:00:00+00:00",
 )  # fmt: skip
 XCOM: dict[str, Any] = {
     "ask": {"chosen_options": ["Keep these labels"], "params_input": {}, "responded_by_user": {"name": "ada"},

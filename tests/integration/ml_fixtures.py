@@ -59,16 +59,14 @@ def publish(
 
 @pytest.fixture(scope="session")
 def build_dataset(flights: tuple[Settings, list[SnapshotRef]], spec: UseCase):
-    """``build_dataset(test_period, **changes) -> DatasetRef`` on the published months."""
+    """``build_dataset(test_to, **changes) -> DatasetRef`` on the published months."""
     settings, snapshots = flights
     lake, store = DeltaLake(settings.lake), FeastFeatureStore(settings)
 
-    def build(test_period: Period, **changes: object) -> DatasetRef:
+    def build(test_to: Period, **changes: object) -> DatasetRef:
         arguments = {"train_from": None, "train_to": None, "excluded": [], "snapshots": snapshots, **changes}
         directory = settings.datasets / spec.name
-        return building.build(
-            spec, test_period=test_period, lake=lake, feature_store=store, directory=directory, **arguments
-        )
+        return building.build(spec, test_to=test_to, lake=lake, feature_store=store, directory=directory, **arguments)
 
     return build
 

@@ -80,9 +80,9 @@ def test_half_of_the_last_month_is_not_read_yet_and_passes_the_gates(services: S
     assert [g.passed for g in services.records.gate_results(SPEC)] == [True, True]
 
 
-def build(services: Services, test_period: Period, *excluded: DatasetRef) -> DatasetRef:
+def build(services: Services, test_to: Period, *excluded: DatasetRef) -> DatasetRef:
     return building.build(
-        SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=services.adapters.lake,
+        SPEC, train_from=None, train_to=None, test_to=test_to, excluded=excluded, lake=services.adapters.lake,
         feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip

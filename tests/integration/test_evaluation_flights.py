@@ -90,7 +90,7 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
         assert kept.decision == "keep", "no month of the flights has a faulty column"
     plan = decide(spec(), alerts=[alert], period=Period("2013-06"), **known)
     assert (plan.decision, plan.cause) == ("retrain", "label shift")
-    assert (plan.train_from, plan.train_to, plan.test_period) == ("2013-01", "2013-05", "2013-06")
+    assert (plan.train_from, plan.train_to, plan.test_to) == ("2013-01", "2013-05", "2013-06")
     assert any("temp" in line and "does not explain the loss" in line for line in plan.evidence)
 
 

@@ -143,7 +143,7 @@ def test_what_was_answered_is_not_offered_again(services: Services, kept: tuple)
 
 def test_the_labels_are_in_the_next_dataset(services: Services, kept: tuple) -> None:
     dataset = build(
-        SPEC, train_from=None, train_to=None, test_period=Period("2013-12"), excluded=[], lake=services.adapters.lake,
+        SPEC, train_from=None, train_to=None, test_to=Period("2013-12"), excluded=[], lake=services.adapters.lake,
         feature_store=services.adapters.feature_store, snapshots=services.records.snapshot_refs(SPEC),
         directory=services.settings.datasets / SPEC.name,
     )  # fmt: skip

@@ -62,9 +62,9 @@ class World:
             SPEC, month, self.home / "staging", self.lake, self.snapshots, SPEC.calendar.end(month)
         )
 
-    def build(self, test_period: Period, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
+    def build(self, test_to: Period, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
         return building.build(
-            SPEC, train_from=None, train_to=None, test_period=test_period, excluded=excluded, lake=self.lake,
+            SPEC, train_from=None, train_to=None, test_to=test_to, excluded=excluded, lake=self.lake,
             feature_store=self.store, snapshots=self.snapshots.published(), directory=self.datasets,
             as_of=MUCH_LATER,
         )  # fmt: skip
@@ -113,7 +113,7 @@ def test_a_models_training_data_come_back_bit_for_bit_years_later(world: World) 
 
 def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -> None:
     dataset = building.build(
-        SPEC, train_from=Period("2013-02"), train_to=None, test_period=Period("2013-03"), excluded=[], lake=world.lake,
+        SPEC, train_from=Period("2013-02"), train_to=None, test_to=Period("2013-03"), excluded=[], lake=world.lake,
         feature_store=world.store, snapshots=world.snapshots.published(), directory=world.datasets,
         as_of=MUCH_LATER,
     )  # fmt: skip

@@ -70,7 +70,7 @@ def test_everything_that_the_model_came_from_is_tracked(
         f"{dataset.name}.{part}" for part in ("train", "validation", "test")
     }
     tags = tracker.tags(spec.name, model.version)
-    assert (tags["trainer"], tags["test_period"], len(tags["lock"])) == ("xgboost", "2013-04", 64)
+    assert (tags["trainer"], tags["test_to"], len(tags["lock"])) == ("xgboost", "2013-04", 64)
     assert tracker.content(model, "constraints.txt") == (ROOT / "constraints.txt").read_bytes()
     assert Order.model_validate_json(tracker.document(model, "order.json")).parameters == QUICK
     assert "## Lineage" in tracker.document(model, "model_card.md")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
-from include.contracts.period import Period
+from include.contracts.period import Period, range_text
 from include.contracts.spelling import as_text, spelled
 from include.contracts.tables import SnapshotRef
 from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
@@ -35,13 +35,17 @@ from include.ports.lake import Lake
 from include.specification import modules
 from include.specification.usecase import UseCase
 
+NAMED = 12
+"""Periods that a message names one by one."""
+
 
 def build(
     spec: UseCase,
     *,
     train_from: Period | None,
     train_to: Period | None,
-    test_period: Period,
+    test_from: Period | None = None,
+    test_to: Period,
     excluded: Sequence[DatasetRef],
     lake: Lake,
     feature_store: FeatureStore,
@@ -55,9 +59,9 @@ def build(
     ----------
     train_from, train_to
         first and last period to learn from; None: what ``retrain.window`` says, up to the test set.
-    test_period
-        last period that is used. By time the test set is the periods of ``split.test`` that end with it; else rows of
-        all periods from the first to this one.
+    test_from, test_to
+        by time the first and last period to test on; without the first, those of ``split.test`` that end with the last
+        and are later than the frozen test sets. Else rows of all periods up to the last test.
     excluded
         datasets of earlier champions: their frozen test sets never train or validate.
     snapshots
@@ -75,7 +79,10 @@ def build(
         an event in two parts, a feature from after its event or that tells the label by itself, or a newest period
         most of whose labels were not known at ``as_of``.
     """
-    learn, test = _window(spec, train_from, train_to, test_period, snapshots)
+    tested = max((one.test.periods[-1] for one in excluded), default=None)
+    test = _test_window(spec, test_from, test_to, tested)
+    learn = _learned(spec, train_from, train_to, test, snapshots)
+    test = test if spec.split.by == "time" else Period.between(learn[0], test_to)
     chosen = _chosen(spec, sorted({*learn, *test}), snapshots)
     reach = sorted((s for s in snapshots if s.period <= test[-1]), key=lambda s: s.period)
     moment, given = as_of or datetime.now(UTC), given_version(spec, lake)
@@ -124,42 +131,57 @@ def as_it_lies(dataset: DatasetRef) -> DatasetRef:
     return now if set(now.rewrites) - set(dataset.rewrites) else dataset
 
 
-def _window(
+def _test_window(spec: UseCase, test_from: Period | None, test_to: Period, tested: Period | None) -> list[Period]:
+    """The periods that only test; ``tested``: the last of a frozen test set."""
+    if spec.split.by != "time":
+        if test_from is not None:
+            raise DataError(
+                f"{spec.name} is split by {spec.split.by}, so a share of all periods tests: leave test_from out"
+            )
+        return [test_to]
+    if test_from is None:
+        return spec.periods_to_test(test_to, tested)
+    if test_from > test_to:
+        raise DataError(f"{spec.name}: test_from {test_from} is after test_to {test_to}; swap or widen them")
+    return Period.between(test_from, test_to)
+
+
+def _learned(
     spec: UseCase,
     train_from: Period | None,
     train_to: Period | None,
-    test_period: Period,
+    test: Sequence[Period],
     snapshots: Sequence[SnapshotRef],
-) -> tuple[list[Period], list[Period]]:
-    """Periods to learn from and to test on."""
-    last = test_period
-    by_time = spec.split.by == "time"
-    test = spec.calendar.last(spec.split.test if by_time else None, last)
+) -> list[Period]:
+    """The periods to learn from, by time all before those that test."""
+    by_time, last = spec.split.by == "time", test[-1]
     end = train_to or (test[0].shift(-1) if by_time else last)
     if by_time and end >= test[0]:
         raise LeakageError(f"{spec.name}: train_to {end} is not before the test set {test[0]}; choose an earlier one")
     if end > last:
-        raise DataError(f"{spec.name}: train_to {end} is after test_period {last}; choose an earlier one")
-    known = sorted(s.period for s in snapshots if s.period <= end)
-    start = train_from or _policy_start(spec, end, known)
+        raise DataError(f"{spec.name}: train_to {end} is after test_to {last}; choose an earlier one")
+    start = train_from or max(_first_before(spec, test, end, snapshots), spec.learned_from(end))
     if start > end:
         raise DataError(f"{spec.name}: train_from {start} is after train_to {end}; swap or widen them")
-    learn = Period.between(start, end)
-    return learn, test if by_time else Period.between(start, last)
+    return Period.between(start, end)
 
 
-def _policy_start(spec: UseCase, end: Period, known: Sequence[Period]) -> Period:
-    first = known[0] if known else spec.periods.first
-    if spec.retrain.window == "all":
-        return first
-    return max(first, spec.calendar.last(spec.retrain.window, end)[0])
+def _first_before(spec: UseCase, test: Sequence[Period], end: Period, snapshots: Sequence[SnapshotRef]) -> Period:
+    """The first published period; raises DataError when none is old enough to learn from."""
+    if known := [s.period for s in snapshots if s.period <= end]:
+        return min(known)
+    raise DataError(
+        f"{spec.name}: nothing is published up to {end}, before the test set {range_text(test)}; run the data pipeline "
+        "for earlier periods, or test on a shorter time (split.test, test_from)"
+    )
 
 
 def _chosen(spec: UseCase, periods: Sequence[Period], snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
     by_period = {s.period: s for s in snapshots}
     if missing := [p for p in periods if p not in by_period]:
+        named = missing if len(missing) <= NAMED else [*missing[:NAMED], f"{len(missing) - NAMED} more"]
         raise NotFoundError(
-            f"{spec.name}: no snapshot of {', '.join(missing)}; run the data pipeline for them or shorten the window"
+            f"{spec.name}: no snapshot of {', '.join(named)}; run the data pipeline for them or shorten the window"
         )
     return [by_period[p] for p in periods]
 

@@ -114,7 +114,7 @@ def build(
     arguments = {
         "train_from": None,
         "train_to": None,
-        "test_period": Period("2013-03"),
+        "test_to": Period("2013-03"),
         "excluded": [],
         "lake": MemoryLake(tables),
         "feature_store": store or MemoryFeatureStore(spec),

@@ -12,7 +12,7 @@ from include.errors import NotFoundError, ServiceError
 from include.loop import retrain_trigger
 from include.records.registry import FIGURES
 from include.services.composition import Services
-from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
 
 
@@ -40,6 +40,8 @@ def monitored(services: Services, period: str, *figures: Figure) -> None:
 
 def serve(services: Services, release: str, hours: int = 0) -> None:
     """The rollout state and its event, so many hours from now, as a promotion and a roll back write them."""
+    if release not in [one.name for one in services.adapters.releases.all(SPEC.name)]:
+        assert packaged(services, SPEC, int(release[1:])) == release
     state = services.serving.rollout_state(SPEC)
     new = rollout.promote(state, release) if state else rollout.first(SPEC, release)
     rollout.write(services.adapters.state, new)
@@ -111,7 +113,7 @@ def test_only_a_retrain_that_was_released_spends_cooldown_and_budget(services: S
     publish(services, "2013-05")
     monitored(services, "2013-05", *lost("2013-05"))
     again = retrain_trigger.decide_retrain(SPEC, services, raised, None)
-    assert (again.decision, again.test_period) == ("retrain", "2013-05"), "the first candidate was refused"
+    assert (again.decision, again.test_to) == ("retrain", "2013-05"), "the first candidate was refused"
     serve(services, "r0002", hours=1)
     publish(services, "2013-06")
     monitored(services, "2013-05", *lost("2013-05"), *lost("2013-05", "r0002"))
@@ -120,7 +122,7 @@ def test_only_a_retrain_that_was_released_spends_cooldown_and_budget(services: S
         SPEC, services, [alert().model_copy(update={"release": "r0002"}).json_dict()], None
     )
     assert held.decision == "keep"
-    assert f"plan {again.name} brought r0002 1 period(s) ago, the cooldown is 1" in held.action
+    assert f"r0002 of plan {again.name} serves since the end of 2013-05, and the cooldown is 1 month" in held.action
 
 
 def test_a_silent_prometheus_is_asked_again_by_a_retry(services: Services) -> None:

@@ -53,7 +53,7 @@ def plan(history: list[Figure], **changes: Any) -> RetrainPlan:
 def test_a_confirmed_loss_retrains_on_everything_before_the_newest_labelled_month() -> None:
     found = plan([*SPRING, *month("2013-06", 0.666)])
     assert found.decision == "retrain"
-    assert (found.train_from, found.train_to, found.test_period) == ("2013-01", "2013-05", "2013-06")
+    assert (found.train_from, found.train_to, found.test_to) == ("2013-01", "2013-05", "2013-06")
     assert any("2013-06: roc_auc 0.666" in line for line in found.evidence)
     assert "2013-01 to 2013-05" in found.action
 
@@ -172,7 +172,7 @@ def test_most_answers_without_a_lookup_or_a_record_are_a_serving_fault(fault: di
 
 def earlier(period: str, decision: Any = "retrain") -> RetrainPlan:
     return plan([*SPRING, *month("2013-06", 0.6)]).model_copy(
-        update={"test_period": Period(period), "decision": decision}
+        update={"test_from": Period(period), "test_to": Period(period), "decision": decision}
     )
 
 
@@ -282,9 +282,9 @@ def test_one_breach_of_the_windows_is_not_enough_whatever_the_alert_says() -> No
 def test_a_period_most_of_whose_labels_are_not_due_is_not_judged() -> None:
     early = month("2013-07", 0.5, labelled=100, unmatched=0, not_due=7900)
     found = plan([*SPRING, *month("2013-06", 0.666), *early], period=Period("2013-07"))
-    assert (found.decision, found.test_period) == ("retrain", "2013-06")
+    assert (found.decision, found.test_to) == ("retrain", "2013-06")
     late = month("2013-07", 0.66, labelled=4800, unmatched=0, not_due=3200)
-    assert plan([*SPRING, *month("2013-06", 0.666), *late], period=Period("2013-07")).test_period == "2013-07"
+    assert plan([*SPRING, *month("2013-06", 0.666), *late], period=Period("2013-07")).test_to == "2013-07"
 
 
 @pytest.mark.parametrize(

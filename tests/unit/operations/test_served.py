@@ -20,7 +20,7 @@ def event(hour: int, champion: str, what: Any = "promoted") -> RolloutEvent:
 def plan(name: str, hour: int, decision: Any = "retrain") -> RetrainPlan:
     return RetrainPlan(
         usecase="flight_delay", name=name, decision=decision, cause="", evidence=[], action="", train_from=None,
-        train_to=None, test_period=None, alerts=[], decided_at=NOON + timedelta(hours=hour),
+        train_to=None, test_from=None, test_to=None, alerts=[], decided_at=NOON + timedelta(hours=hour),
     )  # fmt: skip
 
 

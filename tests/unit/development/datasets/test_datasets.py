@@ -59,7 +59,7 @@ def test_another_value_gives_another_name(tmp_path: Path) -> None:
 
 
 def test_a_frozen_test_set_never_trains_or_validates(tmp_path: Path) -> None:
-    champion = build(tmp_path, test_period=Period("2013-02"))
+    champion = build(tmp_path, test_to=Period("2013-02"))
     dataset = build(tmp_path, excluded=[champion])
     assert not (ids(dataset.train) | ids(dataset.validation)) & ids(champion.test)
     assert dataset.excluded_hashes == [champion.test.content_hash]
@@ -132,7 +132,7 @@ def test_lost_rows_are_refused(tmp_path: Path) -> None:
 
 def test_a_period_without_snapshot_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no snapshot of 2013-04; run the data pipeline"):
-        build(tmp_path, test_period=Period("2013-04"))
+        build(tmp_path, test_to=Period("2013-04"))
 
 
 def test_training_on_the_test_period_is_refused(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_every_split_is_built_again_bit_for_bit(tmp_path: Path, split: str) -> N
     spec, tables = spec_of(split), months()
     lake = MemoryLake(tables | {"given_labels": GIVEN})
     champion = build(
-        tmp_path, tables, spec, lake=lake, test_period=Period("2013-02"), as_of=datetime(2013, 2, 27, tzinfo=UTC)
+        tmp_path, tables, spec, lake=lake, test_to=Period("2013-02"), as_of=datetime(2013, 2, 27, tzinfo=UTC)
     )
     candidate = build(tmp_path, tables, spec, lake=lake, excluded=[champion])
     assert (champion.facts.given, candidate.facts.given) == (1, 2)
@@ -74,7 +74,7 @@ def test_every_split_is_built_again_bit_for_bit(tmp_path: Path, split: str) -> N
 
 def test_rows_that_moved_when_a_month_was_published_again_neither_learn_nor_test(tmp_path: Path) -> None:
     spec, tables = spec_of("stratified"), months()
-    champion = build(tmp_path, tables, spec, test_period=Period("2013-02"), as_of=LATER)
+    champion = build(tmp_path, tables, spec, test_to=Period("2013-02"), as_of=LATER)
     pinned = MemoryLake(tables)
     changed = tables | {"2013-01": tables["2013-01"].iloc[:-150]}
 
