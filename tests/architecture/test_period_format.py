@@ -7,8 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OWNER = ROOT / "include" / "contracts" / "period.py"
-SPELLED = re.compile(r"""%Y-%m(?!-%d)|\[:7\]|\?{4}-\?\?|\\d\{4\}-|\[0-9\]\{4\}-""")
-"""``strftime`` of a month, the month cut out of a time as text, file patterns and regular expressions of a month."""
+SPELLED = re.compile(
+    r"""%Y-%m(?!-%d)|%G|%V|%HZ|\[:(?:4|7|10|13)\]|\?{4}-\?\?|\\d\{4\}-|\[0-9\]\{4\}-|isocalendar|strptime\([^)]*%Y-%m"""
+)
+"""``strftime`` of a month, week or hour, parts cut out of a time as text, patterns of files and texts, dates read."""
 
 
 def sources() -> list[Path]:
@@ -21,6 +23,6 @@ def test_nothing_else_spells_a_period() -> None:
     assert {place: found for place, found in spelled.items() if found} == {}
 
 
-@pytest.mark.parametrize("text", ["'%Y-%m'", "at[:7]", "'????-??.json'", r"r'^\d{4}-\d{2}$'"])
+@pytest.mark.parametrize("text", ["'%Y-%m'", "'%G-W%V'", "'%Y-%m-%dT%HZ'", "at[:7]", "day[:4]", "strptime(day, '%Y-%m-%d')", "'????-??.json'", r"r'^\d{4}-\d{2}$'"])
 def test_the_search_finds_what_it_must(text: str) -> None:
     assert SPELLED.search(text)
