@@ -7,7 +7,7 @@ import duckdb
 
 from include.contracts.record import Record
 from include.contracts.tables import TableState
-from include.formats.content import PARTITIONS, for_duckdb, is_nan, quoted
+from include.formats.content import is_nan, parquet_rows, quoted
 
 TOP_VALUES = 5
 FEW = 100
@@ -45,17 +45,13 @@ def profile(state: TableState, hidden: Collection[str], memory_limit: str = "4GB
             raise RewrittenError(f"{state.table} was replaced while it was read") from error
 
 
-def _files(state: TableState) -> dict[str, list[str]]:
-    return {"files": list(map(for_duckdb, state.files))}
-
-
 def _summary(connection: duckdb.DuckDBPyConnection, state: TableState) -> list[tuple[str, float, int, Any, Any]]:
     """(name, missing, distinct, low, high) per column, from one scan."""
-    present = set(connection.sql(f"SELECT * FROM {PARTITIONS} LIMIT 0", params=_files(state)).columns)  # noqa: S608 - a constant
+    present = set(connection.sql(f"SELECT * FROM {parquet_rows(*state.files)} LIMIT 0").columns)  # noqa: S608 - our own files
     there = [name for name in state.columns if name in present]  # a column that no file has yet is missing throughout
     parts = [part for name in there for part in _aggregates(name, state.columns[name])]
-    query = f"SELECT count(*), {', '.join(parts)} FROM {PARTITIONS}"  # noqa: S608 - names come from the table's schema
-    found = connection.execute(query, _files(state)).fetchone()
+    query = f"SELECT count(*), {', '.join(parts)} FROM {parquet_rows(*state.files)}"  # noqa: S608 - names come from the table's schema
+    found = connection.execute(query).fetchone()
     assert found is not None  # noqa: S101 - an aggregate has one row
     total, figures = found[0], iter(found[1:])
     known = {name: _row(total, *(next(figures) for _ in range(4))) for name in there}
@@ -101,7 +97,7 @@ def _shown(
 def _top(connection: duckdb.DuckDBPyConnection, state: TableState, name: str) -> list[tuple[str, float]]:
     column = quoted(name)
     query = f"""
-        SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {PARTITIONS}
+        SELECT {column}, count(*) / sum(count(*)) OVER () AS __share FROM {parquet_rows(*state.files)}
         WHERE NOT ({_missing(column, "string")}) GROUP BY 1 ORDER BY __share DESC, 1 LIMIT {TOP_VALUES}
     """  # noqa: S608 - names come from the table's schema
-    return connection.execute(query, _files(state)).fetchall()
+    return connection.execute(query).fetchall()

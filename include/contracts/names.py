@@ -7,11 +7,12 @@ takes ``K`` and ``k`` for one column, so no table has both.
 import re
 from collections.abc import Iterable, Iterator
 
-from include.contracts.tables import PERIOD
+from include.contracts.tables import PART, PERIOD
 
 OURS = "__"
 RESERVED = {
     PERIOD: "the lake keeps the rows of each period by it",
+    PART: "the lake keeps its files by it",
     "file_row_number": "DuckDB counts the rows of a file by it",
 }
 RECORDS = frozenset(

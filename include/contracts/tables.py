@@ -1,7 +1,7 @@
 """Tables of the lake, their versions, and the snapshots that pin them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -9,7 +9,16 @@ from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
 PERIOD = "period"
-"""Column by which every table of the lake is partitioned."""
+"""Column of every table of the lake: the period that a row is of."""
+PART = "part"
+"""What files of the lake lie under: a period while it is fresh, the month that it begins in once files are merged."""
+
+
+class FileRows(NamedTuple):
+    """Rows of the lake: those of these periods in a Parquet file, or all of the file (None)."""
+
+    file: str
+    periods: tuple[Period, ...] | None = None
 
 
 class TableRef(Record):

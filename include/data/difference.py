@@ -13,7 +13,7 @@ from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.evaluation.divergence import Divergence, between
 from include.evaluation.histograms import Paired, paired_levels
-from include.formats.content import in_utc, parquet_rows, quoted
+from include.formats.content import in_utc, lake_rows, quoted
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
@@ -116,8 +116,8 @@ def _both(
         connection.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
         for side, snapshot in ((BEFORE, before), (AFTER, after)):
             ref = snapshot.tables[table]
-            if files := lake.pinned(snapshot.usecase, snapshot.period, ref):
-                connection.sql(f"FROM {parquet_rows(*files)}").create_view(side)
+            if rows := lake.pinned(snapshot.usecase, table, {snapshot.period: ref}):
+                connection.sql(f"FROM {lake_rows(rows)}").create_view(side)
             else:
                 connection.register(side, lake.schema(snapshot.usecase, table, ref.version).empty_table())
         yield connection

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import SnapshotRef, TableRef
 from include.data import versioning
 from include.data.manifests import Expiry, Snapshots, Turn
 from include.errors import NotFoundError
@@ -135,14 +135,14 @@ def _delete_files(spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses) -
     for table in sorted({*needed, *_needed(e.snapshot for e in snapshots.all_expired())}):
         if lake.exists(spec.name, table):
             newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
-            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[0] <= newest])
+            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[1].version <= newest])
     return deleted
 
 
-def _needed(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[tuple[int, Period]]]:
-    """(version, period) by table."""
-    needed: defaultdict[str, set[tuple[int, Period]]] = defaultdict(set)
+def _needed(snapshots: Iterable[SnapshotRef]) -> defaultdict[str, set[tuple[Period, TableRef]]]:
+    """What is pinned, by table."""
+    needed: defaultdict[str, set[tuple[Period, TableRef]]] = defaultdict(set)
     for snapshot in snapshots:
         for table, ref in snapshot.tables.items():
-            needed[table].add((ref.version, snapshot.period))
+            needed[table].add((snapshot.period, ref))
     return needed

@@ -8,6 +8,7 @@ step, so it is the commit point. A run killed anywhere before it leaves the prev
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +62,9 @@ def _commit(snapshot: SnapshotRef, lake: Lake, snapshots: Snapshots, turn: Turn)
 def _whole(snapshot: SnapshotRef, lake: Lake) -> bool:
     try:
         require_whole(snapshot, lake)
+        for ref in snapshot.tables.values():
+            with suppress(NotFoundError):  # merged files may stand in for its own
+                lake.files(snapshot.usecase, ref.table, [snapshot.period], ref.version)
     except (DamagedFileError, NotFoundError) as error:
         print(f"snapshot {snapshot.name} names the files that were just written instead: {error}")
         return False
@@ -70,7 +74,7 @@ def _whole(snapshot: SnapshotRef, lake: Lake) -> bool:
 def require_whole(snapshot: SnapshotRef, lake: Lake) -> None:
     """Read every file that the snapshot pins; raises DamagedFileError for one that the disk holds otherwise."""
     for ref in snapshot.tables.values():
-        lake.pinned(snapshot.usecase, snapshot.period, ref, again=True)
+        lake.pinned(snapshot.usecase, ref.table, {snapshot.period: ref}, again=True)
 
 
 def restore(
@@ -127,9 +131,8 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
     """
     if table not in snapshot.tables:
         raise NotFoundError(f"snapshot {snapshot.name} has no table {table!r}; it has {sorted(snapshot.tables)}")
-    ref = snapshot.tables[table]
-    lake.pinned(snapshot.usecase, snapshot.period, ref)
-    return lake.read(snapshot.usecase, table, periods=[snapshot.period], version=ref.version).drop_columns(["period"])
+    rows = lake.read_pinned(snapshot.usecase, table, {snapshot.period: snapshot.tables[table]})
+    return rows.drop_columns(["period"])
 
 
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore, last: Period | None = None) -> None:

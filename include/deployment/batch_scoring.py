@@ -18,13 +18,14 @@ import pyarrow.parquet as pq
 
 from include.contracts.request_rules import RequestRules, rules_of, whole_keys
 from include.contracts.spelling import spelled
+from include.contracts.tables import FileRows
 from include.deployment import release
 from include.deployment.scoring import OnnxModel
 from include.errors import DataError
 from include.families.class_names import in_order, places
 from include.families.registry import family_named
 from include.families.serving import headline
-from include.formats.content import parquet_rows, quoted
+from include.formats.content import lake_rows, quoted
 from include.specification.usecase import UseCase
 
 ANSWERED, FELL_BACK, REFUSED = "answered", "fell_back", "refused"
@@ -183,9 +184,9 @@ class BatchScorer:
 
 
 def score_file(
-    scorer: BatchScorer, files: Sequence[str | Path], target: Path, batch_rows: int, **constants: str
+    scorer: BatchScorer, rows: Sequence[FileRows], target: Path, batch_rows: int, **constants: str
 ) -> dict[str, int]:
-    """Score Parquet files into one, ``batch_rows`` at a time; rows by outcome. ``constants`` are columns of every row.
+    """Score stored rows into a file, ``batch_rows`` at a time; rows by outcome. ``constants`` are columns of every row.
 
     No rows give a file without rows. Raises DataError when the files lack columns that the release needs, or less than
     ``serving.min_answered`` of the rows are answered: then there is no file.
@@ -194,7 +195,7 @@ def score_file(
     reasons: Counter[str] = Counter()
     writer: pq.ParquetWriter | None = None
     try:
-        for batch in chain(read(files, scorer.columns, batch_rows), [scorer.no_rows()]):
+        for batch in chain(read(rows, scorer.columns, batch_rows), [scorer.no_rows()]):
             if writer and not batch.num_rows:
                 continue
             scored = scorer.score(batch)
@@ -224,13 +225,13 @@ def _require_answers(scorer: BatchScorer, counts: Counter[str], reasons: Counter
     )
 
 
-def read(files: Sequence[str | Path], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """These columns of Parquet files, so many rows at a time; raises DataError when one is in none of them."""
-    if not files:
+def read(stored: Sequence[FileRows], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """These columns of stored rows, so many rows at a time; raises DataError when one is in none of the files."""
+    if not stored:
         return
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        table = connection.sql(f"FROM {parquet_rows(*files)}")
+        table = connection.sql(f"FROM {lake_rows(stored)}")
         if lacking := sorted(set(columns) - set(table.columns)):
             raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
         yield from table.select(*map(quoted, columns)).to_arrow_reader(rows)

@@ -3,19 +3,14 @@
 import glob
 import hashlib
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from include.contracts.tables import PERIOD
+from include.contracts.tables import PERIOD, FileRows
 
-PARTITIONS = f"""(
-    SELECT *, regexp_extract(__file, '=([^/]*)/[^/]*$', 1) AS {PERIOD} FROM read_parquet(
-        $files, hive_partitioning = false, union_by_name = true, filename = '__file', file_row_number = true
-    )
-)"""  # noqa: S608
-"""SQL of the rows of files of the lake with their period, which is the last directory of a file's path."""
 BATCH = 65_536  # rows that are in memory at once
 LANES = (1, 17, 33, 49)  # SHA-256 in hexadecimal as four unsigned 64-bit numbers
 
@@ -89,10 +84,24 @@ def is_nan(column: str) -> str:
     return f"{column} IS NOT DISTINCT FROM 'nan'"
 
 
-def parquet_rows(*files: str | Path) -> str:
+def parquet_rows(*files: str | Path, options: str = "") -> str:
     """SQL of Parquet files as one relation; no directory ``a=1`` of their paths becomes a column."""
     listed = ", ".join("'" + for_duckdb(file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{options})"
+
+
+def lake_rows(stored: Sequence[FileRows], options: str = "") -> str:
+    """SQL of rows of the lake as one relation; ``options`` are further ones of ``read_parquet``."""
+    pieces = [_rows_of(list(some), options) for _, some in groupby(stored, key=lambda one: one.periods)]
+    return pieces[0] if len(pieces) == 1 else f"({' UNION ALL BY NAME '.join(f'FROM {piece}' for piece in pieces)})"
+
+
+def _rows_of(stored: Sequence[FileRows], options: str) -> str:
+    """SQL of the rows of the same periods in each of these files."""
+    rows, periods = parquet_rows(*(one.file for one in stored), options=options), stored[0].periods
+    if periods is None:
+        return rows
+    return f"(SELECT * FROM {rows} WHERE {PERIOD} IN ({', '.join(map(repr, map(str, periods)))}))"  # noqa: S608
 
 
 def quoted(name: str) -> str:

@@ -1,14 +1,17 @@
-"""Parquet files of the lake: each carries the SHA-256 of its bytes in its name, and the hash of its rows inside.
+"""Parquet files of the lake: each carries the SHA-256 of its bytes in its name, and what its rows are inside.
 
-``part-<when>-<random>-<SHA-256>.parquet``: the Delta log names the file, so its hash stands in the very commit that
-added it, and is wherever the file is: in every version, in a checkpoint, after a vacuum, in a copy.
+``part-<when>-<random>-<SHA-256>.parquet`` has rows of the period that its directory ``part=…`` names, ``month-…`` of
+several that begin in that month; the footer maps periods to rows and content hash. The Delta log names the file, so its
+hash stands in the very commit that added it, and is wherever the file is: in every version, in a checkpoint, in a copy.
 """
 
 import hashlib
+import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,15 +20,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, TableRef
+from include.contracts.tables import PART, PERIOD, FileRows, TableRef
 from include.errors import DamagedFileError
-from include.formats.content import in_utc, parquet_rows, relation_hash
+from include.formats.content import in_utc, lake_rows, relation_hash
 from include.formats.file_proof import PROOFS
 from include.formats.stored_types import stored_schema
 
 GROUP_ROWS = 250_000
-CONTENT = b"moebius.content_hash"
-_NAME = re.compile(r"^part-[0-9a-f]{16}-[0-9a-f]{8}-([0-9a-f]{64})\.parquet$")
+PERIODS = "moebius.periods"
+ONE, SEVERAL = "part", "month"
+_NAME = re.compile(rf"^({ONE}|{SEVERAL})-([0-9a-f]{{16}})-[0-9a-f]{{8}}-([0-9a-f]{{64}})\.parquet$")
+
+
+class Held(NamedTuple):
+    """Rows of a period in a file, and their content hash where they are all that the period has; else ''."""
+
+    rows: int
+    content_hash: str
 
 
 class Written(NamedTuple):
@@ -55,28 +66,39 @@ class _Hashed:
         return self._digest.hexdigest()
 
 
-def write(directory: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], content_hash: str = "") -> Written:
-    """Write rows of the schema into the directory; the file has its name once it is complete.
+def write(
+    table: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    hashes: Mapping[Period, str],
+    *,
+    part: str,
+    when: int | None = None,
+) -> Written:
+    """Write rows, which have a column ``period``, into the table's ``part``; the file has its name once it is complete.
 
-    ``content_hash`` is that of the rows, where they are all rows of their period.
+    ``hashes``: each period that the rows may be of, and its content hash where they are all rows of it, else ''.
+    ``when``: nanoseconds of the time that orders the file among others of its part (None: now).
     """
+    kind = ONE if set(hashes) == {part} else SEVERAL
+    directory = table / f"{PART}={part}"
     directory.mkdir(parents=True, exist_ok=True)
-    name = f"part-{time.time_ns():016x}-{secrets.token_hex(4)}"
-    aside, rows = directory / f"{name}-unfinished.parquet", 0
-    if content_hash:
-        schema = schema.with_metadata({**(schema.metadata or {}), CONTENT: content_hash.encode()})
+    name = f"{kind}-{time.time_ns() if when is None else when:016x}-{secrets.token_hex(4)}"
+    aside, counts = directory / f"{name}-unfinished.parquet", Counter[str]()
     try:
         with aside.open("wb") as file:
             hashed = _Hashed(file)
             with pq.ParquetWriter(pa.PythonFile(hashed, mode="w"), schema) as writer:
                 for group in row_groups(batches):
                     writer.write_table(group.cast(schema))
-                    rows += group.num_rows
+                    counts.update({one["values"]: one["counts"] for one in group[PERIOD].value_counts().to_pylist()})
+                held = {period: [counts[period], hashes[Period(period)]] for period in sorted(counts)}
+                writer.add_key_value_metadata({PERIODS: json.dumps(held)})
         path = aside.replace(directory / f"{name}-{hashed.hexdigest()}.parquet")
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    return Written(path, path.stat().st_size, rows)
+    return Written(path, path.stat().st_size, counts.total())
 
 
 def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -94,32 +116,49 @@ def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def named_digest(file: str | Path) -> str | None:
-    """The SHA-256 in a file's name; None for one that was written before names had it."""
+    """The SHA-256 in a file's name; None where it has none."""
     match = _NAME.match(Path(file).name)
-    return match[1] if match else None
+    return match[3] if match else None
+
+
+def written_at(file: str | Path) -> int:
+    """Nanoseconds of the time that orders the file among others of its part."""
+    match = _NAME.match(Path(file).name)
+    return int(match[2], 16) if match else 0
+
+
+def part_of(file: str | Path) -> str:
+    """The period, or the month, that a file of the lake lies under."""
+    return Path(file).parent.name.removeprefix(f"{PART}=")
+
+
+def only_period(file: str | Path) -> Period | None:
+    """The one period that a file has rows of, by its name; None where the footer says which they are."""
+    match = _NAME.match(Path(file).name)
+    return Period(part_of(file)) if match and match[1] == ONE else None
 
 
 def table_of(file: str | Path) -> str:
-    """``<usecase>.<table> period <period>`` of a file of the lake."""
-    usecase, table, partition = Path(file).parts[-4:-1]
-    return f"{usecase}.{table} period {partition.removeprefix(f'{PERIOD}=')}"
+    """``<usecase>.<table> period <period>`` of a file of the lake, or ``… periods of <month>``."""
+    usecase, table = Path(file).parts[-4:-2]
+    return f"{usecase}.{table} period{'' if only_period(file) else 's of'} {part_of(file)}"
 
 
 def way_out(file: str | Path) -> str:
     """What to do about a damaged file of the lake."""
-    usecase, _, partition = Path(file).parts[-4:-1]
-    period = partition.removeprefix(f"{PERIOD}=")
+    usecase = Path(file).parts[-4]
+    which = "period" if only_period(file) else "periods"
     return (
-        f"run {usecase}.data_pipeline for {period} again (it rebuilds the period from its source), restore another "
-        f"snapshot of it ({usecase}.data_versions, operation restore), or put the file back from a backup"
+        f"run {usecase}.data_pipeline for {part_of(file)} again (it rebuilds the {which} from the source), restore "
+        f"another snapshot of it ({usecase}.data_versions, operation restore), or put the file back from a backup"
     )
 
 
 def prove(file: str, *, again: bool = False) -> None:
     """Raises DamagedFileError when a file of the lake has other bytes than it was written with, or is gone.
 
-    ``again``: whatever this process proved before, and what the disk holds. A file that was written before names
-    had a hash must be readable as Parquet.
+    ``again``: whatever this process proved before, and what the disk holds. A file without a hash in its name, which
+    is not ours, must be readable as Parquet.
     """
     if digest := named_digest(file):
         PROOFS.prove(Path(file), digest, table_of(file), way_out(file), again=again)
@@ -127,54 +166,58 @@ def prove(file: str, *, again: bool = False) -> None:
         _footer(file, _changed_at(file))
 
 
-def claimed_hash(file: str) -> str | None:
-    """The content hash of its period that a proved file carries; None where it carries none."""
-    return _footer(file, _changed_at(file))[1] if named_digest(file) else None
+def held(file: str) -> Mapping[Period, Held]:
+    """Rows and content hash of each period that a file, which is proved, has rows of."""
+    prove(file)
+    return _footer(file, _changed_at(file))
 
 
-def rows_in(file: str) -> int:
-    return _footer(file, _changed_at(file))[0]
-
-
-def prove_content(files: Sequence[str], ref: TableRef, period: Period, what: str) -> None:
-    """Raises DamagedFileError unless these files, whose bytes are proved, hold exactly the rows that ``ref`` pins."""
-    rows = sum(map(rows_in, files))
-    way = way_out(files[0]) if files else f"restore another snapshot of {period}, or run the data pipeline for it again"
+def prove_content(stored: Sequence[FileRows], ref: TableRef, period: Period, what: str) -> None:
+    """Raises DamagedFileError unless these rows, whose files are proved, are exactly those that ``ref`` pins."""
+    rows = sum(held(one.file)[period].rows for one in stored)
+    file = stored[0].file if stored else ""
+    way = way_out(file) if file else f"restore another snapshot of {period}, or run the data pipeline for it again"
     if rows != ref.rows:
         raise DamagedFileError(f"{what}: version {ref.version} has {rows} rows, {ref.rows} were pinned; {way}")
-    if rows and (found := _content_hash(tuple(files), tuple(map(_changed_at, files)))) != ref.content_hash:
+    if rows and (found := content_hash_of(stored, period)) != ref.content_hash:
         raise DamagedFileError(
             f"{what}: the rows of version {ref.version} have the content hash {found[:12]}, {ref.content_hash[:12]} "
             f"was pinned; {way}"
         )
 
 
+def content_hash_of(stored: Sequence[FileRows], period: Period) -> str:
+    """The content hash of all rows of a period: what a single file says of itself, else what the rows say."""
+    return _content_hash(tuple(stored), tuple(_changed_at(one.file) for one in stored), period)
+
+
 @lru_cache(maxsize=65_536)
-def _content_hash(files: tuple[str, ...], _: tuple[int, ...]) -> str:
-    """What a single file says of itself, else what the rows say."""
-    if len(files) == 1 and (claimed := claimed_hash(files[0])):
+def _content_hash(stored: tuple[FileRows, ...], _: tuple[int, ...], period: Period) -> str:
+    if len(stored) == 1 and (claimed := held(stored[0].file)[period].content_hash):
         return claimed
-    return rows_hash(files)
+    return rows_hash(stored)
 
 
-def rows_hash(files: Sequence[str]) -> str:
-    """The content hash of the rows of Parquet files, from the rows themselves."""
-    every = [pq.read_schema(file) for file in files]
+def rows_hash(stored: Sequence[FileRows]) -> str:
+    """The content hash of rows of the lake, from the rows themselves."""
+    every = [pq.read_schema(one.file) for one in stored]
     schema = stored_schema(pa.unify_schemas(every, promote_options="permissive"))  # a column may have been widened
     with in_utc() as connection:
-        connection.sql(f"FROM {parquet_rows(*files)}").create_view("there")
+        connection.sql(f"FROM {lake_rows(stored)}").create_view("there")
         return relation_hash(connection, "there", schema)
 
 
 @lru_cache(maxsize=65_536)
-def _footer(file: str, _: int) -> tuple[int, str | None]:
-    """Rows, and the content hash that the file carries."""
+def _footer(file: str, _: int) -> Mapping[Period, Held]:
     try:
-        found = pq.read_metadata(file)
+        with pq.ParquetFile(file) as there:
+            claimed = (there.metadata.metadata or {}).get(PERIODS.encode())
+            if claimed is None:
+                counts = Counter(there.read([PERIOD])[PERIOD].to_pylist())
+                return {Period(period): Held(rows, "") for period, rows in sorted(counts.items())}
     except (OSError, pa.ArrowException) as error:
         raise DamagedFileError(f"{table_of(file)}: {file} is damaged ({error}); {way_out(file)}") from error
-    claimed = (found.metadata or {}).get(CONTENT)
-    return found.num_rows, claimed.decode() if claimed else None
+    return {Period(period): Held(*of) for period, of in json.loads(claimed).items()}
 
 
 def _changed_at(file: str) -> int:

@@ -36,7 +36,7 @@ LISTS = (
 
 
 def with_period(schema: pa.Schema) -> pa.Schema:
-    """The schema with the partition's column."""
+    """The schema with the column of the period."""
     return schema if PERIOD in schema.names else schema.append(pa.field(PERIOD, pa.string()))
 
 

@@ -5,22 +5,27 @@ is clean in all periods; then the pinned contents; then the manifests. Killed an
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
 from include.contracts.pseudonyms import TOKEN, KeyRing
 from include.contracts.tables import PERIOD, SnapshotRef, TableRef
-from include.formats import checksums
+from include.formats import checksums, proved_parquet
 from include.governance.mentions import texts
 from include.ports.lake import Lake
 from include.ports.snapshots import SnapshotManifests
 
 Change = Callable[[pa.Table], pa.Table]
+Pins = AbstractSet[tuple[Period, TableRef]]
+"""What manifests pin of a table."""
 
 
 @dataclass(frozen=True)
@@ -76,78 +81,96 @@ class LakeRewrite:
         return self.changed
 
     def _let_go(self, table: str) -> None:
-        """Delete the files of every version and period that no manifest names.
+        """Delete the files of all that no manifest pins.
 
         Only publications commit to what manifests name, and none is under way; others may append to the rest.
         """
-        pinned = {(m.tables[table].version, m.period) for m in self.snapshots.manifests().values() if table in m.tables}
-        if pinned:
-            self.lake.prune(self.usecase, table, sorted(pinned))
+        if pinned := self._pinned(table):
+            self.lake.prune(self.usecase, table, pinned)
         else:
             self.lake.vacuum(self.usecase, table)
 
+    def _pinned(self, table: str) -> Pins:
+        return {(m.period, m.tables[table]) for m in self.snapshots.manifests().values() if table in m.tables}
+
     def _table(self, table: str) -> None:
-        pinning = {place: m for place, m in self.snapshots.manifests().items() if table in m.tables}
-        # the current snapshot's manifest first: a kill may have left an older content at the table's head
-        heads = self._heads(table)
-        contents = {(m.period, m.tables[table].version) for m in pinning.values()}
-        head = self.lake.version(self.usecase, table)
-        periods = self.lake.periods(self.usecase, table)
-        changes = {p: self._changed(table, p, heads.get(p, head)) for p in periods}
-        dirty = [at for at in contents if self._changed(table, *at)[1]]
-        if not dirty and not any(changed for _, changed, _ in changes.values()):
+        pinned = self._pinned(table)
+        if not self._is_touched(table, pinned):
             return
-        self._publish(table, changes, {at for at in contents if heads.get(at[0]) != at[1]}, pinning)
-        before, after = (sum(c[i] for c in changes.values()) for i in (0, 2))
-        self.changed.append(Changed(f"lake/{table}", before, after))
-
-    def _heads(self, table: str) -> dict[Period, int]:
-        """Period → version of the table that the current snapshot pins."""
-        return {m.period: m.tables[table].version for m in self.snapshots.published() if table in m.tables}
-
-    def _changed(self, table: str, period: Period, version: int) -> tuple[int, bool, int]:
-        """Rows before, whether the change does anything, rows after."""
-        rows = self.lake.read(self.usecase, table, [period], version)
-        after = self.change(rows)
-        return rows.num_rows, not after.equals(rows), after.num_rows
-
-    def _write(self, table: str, period: Period, version: int) -> TableRef:
-        rows = self.change(self.lake.read(self.usecase, table, [period], version))
-        return self.lake.publish(self.usecase, table, rows.drop_columns([PERIOD]), period)
-
-    def _write_head(self, table: str, period: Period) -> None:
-        """The newest rows; what others appended between reading and writing is taken up by writing again."""
-        version = self.lake.version(self.usecase, table)
-        while (written := self._write(table, period, version).version) > version + 1:
-            version = written - 1
-
-    def _publish(
-        self,
-        table: str,
-        changes: dict[Period, tuple[int, bool, int]],
-        others: set[tuple[Period, int]],
-        pinning: dict[str, SnapshotRef],
-    ) -> None:
-        current = self._heads(table)
-        for period, (_, changed, _) in changes.items():  # afterwards the head is clean in every period
+        # the current snapshot's manifest first: a kill may have left an older content at the table's head
+        current = {m.period: m.tables[table] for m in self.snapshots.published() if table in m.tables}
+        counts = [
+            self._write_head(table, periods, current) for periods in _by_month(self.lake.periods(self.usecase, table))
+        ]
+        refs = {}  # afterwards the head is clean in every period
+        for period, ref in sorted(pinned - set(current.items()), key=str):
+            refs[period, ref] = self._write(table, {period: ref})[1][period]
             if period in current:
-                self._write(table, period, current[period])
-            elif changed:
-                self._write_head(table, period)
-        refs = {}
-        for period, version in sorted(others):
-            refs[period, version] = self._write(table, period, version)
-            if period in current:
-                self._write(table, period, current[period])
-        for period, version in current.items():
-            refs[period, version] = self._write(table, period, version)
-        for place, manifest in pinning.items():
-            self._repin(place, manifest, table, refs[manifest.period, manifest.tables[table].version])
+                self._write(table, {period: current[period]})
+        for periods in _by_month(current):
+            written = self._write(table, {period: current[period] for period in periods})[1]
+            refs |= {(period, current[period]): written[period] for period in periods}
+        for place, manifest in self.snapshots.manifests().items():
+            if table in manifest.tables:
+                self._repin(place, manifest, table, refs[manifest.period, manifest.tables[table]])
+        self.changed.append(Changed(f"lake/{table}", sum(b for b, _ in counts), sum(a for _, a in counts)))
+
+    def _is_touched(self, table: str, pinned: Pins) -> bool:
+        """Whether a file that is needed has a row that changes, also one that nothing pins beside others."""
+        for file in self.lake.stored(self.usecase, table, pinned):
+            proved_parquet.prove(file)
+            rows = pq.read_table(file, partitioning=None)
+            if not self.change(rows).equals(rows):
+                return True
+        return False
+
+    def _write_head(self, table: str, periods: Sequence[Period], current: Mapping[Period, TableRef]) -> tuple[int, int]:
+        """Rewrite the newest rows of these periods; rows before and after."""
+        before, written = self._write(table, {period: current[period] for period in periods if period in current})
+        loose_before, loose_after = self._write_loose(table, [period for period in periods if period not in current])
+        return before + loose_before, sum(ref.rows for ref in written.values()) + loose_after
+
+    def _write(self, table: str, refs: Mapping[Period, TableRef]) -> tuple[int, dict[Period, TableRef]]:
+        """Publish what is pinned, changed; rows before, and what is there now."""
+        if not refs:
+            return 0, {}
+        rows = self.lake.read_pinned(self.usecase, table, refs)
+        return rows.num_rows, self.lake.publish_all(self.usecase, table, self._changed(rows, refs))
+
+    def _write_loose(self, table: str, periods: Sequence[Period]) -> tuple[int, int]:
+        """Publish what nothing pins, changed; what others appended meanwhile is taken up by writing again."""
+        version, after = self.lake.version(self.usecase, table), 0
+        while periods:
+            rows = self.lake.read(self.usecase, table, periods, version)
+            changed = self._changed(rows, periods)
+            after = sum(one.num_rows for one in changed.values())
+            touched = {p: one for p, one in changed.items() if not one.equals(_of(rows, p))}
+            refs = self.lake.publish_all(self.usecase, table, touched) if touched else {}
+            newest = max((ref.version for ref in refs.values()), default=version)
+            if newest <= version + 1:
+                return rows.num_rows, after
+            version = newest - 1
+        return 0, after
+
+    def _changed(self, rows: pa.Table, periods: Iterable[Period]) -> dict[Period, pa.Table]:
+        return {period: self.change(_of(rows, period)) for period in periods}
 
     def _repin(self, place: str, manifest: SnapshotRef, table: str, ref: TableRef) -> None:
         rewrites = [*manifest.rewrites, *([] if self.mark in manifest.rewrites else [self.mark])]
         again = manifest.model_copy(update={"tables": {**manifest.tables, table: ref}, "rewrites": rewrites})
         self.snapshots.replace(place, again)
+
+
+def _of(rows: pa.Table, period: Period) -> pa.Table:
+    return rows.filter(pc.equal(rows[PERIOD], str(period))).drop_columns([PERIOD])
+
+
+def _by_month(periods: Iterable[Period]) -> list[list[Period]]:
+    """What is held in memory at once."""
+    months: defaultdict[Period, list[Period]] = defaultdict(list)
+    for period in sorted(periods):
+        months[period.month].append(period)
+    return list(months.values())
 
 
 def parquet_values(files: Collection[Path], column: str) -> set[str]:

@@ -6,12 +6,12 @@ import duckdb
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.period import Period
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import FileRows, SnapshotRef
 from include.data import versioning
 from include.deployment import batch_scoring
 from include.deployment.batch_scoring import BatchScorer
 from include.errors import DataError
-from include.formats.content import parquet_rows, quoted
+from include.formats.content import lake_rows, parquet_rows, quoted
 from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -59,18 +59,18 @@ def _score(
     spec: UseCase, services: Services, snapshot: SnapshotRef, release: ReleaseRef, target: Path
 ) -> dict[str, int]:
     scorer = BatchScorer(spec, Path(release.path))
-    files = services.adapters.lake.pinned(spec.name, snapshot.period, snapshot.tables["events"])
-    if scorer.views and files:  # a period without events has none
+    events = services.adapters.lake.pinned(spec.name, "events", {snapshot.period: snapshot.tables["events"]})
+    if scorer.views and events:  # a period without events has none
         joined = target.with_name("features.parquet")
         service = scorer.manifest["features"]["kept_as"]  # as the release was built with it
-        services.adapters.feature_store.historical_file(service, _events(files, list(scorer.fields)), joined)
-        files = [str(joined)]
-    return batch_scoring.score_file(scorer, files, target, services.settings.batch_rows, snapshot=snapshot.name)
+        services.adapters.feature_store.historical_file(service, _events(events, list(scorer.fields)), joined)
+        events = [FileRows(str(joined))]
+    return batch_scoring.score_file(scorer, events, target, services.settings.batch_rows, snapshot=snapshot.name)
 
 
-def _events(files: list[str], columns: list[str]) -> str:
+def _events(events: list[FileRows], columns: list[str]) -> str:
     wanted = ", ".join(map(quoted, columns))
-    return f"SELECT {wanted} FROM {parquet_rows(*files)}"  # noqa: S608 - our own files and columns
+    return f"SELECT {wanted} FROM {lake_rows(events)}"  # noqa: S608 - our own files and columns
 
 
 def _add_other_releases(services: Services, release: ReleaseRef, period: Period, scored: Path, target: Path) -> None:
@@ -81,7 +81,7 @@ def _add_other_releases(services: Services, release: ReleaseRef, period: Period,
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         rows = connection.sql(f"FROM {parquet_rows(scored)}")
         if there:
-            others = connection.sql(f"FROM {parquet_rows(*there)}")
+            others = connection.sql(f"FROM {lake_rows(there)}")
             others = others.filter(duckdb.ColumnExpression("release") != duckdb.ConstantExpression(release.name))
             rows = rows.union(others.select(*map(quoted, rows.columns)))
         rows.write_parquet(str(target), compression="zstd")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from include.contracts.period import Period
 from include.contracts.scrub import Kind, Scrubbed
+from include.contracts.tables import TableRef
 from include.deployment import release
 from include.development.datasets.building import MANIFEST, load_dataset
 from include.development.datasets.encoded import PARTS
@@ -78,15 +79,15 @@ def lake(spec: UseCase, services: Services) -> Iterator[Check]:
     """Of each table the log; each file of the newest version and of what snapshots pin; that pins hold their rows."""
     store, snapshots = services.adapters.lake, services.records.all_snapshots(spec)
     for table in store.tables(spec.name):
-        refs = {(s.period, s.tables[table].version): s.tables[table] for s in snapshots if table in s.tables}
+        pins = sorted({(s.period, s.tables[table]) for s in snapshots if table in s.tables}, key=str)
         yield partial(store.describe, spec.name, table)
-        for file in _files(store, spec, table, [(version, period) for period, version in refs]):
+        for file in _files(store, spec, table, pins):
             yield partial(prove, file, again=True)
-        for (period, _), ref in sorted(refs.items()):
-            yield partial(store.pinned, spec.name, period, ref)
+        for period, ref in pins:
+            yield partial(store.pinned, spec.name, table, {period: ref})
 
 
-def _files(store: Lake, spec: UseCase, table: str, pins: Sequence[tuple[int, Period]]) -> list[str]:
+def _files(store: Lake, spec: UseCase, table: str, pins: Sequence[tuple[Period, TableRef]]) -> list[str]:
     """What can be listed; where the log or a pinned version is damaged, the checks of these say it."""
     for keep in (pins, ()):
         with suppress(MoebiusError):

@@ -1,9 +1,11 @@
 """Deletes all stored data of one subject and proves it; later periods leave the subject out."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from include.contracts.pseudonyms import KeyRing, key_of
 from include.errors import NotFoundError, PrivacyError, SettingsError, SpecError
+from include.formats.proved_parquet import prove
 from include.governance import erasure, privacy
 from include.governance.mentions import Mentions, values_of
 from include.governance.traces import SOURCES, Matcher, search
@@ -96,11 +98,11 @@ def _all_values(spec: UseCase, services: Services, column: str) -> set[str]:
     values: set[str] = set()
     for table in services.adapters.lake.tables(spec.name):
         snapshots = [m for m in services.records.all_snapshots(spec) if table in m.tables]
-        pinned = {(m.period, m.tables[table].version) for m in snapshots}
-        kept = [services.adapters.lake.read(spec.name, table, [period], version) for period, version in sorted(pinned)]
-        for rows in (services.adapters.lake.read(spec.name, table), *kept):
-            if column in rows.column_names:
-                values.update(str(v) for v in rows[column].unique().to_pylist() if v)
+        pinned = {(m.period, m.tables[table]) for m in snapshots}
+        stored = services.adapters.lake.stored(spec.name, table, pinned)
+        for place in stored:
+            prove(place)
+        values |= erasure.parquet_values(list(map(Path, stored)), column)
     for file in services.places.spool(spec).glob("*.jsonl"):
         lines = file.read_bytes().decode(errors="replace").splitlines()
         values |= {value for line in lines for value in values_of(line, column)}

@@ -11,7 +11,7 @@ from include.formats import state_file
 from include.settings import Settings
 
 OWNERS, VERSIONS = r"prod|dev", r"\d+(\.\d+)*"
-VERSION = "1"
+VERSION = "2"
 """Of the layout of the state root; it changes whenever this release cannot read what an older one wrote."""
 
 

@@ -1,17 +1,21 @@
 """The lake: versioned tables by period."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from include.contracts.period import Period
-from include.contracts.tables import RowFilter, TableRef, TableState
+from include.contracts.tables import FileRows, RowFilter, TableRef, TableState
 
 
 class Lake(Protocol):
-    """Versioned tables, partitioned by ``period``; a commit is all or nothing."""
+    """Versioned tables whose rows are of periods; a commit is all or nothing.
+
+    How rows lie in files is the lake's own matter: a file may hold several periods, so rows are given as ``FileRows``.
+    """
 
     def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
         """Replace the rows of one period, given as a table or a Parquet file, in one commit.
@@ -19,17 +23,28 @@ class Lake(Protocol):
         The same rows again, in whatever order: same content hash, nothing written.
         """
 
+    def publish_all(self, usecase: str, table: str, rows: Mapping[Period, pa.Table | Path]) -> dict[Period, TableRef]:
+        """The same of several periods, in one commit."""
+
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         """Add rows (they carry their own ``period`` column)."""
 
     def delete(self, usecase: str, table: str, predicate: str) -> int:
         """Delete the rows that meet an SQL predicate, as a new version; returns their number."""
 
-    def vacuum(self, usecase: str, table: str) -> int:
-        """Delete the files that the newest version does not need; returns their number."""
+    def compact(self, usecase: str, table: str) -> int:
+        """Make one file of those of a month, where there are many; returns how many there are less. No row changes."""
 
-    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
-        """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number."""
+    def vacuum(self, usecase: str, table: str, spare: timedelta = timedelta()) -> int:
+        """Delete the files that the newest version has not needed for so long; returns their number."""
+
+    def prune(
+        self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]], spare: timedelta = timedelta()
+    ) -> int:
+        """Delete the files that neither the newest version, for so long, nor what is kept needs; returns their number.
+
+        Nobody may write to the table meanwhile.
+        """
 
     def exists(self, usecase: str, table: str) -> bool: ...
 
@@ -40,17 +55,22 @@ class Lake(Protocol):
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
-    ) -> list[str]:
-        """Parquet files of these periods (None: of all), at a version (None: the newest), for DuckDB to read."""
+    ) -> list[FileRows]:
+        """The rows of these periods (None: of all), at a version (None: the newest), in files for DuckDB to read."""
 
-    def pinned(self, usecase: str, period: Period, ref: TableRef, *, again: bool = False) -> list[str]:
-        """The files of what a snapshot pins; raises DamagedFileError unless they hold exactly its rows.
+    def pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], *, again: bool = False
+    ) -> list[FileRows]:
+        """The rows that snapshots pin of these periods; raises DamagedFileError unless the files hold exactly them.
 
         ``again``: whatever this process proved before, and what the disk holds.
         """
 
-    def stored(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]] = ()) -> list[str]:
-        """Every file that the newest version or a kept (version, period) names; none is read."""
+    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
+        """The same, read, with their period; in order of the periods' files."""
+
+    def stored(self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]] = ()) -> list[str]:
+        """Every file that the newest version or what is kept needs."""
 
     def read(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.tables import FileRows
 from include.deployment.batch_scoring import BatchScorer, score_file
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.protocol import Matrix, Problem, Run
@@ -29,10 +30,11 @@ def bench(repeats: int = 3) -> dict[str, Any]:
         home = Path(directory)
         scorer, rows = _release(home), requests_frame(ROWS, seed=3)
         rows.assign(airport_weather__event_timestamp=AT, aircraft__event_timestamp=AT).to_parquet(home / "rows.parquet")
+        stored = [FileRows(str(home / "rows.parquet"))]
         matrix, batch = scorer._model.encode(rows), Settings().batch_rows
         samples = [
             (
-                _rate(lambda: score_file(scorer, [home / "rows.parquet"], home / "scored.parquet", batch)),
+                _rate(lambda: score_file(scorer, stored, home / "scored.parquet", batch)),
                 _rate(lambda: [scorer._model.scores(matrix[i : i + batch]) for i in range(0, ROWS, batch)]),
             )
             for _ in range(repeats)

@@ -109,7 +109,7 @@ KINDS = (
          lambda _: _fresh().records.snapshots(SPEC).turns(MONTH)),
     Kind("lake: commit", f"lake/{SPEC.name}/events/_delta_log/*1.json", lambda _: _snapshot("events"),
          called=f"{SPEC.name}.events"),
-    Kind("lake: rows", f"lake/{SPEC.name}/events/period=*/*.parquet", lambda _: _snapshot("events"),
+    Kind("lake: rows", f"lake/{SPEC.name}/events/part=*/*.parquet", lambda _: _snapshot("events"),
          called=f"{SPEC.name}.events"),
     Kind("prediction log: what is shipped", f"spool/{SPEC.name}/.acknowledged.json", _unshipped),
     Kind("pseudonym key", "keys/pseudonym.keys", _keys),

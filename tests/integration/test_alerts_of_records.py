@@ -245,7 +245,7 @@ def test_a_flipped_bit_is_found_by_the_scrub_and_said_until_the_file_is_whole(ke
     assert scrub.scrub(SPEC, services)["lake"] > 0
     damaged = f'moebius_damaged_files{{usecase="{SPEC.name}",kind="lake"}}'
     wait_until(lambda: kept.alerts.value(damaged) == 0, "the first scrub")
-    (file,) = map(Path, kept.lake.files(SPEC.name, "events", [Period("2013-01")]))
+    file = Path(kept.lake.files(SPEC.name, "events", [Period("2013-01")])[0].file)
     content = file.read_bytes()
     file.write_bytes(content[:300] + bytes([content[300] ^ 1]) + content[301:])
     with pytest.raises(DamagedFileError, match=rf"1 stored files are damaged\n- flight_delay\.events.*{file.name}"):

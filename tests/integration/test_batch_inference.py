@@ -225,11 +225,12 @@ def test_memory_does_not_grow_with_the_rows(world: tuple[Serving, Services], tmp
     program = f"""
 import json, resource
 from pathlib import Path
+from include.contracts.tables import FileRows
 from include.deployment.batch_scoring import BatchScorer, score_file
 from include.specification.loader import load_usecase
 scorer, peaks = BatchScorer(load_usecase("{SPEC.name}"), Path("{directory}")), []
 for parts in (1, 12):
-    score_file(scorer, ["{tmp_path}/part.parquet"] * parts, Path("{tmp_path}/scored.parquet"), 5000)
+    score_file(scorer, [FileRows("{tmp_path}/part.parquet")] * parts, Path("{tmp_path}/scored.parquet"), 5000)
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 print(json.dumps(peaks))
 """

@@ -68,7 +68,7 @@ def test_a_widened_column_keeps_every_value_and_the_hash_of_what_is_stored(
     assert back["seats"].to_pylist() == [*first["seats"].to_pylist(), *second["seats"].to_pylist()]
     for ref, period in zip(refs, (JANUARY, FEBRUARY), strict=True):
         assert content_hash(lake.read("u", "t", [period], ref.version)) == ref.content_hash
-        lake.pinned("u", period, ref, again=True)
+        lake.pinned("u", "t", {period: ref}, again=True)
     again = lake.publish("u", "t", given(second, tmp_path, as_file), FEBRUARY)
     assert again == refs[1], "the same rows are not written again"
 

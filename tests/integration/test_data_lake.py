@@ -131,8 +131,8 @@ def test_a_kept_period_does_not_keep_the_others(tmp_path: Path) -> None:
     january = [lake.publish("u", "t", rows(value), "2013-01") for value in range(3)]
     february = lake.publish("u", "t", rows(7), "2013-02")
     lake.publish("u", "t", rows(3), "2013-01")
-    keep = [(january[1].version, "2013-01"), (february.version, "2013-02")]
-    (tmp_path / "u" / "t" / "period=2013-01" / "part-00000-of-a-killed-writer.parquet").write_text("")
+    keep = [(Period("2013-01"), january[1]), (Period("2013-02"), february)]
+    (tmp_path / "u" / "t" / "part=2013-01" / "part-00000-of-a-killed-writer.parquet").write_text("")
     assert (lake.prune("u", "t", keep), lake.prune("u", "t", keep)) == (3, 0)
     assert lake.read("u", "t", ["2013-01"], january[1].version)["value"].to_pylist() == [1]
     assert lake.read("u", "t", ["2013-02"], february.version)["value"].to_pylist() == [7]
@@ -149,7 +149,7 @@ def test_a_pinned_version_outlives_the_retention_of_the_log(tmp_path: Path) -> N
     delta = DeltaTable(str(tmp_path / "u" / "t"))
     delta.create_checkpoint()
     delta.cleanup_metadata()
-    lake.prune("u", "t", [(refs[0].version, "2013-01")])
+    lake.prune("u", "t", [(Period("2013-01"), refs[0])])
     assert lake.read("u", "t", version=refs[0].version)["value"].to_pylist() == [0]
 
 

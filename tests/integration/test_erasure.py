@@ -44,7 +44,7 @@ def test_a_pinned_month_does_not_keep_another_months_old_rows_on_disk(tmp_path: 
 def test_rows_that_nobody_pins_go_and_a_writer_of_them_is_not_disturbed(tmp_path: Path) -> None:
     lake, snapshots = DeltaLake(tmp_path / "lake"), snapshots_in(tmp_path, "u")
     lake.append("u", "log", pa.table({"tail": [MINE, THEIRS], "period": ["2013-01"] * 2}))
-    begun = tmp_path / "lake" / "u" / "log" / "period=2013-01" / "part-00000-not-yet-committed.parquet"
+    begun = tmp_path / "lake" / "u" / "log" / "part=2013-01" / "part-00000-not-yet-committed.parquet"
     begun.write_text("")
     assert _rewrite(lake, snapshots) == [erasure.Changed("lake/log", 2, 1)]
     assert search(tmp_path / "lake", Matcher([MINE]), ["tail"]) == []

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from include.adapters.inference import AsyncInference
 from include.contracts.streaming import StreamEntry
+from include.contracts.tables import FileRows
 from include.deployment import edge, interface, predeployment, release
 from include.deployment.batch_scoring import BatchScorer, score_file
 from include.deployment.requests import answered, request
@@ -251,7 +252,7 @@ def test_no_rows_get_no_answers_by_every_way_in(world: World, tmp_path: Path) ->
     assert score_file(scorer, [], tmp_path / "none.parquet", 10) == {"answered": 0, "fell_back": 0, "refused": 0}
     assert pd.read_parquet(tmp_path / "none.parquet").columns.tolist() == none.schema.names
     some.head(0).to_parquet(tmp_path / "empty.parquet")
-    score_file(scorer, [tmp_path / "empty.parquet"], tmp_path / "none.parquet", 10)
+    score_file(scorer, [FileRows(str(tmp_path / "empty.parquet"))], tmp_path / "none.parquet", 10)
     assert len(pd.read_parquet(tmp_path / "none.parquet")) == 0
 
 
@@ -303,10 +304,10 @@ def test_a_release_that_refuses_too_many_real_events_gets_no_traffic_and_scores_
     loans().to_parquet(tmp_path / "loans.parquet")
     scorer = BatchScorer(strict, Path(ref.path))
     with pytest.raises(DataError, match=r"nothing was written\. \d+: request field '\w+' is missing; "):
-        score_file(scorer, [tmp_path / "loans.parquet"], tmp_path / "scored.parquet", 50)
+        score_file(scorer, [FileRows(str(tmp_path / "loans.parquet"))], tmp_path / "scored.parquet", 50)
     assert not (tmp_path / "scored.parquet").exists()
     lenient = BatchScorer(strict.model_copy(update={"serving": ServingSpec(min_answered=0)}), Path(ref.path))
-    counts = score_file(lenient, [tmp_path / "loans.parquet"], tmp_path / "scored.parquet", 50)
+    counts = score_file(lenient, [FileRows(str(tmp_path / "loans.parquet"))], tmp_path / "scored.parquet", 50)
     assert counts["refused"] > 100
 
 

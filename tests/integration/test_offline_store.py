@@ -245,7 +245,7 @@ def test_what_is_not_pinned_is_not_read(filled: Twins) -> None:
     table = filled.home / "lake" / "u" / "readings"
     service = filled.ours.get_feature_service("all")
     before = filled.ours.get_historical_features(EVENTS, service).to_df()
-    later = reading_frame({("a", 3, 0): (33.0, 3)}).assign(period="2013-05")
+    later = reading_frame({("a", 3, 0): (33.0, 3)}).assign(period="2013-05", part="2013-05")
     write_deltalake(str(table), pa.Table.from_pandas(later, preserve_index=False), mode="append", schema_mode="merge")
     pd.testing.assert_frame_equal(filled.ours.get_historical_features(EVENTS, service).to_df(), before)
 

@@ -23,7 +23,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.deployment import release
 from include.errors import DamagedFileError, DamagedReleaseError, ExportFileError, MoebiusError
-from include.formats.proved_parquet import claimed_hash, named_digest
+from include.formats.proved_parquet import Held, held, named_digest
 from include.loop.scrub import _unzips
 from include.ports.exports import ExportTable
 from include.specification.loader import load_usecase
@@ -68,8 +68,8 @@ def publish(home: Path, rows: pa.Table = EVENTS) -> SnapshotRef:
 
 
 def parquet_file(home: Path) -> Path:
-    (file,) = DeltaLake(home / "lake").files(SPEC.name, "events", [MAY])
-    return Path(file)
+    (rows,) = DeltaLake(home / "lake").files(SPEC.name, "events", [MAY])
+    return Path(rows.file)
 
 
 def pinned_rows(home: Path) -> Stored:
@@ -89,7 +89,7 @@ def appended_records(home: Path) -> Stored:
     lake = DeltaLake(home / "lake")
     lake.append(SPEC.name, "log", pa.table({"period": [MAY] * 50, "n": range(50)}))
     lake.append(SPEC.name, "log", pa.table({"period": [MAY] * 50, "n": range(50, 100)}))
-    file = Path(lake.files(SPEC.name, "log", [MAY])[0])
+    file = Path(lake.files(SPEC.name, "log", [MAY])[0].file)
     return Stored(file, lambda: lake.read(SPEC.name, "log", [MAY]), (DamagedFileError,))
 
 
@@ -185,7 +185,8 @@ def test_the_log_names_the_hash_of_every_file_and_the_file_that_of_its_rows(tmp_
     snapshot = publish(tmp_path)
     file = parquet_file(tmp_path)
     assert named_digest(file)
-    assert claimed_hash(str(file)) == snapshot.tables["events"].content_hash
+    ref = snapshot.tables["events"]
+    assert held(str(file)) == {MAY: Held(ref.rows, ref.content_hash)}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "gone"])
@@ -231,9 +232,11 @@ def test_rows_that_are_not_the_pinned_ones_are_refused(tmp_path: Path) -> None:
     ref = other.tables["events"]
     lake = DeltaLake(tmp_path / "lake")
     with pytest.raises(DamagedFileError, match="has 1500 rows, 1499 were pinned"):
-        lake.pinned(SPEC.name, MAY, ref.model_copy(update={"version": ref.version - 1}))
+        lake.pinned(
+            SPEC.name, "events", {MAY: ref.model_copy(update={"version": ref.version - 1, "content_hash": "0"})}
+        )
     with pytest.raises(DamagedFileError, match="have the content hash"):
-        lake.pinned(SPEC.name, MAY, ref.model_copy(update={"content_hash": "0" * 64}))
+        lake.pinned(SPEC.name, "events", {MAY: ref.model_copy(update={"content_hash": "0" * 64})})
 
 
 def test_rows_of_before_names_had_hashes_are_proved_by_what_was_pinned(tmp_path: Path) -> None:
@@ -243,26 +246,28 @@ def test_rows_of_before_names_had_hashes_are_proved_by_what_was_pinned(tmp_path:
     lake, table = DeltaLake(tmp_path), tmp_path / "u" / "t"
     ref = lake.publish("u", "t", EVENTS, MAY)
     shutil.rmtree(table)
-    dated = EVENTS.append_column("period", pa.array([MAY] * EVENTS.num_rows))
-    write_deltalake(str(table), dated, partition_by=["period"])
+    dated = EVENTS
+    for column in ("period", "part"):
+        dated = dated.append_column(column, pa.array([MAY] * EVENTS.num_rows))
+    write_deltalake(str(table), dated, partition_by=["part"])
     old = ref.model_copy(update={"version": 0})
-    (file,) = lake.pinned("u", MAY, old)
+    ((file, _),) = lake.pinned("u", "t", {MAY: old})
     assert named_digest(file) is None
     table_rows = pq.read_table(file, partitioning=None)
     pq.write_table(table_rows.set_column(1, "delay", pa.array([0.0] * EVENTS.num_rows)), file)
     with pytest.raises(DamagedFileError, match="content hash"):
-        lake.pinned("u", MAY, old)
+        lake.pinned("u", "t", {MAY: old})
 
 
 def test_of_two_first_writers_of_a_month_one_loses(tmp_path: Path) -> None:
     lake = DeltaLake(tmp_path)
     lake.publish("u", "t", EVENTS, MAY)
-    june, schema = Period("2013-06"), EVENTS.schema
+    june = Period("2013-06")
     one, two = (Table(tmp_path / "u" / "t") for _ in range(2))
-    stored = one.schema
-    commits.replace(one, {june: EVENTS.to_batches()}, schema, stored, {})
+    contents = {june: commits.Content(EVENTS.to_batches(), EVENTS.schema, EVENTS.num_rows)}
+    commits.replace(one, contents, one.schema, {})
     with pytest.raises(CommitFailedError):
-        commits.replace(two, {june: EVENTS.to_batches()}, schema, stored, {})
+        commits.replace(two, contents, two.schema, {})
     assert lake.read("u", "t", [june]).num_rows == EVENTS.num_rows
 
 
@@ -270,7 +275,7 @@ def test_months_that_are_deleted_are_not_read(tmp_path: Path) -> None:
     lake = DeltaLake(tmp_path)
     lake.publish("u", "t", EVENTS, MAY)
     lake.publish("u", "t", EVENTS, Period("2013-06"))
-    Path(lake.files("u", "t", [MAY])[0]).write_bytes(b"damaged")
+    Path(lake.files("u", "t", [MAY])[0].file).write_bytes(b"damaged")
     assert lake.delete("u", "t", "period < '2013-06'") == EVENTS.num_rows
     assert lake.periods("u", "t") == ["2013-06"]
 

@@ -48,7 +48,7 @@ def test_a_lake_below_a_path_of_any_name_keeps_and_finds_its_files(home: Path) -
     assert lake.publish("u", "t", given, JANUARY).content_hash == first.content_hash
     assert lake.select("u", "t", RowFilter(newest=1, order=["a"]))["a"].to_pylist() == [3]
     assert lake.read("u", "t", version=first.version)["a"].to_pylist() == [1, 2]
-    assert all(Path(file).is_relative_to(home) for file in lake.pinned("u", JANUARY, first, again=True))
+    assert all(Path(rows.file).is_relative_to(home) for rows in lake.pinned("u", "t", {JANUARY: first}, again=True))
     assert (lake.delete("u", "t", "a = 1"), lake.vacuum("u", "t")) == (1, 1)
     assert sorted(lake.read("u", "t")["a"].to_pylist()) == [2, 3]
     lake.append("u", "t", pa.table({"a": [4], "new": ["x"], "period": ["2013-02"]}))
@@ -59,7 +59,7 @@ def test_a_lake_below_a_path_of_any_name_keeps_and_finds_its_files(home: Path) -
 def test_duckdb_reads_the_file_and_not_one_that_its_path_would_match(tmp_path: Path) -> None:
     for name, value in (("x", 1), ("[x]", 2)):
         DeltaLake(tmp_path / name).publish("u", "t", pa.table({"a": [value]}), JANUARY)
-    (one,), (other,) = (DeltaLake(tmp_path / name).files("u", "t") for name in ("x", "[x]"))
+    ((one, _),), ((other, _),) = (DeltaLake(tmp_path / name).files("u", "t") for name in ("x", "[x]"))
     twin = Path(other).with_name(Path(one).name)
     Path(other).rename(twin)
     twin.rename(other)

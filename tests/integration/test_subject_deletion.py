@@ -17,6 +17,7 @@ import pytest
 
 from include.commands.subject import subject as command
 from include.contracts.development import DatasetRef, PartRef
+from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.tables import SnapshotRef
 from include.data import quarantine, versioning
@@ -213,7 +214,7 @@ def mortal(method):
         return method(*arguments, **named)
     return call
 
-DeltaLake.publish, DeltaLake.prune = mortal(DeltaLake.publish), mortal(DeltaLake.prune)
+DeltaLake.publish_all, DeltaLake.prune = mortal(DeltaLake.publish_all), mortal(DeltaLake.prune)
 subject_deletion.delete(private_spec(), services_at(Path(sys.argv[1])), sys.argv[2], "asked", "me")
 """
 
@@ -303,8 +304,9 @@ def test_months_whose_earlier_files_have_gone_do_not_stop_a_deletion(tmp_path: P
     for period, ref in (("2013-01", january), ("2013-02", february)):
         manifest = SnapshotRef(usecase="flight_delay", period=period, name=period, tables={"events": ref})
         services.records.snapshots(SPEC).replace(f"{period}.json", manifest)
-    services.adapters.lake.prune(
-        "flight_delay", "events", [(january.version, "2013-01"), (february.version, "2013-02")]
+    pins = [(Period("2013-01"), january), (Period("2013-02"), february)]
+    services.adapters.lake.prune("flight_delay", "events", pins)
+        "flight_delay", "events", [(Period("2013-01"), january), (Period("2013-02"), february)]
     )
     assert _delete(tmp_path) == {"lake/events": 2}
     for snapshot in services.records.snapshot_refs(SPEC):

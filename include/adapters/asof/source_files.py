@@ -17,12 +17,13 @@ from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, SnapshotRef, TableRef
+from include.contracts.tables import FileRows, SnapshotRef, TableRef
 from include.errors import DataError, NotFoundError
-from include.formats import delta_log, state_file
-from include.formats.content import parquet_rows, quoted
+from include.formats import delta_log, lake_files, state_file
+from include.formats.content import lake_rows, quoted
 from include.formats.delta_place import Place
 from include.formats.exact_frames import is_number
+from include.formats.lake_files import LakeFiles
 from include.formats.proved_parquet import prove, prove_content
 from include.formats.stored_types import merged, stored_schema
 
@@ -56,9 +57,10 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
     DataError
         no file has one of the columns, or a column has values of two kinds in two files.
     """
-    files = source_files(source, config)
-    if not files:
+    stored = source_files(source, config)
+    if not stored:
         raise NotFoundError(f"feature view {what!r} has no offline rows in {source.path}; run the data pipeline")
+    files = [one.file for one in stored]
     changed_at = tuple(map(_changed_at, files))
     types: dict[str, set[pa.DataType]] = {}
     for file, moment in zip(files, changed_at, strict=True):
@@ -74,7 +76,7 @@ def relation(source: DataSource, config: RepoConfig, columns: set[str], what: st
     for name in sorted(columns):
         _require_one_kind(name, types[name], what)
     kinds_of = tuple((name, tuple(sorted(kinds, key=str))) for name, kinds in types.items())
-    return Relation(parquet_rows(*files), changed_at, kinds_of)
+    return Relation(lake_rows(stored), changed_at, kinds_of)
 
 
 @lru_cache(maxsize=4096)
@@ -97,8 +99,8 @@ def _changed_at(file: str) -> int:
         raise NotFoundError(f"{file} is gone: its version has expired; use newer snapshots") from error
 
 
-def source_files(source: DataSource, config: RepoConfig) -> list[str]:
-    """Parquet files of a source at its pinned versions, sorted; [] when there are none.
+def source_files(source: DataSource, config: RepoConfig) -> list[FileRows]:
+    """The rows of a source at its pinned versions, in Parquet files; [] when there are none.
 
     Raises DamagedFileError for a file of the lake that is not what was written, or not what is pinned.
     """
@@ -106,18 +108,18 @@ def source_files(source: DataSource, config: RepoConfig) -> list[str]:
         raise DataError(f"source {source.name!r} is a {type(source).__name__}; this offline store reads FileSource")
     path = Path(FileSource.get_uri_for_file_path(config.repo_path, source.path))
     if not isinstance(source.file_format, DeltaFormat):
-        return [str(path)] if path.is_file() else sorted(map(str, path.parent.glob(path.name)))
+        return [FileRows(str(file)) for file in ([path] if path.is_file() else sorted(path.parent.glob(path.name)))]
     lake = config.offline_store.lake
     if not lake or path.parent.parent != Path(lake):
-        return sorted(_delta_files(path)) if delta_log.exists(path) else []
+        return [FileRows(file) for file in sorted(_delta_files(path))] if delta_log.exists(path) else []
     pins = _pins(path.parent.name, path.name, config.offline_store)
-    return [file for period, ref in sorted(pins.items()) for file in _proved_files(str(path), Period(period), ref)]
+    return _proved_rows(path, pins) if pins else []
 
 
-def _pins(usecase: str, view: str, store: Any) -> dict[str, TableRef]:
+def _pins(usecase: str, view: str, store: Any) -> dict[Period, TableRef]:
     """Period → what is pinned of a view: as given, or as the current manifests say."""
     if store.pins is not None:
-        return store.pins.get(f"{usecase}/{view}", {})
+        return {Period(key): ref for key, ref in store.pins.get(f"{usecase}/{view}", {}).items()}
     manifests = [file for file in state_file.below(Path(store.snapshots, usecase), "*.json") if _is_period(file.stem)]
     snapshots = [SnapshotRef.read_back(state_file.read(file), file) for file in manifests]
     return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
@@ -127,29 +129,29 @@ def _is_period(name: str) -> bool:
     return re.fullmatch(Period.PATTERN, name) is not None
 
 
-def _proved_files(table: str, period: Period, ref: TableRef) -> tuple[str, ...]:
-    files = _period_files(table, period, ref.version)
-    for file in files:
-        _changed_at(file)
-        prove(file)
-    usecase, name = Path(table).parts[-2:]
-    prove_content(files, ref, period, f"{usecase}.{name} period {period}")
-    return files
+def _proved_rows(table: Path, pins: dict[Period, TableRef]) -> list[FileRows]:
+    """The rows that are pinned, of files that are proved."""
+    found = lake_files.pinned(pins, _version(table, None), lambda version: _version(table, version))
+    stored = lake_files.together(one for rows in found.values() for one in rows)
+    for one in stored:
+        _changed_at(one.file)
+        prove(one.file)
+    for period, rows in found.items():
+        prove_content(rows, pins[period], period, f"{'.'.join(table.parts[-2:])} period {period}")
+    return stored
 
 
-@lru_cache(maxsize=65536)
-def _period_files(table: str, period: Period, version: int) -> tuple[str, ...]:
-    """Files of one period at one version, which never change."""
-    delta_log.prove(Path(table), version)
+def _version(table: Path, version: int | None) -> LakeFiles:
+    delta_log.prove(table, version)
     try:
-        return tuple(sorted(_delta_files(Path(table), version, file_pruning_predicate=[(PERIOD, "=", period)])))
+        return LakeFiles(_delta_files(table, version), f"{table.name} version {version}")
     except TableNotFoundError as error:
         raise NotFoundError(f"{table} is not a table of the lake; publish it first") from error
     except Exception as error:  # deltalake has no exception of its own for a version that is gone
         raise NotFoundError(f"{table} cannot be read at version {version}: {error}; use newer snapshots") from error
 
 
-def _delta_files(table: Path, version: int | None = None, **wanted: Any) -> list[str]:
+def _delta_files(table: Path, version: int | None = None) -> list[str]:
     place = Place(table)
     delta = DeltaTable(place.uri, version=version)
-    return place.paths(delta.file_uris(**wanted), delta.table_uri)
+    return place.paths(delta.file_uris(), delta.table_uri)

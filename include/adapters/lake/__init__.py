@@ -1,12 +1,13 @@
-"""The data lake: Delta tables ``<root>/<usecase>/<table>``, partitioned by ``period`` (fulfils ports.Lake).
+"""The data lake: Delta tables ``<root>/<usecase>/<table>`` (fulfils ports.Lake).
 
 We write the Parquet files and Delta commits them, because a file's name carries its hash: what is read is proved first.
+A fresh period is a file of its own; ``compact`` makes one of those of a month.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,9 +18,10 @@ from include.adapters.lake import commits
 from include.adapters.lake import rows as rows_of
 from include.adapters.lake.table import Table, create
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, RowFilter, TableCommit, TableRef, TableState
+from include.contracts.tables import PERIOD, FileRows, RowFilter, TableCommit, TableRef, TableState
 from include.errors import DamagedFileError, DataError, NotFoundError
-from include.formats import delta_log, proved_parquet
+from include.formats import delta_log, lake_files, proved_parquet
+from include.formats.lake_files import LakeFiles
 from include.formats.stored_types import fitted, merged, stored_schema, with_period
 
 # Delta's default drops log entries after 30 days, and with them every older version that a snapshot pins.
@@ -28,7 +30,9 @@ LOG = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.dataSkippingNumIndexedCols": "0",
+    "delta.checkpointInterval": "20",
 }
+HASH = "content_hash"
 T = TypeVar("T")
 
 
@@ -39,7 +43,11 @@ class DeltaLake:
         self._root = root
 
     def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
-        """Replace the rows of one period in one commit; a Parquet file is streamed: memory does not grow with it.
+        """Replace the rows of one period in one commit; errors as ``publish_all``."""
+        return self.publish_all(usecase, table, {Period(period): rows})[Period(period)]
+
+    def publish_all(self, usecase: str, table: str, rows: Mapping[Period, pa.Table | Path]) -> dict[Period, TableRef]:
+        """Replace the rows of these periods in one commit; Parquet files are streamed: memory does not grow with them.
 
         A column keeps its type, or becomes as wide as the wider values of its kind (int32 and int64, nothing and any).
 
@@ -53,21 +61,26 @@ class DeltaLake:
         ConflictError
             other writers of the same period won every attempt.
         """
-        source = commits.GivenRows(rows, f"{usecase}.{table} period {period}")
-        source.require_names(period)
+        sources = {p: commits.GivenRows(of, f"{usecase}.{table} period {p}") for p, of in sorted(rows.items())}
+        for period, source in sources.items():
+            source.require_names(period)
 
-        def attempt() -> TableRef:
-            before = self.schema(usecase, table) if self.exists(usecase, table) else with_period(source.schema)
-            stored = merged(before, source.schema, source.what, source.empty)
-            columns = source.typed(stored)
-            digest, there = source.content_hash(columns), self._create(usecase, table, stored)
-            version = there.version
-            if (source.rows, digest) != there.published(period):
-                facts = {PERIOD: period, "content_hash": digest}
-                version = commits.replace(there, {period: source.batches(columns)}, columns, stored, facts)
-            return TableRef(table=table, version=version, rows=source.rows, content_hash=digest)
+        def attempt() -> dict[Period, TableRef]:
+            first = with_period(next(iter(sources.values())).schema)
+            stored = self.schema(usecase, table) if self.exists(usecase, table) else first
+            for source in sources.values():
+                stored = merged(stored, source.schema, source.what, source.empty)
+            contents = {period: source.content(stored) for period, source in sources.items()}
+            there = self._create(usecase, table, stored)
+            known = {period: (content.rows, content.content_hash) for period, content in contents.items()}
+            changed = {p: content for p, content in contents.items() if known[p] != there.published(p)}
+            version = commits.replace(there, changed, stored, _facts(changed)) if changed else there.version
+            return {
+                period: TableRef(table=table, version=version, rows=rows, content_hash=digest)
+                for period, (rows, digest) in known.items()
+            }
 
-        return self._committed(usecase, table, attempt, source.what)
+        return self._committed(usecase, table, attempt, f"{usecase}.{table} period {', '.join(sources)}"[:200])
 
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         """Add rows, which carry their own ``period`` column; raises ConflictError, and DataError as ``publish``."""
@@ -90,7 +103,8 @@ class DeltaLake:
             there = self._open(usecase, table)
             left, before, schema = rows_of.left(there, predicate), there.counts(), there.schema
             if left:
-                commits.replace(there, {p: rows.to_batches() for p, rows in left.items()}, schema, schema, {})
+                contents = {p: commits.Content(rows.to_batches(), schema, rows.num_rows) for p, rows in left.items()}
+                commits.replace(there, contents, schema, {})
             return sum(before[period] - rows.num_rows for period, rows in left.items())
 
         try:
@@ -99,21 +113,36 @@ class DeltaLake:
             names = self.schema(usecase, table).names
             raise DataError(f"{usecase}.{table}: the predicate cannot be evaluated; its columns are {names}") from error
 
-    def vacuum(self, usecase: str, table: str) -> int:
+    def compact(self, usecase: str, table: str) -> int:
+        """Make one file of those of each month, where there are many; returns how many there are less.
+
+        No row changes, nor its content hash, nor their order. Raises NotFoundError, ConflictError, DamagedFileError.
+        """
+
+        def attempt() -> int:
+            return commits.compact(self._open(usecase, table))
+
+        return self._committed(usecase, table, attempt, f"{usecase}.{table}")
+
+    def vacuum(self, usecase: str, table: str, spare: timedelta = timedelta()) -> int:
         """Delete the files that the newest version does not need; returns their number.
 
-        What no commit ever named stays: somebody may be writing it. Raises NotFoundError.
+        Those that it needed at some time within ``spare`` stay: somebody may be reading them. So does what no commit
+        ever named: somebody may be writing it. Raises NotFoundError.
         """
-        return _deleted(self._open(usecase, table).unneeded())
+        return _deleted(self._open(usecase, table).unneeded(spare))
 
-    def prune(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]]) -> int:
-        """Delete the files that neither the newest version nor a kept (version, period) needs; returns their number.
+    def prune(
+        self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]], spare: timedelta = timedelta()
+    ) -> int:
+        """Delete the files that neither the newest version nor what is pinned needs; returns their number.
 
-        Files that no commit ever named (of killed writers) go too, so nobody else may write meanwhile.
-        Raises NotFoundError without the table or a version.
+        What is pinned and the newest version still has needs no other file. Files that no commit ever named (of killed
+        writers) go too, so nobody else may write meanwhile. Those that were needed at some time within ``spare`` stay.
+        Raises NotFoundError without the table or a version, DamagedFileError.
         """
         needed = {Path(file).name for file in self.stored(usecase, table, keep)}
-        unneeded = self._open(usecase, table).unneeded(of_nobody=True)
+        unneeded = self._open(usecase, table).unneeded(spare, of_nobody=True)
         return _deleted(file for file in unneeded if file.name not in needed)
 
     def exists(self, usecase: str, table: str) -> bool:
@@ -144,36 +173,44 @@ class DeltaLake:
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None
-    ) -> list[str]:
-        """Parquet files of these periods (None: of all) at a version (None: the newest), for DuckDB to read.
+    ) -> list[FileRows]:
+        """The rows of these periods (None: of all) at a version (None: the newest), in files for DuckDB to read.
 
-        ``period`` is a directory of their paths (Hive partitioning), not a column in them; a file that is older
-        than a column lacks it (``union_by_name``). Errors as ``read``.
+        A file that is older than a column lacks it (``union_by_name``). Errors as ``read``.
         """
         if version is not None:
-            return self._open(usecase, table, version).files(periods)
-        return self._newest(usecase, table, lambda there: there.files(periods))
+            return self._open(usecase, table, version).there.of(periods)
+        return self._newest(usecase, table, lambda there: there.there.of(periods))
 
-    def pinned(self, usecase: str, period: Period, ref: TableRef, *, again: bool = False) -> list[str]:
-        """The files of what a snapshot pins of a period; their bytes, and that they hold its rows, are proved.
+    def pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], *, again: bool = False
+    ) -> list[FileRows]:
+        """The rows of what snapshots pin of these periods; the files' bytes, and that they hold the rows, are proved.
 
         ``again``: whatever this process proved before. Raises NotFoundError without the table or version, or when its
         files were vacuumed; DamagedFileError for other files, and for lost ones that the newest version needs too.
         """
-        there = self._open(usecase, ref.table, ref.version)
-        if not all(Path(file).exists() for file in there.listed([period])):
-            self._open(usecase, ref.table).require_all()
-        files = there.files([period])
-        for file in files if again else ():
-            proved_parquet.prove(file, again=True)
-        proved_parquet.prove_content(files, ref, period, f"{usecase}.{ref.table} period {period}")
-        return files
+        return self._newest(usecase, table, lambda newest: self._pinned(newest, refs, again))
 
-    def stored(self, usecase: str, table: str, keep: Iterable[tuple[int, Period]] = ()) -> list[str]:
-        """Every file that the newest version or a (version, period) of these names; none is read. NotFoundError."""
-        periods = _by_version(keep)
-        versions = [self._open(usecase, table, version).listed(sorted(of)) for version, of in periods.items()]
-        return sorted({file for files in [self._open(usecase, table).listed(), *versions] for file in files})
+    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
+        """The rows of what snapshots pin of these periods, with the columns of the newest pinned version.
+
+        Errors as ``pinned``.
+        """
+        schema = self.schema(usecase, table, max((ref.version for ref in refs.values()), default=None))
+        rows = lambda newest: rows_of.of(schema, self._pinned(newest, refs), RowFilter())  # noqa: E731
+        return self._newest(usecase, table, rows)
+
+    def stored(self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]] = ()) -> list[str]:
+        """Every file that the newest version needs, and what is pinned where that no longer has it.
+
+        Raises NotFoundError without the table or a version.
+        """
+        newest = self._open(usecase, table)
+        at = self._versions(newest)
+        older = {(period, ref) for period, ref in keep if ref.rows and not _has(newest.there, period, ref)}
+        files = {file for period, ref in older for file in at(ref.version).may_hold([period])}
+        return sorted({*newest.there.files, *files})
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
         """Columns and types, ``period`` among them; raises NotFoundError as ``read`` does."""
@@ -183,7 +220,7 @@ class DeltaLake:
         """Periods that the table has rows for, sorted; [] without the table."""
         if not self.exists(usecase, table):
             return []
-        return sorted(Period(partition[PERIOD]) for partition in self._open(usecase, table).delta.partitions())
+        return self._open(usecase, table).there.periods()
 
     def version(self, usecase: str, table: str) -> int:
         return self._open(usecase, table).version
@@ -197,7 +234,7 @@ class DeltaLake:
             version=there.version,
             columns={f.name: str(f.type) for f in there.schema},
             rows=there.counts(),
-            files=there.listed(),
+            files=there.there.files,
             commits=[_commit(entry) for entry in reversed(there.delta.history())],
         )
 
@@ -206,6 +243,19 @@ class DeltaLake:
 
     def _open(self, usecase: str, table: str, version: int | None = None) -> Table:
         return Table(self._path(usecase, table), version)
+
+    def _versions(self, newest: Table) -> Callable[[int], LakeFiles]:
+        """Opens a version of the table, each once."""
+        return cache(lambda version: Table(newest.path, version).there)
+
+    def _pinned(self, newest: Table, refs: Mapping[Period, TableRef], again: bool = False) -> list[FileRows]:
+        found = lake_files.pinned(refs, newest.there, self._versions(newest))
+        stored = lake_files.together(one for rows in found.values() for one in rows)
+        for one in stored:
+            proved_parquet.prove(one.file, again=again)
+        for period, rows in found.items():
+            proved_parquet.prove_content(rows, refs[period], period, f"{newest.name} period {period}")
+        return stored
 
     def _committed(self, usecase: str, table: str, attempt: Callable[[], T], what: str) -> T:
         """Attempt it until it wins; the entries of the log are copied then."""
@@ -235,15 +285,23 @@ class DeltaLake:
 
 def _commit(entry: dict[str, Any]) -> TableCommit:
     at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
-    facts = {name: entry.get(name) for name in ("version", "operation", "period", "content_hash")}
+    facts = {name: entry.get(name) for name in ("version", "operation", PERIOD, HASH)}
     return TableCommit.model_validate({**facts, "at": at.isoformat(timespec="seconds")})
 
 
-def _by_version(keep: Iterable[tuple[int, Period]]) -> dict[int, set[Period]]:
-    periods: defaultdict[int, set[Period]] = defaultdict(set)
-    for version, period in keep:
-        periods[version].add(period)
-    return periods
+def _facts(changed: Mapping[Period, commits.Content]) -> dict[str, str]:
+    """What the log says of the commit of one period."""
+    if len(changed) > 1:
+        return {}
+    return {fact: of for period, one in changed.items() for fact, of in ((PERIOD, period), (HASH, one.content_hash))}
+
+
+def _has(newest: LakeFiles, period: Period, ref: TableRef) -> bool:
+    """Whether the newest version has what is pinned, in a file that is whole."""
+    try:
+        return newest.pinned(period, ref) is not None
+    except (DamagedFileError, NotFoundError):
+        return False
 
 
 def _deleted(files: Iterable[Path]) -> int:

@@ -3,31 +3,34 @@
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, Schema, Transaction
+from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
-from include.adapters.lake.table import Table
+from include.adapters.lake import merging
+from include.adapters.lake.table import Table, with_part
 from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD
-from include.errors import ConflictError, DataError, NotFoundError
+from include.contracts.tables import PART, PERIOD, FileRows
+from include.errors import ConflictError, DamagedFileError, DataError, NotFoundError
 from include.formats import proved_parquet
 from include.formats.content import BATCH, in_utc, parquet_rows, quoted, relation_hash
 from include.formats.proved_parquet import Written
-from include.formats.stored_types import empty_columns, fitted, merged, stored_schema
+from include.formats.stored_types import empty_columns, fitted, merged, stored_schema, with_period
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 8
-NO_PERIOD = "-"
+NO_PART = "-"
 WRITER = "writer"
 T = TypeVar("T")
 
@@ -91,16 +94,17 @@ class GivenRows:
                 fitted(pq.read_table(self._given, partitioning=None), schema, self.what)
                 raise
 
+    def content(self, stored: pa.Schema) -> "Content":
+        """All that is to be stored, in the types of the table."""
+        columns = pa.schema([stored.field(name) for name in self.schema.names])
+        return Content(self.batches(columns), columns, self.rows, self.content_hash(columns))
+
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """All rows with the columns and types of the schema, a batch at a time."""
         before = 0
         for batch in self._pieces():
             yield from fitted(pa.Table.from_batches([batch]), schema, self.what, before).to_batches()
             before += batch.num_rows
-
-    def typed(self, table: pa.Schema) -> pa.Schema:
-        """The columns of the rows in the types of the table."""
-        return pa.schema([table.field(name) for name in self.schema.names])
 
     def _pieces(self) -> Iterator[pa.RecordBatch]:
         if isinstance(self._given, pa.Table):
@@ -122,71 +126,127 @@ def until_it_wins(attempt: Callable[[], T], what: str) -> T:
     raise ConflictError(f"{what}: other writers won {ATTEMPTS} times; run the step again when they are done") from last
 
 
-def replace(
-    table: Table,
-    rows: Mapping[Period, Iterable[pa.RecordBatch]],
-    columns: pa.Schema,
-    stored: pa.Schema,
-    facts: Mapping[str, str],
-) -> int:
-    """Commit these columns of the rows as all that their periods hold; returns the version of the commit.
+class Content(NamedTuple):
+    """All rows of a period: batches of these columns, and their content hash, or '' where it is not known."""
 
-    The batches have the types of ``columns``, and the table has those of ``stored`` then.
+    batches: Iterable[pa.RecordBatch]
+    columns: pa.Schema
+    rows: int
+    content_hash: str = ""
+
+
+def replace(table: Table, contents: Mapping[Period, Content], stored: pa.Schema, facts: Mapping[str, str]) -> int:
+    """Commit what these periods hold, each as a whole; returns the version of the commit.
+
+    The batches have the types of ``stored``, which the table has then. Other periods of the same files are kept.
     """
-    files = _written(table, rows, columns, facts.get("content_hash", ""))
-    turns = [Transaction(f"{PERIOD} {period}", table.version) for period in rows]  # two first writers: one loses
-    return _commit(table, files, "overwrite", stored, [(PERIOD, "in", list(rows))], facts, turns)
+    gone = table.there.may_hold(contents)
+    kept = [_without(table, file, contents) for file in gone]
+    files = [*filter(None, kept), *_fresh(table, contents)]
+    turns = [Transaction(f"{PERIOD} {period}", table.version) for period in contents]  # two first writers: one loses
+    return _commit(table, files, gone, stored, facts, turns)
 
 
 def append(table: Table, rows: pa.Table) -> None:
     """Commit further rows of the periods that they name; raises DataError for other types than the table's."""
     stored = merged(table.schema, rows.schema, table.name, empty_columns(rows))
     rows = fitted(rows, pa.schema([stored.field(name) for name in rows.schema.names]), table.name)
-    periods = pc.unique(rows[PERIOD]).to_pylist()
-    of_period = {period: rows.filter(pc.equal(rows[PERIOD], period)).to_batches() for period in periods}
-    files = _written(table, of_period, rows.schema, "")
-    if stored == table.schema:
-        _commit(table, files, "append", stored, None, {}, [])
-    else:  # only an overwrite may bring or widen columns: here of no period
-        _commit(table, files, "overwrite", stored, [(PERIOD, "=", NO_PERIOD)], {}, [])
+    files = []
+    for month, periods in _by_month(map(Period, pc.unique(rows[PERIOD]).to_pylist())).items():
+        of_month = rows.filter(pc.is_in(rows[PERIOD], pa.array(periods, pa.string())))
+        hashes = dict.fromkeys(periods, "")
+        files.append(proved_parquet.write(table.path, rows.schema, of_month.to_batches(), hashes, part=month))
+    _commit(table, files, [], stored, {}, [])
+
+
+def compact(table: Table) -> int:
+    """Commit one file in place of those of each month whose rows are in many; returns the number of files less."""
+    merges = [(merging.merged(table, month, files), files) for month, files in merging.scattered(table)]
+    gone = [one.file for _, files in merges for one in files]
+    if merges:
+        _commit(table, [written for written, _ in merges], gone, table.schema, {}, [])
+    return len(gone) - len(merges)
+
+
+def _by_month(periods: Iterable[Period]) -> dict[Period, list[Period]]:
+    months: defaultdict[Period, list[Period]] = defaultdict(list)
+    for period in sorted(periods):
+        months[period.month].append(period)
+    return months
+
+
+def _fresh(table: Table, contents: Mapping[Period, Content]) -> Iterator[Written]:
+    """A file for each period that has rows, or for all of a month."""
+    for month, periods in _by_month(contents).items():
+        columns = pa.unify_schemas([with_period(contents[period].columns) for period in periods])
+        batches = (batch for period in periods for batch in _dated(period, contents[period], columns))
+        hashes = {period: contents[period].content_hash for period in periods}
+        part = periods[0] if len(periods) == 1 else month
+        file = proved_parquet.write(table.path, columns, batches, hashes, part=part)
+        if file.rows:
+            yield file
+        else:
+            file.path.unlink()
+
+
+def _dated(period: Period, content: Content, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The batches with all columns, and their period."""
+    for batch in content.batches:
+        rows = batch.num_rows
+        given = dict(zip(batch.schema.names, batch.columns, strict=True)) | {PERIOD: pa.repeat(str(period), rows)}
+        arrays = [given[f.name] if f.name in given else pa.nulls(rows, f.type) for f in columns]
+        yield pa.record_batch(arrays, schema=columns)
+
+
+def _without(table: Table, file: str, periods: Mapping[Period, Content]) -> Written | None:
+    """The rows of a file that are of other periods, in a new file; None without any."""
+    if proved_parquet.only_period(file) is not None:
+        return None
+    try:
+        kept = tuple(period for period in proved_parquet.held(file) if period not in periods)
+    except DamagedFileError as error:
+        log.error("the newest version loses the other periods of a file, run each of them again: %s", error)
+        return None
+    return merging.merged(table, proved_parquet.part_of(file), [FileRows(file, kept)]) if kept else None
 
 
 def _commit(
     table: Table,
-    files: list[Written],
-    mode: str,
+    files: Sequence[Written],
+    gone: Sequence[str],
     stored: pa.Schema,
-    replaced: Any,
     facts: Mapping[str, str],
-    turns: list[Transaction],
+    turns: Sequence[Transaction],
 ) -> int:
-    writer, before, actions = secrets.token_hex(8), table.version, [_add(file) for file in files]
-    about = CommitProperties(custom_metadata={**facts, WRITER: writer}, app_transactions=turns or None)
-    schema = table.delta.schema() if stored == table.schema else Schema.from_arrow(stored)
+    writer, before, schema = secrets.token_hex(8), table.version, with_part(stored)
+    about = CommitProperties(custom_metadata={**facts, WRITER: writer}, app_transactions=list(turns) or None)
+    actions = [*map(_add, files), *map(_remove, gone)]
     with table.committing() as delta:
-        delta.create_write_transaction(actions, mode, schema, [PERIOD], replaced, commit_properties=about)
+        if stored != table.schema:  # only an overwrite may bring or widen columns: here of no part
+            delta.create_write_transaction([], "overwrite", schema, [PART], [(PART, "=", NO_PART)])
+            delta.update_incremental()
+        delta.create_write_transaction(actions, "append", schema, [PART], commit_properties=about)
         delta.update_incremental()
         committed = [e["version"] for e in delta.history(delta.version() - before) if e.get(WRITER) == writer]
     return int(committed[0])
 
 
 def _add(file: Written) -> AddAction:
-    partition, name = file.path.parts[-2:]
-    period = partition.removeprefix(f"{PERIOD}=")
     at, stats = int(file.path.stat().st_mtime * 1000), json.dumps({"numRecords": file.rows})
-    return AddAction(f"{partition}/{name}", file.size, {PERIOD: period}, at, True, stats)
+    return AddAction(_below(file.path), file.size, _partition(file.path), at, True, stats)
 
 
-def _written(
-    table: Table, rows: Mapping[Period, Iterable[pa.RecordBatch]], columns: pa.Schema, content_hash: str
-) -> list[Written]:
-    """One file per period that has rows; the period is the directory, and no column of it."""
-    files, columns = [], pa.schema([field for field in columns if field.name != PERIOD])
-    for period, batches in rows.items():
-        chosen = (batch.select(columns.names) for batch in batches)
-        file = proved_parquet.write(table.path / f"{PERIOD}={period}", columns, chosen, content_hash)
-        if file.rows:
-            files.append(file)
-        else:
-            file.path.unlink()
-    return files
+def _remove(file: str) -> RemoveAction:
+    at = int(time.time() * 1000)
+    return RemoveAction(
+        path=_below(file), deletion_timestamp=at, data_change=True, partition_values=_partition(file), size=None
+    )
+
+
+def _below(file: str | Path) -> str:
+    """The path below the table's."""
+    return "/".join(Path(file).parts[-2:])
+
+
+def _partition(file: str | Path) -> dict[str, str | None]:
+    return {PART: proved_parquet.part_of(file)}

@@ -8,23 +8,29 @@ import pyarrow as pa
 
 from include.adapters.lake.table import Table
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, RowFilter
-from include.formats.content import PARTITIONS, for_duckdb, in_utc, quoted
+from include.contracts.tables import PERIOD, FileRows, RowFilter
+from include.formats.content import in_utc, lake_rows, quoted
 
 POSITION = ("__file", "file_row_number")
+PLACED = ", filename = '__file', file_row_number = true"
 
 
 def read(table: Table, wanted: RowFilter) -> pa.Table:
     """The rows that meet the filter, in its order, in the table's types."""
-    every, files = table.schema, table.files(wanted.periods)
+    return of(table.schema, table.there.of(wanted.periods), wanted)
+
+
+def of(every: pa.Schema, stored: Sequence[FileRows], wanted: RowFilter) -> pa.Table:
+    """Those of these rows that meet the filter, in its order, in the types of ``every`` column."""
     schema = pa.schema([every.field(name) for name in wanted.columns or every.names])
     with in_utc() as connection:
         connection.register("typed", every.empty_table())  # a file lacks columns that are younger than it
-        if files and wanted.newest is not None:
-            files = sorted({row[0] for row in _query(connection, files, wanted, POSITION[:1]).fetchall()})
-        if not files:
+        if stored and wanted.newest is not None:
+            files = {row[0] for row in _query(connection, stored, wanted, POSITION[:1]).fetchall()}
+            stored = [one for one in stored if one.file in files]
+        if not stored:
             return schema.empty_table()
-        return _query(connection, files, wanted, schema.names).to_arrow_table().cast(schema)
+        return _query(connection, stored, wanted, schema.names).to_arrow_table().cast(schema)
 
 
 def left(table: Table, predicate: str) -> dict[Period, pa.Table]:
@@ -36,29 +42,37 @@ def left(table: Table, predicate: str) -> dict[Period, pa.Table]:
             gone = connection.sql(query, params={"periods": periods}).fetchall()
             return {Period(period): schema.empty_table() for (period,) in gone}
         except duckdb.BinderException:  # it names other columns
-            kept = ((period, *_kept(connection, table, period, predicate)) for period in periods)
-            return {period: rows for period, rows, touched in kept if touched}
+            return _kept(connection, table, predicate)
 
 
-def _kept(connection: duckdb.DuckDBPyConnection, table: Table, period: Period, predicate: str) -> tuple[pa.Table, bool]:
-    """The rows of a period that do not meet the predicate, and whether others do."""
-    rows = read(table, RowFilter(periods=[period]))
-    connection.register("there", rows)
-    kept = connection.sql(f"SELECT * FROM there WHERE NOT coalesce(({predicate}), false)").to_arrow_table()  # noqa: S608
-    return kept.cast(rows.schema), kept.num_rows < rows.num_rows
+def _kept(connection: duckdb.DuckDBPyConnection, table: Table, predicate: str) -> dict[Period, pa.Table]:
+    """Of each period that has rows that meet the predicate, the others."""
+    connection.register("typed", table.schema.empty_table())
+    stored = table.there.of()
+    there = f"(SELECT * FROM typed UNION ALL BY NAME FROM {lake_rows(stored)})" if stored else "typed"  # noqa: S608
+    query = f"SELECT DISTINCT {PERIOD} FROM {there} WHERE coalesce(({predicate}), false)"  # noqa: S608
+    touched = sorted(Period(period) for (period,) in connection.sql(query).fetchall())
+    kept = {}
+    for period in touched:
+        rows = read(table, RowFilter(periods=[period]))
+        connection.register("there", rows)
+        others = connection.sql(f"SELECT * FROM there WHERE NOT coalesce(({predicate}), false)")  # noqa: S608
+        kept[period] = others.to_arrow_table().cast(rows.schema)
+    return kept
 
 
 def _query(
-    connection: duckdb.DuckDBPyConnection, files: list[str], wanted: RowFilter, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, stored: Sequence[FileRows], wanted: RowFilter, columns: Sequence[str]
 ) -> duckdb.DuckDBPyRelation:
     meets, values = _conditions(wanted)
-    rows = f"SELECT * FROM (SELECT * FROM typed UNION ALL BY NAME SELECT * FROM {PARTITIONS}) WHERE {meets}"  # noqa: S608
+    there = f"SELECT * FROM typed UNION ALL BY NAME FROM {lake_rows(stored, PLACED)}"  # noqa: S608
+    rows = f"SELECT * FROM ({there}) WHERE {meets}"  # noqa: S608
     by = [quoted(name) for name in (*wanted.order, *POSITION)]
     if wanted.newest is not None:
         rows += f" ORDER BY {', '.join(f'{name} DESC' for name in by)} LIMIT {wanted.newest}"
     order = f"ORDER BY {', '.join(by)}" if wanted.order else ""
     query = f"SELECT {', '.join(map(quoted, columns))} FROM ({rows}) {order}"  # noqa: S608
-    return connection.sql(query, params={"files": list(map(for_duckdb, files)), **values})
+    return connection.sql(query, params=values)
 
 
 def _conditions(wanted: RowFilter) -> tuple[str, dict[str, Any]]:

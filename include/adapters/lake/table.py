@@ -1,19 +1,24 @@
 """One Delta table at one version: what its log says, and its files, proved."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from math import ceil
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD
+from include.contracts.tables import PART
 from include.errors import DamagedFileError, DataError, NotFoundError
 from include.formats import delta_log, delta_place, proved_parquet
+from include.formats.lake_files import LakeFiles
 from include.formats.stored_types import stored_schema
 
 log = logging.getLogger(__name__)
@@ -48,31 +53,18 @@ class Table:
     @property
     def schema(self) -> pa.Schema:
         """Columns and types, ``period`` among them."""
-        return stored_schema(pa.schema(self.delta.schema().to_arrow()), self.name)
+        stored = stored_schema(pa.schema(self.delta.schema().to_arrow()), self.name)
+        return pa.schema([field for field in stored if field.name != PART])
 
-    def listed(self, periods: Sequence[Period] | None = None) -> list[str]:
-        """Paths of the files of these periods (None: of all), sorted; none is read."""
-        if periods is not None and not periods:
-            return []
-        filters: list[tuple[str, str, Any]] | None = None if periods is None else [(PERIOD, "in", list(periods))]
-        uris = self.delta.file_uris(file_pruning_predicate=filters)
-        return sorted(self.place.paths(uris, self.delta.table_uri))
-
-    def files(self, periods: Sequence[Period] | None = None) -> list[str]:
-        """The files of these periods, each of them proved; raises NotFoundError for those that were deleted."""
-        files = self.listed(periods)
-        if gone := sum(not Path(file).exists() for file in files):
-            raise NotFoundError(
-                f"{self.path.name} version {self.version}: {gone} of its {len(files)} files were vacuumed "
-                "because no snapshot pinned it; read a version that a snapshot names"
-            )
-        for file in files:
-            proved_parquet.prove(file)
-        return files
+    @cached_property
+    def there(self) -> LakeFiles:
+        """The files of this version; none is read."""
+        files = self.place.paths(self.delta.file_uris(), self.delta.table_uri)
+        return LakeFiles(files, f"{self.path.name} version {self.version}")
 
     def require_all(self) -> None:
         """Raises DamagedFileError when a file of the newest version is gone: nothing but damage takes it away."""
-        for file in self.listed():
+        for file in self.there.files:
             if not Path(file).exists():
                 raise DamagedFileError(
                     f"{proved_parquet.table_of(file)}: {file} is gone, and the newest version needs it; "
@@ -80,28 +72,37 @@ class Table:
                 )
 
     def counts(self) -> dict[Period, int]:
-        """Rows by period, as the log says it."""
-        added = pa.table(self.delta.get_add_actions(flatten=True))
-        counts = added.group_by(f"partition.{PERIOD}").aggregate([("num_records", "sum")])
-        rows = {Period(row[f"partition.{PERIOD}"]): row["num_records_sum"] for row in counts.to_pylist()}
-        return dict(sorted(rows.items()))
+        """Rows by period, as the log says it; of files with several periods, as their footers do."""
+        counts: Counter[Period] = Counter()
+        added = pa.table(self.delta.get_add_actions(flatten=True)).select(["path", "num_records"])
+        for path, rows in zip(*(column.to_pylist() for column in added.columns), strict=True):
+            file = str(self.path / unquote(path))
+            if (only := proved_parquet.only_period(file)) is not None:
+                counts[only] += rows
+            else:
+                counts.update({period: one.rows for period, one in proved_parquet.held(file).items()})
+        return dict(sorted(counts.items()))
 
     def published(self, period: Period) -> tuple[int, str] | None:
         """Rows and content hash of a period as it is in the table; None without it, and where it is damaged."""
         try:
-            files = self.files([period])
+            stored = self.there.of([period])
         except (DamagedFileError, NotFoundError) as error:
             log.warning("the period is written again: %s", error)
             return None
-        if not files:
+        if not stored:
             return None
-        claimed = proved_parquet.claimed_hash(files[0]) if len(files) == 1 else None
-        return sum(map(proved_parquet.rows_in, files)), claimed or proved_parquet.rows_hash(files)
+        rows = sum(proved_parquet.held(one.file)[period].rows for one in stored)
+        return rows, proved_parquet.content_hash_of(stored, period)
 
-    def unneeded(self, *, of_nobody: bool = False) -> list[Path]:
-        """Files that are there and that this version does not need; ``of_nobody``: also those that no commit named."""
-        files = self.delta.vacuum(0, dry_run=True, enforce_retention_duration=False, full=of_nobody)
-        return [path for file in files if (path := self.path / file).is_file()]
+    def unneeded(self, spare: timedelta, *, of_nobody: bool = False) -> list[Path]:
+        """Files that are there and that this version does not need, nor any within ``spare``, in whole hours.
+
+        ``of_nobody``: also those that no commit named.
+        """
+        hours = ceil(spare / timedelta(hours=1))
+        files = self.delta.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=of_nobody)
+        return [path for file in files if (path := self.path / unquote(file)).is_file()]
 
     @contextmanager
     def committing(self) -> Iterator[DeltaTable]:
@@ -115,8 +116,13 @@ def create(path: Path, schema: pa.Schema, configuration: dict[str, str]) -> None
     """Make an empty table, unless there is one."""
     path.mkdir(parents=True, exist_ok=True)
     with refusals_named(".".join(path.parts[-2:])), delta_place.committing(delta_place.Place(path)) as place:
-        delta = Schema.from_arrow(schema)
-        DeltaTable.create(place.uri, delta, mode="ignore", partition_by=[PERIOD], configuration=configuration)
+        delta = with_part(schema)
+        DeltaTable.create(place.uri, delta, mode="ignore", partition_by=[PART], configuration=configuration)
+
+
+def with_part(schema: pa.Schema) -> Schema:
+    """Delta's schema of a table with these columns."""
+    return Schema.from_arrow(schema.append(pa.field(PART, pa.string())))
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def labelled(
     Labels that people gave (version ``given`` of their table) fill those that miss. Raises DataError when the events
     are not those of the snapshots, one is there twice, or a label that was known is none of the task.
     """
-    events = pd.concat([_read(spec, lake, s, as_of) for s in snapshots], ignore_index=True)
+    events = _read(spec, lake, snapshots, as_of)
     if twice := int(events[spec.event.id].duplicated().sum()):
         raise DataError(
             f"{spec.name}: {twice} {spec.event.id} occur more than once in the events; publish the periods again"
@@ -119,11 +119,11 @@ def _with_given(
     return filled, int(lacks.sum())
 
 
-def _read(spec: UseCase, lake: Lake, snapshot: SnapshotRef, as_of: datetime) -> pd.DataFrame:
-    table = snapshot.tables["events"]
-    lake.pinned(spec.name, snapshot.period, table)
-    events = exact_frame(lake.read(spec.name, "events", periods=[snapshot.period], version=table.version))
+def _read(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: datetime) -> pd.DataFrame:
+    refs = {snapshot.period: snapshot.tables["events"] for snapshot in snapshots}
+    events = exact_frame(lake.read_pinned(spec.name, "events", refs))
     if spec.event.label and spec.event.label_time:
-        labels = events.loc[_mature(events[spec.event.label_time], as_of), spec.event.label].dropna()
-        label_codes(spec, labels, f"events of {snapshot.period}")
+        known = events[_mature(events[spec.event.label_time], as_of)]
+        for period, labels in known[spec.event.label].dropna().groupby(known["period"]):
+            label_codes(spec, labels, f"events of {period}")
     return events

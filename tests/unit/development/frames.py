@@ -1,6 +1,6 @@
 """Small event tables, a lake and a feature store in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -67,8 +67,9 @@ class MemoryLake:
     def version(self, usecase: str, table: str) -> int:
         return 7
 
-    def pinned(self, usecase: str, period: str, ref: TableRef) -> list[str]:
-        return []
+    def read_pinned(self, usecase: str, table: str, refs: Mapping[str, TableRef]) -> pa.Table:
+        rows = [self.read(usecase, table, [period], ref.version) for period, ref in refs.items()]
+        return pa.concat_tables(rows, promote_options="permissive")
 
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None

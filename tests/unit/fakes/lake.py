@@ -1,14 +1,20 @@
 """The lake in memory: whole tables by use case and name, one version each."""
 
+import shutil
+import weakref
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, RowFilter, TableRef
+from include.contracts.tables import PART, PERIOD, FileRows, RowFilter, TableRef
 from include.errors import NotFoundError
 from include.formats.content import content_hash
 from include.formats.stored_types import stored_schema, with_period
@@ -24,6 +30,9 @@ class MemoryLake:
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         rows = rows.cast(stored_schema(rows.schema))
         self._put(usecase, table, [*([self.read(usecase, table)] if self.exists(usecase, table) else []), rows])
+
+    def publish_all(self, usecase: str, table: str, rows: Mapping[Period, pa.Table]) -> dict[Period, TableRef]:
+        return {period: self.publish(usecase, table, of, period) for period, of in rows.items()}
 
     def publish(self, usecase: str, table: str, rows: pa.Table, period: str) -> TableRef:
         rows = rows.drop_columns([PERIOD] if PERIOD in rows.column_names else [])
@@ -46,8 +55,23 @@ class MemoryLake:
         self._put(usecase, table, [kept.cast(rows.schema)])
         return rows.num_rows - kept.num_rows
 
-    def vacuum(self, usecase: str, table: str) -> int:
+    def compact(self, usecase: str, table: str) -> int:
         return 0
+
+    def vacuum(self, usecase: str, table: str, spare: timedelta = timedelta()) -> int:
+        return 0
+
+    def prune(self, usecase: str, table: str, keep: object, spare: timedelta = timedelta()) -> int:
+        return 0
+
+    def stored(self, usecase: str, table: str, keep: object = ()) -> list[str]:
+        """A file of the rows, written for who asks."""
+        directory = mkdtemp(prefix="moebius-lake-")
+        weakref.finalize(self, shutil.rmtree, directory)
+        file = Path(directory) / usecase / table / f"{PART}=all" / "rows.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(self.read(usecase, table), file)
+        return [str(file)]
 
     def exists(self, usecase: str, table: str) -> bool:
         return table in self._tables[usecase]
@@ -55,11 +79,18 @@ class MemoryLake:
     def tables(self, usecase: str) -> list[str]:
         return sorted(self._tables[usecase])
 
-    def files(self, usecase: str, table: str, periods: Sequence[str], version: int) -> list[str]:
+    def files(
+        self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
+    ) -> list[FileRows]:
         return []
 
-    def pinned(self, usecase: str, period: str, ref: TableRef, *, again: bool = False) -> list[str]:
+    def pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], *, again: bool = False
+    ) -> list[FileRows]:
         return []
+
+    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
+        return self.read(usecase, table, list(refs))
 
     def version(self, usecase: str, table: str) -> int:
         return self._versions[usecase, table]

@@ -77,7 +77,7 @@ def test_logged_answers_before_the_first_kept_local_month_go_with_their_files(se
     gone = [services.answers.forget(in_zone(zone))["predictions"] for _ in range(2)]
     assert gone == [2, 0]
     assert there(services) == sorted(f"{moment:%m-%dT%H}" for moment in (first, datetime(2013, 6, 5)))
-    kept = {path.name for path in map(Path, services.adapters.lake.files(SPEC.name, "predictions"))}
+    kept = {Path(rows.file).name for rows in services.adapters.lake.files(SPEC.name, "predictions")}
     assert {path.name for path in files(services, "predictions")} == kept, "no file of a deleted answer is left"
     assert services.adapters.log.before == begin  # type: ignore[attr-defined]
 
