@@ -306,8 +306,6 @@ def test_months_whose_earlier_files_have_gone_do_not_stop_a_deletion(tmp_path: P
         services.records.snapshots(SPEC).replace(f"{period}.json", manifest)
     pins = [(Period("2013-01"), january), (Period("2013-02"), february)]
     services.adapters.lake.prune("flight_delay", "events", pins)
-        "flight_delay", "events", [(Period("2013-01"), january), (Period("2013-02"), february)]
-    )
     assert _delete(tmp_path) == {"lake/events": 2}
     for snapshot in services.records.snapshot_refs(SPEC):
         assert versioning.read(snapshot, "events", services.adapters.lake)["tailnum"].to_pylist() == [OTHERS]
