@@ -53,6 +53,7 @@ class Verdict(Record):
 
     ``candidate`` is the version that it is on: with the ``contender`` ensemble that of the average of the versions
     ``members``. ``other`` is the contender that was not chosen, ``ensemble_gain`` the ensemble's over the candidate.
+    ``windows`` are the times whose rows the old and the new test set pool.
     """
 
     usecase: str
@@ -71,6 +72,7 @@ class Verdict(Record):
     members: list[int] = []
     ensemble_gain: Interval | None = None
     other: Look | None = None
+    windows: dict[Literal["old", "new"], str] = {}
 
 
 class RecordedVerdict(Record):

@@ -143,6 +143,11 @@ def periods_text(periods: Iterable[Period]) -> str:
     return ", ".join(range_text(stretch) for stretch in ranges(periods)) or "none"
 
 
+def from_to(first: Period | None, last: Period) -> str:
+    """A window as people read it: ``2013-06``, or ``2013-06-01 to 2013-06-14``."""
+    return str(last) if first in (None, last) else f"{first} to {last}"
+
+
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 

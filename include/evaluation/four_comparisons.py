@@ -61,7 +61,8 @@ def compare(
     compared = Comparison.draw(spec, sets, scores, confidence=confidence, seed=seed)
     verdict = _verdict(compared, candidate, champion, _self_test(compared))
     rewritten = [words for name, test_set in sets.items() if (words := _rewritten(name, test_set))]
-    return verdict.model_copy(update={"reason": " ".join([verdict.reason, *rewritten])})
+    windows = {name: test_set.window for name, test_set in sets.items()}
+    return verdict.model_copy(update={"reason": " ".join([verdict.reason, *rewritten]), "windows": windows})
 
 
 def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:

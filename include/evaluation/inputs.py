@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Period
+from include.contracts.period import Period, from_to
 from include.errors import LeakageError
 from include.evaluation.metrics import checked, kind_of
 from include.families.registry import family
@@ -45,6 +45,11 @@ class EvaluationSet:
     periods: list[Period] = field(default_factory=list)
     rewrites: tuple[str, ...] = ()
 
+    @property
+    def window(self) -> str:
+        """Its first and last period, in words."""
+        return from_to(self.periods[0], self.periods[-1]) if self.periods else "no period"
+
 
 def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, new: EvaluationSet | None) -> list[str]:
     """Why the test sets cannot be used, in words; empty when they can."""
@@ -52,7 +57,17 @@ def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, ne
     faults = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
     if champion and old and new and old.content_hash == new.content_hash:
         faults.append("old and new test set are the same rows: no newer labelled period exists yet")
+    elif champion and old and new and (shared := _shared(spec, old, new)):
+        faults.append(
+            f"the new test set ({new.window}) has {shared} {spec.calendar.every}s of the one that the champion was "
+            f"released with ({old.window}): it must be later"
+        )
     return faults
+
+
+def _shared(spec: UseCase, old: EvaluationSet, new: EvaluationSet) -> int:
+    """How many periods both test; a split by rule tests on a share of every period."""
+    return len({*old.periods} & {*new.periods}) if spec.split.by == "time" else 0
 
 
 def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[str]:
@@ -64,7 +79,7 @@ def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[
         return [f"the {name} test set lacks the columns {missing}"]
     rows = len(test_set.frame)
     if rows < least:
-        return [f"the {name} test set ({', '.join(test_set.periods)}) has {rows} rows; {least} are needed"]
+        return [f"the {name} test set ({test_set.window}) has {rows} rows; {least} are needed"]
     return _unusable_labels(spec, name, test_set.frame[label]) if label else []
 
 

@@ -36,6 +36,10 @@ def _facts(verdict: Verdict) -> str:
         f"Champion: {champion}.",
         f"Gate self-test: {verdict.self_test}.",
     ]
+    if verdict.windows:
+        rows = {c.test_set: c.figure.n for c in verdict.cells}
+        sets = [f"{name} {window}, {rows[name]} rows" for name, window in verdict.windows.items() if name in rows]
+        facts.append(f"Test sets: {'; '.join(sets)}.")
     if verdict.members:
         facts.append(
             f"Model {verdict.candidate} is the average of the models {' and '.join(map(str, verdict.members))}."

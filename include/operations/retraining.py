@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
-from include.contracts.period import Period, Span
+from include.contracts.period import Period, Span, from_to
 from include.contracts.quality import GateResult
 from include.operations import training_window
 from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged
@@ -14,7 +14,7 @@ from include.operations.look import Look
 from include.operations.losses import Confirmation
 from include.operations.maturity import MOST_IMMATURE
 from include.operations.release_history import History
-from include.operations.training_window import NO_WINDOW, TrainingWindow, span
+from include.operations.training_window import NO_WINDOW, TrainingWindow
 from include.specification.usecase import UseCase
 
 
@@ -133,7 +133,8 @@ def _held_back(
     if same := [plan for plan in planned if window.tests_with(plan)]:
         became = released.get(same[-1].name)
         brought = f"it brought {became}" if became else "no release came of it so far, and the same data teach the same"
-        what = f"plan {same[-1].name} already retrains for {span(same[-1].test_from, same[-1].test_to)}"
+        tests = from_to(same[-1].test_from, same[-1].test_to or window.test_to)
+        what = f"plan {same[-1].name} already retrains for {tests}"
         return f"keep the champion: {what}; {brought}; a person may force one"
     spent = [plan for plan in planned if plan.name in released]
     for plan in reversed(spent):

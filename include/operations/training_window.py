@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import RetrainPlan
-from include.contracts.period import Period
+from include.contracts.period import Period, from_to
 from include.specification.usecase import UseCase
 
 
@@ -24,7 +24,7 @@ class TrainingWindow(NamedTuple):
 
     @property
     def tested(self) -> str:
-        return span(self.test_from, self.test_to)
+        return from_to(self.test_from, self.test_to)
 
     def tests_with(self, plan: RetrainPlan) -> bool:
         """Whether the plan's test shares a period with this one."""
@@ -45,11 +45,6 @@ class NoWindow:
 
 
 NO_WINDOW = NoWindow()
-
-
-def span(first: Period | None, last: Period | None) -> str:
-    """``2013-06``, or ``2013-06-01 to 2013-06-14``."""
-    return f"{last}" if first in (None, last) else f"{first} to {last}"
 
 
 def choose(spec: UseCase, newest: Period, tested: Sequence[Period], verdicts: Sequence[Verdict]) -> TrainingWindow:
