@@ -4,7 +4,7 @@ Compares the feature rows that the speed layer pushed from the event streams wit
 period: equal, differing (per feature, with the largest difference), only pushed, only in the batch. The batch is the
 authority: its rows have already replaced the pushed ones.
 
-**Runs** when the features of a period are published, or by hand with a period.
+**Runs** when features are published, for each of their periods, or by hand with a period or a range.
 
 **When it fails**
 
@@ -12,7 +12,7 @@ authority: its rows have already replaced the pushed ones.
 |---|---|---|
 | `reconcile` with `ServiceError` | Redis did not answer | `make status`; the task retries by itself |
 | `reconcile` with `NotFoundError` | the period is not published | run the data pipeline for it |
-| `reconcile`, skipped | the pushed rows are gone: they are kept until the third month after theirs is reconciled, and lost with Redis | nothing: the earlier result stays |
+| `reconcile`, skipped | the pushed rows are gone: they are kept for two months before the period reconciled last, and lost with Redis | nothing: the earlier result stays |
 
 Every comparison is kept in the lake table `reconciliation`; the page and the metric show the newest of each period.
 
@@ -34,7 +34,7 @@ def build(spec: UseCase) -> None:
     def reconcile(call: Call) -> list[list[dict]]:
         if any(results := [call(period) for period in run_periods()]):
             return results
-        raise AirflowSkipException("the pushed rows of the period are gone; the earlier result stays")
+        raise AirflowSkipException("the pushed rows are gone; the earlier result stays")
 
     reconcile()
 

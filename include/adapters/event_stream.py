@@ -8,7 +8,8 @@ Below ``moebius:<usecase>:<view>:``
 | ``dead`` | the dead-letter stream: event, reason, former position |
 | ``results`` | for scored events: the answer and the position of its event |
 | ``windows`` | hash: key of the events → StreamWindow |
-| ``pushed:<month>`` | hash: row id → the feature row that was last pushed; a repetition overwrites it |
+| ``pushed:<period>`` | hash: row id → the feature row that was last pushed; a repetition overwrites it |
+| ``periods`` | set: the periods that have such a hash |
 
 One MULTI/EXEC under WATCH of the stream's ``turn`` finishes a batch. So a consumer that dies leaves all changes or
 none, and of two consumers that change the same windows, the second computes again.
@@ -82,8 +83,9 @@ class RedisEventStream:
     ) -> None:
         self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
-        keys = ("events", "dead", "results", "windows", "turn")
-        self._events, self._dead, self._results, self._windows, self._turn = (f"{self._prefix}:{k}" for k in keys)
+        keys = ("events", "dead", "results", "windows", "turn", "periods")
+        named = [f"{self._prefix}:{key}" for key in keys]
+        self._events, self._dead, self._results, self._windows, self._turn, self._periods = named
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
         self._client: Any = redis.Redis.from_url(
             url,
@@ -246,8 +248,9 @@ class RedisEventStream:
         if change.windows:
             pipe.incr(self._turn)
             pipe.hset(self._windows, mapping={k: w.model_dump_json() for k, w in change.windows.items()})
-        for month, rows in change.rows.items():
-            pipe.hset(f"{self._prefix}:pushed:{month}", mapping=rows)
+        for period, rows in change.rows.items():
+            pipe.sadd(self._periods, period)
+            pipe.hset(self._pushed(period), mapping=rows)
 
     def _finish(
         self,
@@ -261,28 +264,32 @@ class RedisEventStream:
         words = chain.from_iterable(groups)
         pipe.eval(FINISH, 4, self._events, self._dead, self._results, self._group, self._keep, *words)
 
-    def pushed(self, months: Sequence[Period]) -> list[str]:
-        """JSON of every feature row that was pushed for these months (UTC)."""
-        with self._answering():
-            return [row for month in months for row in self._client.hvals(f"{self._prefix}:pushed:{month}")]
+    def _pushed(self, period: str) -> str:
+        return f"{self._prefix}:pushed:{period}"
 
-    def put_aside(self, months: Sequence[Period], rows: Mapping[str, str]) -> int:
-        """Move these rows, by their JSON, from what was pushed for these months to the dead letters; how many.
+    def pushed(self, period: Period) -> list[str]:
+        """JSON of every feature row that was pushed for this period."""
+        with self._answering():
+            return list(self._client.hvals(self._pushed(period)))
+
+    def put_aside(self, period: Period, rows: Mapping[str, str]) -> int:
+        """Move these rows, by their JSON, from what was pushed for the period to the dead letters; how many.
 
         ``rows`` says why each is of no use.
         """
+        key = self._pushed(period)
         with self._answering():
-            keys = [f"{self._prefix}:pushed:{month}" for month in months] if rows else []
-            there = [(key, name, text) for key in keys for name, text in self._client.hgetall(key).items()]
-            moved = [(key, _bytes(name), _bytes(text), rows[text]) for key, name, text in there if text in rows]
-            return sum(int(self._client.eval(PUT_ASIDE, 2, key, self._dead, *row)) for key, *row in moved)
+            there = self._client.hgetall(key).items() if rows else ()
+            moved = [(_bytes(name), _bytes(text), rows[text]) for name, text in there if text in rows]
+            return sum(int(self._client.eval(PUT_ASIDE, 2, key, self._dead, *row)) for row in moved)
 
     def forget(self, before: Period) -> None:
-        """Drop what was pushed for months before this one."""
+        """Drop what was pushed for periods before this one."""
         with self._answering():
-            for name in list(self._client.scan_iter(f"{self._prefix}:pushed:*")):
-                if name.rsplit(":", 1)[1] < before:
-                    self._client.delete(name)
+            gone = [period for period in self._client.smembers(self._periods) if period < before]
+            if gone:
+                self._client.delete(*map(self._pushed, gone))
+                self._client.srem(self._periods, *gone)
 
     def newest(self) -> datetime | None:
         """The newest event time that was processed; None before the first."""

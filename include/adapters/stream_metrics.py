@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -21,9 +22,18 @@ OUTCOMES = ("equal", "differing", "only_speed", "only_batch")
 FAILURES = {"failures": "Times that work stopped because an outside system was away"}
 PATIENCE = 0.25
 Place = tuple[str, ...]
-Reading = tuple[int, int, Sequence[Reconciliation]]
+
+
+class Reading(NamedTuple):
+    """What the gauges of a stream say at the time of a scrape; ``until`` is the end of the reconciled period."""
+
+    backlog: int
+    dead: int
+    reconciled: Reconciliation | None = None
+    until: datetime | None = None
+
+
 Gauges = Callable[[], Reading]
-"""Backlog, dead letters and the newest reconciliation of a stream, at the time of a scrape."""
 
 
 class WorkerMetrics:
@@ -133,20 +143,19 @@ class _Gauges(Collector):
         up = self._family("up", "1 when the stream could be read")
         backlog = self._family("backlog", f"{self._of.entries} that are not done: waiting, or being worked on")
         dead = self._family("dead_letters", f"{self._of.entries} that lie on the dead-letter stream")
-        compared = self._family(
-            "reconciled_rows", "Rows of the month reconciled last, speed layer against batch", ["period", "outcome"]
-        )
+        compared = self._family("reconciled_rows", "Rows of the newest reconciliation", ["outcome"])
+        until = self._family("reconciled_until_seconds", "End of the period that the newest reconciliation compared")
         for at, reading in self._read():
             up.add_metric(at, reading is not None)
             if reading is None:
                 continue
-            waiting, buried, reconciled = reading
-            backlog.add_metric(at, waiting)
-            dead.add_metric(at, buried)
-            for result in reconciled:
+            backlog.add_metric(at, reading.backlog)
+            dead.add_metric(at, reading.dead)
+            if reading.reconciled and reading.until:
+                until.add_metric(at, reading.until.timestamp())
                 for outcome in OUTCOMES:
-                    compared.add_metric([*at, result.period, outcome], getattr(result, outcome))
-        yield from (family for family in (up, backlog, dead, compared) if family.samples)
+                    compared.add_metric([*at, outcome], getattr(reading.reconciled, outcome))
+        yield from (family for family in (up, backlog, dead, compared, until) if family.samples)
 
     def describe(self) -> list[Metric]:
         return []  # registering must not read anything

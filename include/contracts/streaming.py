@@ -47,7 +47,9 @@ class StreamWindow(Record):
 
 
 class StreamChange(Record):
-    """What a batch of events changes: windows by key, and pushed feature rows as JSON, by month and row id.
+    """What a batch of events changes: windows by key, and pushed feature rows as JSON, by period and row id.
+
+    A row is of the period in which the batch has its event.
 
     ``late`` counts events that came too late for the speed layer. ``broken`` are the keys whose stored window
     computes no features any more, and why: it is put aside, and the key starts again.
@@ -78,7 +80,7 @@ class DeadLetter(Record):
 
 
 class Reconciliation(Record):
-    """What the speed layer pushed of one feature view in one month, against the batch layer's rows.
+    """What the speed layer pushed of one feature view in one period, against the batch layer's rows.
 
     ``differing`` counts rows in which any feature differs; per feature, ``features`` has the rows that differ and
     ``largest`` the largest difference (of those where both layers have a number).

@@ -1,4 +1,4 @@
-"""Compares the rows that the speed layer pushed in a month with the rows of the batch."""
+"""Compares the rows that the speed layer pushed for a period with the rows of the batch."""
 
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
@@ -14,8 +14,8 @@ from include.streaming import reconciliation
 def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:
     """Compare every stream's view, record the results, and let go of rows that are long reconciled.
 
-    A view whose pushed rows of the month are gone is left out, and said so: its earlier result stays the newest.
-    Raises NotFoundError when the month is not published.
+    A view whose pushed rows of the period are gone is left out, and said so: its earlier result stays the newest.
+    Raises NotFoundError when the period is not published.
     """
     streams = {view: services.adapters.event_stream(spec, view) for view in spec.streams}
     compared = [_compared(spec, services, view, period, stream) for view, stream in streams.items()]
@@ -33,12 +33,10 @@ def _compared(
     snapshots, lake = services.records.snapshots(spec), services.adapters.lake
     batch = exact_frame(versioning.read(versioning.snapshot(period, snapshots), view, lake))
     newest = max(RECONCILIATION.periods(spec.name, lake), default=None)
-    if reconciliation.expired(batch, newest, spec.calendar):
+    if reconciliation.expired(period, newest, spec.calendar):
         _say_unsupported(view, period, f"they were forgotten when {newest} was reconciled")
         return None
-    previous = snapshots.current(period.shift(-1))
-    before = exact_frame(versioning.read(previous, view, lake)) if previous else None
-    result = reconciliation.reconcile(spec, view, period, batch, before, stream)
+    result = reconciliation.reconcile(spec, view, period, batch, stream)
     earlier = services.records.reconciliations(spec, periods=[period], view=view)
     if earlier and reconciliation.lost(result, earlier[-1]):
         _say_unsupported(view, period, f"the stream lost the {reconciliation.pushed(earlier[-1])} that it had")

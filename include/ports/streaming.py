@@ -42,14 +42,14 @@ class EventStream(Protocol):
         the oldest unfinished event; it is asked again when another consumer changed a window meanwhile.
         """
 
-    def pushed(self, months: Sequence[Period]) -> list[str]:
-        """JSON of every feature row that was pushed for these months (UTC)."""
+    def pushed(self, period: Period) -> list[str]:
+        """JSON of every feature row that was pushed for this period."""
 
-    def put_aside(self, months: Sequence[Period], rows: Mapping[str, str]) -> int:
-        """Move these pushed rows of these months (JSON → why) to the dead letters; how many."""
+    def put_aside(self, period: Period, rows: Mapping[str, str]) -> int:
+        """Move these pushed rows of the period (JSON → why) to the dead letters; how many."""
 
     def forget(self, before: Period) -> None:
-        """Drop what was pushed for months before this one."""
+        """Drop what was pushed for periods before this one."""
 
     def newest(self) -> datetime | None:
         """The newest event time that was processed."""

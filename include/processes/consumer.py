@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
+from include.adapters.stream_metrics import Reading, ScoringMetrics, StreamMetrics
 from include.contracts.streaming import Reconciliation, StreamEntry
 from include.processes.scorer import Scorer
 from include.processes.stream_worker import StreamWorker, published
@@ -30,7 +30,7 @@ class Consumer(StreamWorker):
 
     metrics: StreamMetrics
     BURIED = "buried_events"
-    _reconciled: tuple[float, list[Reconciliation]] = (float("-inf"), [])
+    _reconciled: tuple[float, Reconciliation | None] = (float("-inf"), None)
 
     def __post_init__(self) -> None:
         self.metrics.watch(self.at, self._gauges)
@@ -59,12 +59,14 @@ class Consumer(StreamWorker):
         self.metrics.count(self.at, **counts, left_out_events=done.left_out)
         self.metrics.delayed(self.at, published(entries))
 
-    def _gauges(self) -> tuple[int, int, list[Reconciliation]]:
+    def _gauges(self) -> Reading:
         read_at, reconciled = self._reconciled
         if time.monotonic() - read_at > RECONCILED_SECONDS:
-            reconciled = self.services.records.reconciliations(self.spec, newest=1, view=self.view)
+            found = self.services.records.reconciliations(self.spec, newest=1, view=self.view)
+            reconciled = found[-1] if found else None
             self._reconciled = (time.monotonic(), reconciled)
-        return self.stream.backlog(), self.stream.dead_count(), reconciled
+        until = self.spec.calendar.end(reconciled.period) if reconciled else None
+        return Reading(self.stream.backlog(), self.stream.dead_count(), reconciled, until)
 
 
 def workers(settings: Settings, metrics: StreamMetrics, stop: threading.Event) -> list[StreamWorker]:

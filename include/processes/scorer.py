@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from include.adapters.stream_metrics import ScoringMetrics
+from include.adapters.stream_metrics import Reading, ScoringMetrics
 from include.contracts.streaming import StreamEntry
 from include.errors import ServiceError
 from include.ports.serving import ModelServer
@@ -24,7 +24,7 @@ class Scorer(StreamWorker):
     BURIED = "buried"
 
     def __post_init__(self) -> None:
-        self.metrics.watch(self.at, lambda: (self.stream.backlog(), self.stream.dead_count(), []))
+        self.metrics.watch(self.at, lambda: Reading(self.stream.backlog(), self.stream.dead_count()))
 
     @property
     def at(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Feature rows of a few events, by the Ibis expressions of the batch, compiled to SQL once per month."""
+"""Feature rows of a few events, by the Ibis expressions of the batch, compiled to SQL as seldom as they allow."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -32,17 +32,26 @@ class StreamFeatures:
     def rows(
         self, period: Period, wanted: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]
     ) -> pd.DataFrame:
-        """The view's rows for the ``wanted`` events; windows look back into ``earlier``.
+        """The view's rows for the ``wanted`` events, all of one period; windows look back into ``earlier``.
 
         Events have the columns of the source's contract; times are aware. Raises whatever DuckDB or Arrow raises
         when the expressions cannot be evaluated on them; its text may hold values.
         """
-        sql = _sql(self._spec.name, self._view, period)
+        sql = _sql(self._spec.name, self._view, period if self._by_period else None)
         arrow = arrow_schema(self._spec.sources[self._source])
         self._engine.register(NOW + self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(EARLIER + self._source, pa.Table.from_pylist(list(earlier), arrow))
         rows = self._engine.sql(sql).to_arrow_table()
         return exact_frame(rows.cast(pa.schema(map(_as_staged, rows.schema))))
+
+    @cached_property
+    def _by_period(self) -> bool:
+        """Whether ``build`` looks at the period, so that every period has expressions of its own."""
+        try:
+            _sql(self._spec.name, self._view, None)
+        except Exception:  # whatever looking at it leads to; what else is wrong is raised with a period too
+            return True
+        return False
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
@@ -53,14 +62,26 @@ class StreamFeatures:
         return engine
 
 
+def _looked_at(*_: Any) -> Any:
+    raise LookupError
+
+
+_LOOKS = ("getattribute", "eq", "ne", "lt", "le", "gt", "ge", "hash", "bool", "str", "repr", "format", "len", "iter",
+          "getitem", "contains", "add", "radd", "mod", "rmod", "fspath")  # fmt: skip
+_Unseen = type("_Unseen", (), {f"__{name}__": _looked_at for name in _LOOKS})
+"""In place of a period that is not looked at: whatever looks at it fails."""
+
+
 @lru_cache(maxsize=64)
-def _sql(usecase: str, view: str, period: Period) -> str:
+def _sql(usecase: str, view: str, period: Period | None) -> str:
+    """For None the SQL of any period; raises whatever looking at a period leads to when there is no such one."""
     spec = load_usecase(usecase)
     source = spec.streams[view].source
     raw = {name: _table(spec, name, NOW + name) for name in spec.sources}
     before = raw | {source: _table(spec, source, EARLIER + source)}
     earlier = {source: modules.tables(usecase, "process", [source], before)[source]}
-    built = modules.tables(usecase, "build", [view], modules.tables(usecase, "process", [], raw), period, earlier)
+    cleaned = modules.tables(usecase, "process", [], raw)
+    built = modules.tables(usecase, "build", [view], cleaned, _Unseen() if period is None else period, earlier)
     return str(ibis.to_sql(built[view], dialect="duckdb"))
 
 

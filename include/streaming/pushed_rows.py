@@ -1,7 +1,6 @@
 """Feature rows that were pushed, read back from their JSON by the columns of the batch; and those that cannot be."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,6 +10,8 @@ from include.formats.iso_time import IsoTime
 from include.streaming.events import INT64
 
 TIME = "event_timestamp"
+FIRST, LAST = (limit.ceil("us").tz_localize("UTC") for limit in (pd.Timestamp.min, pd.Timestamp.max.floor("us")))
+"""What pandas holds."""
 
 
 class PushedRows(NamedTuple):
@@ -20,8 +21,8 @@ class PushedRows(NamedTuple):
     unreadable: dict[str, str]
 
 
-def read(texts: Iterable[str], batch: pd.DataFrame, key: str, begin: datetime, end: datetime) -> PushedRows:
-    """The rows whose time is after ``begin``, up to ``end`` (aware); ``key`` is the column of the entity."""
+def read(texts: Iterable[str], batch: pd.DataFrame, key: str) -> PushedRows:
+    """The rows, and why others are none; ``key`` is the column of the entity."""
     contract = _contract(batch, key)
     names, records, unreadable = batch.columns.to_list(), list[dict[str, Any]](), dict[str, str]()
     for text in texts:
@@ -30,8 +31,10 @@ def read(texts: Iterable[str], batch: pd.DataFrame, key: str, begin: datetime, e
         except ValidationError as error:
             unreadable[text] = _reason(error)
             continue
-        if begin < record[TIME] <= end:  # a time outside of what pandas holds is outside of every month
+        if FIRST < record[TIME] < LAST:
             records.append(record)
+        else:
+            unreadable[text] = f"a pushed row that cannot be read: {TIME}: outside of what is computed with"
     frame = pd.DataFrame(records, columns=names, dtype=object)  # whole numbers with gaps stay what they are
     return PushedRows(frame.assign(**{TIME: pd.to_datetime(frame[TIME], utc=True)}), unreadable)
 

@@ -1,13 +1,13 @@
 """Compares the rows that were pushed from a stream with the rows of the batch."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Calendar, Period, Window
+from include.contracts.period import Calendar, Period, Span
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
 from include.formats.ties import latest_per_key
 from include.ports.lake import Lake
@@ -20,24 +20,19 @@ from include.streaming.pushed_rows import TIME
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-9
-KEEP_MONTHS = 2
-"""Pushed rows are kept for so many months before the reconciled one, so that it can be repeated."""
+KEPT = Span("2 months")
+"""Pushed rows are kept for so long before the reconciled period, so that it can be repeated."""
 
 
-def reconcile(
-    spec: UseCase, view: str, period: Period, batch: pd.DataFrame, before: pd.DataFrame | None, stream: EventStream
-) -> Reconciliation:
-    """Compare what was pushed for a published month with its rows in the ``batch``.
+def reconcile(spec: UseCase, view: str, period: Period, batch: pd.DataFrame, stream: EventStream) -> Reconciliation:
+    """Compare what was pushed for a published period with its rows in the ``batch``.
 
-    The month's rows are those after the last row of the month ``before`` (None: not published), up to its own last.
     A pushed row that cannot be read goes to the dead letters, and counts as not pushed.
     """
-    begin, end = _bounds(spec.calendar.window(period), batch, before)
-    months = Period.between(Period.recorded(begin), Period.recorded(end))
     key = spec.entities[spec.feature_views[view].entity].key
-    speed, unreadable = pushed_rows.read(stream.pushed(months), batch, key, begin, end)
+    speed, unreadable = pushed_rows.read(stream.pushed(period), batch, key)
     if unreadable:
-        count = stream.put_aside(months, unreadable)
+        count = stream.put_aside(period, unreadable)
         log.warning(
             "%s %s: %d pushed rows put aside: %s", view, period, count, "; ".join(sorted({*unreadable.values()}))
         )
@@ -47,29 +42,27 @@ def reconcile(
 
 
 def oldest_kept(newest: Period, calendar: Calendar) -> Period:
-    """The first UTC month whose pushed rows are kept when the period ``newest`` is reconciled."""
-    return Period.recorded(calendar.start(newest)).shift(-KEEP_MONTHS)
+    """The first period whose pushed rows are kept when the period ``newest`` is reconciled."""
+    return calendar.of(KEPT.before(calendar.start(newest), calendar.timezone))
 
 
-def expired(batch: pd.DataFrame, newest: Period | None, calendar: Calendar) -> bool:
-    """Whether rows that were pushed for the period of ``batch`` were forgotten when ``newest`` was reconciled."""
-    if newest is None or batch.empty:
-        return False
-    return Period.recorded(batch[TIME].min()) < oldest_kept(newest, calendar)
+def expired(period: Period, newest: Period | None, calendar: Calendar) -> bool:
+    """Whether rows that were pushed for ``period`` were forgotten when ``newest`` was reconciled."""
+    return newest is not None and period < oldest_kept(newest, calendar)
 
 
 def lost(result: Reconciliation, earlier: Reconciliation) -> bool:
-    """Whether the stream has no row of the month left, and had some at the ``earlier`` comparison."""
+    """Whether the stream has no row of the period left, and had some at the ``earlier`` comparison."""
     return pushed(earlier) > 0 and pushed(result) == 0
 
 
 def pushed(result: Reconciliation) -> int:
-    """Rows that the speed layer had of the month."""
+    """Rows that the speed layer had of the period."""
     return result.equal + result.differing + result.only_speed
 
 
 def record(spec: UseCase, period: Period, reconciliations: list[Reconciliation], lake: Lake) -> None:
-    """Add the month's results to the lake's ``reconciliation``; earlier ones stay."""
+    """Add the period's results to the lake's ``reconciliation``; earlier ones stay."""
     at = datetime.now(UTC)
     records = [RecordedReconciliation(period=period, view=one.view, at=at, record=one) for one in reconciliations]
     RECONCILIATION.append(spec.name, lake, records)
@@ -128,10 +121,3 @@ def _whole_difference(speed: list[Any], batch: list[Any]) -> tuple[np.ndarray, f
     pairs = list(zip(speed, batch, strict=True))
     distances = [abs(a - b) for a, b in pairs if None not in (a, b) and a != b]
     return np.array([a != b for a, b in pairs], dtype=bool), float(max(distances)) if distances else None
-
-
-def _bounds(window: Window, batch: pd.DataFrame, before: pd.DataFrame | None) -> tuple[datetime, datetime]:
-    """After the first, up to the second: features are of times after their rows'. Without rows it is the window."""
-    first, last = window.utc() if batch.empty else (batch[TIME].min(), batch[TIME].max())
-    begin = first - timedelta(seconds=1) if before is None or before.empty else before[TIME].max()
-    return pd.Timestamp(begin).to_pydatetime(), pd.Timestamp(last).to_pydatetime()

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from include.contracts.period import Period
-from include.contracts.streaming import StreamChange, StreamEntry, StreamWindow
+from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
 from include.errors import DataError
 from include.formats.identity import joined
 from include.ports.features import FeatureStore
@@ -118,9 +118,10 @@ class SpeedLayer:
                 changed, touched, late = of_windows.merge(windows, events, late_seconds)
                 due = {k: of_windows.due(windows.get(k), w, touched[k], reach) for k, w in changed.items()}
                 kept = {k: of_windows.trimmed(w, oldest, reach + late_seconds) for k, w in changed.items()}
-                rows, records = self._computed(changed, due)
-            if len(rows):
-                self._push(rows)
+                rows = self._computed(changed, due)
+                records = {period: self._records(part) for period, part in rows.items()}
+            for period in sorted(rows):
+                self._push(rows[period])
             return StreamChange(windows=kept, rows=records, late=late, broken=broken)
 
         return decide
@@ -134,7 +135,9 @@ class SpeedLayer:
 
     def _fault(self, key: str, window: StreamWindow) -> str:
         try:
-            self._computed({key: window}, {key: of_windows.full(window, self.of.window_hours * 3600)})
+            rows = self._computed({key: window}, {key: of_windows.full(window, self.of.window_hours * 3600)})
+            for part in rows.values():
+                self._records(part)
         except Exception as error:
             return f"a window that computes no features ({type(error).__name__}); its key starts again"
         return ""
@@ -145,27 +148,28 @@ class SpeedLayer:
         except VALUE_FAULTS as error:
             raise BrokenEventError(f"the online store cannot hold its features: {type(error).__name__}") from error
 
-    def _computed(
-        self, windows: Windows, due: Mapping[str, set[float]]
-    ) -> tuple[pd.DataFrame, dict[Period, dict[str, str]]]:
-        """The rows of the due times, and their records; raises whatever the events make the expressions raise."""
+    def _computed(self, windows: Windows, due: Mapping[str, set[float]]) -> dict[Period, pd.DataFrame]:
+        """The rows of the due times, by period; raises whatever the events make the expressions raise."""
         wanted, earlier = of_windows.needed(windows, due, self.of.window_hours * 3600)
-        if not wanted:
-            return pd.DataFrame(), {}
-        month = Period.recorded(datetime.fromtimestamp(max(event.time for event in wanted), UTC))
-        rows = self._features.rows(
-            month, *([typed(self.source, one.event) for one in part] for part in (wanted, earlier))
-        )
-        return rows, self._records(rows)
+        before = [typed(self.source, kept.event) for kept in earlier]
+        parts: dict[Period, list[dict[str, Any]]] = {}
+        for kept in wanted:
+            event = typed(self.source, kept.event)
+            parts.setdefault(self._period(kept, event), []).append(event)
+        others = {period: [e for other in parts if other != period for e in parts[other]] for period in parts}
+        return {period: self._features.rows(period, part, before + others[period]) for period, part in parts.items()}
 
-    def _records(self, rows: pd.DataFrame) -> dict[Period, dict[str, str]]:
-        """Month → row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""
-        records: dict[Period, dict[str, str]] = {}
+    def _period(self, kept: KeptEvent, event: Mapping[str, Any]) -> Period:
+        """The period in which the batch has the event's raw row."""
+        moment: datetime | None = event[self.source.time] if self.source.time else None
+        return self.spec.calendar.of(moment or datetime.fromtimestamp(kept.time, UTC))
+
+    def _records(self, rows: pd.DataFrame) -> dict[str, str]:
+        """Row id → JSON of the row; NaN is null. Raises ValueError on an infinite feature."""
+        records = dict[str, str]()
         for row in rows.to_dict("records"):
-            moment = row[TIME].isoformat()
             plain = {str(name): _plain(value) for name, value in row.items()}
-            text = json.dumps(plain, allow_nan=False)
-            records.setdefault(Period.recorded(row[TIME]), {})[joined([str(row[self.entity]), moment])] = text
+            records[joined([str(row[self.entity]), row[TIME].isoformat()])] = json.dumps(plain, allow_nan=False)
         return records
 
 

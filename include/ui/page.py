@@ -28,6 +28,10 @@ TEMPLATES = Environment(
 TEMPLATES.filters["periods"] = periods_text
 
 
+RECONCILIATIONS = 60
+"""Newest results that the page shows."""
+
+
 def create_app() -> FastAPI:
     """The FastAPI app that ``plugins/moebius_pages.py`` mounts; every route checks the login."""
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
@@ -73,7 +77,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
         "gates": services.records.gate_results(spec),
         "standing": services.records.standing_warnings(spec),
         "quarantine": _held(services.records.quarantined_rows(spec)),
-        "reconciliations": services.records.reconciliations(spec),
+        "reconciliations": services.records.reconciliations(spec, newest=RECONCILIATIONS),
         "releases": services.adapters.releases.all(spec.name),
         "in_mlflow": partial(services.adapters.experiment_reader.page, spec.name),
     }

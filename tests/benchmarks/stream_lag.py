@@ -91,7 +91,7 @@ def _rate(services: Services, stream: RedisEventStream, month: str) -> float:
 
 def _bare_pushes(services: Services, stream: RedisEventStream) -> list[float]:
     """Seconds per push of one hour's ready rows into the same store."""
-    rows = pd.read_json("[" + ",".join(stream.pushed(["2013-06"])) + "]", orient="records")
+    rows = pd.read_json("[" + ",".join(stream.pushed(Period("2013-06"))) + "]", orient="records")
     rows["event_timestamp"] = pd.to_datetime(rows.event_timestamp, utc=True) + pd.Timedelta(days=365)
     samples = []
     for _, hour in list(rows.groupby("event_timestamp")) * 100:

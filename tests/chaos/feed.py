@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts.period import Period
 from include.errors import ServiceError
 from include.services.composition import Services
 from tests.integration.pipeline_fixtures import SPEC, wait_until
@@ -54,8 +53,8 @@ class Feed:
         """Once the stream is empty: hours without a row, and rows that are not as their events say."""
         published = list(self.published)
         wait_until(self._done, DONE_SECONDS, "every event being processed")
-        months = sorted({Period.recorded(hour) for hour in published} | {Period.recorded(_known(published[-1]))})
-        rows = [json.loads(row) for row in self.stream.pushed(months)]
+        periods = sorted({SPEC.calendar.of(hour) for hour in published})
+        rows = [json.loads(row) for period in periods for row in self.stream.pushed(period)]
         ours = {_moment(row): row for row in rows if row["origin"] == AIRPORT}
         full = published[SPEC.streams[VIEW].window_hours :]  # the first hours have no whole window behind them
         there = [ours[_known(hour)] for hour in full if _known(hour) in ours]

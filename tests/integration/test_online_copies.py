@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from include.adapters.event_stream import RedisEventStream
+from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing, reference
 from include.contracts.streaming import KeptEvent, StreamChange, StreamWindow
 from include.errors import ServiceError
@@ -158,7 +159,7 @@ def test_a_subject_leaves_the_streams_and_the_other_events_keep_their_place(
         assert after == {place: fields for place, fields in before.items() if MINE.encode() not in fields[b"event"]}
         window = StreamWindow.model_validate_json(client.hget(f"moebius:{SPEC.name}:{VIEW}:windows", "EWR") or "")
         assert (list(window.events), window.newest) == (["other"], 2.0)
-    assert [json.loads(row)["of"] for row in stream.pushed(["2013-01"])] == [THEIRS]
+    assert [json.loads(row)["of"] for row in stream.pushed(Period("2013-01"))] == [THEIRS]
     assert [json.loads(letter.text)["n"] for letter in stream.dead_letters()] == [1]
     assert services.adapters.online_copies(SPEC).erase_streamed(line) == []
     services.adapters.online_copies(SPEC).forget()
@@ -180,7 +181,7 @@ def test_tokens_on_streams_are_renewed_in_their_place(
     assert changed == {"dead": 2, "events": 5, "pushed:2013-01": 2, "windows": 2}
     services.adapters.online_copies(SPEC).forget()
     assert search(redis_settings.home / "redis", Matcher([MINE, THEIRS])) == []
-    assert {json.loads(row)["of"] for row in stream.pushed(["2013-01"])} == {NEW.renew(MINE), NEW.renew(THEIRS)}
+    assert {json.loads(row)["of"] for row in stream.pushed(Period("2013-01"))} == {NEW.renew(MINE), NEW.renew(THEIRS)}
     seen: list[dict[str, StreamWindow]] = []
     stream.commit([], {}, [NEW.renew(MINE)], lambda windows, _: seen.append(windows) or StreamChange())
     assert NEW.renew(MINE) in seen[0][NEW.renew(MINE)].events

@@ -1,14 +1,16 @@
 """What the consumer process says of its streams."""
 
+from datetime import UTC, datetime
+
 from prometheus_client import generate_latest
 
-from include.adapters.stream_metrics import ScoringMetrics, StreamMetrics
+from include.adapters.stream_metrics import Reading, ScoringMetrics, StreamMetrics
 from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation
 from include.errors import ServiceError
 
 AT = ("flights", "weather")
-OUTCOMES = {"equal": 7, "differing": 1, "only_speed": 0, "only_batch": 2}
+RESULT = Reconciliation(view="weather", period=Period("2013-05"), equal=7, differing=1, only_speed=0, only_batch=2)
 
 
 def lines(metrics: StreamMetrics | ScoringMetrics) -> set[str]:
@@ -17,7 +19,7 @@ def lines(metrics: StreamMetrics | ScoringMetrics) -> set[str]:
 
 def test_a_stream_is_told_by_use_case_and_view() -> None:
     metrics = StreamMetrics()
-    metrics.watch(AT, lambda: (3, 1, [Reconciliation(view="weather", period=Period("2013-05"), **OUTCOMES)]))
+    metrics.watch(AT, lambda: Reading(3, 1, RESULT, datetime(2013, 6, 1, tzinfo=UTC)))
     metrics.count(AT, events=4, rows=2, late_events=1, buried_events=0)
     metrics.delayed(AT, [0.0, 0.0])
     found, labels = lines(metrics), 'usecase="flights",view="weather"'
@@ -25,13 +27,14 @@ def test_a_stream_is_told_by_use_case_and_view() -> None:
     assert f"moebius_stream_failures_total{{{labels}}} 0.0" in found
     assert f"moebius_stream_delay_seconds_count{{{labels}}} 2.0" in found
     assert f"moebius_stream_backlog{{{labels}}} 3.0" in found
-    assert f'moebius_stream_reconciled_rows{{outcome="equal",period="2013-05",{labels}}} 7.0' in found
+    assert f'moebius_stream_reconciled_rows{{outcome="equal",{labels}}} 7.0' in found
+    assert f"moebius_stream_reconciled_until_seconds{{{labels}}} 1.3700448e+09" in found
 
 
 def test_both_kinds_of_streams_share_a_registry() -> None:
     streams = StreamMetrics()
     scoring = ScoringMetrics(streams.registry)
-    scoring.watch(("flights",), lambda: (5, 2, []))
+    scoring.watch(("flights",), lambda: Reading(5, 2))
     scoring.count(("flights",), scored=9, buried=1)
     assert 'moebius_scoring_scored_total{usecase="flights"} 9.0' in lines(streams)
     assert 'moebius_scoring_dead_letters{usecase="flights"} 2.0' in lines(streams)
@@ -39,7 +42,7 @@ def test_both_kinds_of_streams_share_a_registry() -> None:
 
 
 def test_a_stream_that_cannot_be_read_has_counters_alone() -> None:
-    def read() -> tuple[int, int, list[Reconciliation]]:
+    def read() -> Reading:
         raise ServiceError("Redis is away")
 
     metrics = StreamMetrics()

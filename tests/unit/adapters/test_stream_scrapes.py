@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import generate_latest
 
-from include.adapters.stream_metrics import StreamMetrics
+from include.adapters.stream_metrics import Reading, StreamMetrics
 
 AT = ("flight_delay", "airport_weather")
 SCRAPES = 8
@@ -13,7 +13,7 @@ SCRAPES = 8
 
 def test_scrapes_at_once_all_get_the_figures() -> None:
     metrics, together = StreamMetrics(), threading.Barrier(SCRAPES)
-    metrics.watch(AT, lambda: (3, 0, []))
+    metrics.watch(AT, lambda: Reading(3, 0))
 
     def scrape(_: int) -> bool:
         together.wait()

@@ -13,7 +13,7 @@ class MemoryStream:
 
     def __init__(self) -> None:
         self.windows: dict[str, StreamWindow] = {}
-        self.rows: dict[str, str] = {}
+        self.rows: dict[str, dict[str, str]] = {}
         self.dead: dict[str, str] = {}
         self.replayed = 0
 
@@ -44,17 +44,18 @@ class MemoryStream:
         change = decide({k: self.windows[k] for k in keys if k in self.windows}, oldest)
         self.windows |= change.windows
         self.dead |= {f"window {key}": reason for key, reason in change.broken.items()}
-        for rows in change.rows.values():
-            self.rows |= rows
+        for period, rows in change.rows.items():
+            self.rows.setdefault(period, {}).update(rows)
         self.dead |= dead
         return change
 
-    def pushed(self, months: Sequence[str]) -> list[str]:
-        return list(self.rows.values())
+    def pushed(self, period: str) -> list[str]:
+        return list(self.rows.get(period, {}).values())
 
-    def put_aside(self, months: Sequence[str], rows: Mapping[str, str]) -> int:
-        gone = [name for name, text in self.rows.items() if text in rows]
-        self.dead |= {f"row {name}": rows[self.rows.pop(name)] for name in gone}
+    def put_aside(self, period: str, rows: Mapping[str, str]) -> int:
+        there = self.rows.get(period, {})
+        gone = [name for name, text in there.items() if text in rows]
+        self.dead |= {f"row {name}": rows[there.pop(name)] for name in gone}
         return len(gone)
 
     def forget(self, before: str) -> None: ...

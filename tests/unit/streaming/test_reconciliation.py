@@ -1,12 +1,15 @@
 """Speed rows against batch rows: every kind of difference is counted, and equal is equal."""
 
 import json
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Calendar, Every, Period, Span
 from include.specification.loader import load_usecase
 from include.streaming import reconciliation
 from tests.unit.fakes.streaming import MemoryStream
@@ -14,6 +17,7 @@ from tests.unit.fakes.streaming import MemoryStream
 HOURS = pd.date_range("2013-04-01", periods=4, freq="h", tz="UTC")
 
 UTC_MONTHS = Calendar(every="month")
+ZONES = ["Pacific/Kiritimati", "Asia/Kolkata", "UTC", "America/New_York", "Pacific/Midway"]
 
 
 def rows(**changes: list[Any]) -> pd.DataFrame:
@@ -41,16 +45,19 @@ def test_differences_are_counted_by_feature_with_the_largest() -> None:
 
 def test_rows_are_forgotten_with_the_third_month_after_theirs() -> None:
     newest = [None, *map(Period, ("2013-04", "2013-06", "2013-07"))]
-    assert [reconciliation.expired(rows(), month, UTC_MONTHS) for month in newest] == [False, False, False, True]
+    expired = [reconciliation.expired(Period("2013-04"), month, UTC_MONTHS) for month in newest]
+    assert expired == [False, False, False, True]
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Tokyo", "UTC", "America/New_York", "Pacific/Midway"])
-def test_the_rows_of_a_local_month_are_kept_from_its_first_moment_on(zone: str) -> None:
-    calendar = Calendar(every="month", timezone=zone)
-    first = rows().assign(event_timestamp=pd.Timestamp(calendar.start(Period("2013-04"))))
-    kept = [reconciliation.oldest_kept(Period(month), calendar) for month in ("2013-06", "2013-07")]
-    assert [Period.recorded(first[reconciliation.TIME].min()) >= oldest for oldest in kept] == [True, False]
-    assert [reconciliation.expired(first, Period(month), calendar) for month in ("2013-06", "2013-07")] == [False, True]
+@settings(max_examples=50, deadline=None)
+@given(every=st.sampled_from(get_args(Every)), zone=st.sampled_from(ZONES), day=st.integers(0, 4000))
+def test_in_every_rhythm_the_rows_of_two_months_are_kept(every: Every, zone: str, day: int) -> None:
+    calendar = Calendar(every=every, timezone="UTC" if every == "hour" else zone)
+    newest = calendar.of(datetime(2013, 1, 1, tzinfo=UTC) + timedelta(days=day))
+    oldest = reconciliation.oldest_kept(newest, calendar)
+    begin = Span("2 months").before(calendar.start(newest), calendar.timezone)
+    assert calendar.start(oldest) <= begin < calendar.end(oldest)
+    assert [reconciliation.expired(one, newest, calendar) for one in (oldest.shift(-1), oldest)] == [True, False]
 
 
 def test_a_result_without_a_pushed_row_is_a_loss_only_after_one_that_had_some() -> None:
@@ -113,27 +120,44 @@ POISON = poison()
 def test_a_pushed_row_that_cannot_be_read_is_put_aside_and_the_others_are_compared(what: str) -> None:
     stream, spec = MemoryStream(), load_usecase("flight_delay")
     good = rows().assign(event_timestamp=[t.isoformat() for t in HOURS]).astype(object)
-    stream.rows = {str(n): json.dumps(row) for n, row in enumerate(good.where(good.notna(), None).to_dict("records"))}
-    stream.rows["poison"] = POISON[what]
+    records = good.where(good.notna(), None).to_dict("records")
+    pushed = stream.rows["2013-04"] = {str(n): json.dumps(row) for n, row in enumerate(records)}
+    pushed["poison"] = POISON[what]
     for _ in range(2):  # repeated, it is gone
-        result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), None, stream)  # type: ignore[arg-type]
+        result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), stream)  # type: ignore[arg-type]
         assert (result.equal, result.only_speed, result.only_batch) == (4, 0, 0)
-        assert ("poison" in stream.rows, len(stream.dead)) == (False, 1)
+        assert ("poison" in pushed, len(stream.dead)) == (False, 1)
     assert stream.dead["row poison"].startswith("a pushed row that cannot be read: ")
     assert "warm" not in stream.dead["row poison"]
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2013-06-01T00:00:00Z"])
-def test_a_pushed_row_of_any_other_time_is_of_another_month(moment: str) -> None:
-    stream = MemoryStream()
-    stream.rows = {"far": json.dumps({"origin": "EWR", "event_timestamp": moment, "temp": 1.0, "sky": None})}
-    spec = load_usecase("flight_delay")
-    result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), None, stream)  # type: ignore[arg-type]
-    assert (result.only_speed, result.only_batch, stream.dead) == (0, 4, {})
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1677-09-21T00:12:43Z"])
+def test_a_pushed_row_of_a_time_that_nothing_computes_with_is_put_aside(moment: str) -> None:
+    result, dead = reconciled({"event_timestamp": moment})
+    assert (result.only_speed, result.only_batch, len(dead)) == (0, 4, 1)
+
+
+def test_a_pushed_row_of_the_period_may_be_of_any_other_time() -> None:
+    """A departure that was due in the period may take place after it."""
+    result, dead = reconciled({"event_timestamp": "2013-06-01T00:00:00Z"})
+    assert (result.only_speed, result.only_batch, dead) == (1, 4, {})
+
+
+def reconciled(change: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    stream, spec = MemoryStream(), load_usecase("flight_delay")
+    stream.rows["2013-04"] = {"one": json.dumps({"origin": "EWR", "temp": 1.0, "sky": None} | change)}
+    return reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows(), stream), stream.dead  # type: ignore[arg-type]
+
+
+def test_rows_of_another_period_are_not_read() -> None:
+    stream, spec = MemoryStream(), load_usecase("flight_delay")
+    stream.rows = {"2013-04-01T04Z": {"one": "no row"}, "2013-04-01T06Z": {"one": "no row"}}
+    hour = Period("2013-04-01T05Z")
+    result = reconciliation.reconcile(spec, "airport_weather", hour, rows(), stream)  # type: ignore[arg-type]
+    assert (result.period, result.only_batch, stream.dead) == (hour, 4, {})
 
 
 def test_a_month_without_rows_reconciles() -> None:
     stream, spec = MemoryStream(), load_usecase("flight_delay")
-    result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows().head(0), None, stream)  # type: ignore[arg-type]
+    result = reconciliation.reconcile(spec, "airport_weather", Period("2013-04"), rows().head(0), stream)  # type: ignore[arg-type]
     assert reconciliation.pushed(result) == 0
-    assert not reconciliation.expired(rows().head(0), Period("2013-09"), UTC_MONTHS)

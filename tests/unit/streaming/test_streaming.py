@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from include.contracts.period import Calendar, Period
 from include.contracts.streaming import StreamEntry, StreamWindow
+from include.specification.data import Periods
 from include.specification.loader import load_usecase
 from include.streaming.events import MAX_DELIVERIES, as_events, contract
 from include.streaming.speed_layer import SpeedLayer
@@ -46,7 +47,7 @@ def layer() -> SpeedLayer:
 
 
 def pushed(layer: SpeedLayer) -> dict[tuple[str, str], dict[str, Any]]:
-    rows = [json.loads(row) for row in layer.stream.pushed([])]
+    rows = [json.loads(text) for part in layer.stream.rows.values() for text in part.values()]  # type: ignore[attr-defined]
     return {(row["origin"], row["event_timestamp"]): row for row in rows}
 
 
@@ -90,6 +91,30 @@ def test_a_late_event_changes_the_later_hours_too(layer: SpeedLayer) -> None:
     layer.handle(entries(hours))
     assert layer.handle(entries([weather(12, precip=0.5)], first=50)).rows == 1 + WINDOW
     assert pushed(layer) == batch([*hours, weather(12, precip=0.5)])
+
+
+RHYTHMS = {
+    "2013-03-01T00Z": None,
+    "2013-03-01": "America/New_York",
+    "2013-W09": "Asia/Kolkata",
+    "2013-03": "Etc/GMT-14",
+}
+
+
+@pytest.mark.parametrize(("first", "zone"), RHYTHMS.items())
+def test_rows_are_filed_by_the_period_in_which_the_batch_has_their_event(first: str, zone: str | None) -> None:
+    periods = Periods.model_validate({"first": first, "schedule": "5 * * * *", "timezone": zone})
+    spec = SPEC.model_copy(update={"periods": periods})
+    layer = SpeedLayer(spec, VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+    events = [weather(hour, origin) for hour in range(WINDOW + 12) for origin in ("EWR", "JFK")]
+    layer.handle(entries(events))
+    assert pushed(layer) == batch(events)
+    for period, rows in layer.stream.rows.items():  # type: ignore[attr-defined]
+        for row in map(json.loads, rows.values()):  # a reading is known an hour after its time
+            moment = datetime.fromisoformat(row["event_timestamp"]) - timedelta(hours=1)
+            assert spec.calendar.of(moment) == period
+    pushes = [frame["event_timestamp"].min() for frame in layer.store.frames]  # type: ignore[attr-defined]
+    assert pushes == sorted(pushes)
 
 
 def test_nothing_is_pushed_before_the_first_window_is_full(layer: SpeedLayer) -> None:
