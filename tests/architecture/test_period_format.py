@@ -23,6 +23,18 @@ def test_nothing_else_spells_a_period() -> None:
     assert {place: found for place, found in spelled.items() if found} == {}
 
 
-@pytest.mark.parametrize("text", ["'%Y-%m'", "'%G-W%V'", "'%Y-%m-%dT%HZ'", "at[:7]", "day[:4]", "strptime(day, '%Y-%m-%d')", "'????-??.json'", r"r'^\d{4}-\d{2}$'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'%Y-%m'",
+        "'%G-W%V'",
+        "'%Y-%m-%dT%HZ'",
+        "at[:7]",
+        "day[:4]",
+        "strptime(day, '%Y-%m-%d')",
+        "'????-??.json'",
+        r"r'^\d{4}-\d{2}$'",
+    ],
+)
 def test_the_search_finds_what_it_must(text: str) -> None:
     assert SPELLED.search(text)

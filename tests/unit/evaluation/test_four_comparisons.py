@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError, LeakageError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
+from include.evaluation.report import render
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()
@@ -90,6 +92,10 @@ def test_a_first_release_says_so_and_has_only_its_own_cell() -> None:
         (part(6, late=0), "only 0 rows of class 1"),
         (part(6, late=np.nan), "3000 of 3000 rows of the new test set have no label yet"),
         (part(3), "no newer labelled period"),
+        (
+            replace(part(6), periods=["2013-03", "2013-04"]),
+            r"\(2013-03 to 2013-04\) shares months with the one",
+        ),
         (EvaluationSet(part(6).frame.drop(columns="x"), "h", []), r"lacks the columns \['x'\]"),
     ],
 )
@@ -97,6 +103,15 @@ def test_an_unusable_test_set_is_a_data_problem(new: EvaluationSet, words: str) 
     found = verdict("good", "weak", new)
     assert found.decision == "data_problem"
     assert re.search(words, found.reason)
+
+
+def test_the_rows_of_a_window_are_pooled_and_the_verdict_says_which_and_how_many() -> None:
+    window = replace(part(6), periods=[f"2013-06-{day:02d}" for day in range(1, 15)])
+    found = verdict("good", "weak", window)
+    assert found.windows == {"old": "2013-03", "new": "2013-06-01 to 2013-06-14"}
+    assert {cell.figure.n for cell in found.cells} == {3000}
+    assert "- Test sets: new 2013-06-01 to 2013-06-14, 3000 rows; old 2013-03, 3000 rows." in render(found)
+    assert "- Test sets: new 2013-06, 3000 rows." in render(verdict("good", None))
 
 
 def test_a_missing_test_set_is_a_data_problem() -> None:

@@ -13,7 +13,7 @@ from include.loop import retrain_trigger
 from include.records.registry import FIGURES
 from include.services.composition import Services
 from tests.unit.fakes.adapters import packaged, services_in
-from tests.unit.loop.loop_worlds import APRIL, SPEC, publish
+from tests.unit.loop.loop_worlds import APRIL, SPEC, dataset, publish
 
 
 def alert(name: str = "MoebiusPerformanceLoss") -> Alert:
@@ -131,3 +131,36 @@ def test_a_silent_prometheus_is_asked_again_by_a_retry(services: Services) -> No
         retrain_trigger.decide_retrain(SPEC, services, [], None)
     assert raised.value.retryable
     assert services.records.decisions(SPEC) == []
+
+
+def trained(services: Services, *tested: str) -> None:
+    """Version 1 of the serving r0001, on January and February, tested on ``tested``."""
+    home = services.settings.home
+    learned, part = ["2013-01", "2013-02"], dataset(home).test
+    parts = {name: part.model_copy(update={"periods": learned}) for name in ("train", "validation")}
+    parts["test"] = part.model_copy(update={"periods": [*tested]})
+    known = {period: f"{period}-abc" for period in [*learned, *tested]}
+    learned_from = dataset(home).model_copy(update={**parts, "snapshots": known})
+    model = services.adapters.tracker.log_training(SPEC.name, learned_from, b"model", {}, {}, {})
+    services.approvals.register(SPEC, model, by="asset_triggered", people=[])
+
+
+def test_a_retrain_on_what_the_champion_learned_already_is_refused_with_that_reason(services: Services) -> None:
+    """March was its test, so a month later April tests and nothing new is left to learn from."""
+    trained(services, "2013-03")
+    held = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    assert (held.decision, held.train_to) == ("keep", None)
+    assert "a retrain would see no new training rows. 2013-04 would test, and it has learned from every" in held.action
+    assert retrain_trigger.decide_retrain(SPEC, services, [], "ada").decision == "keep", "a person cannot force it"
+    publish(services, "2013-05")
+    monitored(services, "2013-05", *lost("2013-05"))
+    found = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    assert (found.decision, found.train_to, found.test_from, found.test_to) == (
+        "retrain", "2013-04", "2013-05", "2013-05",
+    )  # fmt: skip
+
+
+def test_the_test_set_of_the_champion_does_not_test_again(services: Services) -> None:
+    trained(services, "2013-03", "2013-04")
+    held = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    assert "2013-04 is in the test set that it was released with (up to 2013-04)" in held.action

@@ -1,11 +1,13 @@
 """From published months to an order: what a training needs, and what a repeated one does not do again."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from include.contracts.development import TrainingRequest
+from include.contracts.period import Period
 from include.development.order import Fit, Order
 from include.development.registration import as_made
 from include.development.search.tuning import Tuning
@@ -106,3 +108,30 @@ def test_a_fit_whose_model_was_registered_meanwhile_is_the_registered_one(servic
     training.register(FLIGHTS, services, key)  # by another run, which deletes the order
     training.search(FLIGHTS, services, key)
     assert training.fit(FLIGHTS, services, key) == fit
+
+
+def test_a_plan_that_would_see_no_new_row_is_refused_and_a_person_may_train_the_same_rows(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = build(services.settings.datasets)
+    model = services.adapters.tracker.log_training(FLIGHTS.name, learned, b"m", {}, {}, {})
+    services.approvals.register(FLIGHTS, model, by="ada", people=["ada"])
+    rollout.promote_release(FLIGHTS, services, packaged(services, FLIGHTS, 1, model_hash=model.artifact_hash))
+    monkeypatch.setattr(training, "dataset_for", lambda *_: learned)
+    with pytest.raises(DataError, match=r"no new rows: all 1400 of dataset 2013-03-\w+ taught the model that serves"):
+        training.order(FLIGHTS, services, TrainingRequest(plan="2013-03-retrain-1"), ["ada"])
+    assert training.remaining(FLIGHTS, services, training.order(FLIGHTS, services, TrainingRequest(), ["ada"])) == "fit"
+
+
+@pytest.mark.parametrize(
+    ("now", "newest"),
+    [
+        ("2013-05-02T00:00-04:00", "2013-04"),
+        ("2013-04-17T00:00-04:00", "2013-04"),  # the labels of the first half are due: 24 hours after
+        ("2013-04-16T23:00-04:00", "2013-03"),
+        ("2013-03-05T00:00-05:00", "2013-04"),  # none is: the dataset says so
+    ],
+)
+def test_without_a_window_the_newest_period_with_most_labels_due_tests(now: str, newest: str) -> None:
+    published = [Period("2013-03"), Period("2013-04")]
+    assert training._newest_known(FLIGHTS, published, datetime.fromisoformat(now)) == newest
