@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent, RolloutState
-from include.contracts.operations import DamagedState, Figure, LatePeriods, OpenQuestion
+from include.contracts.operations import DamagedState, LatePeriods, OpenQuestion, WindowFigures
 from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.scrub import Scrubbed
@@ -24,7 +24,7 @@ from include.formats.disk_space import DiskSpace
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-LABELS = ["usecase", "release", "period", "name", "subject"]
+LABELS = ["usecase", "release", "name", "subject"]
 GATE_LABELS = ["usecase", "gate", "table", "dimension", "severity"]
 SELDOM_SECONDS = 15.0
 """How often to read what changes a few times a month."""
@@ -85,21 +85,26 @@ class Polled(Collector, Generic[T]):
             log.error("the %s could not be read", self.what, exc_info=failure)
 
 
-class FigureCollector(Polled[Figure]):
-    """``moebius_figure{usecase, release, period, name, subject}``: the newest period of every use case.
+class FigureCollector(Polled[WindowFigures]):
+    """``moebius_figure{usecase, release, name, subject}``: the newest window of every use case, and what is known by
+    labels of the newest window whose labels are due; ``moebius_window_end_timestamp_seconds``: when these end.
 
-    Older periods are left out, so that their alerts resolve.
+    Older windows are left out, so that their alerts resolve; no window has a series of its own.
     """
 
     what, up = "monitored figures", "moebius_exporter_up"
 
     def collect(self) -> Iterator[Metric]:
-        up, figures = self.readable()
+        up, shown = self.readable()
         yield up
-        gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest period", labels=LABELS)
-        for f in figures:
-            gauge.add_metric([f.usecase, f.release, f.period, f.name, f.subject], f.value)
-        yield gauge
+        gauge = GaugeMetricFamily("moebius_figure", "Monitored figure of the newest window", labels=LABELS)
+        text = "When the newest window ends, and the newest whose labels are due"
+        ends = GaugeMetricFamily("moebius_window_end_timestamp_seconds", text, labels=["usecase", "window"])
+        for one in shown:
+            ends.add_metric([one.usecase, one.window], one.end.timestamp())
+            for f in one.figures:
+                gauge.add_metric([f.usecase, f.release, f.name, f.subject], f.value)
+        yield from (gauge, ends)
 
 
 class ChampionCollector(Polled[RolloutState]):
@@ -172,18 +177,21 @@ class DrillCollector(Polled[RolloutEvent]):
 
 
 class PeriodCollector(Polled[LatePeriods]):
-    """``moebius_late_periods{usecase, period}``: how many are due and not published; the label names the oldest."""
+    """``moebius_late_periods{usecase}``: how many are due and not published; and when the oldest of them begins."""
 
     what, up = "published periods", "moebius_periods_up"
 
     def collect(self) -> Iterator[Metric]:
         up, late = self.readable()
         yield up
-        text = "Periods that are due and not published; the label names the oldest"
-        gauge = GaugeMetricFamily("moebius_late_periods", text, labels=["usecase", "period"])
-        for of_usecase in late:
-            gauge.add_metric([of_usecase.usecase, of_usecase.oldest], of_usecase.count)
-        yield gauge
+        text = "Periods that are due and not published"
+        gauge = GaugeMetricFamily("moebius_late_periods", text, labels=["usecase"])
+        begins = GaugeMetricFamily("moebius_late_since_timestamp_seconds", "Start of the oldest", labels=["usecase"])
+        for one in late:
+            gauge.add_metric([one.usecase], one.count)
+            if one.begins:
+                begins.add_metric([one.usecase], one.begins.timestamp())
+        yield from (gauge, begins)
 
 
 class QuestionCollector(Polled[OpenQuestion]):

@@ -4,14 +4,16 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from include.contracts.operations import Alert
+from include.contracts.period import Calendar, Period
 from include.errors import ServiceError, SettingsError
 from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, Settings
@@ -96,10 +98,18 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:
-    labels = {"usecase": "", "release": "", "period": "", **alert["labels"]}
-    named = {name: labels[name] for name in ("usecase", "severity", "release", "period")}
-    summary = alert["annotations"].get("summary", "")
-    return Alert(name=labels["alertname"], **named, value=float(alert["value"]), summary=summary)
+    labels, notes = {"usecase": "", "release": "", **alert["labels"]}, alert["annotations"]
+    named = {name: labels[name] for name in ("usecase", "severity", "release")}
+    value, summary = float(alert["value"]), notes.get("summary", "")
+    return Alert(name=labels["alertname"], **named, period=_period(notes), value=value, summary=summary)
+
+
+def _period(notes: Mapping[str, str]) -> Period | Literal[""]:
+    """The last period of the window that the alert is about; '' when it is about none."""
+    if not (end := notes.get("window_end")):
+        return ""
+    calendar = Calendar.model_validate({name: notes[name] for name in ("every", "timezone")})
+    return calendar.of(datetime.fromtimestamp(float(end), UTC) - timedelta(microseconds=1))
 
 
 def directory(settings: Settings) -> Path:

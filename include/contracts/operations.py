@@ -13,7 +13,7 @@ Severity = Literal["look", "repair", "retrain"]
 
 
 class Figure(Record):
-    """Monitored figures of one release in one month: quality, drift, calibration, latency."""
+    """Monitored figures of one release in the window that ends with a period: quality, drift, calibration, latency."""
 
     usecase: str = Field(description="use case")
     release: str = Field(description="release that was measured")
@@ -47,11 +47,21 @@ class Alert(Record):
     summary: str
 
 
+class WindowFigures(Record):
+    """Figures that are shown of a window, and when it ends: the newest one, or the newest whose labels are due."""
+
+    usecase: str
+    window: Literal["newest", "judged"]
+    end: Moment
+    figures: list[Figure]
+
+
 class LatePeriods(Record):
-    """Periods of a use case that are due and not published: the oldest ('' if there is none), and how many."""
+    """Periods of a use case that are due and not published: the oldest ('' if there is none), its start, how many."""
 
     usecase: str
     oldest: Period | Literal[""]
+    begins: Moment | None
     count: int
 
 

@@ -247,9 +247,10 @@ class Scenario:
 
     def _settled_alerts(self, month: Period) -> list[Alert]:
         """Alerts once Prometheus has scraped the month's figures and evaluated its rules on them."""
-        server, selector = self.services.adapters.metrics_server, f'{{usecase="{self.spec.name}",period="{month}"}}'
+        server, end = self.services.adapters.metrics_server, self.spec.calendar.end(month).timestamp()
+        shown = f'moebius_window_end_timestamp_seconds{{usecase="{self.spec.name}",window="newest"}} == {end:.0f}'
         self._patiently(
-            lambda: server.query(f"count(moebius_figure{selector})"),
+            lambda: server.query(shown),
             f"Prometheus did not scrape the figures of {month}; see `make status`",
         )
         time.sleep(3 * self.services.settings.scrape_seconds)

@@ -72,7 +72,7 @@ def _due(spec: UseCase, services: Services, periods: Sequence[Period]) -> pd.Dat
     for period in periods:
         versioning.snapshot(period, services.records.snapshots(spec))
     events = truth.of(truth.rows(periods), as_of).drop(columns=PERIOD)
-    events = events[maturity.due(spec, events, as_of)]
+    events = events[maturity.due(spec, events, as_of, truth.until)]
     asked = labelling.answered(spec, services.adapters.lake, events[spec.event.id])
     return events[events[spec.event.label].isna() & ~events[spec.event.id].isin(asked)].reset_index(drop=True)
 

@@ -132,7 +132,9 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     ends = windows.ends(spec, end, spec.monitoring.windows.of)
     history = services.records.figures(spec, name="breached", periods=ends)
     rollouts = services.records.rollout_events(spec)
-    measured = partial(_measure, spec, services, predictions, events, offline, end, history, rollouts, as_of)
+    measured = partial(
+        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until)
+    )
     names = sorted({*predictions["release"]}) if len(predictions) else []
     figures = [figure for name in names for figure in measured(name)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
@@ -183,7 +185,7 @@ def _measure(
     period: Period,
     history: list[Figure],
     rollouts: list[RolloutEvent],
-    as_of: datetime,
+    known: tuple[datetime, datetime | None],
     name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
@@ -196,5 +198,5 @@ def _measure(
     }
     return monitoring.measure(
         spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
-        period=period, rescored=rescored, history=history, offline=offline, as_of=as_of,
+        period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
     )  # fmt: skip

@@ -233,7 +233,8 @@ def read_out(spec: UseCase, services: Services, state: RolloutState, challenger:
     """
     begun = state.begun or steady.now()
     answered = services.predictions.since(spec, begun.at, [state.champion, challenger])
-    due = maturity.due(spec, answered, datetime.now(UTC))
+    until = services.predictions.truth(spec).until
+    due = maturity.due(spec, answered, datetime.now(UTC), until)
     rows = services.predictions.labelled(spec, answered[due])
     waiting = ab_readout.Waiting(not_due=int((~due).sum()), overdue=int(due.sum()) - len(rows))
     scored = rows[["release"]].assign(entity=rows[state.sticky_by or spec.event.id], loss=0.0)

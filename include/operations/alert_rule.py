@@ -1,14 +1,17 @@
 """One alert rule, before it is a line of Prometheus' rule file."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from include.contracts.operations import Severity
+from include.contracts.period import Calendar
 
 RUNBOOK = "docs/reference/alerts.md"
 RATE_WINDOW = "1m"
 """What a share is a share of; a series that Prometheus met once in it has no part (docs/reference/metrics.md)."""
 RETRAIN_TRIGGER = "retrain_trigger"
+Window = Literal["newest", "judged", ""]
+"""Of monitoring: the newest one, the newest whose labels are due, none."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Rule:
 
     ``expression`` is PromQL, ``wait`` how long it must hold. ``summary`` names what happened to what, ``action`` what
     to do; both may be templates of Prometheus. ``usecase`` is '' for the platform as a whole. ``decides``: the retrain
-    trigger decides on it, too.
+    trigger decides on it, too. ``window``: the monitoring window that it is about, in the calendar of its periods.
     """
 
     name: str
@@ -28,6 +31,8 @@ class Rule:
     wait: str
     usecase: str = ""
     decides: bool = False
+    window: Window = ""
+    calendar: Calendar | None = None
 
     @property
     def runbook(self) -> str:
@@ -37,13 +42,27 @@ class Rule:
     def as_yaml(self) -> dict[str, Any]:
         """As Prometheus reads it."""
         labels = {"usecase": self.usecase, "severity": self.severity, "asks": RETRAIN_TRIGGER if self.decides else ""}
+        about = {"summary": self.summary, "action": self.action, "runbook": self.runbook}
+        if self.window and self.calendar:
+            about |= {"window_end": moment(window_end(self.usecase, self.window), 'printf "%.0f"')}
+            about |= {"every": self.calendar.every, "timezone": self.calendar.timezone}
         return {
             "alert": self.name,
             "expr": self.expression,
             "for": self.wait,
             "labels": {name: value for name, value in labels.items() if value},
-            "annotations": {"summary": self.summary, "action": self.action, "runbook": self.runbook},
+            "annotations": about,
         }
+
+
+def window_end(usecase: str, window: Window) -> str:
+    """PromQL: when the window ends, seconds since 1970."""
+    return f"moebius_window_end_timestamp_seconds{{usecase='{usecase}',window='{window}'}}"
+
+
+def moment(query: str, shown: str = "humanizeTimestamp") -> str:
+    """Template of Prometheus: the value of a query, seconds since 1970, as a time, or as another function shows it."""
+    return f'{{{{ with query "{query}" }}}}{{{{ . | first | value | {shown} }}}}{{{{ end }}}}'
 
 
 def grown(metric: str, window: str = RATE_WINDOW, **labels: str) -> str:

@@ -32,10 +32,13 @@ def late(spec: UseCase, published: Collection[Period], seen: Collection[Period],
     calendar = spec.periods.so_far(now)
     going_on = spec.periods.last is None or now < due(spec, spec.periods.last) + CLOSED
     newest, first = max([*published, *seen], default=None), min(published, default=None)
-    missing = [period for period in calendar if period not in published]
+    there = set(published)
+    missing = [period for period in calendar if period not in there]
     overdue = [
         period
         for period in missing
         if (going_on and now > due(spec, period)) or (newest and first and first < period < newest)
     ]
-    return LatePeriods(usecase=spec.name, oldest=min(overdue, default=""), count=len(overdue))
+    oldest = min(overdue, default=None)
+    begins = spec.calendar.start(oldest) if oldest else None
+    return LatePeriods(usecase=spec.name, oldest=oldest or "", begins=begins, count=len(overdue))

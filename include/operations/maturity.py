@@ -16,11 +16,18 @@ UNMATCHED_SHARE = 0.2  # of the labels that are due: as many may never come
 MOST_IMMATURE = 0.5  # of a period's labels; beyond, what is left of it says little about it
 
 
-def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
-    """(n,) whether the label of each row was due at ``as_of``; all are without labels, and where no time is told."""
+def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime, published: datetime | None = None) -> np.ndarray:
+    """(n,) whether the label of each row was due at ``as_of``; all are without labels, and where no time is told.
+
+    ``published`` is the end of the newest published period: the row that tells a truth comes up to ``event.lead`` after
+    the event, and is not due before the period that has it is published.
+    """
     if spec.event.label is None or spec.event.time not in rows:
         return np.ones(len(rows), dtype=bool)
-    latest = spec.event.label_delay.before(as_of, spec.calendar.timezone)
+    zone = spec.calendar.timezone
+    latest = spec.event.label_delay.before(as_of, zone)
+    if published is not None:
+        latest = min(latest, spec.event.lead.before(published, zone))
     return (pd.to_datetime(rows[spec.event.time], utc=True) <= pd.Timestamp(latest)).to_numpy(dtype=bool)
 
 

@@ -33,6 +33,7 @@ def measure(
     history: Sequence[Figure] = (),
     offline: pd.DataFrame | None = None,
     as_of: datetime | None = None,
+    published: datetime | None = None,
     seed: int = 0,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
@@ -51,6 +52,7 @@ def measure(
     history : earlier figures, for ``breached_windows``
     offline : event id and features as the offline store has them, for ``feature_skew``
     as_of : the moment of the look (now by default): labels that are due later are not missing
+    published : the end of the newest published period: nor are those of events whose truth may be in a later one
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
     ``rescored`` does not fit the rows.
@@ -65,7 +67,7 @@ def measure(
     if rows.empty:
         return figures
     moment = as_of or datetime.now(UTC)
-    due = rows[maturity.due(spec, _timed(spec, rows, events), moment)]
+    due = rows[maturity.due(spec, _timed(spec, rows, events), moment, published)]
     known = _with_truth(spec, due, events, moment)
     if spec.event.label:
         figures += _labels(scope, len(rows), len(due), len(known))

@@ -1,8 +1,9 @@
 """The alerts of one use case: its model, its answers, its data, its streams."""
 
 from functools import partial
+from typing import Literal
 
-from include.operations.alert_rule import Rule, grown
+from include.operations.alert_rule import Rule, grown, moment, window_end
 from include.operations.maturity import UNMATCHED_SHARE
 from include.operations.performance import ROWS
 from include.specification.usecase import UseCase
@@ -32,24 +33,28 @@ def of_usecase(spec: UseCase) -> list[Rule]:
 def _of_the_model(spec: UseCase) -> list[Rule]:
     monitoring = spec.monitoring
     windows, loss = monitoring.windows, monitoring.performance_loss
-    rule = partial(Rule, usecase=spec.name, decides=True, wait="0s")  # the figure itself is of whole months
+    # the figure itself is of a whole window
+    rule = partial(Rule, usecase=spec.name, decides=True, wait="0s", calendar=spec.calendar)
     return [
         rule(
             "MoebiusPerformanceLoss",
-            # a newest month without a breach ends it, whatever the months before were
+            # a newest window without a breach ends it, whatever the windows before were
             f"({_figure(spec, 'breached_windows')} and {_figure(spec, 'breached')} == 1) >= {windows.breached}",
             "retrain",
             f"Release {{{{ $labels.release }}}} of {spec.name} lost more than {loss} {spec.metrics.primary} in "
-            f"{{{{ $value }}}} of the last {windows.of} periods, the newest is {{{{ $labels.period }}}}",
+            f"{{{{ $value }}}} of the last {windows.of} windows, the newest ends {_end(spec, 'judged')}",
             f"Nothing at once: {spec.name}.retrain_trigger decides; read its decision on the page of the loop",
+            window="judged",
         ),
         rule(
             "MoebiusFeatureDrift",
             f"{_figure(spec, 'drifted_features')} >= {monitoring.drift_features}",
             "look",
-            f"{{{{ $value }}}} features of {spec.name} drifted beyond PSI {monitoring.drift_threshold} in "
-            "{{ $labels.period }} (release {{ $labels.release }}): check them; drift alone does not retrain",
+            f"{{{{ $value }}}} features of {spec.name} drifted beyond PSI {monitoring.drift_threshold} in the window "
+            f"that ends {_end(spec, 'newest')} (release {{{{ $labels.release }}}}): check them; drift alone does not "
+            "retrain",
             "Look at the drifted features on the page of the loop; a broken source is repaired, a season is not",
+            window="newest",
         ),
         *([_labels_missing(spec)] if spec.event.label and spec.labelling is None else []),
     ]
@@ -63,17 +68,24 @@ def _labels_missing(spec: UseCase) -> Rule:
         f"({missing} / ({missing} + {known}) and {missing} + {known} >= {ROWS}) > {UNMATCHED_SHARE}",
         "repair",
         "{{ $value | humanizePercentage }} of the labels of "
-        f"{spec.name} that are due in {{{{ $labels.period }}}} never came (release {{{{ $labels.release }}}})",
+        f"{spec.name} that are due in the window that ends {_end(spec, 'judged')} never came "
+        "(release {{ $labels.release }})",
         f"Find out why its source delivers no labels; then run {spec.name}.data_pipeline and {spec.name}.monitoring",
         "0s",
         spec.name,
         decides=True,
+        window="judged",
+        calendar=spec.calendar,
     )
+
+
+def _end(spec: UseCase, window: Literal["newest", "judged"]) -> str:
+    return moment(window_end(spec.name, window))
 
 
 def _figure(spec: UseCase, name: str) -> str:
     """A figure of the release that serves: what a replaced one did calls for nothing."""
-    of_each = f'max by (usecase, release, period) (moebius_figure{{usecase="{spec.name}",name="{name}"}})'
+    of_each = f'max by (usecase, release) (moebius_figure{{usecase="{spec.name}",name="{name}"}})'
     return f"({of_each} and on (usecase, release) moebius_champion)"
 
 
@@ -177,7 +189,7 @@ def _earlier(query: str, days: int) -> str:
 
 
 def _of_data(spec: UseCase) -> list[Rule]:
-    name, of = spec.name, f'usecase="{spec.name}"'
+    name, of, every = spec.name, f'usecase="{spec.name}"', spec.calendar.every
     refused = " + ".join(
         f'sum by (gate, table) (moebius_gate_{what}{{{of},severity="block"}})' for what in ("failures", "broken")
     )
@@ -189,21 +201,22 @@ def _of_data(spec: UseCase) -> list[Rule]:
             "MoebiusGateRefused",
             f"{refused} > 0",
             summary=f"{{{{ $labels.gate }}}} gate of {name}: {{{{ $value }}}} checks refused {{{{ $labels.table }}}}",
-            action=f"Read the failing checks on Moebius → quality gates; repair the month or use {name}.quarantine",
+            action=f"Read the failing checks on Moebius → quality gates; repair the {every} or use {name}.quarantine",
         ),
         rule(
             "MoebiusWarningStands",
             f"moebius_standing_warning_periods{{{of}}} > 0",
             severity="look",
             summary=f"{{{{ $labels.expectation }}}} on {{{{ $labels.table }}}}.{{{{ $labels.column }}}} of {name} "
-            "warns in each of {{ $value }} months",
+            f"warns in each of {{{{ $value }}}} {every}s",
             action=f"Repair what {name} is delivered, or the expectation in its suite, so that a new fault is seen",
         ),
         rule(
             "MoebiusPeriodLate",
             f"moebius_late_periods{{{of}}} > 0",
-            summary=f"{{{{ $value }}}} months of {name} are due and not published, first {{{{ $labels.period }}}}",
-            action=f"See the runs of {name}.data_pipeline; run the month by hand when its source has the data",
+            summary=f"{{{{ $value }}}} {every}s of {name} are due and not published, the first began "
+            + moment(f"moebius_late_since_timestamp_seconds{{usecase='{name}'}}"),
+            action=f"See the runs of {name}.data_pipeline; run the {every} by hand when its source has the data",
         ),
         rule(
             "MoebiusFiguresGone",

@@ -1,9 +1,18 @@
 """Monitoring windows: the periods that are measured together, and which windows follow one another."""
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
+from include.contracts.operations import Figure, WindowFigures
 from include.contracts.period import Period
+from include.operations.maturity import MOST_IMMATURE
 from include.specification.usecase import UseCase
+
+COUNTS = ("labelled", "unmatched", "not_due")
+"""Figures that say how many labels of a window are there, are due and never came, are not due yet."""
+OF_LABELS = (*COUNTS, "maturity", "calibration_error", "label_rate", "label_share", "label_mean", "label_std",
+    "performance_loss", "breached", "breached_windows")  # fmt: skip
+"""Figures that are measured on labels, besides the metrics."""
 
 
 def pooled(spec: UseCase, period: Period) -> list[Period]:
@@ -24,3 +33,33 @@ def holding(spec: UseCase, periods: Collection[Period], among: Iterable[Period])
     """The last periods, among these, of the windows that hold at least one of ``periods``; oldest first."""
     wanted = set(periods)
     return sorted(end for end in set(among) if wanted & {*pooled(spec, end)})
+
+
+def maturing(spec: UseCase, measured: Sequence[Period]) -> list[Period]:
+    """The newest of the sorted periods, and those before it of which some labels may not be due when it ends."""
+    zone, end = spec.calendar.timezone, spec.calendar.end(measured[-1])
+    begin = spec.event.lead.before(spec.event.label_delay.before(end, zone), zone)
+    recent = [period for period in measured if spec.calendar.end(period) > begin]
+    return [*measured[: len(measured) - len(recent)][-1:], *recent]
+
+
+def judged(counts: Iterable[Figure], recent: Sequence[Period]) -> Period:
+    """The newest of the recent windows most of whose labels are due; the newest of all when that is none."""
+    totals = {period: Counter[str]() for period in recent}
+    for figure in counts:
+        totals[figure.period][figure.name] += int(figure.value)
+    mature = [p for p, of in totals.items() if of["not_due"] <= MOST_IMMATURE * of.total()]
+    return max(mature, default=recent[-1])
+
+
+def shown(spec: UseCase, figures: Sequence[Figure], newest: Period, of_labels: Period) -> list[WindowFigures]:
+    """What is shown of the newest window, and what labels say of the newest one whose labels are due."""
+    names = {*OF_LABELS, *spec.metrics.names, *(f"counterfactual_{name}" for name in spec.metrics.names)}
+    parts = {
+        "newest": (newest, [f for f in figures if f.period == newest and f.name not in names]),
+        "judged": (of_labels, [f for f in figures if f.period == of_labels and f.name in names]),
+    }
+    return [
+        WindowFigures(usecase=spec.name, window=window, end=spec.calendar.end(period), figures=part)
+        for window, (period, part) in parts.items()
+    ]

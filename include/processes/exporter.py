@@ -30,6 +30,7 @@ from include.operations import lateness
 from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
 from include.platform.vitals import vitals
+from include.records.registry import FIGURES
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -49,6 +50,20 @@ def every(settings: Settings, newest: Callable[[Services, UseCase], list[T]]) ->
 def recorded(newest: Callable[[Records, UseCase], list[T]]) -> Callable[[Services, UseCase], list[T]]:
     """Reads records."""
     return lambda services, spec: newest(services.records, spec)
+
+
+def unchanged(newest: Callable[[Services, UseCase], list[T]]) -> Callable[[Services, UseCase], list[T]]:
+    """Reads figures anew only when their table, or the spec, is another one than at the last look."""
+    kept: dict[str, tuple[object, list[T]]] = {}
+
+    def read(services: Services, spec: UseCase) -> list[T]:
+        lake, name = services.adapters.lake, FIGURES.name
+        state = (lake.version(spec.name, name) if lake.exists(spec.name, name) else None, spec)
+        if spec.name not in kept or kept[spec.name][0] != state:
+            kept[spec.name] = (state, newest(services, spec))
+        return kept[spec.name][1]
+
+    return read
 
 
 def champions(services: Services, spec: UseCase) -> list[RolloutState]:
@@ -80,7 +95,7 @@ def unreadable(services: Services, spec: UseCase) -> list[UnreadableCount]:
 def collectors(settings: Settings) -> list[Collector]:
     """Everything that this process exposes."""
     return [
-        FigureCollector(every(settings, recorded(Records.last_figures))),
+        FigureCollector(every(settings, unchanged(recorded(Records.shown_figures)))),
         ChampionCollector(every(settings, champions)),
         GateCollector(every(settings, recorded(Records.last_gate_results)), SELDOM_SECONDS),
         StandingCollector(every(settings, recorded(Records.standing_warnings)), SELDOM_SECONDS),

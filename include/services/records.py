@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
-from include.contracts.operations import Figure, RetrainPlan
+from include.contracts.operations import Figure, RetrainPlan, WindowFigures
 from include.contracts.period import Period
 from include.contracts.quality import GateResult, QuarantinedRow, StandingWarning
 from include.contracts.scrub import Scrubbed
@@ -86,9 +86,17 @@ class Records:
     def figures(self, spec: UseCase, **wanted: Any) -> list[Figure]:
         return FIGURES.read(spec.name, self._lake, **wanted)
 
-    def last_figures(self, spec: UseCase) -> list[Figure]:
-        """Those of the newest period."""
-        return self.figures(spec, periods=FIGURES.periods(spec.name, self._lake)[-1:])
+    def shown_figures(self, spec: UseCase) -> list[WindowFigures]:
+        """Those of the newest window, and of the newest whose labels are due; [] when nothing was measured."""
+        from include.operations import windows
+
+        measured = FIGURES.periods(spec.name, self._lake)
+        if not measured:
+            return []
+        recent = windows.maturing(spec, measured)
+        counts = self.figures(spec, periods=recent, name=list(windows.COUNTS)) if spec.event.label else []
+        judged = windows.judged(counts, recent)
+        return windows.shown(spec, self.figures(spec, periods=sorted({judged, measured[-1]})), measured[-1], judged)
 
     def reconciliations(self, spec: UseCase, **wanted: Any) -> list[Reconciliation]:
         """The newest comparison of each month and view; earlier ones stay in the table."""

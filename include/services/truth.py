@@ -43,6 +43,11 @@ class Truth:
         """The published periods, oldest first."""
         return sorted(self._snapshots)
 
+    @property
+    def until(self) -> datetime | None:
+        """The end of the newest published period."""
+        return self._end(self.published[-1]) if self.published else None
+
     def rows(self, periods: Iterable[Period]) -> pd.DataFrame:
         """The rows of ``events`` in those of the periods that are published, with their ``period``."""
         parts = [self._table(period) for period in periods if period in self._snapshots]

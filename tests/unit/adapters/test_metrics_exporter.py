@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from include.adapters.metrics_exporter import (
@@ -15,15 +16,19 @@ from include.adapters.metrics_exporter import (
     UnreadableCollector,
 )
 from include.contracts.deployment import RolloutEvent
-from include.contracts.operations import Figure, LatePeriods
+from include.contracts.operations import Figure, LatePeriods, WindowFigures
 from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.streaming import UnreadableCount
 from include.formats.disk_space import DiskSpace
 
+SHOWN = ("moebius_figure", "moebius_window_end_timestamp_seconds")
+JULY = datetime(2013, 7, 1, tzinfo=UTC)
 
-def figure(usecase: str, period: str, value: float, release: str = "r0001") -> Figure:
-    return Figure(usecase=usecase, release=release, period=period, name="roc_auc", value=value)
+
+def figures(usecase: str, period: str, value: float) -> WindowFigures:
+    figure = Figure(usecase=usecase, release="r0001", period=period, name="roc_auc", value=value)
+    return WindowFigures(usecase=usecase, window="newest", end=JULY, figures=[figure])
 
 
 def samples(collector: FigureCollector) -> dict[str, list[float]]:
@@ -33,24 +38,26 @@ def samples(collector: FigureCollector) -> dict[str, list[float]]:
 def test_a_reader_that_fails_exposes_nothing_and_says_so() -> None:
     fault = [True]
 
-    def read() -> list[Figure]:
+    def read() -> list[WindowFigures]:
         if fault:
             raise OSError("away")
-        return [figure("a", "2013-06", 0.2)]
+        return [figures("a", "2013-06", 0.2)]
 
     collector = FigureCollector(read, cache_seconds=0, patience=5)
-    assert samples(collector) == {"moebius_exporter_up": [0], "moebius_figure": []}
+    assert samples(collector) == {"moebius_exporter_up": [0]} | {name: [] for name in SHOWN}
     fault.clear()
-    assert samples(collector) == {"moebius_exporter_up": [1], "moebius_figure": [0.2]}
+    assert samples(collector) == {"moebius_exporter_up": [1], SHOWN[0]: [0.2], SHOWN[1]: [JULY.timestamp()]}
+    for metric in collector.collect():
+        assert all("period" not in sample.labels for sample in metric.samples), "no window has a series of its own"
 
 
 def test_a_slow_reader_does_not_hold_up_the_scrape_and_a_hung_one_is_said() -> None:
     go_on = threading.Event()
     go_on.set()
 
-    def read() -> list[Figure]:
+    def read() -> list[WindowFigures]:
         go_on.wait(10)
-        return [figure("a", "2013-06", 0.2)]
+        return [figures("a", "2013-06", 0.2)]
 
     collector = FigureCollector(read, cache_seconds=0, patience=5)
     assert samples(collector)["moebius_exporter_up"] == [1]
@@ -58,7 +65,7 @@ def test_a_slow_reader_does_not_hold_up_the_scrape_and_a_hung_one_is_said() -> N
     collector.patience = 0.01
     assert samples(collector)["moebius_figure"] == [0.2]
     collector.stale_seconds = 0
-    assert samples(collector) == {"moebius_exporter_up": [0], "moebius_figure": []}
+    assert samples(collector) == {"moebius_exporter_up": [0]} | {name: [] for name in SHOWN}
     go_on.set()
 
 
@@ -115,11 +122,15 @@ def test_a_drill_is_exposed() -> None:
     }  # fmt: skip
 
 
-def test_late_periods_name_the_oldest_and_a_use_case_without_one_says_so() -> None:
-    late = [LatePeriods(usecase="a", oldest="2013-04", count=2), LatePeriods(usecase="b", oldest="", count=0)]
+def test_late_periods_tell_when_the_oldest_begins_and_a_use_case_without_one_says_so() -> None:
+    late = [
+        LatePeriods(usecase="a", oldest="2013-07", begins=JULY, count=2),
+        LatePeriods(usecase="b", oldest="", begins=None, count=0),
+    ]
     families = {m.name: m.samples for m in PeriodCollector(lambda: late, cache_seconds=0, patience=5).collect()}
-    found = {(s.labels["usecase"], s.labels["period"]): s.value for s in families["moebius_late_periods"]}
-    assert found == {("a", "2013-04"): 2, ("b", ""): 0}
+    assert {s.labels["usecase"]: s.value for s in families["moebius_late_periods"]} == {"a": 2, "b": 0}
+    [begins] = families["moebius_late_since_timestamp_seconds"]
+    assert (begins.labels, begins.value) == ({"usecase": "a"}, JULY.timestamp())
 
 
 def test_a_keeper_that_never_wrote_is_silent_since_the_exporter_began(tmp_path: Path) -> None:

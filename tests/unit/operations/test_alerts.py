@@ -19,7 +19,8 @@ def test_every_rule_says_what_happened_to_what_what_to_do_and_where_it_is_explai
         for rule in group["rules"]:
             assert rule["labels"]["severity"] in ("look", "repair", "retrain")
             assert rule["labels"].get("usecase", "") == usecase
-            assert set(rule["annotations"]) == {"summary", "action", "runbook"}
+            window = {"window_end", "every", "timezone"} if "moebius_window_end" in str(rule["annotations"]) else set()
+            assert set(rule["annotations"]) == {"summary", "action", "runbook", *window}
             assert all(rule["annotations"].values())
             assert rule["for"]
 

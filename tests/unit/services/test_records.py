@@ -67,11 +67,13 @@ def checks(gate: str, period: str, evaluation: str, day: int) -> Iterator[CheckR
 
 
 def test_the_newest_period_was_monitored_last(records: Records, lake: WatchedLake) -> None:
-    assert records.last_figures(SPEC) == []
+    assert records.shown_figures(SPEC) == []
     for period in ("2013-06", "2013-05"):
         FIGURES.replace(SPEC.name, lake, Period(period), [figure(period), figure(period, release="r0002")])
     lake.rows_read = 0
-    assert records.last_figures(SPEC) == [figure("2013-06"), figure("2013-06", release="r0002")]
+    newest, judged = records.shown_figures(SPEC)
+    assert newest.figures == [figure("2013-06"), figure("2013-06", release="r0002")]
+    assert (newest.end, judged.end, judged.figures) == (SPEC.calendar.end(Period("2013-06")), newest.end, [])
     assert lake.rows_read == 2
 
 
