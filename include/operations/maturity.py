@@ -24,11 +24,11 @@ def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime, published: datetime 
     """
     if spec.event.label is None or spec.event.time not in rows:
         return np.ones(len(rows), dtype=bool)
-    zone = spec.calendar.timezone
-    latest = spec.event.label_delay.before(as_of, zone)
+    zone, times = spec.calendar.timezone, pd.to_datetime(rows[spec.event.time], utc=True)
+    passed = times <= pd.Timestamp(spec.event.label_delay.before(as_of, zone))
     if published is not None:
-        latest = min(latest, spec.event.lead.before(published, zone))
-    return (pd.to_datetime(rows[spec.event.time], utc=True) <= pd.Timestamp(latest)).to_numpy(dtype=bool)
+        passed &= times < pd.Timestamp(spec.event.lead.before(published, zone))
+    return passed.to_numpy(dtype=bool)
 
 
 def known(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:

@@ -1,0 +1,136 @@
+"""A window of several days is measured as a whole, and again when labels of its answers come."""
+
+import json
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.contracts.operations import Figure
+from include.contracts.period import Period, filed
+from include.deployment import release
+from include.loop import monitoring
+from include.records.registry import FIGURES, PREDICTIONS
+from include.specification.usecase import UseCase
+from tests.unit.evaluation.evaluation_specs import small_spec
+from tests.unit.fakes.adapters import services_in
+from tests.unit.loop.loop_worlds import publish
+from tests.unit.operations import monitored_world
+
+FIRST = Period("2013-04-01")
+DAYS = [FIRST.shift(number) for number in range(8)]
+ROWS = 24 * 10  # a day
+
+
+def days_spec(**event: str) -> UseCase:
+    """Days of New York; windows of three days."""
+    spec = small_spec(periods={"every": "day", "first": FIRST, "last": None}, event=event)
+    windows = spec.monitoring.model_copy(update={"window": "3 days"})
+    return spec.model_copy(update={"monitoring": type(windows).model_validate(windows.model_dump())})
+
+
+class World:
+    """Answers of r0001 ten times an hour; the row of an event, with its label, comes ``behind`` hours later."""
+
+    def __init__(self, home: Path, spec: UseCase, behind: int = 0) -> None:
+        self.spec, self.services = spec, services_in(home)
+        staged = home / "staged"
+        staged.mkdir()
+        (staged / "baseline.json").write_text(json.dumps(monitored_world.baseline()))
+        release.seal(staged, {"usecase": spec.name, "model_version": 1, "model_hash": "0" * 64})
+        self.services.adapters.releases.add(spec.name, staged, 1)
+        log, truth = monitored_world.month(3, n=ROWS * len(DAYS) + 10 * behind)
+        begin = spec.calendar.start(FIRST) - timedelta(hours=behind)
+        times = pd.Series(begin + np.arange(len(log)) * timedelta(minutes=6)).astype("datetime64[us, UTC]")
+        log = log.assign(
+            **{spec.event.time: times, "prediction": 1.0, "scores": [[0.5]] * len(log), "missing": 0, "unavailable": 0},
+            period=filed(times),
+        )
+        PREDICTIONS.append(spec.name, self.services.adapters.lake, pa.Table.from_pandas(log, preserve_index=False))
+        stands = times + pd.Timedelta(hours=behind)
+        self.events = truth.assign(**{spec.event.time: times, "of": stands.map(spec.calendar.of)})
+
+    def publish(self, *days: Period) -> None:
+        for day in days:
+            rows = self.events[self.events["of"] == day].drop(columns="of")
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            self.services.adapters.lake.publish(self.spec.name, "events", table, day)
+            publish(self.services, day, spec=self.spec)
+
+    def monitor(self, *days: Period) -> None:
+        monitoring.monitor(self.spec, self.services, *days)
+
+    def live(self) -> None:
+        """Day after day."""
+        for day in DAYS:
+            self.publish(day)
+            self.monitor(day)
+
+    def figure(self, day: Period, name: str) -> Figure | None:
+        found = self.services.records.figures(self.spec, periods=[day], name=name, subject="")
+        return found[-1] if found else None
+
+    def counts(self, name: str) -> list[float]:
+        return [figure.value if (figure := self.figure(day, name)) else 0.0 for day in DAYS]
+
+
+def test_each_day_is_measured_with_the_days_before_it(tmp_path: Path) -> None:
+    world = World(tmp_path, days_spec())
+    world.live()
+    assert world.counts("rows") == [ROWS, 2 * ROWS, *[3 * ROWS] * 6]
+    assert world.figure(DAYS[-1], "roc_auc").n == 3 * ROWS, "n is that of all days of the window"
+    assert world.figure(DAYS[-1], "breached_windows").n == 3, "windows that follow one another: days 8, 5 and 2"
+
+
+def test_a_range_is_measured_like_its_days_one_by_one(tmp_path: Path) -> None:
+    one, other = (World(tmp_path / name, days_spec()) for name in "ab" if (tmp_path / name).mkdir() is None)
+    one.live()
+    other.publish(*DAYS)
+    other.monitor(*DAYS)
+    read = [world.services.records.figures(world.spec) for world in (one, other)]
+    assert read[0] == read[1]
+
+
+@pytest.mark.parametrize("behind", [23, 49])
+def test_windows_are_measured_again_when_labels_of_their_answers_come(tmp_path: Path, behind: int) -> None:
+    """At last each answer has its label, though it came with a later day."""
+    world = World(tmp_path, days_spec(lead=f"{behind} hours", label_delay="24 hours"), behind)
+    world.live()
+    assert world.counts("unmatched") == [0] * len(DAYS), "what is told by a later day is not missing"
+    assert world.figure(DAYS[-1], "not_due").value == behind * 10
+    settled = len(DAYS) - ceil(behind / 24)
+    assert world.counts("not_due")[:settled] == [0] * settled
+    before = behind * 10  # asked about before the first day
+    assert (
+        world.counts("labelled")[:settled]
+        == [before + ROWS, before + 2 * ROWS, before + 3 * ROWS, *[3 * ROWS] * 5][:settled]
+    )
+
+
+def test_a_window_that_has_all_its_labels_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, measured = World(tmp_path, days_spec()), list[Period]()
+    world.live()
+    monkeypatch.setattr(monitoring, "_measure_window", lambda *arguments: measured.append(arguments[-1]) or [])
+    world.monitor(DAYS[-1])
+    assert measured == DAYS[-1:]
+    world.monitor(DAYS[4])
+    assert measured[1:] == DAYS[4:7], "a day that is published again is in the windows of the next two days too"
+
+
+def test_a_day_that_is_published_late_takes_back_what_the_next_one_counted(tmp_path: Path) -> None:
+    world = World(tmp_path, days_spec())
+    world.spec = world.spec.model_copy(update={"monitoring": world.spec.monitoring.model_copy(update={"window": None})})
+    for day in (*DAYS[:3], *DAYS[4:]):
+        world.publish(day)
+        world.monitor(day)
+    assert world.counts("rows")[3:5] == [0, 2 * ROWS], "the answers of a day that nobody published are not lost"
+    world.publish(DAYS[3])
+    world.monitor(DAYS[3])
+    assert world.counts("rows") == [ROWS] * len(DAYS)
+    assert FIGURES.periods(world.spec.name, world.services.adapters.lake) == DAYS
