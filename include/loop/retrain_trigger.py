@@ -36,7 +36,7 @@ def decide_retrain(
     fired = [Alert.model_validate(alert) for alert in raised]
     current = services.adapters.metrics_server.alerts(spec.name)
     alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())
-    figures, decisions = services.records.figures(spec), services.records.decisions(spec, decision="retrain")
+    figures, decisions = services.records.decisive_figures(spec), services.records.decisions(spec, decision="retrain")
     state = services.serving.rollout_state(spec)
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]

@@ -19,7 +19,7 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
     """Every release with its figures, oldest first; raises NotFoundError when nothing serves."""
     state, metric = services.serving.require_rollout_state(spec), spec.metrics.primary
     events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
-    figures = services.records.figures(spec, name=metric, subject="")
+    figures = services.records.history(spec, metric)
     releases = services.adapters.releases.all(spec.name)
     barred = objections(spec, services, releases, events)
     return [

@@ -58,7 +58,7 @@ def data_fault(spec: UseCase, history: History, gates: Sequence[GateResult]) -> 
         subjects += [n for n, v in history.subjects("missing", history.period).items() if v > 0.5]
     sentences, columns = column_faults.faults(history)
     evidence, subjects = evidence + sentences, subjects + columns
-    unmatched, known = history.value("unmatched"), history.value("labelled")
+    unmatched, known = (history.value(name, history.due) for name in ("unmatched", "labelled"))
     awaited = spec.labelling is None  # else labels are asked of people, and many rows never get one
     due = (unmatched or 0) + (known or 0)
     if awaited and unmatched is not None and due >= ROWS and unmatched > UNMATCHED_SHARE * due:

@@ -1,16 +1,25 @@
 """How good the releases of a use case were, period by period."""
 
+from collections import defaultdict
 from typing import Any
 
 from include.contracts.operations import Figure
 from include.specification.usecase import UseCase
 
 
+def names(spec: UseCase) -> list[str]:
+    """The figures that the history is made of."""
+    return [spec.metrics.primary, f"counterfactual_{spec.metrics.primary}", "performance_loss", "drifted_features"]
+
+
 def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
-    """One row per monitored month and release; what a replaced release would have scored is a row of its own."""
+    """One row per monitored window and release; what a replaced release would have scored is a row of its own."""
     history = []
-    for period, release in sorted({(f.period, f.release) for f in figures}):
-        mine = {f.name: f for f in figures if (f.period, f.release) == (period, release) and not f.subject}
+    by_release: defaultdict[tuple[str, str], dict[str, Figure]] = defaultdict(dict)
+    for figure in figures:
+        if not figure.subject:
+            by_release[figure.period, figure.release][figure.name] = figure
+    for _, mine in sorted(by_release.items()):
         for name, served in ((spec.metrics.primary, True), (f"counterfactual_{spec.metrics.primary}", False)):
             if name in mine:
                 history.append(_row(mine, mine[name], served))

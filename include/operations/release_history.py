@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
+from include.operations.maturity import MOST_IMMATURE
+from include.operations.windows import COUNTS
 
 
 class History:
@@ -24,6 +26,13 @@ class History:
         for (period, _, name), value in last.items():
             totals[period][name] += value
         return totals
+
+    @property
+    def due(self) -> Period:
+        """The newest period most of whose labels are due, of the release; the period itself when there is none."""
+        counts = {p: [self.value(name, p) or 0.0 for name in COUNTS] for p in self.periods}
+        due = [p for p, of in counts.items() if sum(of) and of[-1] <= MOST_IMMATURE * sum(of)]
+        return max(due, default=self.period)
 
     def until(self, period: Period) -> "History":
         """The same, up to an earlier period."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from include.governance.privacy_state import PrivacyState
 
 
+LOOKED_BACK = 60
+"""Periods, or windows without overlap, that pages show and decisions look at; older figures stay in the lake."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -90,13 +92,34 @@ class Records:
         """Those of the newest window, and of the newest whose labels are due; [] when nothing was measured."""
         from include.operations import windows
 
-        measured = FIGURES.periods(spec.name, self._lake)
-        if not measured:
+        if not (ends := self._newest_and_judged(spec)):
             return []
+        newest, judged = ends
+        return windows.shown(spec, self.figures(spec, periods=sorted({judged, newest})), newest, judged)
+
+    def decisive_figures(self, spec: UseCase) -> list[Figure]:
+        """What a decision looks at: the newest window, and the last ones without overlap whose labels are due."""
+        from include.operations import windows
+
+        if not (ends := self._newest_and_judged(spec)):
+            return []
+        newest, judged = ends
+        return self.figures(spec, periods=sorted({newest, *windows.ends(spec, judged, LOOKED_BACK)}))
+
+    def history(self, spec: UseCase, *names: str) -> list[Figure]:
+        """These figures of releases as a whole, of the newest periods that were measured."""
+        newest = FIGURES.periods(spec.name, self._lake)[-LOOKED_BACK:]
+        return self.figures(spec, periods=newest, name=list(names), subject="") if newest else []
+
+    def _newest_and_judged(self, spec: UseCase) -> tuple[Period, Period] | None:
+        """The newest window, and the newest most of whose labels are due; None when nothing was measured."""
+        from include.operations import windows
+
+        if not (measured := FIGURES.periods(spec.name, self._lake)):
+            return None
         recent = windows.maturing(spec, measured)
         counts = self.figures(spec, periods=recent, name=list(windows.COUNTS)) if spec.event.label else []
-        judged = windows.judged(counts, recent)
-        return windows.shown(spec, self.figures(spec, periods=sorted({judged, measured[-1]})), measured[-1], judged)
+        return measured[-1], windows.judged(counts, recent)
 
     def reconciliations(self, spec: UseCase, **wanted: Any) -> list[Reconciliation]:
         """The newest comparison of each month and view; earlier ones stay in the table."""

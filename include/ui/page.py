@@ -14,6 +14,7 @@ from include.contracts.quality import QuarantinedRow
 from include.operations import history
 from include.services import checking
 from include.services.composition import Services
+from include.services.records import LOOKED_BACK
 from include.settings import load_settings
 from include.specification.loader import load_usecase, specifications
 from include.specification.usecase import UseCase
@@ -66,15 +67,17 @@ def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str
         "spec": spec,
         "state": services.serving.rollout_state(spec),
         "published": services.records.published(spec),
-        "months": history.rows(spec, services.records.figures(spec, subject="")),
+        "months": history.rows(spec, services.records.history(spec, *history.names(spec))),
         "verdicts": services.records.verdicts(spec, newest=newest),
         "decisions": services.records.decisions(spec, newest=newest),
     }
 
 
 def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
-    return _line(spec, services, newest=None) | {
-        "gates": services.records.gate_results(spec),
+    checked = services.records.gate_periods(spec)[-LOOKED_BACK:]
+    return _line(spec, services, newest=LOOKED_BACK) | {
+        "looked_back": LOOKED_BACK,
+        "gates": services.records.gate_results(spec, periods=checked) if checked else [],
         "standing": services.records.standing_warnings(spec),
         "quarantine": _held(services.records.quarantined_rows(spec)),
         "reconciliations": services.records.reconciliations(spec, newest=RECONCILIATIONS),
