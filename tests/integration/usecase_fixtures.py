@@ -1,9 +1,10 @@
 """One use case in a state root of its own, driven by the loop's functions as its DAGs drive them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -103,14 +104,24 @@ class Loop:
         return monitoring.monitor(self.spec, self.services, Period(month))
 
 
+L = TypeVar("L", bound=Loop)
+
+
 @contextmanager
 def live(home: Path, usecase: str) -> Iterator[Loop]:
     """The same with a real MLflow and a real Triton."""
+    with beside_servers(home, partial(Loop, home, usecase)) as loop:
+        yield loop
+
+
+@contextmanager
+def beside_servers(home: Path, make: Callable[..., L]) -> Iterator[L]:
+    """What ``make`` makes of the servers' settings, beside a real MLflow and a real Triton of the state root."""
     http, grpc, metrics = free_ports(3)
     ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
     with ExitStack() as stack:
         tracking = stack.enter_context(mlflow_running(home))
-        loop = Loop(home, usecase, mlflow_port=tracking.mlflow_port, serving_timeout=30, **ports)
+        loop = make(mlflow_port=tracking.mlflow_port, serving_timeout=30, **ports)
         supervisor = Supervisor(home / "platform", loop.services.settings.host)
         stack.callback(model_server.clear_shared_memory, loop.services.settings)
         stack.callback(supervisor.stop, "triton")
