@@ -66,8 +66,8 @@ full: setup ## run the tests that are too long for `make test`: every fault on t
 bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
 	@$(MOEBIUS) bench $(NAME)
 
-read: $(READY) ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer MONTH=2013-01 OPTIONS="--entity origin=JFK --rows 5"; OPTIONS=--help)
-	@$(MOEBIUS) read $(TABLE) $(ROLE) $(MONTH) $(OPTIONS)
+read: $(READY) ## show a table as a role sees it (TABLE=flight_delay.events ROLE=viewer PERIOD=2013-01 OPTIONS="--entity origin=JFK --rows 5"; OPTIONS=--help)
+	@$(MOEBIUS) read $(TABLE) $(ROLE) $(PERIOD) $(OPTIONS)
 
 gateway: $(READY) ## manage clients and servers of the gateway (DO="add shop --role infer --model flight_delay --rate 50"; DO=--help)
 	@$(MOEBIUS) gateway $(or $(DO),clients)
