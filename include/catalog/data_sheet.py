@@ -5,12 +5,14 @@ Source of the sections: Gebru et al. 2021, Datasheets for Datasets, as far as th
 
 import html
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from markdown_it import MarkdownIt
 
 from include.catalog.entries import Catalog, Entry, Step
 from include.catalog.profile import ColumnProfile
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.tables import TableState
 from include.formats.plain_text import markdown as as_it_is
 from include.formats.plain_text import markdown_code, markdown_table
@@ -18,6 +20,7 @@ from include.specification.usecase import UseCase
 
 MUCH_MISSING = 0.2
 SHOWN_GATES = 12
+SHOWN_PERIODS = 60
 STYLE = """
   :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
   body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem auto; padding: 0 1.5rem; max-width: 72rem; }
@@ -34,7 +37,7 @@ def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequen
     sections = {
         "What it is": _about(spec, entry, state),
         "Columns": _columns(catalog, entry, columns),
-        "Rows by period": markdown_table(["period", "rows"], [[p, f"{n:,}"] for p, n in state.rows.items()]),
+        "Rows by period": _rows(state),
         "Quality gates": _gates(entry),
         "Known limits": _limits(spec, entry, state, columns),
         "Lineage": _lineage(catalog, entry),
@@ -90,6 +93,15 @@ def _origin(catalog: Catalog, column: Entry) -> str:
     return ", ".join(f"`{one.split('/', 1)[1].replace('/', '.')}`" for one in origins)
 
 
+def _rows(state: TableState) -> str:
+    """Of each period; of many, those of each month together."""
+    if len(state.rows) <= SHOWN_PERIODS:
+        return markdown_table(["period", "rows"], [[p, f"{n:,}"] for p, n in state.rows.items()])
+    months = [(month, [*of_month]) for month, of_month in groupby(sorted(state.rows), attrgetter("month"))]
+    rows = [[m, f"{len(periods):,}", f"{sum(state.rows[p] for p in periods):,}"] for m, periods in months]
+    return markdown_table(["begun in", "periods", "rows"], rows)
+
+
 def _gates(entry: Entry) -> str:
     if not entry.gates:
         return "No gate checks this table."
@@ -101,7 +113,7 @@ def _gates(entry: Entry) -> str:
 
 
 def _limits(spec: UseCase, entry: Entry, state: TableState, columns: Sequence[ColumnProfile]) -> str:
-    limits = [f"There are no rows of {', '.join(gone)}." for gone in [_missing_periods(state)] if gone]
+    limits = [f"There are no rows of {periods_text(gone)}." for gone in [_missing_periods(state)] if gone]
     limits += [f"`{c.name}` is missing in {c.missing:.0%} of the rows." for c in columns if c.missing > MUCH_MISSING]
     limits += [f"{g.period}: {as_it_is(line)}." for g in entry.gates for line in g.failures]
     if (event := spec.event).label in state.columns:

@@ -1,6 +1,6 @@
 """Builds the catalog from records: spec, lake, snapshots, feature registry, gates, models, releases, predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from include.catalog.entries import Catalog, Entry, GateEntry, VersionEntry
@@ -8,11 +8,15 @@ from include.catalog.facts import Facts, ModelRecord, column_meaning, feature_me
 from include.catalog.lineage import edges
 from include.contracts.deployment import ReleaseRef
 from include.contracts.features import ViewDefinition
+from include.contracts.period import Period, periods_text
 from include.contracts.quality import GateResult
 from include.contracts.tables import TableState
 from include.records.privacy import column_level
 from include.records.registry import ANSWERS
 from include.specification.usecase import UseCase
+
+NEWEST = 60
+"""Periods whose snapshots and gates have an entry of their own; of a year of hours nobody reads 8,760."""
 
 
 def make(spec: UseCase, facts: Facts, made_at: datetime) -> Catalog:
@@ -79,23 +83,31 @@ def _table_versions(facts: Facts, state: TableState) -> list[VersionEntry]:
     made = {c.version: c.at for c in state.commits}
     pinned = [(s, s.tables[state.table]) for s in facts.snapshots if state.table in s.tables]
     if pinned:
-        return [
+        newest = [
             VersionEntry(
                 name=s.name,
                 at=made.get(r.version),
                 detail=f"Delta version {r.version}, {r.rows:,} rows of {s.period}, content {r.content_hash[:12]}",
             )
-            for s, r in reversed(pinned)
+            for s, r in pinned[: -NEWEST - 1 : -1]
         ]
+        return [*newest, *_others([s.period for s, _ in pinned[:-NEWEST]])]
     return [
         VersionEntry(name=f"Delta version {c.version}", at=c.at, detail=c.operation) for c in state.commits[:-11:-1]
     ]
 
 
 def _gates(facts: Facts, gate: str, table: str) -> list[GateEntry]:
-    """The last word of a gate on each period of a table, newest period first."""
+    """The last word of a gate on each of the newest periods of a table, newest first."""
     last = {r.period: r for r in facts.gates if r.gate == gate and table in r.rows}
-    return [_gate(last[period], table) for period in sorted(last, reverse=True)]
+    return [_gate(last[period], table) for period in sorted(last, reverse=True)[:NEWEST]]
+
+
+def _others(periods: Sequence[Period]) -> list[VersionEntry]:
+    """One entry for the periods that have none of their own."""
+    return (
+        [VersionEntry(name=f"{len(periods)} more", detail=f"snapshots of {periods_text(periods)}")] if periods else []
+    )
 
 
 def _gate(result: GateResult, table: str) -> GateEntry:
@@ -135,7 +147,8 @@ def _services(spec: UseCase, facts: Facts) -> Iterator[Entry]:
 def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
     model, dataset = record.model, record.model.dataset
     pinned = sorted(dataset.snapshots.items())
-    versions = [VersionEntry(name=name, detail=f"snapshot of {period}") for period, name in pinned]
+    versions = [VersionEntry(name=name, detail=f"snapshot of {period}") for period, name in pinned[-NEWEST:]]
+    versions = [*_others([period for period, _ in pinned[:-NEWEST]]), *versions]
     rows = {part: f"{getattr(dataset, part).rows:,} rows" for part in ("train", "validation", "test")}
     yield Entry(
         id=f"dataset/{dataset.name}", kind="dataset", name=dataset.name, owner=spec.owner,

@@ -3,11 +3,14 @@
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 from uuid import uuid4
+
+import pyarrow.parquet as pq
 
 from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
@@ -44,7 +47,7 @@ def gate(
     part, tables = _tables(spec, name, staging)
     files = {table: stage.path(staging, part, table) for table in tables}
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
-    parameters = _parameters(spec, name, period, tables, lake)
+    parameters = _parameters(spec, name, period, files, lake)
     result = validator.validate(spec.name, name, period, files, parameters, released, spec.privacy.treatments)
     GATE_RESULTS.append(spec.name, lake, _records(result, staging.name))
     for warning in standing(spec, lake):
@@ -102,13 +105,19 @@ def _apply(
     return decided["released"]
 
 
-def _parameters(spec: UseCase, gate: Gate, period: Period, tables: list[str], lake: Lake) -> dict[str, Any]:
-    """What the suites may compare with: the period itself and the volumes of the periods like it before."""
+def _parameters(spec: UseCase, gate: Gate, period: Period, files: Mapping[str, Path], lake: Lake) -> dict[str, Any]:
+    """What the suites may compare with: the period itself and the volumes of the periods like it before.
+
+    A table without rows is not too small where a source may be empty; every other expectation is about it too.
+    """
     known = suite_parameters.of_period(spec.calendar, period)
     kind, before = _like(spec, gate, period, lake)
-    for table in tables:
+    may_be_empty = any(source.may_be_empty for source in spec.sources.values())
+    for table, file in files.items():
         counts = [result.rows[table] for result in before if table in result.rows]
         fewest, most = volume.limits(spec.calendar.every, kind, counts)
+        if may_be_empty and not pq.read_metadata(file).num_rows:
+            fewest = 0
         known |= {f"{table}_min_rows": fewest, f"{table}_max_rows": most}
     return known
 

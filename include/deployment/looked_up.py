@@ -77,7 +77,7 @@ def look_up(
     online = pd.DataFrame(store.online(service, keys.to_dict("records"), stamped=True), dtype=object)
     stamps = [f"{view}{KNOWN_AT}" for view in views]
     online[stamps] = moments = np.floor(online[stamps].astype("float64"))  # an online store may keep whole seconds only
-    asked_at = moments.max(axis=1).fillna(datetime.now(UTC).timestamp()) + 1
+    asked_at = moments.max(axis=1).fillna(int(datetime.now(UTC).timestamp())) + 1
     entities = entities.assign(**{spec.event.time: pd.to_datetime(asked_at, unit="s", utc=True)})
     offline = store.historical(service, entities[[spec.event.id, spec.event.time]].join(keys), snapshots)
     return _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))

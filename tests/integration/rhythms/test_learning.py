@@ -31,7 +31,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         world.spec = world.spec.model_copy(update={"user_acceptance": [], "behaviour": Behaviour()})
         with known_to_features(world.spec):
             for period in world.periods[:-1]:
-                world.publish(period, online=False)
+                world.publish(period, online=period == world.periods[-2])
             yield world
 
 

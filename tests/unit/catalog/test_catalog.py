@@ -1,12 +1,15 @@
 """The catalog says what there is, whose it is, and what came from what, both ways."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from include.catalog import making
+from include.catalog import data_sheet, making
 from include.catalog.entries import Catalog, Edge, Entry
 from include.catalog.facts import Facts
+from include.contracts.period import Period
+from include.contracts.tables import SnapshotRef, TableRef
 from include.errors import NotFoundError
 from include.specification.data import ColumnPrivacy, Privacy
 from tests.unit.catalog.catalog_records import SPEC, catalog, facts
@@ -95,6 +98,26 @@ def test_snapshots_are_the_versions_of_a_table() -> None:
     assert newest.name == "2013-02-aa"
     assert newest.at == datetime(2013, 3, 28, tzinfo=UTC)
     assert catalog().entry("table/predictions").versions[0].name == "Delta version 2"
+
+
+def test_of_many_periods_the_newest_have_an_entry_of_their_own() -> None:
+    days = Period.ranged("2013-01-01..2013-12-31")
+    refs = {"events": TableRef(table="events", version=1, rows=50, content_hash="b" * 64)}
+    snapshots = [SnapshotRef(usecase=SPEC.name, period=day, name=f"{day}-aa", tables=refs) for day in days]
+    made = making.make(SPEC, replace(facts(), snapshots=snapshots), datetime(2014, 1, 1, tzinfo=UTC))
+    versions = made.entry("table/events").versions
+    assert [one.name for one in versions[:2]] == ["2013-12-31-aa", "2013-12-30-aa"]
+    assert (len(versions), versions[-1].name) == (making.NEWEST + 1, "305 more")
+    assert versions[-1].detail == "snapshots of 2013-01-01..2013-11-01"
+
+
+def test_the_sheet_of_a_year_of_days_says_the_rows_of_each_month_and_the_days_without() -> None:
+    days = Period.ranged("2013-01-01..2013-12-31")
+    state = facts().tables[0].model_copy(update={"rows": {day: 10 for day in days if day != "2013-05-02"}})
+    sheet = data_sheet.markdown(SPEC, catalog(), state, [])
+    assert "| 2013-05 | 30 | 300 |" in sheet
+    assert "There are no rows of 2013-05-02." in sheet
+    assert len(sheet) < 10_000
 
 
 def test_a_table_has_the_class_of_its_most_protected_column() -> None:

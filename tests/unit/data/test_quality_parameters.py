@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.period import Calendar, Period
@@ -16,8 +18,21 @@ MONTH = Period("2013-04")
 def test_no_row_of_a_local_month_is_older_or_newer_than_the_month_of_the_gates(tmp_path: Path, zone: str) -> None:
     spec = load_usecase("flight_delay")
     local = spec.model_copy(update={"periods": spec.periods.model_copy(update={"timezone": zone})})
-    known = quality._parameters(local, "raw", MONTH, [], services_in(tmp_path).adapters.lake)
+    known = quality._parameters(local, "raw", MONTH, {}, services_in(tmp_path).adapters.lake)
     begin, end = Calendar(every="month", timezone=zone).window(MONTH).utc()
     assert known["period_start"] == begin
     assert known["period_end"] == end
     assert (known["days"], known["months"], known["last_year"]) == (30, [4], 2013)
+
+
+@pytest.mark.parametrize(("may_be_empty", "rows", "fewest"), [(True, 0, 0), (True, 5, 1), (False, 0, 1)])
+def test_only_a_table_without_rows_may_be_smaller_than_usual_and_only_where_the_spec_says_so(
+    tmp_path: Path, may_be_empty: bool, rows: int, fewest: int
+) -> None:
+    spec = load_usecase("flight_delay")
+    sources = {name: one.model_copy(update={"may_be_empty": may_be_empty}) for name, one in spec.sources.items()}
+    file = tmp_path / "flights.parquet"
+    pq.write_table(pa.table({"flight": pa.array(range(rows), pa.int64())}), file)
+    lake = services_in(tmp_path).adapters.lake
+    allowed = spec.model_copy(update={"sources": sources})
+    assert quality._parameters(allowed, "raw", MONTH, {"flights": file}, lake)["flights_min_rows"] == fewest
