@@ -26,7 +26,7 @@ from include.ports.quality import CheckEngine, RowNames, RowScan
 
 log = logging.getLogger(__name__)
 
-HELD_ROWS = 100_000  # more failing rows than this are no matter of rows: the month is delivered again
+HELD_ROWS = 100_000  # more failing rows than this are no matter of rows: the period is delivered again
 BOUNDS = ("min_value", "max_value")
 VALUES = (*BOUNDS, "value_set")
 

@@ -33,11 +33,12 @@ def gather(spec: UseCase, services: Services) -> Catalog:
 def _gathered(spec: UseCase, services: Services, tables: list[TableState]) -> Catalog:
     models, notes = _models(spec, services)
     state = services.serving.rollout_state(spec)
+    checked = services.records.gate_periods(spec)[-making.NEWEST :]
     facts = Facts(
         tables=tables,
         snapshots=services.records.snapshot_refs(spec),
         views=services.adapters.feature_store.definitions(),
-        gates=services.records.gate_results(spec),
+        gates=services.records.gate_results(spec, periods=checked) if checked else [],
         models=models,
         releases=services.adapters.releases.all(spec.name),
         serving=state.champion if state else None,

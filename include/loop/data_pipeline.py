@@ -86,7 +86,7 @@ def _not_handed_over(spec: UseCase, period: Period, landing: Path) -> MissingPer
 
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
-    """Stage the raw tables of the month; rows per table."""
+    """Stage the raw tables of the period; rows per table."""
     if services.settings.environment == "dev":
         ingestion.require_handed_over(spec, period, services.places.landing(spec))
     staging, treat = services.places.staging(spec, run), services.privacy.treatment(spec)
@@ -159,7 +159,7 @@ def announce_all(spec: UseCase, services: Services, period: Period, run: str) ->
 
 
 def announce(spec: UseCase, services: Services, period: Period, run: str) -> bool:
-    """Whether the other DAGs are to hear of the month from this run; False when they know its current snapshot."""
+    """Whether the other DAGs are to hear of the period from this run; False when they know its current snapshot."""
     snapshots = services.records.snapshots(spec)
     snapshot = versioning.snapshot(period, snapshots)
     if told := snapshots.announce(snapshot, run):

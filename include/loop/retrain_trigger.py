@@ -26,13 +26,13 @@ def decide_retrain(
     What serves is what the rollout state names at this moment, whatever the alerts and the newest figures are about.
     ``forced`` names the person who asks for a retrain without an alert.
 
-    Raises NotFoundError when no month is published yet, so there is nothing to retrain on.
+    Raises NotFoundError when no period is published yet, so there is nothing to retrain on.
     """
     if decided := run and [row.record for row in DECISIONS.read(spec.name, services.adapters.lake) if row.run == run]:
         return decided[-1]
     published = services.records.published(spec)
     if not published:
-        raise NotFoundError(f"{spec.name} has no published month: run the data pipeline first")
+        raise NotFoundError(f"{spec.name} has no published period: run the data pipeline first")
     fired = [Alert.model_validate(alert) for alert in raised]
     current = services.adapters.metrics_server.alerts(spec.name)
     alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())

@@ -1,4 +1,4 @@
-"""From published months to a registered candidate."""
+"""From published periods to a registered candidate."""
 
 import json
 import time

@@ -136,7 +136,7 @@ class Adapters:
             return _connector(f"{spec.name}: {delivered.name}", "file", options, str)
         if self.settings.environment == "dev":
             raise MissingPeriodError(
-                f"{spec.name}.{table}: this month was not handed over to dev, and dev calls no source; run "
+                f"{spec.name}.{table}: this period was not handed over to dev, and dev calls no source; run "
                 f"`{spec.name}.hand_over` in prod, have it approved, then `{spec.name}.take_in` here"
             )
         if source.connector == OWN:

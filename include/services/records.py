@@ -122,7 +122,7 @@ class Records:
         return measured[-1], windows.judged(counts, recent)
 
     def reconciliations(self, spec: UseCase, **wanted: Any) -> list[Reconciliation]:
-        """The newest comparison of each month and view; earlier ones stay in the table."""
+        """The newest comparison of each period and view; earlier ones stay in the table."""
         every = RECONCILIATION.read(spec.name, self._lake, **wanted)
         rows = sorted(every, key=lambda row: (row.period, row.view, row.at or NEVER))
         return list({(row.period, row.view): row.record for row in rows}.values())

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from include.contracts.pseudonyms import KeyRing, reference
-from include.data import versioning
+from include.data import ingestion, versioning
 from include.errors import MissingPeriodError, NotFoundError
-from include.loop import catalog, export, privacy_audit, subject_deletion
+from include.loop import catalog, data_pipeline, export, hand_over, privacy_audit, subject_deletion, take_in
+from tests.integration.environments_fixtures import ANSWER, environments
 from tests.integration.rhythms.feed import TAILS
-from tests.integration.rhythms.world import RHYTHMS, World, known_to_features
+from tests.integration.rhythms.world import RHYTHMS, World, in_rhythm, known_to_features
 from tests.integration.usecase_fixtures import KEYS
 
 pytestmark = pytest.mark.integration
@@ -142,5 +143,25 @@ def test_an_export_is_of_the_periods_that_were_asked_for(published: World) -> No
         export.read_as(published.spec, published.services, "admin", "events", published.periods[-1].shift(3))
 
 
+def test_periods_are_handed_over_to_dev_and_others_are_named(published: World, tmp_path: Path) -> None:
+    both = environments(tmp_path)
+    spec = in_rhythm(both.spec, published.spec.calendar.every, published.feed.directory)
+    first, last, later = published.periods[0], published.periods[1], published.periods[2]
+    asked = hand_over.ask(spec, both.prod, first, last, "try a feature", "uwe")
+    exported = hand_over.export(spec, both.prod, asked, ANSWER, "run")
+    assert exported.periods == [first, last]
+    take_in.take_in(spec, both.dev, None)
+    assert ingestion.handed_over(spec, both.dev.places.landing(spec)) == [first, last]
+    assert data_pipeline.collect(spec, both.dev, last, "run")["weather"] > 0
+    with pytest.raises(
+        MissingPeriodError, match=rf"{later} was not handed over to dev .*there are {first}\.\.{last}\)"
+    ):
+        data_pipeline.collect(spec, both.dev, later, "run")
+
+
 def test_the_catalog_knows_the_periods(published: World) -> None:
-    catalog.write(published.spec, published.services)
+    made = catalog.write(published.spec, published.services)
+    first, last = published.periods[0], published.periods[-1]
+    assert made.entry("table/events").facts["periods"] == f"{first} to {last} ({COUNT})"
+    assert made.entry("table/events").versions[0].detail.startswith("Delta version")
+    assert last in made.entry("table/events").versions[0].detail
