@@ -230,7 +230,7 @@ class LostAnswers(Record):
 
 
 class BatchPrediction(Answer):
-    """Answers of batch inference, one row per event of a month and release."""
+    """Answers of batch inference, one row per event of a period and release."""
 
     snapshot: str = Field(description="snapshot whose events were scored")
     outcome: Literal["answered", "fell_back", "refused"] = Field(

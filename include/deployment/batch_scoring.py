@@ -233,7 +233,7 @@ def read(stored: Sequence[FileRows], columns: Sequence[str], rows: int) -> Itera
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         table = connection.sql(f"FROM {lake_rows(stored)}")
         if lacking := sorted(set(columns) - set(table.columns)):
-            raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the month again")
+            raise DataError(f"the rows to score lack {lacking}; they have {table.columns}. Publish the period again")
         yield from table.select(*map(quoted, columns)).to_arrow_reader(rows)
 
 

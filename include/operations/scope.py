@@ -10,7 +10,7 @@ from include.specification.usecase import UseCase
 
 @dataclass(frozen=True)
 class Scope:
-    """One release of a use case in one month."""
+    """One release of a use case in one window."""
 
     spec: UseCase
     release: str

@@ -76,7 +76,7 @@ class SqlOptions(Closed):
         if texts != sorted(texts) or len(set(texts)) < len({moment.date() for moment in RISING if texts}):
             raise ValueError(
                 f"time_format {self.time_format!r} writes times that do not sort as text, or days alike: the database "
-                "would return other rows than those of the month; write a 'query' that returns a timestamp"
+                "would return other rows than those of the period; write a 'query' that returns a timestamp"
             )
         return self
 

@@ -1,7 +1,7 @@
 """Raw tables from files: CSV, JSON lines, Parquet; plain, .gz or .zip; local, in a package or on an object store.
 
 Fulfils ports.SourceConnector. Parquet is asked for the window by its own statistics; text formats are
-streamed block by block. ``{period}`` in a path is each month of the window, so only its files are opened.
+streamed block by block. ``{period}`` in a path is each period of the window, so only its files are opened.
 """
 
 import gzip
@@ -76,7 +76,7 @@ class FileSource:
             raise SourceError(f"{self._options.path}: no such protocol; there are: {known}") from None
 
     def _files(self, system: Any, root: str, path: str) -> list[str]:
-        """The files that a path stands for, sorted; a month without files has no rows."""
+        """The files that a path stands for, sorted; a period without files has no rows."""
         with readable(system, path, self._options.path, "csv"):
             glob = any(c in root for c in "*?[") and not system.exists(root)
             matches = sorted(system.glob(root)) if glob else [root]

@@ -71,7 +71,7 @@ def require_mature(spec: UseCase, found: Labelled, period: Period, as_of: dateti
     if late > MOST_IMMATURE * (late + known):
         raise LeakageError(
             f"{spec.name}: {late} of {late + known} labels of {period} are known only after {as_of:%Y-%m-%d %H:%M} "
-            "UTC; train later, or test on an earlier month"
+            f"UTC; train later, or test on an earlier {period.every}"
         )
 
 

@@ -60,7 +60,7 @@ def rebuild(
 def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
     return (
         f"dataset {dataset.name} cannot be built again, and what it held must not come back: since it was built, "
-        f"{'; '.join(done)}. Train a new model on the months as they are now ({error})"
+        f"{'; '.join(done)}. Train a new model on the periods as they are now ({error})"
     )
 
 
