@@ -124,7 +124,7 @@ RANGE = ".."
 
 def range_text(periods: Sequence[Period]) -> str:
     """Periods that follow one another as one text: a partition key, a form's field, part of a run's name."""
-    return periods[0] if len(periods) == 1 else f"{periods[0]}{RANGE}{periods[-1]}"
+    return str(periods[0]) if len(periods) == 1 else f"{periods[0]}{RANGE}{periods[-1]}"
 
 
 def ranges(periods: Iterable[Period]) -> list[list[Period]]:

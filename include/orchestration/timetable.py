@@ -27,7 +27,8 @@ class PeriodTimetable(CronPartitionTimetable):
 
     def serialize(self) -> dict[str, Any]:
         calendar = {"every": self._calendar.every, "timezone": self._calendar.timezone}
-        return {"cron": self._expression, "first": self._first, "last": self._last, **calendar}
+        last = self._last and str(self._last)  # Airflow's messages take str alone, no kind of it
+        return {"cron": self._expression, "first": str(self._first), "last": last, **calendar}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Self:

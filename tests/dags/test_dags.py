@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from airflow import plugins_manager
 from airflow.sdk import RetryAction
@@ -68,7 +69,8 @@ def test_the_scheduler_reads_every_pipelines_timetable(dags: dict, monkeypatch: 
     monkeypatch.setattr(plugins_manager, "get_timetables_plugins", lambda: registered)
     for dag_id, dag in dags.items():
         if dag_id.endswith(".data_pipeline"):
-            read = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+            sent = msgspec.msgpack.encode(DagSerialization.to_dict(dag))  # as the process that parses it does
+            read = DagSerialization.from_dict(msgspec.msgpack.decode(sent)).timetable
             assert (type(read), read.serialize()) == (PeriodTimetable, dag.timetable.serialize())
 
 
