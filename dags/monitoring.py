@@ -12,13 +12,17 @@ alert.
 | task | cause | do |
 |---|---|---|
 | `ship_predictions` | the lake could not be written | clear it; nothing is lost or doubled, because the spool is acknowledged after the commit |
+| `ask_for_retrain`, skipped | no retrain is due by `retrain.every`; use cases without that key have no such task | nothing |
 | `measure` | the monitoring baseline of the release is missing or was changed | somebody changed the release directory: roll back to another release |
 """
 
+from typing import Any
+
 from airflow.sdk import chain
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit_periods, on_period, period_form, run_periods
+from include.orchestration.dags import dag_family, emit, emit_periods, on_period, period_form, run_periods
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -36,7 +40,23 @@ def build(spec: UseCase) -> None:
         emit_periods(health)
         return figures
 
-    chain(ship_predictions(), measure())
+    measured = measure()
+    chain(ship_predictions(), measured)
+    if spec.retrain.every:
+        chain(measured, _ask_for_retrain(spec))
+
+
+def _ask_for_retrain(spec: UseCase) -> Any:
+    due = assets.retrain_due(spec.name)
+
+    @step(spec, "retrain_trigger.due", outlets=[due])
+    def ask_for_retrain(call: Call) -> str:
+        if not (why := call()):
+            raise AirflowSkipException("no retrain is due by retrain.every")
+        emit(due, why=why)
+        return why
+
+    return ask_for_retrain()
 
 
 dag_family(build, arc="ops", component="monitoring", schedule=on_period(assets.features), params=period_form)

@@ -10,7 +10,8 @@ from include.development.datasets.fresh_rows import may_teach
 from include.development.datasets.labelled_events import given_version
 from include.errors import NotFoundError
 from include.operations import retraining, served
-from include.records.registry import DECISIONS
+from include.operations.due import due as due_by_policy
+from include.records.registry import DECISIONS, FIGURES
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -41,6 +42,7 @@ def decide_retrain(
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]
     champion = _champion(spec, services)
+    tested = _tested(champion)
     plan = retraining.decide(
         spec,
         alerts=alerts,
@@ -52,11 +54,24 @@ def decide_retrain(
         released=served.released(decisions, services.records.rollout_events(spec)),
         verdicts=services.records.verdicts(spec, newest=1),
         forced=forced,
-        tested=champion.test.periods if champion else (),
+        due=due_by_policy(spec, period, tested, decisions),
+        tested=tested,
         teaches=_teaching(spec, services, champion) if champion else lambda periods: True,
     )
     _record(spec, services, plan, period, run)
     return plan
+
+
+def due(spec: UseCase, services: Services) -> str:
+    """Why a retrain is due by ``retrain.every``, without an alert; '' when none is."""
+    if not (monitored := FIGURES.periods(spec.name, services.adapters.lake)):
+        return ""
+    plans, tested = services.records.decisions(spec, decision="retrain"), _tested(_champion(spec, services))
+    return due_by_policy(spec, monitored[-1], tested, plans)
+
+
+def _tested(champion: DatasetRef | None) -> Sequence[Period]:
+    return champion.test.periods if champion else ()
 
 
 def _champion(spec: UseCase, services: Services) -> DatasetRef | None:

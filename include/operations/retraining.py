@@ -30,6 +30,7 @@ def decide(
     released: Mapping[str, str] = MappingProxyType({}),
     verdicts: Sequence[Verdict] = (),
     forced: str | None = None,
+    due: str = "",
     tested: Sequence[Period] = (),
     teaches: Callable[[Sequence[Period]], bool] = lambda periods: True,
 ) -> RetrainPlan:
@@ -37,8 +38,8 @@ def decide(
 
     Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
     pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
-    figures confirm a loss (``losses.Confirmation``), and then waits when a plan tests on the same time already, the
-    cooldown holds or the budget is spent. Nobody retrains without new rows to learn from.
+    figures confirm a loss (``losses.Confirmation``), or that it is due by policy. It then waits when a plan tests on
+    the same time already, the cooldown holds or the budget is spent. Nobody retrains without new rows to learn from.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def decide(
     serving : the release that the rollout state names now; None before the first
     released : retrain plan → the release that it brought into service; others spent neither cooldown nor budget
     forced : who asks for a retrain without an alert; cooldown and budget do not bind a person
+    due : why a retrain is due without an alert, by ``retrain.every``; cooldown and budget bind it
     tested : the periods of the test set that the serving release was released with
     teaches : whether periods may have rows that the serving release has not learned from
     """
@@ -58,9 +60,10 @@ def decide(
         return plan.of("fix_data", cause, _repair(cause))
     test = _newest_known(spec, history) or period
     look = Look(spec, history, Confirmation.of(spec, history, test), mine)
-    if not forced and not look.retrains:
+    if not (forced or due or look.retrains):
         return plan.of("keep", look.cause, look.action)
-    asked = Cause("asked for", [f"{forced} asked for a retrain", *look.evidence], [])
+    why = f"{forced} asked for a retrain" if forced else due
+    asked = Cause("asked for" if forced else "due by policy", [why, *look.evidence], [])
     cause = decay(spec, history.until(test)) if look.retrains else asked
     window = training_window.choose(spec, test, tested, verdicts)
     if not forced and (held := _held_back(spec, decisions_history, released, history, window)):

@@ -138,8 +138,13 @@ class Budget(Part):
 
 
 class Retrain(Part):
-    """``window``: how far back a retrain learns. ``cooldown``: no retrain so long after one began to serve."""
+    """``window``: how far back a retrain learns. ``cooldown``: no retrain so long after one began to serve.
 
+    ``every``: a retrain is due, without an alert, when so much time is monitored beyond what the serving release, and
+    any plan, was tested on; left out: never.
+    """
+
+    every: SomeLength | None = None
     window: Reach
     cooldown: Length
     budget: Budget
