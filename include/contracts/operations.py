@@ -1,5 +1,6 @@
 """Monitored figures, alerts and retrain plans."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -97,6 +98,11 @@ class RetrainPlan(Record):
             rest = {name: value for name, value in given.items() if name != "test_period"}
             return {"test_from": given["test_period"], "test_to": given["test_period"], **rest}
         return given
+
+    def about(self, periods: Sequence[Period]) -> bool:
+        """Whether it was decided on one of these periods: by its alerts, without them by the newest monitored one."""
+        named = {str(alert.period) for alert in self.alerts} or {self.name.rsplit("-", 2)[0]}
+        return not named.isdisjoint(periods)
 
     @property
     def request(self) -> TrainingRequest:

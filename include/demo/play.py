@@ -21,7 +21,7 @@ def play(script: Script, console: Console) -> dict:
     settings = load_settings()
     spec, services, platform = load_usecase(script.usecase), Services(settings), Platform(settings)
     progress = Progress(console)
-    with progress.stage("platform", "starting MLflow, Triton, Prometheus and Airflow", "the first month"):
+    with progress.stage("platform", "starting MLflow, Triton, Prometheus and Airflow", "the first data"):
         platform.up(progress.status)
         airflow = Airflow(settings, progress.watch)
         _await_dags(airflow, spec.name, progress)

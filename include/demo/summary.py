@@ -1,4 +1,4 @@
-"""The summary of the demo: months, four cells, durations, addresses."""
+"""The summary of the demo: periods, four cells, durations, addresses."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from include.contracts.evaluation import Cell, Verdict
 from include.contracts.operations import Figure
+from include.contracts.period import Period
 from include.contracts.quality import StandingWarning
 from include.demo.progress import Progress, plain
 from include.formats.atomic_file import write_atomically
@@ -33,7 +34,8 @@ def collect(
     return {
         "usecase": spec.name,
         "metric": spec.metrics.primary,
-        "months": months(spec, services.records.figures(spec), memory),
+        "every": spec.calendar.every,
+        "periods": periods(spec, services.records.figures(spec), memory),
         "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.records.verdicts(spec)}.values()],
         "decisions": [d.json_dict() for d in services.records.decisions(spec)],
         "releases": [r.json_dict() for r in services.adapters.releases.all(spec.name)],
@@ -54,11 +56,11 @@ def collect(
     }
 
 
-def months(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str, Any]]:
+def periods(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str, Any]]:
     """The history, and which alerts the demo saw firing; a replaced release has none."""
-    fired = {period: content.get("alerts", {}) for period, content in memory.items()}
+    fired = {Period.ranged(step)[-1]: content["alerts"] for step, content in memory.items() if "alerts" in content}
     return [
-        {**row, "alerts": fired.get(row["month"], {}).get(row["release"], []) if row["served"] else []}
+        {**row, "alerts": fired.get(row["period"], {}).get(row["release"], []) if row["served"] else []}
         for row in history.rows(spec, figures)
     ]
 
@@ -69,7 +71,7 @@ def write(summary: dict[str, Any], path: Path) -> None:
 
 def show(summary: dict[str, Any], console: Console, path: Path) -> None:
     console.print()
-    console.print(_month_table(summary))
+    console.print(_period_table(summary))
     for verdict in map(Verdict.model_validate, summary["verdicts"]):
         console.print(_cell_table(verdict, summary["metric"]))
         reason = plain(f"({verdict.rule}): {verdict.reason}")
@@ -84,17 +86,18 @@ def show(summary: dict[str, Any], console: Console, path: Path) -> None:
     console.print(plain(_places(summary, path)), highlight=False)
 
 
-def _month_table(summary: dict[str, Any]) -> Table:
-    table = Table(title=f"{summary['usecase']}, month by month", title_justify="left")
-    for column in ("month", "release", "requests", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
+def _period_table(summary: dict[str, Any]) -> Table:
+    every = summary["every"]
+    table = Table(title=f"{summary['usecase']}, {every} by {every}", title_justify="left")
+    for column in (every, "release", "requests", summary["metric"], "95 % interval", "loss", "drifted", "alerts"):
         table.add_column(column)
-    for row in summary["months"]:
+    for row in summary["periods"]:
         name = row["release"] if row["served"] else f"[dim]{plain(row['release'])} on the same requests[/]"
         interval = f"{row['low']:.3f} to {row['high']:.3f}" if row["low"] is not None else ""
         loss = f"{row['loss']:+.3f}" if row["loss"] is not None else ""
         drifted = f"{row['drifted_features']:.0f}" if row["drifted_features"] is not None else ""
         alerts = ", ".join(alert.removeprefix("Moebius") for alert in row["alerts"])
-        table.add_row(row["month"], name, str(row["n"]), f"{row['value']:.3f}", interval, loss, drifted, alerts)
+        table.add_row(row["period"], name, str(row["n"]), f"{row['value']:.3f}", interval, loss, drifted, alerts)
     return table
 
 
@@ -119,11 +122,11 @@ def _figure(cell: Cell) -> tuple[str, str, str]:
 
 def _better(summary: dict[str, Any]) -> str:
     """What the retrain brought, on requests that the retrained release answered."""
-    lines, served = [], {(row["month"], row["n"]): row for row in reversed(summary["months"]) if row["served"]}
-    for other in (row for row in summary["months"] if not row["served"]):
-        mine = served[other["month"], other["n"]]
+    lines, served = [], {(row["period"], row["n"]): row for row in reversed(summary["periods"]) if row["served"]}
+    for other in (row for row in summary["periods"] if not row["served"]):
+        mine = served[other["period"], other["n"]]
         lines.append(
-            f"  {mine['month']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
+            f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
             f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
         )
     return "\n".join(lines)

@@ -5,6 +5,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,7 +47,7 @@ def dated_events(spec: UseCase, services: Services, period: Period, view: str) -
 
 @dataclass
 class Feed:
-    """The events of a period on one stream, each published when its time has come."""
+    """The events of some periods on one stream, each published when its time has come."""
 
     stream: RedisEventStream
     events: list[dict[str, Any]]
@@ -54,13 +55,13 @@ class Feed:
     sent: int = 0
 
     @classmethod
-    def of(cls, spec: UseCase, services: Services, view: str, period: Period) -> Self:
-        """Events from where the stream has come to; at its very first, hours before the period fill its windows."""
+    def of(cls, spec: UseCase, services: Services, view: str, periods: Sequence[Period]) -> Self:
+        """Events from where the stream has come to; at its very first, hours before the periods fill its windows."""
         of, stream = spec.streams[view], services.adapters.event_stream(spec, view)
-        delay, begin = timedelta(hours=of.published_after_hours), spec.calendar.start(period)
+        delay, begin = timedelta(hours=of.published_after_hours), spec.calendar.start(periods[0])
         begin -= 2 * timedelta(hours=of.window_hours)
-        before = spec.calendar.overlapping(Window(start=begin, end=spec.calendar.end(period)))
-        dated = [one for each in before if spec.periods.has(each) for one in dated_events(spec, services, each, view)]
+        reach = spec.calendar.overlapping(Window(start=begin, end=spec.calendar.end(periods[-1])))
+        dated = [one for each in reach if spec.periods.has(each) for one in dated_events(spec, services, each, view)]
         after = max(begin, stream.newest() or begin)
         dated = sorted((one for one in dated if one[0] >= after), key=lambda one: one[0])
         return cls(stream, [event for _, event in dated], [moment + delay for moment, _ in dated])
@@ -73,10 +74,11 @@ class Feed:
 
 @dataclass
 class Traffic:
-    """One month of live requests, in the order of event time.
+    """The live requests of periods that follow one another, in the order of event time.
 
     Before the requests of an hour are sent, the events published by then are on their streams and the consumer is
-    done with them. ``rate`` (requests per second) may be changed while it runs; None is full speed.
+    done with them. ``rate`` (requests per second) may be changed while it runs; None is full speed. Below it,
+    few requests are spread over ``lasting`` seconds.
 
     ``since``: when the first request was sent, of traffic that was interrupted. The prediction log says how far it came
     and it goes on there: an answered request is not asked again, since the online store has moved on meanwhile.
@@ -84,10 +86,11 @@ class Traffic:
 
     spec: UseCase
     services: Services
-    period: Period
+    periods: list[Period]
     sample: int
     since: datetime | None = None
     rate: float | None = None
+    lasting: float = 0.0
     sent: int = 0
     failed: int = 0
     total: int = 0
@@ -103,13 +106,13 @@ class Traffic:
         return first
 
     def run(self) -> None:
-        """Send the month, or what is left of it."""
+        """Send the requests, or what is left of them."""
         begun = time.monotonic()
         events = self._events()
         self.total = len(events)
         if self.since:
             events = self._left(events, self._answered(events))
-        feeds = [Feed.of(self.spec, self.services, view, self.period) for view in self.spec.streams]
+        feeds = [Feed.of(self.spec, self.services, view, self.periods) for view in self.spec.streams]
         work: queue.Queue = queue.Queue(maxsize=64)
         clients = [threading.Thread(target=self._client, args=(work,), daemon=True) for _ in range(CLIENTS)]
         for client in clients:
@@ -127,14 +130,31 @@ class Traffic:
         self.seconds += time.monotonic() - begun
 
     def _events(self) -> pd.DataFrame:
-        landing = self.services.places.landing(self.spec)
-        raw = ingestion.tables(self.spec, self.period, landing, self.services.adapters.connector)
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
-        events = expressions.process({name: ibis.memtable(rows) for name, rows in raw.items()})["events"]
-        events = exact_frame(events.to_pyarrow())
+        events = expressions.process({name: ibis.memtable(rows) for name, rows in self._raw().items()})["events"]
+        events = self._asked_now(exact_frame(events.to_pyarrow()))
         if len(events) > self.sample:
-            events = events.sample(self.sample, random_state=self.period.nominal.month)
+            events = events.sample(self.sample, random_state=self.periods[0].nominal.month)
         return events.sort_values([self.spec.event.time, self.spec.event.id])
+
+    def _raw(self) -> dict[str, pa.Table]:
+        """The raw rows of all events that may be asked about in these periods, up to ``event.lead`` ahead."""
+        calendar, lead = self.spec.calendar, self.spec.event.lead
+        end = lead.after(calendar.end(self.periods[-1]), calendar.timezone)
+        ahead = calendar.overlapping(Window(start=calendar.end(self.periods[-1]), end=end)) if lead.hours else []
+        landing, connector = self.services.places.landing(self.spec), self.services.adapters.connector
+        reach = [*self.periods, *filter(self.spec.periods.has, ahead)]
+        parts = [ingestion.tables(self.spec, period, landing, connector) for period in reach]
+        timed = {name: source.time for name, source in self.spec.sources.items()}
+        return {n: pa.concat_tables(p[n] for p in (parts if at else parts[:1])) for n, at in timed.items()}
+
+    def _asked_now(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Without lead every event of the periods; with it those whose time, when they are asked about, is in them."""
+        if not self.spec.event.lead.hours:
+            return events
+        window = self.spec.calendar.window(self.periods[0], self.periods[-1])
+        times = events[self.spec.event.time]
+        return events[(times >= window.start) & (times < window.end)]
 
     def _answered(self, events: pd.DataFrame) -> pd.DataFrame:
         """The answer to each of the events that has one."""
@@ -153,7 +173,7 @@ class Traffic:
     def _left(self, events: pd.DataFrame, answered: pd.DataFrame) -> pd.DataFrame:
         """What was not asked yet: hours are asked one after the other. A failed request of an hour before stays one.
 
-        Those that failed are all that is left when the whole month was asked.
+        Those that failed are all that is left when everything was asked.
         """
         if answered.empty:
             return events
@@ -191,7 +211,8 @@ class Traffic:
 
     def _pace(self) -> None:
         if self.rate:
+            rate = min(self.rate, self.total / self.lasting) if self.lasting else self.rate
             now, due = time.monotonic(), self._due
-            self._due = max(due, now) + 1 / self.rate
+            self._due = max(due, now) + 1 / rate
             if due > now:
                 time.sleep(due - now)

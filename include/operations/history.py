@@ -28,7 +28,7 @@ def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
 
 def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any]:
     return {
-        "month": metric.period,
+        "period": metric.period,
         "release": metric.release,
         "served": served,
         "value": metric.value,

@@ -81,7 +81,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> dict:
     for folder in ("dags", "include", "feature_repo", "great_expectations"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     file = root / "include/usecases/weather_forecast/usecase.yaml"
-    file.write_text(file.read_text().replace("parameters: {}", "parameters: {hiden: 3}").replace("owner:", "ownr:"))
+    file.write_text(file.read_text().replace("{hidden: 16", "{hiden: 16").replace("owner:", "ownr:"))
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LISTING], cwd=root, capture_output=True, text=True, check=True,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "AIRFLOW_HOME": str(root / "airflow"), "TZ": "UTC"},

@@ -79,9 +79,9 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     assert {c["name"] for c in retrained["cells"]} == {"A", "B", "C", "D"}
     assert retrained["differences"]["D-C roc_auc"]["low"] > 0
 
-    served = {row["month"]: row for row in summary["months"] if row["served"]}
+    served = {row["period"]: row for row in summary["periods"] if row["served"]}
     last = max(served)
-    replaced = next(row for row in summary["months"] if row["month"] == last and not row["served"])
+    replaced = next(row for row in summary["periods"] if row["period"] == last and not row["served"])
     assert served[last]["release"] != replaced["release"]
     assert served[last]["value"] > replaced["value"], (
         "the retrained release must beat the decayed one on the same requests"

@@ -12,7 +12,7 @@ from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.file_locks import FileLocks
 from include.contracts.development import DatasetRef, PartRef
 from include.contracts.period import Period
-from include.demo.scenario import _months
+from include.demo.scenario import _periods
 from include.errors import MissingPeriodError, ServiceError, SettingsError
 from include.platform.airflow import environment
 from include.services.composition import Services
@@ -83,10 +83,10 @@ def test_airflow_says_which_one_it_is_and_knows_the_logins(tmp_path: Path) -> No
 def test_the_demo_in_dev_plays_what_was_handed_over(tmp_path: Path) -> None:
     services = Services(Settings(environment="dev", home=tmp_path))
     with pytest.raises(MissingPeriodError, match="2013-01 was not handed over"):
-        _months(SPEC, services, Period("2013-12"))
+        _periods(SPEC, services, Period("2013-12"))
     for month in ("2013-01", "2013-02", "2013-04"):
         (services.places.landing(SPEC) / month).mkdir(parents=True)
         for table in SPEC.sources:
             (services.places.landing(SPEC) / month / f"{table}.parquet").touch()
-    assert _months(SPEC, services, Period("2013-12")) == [Period("2013-01"), Period("2013-02")]
-    assert len(_months(SPEC, Services(Settings(environment="prod", home=tmp_path)), Period("2013-12"))) == 12
+    assert _periods(SPEC, services, Period("2013-12")) == [Period("2013-01"), Period("2013-02")]
+    assert len(_periods(SPEC, Services(Settings(environment="prod", home=tmp_path)), Period("2013-12"))) == 12

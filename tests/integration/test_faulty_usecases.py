@@ -26,7 +26,7 @@ def project(root: Path) -> Path:
         shutil.copytree(usecases / "flight_delay", spec.parent)
         spec.write_text(spec.read_text().replace("name: flight_delay\n", f"name: copy_{number}\n"))
     spec = usecases / "weather_forecast/usecase.yaml"
-    spec.write_text(spec.read_text().replace("parameters: {}", "parameters: {hiden: 3}"))
+    spec.write_text(spec.read_text().replace("{hidden: 16", "{hiden: 16"))
     features = usecases / "aircraft_segment/features.py"
     features.write_text(features.read_text().replace("def build(", "def biuld("))
     return root

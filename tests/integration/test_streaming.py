@@ -100,7 +100,7 @@ def test_a_replayed_month_reconciles_and_a_wrong_a_missing_and_a_surplus_event_s
     stream = world.adapters.event_stream(SPEC, VIEW)
     stream.open()
     layer = SpeedLayer(SPEC, VIEW, stream, world.adapters.feature_store)
-    feed = Feed.of(SPEC, world, VIEW, FEBRUARY)
+    feed = Feed.of(SPEC, world, VIEW, [FEBRUARY])
     for hour in pd.date_range("2013-02-01", "2013-03-03", freq="5D", tz="UTC"):
         feed.publish(hour)
         drain(layer, stream)

@@ -11,7 +11,7 @@ from include.usecases import nycflights
 from include.usecases.nycflights import last_hours
 
 READINGS = ("temp", "dewp", "humid", "wind_speed", "pressure")
-AHEAD = 6
+AHEAD = 23
 """Hours from the forecast to the hour that is forecast."""
 HOURS = 24
 """Hours of readings that a forecast looks back on."""

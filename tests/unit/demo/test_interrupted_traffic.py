@@ -1,4 +1,4 @@
-"""Requests of a month that was interrupted continue behind the last answer of the prediction log."""
+"""Requests that were interrupted continue behind the last answer of the prediction log."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +47,7 @@ def resumed(home: Path, monkeypatch: pytest.MonkeyPatch, *batches: pd.DataFrame)
     services.adapters.server = server  # type: ignore[attr-defined]
     monkeypatch.setattr(Traffic, "_events", lambda traffic: EVENTS)
     monkeypatch.setattr("include.demo.world.request", lambda inputs, row: {"id": row[ID]})
-    traffic = Traffic(SPEC, services, Period("2013-04"), 12, BEGUN)
+    traffic = Traffic(SPEC, services, [Period("2013-04")], 12, BEGUN)
     traffic.run()
     return traffic, sorted(server.asked)
 

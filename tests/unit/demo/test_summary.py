@@ -26,7 +26,7 @@ FIGURES = [
 
 
 def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_would_have_scored() -> None:
-    rows = summary.months(SPEC, FIGURES, {"2013-07": {"alerts": {"r0002": ["MoebiusFeatureDrift"]}}})
+    rows = summary.periods(SPEC, FIGURES, {"2013-07": {"alerts": {"r0002": ["MoebiusFeatureDrift"]}}})
     assert [(r["release"], r["served"], r["value"], r["n"]) for r in rows] == [
         ("r0001", True, 0.68, 20),
         ("r0001", False, 0.67, 80),
@@ -37,7 +37,7 @@ def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_wou
 
 
 def test_the_gain_is_told_on_the_same_requests() -> None:
-    told = summary._better({"months": summary.months(SPEC, FIGURES, {})})
+    told = summary._better({"periods": summary.periods(SPEC, FIGURES, {})})
     assert told == "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670 (+0.050)"
 
 
@@ -52,7 +52,8 @@ def test_the_summary_names_every_address_and_login() -> None:
     told = {
         "usecase": SPEC.name,
         "metric": "roc_auc",
-        "months": summary.months(SPEC, FIGURES, {}),
+        "every": "month",
+        "periods": summary.periods(SPEC, FIGURES, {}),
         "verdicts": [],
         "standing_warnings": [],
         "requests_during_swap": {"sent": 10, "failed": 0},

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Period
 from include.specification.loader import load_usecase
 from include.usecases.weather_forecast import features
 from include.usecases.weather_forecast.request import AHEAD_SECONDS, on_request
 
-MARCH = Period("2013-03")
+MARCH = Period("2013-03-01")
 FIRST = pd.Timestamp("2013-03-01", tz="UTC")
 
 
@@ -32,20 +32,26 @@ def recent(now: dict[str, ibis.Table], before: dict[str, ibis.Table] | None = No
     return features.build(now, MARCH, history)["recent_weather"].order_by("event_timestamp").to_pandas()
 
 
-def test_a_forecast_is_made_six_hours_before_and_its_truth_known_when_the_reading_is_published() -> None:
+def test_a_forecast_is_made_23_hours_before_and_its_truth_known_when_the_reading_is_published() -> None:
     event = cleaned([30], temp=[41.0])["events"].to_pandas().iloc[0]
     assert event.forecast_id == "EWR_2013-03-02T06"
-    assert event.event_timestamp == pd.Timestamp("2013-03-02T00:00Z")
+    assert event.event_timestamp == pd.Timestamp("2013-03-01T07:00Z")
     assert event.temp_ahead == 41.0
     delay = pd.Timedelta(hours=load_usecase("weather_forecast").event.label_delay.hours)
     assert event.label_timestamp == pd.Timestamp("2013-03-02T07:00Z") == event.event_timestamp + delay
 
 
-def test_the_readings_of_a_month_are_those_of_the_forecasts_made_in_the_utc_month() -> None:
+def test_the_forecasts_of_a_day_are_made_within_the_lead_before_its_hours_and_its_truth_by_its_end() -> None:
+    """Also of the days of 23 and 25 hours."""
     spec = load_usecase("weather_forecast")
-    month, utc = spec.calendar.window(MARCH), Calendar(every="month").window(MARCH)
-    ahead = pd.Timedelta(hours=features.AHEAD)
-    assert (month.start - ahead, month.end - ahead) == utc.utc()
+    for period in map(Period, ("2013-03-09", "2013-03-10", "2013-11-03")):
+        begin, end = spec.calendar.window(period).utc()
+        hours = [begin + pd.Timedelta(hours=h) for h in range(round((end - begin) / pd.Timedelta(hours=1)))]
+        events = cleaned([round((hour - FIRST) / pd.Timedelta(hours=1)) for hour in hours])["events"].to_pandas()
+        assert len(events) in (23, 24, 25)
+        assert events.event_timestamp.min() == spec.event.lead.before(begin)
+        assert events.event_timestamp.max() < end
+        assert events.label_timestamp.max() == end
 
 
 def test_nothing_but_the_label_is_known_after_the_forecast() -> None:
@@ -77,7 +83,7 @@ def test_a_missing_hour_is_bridged_by_the_reading_before_it_for_three_hours() ->
     assert known == {23: 30.0, 19: 20.0, 18: 20.0, 17: 20.0, 16: 20.0, 15: 10.0}
 
 
-def test_windows_reach_into_the_month_before_without_its_rows() -> None:
+def test_windows_reach_into_the_day_before_without_its_rows() -> None:
     rows = recent(cleaned([24, 25], humid=[50.0, 60.0]), cleaned(list(range(20, 24)), humid=[1.0, 2.0, 3.0, 4.0]))
     assert len(rows) == 2
     assert rows.humid_22.tolist() == [4.0, 50.0]
@@ -110,7 +116,7 @@ def test_series_are_what_a_loop_computes(stations: list[dict[int, float | None]]
 
 def test_the_time_features_are_of_the_hour_that_is_forecast() -> None:
     assert AHEAD_SECONDS == features.AHEAD * 3600
-    made = [pd.Timestamp("2012-12-31T18:00Z").timestamp(), pd.Timestamp("2013-01-01T12:00Z").timestamp()]
+    made = [pd.Timestamp("2012-12-31T01:00Z").timestamp(), pd.Timestamp("2012-12-31T19:00Z").timestamp()]
     found = on_request({"event_timestamp": np.array(made)})
     assert found["hour_sin"] == pytest.approx([0.0, -1.0], abs=1e-9)
     assert found["hour_cos"] == pytest.approx([1.0, 0.0], abs=1e-9)
