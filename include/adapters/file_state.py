@@ -1,6 +1,7 @@
 """Small state as files on one disk: the key is the file's path below the root."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from include.errors import ConflictError
@@ -32,12 +33,36 @@ class FileState:
         with self._locks.hold(self._lock(key)):
             if expected is not None and (current := self._current(key)) != expected:
                 raise ConflictError(f"{self.root / key} is at version {current or 'none'}, not {expected or 'none'}")
+            before = self._changed_at(key)
             state_file.write(self.root / key, text, private=private)
+            if self._changed_at(key) <= before:  # within one tick of the disk's clock
+                os.utime(self.root / key, ns=(before + 1, before + 1))
         return _version(text)
 
     def delete(self, key: str) -> None:
         with self._locks.hold(self._lock(key)):
             state_file.delete(self.root / key)
+
+    def stamp(self, key: str) -> str:
+        """Inode, size and time: a value is replaced by another file, and damage changes the time."""
+        try:
+            return _stamp((self.root / key).stat())
+        except FileNotFoundError:
+            return ""
+
+    def stamps(self, room: str) -> dict[str, str]:
+        """As the port says; a value of which only the good copy is left has no stamp."""
+        if not (directory := self.root / room).is_dir():
+            return {}
+        with os.scandir(directory) as entries:
+            files = {entry.name: entry for entry in entries if entry.is_file()}
+        there = {name: _stamp(entry.stat()) for name, entry in files.items() if not name.startswith(".")}
+        lost = {
+            state_file.original(Path(name)).name: ""
+            for name in files
+            if name.startswith(".") and name.endswith(".good")
+        }
+        return {f"{room}/{name}": stamp for name, stamp in sorted({**lost, **there}.items())}
 
     def keys(self, prefix: str) -> list[str]:
         """As the port says; hidden files are locks and values that are being written."""
@@ -49,8 +74,19 @@ class FileState:
         value = self.get(key)
         return value.version if value else ABSENT
 
+    def _changed_at(self, key: str) -> int:
+        """Nanoseconds; -1 without a file. It rises with each value, so that no stamp comes twice."""
+        try:
+            return (self.root / key).stat().st_mtime_ns
+        except FileNotFoundError:
+            return -1
+
     def _lock(self, key: str) -> str:
         return str(Path(key).with_name("state"))
+
+
+def _stamp(facts: os.stat_result) -> str:
+    return f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def _version(text: str) -> str:

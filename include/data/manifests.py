@@ -2,17 +2,21 @@
 
 ``<period>.json`` is the current snapshot of a period, ``named/<name>.json`` one snapshot for good,
 ``log/<period>.jsonl`` which became current when, by whom and why, ``pins/<name>.json`` who keeps it from
-expiring, ``expired/<name>.json`` when and why it went, ``announced/<period>.json`` which snapshot the other DAGs were
-told of last, ``catch_up/<run>.json`` what a run of several periods has published so far. Each is replaced in one step.
+expiring, ``expired/<name>.json`` when and why it went. ``announced/<period>.json`` is which snapshot the other DAGs
+were told of last, ``catch_up/<run>.json`` what a run of several periods has published so far.
+``calendar/calendar.json`` is the calendar of the published periods, ``index/<month>.json`` the manifests of a month's
+snapshots together. Each is replaced in one step.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Self, TypeVar
 
-from include.contracts.period import Period, range_text, ranges
+from include.contracts.period import Calendar, Period, range_text, ranges
 from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
 from include.errors import DamagedStateError
@@ -20,6 +24,9 @@ from include.ports.state import Locks, StateStore
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
+
+
+CALENDAR = "calendar/calendar.json"
 
 
 def _catch_up(run: str) -> str:
@@ -63,6 +70,17 @@ class Announcement(Record):
 
     def is_of(self, snapshot: SnapshotRef) -> bool:
         return (self.name, self.rewrites) == (snapshot.name, snapshot.rewrites)
+
+
+class Index(Record):
+    """The manifests of the snapshots of one month: place → the stamp that it had, and its text."""
+
+    entries: dict[str, tuple[str, str]]
+
+
+@lru_cache(maxsize=32_768)
+def _snapshot(text: str) -> SnapshotRef:
+    return SnapshotRef.model_validate_json(text)
 
 
 class CatchUp(Record):
@@ -112,18 +130,35 @@ class Snapshots:
 
     def published(self) -> list[SnapshotRef]:
         """The current snapshots that can be read; a period with a damaged manifest is logged, and stops itself only."""
-        return list(self._below("", SnapshotRef, damaged=_leave_out).values())
+        return list(self._manifests("", damaged=_leave_out).values())
+
+    def periods(self) -> list[Period]:
+        """The periods of ``published``, without reading what the index holds."""
+        stamps, index = self._stamps(""), self._index()
+        rest = [place for place, stamp in stamps.items() if place not in index or index[place][0] != stamp]
+        damaged = set(rest) - set(self._records(rest, SnapshotRef, _leave_out))
+        return [Period(place.removesuffix(".json")) for place in stamps if place not in damaged]
+
+    def newest(self) -> SnapshotRef | None:
+        """The current snapshot of the newest period whose manifest can be read."""
+        for place in sorted(self._stamps(""), reverse=True):
+            try:
+                if snapshot := self._read(place, SnapshotRef):
+                    return snapshot
+            except DamagedStateError as error:
+                _leave_out(error)
+        return None
 
     def named(self, name: str) -> SnapshotRef | None:
         return self._read(f"named/{name}.json", SnapshotRef)
 
     def all_named(self) -> list[SnapshotRef]:
         """Every snapshot that has not expired, by period and name."""
-        return list(self._below("named/", SnapshotRef).values())
+        return list(self._manifests("named/").values())
 
     def manifests(self) -> dict[str, SnapshotRef]:
         """Every one; raises DamagedStateError for one that cannot be read, since its files must not be deleted."""
-        return self._below("", SnapshotRef) | self._below("named/", SnapshotRef)
+        return self._manifests("") | self._manifests("named/")
 
     def replace(self, place: str, snapshot: SnapshotRef) -> None:
         self._write(place, snapshot)
@@ -141,6 +176,7 @@ class Snapshots:
         # before the pointer: a kill in between leaves a turn too many, never one too few
         self._state.put(f"{self._room}/log/{snapshot.period}.jsonl", lines)
         self._write(f"{snapshot.period}.json", snapshot)
+        self._note(snapshot.period.month, [f"{snapshot.period}.json", f"named/{snapshot.name}.json"])
 
     def _is_current(self, snapshot: SnapshotRef) -> bool:
         """False also where the pointer is damaged: it is replaced then."""
@@ -208,13 +244,73 @@ class Snapshots:
         self._write(f"expired/{gone.name}.json", gone)
         self._state.delete(f"{self._room}/named/{gone.name}.json")
 
+    # -- the calendar by which the periods were cut
+    def calendar(self) -> Calendar | None:
+        """None before the first publication, and for what was published before the calendar was recorded."""
+        return self._read(CALENDAR, Calendar)
+
+    def keep_calendar(self, calendar: Calendar) -> None:
+        self._write(CALENDAR, calendar)
+
+    # -- the index: what it does not hold, or holds with another stamp, is read from its own place
+    def reindex(self) -> int:
+        """Take into the index what it does not hold as it is; how many manifests these were."""
+        index, stale = self._index(), defaultdict(list)
+        stamps = self._stamps("") | self._stamps("named/")
+        left = [place for place, stamp in stamps.items() if place not in index or index[place][0] != stamp]
+        for place, snapshot in self._records(left, SnapshotRef, _leave_out).items():
+            stale[snapshot.period.month].append(place)
+        for month, places in stale.items():
+            with self.changing():
+                self._note(month, places)
+        return sum(map(len, stale.values()))
+
+    def _note(self, month: str, places: Iterable[str]) -> None:
+        """Read these manifests into the index of their month; one that cannot be read, or is gone, leaves it."""
+        entries = dict(self._index_of(month).entries)
+        for place in places:
+            entries.pop(place, None)
+            stamp = self._state.stamp(f"{self._room}/{place}")
+            with suppress(DamagedStateError):
+                snapshot = self._read(place, SnapshotRef)
+                if snapshot and stamp and stamp == self._state.stamp(f"{self._room}/{place}"):
+                    entries[place] = (stamp, snapshot.model_dump_json())
+        self._state.put(f"{self._room}/index/{month}.json", Index(entries=entries).model_dump_json())
+
+    def _index_of(self, month: str) -> Index:
+        """Empty where it is damaged: it says nothing that the manifests do not say."""
+        try:
+            return self._read(f"index/{month}.json", Index) or Index(entries={})
+        except DamagedStateError as error:
+            log.warning("%s; the manifests are read one by one", error)
+            return Index(entries={})
+
+    def _index(self) -> dict[str, tuple[str, str]]:
+        months = [place.removeprefix("index/").removesuffix(".json") for place in self._stamps("index/")]
+        return {place: entry for month in months for place, entry in self._index_of(month).entries.items()}
+
+    def _stamps(self, room: str) -> dict[str, str]:
+        """Place → stamp of what lies in the room itself, sorted."""
+        stamps = self._state.stamps(f"{self._room}/{room}".rstrip("/"))
+        return {key.removeprefix(f"{self._room}/"): stamp for key, stamp in stamps.items()}
+
+    def _manifests(self, room: str, damaged: Callable[[DamagedStateError], None] = _raise) -> dict[str, SnapshotRef]:
+        stamps, index = self._stamps(room), self._index()
+        known = {p: _snapshot(index[p][1]) for p, stamp in stamps.items() if p in index and stamp == index[p][0]}
+        rest = self._records([place for place in stamps if place not in known], SnapshotRef, damaged)
+        return {place: found for place in stamps if (found := known.get(place) or rest.get(place))}
+
     # -- small state
-    def _below(self, room: str, record: type[R], damaged: Callable[[DamagedStateError], None] = _raise) -> dict[str, R]:
-        """Place → record of what lies in the room itself, sorted; one that goes away meanwhile is left out."""
-        keys = self._state.keys(f"{self._room}/{room}".rstrip("/"))
-        places = [key.removeprefix(f"{self._room}/") for key in keys]
+    def _below(self, room: str, record: type[R]) -> dict[str, R]:
+        """Place → record of what lies in the room itself, sorted; raises DamagedStateError."""
+        return self._records(self._stamps(room), record, _raise)
+
+    def _records(
+        self, places: Iterable[str], record: type[R], damaged: Callable[[DamagedStateError], None]
+    ) -> dict[str, R]:
+        """One that goes away meanwhile is left out."""
         records: dict[str, R] = {}
-        for place in (place for place in places if "/" not in place.removeprefix(room)):
+        for place in places:
             try:
                 if value := self._read(place, record):
                     records[place] = value

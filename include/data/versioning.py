@@ -18,11 +18,13 @@ from include.contracts.period import Period, periods_text
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
-from include.errors import DamagedFileError, NotFoundError
+from include.errors import DamagedFileError, NotFoundError, SpecError
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
+SHOWN = 24
+"""Names of snapshots that a message lists."""
 KNOWN_AFTERWARDS = timedelta(days=1)
 """The features of a period may be of times so long after it: when its last rows became known."""
 
@@ -32,15 +34,33 @@ def publish(
 ) -> SnapshotRef:
     """Publish the staged tables of a period as one snapshot; the same content gives the same snapshot.
 
-    ``at`` is when (default now), from which retention counts. Raises NotFoundError when nothing is staged,
-    GateRefusedError when the features gate did not pass what is staged, ConflictError when another writer kept winning.
+    ``at`` is when (default now), from which retention counts. Raises SpecError when the calendar is another one,
+    NotFoundError when nothing is staged, GateRefusedError when the features gate did not pass what is staged,
+    ConflictError when another writer kept winning.
     """
     stage.require_passed(staging)
     files = {table: stage.path(staging, stage.TABLES, table) for table in stage.names(staging, stage.TABLES)}
+    require_calendar(spec, snapshots)
     with snapshots.publishing():
         tables = {table: lake.publish(spec.name, table, file, period) for table, file in files.items()}
         snapshot = SnapshotRef(usecase=spec.name, period=period, name=_name(period, tables), tables=tables)
+        if snapshots.calendar() != spec.calendar:
+            snapshots.keep_calendar(spec.calendar)
         return _commit(snapshot, lake, snapshots, Turn.of(snapshot.name, at or datetime.now(UTC), "", "published"))
+
+
+def require_calendar(spec: UseCase, snapshots: Snapshots) -> None:
+    """Raises SpecError when the published periods are those of another calendar than the spec's."""
+    if (known := snapshots.calendar()) == spec.calendar:
+        return
+    newest = snapshots.newest()
+    if newest and (known or newest.period.every != spec.calendar.every):
+        was = f"{known.every}s of {known.timezone}" if known else f"{newest.period.every}s"
+        raise SpecError(
+            f"{spec.name}: the published periods are {was}, and usecase.yaml now says {spec.calendar.every}s of "
+            f"{spec.calendar.timezone}: a row would be in two of them, or in none. Put periods.every and "
+            "periods.timezone back; or give the use case another name and publish its periods under the new calendar"
+        )
 
 
 def _name(period: Period, tables: dict[str, TableRef]) -> str:
@@ -112,16 +132,20 @@ def named(name: str, snapshots: Snapshots) -> SnapshotRef:
             f"one of {[one.name for one in snapshots.all_named() if one.period == expiry.period]}"
         )
     raise NotFoundError(
-        f"there is no snapshot {name!r} in {snapshots}; there are {[s.name for s in snapshots.all_named()]}"
+        f"there is no snapshot {name!r} in {snapshots}; there are {_some([s.name for s in snapshots.all_named()])}"
     )
+
+
+def _some(names: list[str]) -> str:
+    """The newest of many."""
+    return str(names) if len(names) <= SHOWN else f"{len(names)}, the newest {names[-SHOWN:]}"
 
 
 def latest(snapshots: Snapshots) -> SnapshotRef:
     """The current snapshot of the newest published period; raises NotFoundError when there is none."""
-    known = snapshots.published()
-    if not known:
+    if (newest := snapshots.newest()) is None:
         raise NotFoundError(f"nothing is published in {snapshots}; run the data pipeline")
-    return known[-1]
+    return newest
 
 
 def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:

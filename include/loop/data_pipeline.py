@@ -30,6 +30,7 @@ def catch_up(spec: UseCase, services: Services, periods: Sequence[Period], run: 
     Raises what ``collect``, ``gate``, ``build_features`` and ``publish`` raise, of the period that it is about.
     """
     snapshots = services.records.snapshots(spec)
+    versioning.require_calendar(spec, snapshots)
     known = snapshots.catch_up(run)
     done = CatchUp(run=run) if known.told else known  # a run that ended and was cleared is run anew
     wanted = _unpublished(spec, services, periods[-1]) if scheduled else periods[:-1]
@@ -42,6 +43,7 @@ def catch_up(spec: UseCase, services: Services, periods: Sequence[Period], run: 
 
 
 def _unpublished(spec: UseCase, services: Services, newest: Period) -> list[Period]:
+    services.records.snapshots(spec).reindex()
     published = set(services.records.published(spec))
     return [period for period in Period.between(spec.periods.first, newest)[:-1] if period not in published]
 
@@ -87,6 +89,7 @@ def _not_handed_over(spec: UseCase, period: Period, landing: Path) -> MissingPer
 
 def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
     """Stage the raw tables of the period; rows per table."""
+    versioning.require_calendar(spec, services.records.snapshots(spec))
     if services.settings.environment == "dev":
         ingestion.require_handed_over(spec, period, services.places.landing(spec))
     staging, treat = services.places.staging(spec, run), services.privacy.treatment(spec)

@@ -34,6 +34,15 @@ class StateStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove the value; a key without one stays as it is."""
 
+    def stamp(self, key: str) -> str:
+        """A text that is another one after each ``put`` of the key, told without reading the value; "" for none."""
+
+    def stamps(self, room: str) -> dict[str, str]:
+        """Key → stamp of what is directly in ``room`` (``snapshots/flight_delay``), by key; no value is read.
+
+        The stamp is "" where nothing but the value itself says whether it changed.
+        """
+
     def keys(self, prefix: str) -> list[str]:
         """Keys below ``prefix`` (``snapshots/flight_delay/named``) at any depth, sorted."""
 

@@ -56,7 +56,7 @@ class Records:
         return list(self.snapshots(spec).manifests().values())
 
     def published(self, spec: UseCase) -> list[Period]:
-        return [s.period for s in self.snapshot_refs(spec)]
+        return self.snapshots(spec).periods()
 
     def gate_results(self, spec: UseCase, **wanted: Any) -> list[GateResult]:
         from include.data import quality

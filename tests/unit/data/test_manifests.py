@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data.manifests import Expiry, Snapshots, Turn
 from include.errors import DamagedStateError, LockHeldError
@@ -97,6 +102,7 @@ def on_disk(tmp_path: Path) -> Snapshots:
 
 def test_a_damaged_manifest_stops_its_own_period_only(on_disk: Snapshots, caplog: pytest.LogCaptureFixture) -> None:
     assert on_disk.published() == [snapshot("c", "2013-06")]
+    assert on_disk.periods() == ["2013-06"]
     assert "2013-05.json is damaged" in caplog.text
     assert on_disk.current("2013-06") == snapshot("c", "2013-06")
     with pytest.raises(DamagedStateError, match=r"2013-05\.json is damaged"):
@@ -123,3 +129,86 @@ def test_a_damaged_manifest_with_a_copy_changes_no_answer(tmp_path: Path, name: 
     before = made.manifests(), made.turns("2013-05")
     damage(tmp_path / "snapshots" / "cats" / name, kind)
     assert (made.manifests(), made.turns("2013-05")) == before
+
+
+# -- the index
+class Counting(MemoryState):
+    """Counts the values that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def get(self, key: str) -> Any:
+        self.read.append(key)
+        return super().get(key)
+
+
+@pytest.fixture
+def hours() -> tuple[Snapshots, Counting]:
+    """Every hour of January and February 2013, each with a manifest of its own."""
+    made = Snapshots("cats", state := Counting(), MemoryLocks())
+    for hour in Period.ranged("2013-01-01T00Z..2013-02-28T23Z"):
+        made.replace(f"named/{hour}-0.json", snapshot(f"{hour}-0", hour))
+        made.replace(f"{hour}.json", snapshot(f"{hour}-0", hour))
+    assert made.reindex() == 2 * 59 * 24
+    return made, state
+
+
+def test_many_manifests_are_found_by_an_index_of_each_month(hours: tuple[Snapshots, Counting]) -> None:
+    snapshots, state = hours
+    state.read.clear()
+    assert len(snapshots.published()) == len(snapshots.all_named()) == 59 * 24
+    assert snapshots.periods() == [one.period for one in snapshots.published()]
+    assert set(state.read) == {"snapshots/cats/index/2013-01.json", "snapshots/cats/index/2013-02.json"}
+    state.read.clear()
+    assert snapshots.newest() == snapshot("2013-02-28T23Z-0", "2013-02-28T23Z")
+    assert len(state.read) == 1
+    assert snapshots.reindex() == 0
+
+
+def test_a_manifest_that_changed_is_read_itself(hours: tuple[Snapshots, Counting]) -> None:
+    snapshots, state = hours
+    erased = snapshot("2013-01-31T05Z-0", "2013-01-31T05Z").model_copy(update={"rewrites": ["a subject was erased"]})
+    snapshots.replace("2013-01-31T05Z.json", erased)
+    state.read.clear()
+    assert erased in snapshots.published()
+    assert [key for key in state.read if "index" not in key] == ["snapshots/cats/2013-01-31T05Z.json"]
+    again = snapshot("2013-01-31T05Z-1", "2013-01-31T05Z")
+    snapshots.keep(again)
+    snapshots.make_current(again, turn(again.name))
+    state.read.clear()
+    assert again in snapshots.published()
+    assert [key for key in state.read if "index" not in key] == []
+
+
+def test_an_index_that_is_damaged_or_gone_changes_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = Snapshots("cats", FileState(tmp_path, FileLocks(tmp_path)), FileLocks(tmp_path))
+    for one in (snapshot("b"), snapshot("c", "2013-06")):
+        made.keep(one)
+        made.make_current(one, turn(one.name))
+    index = tmp_path / "snapshots" / "cats" / "index" / "2013-05.json"
+    for file in (index, copy_of(index)):
+        damage(file, "half")
+    assert made.published() == [snapshot("b"), snapshot("c", "2013-06")]
+    assert "2013-05.json is damaged" in caplog.text
+    assert made.reindex() == 2
+    index.unlink()
+    copy_of(index).unlink()
+    assert made.published() == [snapshot("b"), snapshot("c", "2013-06")]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12))
+def test_the_index_never_answers_with_what_was_replaced(changes: list[tuple[str, bool]]) -> None:
+    """Whoever writes, in whatever order, within one tick of the disk's clock, and whether or not it is noted."""
+    with TemporaryDirectory() as home:
+        made = Snapshots("cats", FileState(Path(home), FileLocks(Path(home))), FileLocks(Path(home)))
+        for name, noted in changes:
+            current = snapshot(name)
+            if noted:
+                made.make_current(current, turn(name))
+            else:
+                made.replace("2013-05.json", current)
+            assert made.published() == [current] == [made.newest()]
+            assert made.periods() == [current.period]

@@ -34,6 +34,12 @@ class MemoryState:
         with self._lock:
             self._values.pop(key, None)
 
+    def stamp(self, key: str) -> str:
+        return self._values[key].version if key in self._values else ABSENT
+
+    def stamps(self, room: str) -> dict[str, str]:
+        return {key: self.stamp(key) for key in self.keys(room) if "/" not in key.removeprefix(f"{room}/")}
+
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._values if key.startswith(f"{prefix}/"))
 

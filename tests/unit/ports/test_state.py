@@ -89,6 +89,32 @@ def test_keys_are_found_below_a_prefix(state: StateStore) -> None:
     assert state.keys("snapshots/cats/named") == ["snapshots/cats/named/a.json"]
 
 
+def test_a_stamp_changes_with_each_value_and_needs_no_reading(state: StateStore) -> None:
+    assert (state.stamp(KEY), state.stamps("snapshots/cats")) == ("", {})
+    for key in (
+        "snapshots/cats/b.json",
+        "snapshots/cats/a.json",
+        "snapshots/cats/named/a.json",
+        "snapshots/dogs/c.json",
+    ):
+        state.put(key, "{}")
+    stamps = state.stamps("snapshots/cats")
+    assert list(stamps) == ["snapshots/cats/a.json", "snapshots/cats/b.json"]
+    assert stamps == {key: state.stamp(key) for key in stamps}
+    state.put("snapshots/cats/b.json", "{}")
+    changed = state.stamps("snapshots/cats")
+    assert [key for key in stamps if changed[key] != stamps[key]] == ["snapshots/cats/b.json"]
+    state.delete("snapshots/cats/a.json")
+    assert list(state.stamps("snapshots/cats")) == ["snapshots/cats/b.json"]
+
+
+def test_a_file_that_is_gone_but_for_its_copy_has_no_stamp(tmp_path: Path) -> None:
+    store = STORES["files"](tmp_path)
+    store.put("snapshots/cats/a.json", "{}")
+    (tmp_path / "snapshots/cats/a.json").unlink()
+    assert store.stamps("snapshots/cats") == {"snapshots/cats/a.json": ""}
+
+
 def test_a_value_lies_in_a_file_of_its_key(tmp_path: Path) -> None:
     store = STORES["files"](tmp_path)
     store.put(KEY, '{"a": 1}')
