@@ -10,6 +10,7 @@ Below ``moebius:<usecase>:<view>:``
 | ``windows`` | hash: key of the events → StreamWindow |
 | ``pushed:<period>`` | hash: row id → the feature row that was last pushed; a repetition overwrites it |
 | ``periods`` | set: the periods that have such a hash |
+| ``times`` | sorted set: ``newest`` with the newest event time that was processed, epoch seconds |
 
 One MULTI/EXEC under WATCH of the stream's ``turn`` finishes a batch. So a consumer that dies leaves all changes or
 none, and of two consumers that change the same windows, the second computes again.
@@ -34,6 +35,7 @@ from include.contracts.streaming import DeadLetter, StreamChange, StreamEntry, S
 from include.errors import ServiceError, service_error_of
 
 GROUP = "speed-layer"
+NEWEST = "newest"
 POLL_SECONDS = 0.002
 PART = 500
 """Events that are sent to Redis in one go."""
@@ -83,9 +85,9 @@ class RedisEventStream:
     ) -> None:
         self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
-        keys = ("events", "dead", "results", "windows", "turn", "periods")
+        keys = ("events", "dead", "results", "windows", "turn", "periods", "times")
         named = [f"{self._prefix}:{key}" for key in keys]
-        self._events, self._dead, self._results, self._windows, self._turn, self._periods = named
+        self._events, self._dead, self._results, self._windows, self._turn, self._periods, self._times = named
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
         self._client: Any = redis.Redis.from_url(
             url,
@@ -248,6 +250,7 @@ class RedisEventStream:
         if change.windows:
             pipe.incr(self._turn)
             pipe.hset(self._windows, mapping={k: w.model_dump_json() for k, w in change.windows.items()})
+            pipe.zadd(self._times, {NEWEST: max(window.newest for window in change.windows.values())}, gt=True)
         for period, rows in change.rows.items():
             pipe.sadd(self._periods, period)
             pipe.hset(self._pushed(period), mapping=rows)
@@ -294,9 +297,8 @@ class RedisEventStream:
     def newest(self) -> datetime | None:
         """The newest event time that was processed; None before the first."""
         with self._answering():
-            windows = self._client.hvals(self._windows)
-        times = [window.newest for text in windows if (window := _window(text))]
-        return datetime.fromtimestamp(max(times), UTC) if times else None
+            newest = self._client.zscore(self._times, NEWEST)
+        return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
     def dead_letters(self) -> list[DeadLetter]:
         """Everything that was put aside, oldest first."""

@@ -29,6 +29,7 @@ class Reading(NamedTuple):
 
     backlog: int
     dead: int
+    newest: datetime | None = None
     reconciled: Reconciliation | None = None
     until: datetime | None = None
 
@@ -143,6 +144,7 @@ class _Gauges(Collector):
         up = self._family("up", "1 when the stream could be read")
         backlog = self._family("backlog", f"{self._of.entries} that are not done: waiting, or being worked on")
         dead = self._family("dead_letters", f"{self._of.entries} that lie on the dead-letter stream")
+        newest = self._family("event_time_seconds", "Time of the newest event that was processed, since 1970-01-01 UTC")
         compared = self._family("reconciled_rows", "Rows of the newest reconciliation", ["outcome"])
         until = self._family("reconciled_until_seconds", "End of the period that the newest reconciliation compared")
         for at, reading in self._read():
@@ -151,11 +153,13 @@ class _Gauges(Collector):
                 continue
             backlog.add_metric(at, reading.backlog)
             dead.add_metric(at, reading.dead)
+            if reading.newest:
+                newest.add_metric(at, reading.newest.timestamp())
             if reading.reconciled and reading.until:
                 until.add_metric(at, reading.until.timestamp())
                 for outcome in OUTCOMES:
                     compared.add_metric([*at, outcome], getattr(reading.reconciled, outcome))
-        yield from (family for family in (up, backlog, dead, compared, until) if family.samples)
+        yield from (family for family in (up, backlog, dead, newest, compared, until) if family.samples)
 
     def describe(self) -> list[Metric]:
         return []  # registering must not read anything

@@ -66,7 +66,7 @@ class Consumer(StreamWorker):
             reconciled = found[-1] if found else None
             self._reconciled = (time.monotonic(), reconciled)
         until = self.spec.calendar.end(reconciled.period) if reconciled else None
-        return Reading(self.stream.backlog(), self.stream.dead_count(), reconciled, until)
+        return Reading(self.stream.backlog(), self.stream.dead_count(), self.stream.newest(), reconciled, until)
 
 
 def workers(settings: Settings, metrics: StreamMetrics, stop: threading.Event) -> list[StreamWorker]:

@@ -19,7 +19,7 @@ def lines(metrics: StreamMetrics | ScoringMetrics) -> set[str]:
 
 def test_a_stream_is_told_by_use_case_and_view() -> None:
     metrics = StreamMetrics()
-    metrics.watch(AT, lambda: Reading(3, 1, RESULT, datetime(2013, 6, 1, tzinfo=UTC)))
+    metrics.watch(AT, lambda: Reading(3, 1, datetime(2013, 6, 2, tzinfo=UTC), RESULT, datetime(2013, 6, 1, tzinfo=UTC)))
     metrics.count(AT, events=4, rows=2, late_events=1, buried_events=0)
     metrics.delayed(AT, [0.0, 0.0])
     found, labels = lines(metrics), 'usecase="flights",view="weather"'
@@ -28,6 +28,7 @@ def test_a_stream_is_told_by_use_case_and_view() -> None:
     assert f"moebius_stream_delay_seconds_count{{{labels}}} 2.0" in found
     assert f"moebius_stream_backlog{{{labels}}} 3.0" in found
     assert f'moebius_stream_reconciled_rows{{outcome="equal",{labels}}} 7.0' in found
+    assert f"moebius_stream_event_time_seconds{{{labels}}} 1.3701312e+09" in found
     assert f"moebius_stream_reconciled_until_seconds{{{labels}}} 1.3700448e+09" in found
 
 

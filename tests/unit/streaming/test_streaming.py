@@ -86,6 +86,29 @@ def test_any_order_and_any_repetition_gives_the_batchs_rows(history: dict, rando
     assert pushed(layer) == batch(events)
 
 
+@settings(max_examples=30, deadline=None)
+@given(histories, st.randoms(use_true_random=False), st.integers(1, 8), st.integers(0, 6))
+def test_what_is_before_the_watermark_of_its_key_is_left_out_and_everything_else_is_the_batchs(
+    history: dict, random: Any, size: int, late_hours: int
+) -> None:
+    stream = SPEC.streams[VIEW].model_copy(update={"late_hours": late_hours})
+    layer = SpeedLayer(SPEC.model_copy(update={"streams": {VIEW: stream}}), VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+    first = {origin: min(hour for hour, at in ((h, o) for o, h in history) if at == origin) for origin, _ in history}
+    arrivals = [key for key in history if key[1] != first[key[0]]]
+    random.shuffle(arrivals)
+    arrivals = [*first.items(), *arrivals]  # each key's first hour comes first
+    kept, settled, late = list[tuple[str, int]](), dict[str, int](), 0
+    for begin in range(0, len(arrivals), size):
+        part = arrivals[begin : begin + size]
+        accepted = [key for key in part if key[1] >= settled.get(key[0], 0) - late_hours]
+        late += layer.handle(entries([weather(h, o, **history[o, h]) for o, h in part], begin)).late
+        for origin in {origin for origin, _ in accepted}:  # settled is what was published before this batch
+            settled[origin] = max((hour for at, hour in kept if at == origin), default=0)
+        kept += accepted
+    assert late == len(arrivals) - len(kept)
+    assert pushed(layer) == batch([weather(hour, origin, **history[origin, hour]) for origin, hour in kept])
+
+
 def test_a_late_event_changes_the_later_hours_too(layer: SpeedLayer) -> None:
     hours = [weather(h, precip=0.5) for h in range(20) if h != 12]
     layer.handle(entries(hours))
