@@ -4,9 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
+from include.orchestration.dags import periods_param, range_params
 from include.orchestration.forms import check_form
+from include.specification.data import Periods
+from include.specification.loader import load_usecase
 from tests.dags.snapshot import load_dags
 
 VALUES = {"enum", "pattern"}
@@ -87,3 +90,31 @@ def test_an_unknown_field_is_named_with_its_nearest_neighbour(
 @pytest.mark.parametrize("conf", [None, {}, {"period": "2013-04"}, {"openlineage": {"parentRunId": "r"}}])
 def test_the_fields_of_the_form_and_airflows_own_are_taken(dags: dict[str, Any], conf: Any) -> None:
     checked(dags, "flight_delay.data_pipeline", conf)
+
+
+@pytest.mark.parametrize(
+    ("first", "timezone", "taken", "refused"),
+    [
+        ("2013-04-01T05Z", None, "2013-04-01T05Z..2013-04-01T09Z", "2013-04-01"),
+        ("2013-04-01", "Asia/Tokyo", "2013-04-01..2013-04-30", "2013-04"),
+        ("2013-W14", "Asia/Tokyo", "2013-W14", "2013-04-01"),
+        ("2013-04", "Asia/Tokyo", "2013-04..2013-06", "2013-04-01"),
+    ],
+)
+def test_a_form_speaks_the_rhythm_and_takes_no_other(
+    first: str, timezone: str | None, taken: str, refused: str
+) -> None:
+    periods = Periods.model_validate({"first": first, "schedule": "0 6 * * *", "timezone": timezone})
+    spec = load_usecase("flight_delay").model_copy(update={"periods": periods})
+    field = periods_param(spec)
+    assert field.schema["title"] == spec.calendar.every.capitalize()
+    assert str(field.description).startswith(
+        f"{spec.calendar.every.capitalize()}, like {first}, or a range, like {first}.."
+    )
+    assert field.resolve(value=taken) == taken
+    with pytest.raises(ParamValidationError):
+        field.resolve(value=refused)
+    for name, param in range_params(spec).items():
+        assert param.resolve() == first, name
+        with pytest.raises(ParamValidationError):
+            param.resolve(value=refused)

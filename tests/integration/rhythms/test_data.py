@@ -7,13 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing, reference
 from include.data import ingestion, versioning
 from include.errors import MissingPeriodError, NotFoundError
 from include.loop import catalog, data_pipeline, export, hand_over, privacy_audit, subject_deletion, take_in
+from include.services.composition import Services
+from include.specification.usecase import UseCase
 from tests.integration.environments_fixtures import ANSWER, environments
 from tests.integration.rhythms.feed import TAILS
-from tests.integration.rhythms.world import RHYTHMS, World, in_rhythm, known_to_features
+from tests.integration.rhythms.world import RHYTHMS, World, in_rhythm, known_to_features, ungated
 from tests.integration.usecase_fixtures import KEYS
 
 pytestmark = pytest.mark.integration
@@ -115,6 +118,30 @@ def test_late_rows_run_their_own_period_again_and_those_that_look_back_into_it(w
         world.publish(period, online=False)
     assert len(world.table(touched)) == FLIGHTS + 1
     assert world.late_for(newest) == []
+
+
+def test_a_backfill_that_was_stopped_continues_at_the_period_where_it_stood(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = World(tmp_path / "fresh", world.spec.calendar.every, COUNT, 40)
+    built: list[Period] = []
+    build = data_pipeline.build_features
+
+    def stops_at_the_third(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:
+        built.append(period)
+        if len(built) == 3:
+            raise KeyboardInterrupt
+        return build(spec, services, period, run)
+
+    monkeypatch.setattr(data_pipeline, "build_features", stops_at_the_third)
+    with ungated(), known_to_features(fresh.spec):
+        with pytest.raises(KeyboardInterrupt):
+            fresh.run_range(fresh.periods, "backfill")
+        assert fresh.published == fresh.periods[:2]
+        assert fresh.run_range(fresh.periods, "backfill") == [f"{fresh.periods[0]}..{fresh.periods[-2]}"]
+        assert fresh.published == fresh.periods[:-1]
+    assert built == [*fresh.periods[:3], *fresh.periods[2:-1]], "the third is built anew, the first two are not"
+    assert len(fresh.table(fresh.periods[2])) == 40
 
 
 def test_a_subject_is_erased_in_every_period_and_stays_away(world: World) -> None:
