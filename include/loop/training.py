@@ -60,9 +60,7 @@ def dataset_for(
 
 def _newest_known(spec: UseCase, published: Sequence[Period], now: datetime) -> Period:
     """The newest period most of whose labels are due, else the newest."""
-    due = spec.event.label_delay.before(now, spec.calendar.timezone)
-    known = (p for p in reversed(published) if due - spec.calendar.start(p) >= spec.calendar.end(p) - due)
-    return next(known, published[-1])
+    return next((period for period in reversed(published) if spec.mostly_due(period, now)), published[-1])
 
 
 def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:

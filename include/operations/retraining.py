@@ -33,6 +33,7 @@ def decide(
     due: str = "",
     tested: Sequence[Period] = (),
     teaches: Callable[[Sequence[Period]], bool] = lambda periods: True,
+    now: datetime | None = None,
 ) -> RetrainPlan:
     """What to do about ``alerts``, with the reason; keeping the champion is a decision too.
 
@@ -52,6 +53,7 @@ def decide(
     due : why a retrain is due without an alert, by ``retrain.every``; cooldown and budget bind it
     tested : the periods of the test set that the serving release was released with
     teaches : whether periods may have rows that the serving release has not learned from
+    now : when it is decided (default now), from which labels are due
     """
     mine = sorted((a for a in alerts if a.usecase == spec.name), key=lambda a: (a.name, a.release, a.period))
     history = History(figures_history, spec.name, serving or "", period)
@@ -65,7 +67,7 @@ def decide(
     why = f"{forced} asked for a retrain" if forced else due
     asked = Cause("asked for" if forced else "due by policy", [why, *look.evidence], [])
     cause = decay(spec, history.until(test)) if look.retrains else asked
-    window = training_window.choose(spec, test, tested, verdicts)
+    window = training_window.choose(spec, test, tested, verdicts, now or datetime.now(UTC))
     if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
         return plan.of("keep", cause, held)
     if old := training_window.nothing_new(spec, window, tested, teaches):

@@ -1,6 +1,7 @@
 """Which periods a retrain learns from and is tested on."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from include.contracts.evaluation import Verdict
@@ -47,12 +48,26 @@ class NoWindow:
 NO_WINDOW = NoWindow()
 
 
-def choose(spec: UseCase, newest: Period, tested: Sequence[Period], verdicts: Sequence[Verdict]) -> TrainingWindow:
-    """The test window ends with ``newest`` and is later than ``tested``, the champion's; what is before it teaches."""
+def choose(
+    spec: UseCase, newest: Period, tested: Sequence[Period], verdicts: Sequence[Verdict], now: datetime
+) -> TrainingWindow:
+    """The test window ends with ``newest``, or with the last before it most of whose own labels are due ``now``.
+
+    It is later than ``tested``, the champion's; what is before it teaches.
+    """
+    newest = _with_labels(spec, newest, now)
     test_from = spec.periods_to_test(newest, max(tested, default=None))[0] if spec.split.by == "time" else None
     train_to = (test_from or newest).shift(-1)
     train_from, why = _start(spec, train_to, verdicts)
     return TrainingWindow(train_from, train_to, test_from, newest, why)
+
+
+def _with_labels(spec: UseCase, newest: Period, now: datetime) -> Period:
+    """A window of figures may end with periods whose labels are still to come; one without any stays as it is."""
+    period = newest
+    while period > spec.periods.first and not spec.mostly_due(period, now):
+        period = period.shift(-1)
+    return period if spec.mostly_due(period, now) else newest
 
 
 def nothing_new(

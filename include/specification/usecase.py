@@ -350,6 +350,11 @@ class UseCase(Part):
         window = self.calendar.last(self.split.test, newest)
         return [period for period in window if after is None or period > after] or window
 
+    def mostly_due(self, period: Period, now: datetime) -> bool:
+        """Whether the labels of at least half of the period's time are due at an aware moment."""
+        due = self.event.label_delay.before(now, self.calendar.timezone)
+        return due - self.calendar.start(period) >= self.calendar.end(period) - due
+
     def learned_from(self, train_to: Period) -> Period:
         """The first period that ``retrain.window`` learns from, when the last is ``train_to``."""
         if self.retrain.window == "all":

@@ -1,5 +1,6 @@
 """Windows of time in the decision to retrain: a use case by days."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -75,6 +76,22 @@ def test_days_that_the_champion_was_tested_on_do_not_test_again() -> None:
     found = plan("2013-04-14", tested=[Period("2013-04-14"), Period("2013-04-15")], forced="ada")
     assert found.decision == "keep"
     assert "2013-04-14 is in the test set that it was released with (up to 2013-04-15)" in found.action
+
+
+@pytest.mark.parametrize(
+    ("now", "test_to"),
+    [
+        ("2013-04-16T00:00-04:00", "2013-04-14"),
+        ("2013-04-15T12:00-04:00", "2013-04-14"),  # 24 hours after: half of the day is due
+        ("2013-04-15T09:00-04:00", "2013-04-13"),
+        ("2013-04-14T09:00-04:00", "2013-04-12"),
+        ("2012-12-31T00:00Z", "2013-04-14"),  # no label is due: nothing better is known
+    ],
+)
+def test_days_most_of_whose_labels_are_still_to_come_do_not_test(now: str, test_to: str) -> None:
+    found = plan("2013-04-14", now=datetime.fromisoformat(now))
+    assert found.test_to == test_to
+    assert found.test_from == Period(test_to).shift(-6)
 
 
 def made(newest: str) -> RetrainPlan:
