@@ -87,7 +87,7 @@ def expire(
             snapshot = versioning.named(name, snapshots)
             turn = Turn.of(name, as_of, by, why or f"superseded more than {spec.retention.snapshots} before")
             snapshots.expire(Expiry(**turn.model_dump(), period=snapshot.period, snapshot=snapshot))
-        files = _delete_files(spec, lake, snapshots, uses)
+        files = delete_files(spec, lake, snapshots, uses)
     return Expiration(expired=over, kept=len(facts) - len(over), files=files)
 
 
@@ -127,7 +127,10 @@ def _users(uses: Uses) -> defaultdict[str, list[str]]:
     return users
 
 
-def _delete_files(spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses) -> dict[str, int]:
+def delete_files(
+    spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses, spare: timedelta = timedelta()
+) -> dict[str, int]:
+    """Delete the files of published tables that nothing needs, nor did within ``spare``; nobody may be publishing."""
     kept = [*snapshots.all_named(), *snapshots.published()]
     kept += [snapshot for dataset in uses.values() for snapshot in dataset.reads]
     needed = _needed(kept)
@@ -135,7 +138,7 @@ def _delete_files(spec: UseCase, lake: Lake, snapshots: Snapshots, uses: Uses) -
     for table in sorted({*needed, *_needed(e.snapshot for e in snapshots.all_expired())}):
         if lake.exists(spec.name, table):
             newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
-            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[1].version <= newest])
+            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[1].version <= newest], spare)
     return deleted
 
 

@@ -47,6 +47,7 @@ RIGHTS: dict[str, Rights] = {
     "hand_over": Rights(OPERATORS, answer=OPERATORS),
     "key_rotation": DESTRUCTION,
     "labelling": Rights(WORKERS, answer=WORKERS, look=WORKERS),  # its form shows rows
+    "maintenance": WORK,
     "monitoring": WORK,
     "privacy_audit": WORK,
     "quarantine": OPERATION,

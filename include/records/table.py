@@ -33,7 +33,7 @@ KINDS: Mapping[Any, pa.DataType] = {
 
 @dataclass(frozen=True)
 class RecordTable(Generic[R]):
-    """What the platform keeps of each use case under one name, partitioned by ``period``.
+    """What the platform keeps of each use case under one name; each record is of a ``period``.
 
     ``order`` are the columns that sort its rows, oldest first; ``since`` is a bound of the first of them.
     A table in mode ``append`` only grows; in mode ``replace`` a period's rows are written as a whole.
@@ -52,6 +52,8 @@ class RecordTable(Generic[R]):
     """Its rows have columns of the use case too, under the use case's names."""
     rewritten: bool = True
     """Whether erasures and key rotations rewrite it."""
+    versions_named: bool = False
+    """Whether others name versions of it: then its files are neither merged nor deleted."""
     rises: bool = False
     """Whether a wall clock that was set back gives no record an earlier time (first of ``order``) than those before."""
 
