@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
@@ -138,7 +138,9 @@ def delete_files(
     for table in sorted({*needed, *_needed(e.snapshot for e in snapshots.all_expired())}):
         if lake.exists(spec.name, table):
             newest = lake.version(spec.name, table)  # a model may outlive its lake; what is not there cannot be kept
-            deleted[table] = lake.prune(spec.name, table, [one for one in needed[table] if one[1].version <= newest], spare)
+            deleted[table] = lake.prune(
+                spec.name, table, [one for one in needed[table] if one[1].version <= newest], spare
+            )
     return deleted
 
 

@@ -68,7 +68,7 @@ def bench() -> list[dict[str, Any]]:
 
 def _measured(months: Year, days: Year) -> dict[str, Any]:
     rows = {year.read() for year in (months, days)}  # imports and file caches are warm afterwards
-    assert len(rows) == 1, f"the years have other numbers of events: {rows}"  # noqa: S101
+    assert len(rows) == 1, f"the years have other numbers of events: {rows}"
     return {"rows": rows.pop(), "rounds": [(_seconds(months), _seconds(days)) for _ in range(SAMPLES)]}
 
 
