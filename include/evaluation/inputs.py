@@ -57,12 +57,16 @@ def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, ne
     faults = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
     if champion and old and new and old.content_hash == new.content_hash:
         faults.append("old and new test set are the same rows: no newer labelled period exists yet")
-    elif champion and old and new and spec.split.by == "time" and {*old.periods} & {*new.periods}:
+    elif champion and old and new and spec.split.by == "time" and not _is_later(new, old):
         faults.append(
-            f"the new test set ({new.window}) shares {spec.calendar.every}s with the one that the champion was "
-            f"released with ({old.window}): it must be later"
+            f"the new test set ({new.window}) is not later than the one that the champion was released with "
+            f"({old.window}): choose a later test_from"
         )
     return faults
+
+
+def _is_later(new: EvaluationSet, old: EvaluationSet) -> bool:
+    return not (new.periods and old.periods) or new.periods[0] > old.periods[-1]
 
 
 def _unusable(spec: UseCase, name: str, test_set: EvaluationSet | None) -> list[str]:

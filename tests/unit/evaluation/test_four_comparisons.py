@@ -94,7 +94,7 @@ def test_a_first_release_says_so_and_has_only_its_own_cell() -> None:
         (part(3), "no newer labelled period"),
         (
             replace(part(6), periods=["2013-03", "2013-04"]),
-            r"\(2013-03 to 2013-04\) shares months with the one",
+            r"\(2013-03 to 2013-04\) is not later than the one",
         ),
         (EvaluationSet(part(6).frame.drop(columns="x"), "h", []), r"lacks the columns \['x'\]"),
     ],
