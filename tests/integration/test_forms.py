@@ -51,6 +51,21 @@ def triggered(admin: httpx.Client, family: str, conf: dict[str, Any]) -> httpx.R
     return admin.post(f"/api/v2/dags/flight_delay.{family}/dagRuns", json={"logical_date": None, "conf": conf})
 
 
+def keyed(admin: httpx.Client, key: str) -> httpx.Response:
+    body = {"logical_date": None, "conf": {}, "partition_key": key}
+    return admin.post("/api/v2/dags/flight_delay.data_pipeline/dagRuns", json=body)
+
+
+def test_a_pipeline_run_takes_a_period_or_a_range_as_its_partition_key_and_refuses_other_text(
+    admin: httpx.Client,
+) -> None:
+    for key in ("2013-04", "2013-01..2013-03"):
+        taken = keyed(admin, key)
+        assert (taken.status_code, taken.json()["partition_key"]) == (200, key)
+    for key in ("April", "2013-04-01", "2013-03..2013-01"):
+        assert keyed(admin, key).status_code in (400, 422), key
+
+
 @pytest.mark.parametrize("conf", [{}, {"operation": "diff", "snapshot": "2013-04-0123456789ab"}])
 def test_looking_at_data_versions_needs_no_reason(admin: httpx.Client, conf: dict[str, Any]) -> None:
     assert triggered(admin, "data_versions", conf).status_code == 200
