@@ -60,7 +60,7 @@ integration: setup ## run the tests on real services
 e2e: setup ## run the whole loop on a real Airflow
 	$(PYTEST) -m e2e
 
-full: setup ## run the tests that are too long for `make test`: every fault on the whole platform (about half an hour)
+full: setup ## run the tests that are too long for `make test`: every fault on the whole platform, every rhythm (about an hour)
 	$(PYTEST) -n 0 -m full
 
 bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json
