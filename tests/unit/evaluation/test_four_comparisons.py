@@ -94,8 +94,9 @@ def test_a_first_release_says_so_and_has_only_its_own_cell() -> None:
         (part(3), "no newer labelled period"),
         (
             replace(part(6), periods=["2013-03", "2013-04"]),
-            r"\(2013-03 to 2013-04\) is not later than the one",
+            r"\(2013-03 to 2013-04\) is not later than the one that the",
         ),
+        (part(2), r"\(2013-02\) is not later than the one that the champion was released with \(2013-03\): choose"),
         (EvaluationSet(part(6).frame.drop(columns="x"), "h", []), r"lacks the columns \['x'\]"),
     ],
 )
