@@ -67,11 +67,12 @@ class DeltaLake:
 
         def attempt() -> dict[Period, TableRef]:
             first = with_period(next(iter(sources.values())).schema)
-            stored = self.schema(usecase, table) if self.exists(usecase, table) else first
+            known_table = self._open(usecase, table) if self.exists(usecase, table) else None
+            stored = known_table.schema if known_table else first
             for source in sources.values():
                 stored = merged(stored, source.schema, source.what, source.empty)
             contents = {period: source.content(stored) for period, source in sources.items()}
-            there = self._create(usecase, table, stored)
+            there = known_table or self._create(usecase, table, stored)
             known = {period: (content.rows, content.content_hash) for period, content in contents.items()}
             changed = {p: content for p, content in contents.items() if known[p] != there.published(p)}
             version = commits.replace(there, changed, stored, _facts(changed)) if changed else there.version
