@@ -143,7 +143,9 @@ def test_a_path_with_a_period_opens_the_files_of_the_month_only(tmp_path: Path, 
     (tmp_path / "2013-02.csv").write_bytes(as_csv(weather))
     spec = from_("weather", path=str(tmp_path / "{period}.csv"))
     assert rows(spec, "weather").equals(weather)
-    with pytest.raises(MissingPeriodError, match=r"'weather' has no rows for 2013-05\. .*deliver .*2013-05/weather\.csv"):
+    with pytest.raises(
+        MissingPeriodError, match=r"'weather' has no rows for 2013-05\. .*deliver .*2013-05/weather\.csv"
+    ):
         rows(spec, "weather", Period("2013-05"))
 
 
