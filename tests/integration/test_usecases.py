@@ -95,7 +95,7 @@ def with_short_windows(spec: UseCase) -> UseCase:
     parts = {
         "split": spec.split.model_copy(update=days),
         "comparison": spec.comparison.model_copy(update={"min_rows": 50}),
-        "acceptance": [spec.acceptance[0].model_copy(update={"at_most": 4.5})],
+        "acceptance": [spec.acceptance[0].model_copy(update={"at_most": 5.5})],
         "periods": spec.periods.model_copy(update={"first": Period("2013-06-01")}),
         "trainer": spec.trainer.model_copy(
             update={"name": "sklearn", "parameters": {"estimator": "ridge", "alpha": 100.0}}
