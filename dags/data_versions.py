@@ -6,7 +6,7 @@ Shows the snapshots of the published periods and changes which ones are kept: *l
 
 | operation | needs | does |
 |---|---|---|
-| `list` | nothing, or a period | shows every snapshot: time, rows, whether it is current, pins, models that use it, expiry |
+| `list` | nothing, or a period or range | shows every snapshot: time, rows, whether it is current, pins, models that use it, expiry |
 | `diff` | `snapshot`, optionally `other` | shows rows added, removed and changed, schema and distributions, compared with `other` or the current snapshot |
 | `restore` | `snapshot`, `reason` | makes it the current snapshot of its period, loads its features online and starts the DAGs that use the period; a restore of the current snapshot changes and starts nothing |
 | `pin`, `unpin` | `snapshot`, `reason` | protects it from expiry, or ends the protection |

@@ -1,7 +1,7 @@
 """# Quarantine
 
 Rows that a quality gate refused wait in the lake table `quarantine`, with their reasons. This form decides about
-them and runs the period again.
+them and runs the period, or each period of a range, again.
 
 - **drop**: the period is published without those rows. The volume limits apply to the rows that remain.
 - **release**: those rows, and only those, pass the gate that held them. Any other bad row is still refused. A row
@@ -44,7 +44,7 @@ def build(spec: UseCase) -> None:
     def decide(call: Call) -> dict[str, int]:
         asked, by = form(), triggered_by()
         return call(
-            Period(asked["period"]), asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"]
+            Period.ranged(asked["period"]), asked["gate"], asked["table"] or "all", asked["action"], by, asked["reason"]
         )
 
     @task

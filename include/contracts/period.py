@@ -212,10 +212,16 @@ class Window(Record):
         return None if without_zone == "refuse" else (start.replace(tzinfo=None), end.replace(tzinfo=None))
 
 
+_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5}
+MOST_MONTHS = 1200
+"""The longest length of time: dates end with the year 9999, and begin with 1."""
+
+
 class Span(str):
     """A length of time as people write it: ``36 hours``, ``7 days``, ``2 weeks``, ``1 month``; ``0 hours`` is none.
 
-    Days, weeks and months are those of a local calendar: a day may have 23 hours, a month 28 days. Raises PeriodError.
+    Days, weeks and months are those of a local calendar: a day may have 23 hours, a month 28 days. 100 years are the
+    most: the calendar ends somewhere. Raises PeriodError.
     """
 
     __slots__ = ()
@@ -227,6 +233,8 @@ class Span(str):
         if not (parts := re.fullmatch(cls.PATTERN, text, re.ASCII)):
             raise PeriodError(f"{str(text)!r} is no length of time; write it like 36 hours, 7 days, 2 weeks or 1 month")
         count, unit = int(parts[1]), parts[2]
+        if count * _HOURS[unit] > _HOURS["month"] * MOST_MONTHS:
+            raise PeriodError(f"{str(text)!r} is more than 100 years, the most that a length of time may be")
         return super().__new__(cls, f"{count} {unit}" if count == 1 else f"{count} {unit}s")
 
     @classmethod
@@ -258,9 +266,6 @@ class Span(str):
         if self.split()[1].startswith("hour"):
             return moment.astimezone(UTC) + length
         return (moment.astimezone(ZoneInfo(timezone)) + length).astimezone(UTC)
-
-
-_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5}
 
 
 class Calendar(Record):

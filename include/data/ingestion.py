@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Period, Window, periods_text, range_text
+from include.contracts.period import Calendar, Period, Window, periods_text, range_text
 from include.data import source_contract
 from include.data import staging as stage
-from include.errors import MissingPeriodError, ServiceError, SourceError
+from include.errors import MissingPeriodError, PeriodError, ServiceError, SourceError
 from include.ports.sources import Connect, SourceConnector, Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
@@ -58,7 +58,7 @@ def batches(
 
     Raises what ``collect`` raises, while it is read.
     """
-    source, delivered = spec.sources[table], find_delivered(table, period, landing)
+    source, delivered = spec.sources[table], find_delivered(spec, table, period, landing)
     place = f"{spec.name} {period}: source {table!r}"
     whole = spec.calendar.window(period).within(source.timezone) if source.time else None
     wanted, rows, read = window or whole, 0, 0
@@ -115,7 +115,7 @@ def _placed(place: str, connector: SourceConnector, source: Source, window: Wind
         raise kind(f"{place}: {error}") from None
 
 
-def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
+def find_delivered(spec: UseCase, table: str, period: Period, landing: Path) -> Path | None:
     """The file that takes the source's place, or None; raises SourceError for several, or one that is not read."""
     candidates = [landing / period / f"{table}.{suffix}" for suffix in DELIVERED]
     there = [path for path in candidates if path.exists()]
@@ -127,7 +127,7 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
             f"{landing / period} has {others}, which cannot take the source's place: deliver {table}.csv or another of "
             f"{list(DELIVERED)}, or take it away"
         )
-    if not there and (others := _of_another_rhythm(period, landing)):
+    if not there and (others := _of_another_rhythm(spec.calendar, period, landing)):
         raise SourceError(
             f"{landing} has {others}, which nobody reads: the periods are {period.every}s; deliver each "
             f"{period.every} in a directory of its own, like {landing / period}, or take them away"
@@ -135,12 +135,18 @@ def find_delivered(table: str, period: Period, landing: Path) -> Path | None:
     return there[0] if there else None
 
 
-def _of_another_rhythm(period: Period, landing: Path) -> list[str]:
-    """Directories of days in a delivery by months, and of the month in one by shorter periods."""
-    if period.every != "month":
-        return [period.month] if (landing / period.month).is_dir() else []
-    pattern = re.compile(Period.PATTERN)
-    return sorted(path.name for path in landing.glob(f"{period}-*") if pattern.fullmatch(path.name))[:3]
+def _of_another_rhythm(calendar: Calendar, period: Period, landing: Path) -> list[str]:
+    """Directories of other rhythms that share time with the period, three at most."""
+    start, end = calendar.window(period).utc()
+
+    def shares_time(key: str) -> bool:
+        try:
+            other = Calendar(every=Period(key).every, timezone=calendar.timezone)
+        except PeriodError:
+            return False
+        return other.every != calendar.every and other.start(Period(key)) < end and other.end(Period(key)) > start
+
+    return sorted(path.name for path in landing.glob("*") if path.is_dir() and shares_time(path.name))[:3]
 
 
 def _undeliverable(table: str, folder: Path) -> list[str]:
@@ -167,7 +173,7 @@ def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
 
 
 def _absent(spec: UseCase, landing: Path, period: Period) -> list[str]:
-    return [t for t in spec.sources if not find_delivered(t, period, landing)]
+    return [t for t in spec.sources if not find_delivered(spec, t, period, landing)]
 
 
 def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, whole: Window, delivered: Path) -> None:

@@ -8,13 +8,13 @@ of its period, and for no other.
 ``repaired`` was held and is not in the data that passed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
 
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.quality import QuarantinedRow
 from include.errors import NotFoundError
 from include.ports.lake import Lake
@@ -26,17 +26,19 @@ Action = Literal["release", "drop"]
 STATUS: dict[str, str] = {"release": "released", "drop": "dropped"}
 
 
-def current(spec: UseCase, lake: Lake, period: Period | None = None, gate: str | None = None) -> list[QuarantinedRow]:
-    """The last word on every row, of one period and gate or of all."""
+def current(
+    spec: UseCase, lake: Lake, periods: Sequence[Period] | None = None, gate: str | None = None
+) -> list[QuarantinedRow]:
+    """The last word on every row, of these periods and gate or of all."""
     of_gate = {} if gate is None else {"gate": gate}
-    words = QUARANTINE.read(spec.name, lake, periods=None if period is None else [period], **of_gate)
+    words = QUARANTINE.read(spec.name, lake, periods=periods, **of_gate)
     return list({word.key: word for word in words}.values())
 
 
 def decided(spec: UseCase, period: Period, gate: str, lake: Lake) -> dict[str, dict[str, set[str]]]:
     """``released`` and ``dropped`` → table → names of rows."""
     found: dict[str, dict[str, set[str]]] = {status: {} for status in STATUS.values()}
-    for word in current(spec, lake, period, gate):
+    for word in current(spec, lake, [period], gate):
         if word.status in found:
             found[word.status].setdefault(word.table, set()).add(word.row)
     return found
@@ -44,7 +46,7 @@ def decided(spec: UseCase, period: Period, gate: str, lake: Lake) -> dict[str, d
 
 def hold(spec: UseCase, period: Period, gate: str, failing: Mapping[str, pa.Table], lake: Lake) -> dict[str, int]:
     """Record rows that a gate refused; returns how many, per table. One that is held already is not held twice."""
-    held = {(w.table, w.row) for w in current(spec, lake, period, gate) if w.status == "held"}
+    held = {(w.table, w.row) for w in current(spec, lake, [period], gate) if w.status == "held"}
     about = {"period": period, "gate": gate, "status": "held", "recorded_at": datetime.now(UTC)}
     new = [
         QuarantinedRow(**row, **about, table=table)
@@ -58,26 +60,27 @@ def hold(spec: UseCase, period: Period, gate: str, failing: Mapping[str, pa.Tabl
 
 def close(spec: UseCase, period: Period, gate: str, lake: Lake) -> None:
     """The period passed: rows that are still held are not in it any more."""
-    left = [w for w in current(spec, lake, period, gate) if w.status == "held"]
+    left = [w for w in current(spec, lake, [period], gate) if w.status == "held"]
     repaired = {"status": "repaired", "recorded_at": datetime.now(UTC)}
     QUARANTINE.append(spec.name, lake, [w.model_copy(update=repaired) for w in left])
 
 
 def decide(
-    spec: UseCase, period: Period, gate: str, table: str, action: Action, by: str, note: str, lake: Lake
+    spec: UseCase, periods: Sequence[Period], gate: str, table: str, action: Action, by: str, note: str, lake: Lake
 ) -> dict[str, int]:
-    """Release or drop the rows that are held; returns how many, per table.
+    """Release or drop the rows of these periods that are held; returns how many, per table.
 
     ``table`` is a name, or ``all``. Repeated with the same action it changes nothing more.
     Raises NotFoundError when no such row is held, or was decided so before.
     """
     status = STATUS[action]
-    known = current(spec, lake, period, gate)
+    known = current(spec, lake, periods, gate)
     wanted = [w for w in known if w.status in ("held", status) and table in (ALL, w.table)]
     if not wanted:
         held = sorted({(w.period, w.gate, w.table) for w in current(spec, lake) if w.status == "held"})
         raise NotFoundError(
-            f"{spec.name} {period}: no rows of table {table!r} are held at the {gate} gate; held are {held}"
+            f"{spec.name} {periods_text(periods)}: no rows of table {table!r} are held at the {gate} gate; "
+            f"held are {held}"
         )
     now = datetime.now(UTC)
     decision = {"status": status, "decided_by": by, "decided_at": now, "note": note, "recorded_at": now}

@@ -56,7 +56,7 @@ def _read(
     """Table → the file of its rows in the time of all periods; without those that must be read one by one."""
     files: dict[str, Path] = {}
     for table in spec.sources:
-        if any(ingestion.find_delivered(table, period, landing) is None for period in periods):
+        if any(ingestion.find_delivered(spec, table, period, landing) is None for period in periods):
             try:
                 rows = map(partial(treat, table), ingestion.range_batches(spec, table, periods, connect))
                 stage.replace(aside / table, READ, {table: rows})
@@ -69,7 +69,7 @@ def _read(
 def _rows(
     spec: UseCase, table: str, period: Period, landing: Path, shared: Path | None, connect: Connect, treat: Treat
 ) -> Iterator[pa.RecordBatch]:
-    if shared is None or ingestion.find_delivered(table, period, landing):
+    if shared is None or ingestion.find_delivered(spec, table, period, landing):
         return map(partial(treat, table), ingestion.batches(spec, table, period, landing, connect))
     return _part(spec, table, period, landing, shared)
 

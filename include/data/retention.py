@@ -1,7 +1,7 @@
 """Which snapshots there are, who keeps them, and the end of those that nobody does."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from include.contracts.development import DatasetRef
@@ -46,10 +46,10 @@ class Expiration(Record):
     files: dict[str, int]
 
 
-def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, period: Period | None = None) -> list[SnapshotFacts]:
-    """Every snapshot that has not expired (of one period, if named), by period, oldest first."""
+def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, periods: Collection[Period] = ()) -> list[SnapshotFacts]:
+    """Every snapshot that has not expired (of these periods, if any is named), by period, oldest first."""
     users = _users(uses)
-    chosen = [s for s in snapshots.all_named() if period in (None, s.period)]
+    chosen = [s for s in snapshots.all_named() if not periods or s.period in periods]
     facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in chosen]
     return sorted(facts, key=lambda f: (f.period, f.published_at or BEFORE, f.name))
 

@@ -27,7 +27,7 @@ class Operation:
     services: Services
     by: str
     at: datetime
-    period: Period | None = None
+    periods: tuple[Period, ...] = ()  # none named: all
     snapshot: str | None = None
     other: str | None = None
     version: int | None = None
@@ -44,11 +44,12 @@ class Operation:
 
     # -- what only looks
     def list(self) -> dict[str, Any]:
-        facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.period)
-        if self.period and not facts:
+        facts = retention.overview(self.spec, self._snapshots, uses(self.spec, self.services), self.periods)
+        if self.periods and not facts:
             known = sorted({snapshot.period for snapshot in self._snapshots.all_named()})
             raise NotFoundError(
-                f"{self.spec.name} has no snapshot of {self.period}; there are snapshots of {periods_text(known)}"
+                f"{self.spec.name} has no snapshot of {periods_text(self.periods)}; "
+                f"there are snapshots of {periods_text(known)}"
             )
         return {"snapshots": [fact.json_dict() for fact in facts], "text": "\n".join(map(_line, facts)) or "none"}
 
@@ -112,14 +113,15 @@ class Operation:
         return self.services.records.snapshots(self.spec)
 
     def _named(self) -> SnapshotRef:
-        """The snapshot that was named, of the period that was named (if one was)."""
+        """The snapshot that was named, of a period that was named (if any was)."""
         if not self.snapshot:
             known = [one.name for one in self._snapshots.published()]
             raise NotFoundError(f"give the name of a snapshot; the current ones are {known}, `list` shows all")
         snapshot = versioning.named(self.snapshot, self._snapshots)
-        if self.period and snapshot.period != self.period:
+        if self.periods and snapshot.period not in self.periods:
             raise NotFoundError(
-                f"snapshot {snapshot.name} is of {snapshot.period}, not of {self.period}; give only one of them"
+                f"snapshot {snapshot.name} is of {snapshot.period}, not of {periods_text(self.periods)}; "
+                "give only one of them"
             )
         return snapshot
 
@@ -151,8 +153,8 @@ def asked(spec: UseCase, services: Services, form: Mapping[str, Any], by: str) -
     name, day = form["operation"], form.get("as_of")
     logical = datetime.fromisoformat(day).replace(tzinfo=UTC) if day and name == "expire" else datetime.now(UTC)
     named = {key: form.get(key) for key in ("snapshot", "other", "version")}
-    period = Period(form["period"]) if form.get("period") else None
-    return Operation(spec, services, by, logical, period=period, **named, reason=form.get("reason") or "").run(name)
+    periods = tuple(Period.ranged(form["period"])) if form.get("period") else ()
+    return Operation(spec, services, by, logical, periods=periods, **named, reason=form.get("reason") or "").run(name)
 
 
 def load_features(spec: UseCase, services: Services, period: Period, run: str) -> bool:

@@ -1,8 +1,9 @@
 """Decisions on the rows that a gate holds."""
 
 import logging
+from collections.abc import Sequence
 
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.data import quarantine
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 def decide(
     spec: UseCase,
     services: Services,
-    period: Period,
+    periods: Sequence[Period],
     gate: str,
     table: str,
     action: quarantine.Action,
@@ -21,6 +22,6 @@ def decide(
     reason: str,
 ) -> dict[str, int]:
     """Record the decision, with who took it and why; rows per table. Raises NotFoundError when nothing is held."""
-    decided = quarantine.decide(spec, period, gate, table, action, by, reason, services.adapters.lake)
-    log.info("%s %s, %s gate: %s %s by %s: %s", spec.name, period, gate, action, decided, by, reason)
+    decided = quarantine.decide(spec, periods, gate, table, action, by, reason, services.adapters.lake)
+    log.info("%s %s, %s gate: %s %s by %s: %s", spec.name, periods_text(periods), gate, action, decided, by, reason)
     return decided

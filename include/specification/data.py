@@ -17,6 +17,8 @@ from include.specification.schedule import Cron
 LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
 """What people answer who give no label."""
 NONE, LONGEST_LEAD = Span("0 hours"), Span("3650 days")
+YEARS = range(1000, 3000)
+"""Of periods: all lengths of time can be counted from them by any clock."""
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 
 
@@ -38,12 +40,19 @@ class Periods(Part):
     def faults(self) -> Iterator[Fault]:
         if self.every not in (None, self.first.every):
             yield Fault("first", f"{self.first} is a {self.first.every}, but every = {self.every}: {self._written}")
+        elif unknown := [f"{key}: {one}" for key, one in self._bounds if one.nominal.year not in YEARS]:
+            allowed = f"the years are {YEARS.start} to {YEARS[-1]}; leave last out where no end is known"
+            yield Fault("", f"{' and '.join(unknown)}: {allowed}")
         elif self.last is not None and self.last.every != self.first.every:
             yield Fault("last", f"{self.last} is a {self.last.every}, but first = {self.first} is a {self.first.every}")
         elif self.last is not None and self.last < self.first:
             yield Fault("last", f"{self.last} is before first = {self.first}")
         if self.first.every == "hour" and self.timezone not in (None, "UTC"):
             yield Fault("timezone", f"{self.timezone}: hours are those of UTC, so that none comes twice; leave it out")
+
+    @property
+    def _bounds(self) -> list[tuple[str, Period]]:
+        return [("first", self.first), *([("last", self.last)] if self.last else [])]
 
     @property
     def _written(self) -> str:

@@ -114,7 +114,7 @@ def test_what_is_pinned_used_or_current_stays(world: World) -> None:
     done = world.expire(START + 2 * KEPT, uses)
     assert (done.expired, done.kept) == ([gone.name], 3)
     assert [world.values(s) for s in (pinned, used, current)] == [[1], [2], [4]]
-    facts = {f.name: f for f in retention.overview(SPEC, world.snapshots, uses, MAY)}
+    facts = {f.name: f for f in retention.overview(SPEC, world.snapshots, uses, [MAY])}
     assert facts[pinned.name].pin.why == "the source was wrong"
     assert facts[used.name].used_by == ["model 1"]
     assert all(f.expires_at is None for f in facts.values())

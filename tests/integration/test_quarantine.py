@@ -47,7 +47,7 @@ def refused(rooms: DataRooms) -> str:  # noqa: F811
 
 
 def decide(rooms: DataRooms, action: quarantine.Action, table: str = "all") -> dict[str, int]:  # noqa: F811
-    return quarantine.decide(rooms.spec, FEBRUARY, "raw", table, action, "anna", "seen with the airline", rooms.lake)
+    return quarantine.decide(rooms.spec, [FEBRUARY], "raw", table, action, "anna", "seen with the airline", rooms.lake)
 
 
 def words(rooms: DataRooms) -> list[QuarantinedRow]:  # noqa: F811

@@ -121,7 +121,7 @@ def test_an_earlier_month_that_only_features_reach_is_pinned_too(world: World) -
     assert (list(dataset.snapshots), january.period) == (["2013-02", "2013-03"], "2013-01")
     world.publish("2013-01", edition=1)
     assert january.name not in world.expire({"model 1": dataset})
-    facts = retention.overview(SPEC, world.snapshots, {"model 1": dataset}, Period("2013-01"))
+    facts = retention.overview(SPEC, world.snapshots, {"model 1": dataset}, [Period("2013-01")])
     assert {f.name: f.used_by for f in facts}[january.name] == ["model 1"]
 
 

@@ -233,3 +233,18 @@ def test_a_span_is_text_in_one_spelling(span: Span) -> None:
 def test_what_is_no_span_is_refused_with_examples(text: str) -> None:
     with pytest.raises(PeriodError, match="no length of time; write it like 36 hours, 7 days, 2 weeks or 1 month"):
         Span(text)
+
+
+@pytest.mark.parametrize("text", ["1201 months", "999999 months", "99999 weeks", "36526 days", "876601 hours"])
+def test_a_span_beyond_what_a_calendar_can_count_is_refused(text: str) -> None:
+    with pytest.raises(PeriodError, match=rf"'{text}' is more than 100 years"):
+        Span(text)
+
+
+@pytest.mark.parametrize("text", ["1200 months", "5217 weeks", "36525 days", "876600 hours"])
+@pytest.mark.parametrize("key", ["2013-04-01T05Z", "2013-W14", "2013-04"])
+def test_the_longest_spans_can_be_counted_from_any_period(text: str, key: str) -> None:
+    period = Period(key)
+    start = Calendar(every=period.every).start(period)
+    assert Span(text).before(start).year in (1912, 1913)
+    assert Span(text).after(start).year in (2112, 2113)

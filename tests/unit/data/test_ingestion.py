@@ -7,27 +7,57 @@ import pytest
 from include.contracts.period import Period
 from include.data.ingestion import find_delivered
 from include.errors import SourceError
+from include.specification.usecase import UseCase
+from tests.unit.evaluation.evaluation_specs import small_spec
+
+
+def usecase(period: str, timezone: str = "UTC") -> UseCase:
+    return small_spec(
+        periods={"every": None, "first": period, "last": None, "schedule": "@daily", "timezone": timezone}
+    )
 
 
 @pytest.mark.parametrize(
-    ("period", "delivered", "message"),
+    ("period", "delivered", "every"),
     [
-        ("2013-04", "2013-04-01", r"\['2013-04-01'\], which nobody reads: the periods are months; deliver each month"),
-        ("2013-04-01", "2013-04", r"\['2013-04'\], which nobody reads: the periods are days; deliver each day"),
-        ("2013-W14", "2013-04", r"the periods are weeks; deliver each week in .*like .*2013-W14"),
-        ("2013-04-01T05Z", "2013-04", "the periods are hours"),
+        ("2013-04", "2013-04-01", "month"),
+        ("2013-04", "2013-W14", "month"),
+        ("2013-04", "2013-W18", "month"),  # it begins in April and ends in May
+        ("2013-04", "2013-04-30T23Z", "month"),
+        ("2013-W14", "2013-04", "week"),
+        ("2013-W14", "2013-04-07", "week"),
+        ("2013-W14", "2013-04-01T05Z", "week"),
+        ("2013-04-01", "2013-04", "day"),
+        ("2013-04-01", "2013-W14", "day"),
+        ("2013-04-01", "2013-04-01T05Z", "day"),
+        ("2013-04-01T05Z", "2013-04", "hour"),
+        ("2013-04-01T05Z", "2013-W14", "hour"),
+        ("2013-04-01T05Z", "2013-04-01", "hour"),
     ],
 )
-def test_a_delivery_in_another_rhythm_is_refused(tmp_path: Path, period: str, delivered: str, message: str) -> None:
+def test_a_delivery_in_another_rhythm_is_refused(tmp_path: Path, period: str, delivered: str, every: str) -> None:
     (tmp_path / delivered).mkdir()
     (tmp_path / delivered / "flights.csv").touch()
+    message = rf"\['{delivered}'\], which nobody reads: the periods are {every}s; deliver each {every} in .*{period}"
     with pytest.raises(SourceError, match=message):
-        find_delivered("flights", Period(period), tmp_path)
+        find_delivered(usecase(period), "flights", Period(period), tmp_path)
 
 
-def test_deliveries_of_other_periods_of_the_rhythm_are_no_matter(tmp_path: Path) -> None:
-    for name in ("2013-04-02", "2013-04-03", "notes"):
+def test_an_hour_is_of_the_local_day_that_it_is_in(tmp_path: Path) -> None:
+    (tmp_path / "2013-04-01T02Z").mkdir()
+    new_york = usecase("2013-03-31", "America/New_York")
+    with pytest.raises(SourceError, match="2013-04-01T02Z"):
+        find_delivered(new_york, "flights", Period("2013-03-31"), tmp_path)
+    assert find_delivered(new_york, "flights", Period("2013-04-01"), tmp_path) is None
+
+
+def test_deliveries_of_other_periods_are_no_matter(tmp_path: Path) -> None:
+    for name in ("2013-04-02", "2013-04-03", "2013-W15", "2013-05", "2013-04-02T00Z", "2013-02-31", "notes"):
         (tmp_path / name).mkdir()
-    assert find_delivered("flights", Period("2013-04-01"), tmp_path) is None
-    (tmp_path / "2013-04-02" / "flights.csv").touch()
-    assert find_delivered("flights", Period("2013-04-02"), tmp_path) == tmp_path / "2013-04-02" / "flights.csv"
+    (tmp_path / "2013-04").touch()  # no directory
+    spec = usecase("2013-04-01")
+    assert find_delivered(spec, "flights", Period("2013-04-01"), tmp_path) is None
+    (tmp_path / "2013-04-07").mkdir()
+    (tmp_path / "2013-04-07" / "flights.csv").touch()
+    delivered = find_delivered(spec, "flights", Period("2013-04-07"), tmp_path)
+    assert delivered == tmp_path / "2013-04-07" / "flights.csv"

@@ -30,9 +30,11 @@ def recorded(services: Services) -> list[tuple[str, str]]:
     return [(row.operation, row.by) for row in data_versions.operations(SPEC, services)]
 
 
-def test_the_list_is_of_every_snapshot_or_of_one_period_and_leaves_no_record(services: Services) -> None:
+def test_the_list_is_of_every_snapshot_or_of_one_period_or_range_and_leaves_no_record(services: Services) -> None:
     assert [one["name"] for one in operate(services, "list")["snapshots"]] == ["2013-03-abc", NAME]
     assert [one["name"] for one in operate(services, "list", period=APRIL)["snapshots"]] == [NAME]
+    in_range = operate(services, "list", period="2013-04..2013-06")["snapshots"]
+    assert [one["name"] for one in in_range] == [NAME]
     assert recorded(services) == []
 
 
@@ -52,6 +54,8 @@ def test_a_pin_is_recorded_with_its_reason_until_it_is_taken_off(services: Servi
         ("pin", {"reason": "audit"}, "the name of a snapshot"),
         ("pin", {"snapshot": "2013-04-zzz", "reason": "audit"}, "2013-04-zzz"),
         ("diff", {"snapshot": NAME, "period": "2013-03"}, "is of 2013-04, not of 2013-03"),
+        ("diff", {"snapshot": NAME, "period": "2013-01..2013-03"}, "is of 2013-04, not of 2013-01..2013-03"),
+        ("list", {"period": "2013-05..2013-06"}, "no snapshot of 2013-05..2013-06; there are snapshots of 2013-03"),
         ("rebuild", {}, "name the model version"),
         ("rebuild", {"version": 7}, "no model version 7"),
     ],

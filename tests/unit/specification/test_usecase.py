@@ -93,7 +93,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("window: all", "window: 0 days", r"retrain.window: '0 days': is no length of time; write all, or one like 90"),
         ("test: 1 month", "test: 0 months", r"split.test: '0 months': is no time; give 1 hour or more"),
         ("test: 1 month", "test: 14 nights", r"split.test: '14 nights': '14 nights' is no length of time; write"),
-        ("label_delay: 24 hours", "lead: 999999 days", r"event.lead: 999999 days is above 3650 days, the most"),
+        ("label_delay: 24 hours", "lead: 3651 days", r"event.lead: 3651 days is above 3650 days, the most"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:

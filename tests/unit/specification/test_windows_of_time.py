@@ -1,9 +1,11 @@
 """Windows of a spec are lengths of time: which periods test and teach, in every rhythm and many zones."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts.period import Period, Span
+from include.specification.data import Periods
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
@@ -58,3 +60,12 @@ def test_fourteen_days_are_fourteen_days_two_weeks_or_a_month() -> None:
         for every, newest in last.items()
     }
     assert counts == {"day": 14, "week": 2, "month": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2013-04", "9999-12"), ("2013-W14", "9999-W52"), ("2013-04-01T05Z", "3000-01-01T00Z"),
+    ("0213-04-01", "2013-04-01"), ("0001-01", None)],
+)  # fmt: skip
+def test_periods_that_no_calendar_can_count_from_are_refused(first: str, last: str | None) -> None:
+    with pytest.raises(ValueError, match="the years are 1000 to 2999; leave last out where no end is known"):
+        Periods.model_validate({"first": first, "last": last, "schedule": "@daily"})
