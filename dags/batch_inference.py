@@ -14,7 +14,7 @@ is scored again, one commit replaces the answers of that release. A killed run l
 | `score_partition`, skipped | no release serves yet | deploy a release, then run the period by hand |
 | `score_partition` with `NotFoundError` | the period is not published, or the release does not exist | choose one of those that the message lists |
 | `score_partition` with `DeploymentError` | a file of the release was changed | roll back to another release |
-| `score_partition` with `DataError` | the period lacks a column of the release, or is older than the retention | publish the period again, or choose a later period |
+| `score_partition` with `DataError` | the period lacks a column of the release, or is older than the retention (of a range such periods are left out, and the log names them) | publish the period again, or choose a later period |
 """
 
 from airflow.sdk import Param
@@ -37,15 +37,14 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     predictions = assets.predictions(spec.name)
 
-    @step(spec, "batch_inference.score_partition", inlets=[assets.serving(spec.name)], outlets=[predictions])
-    def score_partition(call: Call) -> dict[str, int | str]:
-        counts = {str(period): call(period, form()["release"]) for period in run_periods()}
-        if None in counts.values():
+    @step(spec, "batch_inference.score_partitions", inlets=[assets.serving(spec.name)], outlets=[predictions])
+    def score_partition(call: Call) -> dict[str, dict[str, int | str]]:
+        if (counts := call(*run_periods(), wanted=form()["release"])) is None:
             raise AirflowSkipException(
                 f"{spec.name} has no serving release, so nothing can be scored; deploy a release first"
             )
-        emit_periods(predictions)
-        return counts
+        emit_periods(predictions, list(counts))
+        return {str(period): of for period, of in counts.items()}
 
     score_partition()
 

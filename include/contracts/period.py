@@ -6,6 +6,7 @@ This module alone knows how a period is written.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 from zoneinfo import ZoneInfo
 
@@ -162,6 +163,7 @@ def _rhythm(key: str) -> Every:
     return every
 
 
+@lru_cache(maxsize=32_768)
 def _first_day(key: str) -> date:
     """Raises ValueError when the calendar has no such day or week."""
     match _rhythm(key):

@@ -13,7 +13,7 @@ from include.contracts.record import Record
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.evaluation.divergence import Divergence, between
 from include.evaluation.histograms import Paired, paired_levels
-from include.formats.content import in_utc, lake_rows, quoted
+from include.formats.content import lake_rows, quoted
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
@@ -112,8 +112,8 @@ def _table(
 def _both(
     lake: Lake, table: str, before: SnapshotRef, after: SnapshotRef, memory_limit: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix="moebius-diff-") as spill, in_utc() as connection:
-        connection.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
+    with tempfile.TemporaryDirectory(prefix="moebius-diff-") as spill, duckdb.connect() as connection:
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_limit}'; SET temp_directory = '{spill}'")
         for side, snapshot in ((BEFORE, before), (AFTER, after)):
             ref = snapshot.tables[table]
             if rows := lake.pinned(snapshot.usecase, table, {snapshot.period: ref}):

@@ -8,13 +8,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import duckdb
-
 from include.contracts.period import Calendar, Period, Window
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
 from include.data.ingestion import batches, untreated
 from include.formats.content import parquet_rows, quoted
+from include.formats.database import in_utc
 from include.ports.lake import Lake
 from include.ports.sources import Connect, Treat
 from include.records.registry import COLLECTIONS
@@ -45,7 +44,7 @@ def record(spec: UseCase, period: Period, staging: Path, lake: Lake) -> None:
 
 def tally(file: Path, source: Source) -> Days:
     """Rows and hash of each local day in a staged file."""
-    with duckdb.connect() as connection:
+    with in_utc() as connection:
         staged = parquet_rows(file)
         described = connection.execute(f"DESCRIBE SELECT * FROM {staged}").fetchall()  # noqa: S608
         columns = ", ".join(quoted(row[0]) for row in described)

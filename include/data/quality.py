@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from uuid import uuid4
 
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
 from include.data import quarantine, suite_parameters, volume
 from include.data import staging as stage
+from include.data.gate_history import Gate, GateHistory
 from include.data.standing import LOOKED_BACK, STANDING, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
 from include.formats.atomic_file import write_atomically
@@ -26,18 +27,24 @@ from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
-Gate = Literal["raw", "features"]
-
 
 def gate(
-    spec: UseCase, name: Gate, period: Period, staging: Path, held_back: Path, validator: Validator, lake: Lake
+    spec: UseCase,
+    name: Gate,
+    period: Period,
+    staging: Path,
+    held_back: Path,
+    validator: Validator,
+    lake: Lake,
+    history: GateHistory | None = None,
 ) -> GateResult:
     """Check the staged tables of a period; its result goes to the lake table ``gate_results``.
 
     Rows that were dropped from quarantine are taken out first, released ones are not judged again. Refused data
     leave the staging directory for ``<held_back>/<period>/<gate>/``, with ``reasons.json`` beside them, and the
     rows that broke a blocking check go to the table ``quarantine``; data that pass clear both, and what passed the
-    features gate gets the mark that ``versioning.publish`` asks for. ``held_back`` is the use case's own.
+    features gate gets the mark that ``versioning.publish`` asks for. ``held_back`` is the use case's own. A run of many
+    periods gives each the same ``history``, which gets the result.
 
     A warning that stands for periods is said in the log.
 
@@ -45,12 +52,14 @@ def gate(
     check crashed, which says nothing about the data: staging is left as it is.
     """
     part, tables = _tables(spec, name, staging)
+    history = history or GateHistory(spec, lake)
     files = {table: stage.path(staging, part, table) for table in tables}
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
-    parameters = _parameters(spec, name, period, files, lake)
+    parameters = _parameters(spec, name, period, files, history)
     result = validator.validate(spec.name, name, period, files, parameters, released, spec.privacy.treatments)
     GATE_RESULTS.append(spec.name, lake, _records(result, staging.name))
-    for warning in standing(spec, lake):
+    history.add(result)
+    for warning in _standing(spec, history):
         log.warning("%s: %s; correct the data or the expectation", spec.name, warning.text)
     refused = [f for f in result.failures if f.severity == "block"]
     mark = held_back / period / name
@@ -84,8 +93,11 @@ def last(spec: UseCase, lake: Lake) -> list[GateResult]:
 
 def standing(spec: UseCase, lake: Lake) -> list[StandingWarning]:
     """Warnings that fire in period after period; see ``include.data.standing``."""
-    looked_at = GATE_RESULTS.periods(spec.name, lake)[-LOOKED_BACK * STANDING[spec.calendar.every] :]
-    return standing_warnings(results(spec, lake, periods=looked_at)) if looked_at else []
+    return _standing(spec, GateHistory(spec, lake))
+
+
+def _standing(spec: UseCase, history: GateHistory) -> list[StandingWarning]:
+    return standing_warnings(history.of(history.periods()[-LOOKED_BACK * STANDING[spec.calendar.every] :]))
 
 
 def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:
@@ -105,13 +117,15 @@ def _apply(
     return decided["released"]
 
 
-def _parameters(spec: UseCase, gate: Gate, period: Period, files: Mapping[str, Path], lake: Lake) -> dict[str, Any]:
+def _parameters(
+    spec: UseCase, gate: Gate, period: Period, files: Mapping[str, Path], history: GateHistory
+) -> dict[str, Any]:
     """What the suites may compare with: the period itself and the volumes of the periods like it before.
 
     A table without rows is not too small where a source may be empty; every other expectation is about it too.
     """
     known = suite_parameters.of_period(spec.calendar, period)
-    kind, before = _like(spec, gate, period, lake)
+    kind, before = _like(gate, period, history)
     may_be_empty = any(source.may_be_empty for source in spec.sources.values())
     for table, file in files.items():
         counts = [result.rows[table] for result in before if table in result.rows]
@@ -122,10 +136,10 @@ def _parameters(spec: UseCase, gate: Gate, period: Period, files: Mapping[str, P
     return known
 
 
-def _like(spec: UseCase, gate: Gate, period: Period, lake: Lake) -> tuple[volume.Likeness | None, list[GateResult]]:
+def _like(gate: Gate, period: Period, history: GateHistory) -> tuple[volume.Likeness | None, list[GateResult]]:
     """The newest passing results of earlier periods that are like this one, and how they are like it."""
-    for kind, periods in volume.like(period, GATE_RESULTS.periods(spec.name, lake)):
-        passed = {r.period: r for r in results(spec, lake, periods=periods, gate=gate) if r.passed} if periods else {}
+    for kind, periods in volume.like(period, history.periods()):
+        passed = {result.period: result for result in history.of(periods, gate) if result.passed}
         if len(passed) >= kind.enough:
             return kind, [passed[key] for key in sorted(passed)[-kind.compared :]]
     return None, []

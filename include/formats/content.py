@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from include.contracts.tables import PERIOD, FileRows
+from include.formats.database import in_utc
 
 BATCH = 65_536  # rows that are in memory at once
 LANES = (1, 17, 33, 49)  # SHA-256 in hexadecimal as four unsigned 64-bit numbers
@@ -17,7 +18,7 @@ LANES = (1, 17, 33, 49)  # SHA-256 in hexadecimal as four unsigned 64-bit number
 
 def content_hash(rows: pa.Table) -> str:
     """The content hash of a table in memory; see ``relation_hash``."""
-    with duckdb.connect() as connection:
+    with in_utc() as connection:
         connection.register("given", rows)
         return relation_hash(connection, "given", rows.schema)
 
@@ -107,10 +108,3 @@ def _rows_of(stored: Sequence[FileRows], options: str) -> str:
 def quoted(name: str) -> str:
     """A column name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def in_utc() -> duckdb.DuckDBPyConnection:
-    """DuckDB, whose times of day are UTC's."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection

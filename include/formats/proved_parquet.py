@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from include.contracts.period import Period
 from include.contracts.tables import PART, PERIOD, FileRows, TableRef
 from include.errors import DamagedFileError
-from include.formats.content import in_utc, lake_rows, relation_hash
+from include.formats.content import lake_rows, relation_hash
+from include.formats.database import in_utc
 from include.formats.file_proof import PROOFS
 from include.formats.stored_types import stored_schema
 
@@ -209,7 +210,7 @@ def rows_hash(stored: Sequence[FileRows]) -> str:
     every = [pq.read_schema(one.file) for one in stored]
     schema = stored_schema(pa.unify_schemas(every, promote_options="permissive"))  # a column may have been widened
     with in_utc() as connection:
-        connection.sql(f"FROM {lake_rows(stored)}").create_view("there")
+        connection.execute(f"CREATE TEMP VIEW there AS FROM {lake_rows(stored)}")
         return relation_hash(connection, "there", schema)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from include.formats.content import in_utc, is_nan, quoted
+from include.formats.content import is_nan, quoted
+from include.formats.database import in_utc
 
 POSITION = "position"
 

@@ -1,11 +1,12 @@
 """A published period, scored with the champion straight through ONNX Runtime."""
 
+import logging
 from pathlib import Path
 
 import duckdb
 
 from include.contracts.deployment import ReleaseRef
-from include.contracts.period import Period
+from include.contracts.period import Period, periods_text
 from include.contracts.tables import FileRows, SnapshotRef
 from include.data import versioning
 from include.deployment import batch_scoring
@@ -15,6 +16,31 @@ from include.formats.content import lake_rows, parquet_rows, quoted
 from include.records.registry import BATCH_PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def score_partitions(
+    spec: UseCase, services: Services, *periods: Period, wanted: str | None = None
+) -> dict[Period, dict[str, int | str]] | None:
+    """Score these periods one after the other; what ``score_partition`` says of each. None when nothing serves yet.
+
+    Of several, those whose answers would be deleted at once are left out, which the log says; that all are is an error.
+    Raises what ``score_partition`` raises.
+    """
+    oldest = services.answers.oldest_kept(spec, *periods)
+    kept = [period for period in periods if oldest is None or period >= oldest] or list(periods[-1:])
+    if left := [period for period in periods if period not in kept]:
+        log.warning(
+            "%s: %s is not scored: answers are kept from %s on (retention.predictions = %s)",
+            spec.name, periods_text(left), oldest, spec.retention.predictions,
+        )  # fmt: skip
+    scored: dict[Period, dict[str, int | str]] = {}
+    for period in kept:
+        if (counts := score_partition(spec, services, period, wanted)) is None:
+            return None
+        scored[period] = counts
+    return scored
 
 
 def score_partition(

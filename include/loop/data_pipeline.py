@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from include.contracts.period import Period, range_text, ranges
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, late_data, processing, quality, range_collection, versioning
+from include.data.gate_history import Gate, GateHistory
 from include.data.manifests import CatchUp
-from include.errors import MissingPeriodError
+from include.errors import ConflictError, DamagedFileError, MissingPeriodError
+from include.records.registry import COLLECTIONS, GATE_RESULTS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -39,7 +41,19 @@ def catch_up(spec: UseCase, services: Services, periods: Sequence[Period], run: 
         for period in _published(spec, services, list(of_month), run, scheduled):
             done = done.plus(period)
             snapshots.keep_catch_up(done)
+        _merge_records(spec, services)
     return [*done.ranges]
+
+
+def _merge_records(spec: UseCase, services: Services) -> None:
+    """Each period adds files of records that the gates of the next ones look into: of a month they become one."""
+    lake = services.adapters.lake
+    for table in (GATE_RESULTS.name, COLLECTIONS.name):
+        try:
+            if lake.exists(spec.name, table):  # not when the sources had nothing
+                lake.compact(spec.name, table)
+        except (ConflictError, DamagedFileError) as error:
+            log.warning("%s: the files of %s are not merged now: %s", spec.name, table, error)
 
 
 def _unpublished(spec: UseCase, services: Services, newest: Period) -> list[Period]:
@@ -50,7 +64,7 @@ def _unpublished(spec: UseCase, services: Services, newest: Period) -> list[Peri
 
 def _published(spec: UseCase, services: Services, periods: list[Period], run: str, leave_out: bool) -> Iterator[Period]:
     """Each period, once it is published; the sources are read once for all."""
-    runs = {period: f"{run}__{period}" for period in periods}
+    runs, history = {period: f"{run}__{period}" for period in periods}, GateHistory(spec, services.adapters.lake)
     for period, missing in _collected(spec, services, runs):
         if missing and not leave_out:
             raise missing
@@ -59,9 +73,9 @@ def _published(spec: UseCase, services: Services, periods: list[Period], run: st
             continue
         staging, own = services.places.staging(spec, runs[period]), runs[period]
         late_data.record(spec, period, staging, services.adapters.lake)
-        gate(spec, services, period, own, "raw")
+        gate(spec, services, period, own, "raw", history)
         build_features(spec, services, period, own)
-        gate(spec, services, period, own, "features")
+        gate(spec, services, period, own, "features", history)
         publish(spec, services, period, own)
         shutil.rmtree(staging, ignore_errors=True)
         yield period
@@ -121,10 +135,13 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     return [{"trigger_run_id": f"late__{run}__{text}", "fields": {"period": text} | form} for text in texts]
 
 
-def gate(spec: UseCase, services: Services, period: Period, run: str, name: Literal["raw", "features"]) -> GateResult:
+def gate(
+    spec: UseCase, services: Services, period: Period, run: str, name: Gate, history: GateHistory | None = None
+) -> GateResult:
     """Run one quality gate on what is staged; raises GateRefusedError after putting it in quarantine."""
     staging, quarantine = services.places.staging(spec, run), services.places.quarantine(spec)
-    return quality.gate(spec, name, period, staging, quarantine, services.adapters.validator, services.adapters.lake)
+    lake, validator = services.adapters.lake, services.adapters.validator
+    return quality.gate(spec, name, period, staging, quarantine, validator, lake, history)
 
 
 def build_features(spec: UseCase, services: Services, period: Period, run: str) -> dict[str, int]:

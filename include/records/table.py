@@ -91,9 +91,16 @@ class RecordTable(Generic[R]):
 
         A field that is younger than the table, or than the row, has its default.
         """
+        return self.records(self.ordered(usecase, lake, **wanted))
+
+    def ordered(self, usecase: str, lake: Lake, **wanted: Any) -> pa.Table:
+        """The rows that meet a filter, in the table's order, with those columns of the record that it has."""
         there = set(lake.schema(usecase, self.name).names if lake.exists(usecase, self.name) else self.schema.names)
         columns, order = ([n for n in names if n in there] for names in (self._kinds, self.order))
-        rows = self.rows(usecase, lake, order=order, columns=columns, **wanted)
+        return self.rows(usecase, lake, order=order, columns=columns, **wanted)
+
+    def records(self, rows: pa.Table) -> list[R]:
+        """Rows of the table as records; a column that they lack has the default of its field."""
         return [self.record.model_validate(self._nested(self._present(row), from_json)) for row in rows.to_pylist()]
 
     def rows(

@@ -17,6 +17,7 @@ from airflow.sdk.execution_time.context import set_current_context
 from dags import deployment
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import RetrainPlan
+from include.contracts.period import Period
 from include.errors import ConflictError, GateRefusedError, StaleVerdictError
 from include.formats.identity import in_paths
 from include.orchestration.dags import usecase_dag
@@ -178,7 +179,7 @@ def test_a_stale_verdict_packages_nothing_and_the_version_is_judged_again(
 
 
 def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:
-    loop["batch_inference.score_partition"].return_value = None
+    loop["batch_inference.score_partitions"].return_value = None
     dag = dags["flight_delay.batch_inference"]
     with pytest.raises(AirflowSkipException, match="nothing can be scored"):
         execute(dag, dag.get_task("score_partition").python_callable)
@@ -192,20 +193,25 @@ def test_a_deliberate_refusal_ends_the_task_and_a_conflict_is_repeated(loop: dic
             execute(dag, dag.get_task("gate_raw").python_callable)
 
 
+TOGETHER = ("monitoring", "batch_inference")
+"""Families whose function takes all periods of a run."""
+
+
 def test_a_run_of_a_range_handles_each_period_and_tells_of_the_range(loop: dict[str, MagicMock], dags: dict) -> None:
     for family, task, function in (
         ("monitoring", "measure", "monitoring.monitor"),
-        ("batch_inference", "score_partition", "batch_inference.score_partition"),
+        ("batch_inference", "score_partition", "batch_inference.score_partitions"),
         ("stream_reconciliation", "reconcile", "stream_reconciliation.reconcile"),
         ("privacy_audit", "audit", "privacy_audit.audit"),
     ):
         dag, told = dags[f"flight_delay.{family}"], []
+        loop["batch_inference.score_partitions"].return_value = {p: {} for p in Period.ranged("2013-03..2013-05")}
         run = context(dag)
         run["dag_run"].partition_key = "2013-03..2013-05"
         run["outlet_events"] = defaultdict(lambda told=told: SimpleNamespace(extra={}, add_partitions=told.extend))
         with set_current_context(run):
             dag.get_task(task).python_callable()
-        one_by_one = slice(2, None if family == "monitoring" else 3)  # monitoring takes them all at once
+        one_by_one = slice(2, None if family in TOGETHER else 3)
         handled = [period for call in loop[function].call_args_list for period in call.args[one_by_one]]
         assert handled == ["2013-03", "2013-04", "2013-05"]
         assert told == (["2013-03..2013-05"] if dag.get_task(task).outlets else [])

@@ -24,7 +24,8 @@ from include.contracts.period import Period
 from include.contracts.tables import PART, PERIOD, FileRows
 from include.errors import ConflictError, DamagedFileError, DataError, NotFoundError
 from include.formats import proved_parquet
-from include.formats.content import BATCH, in_utc, parquet_rows, quoted, relation_hash
+from include.formats.content import BATCH, parquet_rows, quoted, relation_hash
+from include.formats.database import in_utc
 from include.formats.proved_parquet import Written
 from include.formats.stored_types import empty_columns, fitted, merged, stored_schema, with_period
 
@@ -83,7 +84,7 @@ class GivenRows:
             if isinstance(self._given, pa.Table):
                 connection.register("given", fitted(self._given, schema, self.what))
                 return relation_hash(connection, "given", schema)
-            connection.sql(f"FROM {parquet_rows(self._given)}").create_view("given")
+            connection.execute(f"CREATE TEMP VIEW given AS FROM {parquet_rows(self._given)}")
             connection.register("typed", schema.empty_table())
             none = ", ".join(f"NULL AS {quoted(name)}" for name in self._types.names if name in self.empty)
             given = f"* REPLACE ({none})" if none else "*"

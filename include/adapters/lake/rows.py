@@ -9,7 +9,8 @@ import pyarrow as pa
 from include.adapters.lake.table import Table
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD, FileRows, RowFilter
-from include.formats.content import in_utc, lake_rows, quoted
+from include.formats.content import lake_rows, quoted
+from include.formats.database import in_utc
 
 POSITION = ("__file", "file_row_number")
 PLACED = ", filename = '__file', file_row_number = true"

@@ -7,9 +7,11 @@ NULL alike; tests/integration/test_scan.py compares both on random data.
 A row's name is the SHA-256 of its content and the number of the copy: ``<hash>-<n>``.
 """
 
+import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,11 @@ from include.formats.content import for_duckdb, quoted
 from include.ports.outcomes import broken, judged, with_whole_numbers
 
 RENAMED = """
-    CREATE VIEW t AS SELECT {columns}, file_row_number AS __row
+    CREATE TEMP VIEW t AS SELECT {columns}, file_row_number AS __row
     FROM read_parquet({file}, file_row_number = true, hive_partitioning = false)
 """
 MARK = ", __row IN (SELECT __row FROM {name}) AS __{name}"
-MARKED = "CREATE VIEW marked AS SELECT *{marks} FROM t"
+MARKED = "CREATE TEMP VIEW marked AS SELECT *{marks} FROM t"
 NAMED = """
     SELECT __row, content || '-' || row_number() OVER (PARTITION BY content ORDER BY __row) AS name
     FROM (SELECT __row, sha256({content}) AS content FROM t WHERE {where})
@@ -58,10 +60,12 @@ FAILING = """
     FROM broken JOIN names USING (__row) ORDER BY __row
 """
 BROKEN_CONTENT = "SELECT DISTINCT sha256({content}) FROM marked WHERE {any}"
+FEW = 100_000
+"""Rows that are scanned in memory."""
 
 
 class ParquetScan:
-    """``memory_limit`` is what DuckDB may take; what exceeds it spills beside the file."""
+    """``memory_limit`` is what DuckDB may take; what exceeds it spills, of many rows beside the file."""
 
     def __init__(self, memory_limit: str = "4GB") -> None:
         self._memory_limit = memory_limit
@@ -122,18 +126,39 @@ class ParquetScan:
 
     @contextmanager
     def _open(self, file: Path) -> Iterator[Table]:
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".scan-") as spill, duckdb.connect() as connection:
-            table = Table(connection, pq.read_schema(file), pq.read_metadata(file).num_rows)
-            settings = {"TimeZone": "UTC", "memory_limit": self._memory_limit, "temp_directory": spill}
-            for name, value in settings.items():
-                table.ask(f"SET {name} = {text_literal(value)}")
+        rows = pq.read_metadata(file).num_rows
+        with self._few() if rows <= FEW else self._many(file) as connection:
+            table = Table(connection, pq.read_schema(file), rows)
+            table.ask("SET TimeZone = 'UTC'")
             columns = ", ".join(map(without_nan, table.schema))
             table.ask(RENAMED.format(columns=columns, file=text_literal(for_duckdb(file))))
-            patterns.register(connection)
-            try:
-                yield table
-            finally:
-                connection.remove_function(patterns.SEARCH)
+            yield table
+
+    def _few(self) -> duckdb.DuckDBPyConnection:
+        """A session in a database that all scans of few rows share: to open one costs more than such a scan."""
+        return _shared(os.getpid(), self._memory_limit).cursor()
+
+    @contextmanager
+    def _many(self, file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A database of its own, which spills beside the file."""
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".scan-") as spill:
+            settings = {"memory_limit": self._memory_limit, "temp_directory": spill}
+            with duckdb.connect(config=settings) as connection:
+                patterns.register(connection)
+                try:
+                    yield connection
+                finally:
+                    connection.remove_function(patterns.SEARCH)
+
+
+@cache
+def _shared(process: int, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """That of a process: the threads of one that was forked from are not in its child, which must not close it."""
+    spill = str(Path(tempfile.gettempdir(), f"moebius-scan-{process}"))  # made when it is needed
+    settings = {"memory_limit": memory_limit, "temp_directory": spill, "enable_external_file_cache": False}
+    connection = duckdb.connect(config=settings)
+    patterns.register(connection)
+    return connection
 
 
 def _label(check: Check) -> str:

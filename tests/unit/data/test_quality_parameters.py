@@ -8,6 +8,7 @@ import pytest
 
 from include.contracts.period import Calendar, Period
 from include.data import quality
+from include.data.gate_history import GateHistory
 from include.specification.loader import load_usecase
 from tests.unit.fakes.adapters import services_in
 
@@ -18,7 +19,7 @@ MONTH = Period("2013-04")
 def test_no_row_of_a_local_month_is_older_or_newer_than_the_month_of_the_gates(tmp_path: Path, zone: str) -> None:
     spec = load_usecase("flight_delay")
     local = spec.model_copy(update={"periods": spec.periods.model_copy(update={"timezone": zone})})
-    known = quality._parameters(local, "raw", MONTH, {}, services_in(tmp_path).adapters.lake)
+    known = quality._parameters(local, "raw", MONTH, {}, GateHistory(local, services_in(tmp_path).adapters.lake))
     begin, end = Calendar(every="month", timezone=zone).window(MONTH).utc()
     assert known["period_start"] == begin
     assert known["period_end"] == end
@@ -35,4 +36,7 @@ def test_only_a_table_without_rows_may_be_smaller_than_usual_and_only_where_the_
     pq.write_table(pa.table({"flight": pa.array(range(rows), pa.int64())}), file)
     lake = services_in(tmp_path).adapters.lake
     allowed = spec.model_copy(update={"sources": sources})
-    assert quality._parameters(allowed, "raw", MONTH, {"flights": file}, lake)["flights_min_rows"] == fewest
+    assert (
+        quality._parameters(allowed, "raw", MONTH, {"flights": file}, GateHistory(allowed, lake))["flights_min_rows"]
+        == fewest
+    )

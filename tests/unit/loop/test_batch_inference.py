@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from include.contracts.period import Period
 from include.errors import DataError, NotFoundError
 from include.loop import batch_inference, rollout
 from tests.unit.fakes.adapters import packaged, services_in
@@ -32,3 +33,23 @@ def test_a_month_that_would_be_deleted_at_once_is_refused(tmp_path: Path) -> Non
     publish(services, "2013-04", str(APRIL.shift(24)))
     with pytest.raises(DataError, match="choose a later period"):
         batch_inference.score_partition(SPEC, services, APRIL)
+
+
+def test_of_a_range_the_periods_that_are_not_kept_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    services, newest = services_in(tmp_path), APRIL.shift(24)
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
+    publish(services, "2013-04", str(newest))
+    monkeypatch.setattr(batch_inference, "score_partition", lambda *given: {"scored": str(given[2])})
+    scored = batch_inference.score_partitions(SPEC, services, *Period.between(APRIL.shift(-1), APRIL.shift(2)))
+    assert scored == {p: {"scored": str(p)} for p in (APRIL.shift(1), APRIL.shift(2))}
+    assert "2013-03..2013-04 is not scored: answers are kept from 2013-05 on" in caplog.text
+
+
+def test_a_range_of_which_nothing_is_kept_is_refused(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
+    publish(services, "2013-04", str(APRIL.shift(24)))
+    with pytest.raises(DataError, match="choose a later period"):
+        batch_inference.score_partitions(SPEC, services, APRIL.shift(-1), APRIL)
