@@ -86,6 +86,7 @@ class UseCase(Part):
         yield from self._hand_over_faults()
         yield from self._task_faults()
         yield from self._trainer_faults()
+        yield from self._window_faults()
         yield from self._rollout_faults()
         yield from self._missing_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
@@ -213,6 +214,13 @@ class UseCase(Part):
             key = "trainer.parameters.estimator"
             yield Fault(key, not_among(estimator, able, f"an estimator that can do {self.task}"))
         yield from self._input_faults(name)
+
+    def _window_faults(self) -> Iterator[Fault]:
+        """By time the last part of what is learned from validates: something must be left to train on."""
+        window, validation = self.retrain.window, self.split.validation
+        if self.split.by == "time" and window != "all" and window.hours <= validation.hours:
+            text = f"{window} is not longer than split.validation = {validation}: all of it would validate, none train"
+            yield Fault("retrain.window", text)
 
     def _input_faults(self, trainer: str) -> Iterator[Fault]:
         texts = [feature.name for feature in self.features if feature.kind == "text"]

@@ -79,6 +79,11 @@ def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: 
     # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
     times = learning[spec.event.time]
     validating = times > spec.split.validation.before(times.max(), spec.calendar.timezone)
+    if validating.all():
+        raise DataError(
+            f"{spec.name}: all {len(learning)} rows to learn from are of the last {spec.split.validation} of them, "
+            "which validate, so none is left to train on; learn from more periods, or shorten split.validation"
+        )
     asked = _asked(frame)
     return {
         TRAIN: learning[~validating],

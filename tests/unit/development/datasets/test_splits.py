@@ -137,3 +137,14 @@ def test_a_row_without_group_is_refused() -> None:
 def test_nothing_to_learn_from_is_refused() -> None:
     with pytest.raises(DataError, match="no rows are left for training"):
         cut(flight_spec(split=STRATIFIED), rows(100), learn=[], test=["2013-01"], frozen=Frozen())
+
+
+def test_rows_that_would_all_validate_are_refused_with_the_way_out() -> None:
+    spec = flight_spec()
+    times = pd.date_range("2013-01-01", periods=96, freq="h", tz="UTC")
+    hours = pd.DataFrame({
+        spec.event.id: [f"e{number}" for number in range(96)], spec.event.time: times,
+        "period": times.strftime("%Y-%m-%d"), spec.event.label: 0,
+    })  # fmt: skip
+    with pytest.raises(DataError, match=r"all 72 rows .* last 7 days .* none is left to train on; .* split.validation"):
+        cut(spec, hours, learn=["2013-01-01", "2013-01-02", "2013-01-03"], test=["2013-01-04"], frozen=Frozen())
