@@ -102,13 +102,26 @@ class RedisEventStream:
         self._client.close()
 
     def open(self) -> None:
-        """Make the stream and its consumer group unless they are there; raises ServiceError."""
+        """Make the stream and its consumer group unless they are there; raises ServiceError.
+
+        What an earlier version left there gets the keys that it did not write: ``periods`` and ``times``.
+        """
         with self._answering():
             try:
                 self._client.xgroup_create(self._events, self._group, id="0", mkstream=True)
             except redis.ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
+            if not self._client.exists(self._times):
+                self._adopt()
+
+    def _adopt(self) -> None:
+        pushed = [name.rsplit(":", 1)[1] for name in self._client.scan_iter(self._pushed("*"), count=1000)]
+        if pushed:
+            self._client.sadd(self._periods, *pushed)
+        windows = [window for text in self._client.hvals(self._windows) if (window := _window(text))]
+        if windows:
+            self._client.zadd(self._times, {NEWEST: max(window.newest for window in windows)}, gt=True)
 
     def publish(self, events: Sequence[Mapping[str, Any]], patience: float = 60.0) -> None:
         """Append events, in order; waits while the backlog is at its limit.
@@ -291,8 +304,9 @@ class RedisEventStream:
         with self._answering():
             gone = [period for period in self._client.smembers(self._periods) if period < before]
             if gone:
-                self._client.delete(*map(self._pushed, gone))
-                self._client.srem(self._periods, *gone)
+                with self._client.pipeline() as pipe:  # in one step: what is not in the set is never dropped
+                    pipe.delete(*map(self._pushed, gone)).srem(self._periods, *gone)
+                    pipe.execute()
 
     def newest(self) -> datetime | None:
         """The newest event time that was processed; None before the first."""

@@ -74,12 +74,15 @@ def _features(spec: UseCase, _: "Services") -> Iterator[str]:
     """``features.py`` makes the columns that the spec names, from tables of the sources' columns."""
     from include.catalog.column_lineage import expressions
     from include.streaming import computed
+    from include.streaming.features import StreamFeatures
 
     shown = f"include/usecases/{spec.name}/features.py"
     with modules.importing(spec.directory / "features.py", shown, "cannot be evaluated"):
         cleaned, built = expressions(spec)
-    for streamed in (name for name, stream in spec.streams.items() if stream.computed):
-        computed.check(spec, streamed)
+    for streamed, stream in spec.streams.items():
+        if stream.computed:
+            computed.check(spec, streamed)
+        StreamFeatures(spec, streamed).check(spec.periods.first)
     label = [name for name in (spec.event.label, spec.event.label_time) if name]
     needed = {"events": [spec.event.id, spec.event.time, *label, *spec.fields]}
     for name, view in spec.feature_views.items():

@@ -1,11 +1,13 @@
 """Columns of events that a raw row does not have: ``computed`` of the use case's ``features.py``, row by row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import pyarrow as pa
 
@@ -16,9 +18,17 @@ from include.specification.usecase import UseCase
 from include.streaming.features import ARROW, IBIS, arrow_schema
 
 EVENTS, NUMBER = f"{OURS}events", f"{OURS}number"
-OTHER_ROWS = (ops.Reduction, ops.Analytic, ops.WindowFunction, ops.Subquery, ops.Impure)
-"""What a value of one event alone does not have."""
+OTHER_ROWS = (ops.Reduction, ops.Analytic, ops.WindowFunction, ops.Subquery, ops.Impure, ops.Unnest)
+"""What one value of one event alone does not have."""
 TIMESTAMP = "timestamp('UTC')"
+OF_TYPE: dict[str, Callable[[dt.DataType], bool]] = {
+    "string": dt.DataType.is_string,
+    "integer": dt.DataType.is_integer,
+    "number": dt.DataType.is_numeric,
+    "boolean": dt.DataType.is_boolean,
+    "timestamp": lambda kind: kind.is_timestamp() or kind.is_date(),
+}
+"""Whether a value is of a type of the spec; another one would be another value after the cast, or none."""
 
 
 class ComputedColumns:
@@ -34,10 +44,13 @@ class ComputedColumns:
         Raises SpecError when ``computed`` cannot be used, and whatever DuckDB or Arrow raises when it cannot be
         evaluated on the events; its text may hold values.
         """
+        return self._evaluated(self._sql, events)
+
+    def _evaluated(self, sql: str, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         schema = arrow_schema(self._source).append(pa.field(NUMBER, pa.int64()))
         numbered = [{**event, NUMBER: number} for number, event in enumerate(events)]
         self._engine.register(EVENTS, pa.Table.from_pylist(numbered, schema))
-        rows = self._engine.sql(self._sql).to_arrow_table()
+        rows = self._engine.sql(sql).to_arrow_table()
         found: list[dict[str, Any]] = rows.drop_columns(NUMBER).cast(self._schema).to_pylist()
         return found
 
@@ -49,6 +62,14 @@ class ComputedColumns:
 
     @cached_property
     def _sql(self) -> str:
+        """Evaluated without an event at once: what fails then is the function's fault, and later the events'."""
+        file, shown, failed = _evaluating(self._spec)
+        with modules.importing(file, shown, failed):
+            sql = self._compiled()
+            self._evaluated(sql, [])
+        return sql
+
+    def _compiled(self) -> str:
         kinds = self._spec.streams[self._view].computed
         columns = {name: IBIS.get(kind, TIMESTAMP) for name, kind in self._source.columns.items()}
         rows = ibis.table({**columns, NUMBER: "int64"}, name=EVENTS)
@@ -64,18 +85,29 @@ class ComputedColumns:
 
 def expressions(spec: UseCase, view: str, rows: ibis.Table) -> dict[str, ibis.Value]:
     """What ``computed`` returns for the columns that the spec names; raises SpecError when it cannot be used."""
-    file = f"include/usecases/{spec.name}/features.py"
-    shown = f"{file}:1: computed"
-    with modules.importing(spec.directory / "features.py", file, "computed cannot be evaluated"):
+    file, named, failed = _evaluating(spec)
+    shown = f"{named}:1: computed"
+    with modules.importing(file, named, failed):
         returned = modules.function(spec.name, "features", "computed")(view, rows)
     if not isinstance(returned, Mapping):
         raise SpecError(f"{shown} returns a {type(returned).__name__}; it must return a dict of columns by name")
     names = spec.streams[view].computed
     if {*returned} != {*names}:
-        raise SpecError(f"{shown} returns {sorted(returned)} for {view}; streams.{view}.computed says {sorted(names)}")
+        raise SpecError(
+            f"{shown} returns {sorted(map(str, returned))} for {view}; streams.{view}.computed says {sorted(names)}"
+        )
     if wrong := sorted(name for name, value in returned.items() if not _of_one_row(value, rows)):
         raise SpecError(f"{shown} returns {wrong} for {view}, which depend on more than the columns of one event")
+    for name, value in returned.items():
+        if not (OF_TYPE[names[name]](value.type()) or value.type().is_null()):
+            said = f"streams.{view}.computed says {names[name]}; cast it there, or declare its type"
+            raise SpecError(f"{shown} returns {name} of type {value.type()} for {view}; {said}")
     return dict(returned)
+
+
+def _evaluating(spec: UseCase) -> tuple[Path, str, str]:
+    """Whose fault it is, for ``modules.importing``."""
+    return spec.directory / "features.py", f"include/usecases/{spec.name}/features.py", "computed cannot be evaluated"
 
 
 def _of_one_row(value: Any, rows: ibis.Table) -> bool:

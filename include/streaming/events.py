@@ -219,4 +219,6 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
-    return joined([str(_plain({c: fields[c]})[c]) for c in columns])
+    """-0.0 is 0.0, as it is for the batch."""
+    plain = _plain({c: fields[c] for c in columns})
+    return joined([str(value + 0.0 if isinstance(value, float) else value) for value in plain.values()])

@@ -44,6 +44,12 @@ class StreamFeatures:
         rows = self._engine.sql(sql).to_arrow_table()
         return exact_frame(rows.cast(pa.schema(map(_as_staged, rows.schema))))
 
+    def check(self, period: Period) -> None:
+        """Evaluates ``process`` and ``build`` without an event; raises SpecError when they cannot be used."""
+        file, shown = self._spec.directory / "features.py", f"include/usecases/{self._spec.name}/features.py"
+        with modules.importing(file, shown, f"the features of {self._view} cannot be evaluated for {period}"):
+            self.rows(period, [], [])
+
     @cached_property
     def _by_period(self) -> bool:
         """Whether ``build`` looks at the period, so that every period has expressions of its own."""

@@ -5,7 +5,7 @@ never takes an older row, a window takes an event of the same id only from a lat
 is recorded under its own key. So a consumer that dies anywhere loses nothing and doubles nothing.
 
 Whatever one event raises on the way is its own fault, and puts it aside: only a stream or a store that is away
-stops the others.
+stops the others, and a ``features.py`` that computes nothing without an event either.
 """
 
 import json
@@ -20,7 +20,7 @@ import pandas as pd
 
 from include.contracts.period import Period
 from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
-from include.errors import DataError
+from include.errors import DataError, SpecError
 from include.formats.identity import joined
 from include.ports.features import FeatureStore
 from include.ports.streaming import EventStream
@@ -72,7 +72,8 @@ class SpeedLayer:
     def handle(self, entries: Sequence[StreamEntry]) -> Outcome:
         """Push what these entries change and finish them; the unusable ones go to the dead-letter stream.
 
-        Raises ServiceError when the stream or the online store is away: the same entries may be handled again.
+        Raises ServiceError when the stream or the online store is away, and SpecError when the use case's features
+        cannot be computed of any event: the same entries may be handled again.
         """
         if not entries:
             return Outcome()
@@ -138,6 +139,8 @@ class SpeedLayer:
             rows = self._computed({key: window}, {key: of_windows.full(window, self.of.window_hours * 3600)})
             for part in rows.values():
                 self._records(part)
+        except SpecError:
+            raise
         except Exception as error:
             return f"a window that computes no features ({type(error).__name__}); its key starts again"
         return ""
@@ -157,7 +160,17 @@ class SpeedLayer:
             event = typed(self.source, kept.event)
             parts.setdefault(self._period(kept, event), []).append(event)
         others = {period: [e for other in parts if other != period for e in parts[other]] for period in parts}
-        return {period: self._features.rows(period, part, before + others[period]) for period, part in parts.items()}
+        return {period: self._rows(period, part, before + others[period]) for period, part in parts.items()}
+
+    def _rows(self, period: Period, wanted: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> pd.DataFrame:
+        """Raises SpecError when the features cannot be computed without an event either: then none is at fault."""
+        try:
+            return self._features.rows(period, wanted, earlier)
+        except (Exception, SystemExit) as error:
+            self._features.check(period if self.spec.periods.has(period) else self.spec.periods.first)
+            if isinstance(error, SpecError):  # of a period that is none of the use case
+                raise BrokenEventError(f"there are no features of {period}") from error
+            raise
 
     def _period(self, kept: KeptEvent, event: Mapping[str, Any]) -> Period:
         """The period in which the batch has the event's raw row."""
@@ -179,9 +192,11 @@ class BrokenEventError(DataError):
 
 @contextmanager
 def blaming(what: str) -> Iterator[None]:
-    """For steps that talk to nobody: whatever they raise is in the events."""
+    """For steps that talk to nobody: whatever they raise is in the events, unless the features' program is at fault."""
     try:
         yield
+    except SpecError:
+        raise
     except Exception as error:
         raise BrokenEventError(f"{what}: {type(error).__name__}") from error
 

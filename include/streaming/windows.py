@@ -13,7 +13,8 @@ def merge(
     """Windows with the events in, the touched times per key, and how many events came too late for them.
 
     Late is what is so much older than an event that was published, and settled, before it.
-    Of two events with one id the one from the later place on the stream stays, whatever came first.
+    Of two events with one id the one from the later place on the stream stays, whatever came first; a correction of
+    its time touches both times.
     """
     changed: dict[str, StreamWindow] = {}
     touched: dict[str, list[float]] = {}
@@ -24,7 +25,8 @@ def merge(
             late += 1
             continue
         changed[event.key] = _with(window, event)
-        touched.setdefault(event.key, []).append(event.time)
+        there = window.events.get(event.id) if window else None
+        touched.setdefault(event.key, []).extend({event.time, there.time if there else event.time})
     return changed, touched, late
 
 

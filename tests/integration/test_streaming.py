@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,23 @@ def test_producers_wait_while_the_consumer_is_behind(redis_settings: Settings) -
     assert stream.backlog() == 0
     assert max(most) <= 10
     stream.close()
+
+
+def test_what_an_earlier_version_left_is_forgotten_in_time_and_tells_its_newest_event(redis_settings: Settings) -> None:  # noqa: F811
+    """It wrote neither the set of periods nor the newest time."""
+    first = open_stream(redis_settings)
+    change = StreamChange(
+        windows={"EWR": StreamWindow(since=1.0, newest=7200.0, events={})},
+        rows={Period("2013-01"): {"a": "{}"}, Period("2013-04"): {"b": "{}"}},
+    )
+    first.commit([], {}, ["EWR"], lambda windows, oldest: change)
+    first._client.delete(first._periods, first._times)
+    second = open_stream(redis_settings)
+    assert second.newest() == datetime.fromtimestamp(7200, UTC)
+    second.forget(before=Period("2013-04"))
+    assert [second.pushed(Period(period)) for period in ("2013-01", "2013-04")] == [[], ["{}"]]
+    first.close()
+    second.close()
 
 
 def test_an_event_that_kills_its_consumers_ends_alone_and_aside(stream: RedisEventStream) -> None:

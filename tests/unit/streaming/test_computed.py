@@ -16,7 +16,7 @@ from include.errors import SpecError
 from include.specification.data import StreamSpec
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.streaming.computed import ComputedColumns
+from include.streaming.computed import ComputedColumns, check
 from include.streaming.events import EventReader
 from include.usecases.flight_delay import features
 
@@ -111,6 +111,16 @@ def test_an_event_is_the_same_alone_and_among_others_and_the_feed_has_the_same_o
         (lambda rows: columns("", rows) | {"observed": ibis.now()}, r"\['observed'\] .* more than the columns of one"),
         (lambda rows: columns("", rows) | {"region": rows.filter(rows.temp > 1).origin}, r"\['region'\] .* more than"),
         (lambda rows: columns("", rows) | {"region": "EWR"}, r"\['region'\] .* more than the columns of one event"),
+        (lambda rows: columns("", rows) | {"region": rows.origin.split("").unnest()}, r"\['region'\] .* more than the"),
+        (lambda rows: columns("", rows) | {"region": rows.origin.hashbytes()}, "region of type binary .* says string"),
+        (lambda rows: columns("", rows) | {"region": ibis.array([rows.origin])}, "region of type array<string>"),
+        (lambda rows: columns("", rows) | {"observed": rows.origin}, "observed of type string .* says timestamp; cast"),
+        (lambda rows: columns("", rows) | {"tenths": rows.temp / 3}, "tenths of type float64 .* says integer; cast it"),
+        (lambda rows: columns("", rows) | {"region": rows.origin.re_extract("(", 0)}, "1: computed cannot be evaluate"),
+        (
+            lambda rows: {1: rows.origin, "region": rows.origin},
+            r"returns \['1', 'region'\] for airport_weather; stream",
+        ),
         (lambda rows: {"region": rows.gate}, r"features.py:\d+: computed cannot be evaluated: AttributeError"),
     ],
 )
@@ -120,6 +130,15 @@ def test_a_function_that_cannot_be_used_is_no_events_fault(
     computed(lambda view, rows: returned(rows))
     with pytest.raises(SpecError, match=said):
         EventReader(spec(), VIEW).read(entries([reading(1)]))
+    with pytest.raises(SpecError, match=said):
+        check(spec(), VIEW)
+
+
+def test_zero_is_one_key_whatever_its_sign_as_it_is_for_the_batch(computed: Callable[[Rows], None]) -> None:
+    computed(lambda view, rows: {"cell": rows.temp.round(0).cast("float64")})
+    one = spec(computed={"cell": "number"}, id=["origin", "time_hour"], key=["cell"], time=None)
+    events, dead = EventReader(one, VIEW).read(entries([reading(1, temp=-0.4), reading(2, temp=0.4)]))
+    assert ([event.key for event in events], dead) == ([events[0].key] * 2, {})
 
 
 def test_nothing_is_computed_of_no_event() -> None:

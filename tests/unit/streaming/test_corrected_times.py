@@ -1,0 +1,52 @@
+"""An event that comes again with another time: no row still counts it where it was."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from include.contracts.streaming import StreamEntry
+from include.specification.loader import load_usecase
+from include.streaming.events import typed
+from include.streaming.features import StreamFeatures
+from include.streaming.speed_layer import SpeedLayer
+from tests.unit.fakes.streaming import MemoryStream, PushedRows
+
+FLIGHTS, VIEW = load_usecase("flight_arrivals"), "airport_departures"
+STREAM = FLIGHTS.streams[VIEW].model_copy(update={"late_hours": 24})
+SPEC = FLIGHTS.model_copy(update={"streams": {VIEW: STREAM}})
+START = datetime(2013, 6, 3, 12, tzinfo=UTC)
+WARM = timedelta(hours=STREAM.window_hours)
+
+
+def departure(flight: int, minute: int, delay: float) -> dict[str, Any]:
+    scheduled, left = START.isoformat(), (START + timedelta(minutes=minute)).isoformat()
+    flown = {"carrier": "UA", "flight": flight, "origin": "EWR", "dest": "ORD"}
+    return {**flown, "scheduled_at": scheduled, "departed_at": left, "dep_delay": delay}
+
+
+def batch(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    rows = StreamFeatures(SPEC, VIEW).rows(
+        SPEC.calendar.of(START), [typed(SPEC.sources["departures"], event) for event in events], []
+    )
+    known = rows[rows.event_timestamp >= START + WARM].to_dict("records")
+    return {row["event_timestamp"].isoformat(): {**row, "event_timestamp": None} for row in known}
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 360), st.sampled_from([-5.0, 0.0, 40.0])), max_size=25),
+    st.integers(1, 6),
+)
+def test_rows_are_the_batchs_whatever_was_said_before(messages: list[tuple[int, int, float]], size: int) -> None:
+    arrivals = [departure(0, 0, 0.0), *(departure(*message) for message in messages)]
+    entries = [StreamEntry(id=f"1700000000000-{n}", text=json.dumps(event)) for n, event in enumerate(arrivals)]
+    layer = SpeedLayer(SPEC, VIEW, MemoryStream(), PushedRows())  # type: ignore[arg-type]
+    for begin in range(0, len(entries), size):
+        layer.handle(entries[begin : begin + size])
+    texts = [text for rows in layer.stream.rows.values() for text in rows.values()]  # type: ignore[attr-defined]
+    found = {row["event_timestamp"]: {**row, "event_timestamp": None} for row in map(json.loads, texts)}
+    expected = batch([*{event["flight"]: event for event in arrivals}.values()])
+    assert {moment: found.get(moment) for moment in expected} == expected
