@@ -1,8 +1,10 @@
 """Schedules of a spec: cron texts, and how old a schedule lets published values become."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, NamedTuple
+from itertools import pairwise
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
@@ -15,14 +17,19 @@ PRESETS = {
 }  # fmt: skip
 """Airflow's names of schedules."""
 FIELDS = 5
+_CHANCE = re.compile(r"(?<![A-Za-z])R(?![A-Za-z])", re.IGNORECASE)
 RUNS = 400
 """Runs that are looked at for the oldest value: more than a year of days."""
+RUNS_OF_TWO_DAYS = 48
+_BEGIN, _AGAIN = datetime(2012, 12, 31, tzinfo=UTC), timedelta(days=28 * 365 + 7)
 
 
 def _cron(text: str) -> str:
     from croniter import croniter
 
     expression = PRESETS.get(text, text)
+    if _CHANCE.search(expression):
+        raise ValueError("R is another time whenever it is read, so nobody knows when values are stale; write a number")
     if len(expression.split()) != FIELDS or not croniter.is_valid(expression):
         raise ValueError(
             'no cron text; write "minute hour day month weekday" like "0 6 1 * *" (the 1st of each month, 06:00), '
@@ -53,21 +60,51 @@ class OldestValue(NamedTuple):
 
 @lru_cache
 def oldest_value(cron: str, calendar: Calendar) -> OldestValue:
-    """Over a year, or 400 runs that publish something: each run publishes the periods that are over by then."""
-    begin = run = _run_from(cron, datetime(2012, 12, 31, tzinfo=UTC), calendar)
-    values = list[OldestValue]()
-    while len(values) < RUNS and run - begin < timedelta(days=366):
-        period = calendar.complete(run)
-        run = _run_from(cron, calendar.end(period.shift(1)), calendar)
-        values.append(OldestValue(period, calendar.end(period), run))
+    """Over 28 years, after which weekdays and dates meet again, or 400 runs that publish something.
+
+    Each run publishes the periods that are over by then. Hours are looked at around the longest pause of days too.
+    """
+    values = _values(cron, calendar, _BEGIN, RUNS)
+    if calendar.every == "hour":
+        values += _values(cron, calendar, _longest_pause(cron), RUNS_OF_TWO_DAYS)
     return max(values, key=lambda value: value.hours)
 
 
+def _values(cron: str, calendar: Calendar, since: datetime, runs: int) -> list[OldestValue]:
+    begin = run = _run_from(cron, since, calendar)
+    values = list[OldestValue]()
+    while not values or (len(values) < runs and run - begin < _AGAIN):
+        period = calendar.complete(run)
+        run = _run_from(cron, calendar.end(period.shift(1)), calendar)
+        values.append(OldestValue(period, calendar.end(period), run))
+    return values
+
+
+def _longest_pause(cron: str) -> datetime:
+    """The day with runs after which the most days have none, UTC."""
+    fields = PRESETS.get(cron, cron).split()
+    ticks = _ticks(" ".join(["0", "0", *fields[2:]]), _BEGIN.replace(tzinfo=None))
+    days: list[datetime] = [ticks.get_next()]
+    while len(days) < RUNS and days[-1] - days[0] < _AGAIN:
+        days.append(ticks.get_next())
+    return max(pairwise(days), key=lambda pair: pair[1] - pair[0])[0].replace(tzinfo=UTC)
+
+
 def _run_from(cron: str, moment: datetime, calendar: Calendar) -> datetime:
-    """The first run at this moment or later, UTC; the cron text is by the clock of the calendar."""
+    """The first run at this moment or later, UTC; the cron text is by the clock of the calendar, as Airflow reads it.
+
+    A time that the clock skips comes when it goes on, one that comes twice counts the second time.
+    """
+    zone, before = ZoneInfo(calendar.timezone), moment.astimezone(UTC) - timedelta(seconds=1)
+    local = before.astimezone(zone).replace(tzinfo=None)
+    ticks = _ticks(PRESETS.get(cron, cron), local)
+    tick: datetime = ticks.get_next()
+    if ticks.expanded[1] == ["*"]:  # every hour, also one that the clock shows again
+        return before + (tick - local)
+    return max(tick.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
+def _ticks(cron: str, after: datetime) -> Any:
     from croniter import croniter
 
-    zone = ZoneInfo(calendar.timezone)
-    before = moment.astimezone(zone).replace(tzinfo=None) - timedelta(seconds=1)
-    run: datetime = croniter(PRESETS.get(cron, cron), before, ret_type=datetime).get_next()
-    return run.replace(tzinfo=zone).astimezone(UTC)
+    return croniter(cron, after, ret_type=datetime)

@@ -1,6 +1,7 @@
 """Streams of a use case: columns that they name, and values that nobody can keep as fresh as the spec says."""
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -75,13 +76,19 @@ def freshness_faults(spec: Streamed) -> Iterator[Fault]:
             continue
         ages = [_of_batch(spec.periods), *([_of_stream(spec.streams[name])] if name in spec.streams else [])]
         least = min(age.hours for age in ages)
-        if view.freshness_hours < least:
+        if view.freshness_hours < least - 1e-9:
             either = "" if name in spec.streams else "a stream that keeps the view current, "
             yield Fault(
                 f"feature_views.{name}.freshness_hours",
-                f"{view.freshness_hours:g} cannot be kept: {'; '.join(age.sum for age in ages)}; allowed: {least:g} or "
+                f"{view.freshness_hours:.10g} cannot be kept: {'; '.join(age.sum for age in ages)}; "
+                f"allowed: {_at_least(least)} or "
                 f"more, 0 (never stale), {either}or when_missing: default or fall_back for what is stale",
             )
+
+
+def _at_least(hours: float) -> str:
+    """In four decimals, rounded up: what is written like this is kept."""
+    return f"{ceil(round(hours * 10_000, 3)) / 10_000:.10g}"
 
 
 class _Age(NamedTuple):
@@ -98,8 +105,8 @@ def _of_batch(periods: Periods) -> _Age:
     return _Age(
         hours,
         f"by periods.schedule = {periods.schedule!r} the values of the {calendar.every} {oldest.period}, which ends "
-        f"{end}, are the newest until the run of {run} has ended: {oldest.hours:g} + {periods.pipeline_hours:g} "
-        f"(periods.pipeline_hours) = {hours:g} hours",
+        f"{end}, are the newest until the run of {run} has ended: {_at_least(oldest.hours)} + "
+        f"{periods.pipeline_hours:g} (periods.pipeline_hours) = {_at_least(hours)} hours",
     )
 
 
@@ -108,5 +115,5 @@ def _of_stream(stream: StreamSpec) -> _Age:
     return _Age(
         hours,
         f"by the stream a value is {stream.published_after_hours:g} (published_after_hours) + {stream.pause_hours:g} "
-        f"(pause_hours) = {hours:g} hours old",
+        f"(pause_hours) = {_at_least(hours)} hours old",
     )

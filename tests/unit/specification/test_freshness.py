@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from include.contracts.period import FORMS, Calendar, Every
+from include.contracts.period import FORMS, Calendar, Every, Period
+from include.orchestration.timetable import PeriodTimetable
 from include.specification.data import EntitySpec, Periods, Privacy, Source, StreamSpec, ViewSpec
 from include.specification.schedule import oldest_value
 from include.specification.streams import freshness_faults
@@ -56,7 +59,7 @@ DAILY = {"first": "2013-04-01", "schedule": "0 6 * * *", "timezone": "America/Ne
         ({"first": "2013-W14", "schedule": "0 6 * * 1", "pipeline_hours": 2}, 176, "174 + 2 "),
         ({"first": "2013-W14", "schedule": "0 6 * * 3"}, 222.5, "the values of the week 201"),
         ({"first": "2013-04", "schedule": "0 6 1 * *"}, 750.5, "750 + 0.5 "),
-        ({**DAILY, "schedule": "0 6 1 * *"}, 750.5, "are the newest until the run of 2013-"),
+        ({**DAILY, "schedule": "0 6 1 * *"}, 751.5, "are the newest until the run of 2015-11-01 06:00"),
     ],
 )
 def test_the_least_freshness_is_the_longest_wait_from_the_end_of_a_period_to_the_next_values(
@@ -106,6 +109,52 @@ def _runs(cron: str, calendar: Calendar, after: datetime, upto: datetime) -> lis
     while (tick := ticks.get_next().replace(tzinfo=zone).astimezone(UTC)) <= upto:
         found.append(tick)
     return found
+
+
+@pytest.mark.parametrize(
+    ("first", "schedule", "hours"),
+    [
+        ("2013-04-01T05Z", "0 * 1-20 * *", 11 * 24 + 1),  # no run on eleven days of a long month
+        ("2013-04-01T05Z", "0 * * 1-6 *", 184 * 24 + 1),
+        ("2013-04-01T05Z", "0 * 13 * 5", 6 * 24 + 1),
+        ("2013-W14", "@quarterly", 98 * 24),  # a quarter of 92 days that begins on a Sunday
+        ("2013-W14", "@yearly", 372 * 24),
+        ("2013-04-01", "0 6 29 2 *", 4 * 365.25 * 24 + 6),
+    ],
+)
+def test_what_runs_seldom_is_looked_at_over_all_its_pauses(first: str, schedule: str, hours: float) -> None:
+    assert oldest_value(schedule, Periods(first=Period(first), schedule=schedule).calendar).hours == hours
+
+
+CHANGES = ["America/Sao_Paulo", "America/Havana", "Asia/Beirut", "Europe/Berlin", "Australia/Lord_Howe"]
+
+
+@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize("cron", ["@daily", "30 0 * * *", "30 2 * * *", "15 * * * *", "0 6 * * 1-5"])
+def test_around_a_change_of_the_clock_the_runs_are_those_of_airflow(zone: str, cron: str) -> None:
+    """In Sao Paulo, Havana and Beirut the clock is changed at midnight."""
+    calendar = Calendar(every="day", timezone=zone)
+    timetable = PeriodTimetable(cron, calendar, Period("2012-01-01"))
+    run, oldest = timetable._get_next(pendulum.datetime(2013, 1, 1)), 0.0
+    newest = calendar.complete(run)
+    while run < pendulum.datetime(2014, 1, 1):
+        if (complete := calendar.complete(run)) > newest:
+            oldest, newest = max(oldest, (run - calendar.end(newest)).total_seconds() / 3600), complete
+        run = timetable._get_next(run)
+    assert oldest_value(cron, calendar).hours == oldest
+
+
+def test_what_the_refusal_allows_is_allowed() -> None:
+    for hours in (1 / 3, 0.1 + 0.2, 1e-7, 123456.789):
+        (text,) = faults({**DAILY, "pipeline_hours": hours}, 31)
+        assert faults({**DAILY, "pipeline_hours": hours}, float(text.split("allowed: ")[1].split()[0])) == []
+
+
+def test_a_time_by_chance_is_no_schedule() -> None:
+    for cron in ("R 6 * * *", "0 R(1-5) * * *", "0 r * * MON"):
+        with pytest.raises(ValidationError, match="R is another time whenever it is read"):
+            Periods(first=Period("2013-04"), schedule=cron)
+    assert Periods(first=Period("2013-04"), schedule="0 6 * MAR FRI")
 
 
 @pytest.mark.parametrize("every", get_args(Every))
