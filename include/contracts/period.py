@@ -349,12 +349,16 @@ class Calendar(Record):
 
     def last(self, span: Span | None, period: Period) -> list[Period]:
         """The whole periods of the span that ends with ``period``: at least that one, and without a span no other."""
+        return Period.between(self.first_of_last(span, period), period)
+
+    def first_of_last(self, span: Span | None, period: Period) -> Period:
+        """The first of ``last``, without making the others: a window of hours may have hundreds."""
         if span is None:
-            return [period]
+            return period
         begin = span.before(self.end(period), self.timezone)
         first = self.of(begin)
         first = first if self.start(first) >= begin else first.shift(1)
-        return Period.between(min(first, period), period)
+        return min(first, period)
 
     def complete(self, now: datetime) -> Period:
         """The newest period that is over at an aware moment."""

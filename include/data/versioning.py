@@ -8,6 +8,7 @@ step, so it is the commit point. A run killed anywhere before it leaves the prev
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from include.contracts.period import Period, periods_text
-from include.contracts.tables import SnapshotRef, TableRef
+from include.contracts.tables import PERIOD, SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
 from include.errors import DamagedFileError, NotFoundError, SpecError
@@ -153,10 +154,22 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
 
     Raises NotFoundError without the table, DamagedFileError when its files are not what the snapshot pins.
     """
+    return read_all([snapshot], table, lake).drop_columns([PERIOD])
+
+
+def read_all(snapshots: Sequence[SnapshotRef], table: str, lake: Lake) -> pa.Table:
+    """The same rows of several snapshots of one use case, each of another period, with the ``period`` column.
+
+    The table is opened once, however many they are. Errors as ``read``.
+    """
+    for snapshot in snapshots:
+        _require_table(snapshot, table)
+    return lake.read_pinned(snapshots[0].usecase, table, {one.period: one.tables[table] for one in snapshots})
+
+
+def _require_table(snapshot: SnapshotRef, table: str) -> None:
     if table not in snapshot.tables:
         raise NotFoundError(f"snapshot {snapshot.name} has no table {table!r}; it has {sorted(snapshot.tables)}")
-    rows = lake.read_pinned(snapshot.usecase, table, {snapshot.period: snapshot.tables[table]})
-    return rows.drop_columns(["period"])
 
 
 def materialize(spec: UseCase, period: Period, feature_store: FeatureStore, last: Period | None = None) -> None:

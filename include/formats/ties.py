@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -9,6 +10,7 @@ from include.formats.content import is_nan, quoted
 from include.formats.database import in_utc
 
 POSITION = "position"
+KNOWN = "known:"  # no column of a use case has a colon in its name
 
 
 def total_order(columns: Iterable[str], floats: Collection[str] = ()) -> str:
@@ -36,6 +38,11 @@ def latest_per_key(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]
     chosen = ~repeated
     chosen[repeated.nonzero()[0][positions]] = True
     return rows[chosen]
+
+
+def latest_known(rows: pd.DataFrame, key: str, known: np.ndarray, order: Sequence[str]) -> pd.DataFrame:
+    """One row per key: the last of those that are ``known`` (n,), where there is one, else the last of all."""
+    return latest_per_key(rows.assign(**{KNOWN: known}), [key], [KNOWN, *order])[[*rows.columns]]
 
 
 def _latest(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]) -> list[int]:

@@ -20,14 +20,13 @@ from include.contracts.period import Period
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.data import versioning
 from include.formats.exact_frames import exact_frame
-from include.formats.ties import latest_per_key
+from include.formats.ties import latest_known, latest_per_key
 from include.operations import maturity
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 
 MONTHS_CLAMPED = timedelta(days=3)
 """A span of months back and forth again may miss the moment by so much: 31 March, 28 February, 28 March."""
-HOME = "home:"  # no column of a use case has a colon in its name
 
 
 class Truth:
@@ -50,15 +49,20 @@ class Truth:
 
     def rows(self, periods: Iterable[Period]) -> pd.DataFrame:
         """The rows of ``events`` in those of the periods that are published, with their ``period``."""
-        parts = [self._table(period) for period in periods if period in self._snapshots]
+        wanted = [period for period in periods if period in self._snapshots]
+        self._read([period for period in wanted if period not in self._tables])
+        parts = [self._tables[period] for period in wanted]
         columns = [self._spec.event.id, PERIOD]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns, dtype=object)
 
-    def _table(self, period: Period) -> pd.DataFrame:
-        if period not in self._tables:
-            rows = exact_frame(versioning.read(self._snapshots[period], "events", self._lake))
-            self._tables[period] = rows.assign(**{PERIOD: str(period)})
-        return self._tables[period]
+    def _read(self, periods: list[Period]) -> None:
+        """Keep their tables, which are read at once."""
+        if not periods:
+            return
+        snapshots = [self._snapshots[period] for period in periods]
+        rows = exact_frame(versioning.read_all(snapshots, "events", self._lake))
+        there = {Period(period): part for period, part in rows.groupby(PERIOD, sort=False)}
+        self._tables |= {period: there.get(period, rows.iloc[:0]).reset_index(drop=True) for period in periods}
 
     def known_until(self, period: Period) -> datetime:
         """An answer about an event before may belong to the period because its event stands in the table."""
@@ -121,8 +125,7 @@ class Truth:
         rows = rows[rows[name].isin(asked[name])].reset_index(drop=True)
         if self._spec.event.label is None or rows.empty:
             return latest_per_key(rows, [name], [PERIOD])
-        rows = rows.assign(**{HOME: maturity.known(self._spec, rows, as_of)})
-        return latest_per_key(rows, [name], [HOME, PERIOD]).drop(columns=HOME)
+        return latest_known(rows, name, maturity.known(self._spec, rows, as_of), [PERIOD])
 
     def _later(self, last: datetime) -> Iterator[Period]:
         """The published periods after the one of a time that may hold the truth about an event of it."""
@@ -134,7 +137,7 @@ class Truth:
         end, time = self._end(period), self._spec.event.time
         if self._spec.event.lead.hours or period not in self._snapshots:
             return end
-        rows = self._table(period)
+        rows = self.rows([period])
         if rows.empty or time not in rows:
             return end
         return max(end, rows[time].max().to_pydatetime() + timedelta(microseconds=1))

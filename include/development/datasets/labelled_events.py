@@ -9,12 +9,12 @@ import pandas as pd
 from include.contracts.development import FrozenRef
 from include.contracts.period import Period
 from include.contracts.spelling import as_text
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import PERIOD, SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
 from include.families.registry import label_codes
 from include.formats.exact_frames import exact_frame
-from include.formats.ties import latest_per_key
+from include.formats.ties import latest_known, latest_per_key
 from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
@@ -46,14 +46,11 @@ def labelled(
 ) -> Labelled:
     """Events whose label was known at ``as_of``; all of them when the task has no label.
 
-    Labels that people gave (version ``given`` of their table) fill those that miss. Raises DataError when the events
-    are not those of the snapshots, one is there twice, or a label that was known is none of the task.
+    Labels that people gave (version ``given`` of their table) fill those that miss. Of an event in the tables of two
+    periods the newest row counts whose label was known, else the newest. Raises DataError when the events are not those
+    of the snapshots, one is twice in a period, or a label that was known is none of the task.
     """
-    events = _read(spec, lake, snapshots, as_of)
-    if twice := int(events[spec.event.id].duplicated().sum()):
-        raise DataError(
-            f"{spec.name}: {twice} {spec.event.id} occur more than once in the events; publish the periods again"
-        )
+    events = _once(spec, _read(spec, lake, snapshots, as_of), as_of)
     events = events.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
     if spec.event.label is None or spec.event.label_time is None:
         return Labelled(events.assign(**{PERSON: False}), {}, {})
@@ -63,6 +60,18 @@ def labelled(
     counts = {"unlabelled": int((~known).sum()), "immature": int(late.sum()), "given": filled}
     immature = {str(period): int(count) for period, count in events.loc[late, "period"].value_counts().items()}
     return Labelled(events[known & ~late].reset_index(drop=True), counts, immature)
+
+
+def _once(spec: UseCase, events: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """One row per event, by the rule that monitoring follows too."""
+    if twice := int(events.duplicated([spec.event.id, PERIOD]).sum()):
+        raise DataError(
+            f"{spec.name}: {twice} {spec.event.id} occur more than once in a period's events; publish the periods again"
+        )
+    if spec.event.label is None or spec.event.label_time is None:
+        return latest_per_key(events, [spec.event.id], [PERIOD])
+    known = events[spec.event.label].notna() & _mature(events[spec.event.label_time], as_of)
+    return latest_known(events, spec.event.id, known.to_numpy(), [PERIOD])
 
 
 def require_mature(spec: UseCase, found: Labelled, period: Period, as_of: datetime) -> None:

@@ -165,11 +165,26 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
         build(tmp_path, tables)
 
 
-def test_an_event_in_two_periods_is_refused(tmp_path: Path) -> None:
+def test_an_event_twice_in_a_period_is_refused(tmp_path: Path) -> None:
     tables = {p: events(p) for p in PERIODS}
-    tables["2013-03"].loc[0, "flight_id"] = tables["2013-01"].loc[0, "flight_id"]
-    with pytest.raises(DataError, match="1 flight_id occur more than once in the events"):
+    tables["2013-03"].loc[0, "flight_id"] = tables["2013-03"].loc[1, "flight_id"]
+    with pytest.raises(DataError, match="1 flight_id occur more than once in a period's events"):
         build(tmp_path, tables)
+
+
+@pytest.mark.parametrize("newer", [1, None])
+def test_an_event_in_two_periods_is_told_by_the_newest_row_whose_label_is_known(
+    tmp_path: Path, newer: int | None
+) -> None:
+    """As in monitoring: it is learned from once, and never on both sides of a split."""
+    tables = {p: events(p) for p in PERIODS}
+    twice, late = tables["2013-01"].loc[0, "flight_id"], tables["2013-03"]["late"].astype("Int64")
+    late[0] = newer
+    tables["2013-03"] = tables["2013-03"].assign(late=late)
+    tables["2013-03"].loc[0, "flight_id"] = twice
+    built = build(tmp_path, tables)
+    parts = {part: (read_part(getattr(built, part))["flight_id"] == twice).sum() for part in ("train", "test")}
+    assert parts == ({"train": 0, "test": 1} if newer else {"train": 1, "test": 0})
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
