@@ -90,9 +90,11 @@ def monitor(spec: UseCase, services: Services, *periods: Period) -> dict[str, fl
     truth, figures = services.predictions.truth(spec), list[Figure]()
     for period in periods:
         versioning.snapshot(period, services.records.snapshots(spec))
-    for end in _to_measure(spec, services, truth, periods):
+    ends = _to_measure(spec, services, truth, periods)
+    for end in ends:
         measured = _measure_window(spec, services, truth, end)
         figures = measured if end == periods[-1] else figures
+    _count_again(spec, services, ends)
     return {f"{f.release}.{f.name}": f.value for f in figures if not f.subject}
 
 
@@ -129,8 +131,7 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
         return []
     events = truth.of(predictions, as_of).drop(columns=PERIOD)
     offline = _offline(spec, services, events) if spec.views and len(events) else None
-    ends = windows.ends(spec, end, spec.monitoring.windows.of)
-    history = services.records.figures(spec, name="breached", periods=ends)
+    history = services.records.figures(spec, name="breached", periods=windows.ends_of(spec, end))
     rollouts = services.records.rollout_events(spec)
     measured = partial(
         _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until)
@@ -140,6 +141,17 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)
     return figures
+
+
+def _count_again(spec: UseCase, services: Services, measured: Sequence[Period]) -> None:
+    """Windows after these say how many of the last ones were breached, of which one may have changed."""
+    later = [p for p in FIGURES.periods(spec.name, services.adapters.lake) if p > measured[0]]
+    for end in windows.following(spec, measured, later):
+        figures, ends = FIGURES.read(spec.name, services.adapters.lake, periods=[end]), windows.ends_of(spec, end)
+        history = services.records.figures(spec, name="breached", periods=ends)
+        counted = monitoring.counted_again(spec, end, figures, history)
+        if counted != figures:
+            FIGURES.replace(spec.name, services.adapters.lake, end, counted)
 
 
 def _lost(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Period]) -> dict[str, int]:

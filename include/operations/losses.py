@@ -32,7 +32,7 @@ class Confirmation:
 
     @classmethod
     def of(cls, spec: UseCase, history: History, period: Period) -> "Confirmation":
-        ends = windows.ends(spec, period, spec.monitoring.windows.of)
+        ends = windows.ends_of(spec, period)
         losses = {end: loss for end in ends if (loss := history.loss(end))}
         breaches = [f for f in losses.values() if is_breach(f.value, f.low, spec.monitoring.performance_loss)]
         return cls(spec, history.release, period, losses.get(period), len(breaches), len(losses))

@@ -200,12 +200,23 @@ def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> l
     return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
 
 
+def counted_again(spec: UseCase, period: Period, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:
+    """The figures of a window with ``breached_windows`` as ``history`` now says."""
+    counted = [
+        one
+        for release in dict.fromkeys(f.release for f in figures)
+        for one in _windows(Scope(spec, release, period), [f for f in figures if f.release == release], history)
+    ]
+    new = {f.release: f for f in counted}
+    return [new.get(f.release, f) if f.name == "breached_windows" else f for f in figures]
+
+
 def _windows(scope: Scope, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:
     """How many of the last n windows of this release were breached; one that is measured again counts once."""
     mine = [f for f in figures if f.name == "breached"]
     if not mine:
         return []
-    ends = windows.ends(scope.spec, scope.period, scope.spec.monitoring.windows.of)
+    ends = windows.ends_of(scope.spec, scope.period)
     key = (scope.spec.name, scope.release, "breached")
     earlier = (f for f in history if (f.usecase, f.release, f.name) == key and f.period in ends[:-1])
     breached = {f.period: f.value for f in earlier} | {scope.period: mine[0].value}

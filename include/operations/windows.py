@@ -1,7 +1,9 @@
 """Monitoring windows: the periods that are measured together, and which windows follow one another."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import takewhile
 
 from include.contracts.operations import Figure, WindowFigures
 from include.contracts.period import Period
@@ -17,22 +19,40 @@ OF_LABELS = (*COUNTS, "maturity", "calibration_error", "label_rate", "label_shar
 
 def pooled(spec: UseCase, period: Period) -> list[Period]:
     """The periods that are measured together as the window that ends with this one, oldest first."""
-    window = spec.monitoring.window
-    return [period] if window is None else spec.calendar.last(window, period)
+    return spec.calendar.last(spec.monitoring.window, period)
+
+
+def _first(spec: UseCase, period: Period) -> Period:
+    """The first of those."""
+    return spec.calendar.first_of_last(spec.monitoring.window, period)
 
 
 def ends(spec: UseCase, period: Period, count: int) -> list[Period]:
     """The last periods of ``count`` windows without overlap, oldest first; the newest ends with ``period``."""
     found = [period]
     while len(found) < count:
-        found.append(pooled(spec, found[-1])[0].shift(-1))
+        found.append(_first(spec, found[-1]).shift(-1))
     return found[::-1]
+
+
+def ends_of(spec: UseCase, period: Period) -> list[Period]:
+    """The last periods of the ``monitoring.windows`` that a retrain decision in ``period`` looks at."""
+    return ends(spec, period, spec.monitoring.windows.of)
+
+
+def following(spec: UseCase, measured: Collection[Period], among: Iterable[Period]) -> list[Period]:
+    """The last periods, among these, of windows that count one of the ``measured`` ones, which they are not."""
+    wanted, last = set(measured), max(measured)
+    later = ((end, ends_of(spec, end)) for end in sorted(set(among) - wanted) if end > min(measured))
+    return [end for end, counted in takewhile(lambda of: of[1][0] <= last, later) if wanted & {*counted}]
 
 
 def holding(spec: UseCase, periods: Collection[Period], among: Iterable[Period]) -> list[Period]:
     """The last periods, among these, of the windows that hold at least one of ``periods``; oldest first."""
-    wanted = set(periods)
-    return sorted(end for end in set(among) if wanted & {*pooled(spec, end)})
+    wanted = sorted(set(periods))
+    later = ((end, _first(spec, end)) for end in sorted(set(among)) if end >= wanted[0])
+    reached = takewhile(lambda window: window[1] <= wanted[-1], later)
+    return [end for end, first in reached if bisect_left(wanted, first) < bisect_right(wanted, end)]
 
 
 def maturing(spec: UseCase, measured: Sequence[Period]) -> list[Period]:

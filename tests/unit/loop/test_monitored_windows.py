@@ -134,3 +134,23 @@ def test_a_day_that_is_published_late_takes_back_what_the_next_one_counted(tmp_p
     world.monitor(DAYS[3])
     assert world.counts("rows") == [ROWS] * len(DAYS)
     assert FIGURES.periods(world.spec.name, world.services.adapters.lake) == DAYS
+
+
+def test_a_window_that_is_measured_again_is_counted_again_by_those_after_it(tmp_path: Path) -> None:
+    world = World(tmp_path, days_spec())
+    world.live()
+    assert world.figure(DAYS[4], "breached").value == 0
+    lake, breached = world.services.adapters.lake, world.figure(DAYS[4], "breached")
+    wrong = [f.model_copy(update={"value": 1.0}) if f == breached else f for f in figures_of(world, DAYS[4])]
+    FIGURES.replace(world.spec.name, lake, DAYS[4], wrong)
+    world.monitor(DAYS[7])
+    assert world.figure(DAYS[7], "breached_windows").value == 1, "days 8, 5 and 2"
+    others = [f for f in figures_of(world, DAYS[7]) if f.name != "breached_windows"]
+    world.monitor(DAYS[2])  # the windows of days 3, 4 and 5 hold it
+    assert world.figure(DAYS[4], "breached").value == 0
+    assert world.figure(DAYS[7], "breached_windows").value == 0
+    assert [f for f in figures_of(world, DAYS[7]) if f.name != "breached_windows"] == others
+
+
+def figures_of(world: World, day: Period) -> list[Figure]:
+    return FIGURES.read(world.spec.name, world.services.adapters.lake, periods=[day])
