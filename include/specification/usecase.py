@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Calendar, Period, Span
 from include.specification import data, learning
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
@@ -218,7 +218,10 @@ class UseCase(Part):
     def _window_faults(self) -> Iterator[Fault]:
         """By time the last part of what is learned from validates: something must be left to train on."""
         window, validation = self.retrain.window, self.split.validation
-        if self.split.by == "time" and window != "all" and window.hours <= validation.hours:
+        if self.split.by != "time" or window == "all":
+            return
+        learned = max(window.hours, Span(f"1 {self.calendar.every}").hours)  # at least one period
+        if learned <= validation.hours:
             text = f"{window} is not longer than split.validation = {validation}: all of it would validate, none train"
             yield Fault("retrain.window", text)
 

@@ -1,6 +1,6 @@
 """Windows of time in the decision to retrain: a use case by days."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from include.contracts.operations import Figure, RetrainPlan
 from include.contracts.period import Period
+from include.operations import training_window
+from include.operations.due import due
 from include.operations.retraining import decide
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -135,7 +137,8 @@ def test_what_tests_is_later_than_what_teaches_and_than_the_frozen_test_set(
     first = {"day": "2013-01-01", "week": "2013-W01", "month": "2013-01"}[every]
     spec = daily(
         periods={"every": every, "first": first, "last": None, "schedule": "@daily"},
-        split=SPLIT | {"test": f"{test} days"}, retrain=RETRAIN | {"window": f"{learned} days"},
+        split=SPLIT | {"test": f"{test} days", "validation": "12 hours"},
+        retrain=RETRAIN | {"window": f"{learned} days"},
     )  # fmt: skip
     newest = Period(first).shift(60)
     frozen = newest.shift(-since)
@@ -152,3 +155,28 @@ def test_a_decision_of_before_windows_is_still_read() -> None:
     del recorded["test_from"], recorded["test_to"]
     read = RetrainPlan.model_validate(recorded | {"test_period": "2013-04"})
     assert (read.test_from, read.test_to) == ("2013-04", "2013-04")
+
+
+@pytest.mark.parametrize(("test", "first"), [("3 days", 7), ("6 days", 7), ("7 days", 8), ("14 days", 15)])
+def test_a_weekly_retrain_comes_weekly_whatever_tests_only_the_first_may_wait(test: str, first: int) -> None:
+    spec = daily(split={"test": test, "validation": "7 days"}, retrain={**RETRAIN, "window": "all", "every": "7 days"})
+    begin = Period("2013-03-01")
+    tested = spec.periods_to_test(begin)
+    learned, retrained = set(Period.between(spec.periods.first, tested[0].shift(-1))), list[int]()
+    for after in range(1, 43):
+        newest = begin.shift(after)
+        chosen = training_window.choose(spec, newest, tested, [], datetime(2014, 1, 1, tzinfo=UTC))
+        teaching = set(Period.between(chosen.train_from, chosen.train_to)) - set(tested)
+        if not due(spec, newest, tested, []) or not teaching - learned:
+            continue
+        retrained.append(after)
+        learned, tested = teaching, Period.between(chosen.test_from or newest, chosen.test_to)
+    assert retrained == [*range(first, 43, 7)]
+
+
+def test_a_window_that_would_all_validate_is_refused() -> None:
+    said = "retrain.window: 7 days is not longer than split.validation = 7 days: all of it would validate, none train"
+    with pytest.raises(ValueError, match=said):
+        daily(split={"validation": "7 days"}, retrain=RETRAIN | {"window": "7 days"})
+    assert daily(split={"validation": "7 days"}, retrain=RETRAIN | {"window": "8 days"}).retrain.window == "8 days"
+    assert small_spec(retrain={"window": "7 days"}).calendar.every == "month", "it learns from one month at least"
