@@ -124,8 +124,13 @@ RANGE = ".."
 
 
 def range_text(periods: Sequence[Period]) -> str:
-    """Periods that follow one another as one text: a partition key, a form's field, part of a run's name."""
+    """Periods that follow one another as one text: a partition key, a form's field."""
     return str(periods[0]) if len(periods) == 1 else f"{periods[0]}{RANGE}{periods[-1]}"
+
+
+def in_run_name(text: str) -> str:
+    """A range as part of a run's name: ``2013-04-01~2013-04-30``; Airflow refuses names that hold two dots."""
+    return str(text).replace(RANGE, "~")
 
 
 def ranges(periods: Iterable[Period]) -> list[list[Period]]:
@@ -306,6 +311,12 @@ class Calendar(Record):
                 f"period {str(key)!r} is a {period.every}; the periods are {self.every}s: write one like {self.example}"
             )
         return period
+
+    def ranged(self, text: str) -> list[Period]:
+        """The periods of a range, or of one alone; raises PeriodError for none, and for those of another rhythm."""
+        periods = Period.ranged(text)
+        self.period(periods[0])
+        return periods
 
     @property
     def _clock(self) -> ZoneInfo:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from include.contracts.operations import Alert, RetrainPlan
-from include.contracts.period import Period, range_text
+from include.contracts.period import Period, in_run_name, range_text
 from include.data import ingestion
 from include.demo.airflow_api import Airflow, RunFailedError, now
 from include.demo.pace import steps
@@ -134,7 +134,7 @@ class Scenario:
         monitoring, key = self._dag("monitoring"), range_text(step)
         with self.progress.stage("monitoring", f"{key}: monitoring", "Prometheus scrapes, its rules decide"):
             if by_hand:
-                run = self.airflow.trigger(monitoring, partition_key=key, run_id=f"demo__{key}")
+                run = self.airflow.trigger(monitoring, partition_key=key, run_id=f"demo__{in_run_name(key)}")
             else:
                 run = self.airflow.wait_for(monitoring, partition=key)
             return self.airflow.wait(run)

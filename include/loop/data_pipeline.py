@@ -3,18 +3,19 @@
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from include.contracts.period import Period, range_text, ranges
+from include.contracts.period import Period, in_run_name, periods_text, range_text, ranges
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, late_data, processing, quality, range_collection, versioning
 from include.data.gate_history import Gate, GateHistory
 from include.data.manifests import CatchUp
-from include.errors import ConflictError, DamagedFileError, MissingPeriodError
+from include.errors import ConflictError, DamagedFileError, MissingPeriodError, PeriodError
 from include.records.registry import COLLECTIONS, GATE_RESULTS
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -29,8 +30,10 @@ def catch_up(spec: UseCase, services: Services, periods: Sequence[Period], run: 
     published yet. A run that was killed, or that a gate or a source stopped, continues at the period where it stood.
     In a scheduled run a period that its source has nothing for is left out, and asked for again by the next one.
 
-    Raises what ``collect``, ``gate``, ``build_features`` and ``publish`` raise, of the period that it is about.
+    Raises PeriodError for a period that is not over yet, or that the use case does not have; and what ``collect``,
+    ``gate``, ``build_features`` and ``publish`` raise, of the period that it is about.
     """
+    _require_over(spec, periods)
     snapshots = services.records.snapshots(spec)
     versioning.require_calendar(spec, snapshots)
     known = snapshots.catch_up(run)
@@ -54,6 +57,17 @@ def _merge_records(spec: UseCase, services: Services) -> None:
                 lake.compact(spec.name, table)
         except (ConflictError, DamagedFileError) as error:
             log.warning("%s: the files of %s are not merged now: %s", spec.name, table, error)
+
+
+def _require_over(spec: UseCase, periods: Sequence[Period]) -> None:
+    """What is published before its end lacks rows, and no later run would ask for them."""
+    newest, every = spec.periods.newest(datetime.now(UTC)), spec.calendar.every
+    if beyond := [period for period in periods if not spec.periods.first <= period <= newest]:
+        has = f"the first is {spec.periods.first}, the newest that is over {newest}"
+        raise PeriodError(
+            f"{spec.name}: {periods_text(beyond)} cannot be published: {has}. Ask for {every}s between these, wait "
+            f"until the {every} is over, or change periods.first and periods.last"
+        )
 
 
 def _unpublished(spec: UseCase, services: Services, newest: Period) -> list[Period]:
@@ -132,7 +146,9 @@ def look_back(spec: UseCase, services: Services, period: Period, run: str) -> li
     texts = [str(range_text(stretch)) for stretch in ranges(again)]
     log.info("%s %s: rows came late for %s; running again: %s", spec.name, period, late, texts)
     form = {"look_back": False}
-    return [{"trigger_run_id": f"late__{run}__{text}", "fields": {"period": text} | form} for text in texts]
+    return [
+        {"trigger_run_id": f"late__{run}__{in_run_name(text)}", "fields": {"period": text} | form} for text in texts
+    ]
 
 
 def gate(

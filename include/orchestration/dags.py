@@ -15,7 +15,7 @@ from include.errors import NotFoundError, SpecError
 from include.formats import identity
 from include.orchestration.forms import check_form
 from include.orchestration.retries import OnlyWhatMayPass
-from include.specification.loader import usecases
+from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 
 RETRY: dict[str, Any] = {
@@ -101,15 +101,18 @@ def on_period(asset: Callable[[str], Asset]) -> Callable[[UseCase], PartitionedA
 def run_periods() -> list[Period]:
     """The periods this run is for, oldest first: those of its partition key, or of ``period`` in the form.
 
-    Raises NotFoundError when the run has neither, PeriodError when the text is no period and no range of them.
+    Raises NotFoundError when the run has neither, PeriodError when the text is no period of the use case and no range
+    of them: Airflow takes any text as the partition key of a DAG that starts on an asset.
     """
     context = get_current_context()
+    calendar = load_usecase(context["dag_run"].dag_id.partition(".")[0]).calendar
     if not (key := context["dag_run"].partition_key or context["params"].get("period")):
+        first = calendar.period(calendar.example)
         raise NotFoundError(
             "this run has no period: trigger it with one, or with a range, as partition key or `period`: "
-            "2013-04, 2013-04..2013-06, 2013-04-01..2013-04-30"
+            f"{first}, {range_text([first, first.shift(2)])}"
         )
-    return Period.ranged(key)
+    return calendar.ranged(key)
 
 
 def run_period() -> Period:

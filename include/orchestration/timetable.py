@@ -9,7 +9,7 @@ from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 
-from include.contracts.period import Calendar, Period, range_text
+from include.contracts.period import Calendar, Period, in_run_name, range_text
 from include.errors import PeriodError
 from include.specification.schedule import PRESETS
 
@@ -62,6 +62,10 @@ class PeriodTimetable(CronPartitionTimetable):
         if oldest <= newest:
             yield self._run(Period.between(oldest, newest))
 
+    def generate_run_id(self, **about: Any) -> str:
+        """The name of a run that the scheduler, a backfill or a person starts."""
+        return in_run_name(super().generate_run_id(**about))
+
     def _newest(self, now: datetime) -> Period:
         complete = self._calendar.complete(now)
         return complete if self._last is None else min(complete, self._last)
@@ -91,11 +95,9 @@ class PeriodTimetable(CronPartitionTimetable):
     def _ranged(self, key: str) -> list[Period]:
         """Raises InvalidPartitionKeyError for what is no range of this calendar."""
         try:
-            periods = Period.ranged(key)
-            self._calendar.period(periods[0])
+            return self._calendar.ranged(key)
         except PeriodError as error:
             raise InvalidPartitionKeyError(str(error)) from None
-        return periods
 
     def _get_partition_info(self, run_date: pendulum.DateTime) -> tuple[pendulum.DateTime, str]:
         periods = [self._newest(run_date)]

@@ -4,6 +4,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from include.orchestration.dags import usecase_dag
 from include.services import composition
 from include.services.composition import Services
 from include.settings import Settings
+from include.specification.loader import load_usecase
 from tests.dags.snapshot import load_dags
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.orchestration.test_steps import NAMED
@@ -51,6 +53,7 @@ ARGUMENTS: dict[str, Any] = {
     "trigger_run_id": "late__1", "fields": {"period": "2013-04"}, "run_id": "manual__1",
     "done": {"operation": "restore", "period": "2013-04", "changed": True},
 }  # fmt: skip
+APRIL = datetime(2013, 4, 15, tzinfo=UTC)
 RUN_KEY = in_paths("manual__1")
 HANDED_OVER = {"version": 2, "verdict": "d"}
 ANSWERS: dict[str, Any] = {
@@ -60,8 +63,9 @@ ANSWERS: dict[str, Any] = {
 
 
 def context(dag: Any) -> dict[str, Any]:
+    period = str(load_usecase(dag.dag_id.partition(".")[0]).calendar.of(APRIL))
     run = SimpleNamespace(
-        partition_key="2013-04", run_id="manual__1", triggering_user_name="ada", run_type="manual", dag_id=dag.dag_id
+        partition_key=period, run_id="manual__1", triggering_user_name="ada", run_type="manual", dag_id=dag.dag_id
     )
     forms = {name: dag.params.get_param(name).value for name in dag.params}
     texts = {name for name, value in forms.items() if value in ("", None) and name != "minutes"}
@@ -222,5 +226,17 @@ def test_a_run_without_a_period_says_so(loop: dict[str, MagicMock], dags: dict) 
     run = context(dag) | {"params": {}}
     run["dag_run"].partition_key = None
     with set_current_context(run), pytest.raises(AirflowFailException, match="has no period"):
+        dag.get_task("measure").python_callable()
+    assert not loop["monitoring.monitor"].called
+
+
+@pytest.mark.parametrize("key", ["2013-04-01", "2013-W14..2013-W15", "2013-05..2013-04", "April"])
+def test_a_partition_key_that_is_no_month_of_the_use_case_is_refused(
+    loop: dict[str, MagicMock], dags: dict, key: str
+) -> None:
+    dag = dags["flight_delay.monitoring"]
+    run = context(dag)
+    run["dag_run"].partition_key = key
+    with set_current_context(run), pytest.raises(AirflowFailException, match=r"2013-04"):
         dag.get_task("measure").python_callable()
     assert not loop["monitoring.monitor"].called

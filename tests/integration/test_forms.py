@@ -66,6 +66,14 @@ def test_a_pipeline_run_takes_a_period_or_a_range_as_its_partition_key_and_refus
         assert keyed(admin, key).status_code in (400, 422), key
 
 
+def test_a_backfill_is_one_run_of_a_range_under_a_name_that_airflow_takes(admin: httpx.Client) -> None:
+    window = {"from_date": "2013-05-01T00:00:00Z", "to_date": "2013-07-01T00:00:00Z"}
+    made = admin.post("/api/v2/backfills", json={"dag_id": "flight_delay.data_pipeline", **window})
+    assert made.status_code == 200, made.text
+    runs = admin.get("/api/v2/dags/flight_delay.data_pipeline/dagRuns", params={"run_type": "backfill"}).json()
+    assert [run["partition_key"] for run in runs["dag_runs"]] == ["2013-05..2013-07"]
+
+
 @pytest.mark.parametrize("conf", [{}, {"operation": "diff", "snapshot": "2013-04-0123456789ab"}])
 def test_looking_at_data_versions_needs_no_reason(admin: httpx.Client, conf: dict[str, Any]) -> None:
     assert triggered(admin, "data_versions", conf).status_code == 200

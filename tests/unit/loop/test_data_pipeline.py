@@ -1,10 +1,13 @@
 """Dev works on what was handed over to it, and calls no source; a late row starts its month again once."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from include.errors import MissingPeriodError
+from include.contracts.period import Calendar, Period
+from include.errors import MissingPeriodError, PeriodError
 from include.loop import data_pipeline
 from include.services.composition import Services
 from include.specification.loader import load_usecase
@@ -34,10 +37,32 @@ def test_a_month_with_late_rows_runs_again_under_a_name_of_this_run_without_look
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = services_in(tmp_path, KEYS)
-    publish(services, "2013-03", "2013-04", spec=SPEC)
+    publish(services, "2013-02", "2013-03", "2013-04", spec=SPEC)
     monkeypatch.setattr(data_pipeline.late_data, "changed", lambda *_: {"flights": [APRIL.shift(-1)]})
-    monkeypatch.setattr(data_pipeline.late_data, "to_run_again", lambda *_: [APRIL.shift(-1)])
+    monkeypatch.setattr(data_pipeline.late_data, "to_run_again", lambda *_: [APRIL.shift(-2), APRIL.shift(-1)])
     (again,) = data_pipeline.look_back(SPEC, services, APRIL, "run")
-    assert again["trigger_run_id"] == "late__run__2013-03"
+    assert again["trigger_run_id"] == "late__run__2013-02~2013-03", "Airflow refuses a name with two dots"
+    assert again["fields"]["period"] == "2013-02..2013-03"
     assert False in again.get("fields", again.get("conf")).values(), "or late data could start runs for ever"
     assert not services.places.staging(SPEC, "run-late").exists()
+
+
+@pytest.mark.parametrize("asked", ["2012-12..2013-01", "2013-12..2014-01"])
+def test_a_month_that_the_use_case_does_not_have_is_refused_before_any_is_collected(tmp_path: Path, asked: str) -> None:
+    services = services_in(tmp_path, KEYS)
+    with pytest.raises(PeriodError, match=r"(2012-12|2014-01) cannot be published: the first is 2013-01"):
+        data_pipeline.catch_up(SPEC, services, Period.ranged(asked), "run", scheduled=False)
+    assert services.records.published(SPEC) == []
+
+
+@pytest.mark.parametrize("every", ["hour", "day", "week", "month"])
+def test_a_period_that_is_not_over_is_refused(tmp_path: Path, every: Any) -> None:
+    """It would be published with the rows until now, and the next scheduled run would take it for done."""
+    newest = Calendar(every=every).complete(datetime.now(UTC))
+    periods = SPEC.periods.model_copy(
+        update={"every": every, "first": newest.shift(-1), "last": None, "timezone": None}
+    )
+    spec, services = SPEC.model_copy(update={"periods": periods}), services_in(tmp_path, KEYS)
+    asked = Period.between(newest, newest.shift(2))
+    with pytest.raises(PeriodError, match=rf"cannot be published.* wait until the {every} is over"):
+        data_pipeline.catch_up(spec, services, asked, "run", scheduled=False)

@@ -8,6 +8,7 @@ import pendulum
 import pytest
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, TimeRestriction
+from airflow.utils.types import DagRunType
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,8 @@ def test_an_outage_is_caught_up_in_one_run(monkeypatch: pytest.MonkeyPatch) -> N
     after = asked(timetable, before)
     assert after is not None
     assert after.partition_key == "2013-03-05..2013-03-14"
+    named = after._asdict() | {"run_type": DagRunType.SCHEDULED}
+    assert "2013-03-05~2013-03-14" in timetable.generate_run_id(**named)
     at(monkeypatch, datetime(2013, 3, 15, 13, tzinfo=UTC))
     coming = asked(timetable, after)
     assert coming is not None
