@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from include.errors import DamagedStateError
@@ -33,20 +33,32 @@ def prove(table: Path, version: int | None = None, *, history: bool = False) -> 
     ``history``: all of them, also those that a checkpoint stands for. Raises DamagedStateError, which names the entry,
     when its copy is not good either.
     """
-    newest = _checkpoint(table, version)
+    names = list(_names(table / LOG))
+    newest = _checkpoint(table, names, version)
     base = -1 if history else newest
-    there, copies = _versions(table / LOG, ENTRY), _versions(table / COPIES, COPY)
-    _prove_last(table)
-    for number in sorted(v for v in there | copies if v > base and (version is None or v <= version)):
+    there, copies = _versions(names, ENTRY, base), _versions(_names(table / COPIES), COPY, base)
+    _prove_last(table, names)
+    for number in sorted(v for v in there | copies if version is None or v <= version):
         _prove_entry(table, number)
 
 
 def keep(table: Path) -> None:
     """Copy entries that have no copy yet: after a commit. A full disk leaves them for the next time."""
-    for number in sorted(_versions(table / LOG, ENTRY) - _versions(table / COPIES, COPY)):
+    newest = max(_versions(_names(table / LOG), ENTRY, -1), default=-1)
+    for number in range(newest, -1, -1):
+        if _copy(table, number).exists():
+            return
         text = _text(_entry(table, number))
         if text is not None and not _fault(text):
             _write_copy(table, number, text)
+
+
+def version_of(table: Path, mark: str, after: int) -> int:
+    """The version of the commit later than ``after`` whose entry has this mark, which no other has."""
+    number = after + 1
+    while mark not in _entry(table, number).read_text():
+        number += 1
+    return number
 
 
 def exists(table: Path) -> bool:
@@ -89,9 +101,10 @@ def _put_back(table: Path, entry: Path, copied: str) -> None:
     log.error("%s was damaged or gone, and is put back from its copy: look after the disk", entry)
 
 
-def _checkpoint(table: Path, version: int | None) -> int:
+def _checkpoint(table: Path, names: Iterable[str], version: int | None) -> int:
     """The version of the newest good checkpoint that the reader may use; -1 without one."""
-    files = [(int(match[1]), name) for name in _names(table / LOG) if (match := CHECKPOINT.match(name))]
+    found = ((CHECKPOINT.match(name), name) for name in names if ".checkpoint" in name)
+    files = [(int(match[1]), name) for match, name in found if match]
     for number in sorted({number for number, _ in files if version is None or number <= version}, reverse=True):
         good = [_is_good(table, table / LOG / name) for of, name in files if of == number]  # puts each bad one aside
         if all(good):
@@ -125,14 +138,14 @@ def _is_parquet(file: Path) -> bool:
     return len(content) > 2 * len(MARK) and content.startswith(MARK) and content.endswith(MARK)
 
 
-def _prove_last(table: Path) -> None:
+def _prove_last(table: Path, names: Iterable[str]) -> None:
     """The hint where the newest checkpoint is: without it Delta looks itself."""
     hint = table / LOG / LAST
     if not hint.is_file():
         return
     try:
         number = int(json.loads(hint.read_bytes())["version"])
-        good = any(name.startswith(f"{number:020d}.checkpoint") for name in _names(table / LOG))
+        good = any(name.startswith(f"{number:020d}.checkpoint") for name in names)
     except (ValueError, TypeError, KeyError):
         good = False
     if not good:
@@ -154,7 +167,7 @@ def _fault(text: str) -> str:
 
 
 def _copied(table: Path, number: int) -> str | None:
-    copy = _text(table / COPIES / f"{number:020d}.json.good")
+    copy = _text(_copy(table, number))
     try:
         return None if copy is None else sealed_text.unseal(copy)
     except sealed_text.DamagedError:
@@ -162,7 +175,7 @@ def _copied(table: Path, number: int) -> str | None:
 
 
 def _write_copy(table: Path, number: int, text: str) -> None:
-    _unless_full(table / COPIES / f"{number:020d}.json.good", sealed_text.seal(text))
+    _unless_full(_copy(table, number), sealed_text.seal(text))
 
 
 def _unless_full(file: Path, text: str) -> None:
@@ -176,6 +189,10 @@ def _entry(table: Path, number: int) -> Path:
     return table / LOG / f"{number:020d}.json"
 
 
+def _copy(table: Path, number: int) -> Path:
+    return table / COPIES / f"{number:020d}.json.good"
+
+
 def _text(file: Path) -> str | None:
     """None when it is gone, or no text."""
     try:
@@ -184,14 +201,16 @@ def _text(file: Path) -> str | None:
         return None
 
 
-def _versions(directory: Path, pattern: re.Pattern[str]) -> set[int]:
-    return {int(match[1]) for name in _names(directory) if (match := pattern.match(name))}
+def _versions(names: Iterable[str], pattern: re.Pattern[str], base: int) -> set[int]:
+    """Those after ``base``; a log may have thousands before it."""
+    first = f"{base + 1:020d}"
+    return {int(match[1]) for name in names if name >= first and (match := pattern.match(name))}
 
 
 def _names(directory: Path) -> Iterator[str]:
     try:
-        with os.scandir(directory) as found:  # a log may have thousands
-            yield from [one.name for one in found]
+        with os.scandir(directory) as found:
+            yield from (one.name for one in found)
     except FileNotFoundError:
         return
 

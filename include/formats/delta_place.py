@@ -41,7 +41,7 @@ class Place:
     def paths(self, uris: list[str], root: str) -> list[str]:
         """The paths of files that Delta names by URIs below the table's ``root``."""
         start = len(_without_scheme(root))
-        return [str(self.table / unquote(_without_scheme(uri)[start:])) for uri in uris]
+        return [f"{self.table}/{unquote(_without_scheme(uri)[start:]).lstrip('/')}" for uri in uris]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A period's rows are in the files of its own part while it is fresh, and in those
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from include.contracts.period import Period
@@ -17,17 +18,23 @@ class LakeFiles:
     """The files of a table at a version, in the order in which they are read: by part, then as they were written."""
 
     def __init__(self, files: Iterable[str], what: str) -> None:
-        self._what, self.files = what, sorted(files, key=_as_written)
+        self._what = what
         self._parts: defaultdict[str, list[str]] = defaultdict(list)
-        for file in self.files:
+        for file in files:
             self._parts[proved_parquet.part_of(file)].append(file)
+
+    @cached_property
+    def files(self) -> list[str]:
+        return self._in(sorted(self._parts))
+
+    def _in(self, parts: Iterable[str]) -> list[str]:
+        return [file for part in parts for file in sorted(self._parts.get(part, ()), key=_as_written)]
 
     def may_hold(self, periods: Collection[Period]) -> list[str]:
         """The files that may have rows of these periods; none is read."""
         parts = sorted({part for period in periods for part in (str(period), str(period.month))})
-        chosen = [file for part in parts for file in self._parts.get(part, ())]
         wanted = {None, *periods}
-        return [file for file in chosen if proved_parquet.only_period(file) in wanted]
+        return [file for file in self._in(parts) if proved_parquet.only_period(file) in wanted]
 
     def of(self, periods: Collection[Period] | None = None) -> list[FileRows]:
         """The rows of these periods (None: of all), of files that are proved.
@@ -59,8 +66,8 @@ class LakeFiles:
     def by_month(self) -> dict[Period, list[str]]:
         """The files under each month and its periods, in order."""
         months: defaultdict[Period, list[str]] = defaultdict(list)
-        for part, files in self._parts.items():
-            months[Period(part).month] += files
+        for part in sorted(self._parts):
+            months[Period(part).month] += self._in([part])
         return dict(sorted(months.items()))
 
     def pinned(self, period: Period, ref: TableRef) -> FileRows | None:
@@ -71,8 +78,8 @@ class LakeFiles:
         return None
 
 
-def _as_written(file: str) -> tuple[str, int, str]:
-    return proved_parquet.part_of(file), proved_parquet.written_at(file), file
+def _as_written(file: str) -> tuple[int, str]:
+    return proved_parquet.written_at(file), file
 
 
 def pinned(

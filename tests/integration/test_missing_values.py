@@ -187,7 +187,7 @@ def test_left_out_null_nan_and_empty_are_one_thing(world: World, field: str) -> 
 REFUSED = (
     "request field 'age' is missing: the fields that may be missing are ['income', 'grade', 'purpose', 'balances']"
 )
-LATE = "request field 'at' is out of its bounds: {} is not from 1325376000 (2012-01-01) to "
+LATE = "request field 'at' is out of its bounds: {} is not from 1325394000 (2012-01-01) to "
 
 
 @pytest.mark.parametrize(

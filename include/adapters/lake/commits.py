@@ -23,7 +23,7 @@ from include.contracts.names import RESERVED, column_faults
 from include.contracts.period import Period
 from include.contracts.tables import PART, PERIOD, FileRows
 from include.errors import ConflictError, DamagedFileError, DataError, NotFoundError
-from include.formats import proved_parquet
+from include.formats import delta_log, proved_parquet
 from include.formats.content import BATCH, parquet_rows, quoted, relation_hash
 from include.formats.database import in_utc
 from include.formats.proved_parquet import Written
@@ -227,9 +227,7 @@ def _commit(
             delta.create_write_transaction([], "overwrite", schema, [PART], [(PART, "=", NO_PART)])
             delta.update_incremental()
         delta.create_write_transaction(actions, "append", schema, [PART], commit_properties=about)
-        delta.update_incremental()
-        committed = [e["version"] for e in delta.history(delta.version() - before) if e.get(WRITER) == writer]
-    return int(committed[0])
+    return delta_log.version_of(table.path, writer, after=before)
 
 
 def _add(file: Written) -> AddAction:

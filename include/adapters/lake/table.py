@@ -50,7 +50,7 @@ class Table:
     def version(self) -> int:
         return self.delta.version()
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """Columns and types, ``period`` among them."""
         stored = stored_schema(pa.schema(self.delta.schema().to_arrow()), self.name)
