@@ -61,6 +61,15 @@ def version_of(table: Path, mark: str, after: int) -> int:
     return number
 
 
+def before_removals(table: Path, parts: Iterable[str], after: int) -> Iterator[int]:
+    """The versions from ``after`` on whose next one took a file of one of these parts away, newest first."""
+    paths = [f"part={part}/" for part in parts]
+    for number in sorted(_versions(_names(table / LOG), ENTRY, after), reverse=True):
+        removed = (line for line in (_text(_entry(table, number)) or "").splitlines() if line.startswith('{"remove"'))
+        if any(path in line for line in removed for path in paths):
+            yield number - 1
+
+
 def exists(table: Path) -> bool:
     """Whether there is a table here, or was one: also when its log is gone."""
     return any(

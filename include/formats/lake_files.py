@@ -5,13 +5,14 @@ A period's rows are in the files of its own part while it is fresh, and in those
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from include.contracts.period import Period
 from include.contracts.tables import FileRows, TableRef
-from include.errors import NotFoundError
-from include.formats import proved_parquet
+from include.errors import DamagedFileError, NotFoundError
+from include.formats import delta_log, proved_parquet
 
 
 class LakeFiles:
@@ -72,9 +73,10 @@ class LakeFiles:
 
     def pinned(self, period: Period, ref: TableRef) -> FileRows | None:
         """The rows of the period where one file has them and says the content hash that is pinned; else None."""
-        match self.of([period]):
-            case [only] if proved_parquet.held(only.file)[period] == (ref.rows, ref.content_hash):
-                return only
+        for file in self.may_hold([period]):
+            there = proved_parquet.held(file) if Path(file).exists() else {}
+            if there.get(period) == (ref.rows, ref.content_hash):
+                return _rows(file, {period}, there)
         return None
 
 
@@ -83,17 +85,37 @@ def _as_written(file: str) -> tuple[int, str]:
 
 
 def pinned(
-    refs: Mapping[Period, TableRef], newest: LakeFiles, at: Callable[[int], LakeFiles]
+    refs: Mapping[Period, TableRef], table: Path, newest: LakeFiles, at: Callable[[int], LakeFiles]
 ) -> dict[Period, list[FileRows]]:
-    """The rows of each pinned period: of the newest version where it still has them, else of the one that is pinned.
+    """The rows of each pinned period; ``at`` opens a version. Errors as ``found``."""
+    return {period: found(period, ref, table, newest, at) for period, ref in sorted(refs.items())}
 
-    ``at`` opens a version.
+
+def found(
+    period: Period, ref: TableRef, table: Path, newest: LakeFiles, at: Callable[[int], LakeFiles]
+) -> list[FileRows]:
+    """The rows that are pinned: of the newest version, else of the one that is pinned, else of one in between.
+
+    The last has them where their own files went because a merged one had the same rows, and then the period was
+    published anew. Raises NotFoundError, DamagedFileError.
     """
-    rows = {}
-    for period, ref in sorted(refs.items()):
-        there = newest.pinned(period, ref) if ref.rows else None
-        rows[period] = [there] if there else at(ref.version).of([period]) if ref.rows else []
-    return rows
+    if not ref.rows:
+        return []
+    there = in_one_file(period, ref, table, newest, at)
+    return [there] if there else at(ref.version).of([period])
+
+
+def in_one_file(
+    period: Period, ref: TableRef, table: Path, newest: LakeFiles, at: Callable[[int], LakeFiles]
+) -> FileRows | None:
+    """The pinned rows where one file has them all; None without one. Errors as ``found``."""
+    if there := newest.pinned(period, ref) or at(ref.version).pinned(period, ref):
+        return there
+    for version in delta_log.before_removals(table, (period, period.month), ref.version):
+        with suppress(NotFoundError, DamagedFileError):
+            if there := at(version).pinned(period, ref):
+                return there
+    return None
 
 
 def together(rows: Iterable[FileRows]) -> list[FileRows]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from include.contracts.period import Period
@@ -83,8 +85,32 @@ def lake(spec: UseCase, services: Services) -> Iterator[Check]:
         yield partial(store.describe, spec.name, table)
         for file in _files(store, spec, table, pins):
             yield partial(prove, file, again=True)
-        for period, ref in pins:
-            yield partial(store.pinned, spec.name, table, {period: ref})
+        for refs in _rounds(pins):
+            yield from _pinned(partial(store.pinned, spec.name, table), refs)
+
+
+def _rounds(pins: Sequence[tuple[Period, TableRef]]) -> list[dict[Period, TableRef]]:
+    """The pins, so that each round has one of a period: older snapshots of it are of a later round."""
+    rounds: list[dict[Period, TableRef]] = []
+    for number, (period, ref) in ((n, pin) for _, same in groupby(pins, itemgetter(0)) for n, pin in enumerate(same)):
+        if number == len(rounds):
+            rounds.append({})
+        rounds[number][period] = ref
+    return rounds
+
+
+def _pinned(prove_all: Callable[[dict[Period, TableRef]], object], refs: dict[Period, TableRef]) -> Iterator[Check]:
+    """A check of each; the table is opened once for all, and for each one only when one is damaged."""
+    try:
+        prove_all(refs)
+    except MoebiusError:
+        yield from (partial(prove_all, {period: ref}) for period, ref in refs.items())
+    else:
+        yield from (_sound for _ in refs)
+
+
+def _sound() -> None:
+    """What was proved together with others."""
 
 
 def _files(store: Lake, spec: UseCase, table: str, pins: Sequence[tuple[Period, TableRef]]) -> list[str]:

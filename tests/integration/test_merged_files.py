@@ -69,6 +69,22 @@ def test_a_day_is_replaced_within_a_merged_file_and_the_others_stay(tmp_path: Pa
     assert lake.periods("u", "t") == DAYS[1:]
 
 
+def test_an_older_snapshot_is_read_after_its_day_was_merged_pruned_and_published_anew(tmp_path: Path) -> None:
+    lake, refs = published(tmp_path)
+    lake.compact("u", "t")
+    assert lake.prune("u", "t", refs.items()) == 2, "the merged file has the same rows"
+    pins = [*refs.items()]
+    for value in (99, 0, 98):  # 0: what the older snapshot has, in a file of its own
+        content = rows(value, 10) if value == 0 else rows(value)
+        pins.append((FIRST, lake.publish("u", "t", content, FIRST)))
+        lake.prune("u", "t", pins)
+        lake.compact("u", "t")
+        lake.prune("u", "t", pins)
+        assert values(lake, {FIRST: refs[FIRST]}) == [0, 10]
+    for _, ref in pins[len(refs) :]:
+        assert lake.read_pinned("u", "t", {FIRST: ref}).num_rows == ref.rows
+
+
 def test_many_periods_are_one_commit_with_a_file_per_month(tmp_path: Path) -> None:
     lake = DeltaLake(tmp_path)
     refs = lake.publish_all("u", "t", {day: rows(n) for n, day in enumerate(DAYS)})

@@ -131,7 +131,7 @@ def _is_period(name: str) -> bool:
 
 def _proved_rows(table: Path, pins: dict[Period, TableRef]) -> list[FileRows]:
     """The rows that are pinned, of files that are proved."""
-    found = lake_files.pinned(pins, _version(table, None), lambda version: _version(table, version))
+    found = lake_files.pinned(pins, table, _version(table, None), lambda version: _version(table, version))
     stored = lake_files.together(one for rows in found.values() for one in rows)
     for one in stored:
         _changed_at(one.file)

@@ -209,8 +209,7 @@ class DeltaLake:
         """
         newest = self._open(usecase, table)
         at = self._versions(newest)
-        older = {(period, ref) for period, ref in keep if ref.rows and not _has(newest.there, period, ref)}
-        files = {file for period, ref in older for file in at(ref.version).may_hold([period])}
+        files = {file for period, ref in set(keep) for file in _holding(newest, at, period, ref)}
         return sorted({*newest.there.files, *files})
 
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
@@ -250,7 +249,7 @@ class DeltaLake:
         return cache(lambda version: Table(newest.path, version).there)
 
     def _pinned(self, newest: Table, refs: Mapping[Period, TableRef], again: bool = False) -> list[FileRows]:
-        found = lake_files.pinned(refs, newest.there, self._versions(newest))
+        found = lake_files.pinned(refs, newest.path, newest.there, self._versions(newest))
         stored = lake_files.together(one for rows in found.values() for one in rows)
         for one in stored:
             proved_parquet.prove(one.file, again=again)
@@ -297,12 +296,13 @@ def _facts(changed: Mapping[Period, commits.Content]) -> dict[str, str]:
     return {fact: of for period, one in changed.items() for fact, of in ((PERIOD, period), (HASH, one.content_hash))}
 
 
-def _has(newest: LakeFiles, period: Period, ref: TableRef) -> bool:
-    """Whether the newest version has what is pinned, in a file that is whole."""
+def _holding(newest: Table, at: Callable[[int], LakeFiles], period: Period, ref: TableRef) -> list[str]:
+    """The files that have what is pinned; where one is damaged or gone, those that the pinned version names."""
     try:
-        return newest.pinned(period, ref) is not None
+        there = lake_files.in_one_file(period, ref, newest.path, newest.there, at) if ref.rows else None
     except (DamagedFileError, NotFoundError):
-        return False
+        there = None
+    return [there.file] if there else at(ref.version).may_hold([period]) if ref.rows else []
 
 
 def _deleted(files: Iterable[Path]) -> int:
