@@ -46,7 +46,7 @@ class FileState:
     def stamp(self, key: str) -> str:
         """Inode, size and time: a value is replaced by another file, and damage changes the time."""
         try:
-            return _stamp((self.root / key).stat())
+            return state_file.stamp((self.root / key).stat())
         except FileNotFoundError:
             return ""
 
@@ -56,7 +56,7 @@ class FileState:
             return {}
         with os.scandir(directory) as entries:
             files = {entry.name: entry for entry in entries if entry.is_file()}
-        there = {name: _stamp(entry.stat()) for name, entry in files.items() if not name.startswith(".")}
+        there = {name: state_file.stamp(entry.stat()) for name, entry in files.items() if not name.startswith(".")}
         lost = {
             state_file.original(Path(name)).name: ""
             for name in files
@@ -83,10 +83,6 @@ class FileState:
 
     def _lock(self, key: str) -> str:
         return str(Path(key).with_name("state"))
-
-
-def _stamp(facts: os.stat_result) -> str:
-    return f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def _version(text: str) -> str:

@@ -62,6 +62,12 @@ class SnapshotRef(Record):
     """Erasures and key rotations since it was published: its rows are no longer what its name was made of."""
 
 
+class ManifestIndex(Record):
+    """The manifests of the snapshots of one month: place → the stamp that it had, and its text."""
+
+    entries: dict[str, tuple[str, str]]
+
+
 class RowFilter(Record):
     """Which rows of a table, which of their columns, and in which order; every condition holds.
 

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from include.contracts.period import Calendar, Period, range_text, ranges
 from include.contracts.record import Moment, Record
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import ManifestIndex, SnapshotRef
 from include.errors import DamagedStateError
 from include.ports.state import Locks, StateStore
 
@@ -70,12 +70,6 @@ class Announcement(Record):
 
     def is_of(self, snapshot: SnapshotRef) -> bool:
         return (self.name, self.rewrites) == (snapshot.name, snapshot.rewrites)
-
-
-class Index(Record):
-    """The manifests of the snapshots of one month: place → the stamp that it had, and its text."""
-
-    entries: dict[str, tuple[str, str]]
 
 
 @lru_cache(maxsize=32_768)
@@ -275,15 +269,15 @@ class Snapshots:
                 snapshot = self._read(place, SnapshotRef)
                 if snapshot and stamp and stamp == self._state.stamp(f"{self._room}/{place}"):
                     entries[place] = (stamp, snapshot.model_dump_json())
-        self._state.put(f"{self._room}/index/{month}.json", Index(entries=entries).model_dump_json())
+        self._state.put(f"{self._room}/index/{month}.json", ManifestIndex(entries=entries).model_dump_json())
 
-    def _index_of(self, month: str) -> Index:
+    def _index_of(self, month: str) -> ManifestIndex:
         """Empty where it is damaged: it says nothing that the manifests do not say."""
         try:
-            return self._read(f"index/{month}.json", Index) or Index(entries={})
+            return self._read(f"index/{month}.json", ManifestIndex) or ManifestIndex(entries={})
         except DamagedStateError as error:
             log.warning("%s; the manifests are read one by one", error)
-            return Index(entries={})
+            return ManifestIndex(entries={})
 
     def _index(self) -> dict[str, tuple[str, str]]:
         months = [place.removeprefix("index/").removesuffix(".json") for place in self._stamps("index/")]

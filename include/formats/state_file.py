@@ -1,6 +1,7 @@
 """Small state as files: each write leaves a checksum in the file and a good copy beside it, each read proves both."""
 
 import logging
+import os
 from pathlib import Path
 
 from include.errors import DamagedStateError
@@ -62,6 +63,11 @@ def below(directory: Path, pattern: str) -> list[Path]:
     """Files of the pattern in the directory, also those of which only the good copy is left, sorted."""
     lost = {original(copy) for copy in directory.glob(f".{pattern}.good")}
     return sorted({*directory.glob(pattern), *lost})
+
+
+def stamp(facts: os.stat_result) -> str:
+    """Of one value of a file: a new value is another file, and damage changes its time."""
+    return f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def original(copy: Path) -> Path:

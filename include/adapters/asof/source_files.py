@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
 from include.contracts.period import Period
-from include.contracts.tables import FileRows, SnapshotRef, TableRef
-from include.errors import DataError, NotFoundError
+from include.contracts.tables import FileRows, ManifestIndex, SnapshotRef, TableRef
+from include.errors import DamagedStateError, DataError, NotFoundError
 from include.formats import delta_log, lake_files, state_file
 from include.formats.content import lake_rows, quoted
 from include.formats.delta_place import Place
@@ -120,9 +121,38 @@ def _pins(usecase: str, view: str, store: Any) -> dict[Period, TableRef]:
     """Period → what is pinned of a view: as given, or as the current manifests say."""
     if store.pins is not None:
         return {Period(key): ref for key, ref in store.pins.get(f"{usecase}/{view}", {}).items()}
-    manifests = [file for file in state_file.below(Path(store.snapshots, usecase), "*.json") if _is_period(file.stem)]
-    snapshots = [SnapshotRef.read_back(state_file.read(file), file) for file in manifests]
+    room = Path(store.snapshots, usecase)
+    indexed = _indexed(room / "index")
+    manifests = [file for file in state_file.below(room, "*.json") if _is_period(file.stem)]
+    snapshots = [indexed.get((file.name, _stamp(file))) or _manifest(file) for file in manifests]
     return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
+
+
+def _indexed(index: Path) -> dict[tuple[str, str], SnapshotRef]:
+    """What the index says of manifests: file name and stamp → snapshot; nothing where it is damaged."""
+    found: dict[tuple[str, str], SnapshotRef] = {}
+    for month in state_file.below(index, "*.json"):
+        with suppress(DamagedStateError, FileNotFoundError):
+            entries = ManifestIndex.read_back(state_file.read(month), month).entries
+            found |= {(name, stamp): _snapshot(text) for name, (stamp, text) in entries.items() if "/" not in name}
+    return found
+
+
+@lru_cache(maxsize=32_768)
+def _snapshot(text: str) -> SnapshotRef:
+    return SnapshotRef.model_validate_json(text)
+
+
+def _manifest(file: Path) -> SnapshotRef:
+    return SnapshotRef.read_back(state_file.read(file), file)
+
+
+def _stamp(file: Path) -> str:
+    """'' for a file of which only the good copy is left."""
+    try:
+        return state_file.stamp(file.stat())
+    except FileNotFoundError:
+        return ""
 
 
 def _is_period(name: str) -> bool:
