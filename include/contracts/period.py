@@ -112,10 +112,9 @@ class Period(str):
         """
         if first.every != last.every:
             raise PeriodError(f"{first} is a {first.every} and {last} a {last.every}: there is nothing between them")
-        periods, period = [], first
-        while period <= last:
-            periods.append(period)
-            period = period.shift(1)
+        periods = [first] if first <= last else []
+        while periods and periods[-1] < last:
+            periods.append(periods[-1].shift(1))
         return periods
 
 

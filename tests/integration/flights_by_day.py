@@ -16,9 +16,9 @@ from tests.integration.privacy_fixtures import KEYS
 
 
 def by_day(**changes: Any) -> UseCase:
-    """The use case of the flights, by days of New York."""
+    """The use case of the flights, by days of New York; on the last day of 2013 there is no weather."""
     spec = load_usecase("flight_delay")
-    daily = {"every": "day", "first": Period("2013-01-01"), "last": Period("2013-12-31"), "schedule": "0 6 * * *"}
+    daily = {"every": "day", "first": Period("2013-01-01"), "last": Period("2013-12-30"), "schedule": "0 6 * * *"}
     return spec.model_copy(update={"periods": spec.periods.model_copy(update=daily), **changes})
 
 

@@ -30,3 +30,8 @@ def test_a_form_refuses_what_is_no_range(text: str) -> None:
     assert not re.fullmatch(Period.RANGED, text)
     with pytest.raises(PeriodError):
         Period.ranged(text)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9999-12-30..9999-12-31", "9999-12", "9999-12-31T22Z..9999-12-31T23Z"])
+def test_the_last_periods_that_can_be_written_are_a_range_too(text: str) -> None:
+    assert range_text(Period.ranged(text)) == text
