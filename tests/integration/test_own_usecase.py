@@ -96,4 +96,5 @@ def test_it_publishes_trains_and_is_judged(project: Path) -> None:
     assert told["metrics"]["test_roc_auc"] > 0.75
     assert told["test_rows"] > 2000
     assert told["decision"] in ("promote", "canary"), told["reason"]
+    assert told["gaps"] == [], "or the run of its catalog is red"
     assert {document for document in told["documents"] if document.startswith("model_card")}

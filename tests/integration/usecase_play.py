@@ -8,6 +8,7 @@ from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
+from include.loop import catalog
 from include.loop.training import dataset_for
 from tests.integration.usecase_fixtures import Loop
 from tests.unit.development.frames import train
@@ -39,4 +40,5 @@ def play(usecase: str, home: Path) -> dict[str, Any]:
         "decision": verdict.decision,
         "reason": verdict.reason,
         "documents": sorted(result.documents),
+        "gaps": catalog.write(spec, loop.services).gaps(),
     }
