@@ -5,6 +5,7 @@ can see it.
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from include.specification.usecase import UseCase
 GATE = "online_store"
 ENTITIES = 64  # of the test set; one request of the server holds as many
 ALLOWED = 0.1  # of the values: a period that is published again is in the online store a moment later
+PATIENCE_SECONDS, PAUSE_SECONDS = 5.0, 0.2
 FEWEST = 5  # entities: fewer may all be new
 KNOWN_AT = "__event_timestamp"
 
@@ -183,7 +185,7 @@ def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> Gate
     if not found.rows and not faults:
         return _outcome(True, f"not compared: both stores have no value of the same moment for {found.asked} entities")
     try:
-        apart = _apart(name, found, server, bound) if found.rows else 0
+        apart = _apart(name, found, server, bound, ALLOWED * len(found.rows)) if found.rows else 0
     except (RequestFailedError, DataError) as error:
         return _outcome(False, f"entities that the online store has are not answered: {error}")
     differ = f"{apart} of {len(found.rows)} answers differ by more than {bound:g}"
@@ -209,11 +211,21 @@ def _faults(feature: str, difference: Difference) -> Iterator[str]:
         yield f"{feature!r} is a category that the model does not know in all {difference.online} entities"
 
 
-def _apart(name: str, found: LookedUp, server: ModelServer, bound: float) -> int:
-    """Answers that are further apart than the bound."""
-    looked_up = answered(server.infer(name, found.rows))
+def _apart(name: str, found: LookedUp, server: ModelServer, bound: float, allowed: float) -> int:
+    """Answers that are further apart than the bound.
+
+    Where there are too many they are asked again: an online store that does not answer within a request's time-out, as
+    on a busy machine, leaves all features missing. A value that is another one stays so.
+    """
     given = answered(server.infer(name, found.rows, [json.dumps(one) for one in found.offline]))
-    return int((np.abs(looked_up - given).reshape(len(found.rows), -1).max(axis=1) > bound).sum())
+    apart, patience = len(found.rows), time.monotonic() + PATIENCE_SECONDS
+    while apart > allowed:
+        looked_up = answered(server.infer(name, found.rows))
+        apart = int((np.abs(looked_up - given).reshape(len(found.rows), -1).max(axis=1) > bound).sum())
+        if time.monotonic() > patience:
+            break
+        time.sleep(PAUSE_SECONDS if apart > allowed else 0)
+    return apart
 
 
 def _outcome(passed: bool, detail: str) -> GateOutcome:

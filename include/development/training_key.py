@@ -20,8 +20,8 @@ SHARED = (
     "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
     "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
     "development.trainers.trained_model", "development.training", "families.class_names", "families.labels",
-    "families.registry", "specification.data", "specification.learning", "specification.part", "specification.task",
-    "specification.trainers", "specification.usecase",
+    "families.registry", "specification.data", "specification.learning", "specification.part", "specification.streams",
+    "specification.task", "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = (

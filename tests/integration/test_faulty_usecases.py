@@ -62,5 +62,6 @@ def test_it_is_among_the_import_errors_and_on_the_page_and_every_other_dag_is_th
     dags = demo.dags()
     assert len(dags) > 100
     assert {dag.partition(".")[0] for dag in dags} == {
-        "flight_delay", "digit_image", "aircraft_segment", *(f"copy_{number}" for number in range(COPIES)),
+        "flight_delay", "flight_arrivals", "digit_image", "aircraft_segment",
+        *(f"copy_{number}" for number in range(COPIES)),
     }  # fmt: skip

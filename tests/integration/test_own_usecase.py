@@ -15,7 +15,7 @@ from include.settings import ROOT
 pytestmark = pytest.mark.integration
 NAME = "rain_soon"
 TUTORIAL = "docs/guides/use_cases.md"
-COPIED = ("include", "dags", "feature_repo", "great_expectations", "triton_models", "tests", "docs")
+COPIED = ("include", "dags", "plugins", "feature_repo", "great_expectations", "triton_models", "tests", "docs")
 FILES = ("pyproject.toml", "README.md", "requirements.txt", "constraints.txt")
 MAY_BE_TOUCHED = (f"include/usecases/{NAME}/", f"feature_repo/{NAME}.py", f"great_expectations/expectations/{NAME}_")
 SUITES = "great_expectations/expectations/"

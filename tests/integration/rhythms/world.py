@@ -94,7 +94,7 @@ class World(Loop):
 def ungated() -> Iterator[None]:
     """The suites are about real flights, of which there are more."""
 
-    def passed(spec: UseCase, services: Services, period: Period, run: str, name: str) -> None:
+    def passed(spec: UseCase, services: Services, period: Period, run: str, name: str, *_: object) -> None:
         if name == "features":
             stage.mark_passed(services.places.staging(spec, run))
 
