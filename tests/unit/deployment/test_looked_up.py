@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from include.contracts.encoding import Encoding
 from include.deployment import looked_up
@@ -61,10 +62,23 @@ def test_one_spelling_passes_whatever_the_type() -> None:
     assert "20 entities are answered" in outcome.detail
 
 
-def test_a_release_that_reads_the_online_store_otherwise_gets_no_traffic() -> None:
+def test_a_release_that_reads_the_online_store_otherwise_gets_no_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looked_up, "PATIENCE_SECONDS", 0.0)
     outcome = tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10), read=lambda value: f"engine {value}")
     assert not outcome.passed
     assert "20 of 20 answers differ by more than 0.0001" in outcome.detail
+
+
+def test_a_store_that_was_too_slow_for_one_request_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looked_up, "PAUSE_SECONDS", 0.0)
+    slow = iter([True] * 40)  # of two requests of 20 rows
+    outcome = tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10), read=lambda value: None if next(slow, False) else value)
+    assert outcome.passed
+
+
+def test_a_release_that_reads_otherwise_is_refused_when_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looked_up, "PATIENCE_SECONDS", 0.0)
+    assert not tried(Stores([1.0, 2.0] * 10, ["1", "2"] * 10), read=lambda value: None).passed
 
 
 def test_a_type_that_is_lost_between_the_stores_gets_no_traffic() -> None:
