@@ -27,6 +27,11 @@ class _Form(NamedTuple):
     pattern: str
     example: str
 
+    @property
+    def ranged(self) -> str:
+        """Regular expression of one, or of the first and the last of a range."""
+        return rf"{self.pattern}(?:\.\.{self.pattern})?"
+
 
 _DAY = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 FORMS: dict[str, _Form] = {
@@ -38,7 +43,19 @@ FORMS: dict[str, _Form] = {
 _EXAMPLES = ", ".join(f"{form.example} ({every})" for every, form in FORMS.items())
 
 
-class Period(str):
+class _Text(str):
+    """A kind of text that its own constructor checks, also in records."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        text = core_schema.str_schema()
+        plain = core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
+        return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
+
+
+class Period(_Text):
     """An hour, a day, an ISO week or a month: ``Period("2013-04-01")``.
 
     It is text: periods of one rhythm sort by time, and files, tables, queries and JSON hold them as they are. When one
@@ -49,9 +66,7 @@ class Period(str):
 
     PATTERN: ClassVar[str] = "^(?:" + "|".join(form.pattern for form in FORMS.values()) + ")$"
     """Regular expression of the whole text, of any rhythm."""
-    RANGED: ClassVar[str] = (
-        "^(?:" + "|".join(rf"{form.pattern}(?:\.\.{form.pattern})?" for form in FORMS.values()) + ")$"
-    )
+    RANGED: ClassVar[str] = "^(?:" + "|".join(form.ranged for form in FORMS.values()) + ")$"
     """Regular expression of one period, or of the first and the last of a range."""
 
     def __new__(cls, key: str) -> Self:
@@ -60,12 +75,6 @@ class Period(str):
         except ValueError:
             raise PeriodError(f"period {str(key)!r} is not one; periods are written like {_EXAMPLES}") from None
         return super().__new__(cls, key)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        text = core_schema.str_schema()
-        plain = core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
-        return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
 
     @classmethod
     def recorded(cls, moment: datetime) -> Self:
@@ -223,7 +232,7 @@ MOST_MONTHS = 1200
 """The longest length of time: dates end with the year 9999, and begin with 1."""
 
 
-class Span(str):
+class Span(_Text):
     """A length of time as people write it: ``36 hours``, ``7 days``, ``2 weeks``, ``1 month``; ``0 hours`` is none.
 
     Days, weeks and months are those of a local calendar: a day may have 23 hours, a month 28 days. 100 years are the
@@ -242,12 +251,6 @@ class Span(str):
         if count * _HOURS[unit] > _HOURS["month"] * MOST_MONTHS:
             raise PeriodError(f"{str(text)!r} is more than 100 years, the most that a length of time may be")
         return super().__new__(cls, f"{count} {unit}" if count == 1 else f"{count} {unit}s")
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        text = core_schema.str_schema()
-        plain = core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
-        return core_schema.no_info_after_validator_function(cls, text, serialization=plain)
 
     @property
     def _length(self) -> relativedelta:
@@ -291,7 +294,7 @@ class Calendar(Record):
     @property
     def range_pattern(self) -> str:
         """Regular expression of the whole text of a period, or of the first and the last of a range."""
-        return rf"^{FORMS[self.every].pattern}(?:\.\.{FORMS[self.every].pattern})?$"
+        return f"^{FORMS[self.every].ranged}$"
 
     @property
     def example(self) -> str:
@@ -370,6 +373,7 @@ class Calendar(Record):
         first = first if self.start(first) >= begin else first.shift(1)
         return min(first, period)
 
-    def complete(self, now: datetime) -> Period:
-        """The newest period that is over at an aware moment."""
-        return self.of(now).shift(-1)
+    def complete(self, now: datetime, last: Period | None = None) -> Period:
+        """The newest period that is over at an aware moment, and not after ``last``."""
+        complete = self.of(now).shift(-1)
+        return complete if last is None else min(complete, last)

@@ -66,13 +66,14 @@ def short(usecase: str, rows: pa.Table) -> Iterable[GateResult]:
     for row in rows.select(["evaluation", "gate", "period", "table", "rows"]).to_pylist():
         counts.setdefault((row["evaluation"], row["gate"], row["period"]), {})[row["table"]] = row["rows"]
     for (evaluation, gate, period), tables in counts.items():
-        yield _result(usecase, gate, Period(period), tables, of_evaluation[evaluation])
+        yield result_of(usecase, gate, Period(period), tables, of_evaluation[evaluation])
 
 
-def _result(
-    usecase: str, gate: str, period: Period, rows: Mapping[str, int], failed: Iterable[CheckRecord]
+def result_of(
+    usecase: str, gate: str, period: Period, rows: Mapping[str, int], records: Iterable[CheckRecord]
 ) -> GateResult:
-    checks = [CheckOutcome(**check.model_dump(include=OUTCOME)) for check in failed]
+    """One evaluation, of its records; ``rows`` by table."""
+    checks = [CheckOutcome(**check.model_dump(include=OUTCOME)) for check in records]
     return GateResult.model_validate(
         {"usecase": usecase, "gate": gate, "period": period, "rows": rows, "checks": checks}
     )

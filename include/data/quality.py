@@ -16,7 +16,7 @@ from include.contracts.period import Period
 from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, StandingWarning
 from include.data import quarantine, suite_parameters, volume
 from include.data import staging as stage
-from include.data.gate_history import Gate, GateHistory
+from include.data.gate_history import Gate, GateHistory, result_of
 from include.data.standing import LOOKED_BACK, STANDING, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
 from include.formats.atomic_file import write_atomically
@@ -156,14 +156,8 @@ def _records(result: GateResult, run: str) -> list[CheckRecord]:
 
 
 def _result(spec: UseCase, checks: list[CheckRecord]) -> GateResult:
-    fields = set(CheckOutcome.model_fields)
-    return GateResult(
-        usecase=spec.name,
-        gate=checks[0].gate,
-        period=checks[0].period,
-        rows={check.table: check.rows for check in checks},
-        checks=[CheckOutcome(**check.model_dump(include=fields)) for check in checks],
-    )
+    rows = {check.table: check.rows for check in checks}
+    return result_of(spec.name, checks[0].gate, checks[0].period, rows, checks)
 
 
 def _hold_back(staging: Path, part: str, result: GateResult, mark: Path) -> None:

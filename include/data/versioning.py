@@ -133,11 +133,11 @@ def named(name: str, snapshots: Snapshots) -> SnapshotRef:
             f"one of {[one.name for one in snapshots.all_named() if one.period == expiry.period]}"
         )
     raise NotFoundError(
-        f"there is no snapshot {name!r} in {snapshots}; there are {_some([s.name for s in snapshots.all_named()])}"
+        f"there is no snapshot {name!r} in {snapshots}; there are {_newest_of([s.name for s in snapshots.all_named()])}"
     )
 
 
-def _some(names: list[str]) -> str:
+def _newest_of(names: list[str]) -> str:
     """The newest of many."""
     return str(names) if len(names) <= SHOWN else f"{len(names)}, the newest {names[-SHOWN:]}"
 

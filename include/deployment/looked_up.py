@@ -218,14 +218,17 @@ def _apart(name: str, found: LookedUp, server: ModelServer, bound: float, allowe
     on a busy machine, leaves all features missing. A value that is another one stays so.
     """
     given = answered(server.infer(name, found.rows, [json.dumps(one) for one in found.offline]))
-    apart, patience = len(found.rows), time.monotonic() + PATIENCE_SECONDS
-    while apart > allowed:
-        looked_up = answered(server.infer(name, found.rows))
-        apart = int((np.abs(looked_up - given).reshape(len(found.rows), -1).max(axis=1) > bound).sum())
-        if time.monotonic() > patience:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (apart := _count_apart(answered(server.infer(name, found.rows)), given, bound)) > allowed:
+        if time.monotonic() > until:
             break
-        time.sleep(PAUSE_SECONDS if apart > allowed else 0)
+        time.sleep(PAUSE_SECONDS)
     return apart
+
+
+def _count_apart(scores: np.ndarray, others: np.ndarray, bound: float) -> int:
+    """Rows whose scores, (n,) or (n, K), differ by more than the bound."""
+    return int((np.abs(scores - others).reshape(len(scores), -1).max(axis=1) > bound).sum())
 
 
 def _outcome(passed: bool, detail: str) -> GateOutcome:

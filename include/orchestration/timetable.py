@@ -67,8 +67,7 @@ class PeriodTimetable(CronPartitionTimetable):
         return in_run_name(super().generate_run_id(**about))
 
     def _newest(self, now: datetime) -> Period:
-        complete = self._calendar.complete(now)
-        return complete if self._last is None else min(complete, self._last)
+        return self._calendar.complete(now, self._last)
 
     def _periods_since(self, last: DagRunInfo | None, newest: Period) -> list[Period]:
         """Those after the last run's; the newest alone where that run knew another calendar, or is for the newest."""

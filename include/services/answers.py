@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime
 
-from include.contracts.period import Period
+from include.contracts.period import Calendar, Period
 from include.formats.content import quoted
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.records.table import RecordTable
 from include.services.adapters import Adapters
 from include.services.records import Records
 from include.specification.usecase import UseCase
+
+UTC_MONTHS = Calendar(every="month")
+"""By which logged answers are filed."""
 
 
 class Answers:
@@ -20,7 +23,7 @@ class Answers:
     def oldest_kept(self, spec: UseCase, *scored: Period) -> Period | None:
         """The first month whose answers are kept, ``scored`` ones count too; None before the first month."""
         newest = max([*scored, *self._records.published(spec)], default=None)
-        return None if newest is None else spec.calendar.last(spec.retention.predictions, Period(newest))[0]
+        return None if newest is None else spec.calendar.first_of_last(spec.retention.predictions, Period(newest))
 
     def kept_since(self, spec: UseCase) -> datetime | None:
         """Answers about events before are not kept, UTC: the month begins by the calendars of the sources."""
@@ -56,7 +59,7 @@ class Answers:
         """They are by the month of UTC, in which a local month may begin."""
         month, time, lake = Period.recorded(since), spec.event.time, self._adapters.lake
         gone = self._delete(spec, PREDICTIONS, f"period < '{month}'")
-        if month not in PREDICTIONS.periods(spec.name, lake):
+        if since == UTC_MONTHS.start(month) or month not in PREDICTIONS.periods(spec.name, lake):
             return gone
         moments = PREDICTIONS.rows(spec.name, lake, periods=[month], columns=[time])[time].drop_null().to_pylist()
         if min(moments, default=since) < since:

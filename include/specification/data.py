@@ -68,8 +68,7 @@ class Periods(Part):
 
     def newest(self, now: datetime) -> Period:
         """The newest period that is over at an aware moment, and not after the last."""
-        complete = self.calendar.complete(now)
-        return complete if self.last is None else min(complete, self.last)
+        return self.calendar.complete(now, self.last)
 
     def so_far(self, now: datetime) -> list[Period]:
         """Every period that is over at an aware moment, oldest first."""

@@ -370,7 +370,7 @@ class UseCase(Part):
         """The first period that ``retrain.window`` learns from, when the last is ``train_to``."""
         if self.retrain.window == "all":
             return self.periods.first
-        return max(self.periods.first, self.calendar.last(self.retrain.window, train_to)[0])
+        return max(self.periods.first, self.calendar.first_of_last(self.retrain.window, train_to))
 
     @property
     def times(self) -> dict[str, float]:

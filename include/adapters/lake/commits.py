@@ -195,8 +195,7 @@ def _dated(period: Period, content: Content, columns: pa.Schema) -> Iterator[pa.
     for batch in content.batches:
         rows = batch.num_rows
         given = dict(zip(batch.schema.names, batch.columns, strict=True)) | {PERIOD: pa.repeat(str(period), rows)}
-        arrays = [given[f.name] if f.name in given else pa.nulls(rows, f.type) for f in columns]
-        yield pa.record_batch(arrays, schema=columns)
+        yield merging.with_all(columns, given, rows)
 
 
 def _without(table: Table, file: str, periods: Mapping[Period, Content]) -> Written | None:

@@ -1,7 +1,7 @@
 """One new file of the rows of others: what is kept of a file whose other periods are replaced, and compaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,5 +81,9 @@ def _batches(stored: FileRows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             if stored.periods is not None:
                 rows = batch.filter(pc.is_in(batch[PERIOD], pa.array(stored.periods, pa.string())))
             given = {name: rows[name].cast(schema.field(name).type) for name in rows.schema.names}
-            columns = [given[f.name] if f.name in given else pa.nulls(rows.num_rows, f.type) for f in schema]
-            yield pa.record_batch(columns, schema=schema)
+            yield with_all(schema, given, rows.num_rows)
+
+
+def with_all(schema: pa.Schema, given: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
+    """All columns of the schema, in its order; those that are not given are null."""
+    return pa.record_batch([given[f.name] if f.name in given else pa.nulls(rows, f.type) for f in schema], schema)
