@@ -157,6 +157,12 @@ def periods_text(periods: Iterable[Period]) -> str:
     return ", ".join(range_text(stretch) for stretch in ranges(periods)) or "none"
 
 
+def counted(periods: Sequence[Period]) -> str:
+    """Periods of one stretch, and how many: ``2013-01-01..2013-03-09 (68 days)``, ``2013-04 (1 month)``."""
+    several = "" if len(periods) == 1 else "s"
+    return f"{range_text(periods)} ({len(periods):,} {periods[0].every}{several})"
+
+
 def from_to(first: Period | None, last: Period) -> str:
     """A window as people read it: ``2013-06``, or ``2013-06-01 to 2013-06-14``."""
     return str(last) if first in (None, last) else f"{first} to {last}"

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
-from include.contracts.period import Period
+from include.contracts.period import Period, counted, periods_text
 from include.development.cost import MEGABYTE, Meter, figures, total
 from include.development.datasets import building, fresh_rows
 from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
@@ -41,8 +41,8 @@ def dataset_for(
     published = services.records.published(spec)
     if len(published) < 2:
         raise DataError(
-            f"{spec.name} has the published {spec.calendar.every}s {published}; training needs two: run the data "
-            "pipeline"
+            f"{spec.name} has the published {spec.calendar.every}s {periods_text(published)}; by split.test and split.validation a "
+            f"first training needs {counted(spec.fewest_to_train)} or more: run the data pipeline for them"
         )
     return building.build(
         spec,

@@ -361,6 +361,22 @@ class UseCase(Part):
         window = self.calendar.last(self.split.test, newest)
         return [period for period in window if after is None or period > after] or window
 
+    @property
+    def fewest_to_train(self) -> list[Period]:
+        """From the first period on, as few as a first training may do with; more where rows or labels are scarce.
+
+        By time some test, and what learns is longer than what of it validates. By a rule two share everything.
+        """
+        first, calendar = self.periods.first, self.calendar
+        if self.split.by != "time":
+            return [first, first.shift(1)]
+        zone = calendar.timezone
+        test = calendar.of(self.split.validation.after(calendar.start(first), zone)).shift(1)
+        last = test
+        if self.split.test:
+            last = max(test, calendar.of(self.split.test.after(calendar.start(test), zone)).shift(-1))
+        return Period.between(first, last)
+
     def mostly_due(self, period: Period, now: datetime) -> bool:
         """Whether the labels of at least half of the period's time are due at an aware moment."""
         due = self.event.label_delay.before(now, self.calendar.timezone)

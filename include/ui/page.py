@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from include.contracts.period import periods_text
+from include.contracts.period import counted, periods_text
 from include.contracts.quality import QuarantinedRow
 from include.operations import history
 from include.services import checking
@@ -26,7 +26,7 @@ FRAME = Path(__file__).parent / "static" / "frame.js"
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])
 )
-TEMPLATES.filters["periods"] = periods_text
+TEMPLATES.filters |= {"periods": periods_text, "counted": counted}
 
 
 RECONCILIATIONS = 60

@@ -29,7 +29,7 @@ def services(tmp_path: Path) -> Services:
 
 def test_one_published_month_is_not_enough_to_train_on(services: Services) -> None:
     publish(services, "2013-04")
-    with pytest.raises(DataError, match="training needs two"):
+    with pytest.raises(DataError, match=r"first training needs 2013-01..2013-02 \(2 months\)"):
         training.order(SPEC, services, TrainingRequest())
 
 

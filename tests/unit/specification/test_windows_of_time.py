@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts.period import Period, Span
+from include.contracts.period import Period, Span, counted
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -69,3 +69,35 @@ def test_fourteen_days_are_fourteen_days_two_weeks_or_a_month() -> None:
 def test_periods_that_no_calendar_can_count_from_are_refused(first: str, last: str | None) -> None:
     with pytest.raises(ValueError, match="the years are 1000 to 2999; leave last out where no end is known"):
         Periods.model_validate({"first": first, "last": last, "schedule": "@daily"})
+
+
+@given(
+    every=st.sampled_from(sorted(FIRST)), zone=st.sampled_from(ZONES), test=st.none() | LENGTHS, validation=LENGTHS
+)
+def test_a_first_training_is_told_as_many_periods_as_it_needs_and_no_more(
+    every: str, zone: str, test: Span | None, validation: Span
+) -> None:
+    spec = usecase(every, zone, test, "all")
+    spec = spec.model_copy(update={"split": spec.split.model_copy(update={"validation": validation})})
+
+    def can_train(last: Period) -> bool:
+        test_from = spec.periods_to_test(last)[0]
+        learns_until = spec.calendar.start(test_from)
+        begins = spec.calendar.start(spec.periods.first)
+        return test_from > spec.periods.first and validation.before(learns_until, spec.calendar.timezone) > begins
+
+    fewest = spec.fewest_to_train
+    assert fewest[0] == spec.periods.first
+    assert can_train(fewest[-1])
+    assert not can_train(fewest[-1].shift(-1))
+
+
+def test_a_use_case_by_hours_is_not_told_to_train_on_two_of_them() -> None:
+    assert counted(usecase("hour", "UTC", Span("2 days"), "all").fewest_to_train).endswith(" (217 hours)")
+    assert counted(usecase("month", "UTC", Span("1 month"), "all").fewest_to_train) == "2013-01..2013-02 (2 months)"
+
+
+def test_by_a_rule_two_periods_are_enough() -> None:
+    spec = usecase("day", "UTC", None, "all")
+    grouped = spec.model_copy(update={"split": spec.split.model_copy(update={"by": "stratified"})})
+    assert counted(grouped.fewest_to_train) == "2013-01-01..2013-01-02 (2 days)"

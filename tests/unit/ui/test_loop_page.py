@@ -43,5 +43,13 @@ def test_a_page_names_its_own_rhythm_and_no_other(every: str) -> None:
         assert f"{other}s:" not in page
 
 
+@pytest.mark.parametrize(("every", "text"), [
+    ("hour", "2013-04-01T05Z..2013-05-08T05Z (889 hours)"), ("day", "2013-04-01..2013-05-08 (38 days)"),
+    ("week", "2013-W14..2013-W19 (6 weeks)"), ("month", "2013-04..2013-05 (2 months)"),
+])  # fmt: skip
+def test_a_loop_without_a_release_says_how_much_data_its_first_training_needs(every: str, text: str) -> None:
+    assert f" for {text} or more, then" in shown(every, 0)
+
+
 def test_a_year_of_hours_takes_no_more_room_than_three() -> None:
     assert len(shown("hour", 8_760)) < len(shown("hour", 3)) + 20
