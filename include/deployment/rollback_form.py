@@ -9,12 +9,12 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.contracts.record import Record
 
-MONTHS = 6  # of served figures that are shown, the newest ones
+SHOWN = 6  # of served figures that are shown, the newest ones
 SERVING = ("promoted", "rolled_back", "rolled_forward")
 
 
 class Choice(Record):
-    """A release: its figure on its own new test set, by month as it served, and the spans of time it was champion.
+    """A release: its figure on its own new test set, by period as it served, and the spans of time it was champion.
 
     ``barred`` says why it may not be put back; '' when it may.
     """
@@ -23,7 +23,7 @@ class Choice(Record):
     model_version: int
     serves: bool
     test: Interval | None
-    months: dict[Period, float]
+    served: dict[Period, float]
     spans: list[str]
     barred: str = ""
 
@@ -36,7 +36,7 @@ def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
 
 
 def served(figures: Sequence[Figure], release: str, metric: str) -> dict[Period, float]:
-    """Month → figure of what the release answered there, oldest first; of a month measured again the last."""
+    """Period → figure of what the release answered there, oldest first; of a period measured again the last."""
     mine = {f.period: f.value for f in figures if (f.release, f.name, f.subject) == (release, metric, "")}
     return dict(sorted(mine.items()))
 
@@ -53,8 +53,8 @@ def body(metric: str, champion: str, choices: Sequence[Choice]) -> str:
 
 def _row(one: Choice) -> str:
     test = f"{one.test.value:.4f} [{one.test.low:.4f}, {one.test.high:.4f}]" if one.test else "not recorded"
-    months = ", ".join(f"{month}: {value:.4f}" for month, value in [*one.months.items()][-MONTHS:]) or "not monitored"
+    figures = ", ".join(f"{period}: {value:.4f}" for period, value in [*one.served.items()][-SHOWN:]) or "not monitored"
     name = f"**{one.name}** (serves)" if one.serves else one.name
     allowed = f"**no**: {one.barred}".replace("|", "/") if one.barred else "yes"
     spans = "; ".join(one.spans) or "not recorded"
-    return f"| {name} | {one.model_version} | {test} | {months} | {spans} | {allowed} |"
+    return f"| {name} | {one.model_version} | {test} | {figures} | {spans} | {allowed} |"

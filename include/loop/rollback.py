@@ -25,7 +25,7 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
     return [
         Choice(
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
-            test=_test_figure(one, metric), months=rollback_form.served(figures, one.name, metric),
+            test=_test_figure(one, metric), served=rollback_form.served(figures, one.name, metric),
             spans=rollback_form.spans(events, one.name), barred=barred.get(one.name, ""),
         )
         for one in releases

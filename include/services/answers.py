@@ -21,12 +21,12 @@ class Answers:
         self._adapters, self._records = adapters, records
 
     def oldest_kept(self, spec: UseCase, *scored: Period) -> Period | None:
-        """The first month whose answers are kept, ``scored`` ones count too; None before the first month."""
+        """The first period whose answers are kept, ``scored`` ones count too; None when nothing is published."""
         newest = max([*scored, *self._records.published(spec)], default=None)
         return None if newest is None else spec.calendar.first_of_last(spec.retention.predictions, Period(newest))
 
     def kept_since(self, spec: UseCase) -> datetime | None:
-        """Answers about events before are not kept, UTC: the month begins by the calendars of the sources."""
+        """Answers about events before are not kept, UTC; the period begins by the calendar."""
         oldest = self.oldest_kept(spec)
         return None if oldest is None else spec.calendar.start(oldest)
 
@@ -52,11 +52,11 @@ class Answers:
         return gone
 
     def forget_scored(self, spec: UseCase, oldest: Period) -> int:
-        """Delete the batch answers of the months before; how many."""
+        """Delete the batch answers of the periods before; how many."""
         return self._delete(spec, BATCH_PREDICTIONS, f"period < '{oldest}'")
 
     def _forget_logged(self, spec: UseCase, since: datetime) -> int:
-        """They are by the month of UTC, in which a local month may begin."""
+        """They are filed by the month of UTC, in which the first kept period may begin."""
         month, time, lake = Period.recorded(since), spec.event.time, self._adapters.lake
         gone = self._delete(spec, PREDICTIONS, f"period < '{month}'")
         if since == UTC_MONTHS.start(month) or month not in PREDICTIONS.periods(spec.name, lake):

@@ -67,7 +67,7 @@ def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str
         "spec": spec,
         "state": services.serving.rollout_state(spec),
         "published": services.records.published(spec),
-        "months": history.rows(spec, services.records.history(spec, *history.names(spec))),
+        "figures": history.rows(spec, services.records.history(spec, *history.names(spec))),
         "verdicts": services.records.verdicts(spec, newest=newest),
         "decisions": services.records.decisions(spec, newest=newest),
     }

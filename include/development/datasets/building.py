@@ -106,7 +106,7 @@ def build(
 
 
 def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:
-    """By time the months of the test set; else all, since the side of a row hangs on the others of its month."""
+    """By time the periods of the test set; else all, since the side of a row hangs on the others of its period."""
     pinned = {*dataset.test.periods} if spec.split.by == "time" else {*dataset.snapshots}
     return FrozenRef(
         dataset=dataset.name,

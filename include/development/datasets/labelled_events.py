@@ -1,4 +1,4 @@
-"""The events of published months with the labels that were known at a given time; other events are counted."""
+"""The events of published periods with the labels that were known at a given time; other events are counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from include.ports.lake import Lake
 from include.records.registry import GIVEN_LABELS
 from include.specification.usecase import UseCase
 
-MOST_IMMATURE = 0.5  # of a month's labels; beyond, what is left of it says little about it
+MOST_IMMATURE = 0.5  # of a period's labels; beyond, what is left of it says little about it
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def held_out(spec: UseCase, champions: Sequence[FrozenRef], lake: Lake) -> Froze
 
 def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:
     ids = rows[spec.event.id].astype(str)
-    if spec.split.by == "time":  # only the months of the test set are named
+    if spec.split.by == "time":  # only the periods of the test set are named
         return Frozen(tested=frozenset(ids))
     tests = sides(spec, rows) == TEST
     groups = frozenset(as_text(rows.loc[tests, spec.split.group])) if spec.split.group else frozenset[str]()

@@ -2,7 +2,7 @@
 
 Group and stratified splits go by a hash of the group or of the event id, not by a random draw, so that a row keeps
 its side when data are added (V. Lakshmanan, *Repeatable sampling of data sets*, 2016; A. Géron, *Hands-On Machine
-Learning*, ch. 2). Within a class and a month the hashes are ranked (systematic sampling): shares are exact to one row.
+Learning*, ch. 2). Within a class and a period the hashes are ranked (systematic sampling): shares are exact to one row.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ def cut(
 def sides(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
     """``train``, ``validation`` or ``test`` per row of a group or stratified split; a pure function of the rows.
 
-    A group's side hangs on its value alone; an event's on the rows of its class and month, those apart that a person
+    A group's side hangs on its value alone; an event's on the rows of its class and period, those apart that a person
     was asked to label, which train.
     """
     grouped = spec.split.by == "group"
@@ -113,7 +113,7 @@ def _groups(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
 
 
 def _ranked(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
-    """Places in [0, 1): of each row's hash among those of its class and month, from a start that they share."""
+    """Places in [0, 1): of each row's hash among those of its class and period, from a start that they share."""
     strata = frame[PERIOD].astype(str)
     if family(spec).facts.probabilities:
         strata = strata + "/" + family(spec).label_codes(spec, frame[spec.event.label]).astype(str)

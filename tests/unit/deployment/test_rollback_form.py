@@ -34,18 +34,18 @@ def test_a_release_served_until_the_next_took_over() -> None:
 def test_the_form_has_every_release_with_its_figures() -> None:
     measured = [("2013-05", "", 0.7), ("2013-04", "", 0.6), ("2013-04", "JFK", 0.1), ("2013-05", "", 0.71)]
     figures = [
-        Figure(usecase="u", release="r0002", period=month, name="roc_auc", subject=subject, value=value)
-        for month, subject, value in measured
+        Figure(usecase="u", release="r0002", period=period, name="roc_auc", subject=subject, value=value)
+        for period, subject, value in measured
     ]
-    months = rollback_form.served(figures, "r0002", "roc_auc")
-    assert months == {"2013-04": 0.6, "2013-05": 0.71}
+    served = rollback_form.served(figures, "r0002", "roc_auc")
+    assert served == {"2013-04": 0.6, "2013-05": 0.71}
     test = Interval(value=0.72, low=0.7, high=0.74, n=100)
     text = rollback_form.body(
         "roc_auc",
         "r0002",
         [
-            Choice(name="r0001", model_version=1, serves=False, test=None, months={}, spans=[], barred="a|b"),
-            Choice(name="r0002", model_version=2, serves=True, test=test, months=months, spans=["since May"]),
+            Choice(name="r0001", model_version=1, serves=False, test=None, served={}, spans=[], barred="a|b"),
+            Choice(name="r0002", model_version=2, serves=True, test=test, served=served, spans=["since May"]),
         ],
     )
     assert (

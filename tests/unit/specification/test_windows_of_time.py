@@ -71,9 +71,7 @@ def test_periods_that_no_calendar_can_count_from_are_refused(first: str, last: s
         Periods.model_validate({"first": first, "last": last, "schedule": "@daily"})
 
 
-@given(
-    every=st.sampled_from(sorted(FIRST)), zone=st.sampled_from(ZONES), test=st.none() | LENGTHS, validation=LENGTHS
-)
+@given(every=st.sampled_from(sorted(FIRST)), zone=st.sampled_from(ZONES), test=st.none() | LENGTHS, validation=LENGTHS)
 def test_a_first_training_is_told_as_many_periods_as_it_needs_and_no_more(
     every: str, zone: str, test: Span | None, validation: Span
 ) -> None:

@@ -22,7 +22,7 @@ def shown(every: str, count: int) -> str:
     spec = load_usecase("flight_delay")
     periods = Periods.model_validate({"first": first, "schedule": "0 6 * * *", "timezone": timezone})
     published = [Period(first).shift(by) for by in range(count)]
-    lists = ("months", "verdicts", "decisions", "gates", "standing", "quarantine", "reconciliations", "releases")
+    lists = ("figures", "verdicts", "decisions", "gates", "standing", "quarantine", "reconciliations", "releases")
     nothing: dict[str, Any] = {name: [] for name in lists}
     page = {
         "spec": spec.model_copy(update={"periods": periods}), "state": None, "published": published, "looked_back": 60,

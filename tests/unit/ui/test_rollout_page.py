@@ -38,9 +38,9 @@ JUDGEMENT = Judgement(
 CHOICES = [
     Choice(
         name="r0001", model_version=1, serves=True, test=Interval(value=0.7, low=0.69, high=0.71, n=900),
-        months={"2013-04": 0.65}, spans=["since 2013-04-01T06:00"],
+        served={"2013-04": 0.65}, spans=["since 2013-04-01T06:00"],
     ),
-    Choice(name="r0002", model_version=2, serves=False, test=None, months={}, spans=[]),
+    Choice(name="r0002", model_version=2, serves=False, test=None, served={}, spans=[]),
 ]  # fmt: skip
 EVENT = RolloutEvent(
     usecase=SPEC.name,
