@@ -40,6 +40,16 @@ FORMS: dict[str, _Form] = {
     "week": _Form("%G-W%V", r"\d{4}-W(?:0[1-9]|[1-4]\d|5[0-3])", "2013-W14"),
     "month": _Form("%Y-%m", r"\d{4}-(?:0[1-9]|1[0-2])", "2013-04"),
 }
+_PARTS = ("year", "week", "month", "day", "hour")
+_LOOSE = [
+    re.compile(rf"\s*(?P<year>\d{{4}}){rest}\s*", re.ASCII | re.IGNORECASE)
+    for rest in (
+        r"[-_. ]?W[-_. ]?(?P<week>\d{1,2})",
+        r"[-_. ](?P<month>\d{1,2})(?:[-_. ](?P<day>\d{1,2})(?:[-_. T]+(?P<hour>\d{1,2})(?::?00){0,2} ?Z?)?)?",
+        r"(?P<month>\d{2})(?:(?P<day>\d{2})(?:[-_. T]?(?P<hour>\d{2})(?:00){0,2}Z?)?)?",
+    )
+]
+"""How people write what they mean for a period."""
 _EXAMPLES = ", ".join(f"{form.example} ({every})" for every, form in FORMS.items())
 
 
@@ -73,8 +83,29 @@ class Period(_Text):
         try:
             _first_day(key)
         except ValueError:
-            raise PeriodError(f"period {str(key)!r} is not one; periods are written like {_EXAMPLES}") from None
+            meant = f"; did you mean {near}?" if (near := cls.meant(key)) else ";"
+            raise PeriodError(f"period {str(key)!r} is not one{meant} periods are written like {_EXAMPLES}") from None
         return super().__new__(cls, key)
+
+    @classmethod
+    def like(cls, text: str) -> bool:
+        """Whether a text is written like a period, well or not so well: ``2013-4-1``, ``2013w5``, ``2013-02-31``."""
+        return any(form.fullmatch(text) for form in _LOOSE)
+
+    @classmethod
+    def meant(cls, text: str) -> "Period | None":
+        """The period that a text is likely to mean: ``2013-04-01`` of ``2013-4-1``; None when there is no such one."""
+        found = next((found for form in _LOOSE if (found := form.fullmatch(text))), None)
+        if found is None:
+            return None
+        year, week, month, day, hour = (part and int(part) for part in map(found.groupdict().get, _PARTS))
+        try:
+            if week is not None:
+                return _named(datetime.fromisocalendar(year, week, 1), "week")
+            every: Every = "month" if day is None else "day" if hour is None else "hour"
+            return _named(datetime(year, month, 1 if day is None else day, hour or 0), every)
+        except ValueError:
+            return None
 
     @classmethod
     def recorded(cls, moment: datetime) -> Self:

@@ -4,7 +4,6 @@ A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.json
 source for its table and period; use it to deliver a late or repaired file.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Calendar, Period, Window, periods_text, range_text
+from include.contracts.period import Period, Window, range_text
 from include.data import source_contract
 from include.data import staging as stage
-from include.errors import MissingPeriodError, PeriodError, ServiceError, SourceError
+from include.data.delivery import find_delivered, tell_unread
+from include.errors import MissingPeriodError, ServiceError, SourceError
 from include.ports.sources import Connect, SourceConnector, Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
-
-DELIVERED = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
-OTHER_DATA = re.compile(r"(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|xlsx?|gz|zip|bz2|xz|zst|7z)", re.IGNORECASE)
-"""Endings of files that were meant to be read; what else lies beside them (checksums, notes) is left alone."""
 
 
 def untreated(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -42,6 +38,7 @@ def collect(
     Raises MissingPeriodError when a source has nothing for the period, SourceError when it is unreadable or breaks
     its contract, ServiceError when an outside system did not answer (a retry may help).
     """
+    tell_unread(spec, landing)
     tables = {t: map(partial(treat, t), batches(spec, t, period, landing, connect)) for t in spec.sources}
     return stage.replace(staging, stage.RAW, tables)
 
@@ -113,67 +110,6 @@ def _placed(place: str, connector: SourceConnector, source: Source, window: Wind
     except (SourceError, ServiceError) as error:
         kind = SourceError if isinstance(error, SourceError) else ServiceError
         raise kind(f"{place}: {error}") from None
-
-
-def find_delivered(spec: UseCase, table: str, period: Period, landing: Path) -> Path | None:
-    """The file that takes the source's place, or None; raises SourceError for several, or one that is not read."""
-    candidates = [landing / period / f"{table}.{suffix}" for suffix in DELIVERED]
-    there = [path for path in candidates if path.exists()]
-    if len(there) > 1:
-        names = [path.name for path in there]
-        raise SourceError(f"{landing / period} has {names} for the table {table!r}; keep only the valid one")
-    if not there and (others := _undeliverable(table, landing / period)):
-        raise SourceError(
-            f"{landing / period} has {others}, which cannot take the source's place: deliver {table}.csv or another of "
-            f"{list(DELIVERED)}, or take it away"
-        )
-    if not there and (others := _of_another_rhythm(spec.calendar, period, landing)):
-        raise SourceError(
-            f"{landing} has {others}, which nobody reads: the periods are {period.every}s; deliver each "
-            f"{period.every} in a directory of its own, like {landing / period}, or take them away"
-        )
-    return there[0] if there else None
-
-
-def _of_another_rhythm(calendar: Calendar, period: Period, landing: Path) -> list[str]:
-    """Directories of other rhythms that share time with the period, three at most."""
-    start, end = calendar.window(period).utc()
-
-    def shares_time(key: str) -> bool:
-        try:
-            other = Calendar(every=Period(key).every, timezone=calendar.timezone)
-        except PeriodError:
-            return False
-        return other.every != calendar.every and other.start(Period(key)) < end and other.end(Period(key)) > start
-
-    return sorted(path.name for path in landing.glob("*") if path.is_dir() and shares_time(path.name))[:3]
-
-
-def _undeliverable(table: str, folder: Path) -> list[str]:
-    """Files of the table's name whose ending is that of data, but none that is read."""
-    there = sorted(path.name for path in folder.glob(f"{table}.*"))
-    return [name for name in there if OTHER_DATA.fullmatch(name.rsplit(".", 1)[1])]
-
-
-def handed_over(spec: UseCase, landing: Path) -> list[Period]:
-    """Periods of which every source lies in the landing directory."""
-    pattern = re.compile(spec.calendar.pattern)
-    periods = sorted(Period(p.name) for p in landing.glob("*") if pattern.fullmatch(p.name))
-    return [period for period in periods if not _absent(spec, landing, period)]
-
-
-def require_handed_over(spec: UseCase, period: Period, landing: Path) -> None:
-    """Raise MissingPeriodError unless every table of the period was handed over."""
-    if absent := _absent(spec, landing, period):
-        raise MissingPeriodError(
-            f"{spec.name}: {period} was not handed over to dev (no {absent}; there are "
-            f"{periods_text(handed_over(spec, landing))}), and dev calls no source: run `{spec.name}.hand_over` in "
-            f"prod for it, have it approved, then `{spec.name}.take_in` here"
-        )
-
-
-def _absent(spec: UseCase, landing: Path, period: Period) -> list[str]:
-    return [t for t in spec.sources if not find_delivered(spec, t, period, landing)]
 
 
 def _refuse_foreign(place: str, source: Source, batch: pa.RecordBatch, whole: Window, delivered: Path) -> None:

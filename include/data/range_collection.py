@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.data import ingestion
+from include.data import delivery, ingestion
 from include.data import staging as stage
 from include.data.ingestion import untreated
 from include.errors import MissingPeriodError, SourceError
@@ -36,6 +36,7 @@ def collect(
     """
     if not periods:
         return
+    delivery.tell_unread(spec, landing)
     near = stagings[periods[0]].parent
     near.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".range-", dir=near) as aside:
@@ -56,7 +57,7 @@ def _read(
     """Table → the file of its rows in the time of all periods; without those that must be read one by one."""
     files: dict[str, Path] = {}
     for table in spec.sources:
-        if any(ingestion.find_delivered(spec, table, period, landing) is None for period in periods):
+        if any(delivery.find_delivered(spec, table, period, landing) is None for period in periods):
             try:
                 rows = map(partial(treat, table), ingestion.range_batches(spec, table, periods, connect))
                 stage.replace(aside / table, READ, {table: rows})
@@ -69,7 +70,7 @@ def _read(
 def _rows(
     spec: UseCase, table: str, period: Period, landing: Path, shared: Path | None, connect: Connect, treat: Treat
 ) -> Iterator[pa.RecordBatch]:
-    if shared is None or ingestion.find_delivered(spec, table, period, landing):
+    if shared is None or delivery.find_delivered(spec, table, period, landing):
         return map(partial(treat, table), ingestion.batches(spec, table, period, landing, connect))
     return _part(spec, table, period, landing, shared)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period, in_run_name, range_text
-from include.data import ingestion
+from include.data import delivery
 from include.demo.airflow_api import Airflow, RunFailedError, now
 from include.demo.pace import steps
 from include.demo.progress import Progress
@@ -51,8 +51,8 @@ def _periods(spec: UseCase, services: Services, last: Period) -> list[Period]:
     periods = Period.between(spec.periods.first, last)
     if services.settings.environment == "dev":
         landing = services.places.landing(spec)
-        ingestion.require_handed_over(spec, periods[0], landing)
-        there = {*ingestion.handed_over(spec, landing)}
+        delivery.require_handed_over(spec, periods[0], landing)
+        there = {*delivery.handed_over(spec, landing)}
         periods = list(takewhile(lambda period: period in there, periods))
     return periods
 

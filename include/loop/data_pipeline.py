@@ -12,7 +12,7 @@ from typing import Any
 from include.contracts.period import Period, in_run_name, periods_text, range_text, ranges
 from include.contracts.quality import GateResult
 from include.contracts.tables import SnapshotRef
-from include.data import ingestion, late_data, processing, quality, range_collection, versioning
+from include.data import delivery, ingestion, late_data, processing, quality, range_collection, versioning
 from include.data.gate_history import Gate, GateHistory
 from include.data.manifests import CatchUp
 from include.errors import ConflictError, DamagedFileError, MissingPeriodError, PeriodError
@@ -109,7 +109,7 @@ def _collected(
 
 def _not_handed_over(spec: UseCase, period: Period, landing: Path) -> MissingPeriodError | None:
     try:
-        ingestion.require_handed_over(spec, period, landing)
+        delivery.require_handed_over(spec, period, landing)
     except MissingPeriodError as error:
         return error
     return None
@@ -119,7 +119,7 @@ def collect(spec: UseCase, services: Services, period: Period, run: str) -> dict
     """Stage the raw tables of the period; rows per table."""
     versioning.require_calendar(spec, services.records.snapshots(spec))
     if services.settings.environment == "dev":
-        ingestion.require_handed_over(spec, period, services.places.landing(spec))
+        delivery.require_handed_over(spec, period, services.places.landing(spec))
     staging, treat = services.places.staging(spec, run), services.privacy.treatment(spec)
     rows = ingestion.collect(spec, period, services.places.landing(spec), staging, services.adapters.connector, treat)
     late_data.record(spec, period, staging, services.adapters.lake)

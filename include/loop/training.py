@@ -42,7 +42,8 @@ def dataset_for(
     if len(published) < 2:
         raise DataError(
             f"{spec.name} has the published {spec.calendar.every}s {periods_text(published)}; by split.test and "
-            f"split.validation a first training needs {counted(spec.fewest_to_train)} or more: run the data pipeline for them"
+            f"split.validation a first training needs {counted(spec.fewest_to_train)} or more: run the data pipeline "
+            "for them"
         )
     return building.build(
         spec,

@@ -10,7 +10,7 @@ import pytest
 
 from include.contracts.governance import ExportManifest
 from include.contracts.period import Period
-from include.data import ingestion
+from include.data import delivery, ingestion
 from include.data import staging as stage
 from include.errors import (
     AccessError,
@@ -54,7 +54,7 @@ def raw(both: Environments, table: str, directory: Path) -> pa.Table:
 
 
 def test_dev_gets_the_sample_and_what_belongs_to_it(done: Environments, tmp_path: Path) -> None:
-    assert ingestion.handed_over(done.spec, done.dev.places.landing(done.spec)) == ["2013-01", "2013-02"]
+    assert delivery.handed_over(done.spec, done.dev.places.landing(done.spec)) == ["2013-01", "2013-02"]
     everything, sample = raw(done, "flights", tmp_path), landed(done, "flights")
     assert sample.num_rows == pytest.approx(0.1 * everything.num_rows, rel=0.2)
     assert sample.schema.names == everything.schema.names

@@ -9,7 +9,7 @@ import pytest
 
 from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing, reference
-from include.data import ingestion, versioning
+from include.data import delivery, versioning
 from include.errors import MissingPeriodError, NotFoundError
 from include.loop import catalog, data_pipeline, export, hand_over, privacy_audit, subject_deletion, take_in
 from include.services.composition import Services
@@ -178,7 +178,7 @@ def test_periods_are_handed_over_to_dev_and_others_are_named(published: World, t
     exported = hand_over.export(spec, both.prod, asked, ANSWER, "run")
     assert exported.periods == [first, last]
     take_in.take_in(spec, both.dev, None)
-    assert ingestion.handed_over(spec, both.dev.places.landing(spec)) == [first, last]
+    assert delivery.handed_over(spec, both.dev.places.landing(spec)) == [first, last]
     assert data_pipeline.collect(spec, both.dev, last, "run")["weather"] > 0
     with pytest.raises(
         MissingPeriodError, match=rf"{later} was not handed over to dev .*there are {first}\.\.{last}\)"
