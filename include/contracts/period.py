@@ -376,6 +376,10 @@ class Calendar(Record):
         """The first moment after it, UTC."""
         return self.start(period.shift(1))
 
+    def has_time(self, period: Period) -> bool:
+        """Whether it has a moment: a day that its zone skipped has none."""
+        return self.start(period) < self.end(period)
+
     def window(self, period: Period, last: Period | None = None) -> Window:
         """The time of a period, or from it to the end of ``last``, by the clock of the zone."""
         last = last or period

@@ -4,6 +4,7 @@ A file ``<landing>/<period>/<table>.csv`` (or ``.csv.gz``, ``.parquet``, ``.json
 source for its table and period; use it to deliver a late or repaired file.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from include.errors import MissingPeriodError, ServiceError, SourceError
 from include.ports.sources import Connect, SourceConnector, Treat
 from include.specification.data import Source
 from include.specification.usecase import UseCase
+
+log = logging.getLogger(__name__)
 
 
 def untreated(_: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -76,15 +79,24 @@ def batches(
 
 
 def require_rows(spec: UseCase, table: str, period: Period, landing: Path, rows: int) -> None:
-    """Raise MissingPeriodError when a source has none of a period, and its spec does not say that this happens."""
+    """Raise MissingPeriodError when a source has none of a period, and neither its spec nor the clock expects that."""
     source, every = spec.sources[table], spec.calendar.every
-    if source.time and not rows and not source.may_be_empty:
+    if not source.time or rows:
+        return
+    if not spec.calendar.has_time(period):
+        log.info("%s", no_time(spec, period))
+    elif not source.may_be_empty:
         raise MissingPeriodError(
             f"{spec.name}: source {table!r} has no rows for {period}. If they come late: the next scheduled run asks "
             f"again, or run the {every} again. If the source lacks them: deliver {landing / period / f'{table}.csv'}. "
             f"If there are none: deliver that file with its header only, or, where such a {every} is usual, write "
             f"sources.{table}.may_be_empty: true; the {every} is then published without rows"
         )
+
+
+def no_time(spec: UseCase, period: Period) -> str:
+    """Why a period without length is published without rows."""
+    return f"{spec.name}: {period} has no time, {spec.calendar.timezone} skipped it: it has no rows"
 
 
 def range_batches(spec: UseCase, table: str, periods: Sequence[Period], connect: Connect) -> Iterator[pa.RecordBatch]:
@@ -104,7 +116,9 @@ def range_batches(spec: UseCase, table: str, periods: Sequence[Period], connect:
 
 
 def _placed(place: str, connector: SourceConnector, source: Source, window: Window | None) -> Iterator[Any]:
-    """What the connector delivers; its errors say of which source."""
+    """What the connector delivers, of a window without time nothing; its errors say of which source."""
+    if window and window.start == window.end:
+        return
     try:
         yield from connector.read(source, window)
     except (SourceError, ServiceError) as error:

@@ -17,6 +17,7 @@ from include.contracts.quality import CheckOutcome, CheckRecord, GateResult, Sta
 from include.data import quarantine, suite_parameters, volume
 from include.data import staging as stage
 from include.data.gate_history import Gate, GateHistory, result_of
+from include.data.ingestion import no_time
 from include.data.standing import LOOKED_BACK, STANDING, standing_warnings
 from include.errors import BrokenCheckError, GateRefusedError
 from include.formats.atomic_file import write_atomically
@@ -53,7 +54,7 @@ def gate(
     """
     part, tables = _tables(spec, name, staging)
     history = history or GateHistory(spec, lake)
-    files = {table: stage.path(staging, part, table) for table in tables}
+    files = _judged(spec, name, period, {table: stage.path(staging, part, table) for table in tables})
     released = _apply(quarantine.decided(spec, period, name, lake), files, validator)
     parameters = _parameters(spec, name, period, files, history)
     result = validator.validate(spec.name, name, period, files, parameters, released, spec.privacy.treatments)
@@ -105,6 +106,17 @@ def _tables(spec: UseCase, gate: Gate, staging: Path) -> tuple[str, list[str]]:
     if gate == "raw":
         return stage.RAW, list(spec.sources)
     return stage.TABLES, list(dict.fromkeys(["events", *spec.views, *stage.names(staging, stage.TABLES)]))
+
+
+def _judged(spec: UseCase, gate: Gate, period: Period, files: dict[str, Path]) -> dict[str, Path]:
+    """The tables that the suites are about: where the period has no time, of the raw ones those that have rows.
+
+    What is made of these is judged in other periods: no time of a feature lies within such a period.
+    """
+    if spec.calendar.has_time(period):
+        return files
+    log.info("%s; the %s gate passes it", no_time(spec, period), gate)
+    return {table: file for table, file in files.items() if gate == "raw" and pq.read_metadata(file).num_rows}
 
 
 def _apply(

@@ -60,9 +60,8 @@ class GivenRows:
             raise DataError(f"{self.what}: the rows have no column; name the columns where the table is made")
         if faults := [f"{name!r} {why}" for name, why in column_faults(self.schema.names)]:
             raise DataError(f"{self.what}: {'; '.join(faults)}; rename the columns where the table is made")
-        others = sum(
-            pc.sum(pc.fill_null(pc.not_equal(p.cast(pa.string()), period), True)).as_py() for p in self._periods()
-        )
+        differ = (pc.fill_null(pc.not_equal(p.cast(pa.string()), period), True) for p in self._periods())
+        others = sum(pc.sum(one, min_count=0).as_py() for one in differ)  # of no row the sum would be None
         if others:
             raise DataError(
                 f"{self.what}: {others} rows have another value in the column {PERIOD!r}, which would be lost: "
