@@ -40,7 +40,6 @@ FORMS: dict[str, _Form] = {
     "week": _Form("%G-W%V", r"\d{4}-W(?:0[1-9]|[1-4]\d|5[0-3])", "2013-W14"),
     "month": _Form("%Y-%m", r"\d{4}-(?:0[1-9]|1[0-2])", "2013-04"),
 }
-_PARTS = ("year", "week", "month", "day", "hour")
 _LOOSE = [
     re.compile(rf"\s*(?P<year>\d{{4}}){rest}\s*", re.ASCII | re.IGNORECASE)
     for rest in (
@@ -98,12 +97,12 @@ class Period(_Text):
         found = next((found for form in _LOOSE if (found := form.fullmatch(text))), None)
         if found is None:
             return None
-        year, week, month, day, hour = (part and int(part) for part in map(found.groupdict().get, _PARTS))
+        said = {name: int(part) for name, part in found.groupdict().items() if part}
         try:
-            if week is not None:
-                return _named(datetime.fromisocalendar(year, week, 1), "week")
-            every: Every = "month" if day is None else "day" if hour is None else "hour"
-            return _named(datetime(year, month, 1 if day is None else day, hour or 0), every)
+            if "week" in said:
+                return _named(datetime.fromisocalendar(said["year"], said["week"], 1), "week")
+            every: Every = "hour" if "hour" in said else "day" if "day" in said else "month"
+            return _named(datetime(said["year"], said["month"], said.get("day", 1), said.get("hour", 0)), every)
         except ValueError:
             return None
 

@@ -28,9 +28,9 @@ def find_delivered(spec: UseCase, table: str, period: Period, landing: Path) -> 
             f"{landing / period} has {others}, which cannot take the source's place: deliver {table}.csv or another of "
             f"{list(DELIVERED)}, or take it away"
         )
-    if not there and (others := _in_the_way(spec.calendar, period, landing)):
+    if not there and (unread := _in_the_way(spec.calendar, period, landing)):
         raise SourceError(
-            f"{landing} has {_named(others)}, which nobody reads: the periods are {period.every}s; deliver each "
+            f"{landing} has {_named(unread)}, which nobody reads: the periods are {period.every}s; deliver each "
             f"{period.every} in a directory of its own, like {landing / period}, or take them away"
         )
     return there[0] if there else None

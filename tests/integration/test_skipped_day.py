@@ -17,6 +17,8 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.usecase_fixtures import KEYS
 
+pytestmark = pytest.mark.integration
+
 SKIPPED, BEFORE = Period("2011-12-30"), Period("2011-12-29")
 
 
