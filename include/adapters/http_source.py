@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.errors import ServiceError, SourceError
 from include.formats.content_encoding import CutError, UnknownEncodingError, decoded
 from include.formats.json_rows import JsonRefusedError, JsonRows, parse

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import httpx
 
+from include.contracts.calendar import Calendar
 from include.contracts.operations import Alert
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Period
 from include.errors import ServiceError, SettingsError
 from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, Settings

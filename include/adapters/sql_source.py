@@ -17,7 +17,7 @@ from sqlalchemy import exc
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.errors import ServiceError, SourceError
 from include.formats.json_rows import JsonRefusedError, parse
 from include.specification.connectors import SqlOptions as Options

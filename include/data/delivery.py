@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from include.contracts.period import Calendar, Period, periods_text
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period, periods_text
 from include.errors import MissingPeriodError, SourceError
 from include.specification.usecase import UseCase
 

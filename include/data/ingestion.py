@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Period, Window, range_text
+from include.contracts.calendar import Window
+from include.contracts.period import Period, range_text
 from include.data import source_contract
 from include.data import staging as stage
 from include.data.delivery import find_delivered, tell_unread

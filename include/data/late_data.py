@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from include.contracts.period import Calendar, Period, Window
+from include.contracts.calendar import Calendar, Window
+from include.contracts.period import Period
 from include.contracts.tables import CollectedDay
 from include.data import staging as stage
 from include.data.ingestion import batches, untreated

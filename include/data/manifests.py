@@ -16,7 +16,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Self, TypeVar
 
-from include.contracts.period import Calendar, Period, range_text, ranges
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period, range_text, ranges
 from include.contracts.record import Moment, Record
 from include.contracts.tables import ManifestIndex, SnapshotRef
 from include.errors import DamagedStateError

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.data import source_values
 from include.data.source_casts import IMPOSSIBLE, TYPES, UTC, ZonelessError, cast
 from include.errors import SourceError

@@ -13,7 +13,8 @@ from datetime import timedelta
 from math import ceil, floor
 from typing import Any
 
-from include.contracts.period import Calendar, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Period
 from include.errors import PeriodError
 
 NAMES = ("period_start", "period_end", "days", "years", "months", "month_days", "last_year")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from include.contracts.period import Calendar, Every, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Every, Period
 
 
 class Pace(NamedTuple):

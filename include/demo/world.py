@@ -17,7 +17,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.adapters.event_stream import RedisEventStream
-from include.contracts.period import Period, Window
+from include.contracts.calendar import Window
+from include.contracts.period import Period
 from include.data import ingestion
 from include.deployment.requests import request
 from include.errors import LockHeldError, MoebiusError

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from include.contracts.calendar import Calendar
 from include.contracts.operations import Severity
-from include.contracts.period import Calendar
 
 RUNBOOK = "docs/reference/alerts.md"
 RATE_WINDOW = "1m"

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from include.contracts.calendar import Span
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Alert, Figure, RetrainPlan
-from include.contracts.period import Period, Span, from_to
+from include.contracts.period import Period, from_to
 from include.contracts.quality import GateResult
 from include.operations import training_window
 from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged

@@ -9,7 +9,8 @@ from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 
-from include.contracts.period import Calendar, Period, in_run_name, range_text
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period, in_run_name, range_text
 from include.errors import PeriodError
 from include.specification.schedule import PRESETS
 

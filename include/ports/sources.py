@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.specification.data import Source
 from include.specification.usecase import UseCase
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.formats.content import quoted
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.records.table import RecordTable

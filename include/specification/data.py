@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from include.contracts.calendar import Calendar, Span
 from include.contracts.names import column_faults
-from include.contracts.period import Calendar, Every, Period, Span
+from include.contracts.period import Every, Period
 from include.specification.connectors import connector_faults
 from include.specification.part import ClassName, Columns, Fault, Length, Name, Part, SomeLength, Zone
 from include.specification.schedule import Cron

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.contracts.period import Span
+from include.contracts.calendar import Span
 from include.specification.part import ClassName, Fault, Name, Part, Share, SomeLength, named_alike
 from include.specification.search import Choices, Range
 from include.specification.trainers import TRAINERS, parameter_faults, space_faults

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from include.contracts.calendar import Span
 from include.contracts.encoding import category
-from include.contracts.period import Span
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from include.contracts.period import Calendar, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Period
 from include.specification import data, learning
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable

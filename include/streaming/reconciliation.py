@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Calendar, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Period
 from include.contracts.streaming import Reconciliation, RecordedReconciliation
 from include.formats.ties import latest_per_key
 from include.ports.lake import Lake

@@ -18,6 +18,20 @@ def sources() -> list[Path]:
     return [p for room in rooms for p in sorted(room.rglob("*.py")) if p != OWNER]
 
 
+IMPORTED = re.compile(r"from include\.contracts\.(period|calendar) import ([^()\n]+|\([^)]*\))")
+CALENDARS = {"Calendar", "Span", "Window"}
+
+
+def test_each_name_has_one_home() -> None:
+    wrong = [
+        f"{place.relative_to(ROOT)}: {found[0]}"
+        for place in sources()
+        for found in IMPORTED.finditer(place.read_text())
+        if any((name in CALENDARS) != (found[1] == "calendar") for name in re.findall(r"\w+", found[2]))
+    ]
+    assert wrong == []
+
+
 def test_nothing_else_spells_a_period() -> None:
     spelled = {str(place.relative_to(ROOT)): SPELLED.findall(place.read_text()) for place in sources()}
     assert {place: found for place, found in spelled.items() if found} == {}

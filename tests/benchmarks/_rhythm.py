@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.adapters.lake import DeltaLake
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion
 from include.services.composition import Services

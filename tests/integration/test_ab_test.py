@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from include.contracts import steady
+from include.contracts.calendar import Span
 from include.contracts.deployment import RolloutState
-from include.contracts.period import Span
 from include.contracts.steady import Tick
 from include.contracts.tables import SnapshotRef
 from include.deployment import rollout

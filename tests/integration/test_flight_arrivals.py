@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from include.contracts.period import Period, Span
+from include.contracts.calendar import Span
+from include.contracts.period import Period
 from include.data import versioning
 from include.demo.world import raw_events
 from include.development.datasets import building

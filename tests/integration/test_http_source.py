@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.data import ingestion
 from include.errors import ServiceError, SourceError, SpecError
 from include.services.composition import Services

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
+from include.contracts.calendar import Span
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import DatasetRef, PartRef
-from include.contracts.period import Period, Span
+from include.contracts.period import Period
 from include.deployment import packaging, rollout, scoring
 from include.development.datasets.building import build
 from include.development.datasets.encoder import Encoder

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from include.adapters.lake import DeltaLake, commits
 from include.adapters.lake.table import Table
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.contracts.tables import RowFilter, TableRef
 from include.errors import DamagedFileError
 from include.formats.content import content_hash

@@ -12,8 +12,9 @@ import pytest
 
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.lake import DeltaLake
+from include.contracts.calendar import Span
 from include.contracts.development import DatasetRef
-from include.contracts.period import Period, Span
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import retention, versioning
 from include.data import staging as stage

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from include.commands.reproduce import reproduction
+from include.contracts.calendar import Span
 from include.contracts.development import ModelRef
-from include.contracts.period import Period, Span
+from include.contracts.period import Period
 from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training

@@ -18,7 +18,8 @@ import pytest
 
 import include.usecases
 from include.adapters.file_source.formats import BLOCK_BYTES
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.data import ingestion, source_contract
 from include.errors import MissingPeriodError, ServiceError, SettingsError, SourceError, SpecError
 from include.services.composition import Services

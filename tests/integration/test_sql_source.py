@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, staging, versioning
 from include.errors import MoebiusError, ServiceError, SettingsError, SourceError, SpecError

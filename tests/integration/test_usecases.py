@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.contracts.calendar import Span
 from include.contracts.development import ModelRef
 from include.contracts.evaluation import Verdict
-from include.contracts.period import Period, Span
+from include.contracts.period import Period
 from include.contracts.pseudonyms import is_token
 from include.contracts.tables import SnapshotRef
 from include.data import ingestion

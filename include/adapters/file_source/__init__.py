@@ -18,7 +18,7 @@ from fsspec.core import url_to_fs
 from include.adapters.file_source import formats
 from include.adapters.file_source.faults import is_there, readable
 from include.adapters.file_source.formats import FileFaultError
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.errors import SourceError
 from include.formats.json_rows import JsonRows
 from include.specification.connectors import FileOptions as Options

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.formats.csv_quotes import QuotedStream
 from include.formats.json_rows import JsonRefusedError, JsonRows, parse
 from include.specification.data import Source

@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contracts.period import Period, Window
+from include.contracts.calendar import Window
+from include.contracts.period import Period
 from include.errors import SourceError
 from include.specification.data import Source
 from include.specification.loader import load_usecase

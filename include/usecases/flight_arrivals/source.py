@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from include.contracts.period import Window
+from include.contracts.calendar import Window
 from include.errors import SourceError
 from include.specification.data import Source
 

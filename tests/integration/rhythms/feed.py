@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 
 AIRPORTS, CARRIERS, PLACES = ("EWR", "JFK", "LGA"), ("AA", "B6", "DL", "UA"), ("ATL", "BOS", "LAX", "MIA", "ORD")
 TAILS = tuple(f"N{number:04d}" for number in range(120))

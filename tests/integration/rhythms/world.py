@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
-from include.contracts.period import Period, Span
+from include.contracts.calendar import Span
+from include.contracts.period import Period
 from include.data import staging as stage
 from include.data import versioning
 from include.loop import data_pipeline

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from include.contracts.period import FORMS, RANGE, Calendar, Every, Period, Span, Window, range_text
+from include.contracts.calendar import Calendar, Span, Window
+from include.contracts.period import FORMS, RANGE, Every, Period, range_text
 from include.errors import PeriodError
 
 ZONES = (

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from include.contracts.calendar import Calendar
 from include.contracts.deployment import RolloutState
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 from include.errors import PeriodError
 

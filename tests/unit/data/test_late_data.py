@@ -1,6 +1,7 @@
 """Which days are asked for again, and what is run again."""
 
-from include.contracts.period import Period, Span
+from include.contracts.calendar import Span
+from include.contracts.period import Period
 from include.data import late_data
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase

@@ -2,7 +2,8 @@
 
 import pytest
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
 from include.data import versioning
 from include.data.manifests import Snapshots

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts.period import Calendar, Every, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Every, Period
 from include.data import suite_parameters, suites
 from include.errors import BrokenCheckError
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.calendar import Calendar
 from include.contracts.development import DatasetRef, ModelRef
-from include.contracts.period import Calendar, Period
+from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.development import training
 from include.development.datasets import building

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.errors import MissingPeriodError, PeriodError
 from include.loop import data_pipeline
 from include.services.composition import Services

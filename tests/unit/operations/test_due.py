@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.contracts.calendar import Span
 from include.contracts.operations import RetrainPlan
-from include.contracts.period import Period, Span
+from include.contracts.period import Period
 from include.operations import retraining
 from include.operations.due import due
 from include.specification.loader import load_usecase

@@ -12,7 +12,8 @@ from airflow.utils.types import DagRunType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts.period import Calendar, Every, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Every, Period
 from include.orchestration import timetable as module
 from include.orchestration.timetable import PeriodTimetable
 

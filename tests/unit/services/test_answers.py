@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.lake import DeltaLake
-from include.contracts.period import Calendar, Period, filed
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period, filed
 from include.loop import monitoring
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.services.composition import Services

@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.errors import DataError
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services

@@ -11,7 +11,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.period import Calendar, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Period
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
 from include.specification.usecase import UseCase

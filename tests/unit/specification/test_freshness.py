@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from include.contracts.period import FORMS, Calendar, Every, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import FORMS, Every, Period
 from include.orchestration.timetable import PeriodTimetable
 from include.specification.data import EntitySpec, Periods, Privacy, Source, StreamSpec, ViewSpec
 from include.specification.schedule import oldest_value

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contracts.period import Period, Span, counted
+from include.contracts.calendar import Span
+from include.contracts.period import Period, counted
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase

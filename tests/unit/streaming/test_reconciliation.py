@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.contracts.period import Calendar, Every, Period, Span
+from include.contracts.calendar import Calendar, Span
+from include.contracts.period import Every, Period
 from include.specification.loader import load_usecase
 from include.streaming import reconciliation
 from tests.unit.fakes.streaming import MemoryStream

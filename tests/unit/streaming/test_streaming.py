@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from include.contracts.period import Calendar, Period
+from include.contracts.calendar import Calendar
+from include.contracts.period import Period
 from include.contracts.streaming import StreamEntry, StreamWindow
 from include.specification.data import Periods
 from include.specification.loader import load_usecase

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from include.contracts.calendar import Calendar, Span
 from include.contracts.development import DatasetRef
-from include.contracts.period import Calendar, Period, Span
+from include.contracts.period import Period
 from include.development.datasets import fresh_rows
 from include.development.datasets.parts import read_part
 from include.errors import DataError, LeakageError
