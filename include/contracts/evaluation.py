@@ -9,12 +9,13 @@ from include.contracts.record import Moment, Record
 
 
 class Interval(Record):
-    """A figure with its confidence interval."""
+    """A figure with its confidence interval, of ``n`` rows that say as much as ``effective_n`` independent ones."""
 
     value: float
     low: float
     high: float
     n: int
+    effective_n: int | None = None
 
 
 class Cell(Record):

@@ -1,8 +1,12 @@
 """Paired bootstrap of several models on one test set.
 
-Rows are drawn with replacement, the same rows for every model, so that the interval of a difference
-does not contain the luck of the draw that both share. Intervals are expanded percentile intervals: as wide as a
-t interval where a plain percentile interval would be as one of the normal distribution with a variance too small.
+Blocks of rows (see ``blocks``) are drawn with replacement, the same for every model, so that the interval of a
+difference does not contain the luck of the draw that both share. Intervals are expanded percentile intervals: as wide
+as a t interval of so many blocks, where a plain percentile interval would be as one of the normal distribution with a
+variance too small; that is also the correction for few blocks.
+
+The effective n of a figure is the number of independent rows that would scatter as much: n times the variance by rows
+over the variance by blocks (the design effect: Kish, "Survey Sampling", 1965).
 
 Sources: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 13 (percentile interval) and 16;
 Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 4.4.
@@ -10,7 +14,7 @@ A resample is held as the multiplicity of each row (see ``weighted``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import norm
@@ -18,25 +22,34 @@ from scipy.stats import t as student
 
 from include.contracts.evaluation import Interval
 from include.errors import UndefinedMetricError
+from include.evaluation.blocks import Blocks
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
 from include.evaluation.weighted import WEIGHTED, Sums, Weighted, mean
 
 CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
 Key = tuple[str, str]  # metric, model
 DEFINED_SHARE = 0.95  # in so many resamples the metric must be defined
+BY_ROWS = 200  # resamples that tell how much a figure would scatter if rows were independent
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """Point values and resampled values of each (metric, model)."""
+    """Point values and resampled values of each (metric, model), of ``n`` rows in ``blocks`` blocks of a ``unit``.
+
+    ``by_rows`` are fewer resamples by rows; empty where rows are the blocks.
+    """
 
     n: int
     confidence: float
     points: dict[Key, float]
     draws: dict[Key, np.ndarray]
+    unit: str = "row"
+    blocks: int = 0
+    by_rows: Mapping[Key, np.ndarray] = field(default_factory=dict)
 
     def interval(self, metric: str, model: str) -> Interval:
-        return self._interval(metric, self.points[metric, model], self.draws[metric, model], self.n)
+        key = metric, model
+        return self._interval(metric, self.points[key], self.draws[key], self.n, self.by_rows.get(key))
 
     def gain(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> Interval:
         """How much better ``model`` is than ``over``: positive is better, whatever the metric's direction.
@@ -47,24 +60,54 @@ class Resampled:
         base = other or self
         sign = direction(metric)
         point = sign * (self.points[metric, model] - base.points[metric, over])
-        draws = sign * (self.draws[metric, model] - base.draws[metric, over])
-        return self._interval(f"gain in {metric}", point, draws, min(self.n, base.n))
+        draws = self.gains(metric, model, over, other)
+        by_rows = None
+        if self.by_rows and base.by_rows:
+            by_rows = self.by_rows[metric, model] - base.by_rows[metric, over]
+        n, independent = min(self.n, base.n), min(self.independent, base.independent)
+        return self._interval(f"gain in {metric}", point, draws, n, by_rows, independent)
 
-    def _interval(self, what: str, point: float, draws: np.ndarray, n: int) -> Interval:
+    def gains(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> np.ndarray:
+        """The gain in every resample (k,); NaN where the metric is undefined."""
+        base = other or self
+        return direction(metric) * (self.draws[metric, model] - base.draws[metric, over])
+
+    @property
+    def independent(self) -> int:
+        """What is drawn independently: so many blocks, or rows."""
+        return self.blocks or self.n
+
+    def _interval(
+        self,
+        what: str,
+        point: float,
+        draws: np.ndarray,
+        n: int,
+        by_rows: np.ndarray | None,
+        independent: int | None = None,
+    ) -> Interval:
         defined = draws[np.isfinite(draws)]
         if len(defined) < DEFINED_SHARE * len(draws):
             raise UndefinedMetricError(
                 f"{what}: only {len(defined)} of {len(draws)} resamples define it; the test set of {n} rows has too "
                 "few rows of a class, or too few different labels"
             )
-        tail = _expanded((1 - self.confidence) / 2, n)
+        tail = _expanded((1 - self.confidence) / 2, independent or self.independent)
         # of B draws and the truth, each of the B + 1 places is as likely: the tail is counted in those
         low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
-        return Interval(value=point, low=float(low), high=float(high), n=n)
+        return Interval(value=point, low=float(low), high=float(high), n=n, effective_n=_effective(n, defined, by_rows))
+
+
+def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None) -> int:
+    """So many independent rows scatter as these blocks do, between 1 and n."""
+    if by_rows is None:
+        return n
+    block, row = float(np.nanvar(by_blocks)), float(np.nanvar(by_rows))
+    return n if block <= row else max(1, round(n * row / block))
 
 
 def _expanded(tail: float, n: int) -> float:
-    """The smaller tail that makes a percentile interval of ``n`` rows as wide as a t interval."""
+    """The smaller tail that makes a percentile interval of ``n`` blocks as wide as a t interval."""
     return float(norm.cdf(np.sqrt(n / (n - 1)) * student.ppf(tail, n - 1))) if n > 1 else tail
 
 
@@ -77,6 +120,7 @@ def paired(
     *,
     seed: int = 0,
     rows: np.ndarray | None = None,
+    blocks: Blocks | None = None,
 ) -> Resampled:
     """Resample every metric of every model on the same rows.
 
@@ -85,6 +129,7 @@ def paired(
     y : truth as in ``families.protocol``: labels (n,), or the space (n, d) of a clustering
     models : scores (n,) or (n, K) per model name
     rows : only these rows are drawn and judged (a slice); a clustering stays that of all rows
+    blocks : of all rows (n,), drawn as a whole; None: rows are independent
 
     Raises
     ------
@@ -100,12 +145,21 @@ def paired(
         for model, p in models.items()
     }
     computed = _together({key: weighted for key, (_, weighted) in prepared.items()})
-    draws: dict[Key, list[np.ndarray]] = {key: [] for key in prepared}
-    for counts in _multiplicities(len(chosen), resamples, seed):
-        for key, values in computed(counts).items():
-            draws[key].append(values)
     points = {key: point for key, (point, _) in prepared.items()}
-    return Resampled(len(chosen), confidence, points, {key: np.concatenate(parts) for key, parts in draws.items()})
+    drawn_by = blocks.of(chosen) if blocks and blocks.unit != "row" else None
+    draws = _draws(computed, _multiplicities(len(chosen), resamples, seed, drawn_by))
+    if drawn_by is None:
+        return Resampled(len(chosen), confidence, points, draws)
+    by_rows = _draws(computed, _multiplicities(len(chosen), min(BY_ROWS, resamples), seed))
+    return Resampled(len(chosen), confidence, points, draws, drawn_by.unit, drawn_by.count, by_rows)
+
+
+def _draws(
+    computed: Callable[[np.ndarray], dict[Key, np.ndarray]], multiplicities: Iterator[np.ndarray]
+) -> dict[Key, np.ndarray]:
+    """Every metric of every resample, (k,) each."""
+    chunks = [computed(counts) for counts in multiplicities]
+    return {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
 
 
 def _together(weighted: Mapping[Key, Weighted]) -> Callable[[np.ndarray], dict[Key, np.ndarray]]:
@@ -139,10 +193,11 @@ def _prepared(metric: str, truth: np.ndarray, scores: np.ndarray, rows: np.ndarr
     return score(metric, truth[rows], scores[rows], who), WEIGHTED[metric](truth[rows], scores[rows])
 
 
-def _multiplicities(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each row is drawn, in chunks (k, n) of bounded memory."""
+def _multiplicities(n: int, resamples: int, seed: int, blocks: Blocks | None = None) -> Iterator[np.ndarray]:
+    """How often each row is drawn, in chunks (k, n) of bounded memory; rows of a block as often as it is."""
     random = np.random.default_rng(seed)
-    chunk = max(1, CHUNK_CELLS // n)
+    drawn, chunk = blocks.count if blocks else n, max(1, CHUNK_CELLS // n)
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
-        yield np.stack([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(size)]).astype(np.float64)
+        counts = np.stack([np.bincount(random.integers(0, drawn, drawn), minlength=drawn) for _ in range(size)])
+        yield (counts[:, blocks.codes] if blocks else counts).astype(np.float64)

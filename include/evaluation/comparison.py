@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval
+from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.inputs import EvaluationSet
@@ -35,6 +36,8 @@ class Comparison:
     drawn: Mapping[str, Resampled]
     slices: Mapping[str, Resampled]
     unjudged: list[str]
+    blocks: Mapping[str, Blocks]
+    """Test set → what was drawn as a whole."""
 
     @classmethod
     def draw(
@@ -43,12 +46,16 @@ class Comparison:
         """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does."""
         names, resamples = metrics_of(spec), spec.comparison.resamples
         labels = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
+        blocks = {name: blocks_of(spec, test_set.frame) for name, test_set in sets.items()}
         drawn = {
-            name: paired(labels[name], scores[name], names, resamples, confidence, seed=seed + number)
+            name: paired(
+                labels[name], scores[name], names, resamples, confidence, seed=seed + number, blocks=blocks[name]
+            )
             for number, name in enumerate(sets)
         }
-        frame, y = sets["new"].frame, labels["new"]
-        return cls(spec, sets["new"], y, scores, drawn, *draw_slices(spec, frame, y, scores["new"], confidence, seed))
+        new, y = sets["new"], labels["new"]
+        slices = draw_slices(spec, new.frame, y, scores["new"], confidence, seed, blocks["new"])
+        return cls(spec, new, y, scores, drawn, *slices, blocks)
 
     @property
     def has_champion(self) -> bool:

@@ -1,11 +1,12 @@
 """The four comparisons: {champion, candidate} x {old, new} test set, with the self-test of the gates.
 
-A is the champion and B the candidate on the old test set (the frozen one that the champion was released
-with); C is the champion and D the candidate on the new one (the newest labelled period). Where the spec says
-``trainer.ensemble``, the average of champion and candidate is a second contender, judged by the same rule.
+What is released is the *refit* of a model that was judged, its *proof*: the same recipe, fitted once more with the test
+sets that proved it (``training.refit``). All four cells are out of sample: A is the champion's proof and B the
+candidate's on the old test set, which the champion was released with; C is the release that really serves, and D the
+candidate's proof, on the new one (the newest labelled periods). Without a refit, proof and release are one model. Where
+the spec says ``trainer.ensemble``, the average of champion and candidate is a second contender, by the same rule.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -29,10 +30,14 @@ def compare(
     champion: Side | None,
     old: EvaluationSet | None,
     new: EvaluationSet | None,
+    champion_proof: Side | None = None,
     seed: int = 0,
     average: bool = True,
 ) -> Verdict:
     """Make the comparisons and decide; ``average``: their average is a contender where the spec says so.
+
+    ``candidate`` is a proof; ``champion`` is what serves, ``champion_proof`` the model that it is the refit of (None:
+    it is its own proof).
 
     Without a champion only the absolute limits apply. A test set that is missing, too small, unlabelled or
     of one class gives the decision ``data_problem``.
@@ -47,9 +52,9 @@ def compare(
     faults = problems(spec, champion, old, new)
     if faults or new is None:
         return _data_problem(spec, candidate, champion, faults)
-    sides = {"candidate": candidate, **({"champion": champion} if champion else {})}
     sets = {"new": new, **({"old": old} if champion and old else {})}
-    scores = {name: _asked(spec, sides, name, test_set) for name, test_set in sets.items()}
+    champions = {"new": champion, "old": champion_proof or champion}
+    scores = {name: _asked(spec, candidate, champions[name], name, test_set) for name, test_set in sets.items()}
     looks = 1
     if average and averages(spec, candidate, champion):
         looks = 2
@@ -76,7 +81,10 @@ def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
     return family(spec).facts.labelled and candidate.signature == champion.signature
 
 
-def _asked(spec: UseCase, sides: Mapping[str, Side], name: str, test_set: EvaluationSet) -> dict[str, np.ndarray]:
+def _asked(
+    spec: UseCase, candidate: Side, champion: Side | None, name: str, test_set: EvaluationSet
+) -> dict[str, np.ndarray]:
+    sides = {"candidate": candidate, **({"champion": champion} if champion else {})}
     for side in sides.values():
         refuse_leak(spec, side, name, test_set)
     return {who: ask(spec, side, test_set) for who, side in sides.items()}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import EvaluationError, UndefinedMetricError
+from include.evaluation.blocks import Blocks
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.inputs import CLASS_ROWS
 from include.evaluation.verdict import SliceFigure
@@ -18,7 +19,13 @@ from include.specification.usecase import UseCase
 
 
 def draw_slices(
-    spec: UseCase, frame: pd.DataFrame, y: np.ndarray, scores: Mapping[str, np.ndarray], confidence: float, seed: int
+    spec: UseCase,
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    confidence: float,
+    seed: int,
+    blocks: Blocks,
 ) -> tuple[dict[str, Resampled], list[str]]:
     """Every slice resampled for all contenders, by name, and those that cannot be judged, with the reason.
 
@@ -30,7 +37,7 @@ def draw_slices(
             unjudged.append(f"{name} ({reason})")
             continue
         try:
-            judged[name] = _drawn(spec, y, scores, rows, confidence, seed)
+            judged[name] = _drawn(spec, y, scores, rows, confidence, seed, blocks)
         except UndefinedMetricError as error:
             unjudged.append(f"{name} ({error})")
     return judged, unjudged
@@ -71,10 +78,16 @@ def _too_few(spec: UseCase, y: np.ndarray) -> str:
 
 
 def _drawn(
-    spec: UseCase, y: np.ndarray, scores: Mapping[str, np.ndarray], rows: np.ndarray, confidence: float, seed: int
+    spec: UseCase,
+    y: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    rows: np.ndarray,
+    confidence: float,
+    seed: int,
+    blocks: Blocks,
 ) -> Resampled:
     primary = spec.metrics.primary
-    drawn = paired(y, scores, [primary], spec.comparison.resamples, confidence, seed=seed, rows=rows)
+    drawn = paired(y, scores, [primary], spec.comparison.resamples, confidence, seed=seed, rows=rows, blocks=blocks)
     for who in scores:
         drawn.interval(primary, who)  # raises where too many resamples leave it undefined
     return drawn

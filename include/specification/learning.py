@@ -96,6 +96,18 @@ MetricName = Literal[
 ]  # fmt: skip
 
 
+class Training(Part):
+    """What is released: the model that was judged, or the same recipe fitted again with the newest rows.
+
+    ``after_proof`` (the default where the split is by time): when a candidate is taken, it is fitted once more with the
+    test sets that proved it. ``agreement``: mean difference between the answers of both on recent rows that is
+    allowed, as a probability, or in standard deviations of the label.
+    """
+
+    refit: Literal["after_proof", "never"] | None = None
+    agreement: float = Field(default=0.15, gt=0)
+
+
 class Metrics(Part):
     primary: MetricName
     secondary: list[MetricName] = []
@@ -125,9 +137,24 @@ class Slices(Part):
     min_rows: int = Field(default=300, ge=2)
 
 
+Weighed = MetricName | Literal["calibration"]
+
+
 class Comparison(Part):
+    """When a candidate replaces the champion. Gains, margins and costs are in units of the primary metric.
+
+    A release costs ``min_gain``; a gain must be there with ``probability``. What is forgotten beyond
+    ``forgetting_margin`` counts by the share ``returns``: how often rows like the old ones come again. ``weights`` say
+    what one unit of another metric, or of the ``calibration`` error, is worth. ``block`` is what is drawn as a whole
+    when intervals are made: days, hours, an entity, or rows (left out: days, where the window has ten, else hours).
+    """
+
     min_gain: float = Field(ge=0)
+    probability: float = Field(default=0.9, gt=0.5, lt=1)
     forgetting_margin: float = Field(ge=0)
+    returns: Share = 0.5
+    weights: dict[Weighed, Annotated[float, Field(ge=0)]] = {}
+    block: Name | None = None
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=1000, ge=100)
     min_rows: int = Field(default=500, ge=2)

@@ -40,6 +40,7 @@ class UseCase(Part):
     feature_views: dict[Name, data.ViewSpec] = {}
     split: learning.Split
     trainer: learning.Trainer
+    training: learning.Training = learning.Training()
     metrics: learning.Metrics
     acceptance: list[learning.Criterion] = Field(min_length=1)
     comparison: learning.Comparison
@@ -116,6 +117,8 @@ class UseCase(Part):
             if field not in self.request:
                 text = f"{not_among(field, sorted(self.request), request)}; labels are joined by it, so clients send it"
                 yield Fault(key, text)
+        if self.comparison.block not in (None, *(blocks := ["day", "hour", "row", *sorted(self.entities)])):
+            yield Fault("comparison.block", not_among(str(self.comparison.block), blocks, "a block"))
         for name, view in self.feature_views.items():
             if view.entity not in self.entities:
                 yield Fault(f"feature_views.{name}.entity", not_among(view.entity, sorted(self.entities), "an entity"))
@@ -201,8 +204,16 @@ class UseCase(Part):
         if seasonal is not None and seasonal not in self.feature_names:
             yield Fault("trainer.baseline.feature", not_among(seasonal, self.feature_names, "a feature"))
 
+    @property
+    def refits(self) -> bool:
+        """Whether a candidate that is taken is fitted once more, with the rows that proved it."""
+        return (self.training.refit or ("after_proof" if self.split.by == "time" else "never")) == "after_proof"
+
     def _trainer_faults(self) -> Iterator[Fault]:
         """The trainer can learn the task, and read the inputs."""
+        if self.training.refit == "after_proof" and self.split.by != "time":
+            text = f"'after_proof': a split by {self.split.by} has no newest rows to learn from; leave it out"
+            yield Fault("training.refit", text)
         name, predicts = self.trainer.name, TASKS[self.task].predicts
         if (facts := TRAINERS.get(name)) is None:
             return
