@@ -71,7 +71,7 @@ def _by_entity(spec: UseCase, frame: pd.DataFrame, entity: str) -> Blocks:
             f"{spec.name}: comparison.block is the entity {entity!r}, and the rows have no {key}; they have "
             f"{list(frame.columns)}"
         )
-    names = as_text(frame[key])
+    names = as_text(frame[key]).fillna("")
     if unknown := int((names == "").sum()):
         raise EvaluationError(
             f"{spec.name}: {unknown} of {len(frame)} rows have no {key}, by which comparison.block draws them; give "
