@@ -34,6 +34,7 @@ from include.orchestration import assets
 from include.orchestration.dags import (
     NO_RETRY,
     dag_family,
+    due_at,
     emit_periods,
     form,
     periods_param,
@@ -78,7 +79,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "data_pipeline.materialize")
     def materialize(call: Call) -> None:
-        call(run_period(), run_key())
+        call(run_period(), run_key(), due_at())
 
     @step(spec, "data_pipeline.announce_all", outlets=[features])
     def announce(call: Call) -> None:

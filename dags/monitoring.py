@@ -11,6 +11,7 @@ alert.
 
 | task | cause | do |
 |---|---|---|
+| `ship_predictions` | the run names no period, or one that is not published: nothing was shipped | publish the period first, or run it for another |
 | `ship_predictions` | the lake could not be written | clear it; nothing is lost or doubled, because the spool is acknowledged after the commit |
 | `ask_for_retrain`, skipped | no retrain is due by `retrain.every`; use cases without that key have no such task | nothing |
 | `measure` | the monitoring baseline of the release is missing or was changed | somebody changed the release directory: roll back to another release |
@@ -32,7 +33,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "monitoring.ship_predictions", inlets=[assets.serving(spec.name)])
     def ship_predictions(call: Call) -> int:
-        return call()
+        return call(*run_periods())
 
     @step(spec, "monitoring.monitor", outlets=[health])
     def measure(call: Call) -> dict[str, float]:

@@ -30,9 +30,9 @@ from include.specification.usecase import UseCase
 
 
 def build(spec: UseCase) -> None:
-    @step(spec, "stream_reconciliation.reconcile", inlets=[assets.features(spec.name)])
+    @step(spec, "stream_reconciliation.reconcile_all", inlets=[assets.features(spec.name)])
     def reconcile(call: Call) -> list[list[dict]]:
-        if any(results := [call(period) for period in run_periods()]):
+        if any(results := call(*run_periods())):
             return results
         raise AirflowSkipException("the pushed rows are gone; the earlier result stays")
 

@@ -8,7 +8,7 @@ step, so it is the commit point. A run killed anywhere before it leaves the prev
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,6 +121,12 @@ def snapshot(period: Period, snapshots: Snapshots) -> SnapshotRef:
             f"{period} is not published; published are {periods_text(known)}: run the data pipeline for it"
         )
     return current
+
+
+def require_published(periods: Iterable[Period], snapshots: Snapshots) -> None:
+    """Raise NotFoundError unless all are published: asked before anything is written about the first."""
+    for period in periods:
+        snapshot(period, snapshots)
 
 
 def named(name: str, snapshots: Snapshots) -> SnapshotRef:

@@ -35,6 +35,7 @@ def score_partitions(
             "%s: %s is not scored: answers are kept from %s on (retention.predictions = %s)",
             spec.name, periods_text(left), oldest, spec.retention.predictions,
         )  # fmt: skip
+    versioning.require_published(kept, services.records.snapshots(spec))
     scored: dict[Period, dict[str, int | str]] = {}
     for period in kept:
         if (counts := score_partition(spec, services, period, wanted)) is None:

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -172,11 +172,20 @@ def publish(spec: UseCase, services: Services, period: Period, run: str) -> Snap
     )
 
 
-def materialize(spec: UseCase, services: Services, period: Period, run: str) -> None:
-    """Load the periods of the run into the online store and drop what was staged."""
+def materialize(spec: UseCase, services: Services, period: Period, run: str, due_at: datetime | None = None) -> None:
+    """Load the periods of the run into the online store and drop what was staged.
+
+    Says in the log when a run that was ``due_at`` took longer than the freshness of its features counts on.
+    """
     first = min([*services.records.snapshots(spec).catch_up(run).periods, period])
     versioning.materialize(spec, first, services.adapters.feature_store, last=period)
     shutil.rmtree(services.places.staging(spec, run), ignore_errors=True)
+    if due_at and (took := (datetime.now(UTC) - due_at) / timedelta(hours=1)) > spec.periods.pipeline_hours:
+        log.warning(
+            "%s %s: its values are online %.2f hours after the run was due; periods.pipeline_hours says %g, and "
+            "freshness_hours of the feature views counts on that. Where it is usual, declare it: freshness_hours that "
+            "cannot be kept are then named", spec.name, period, took, spec.periods.pipeline_hours,
+        )  # fmt: skip
 
 
 def announce_all(spec: UseCase, services: Services, period: Period, run: str) -> list[Period]:

@@ -26,13 +26,14 @@ from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
 
 
-def ship_predictions(spec: UseCase, services: Services) -> int:
+def ship_predictions(spec: UseCase, services: Services, *periods: Period) -> int:
     """Move what the model server logged into the lake's ``predictions``; rows shipped.
 
     A record that cannot be read is kept aside and counted; the others are shipped. What the log says that it lacks
     becomes a record of ``lost_answers``. Answers that are older than the retention are not shipped, and deleted where
-    they were.
+    they were. Raises NotFoundError, and does nothing, when one of the periods to monitor next is not published.
     """
+    versioning.require_published(periods, services.records.snapshots(spec))
     log, shipped, since = services.adapters.prediction_log(spec), 0, services.answers.kept_since(spec)
     for batch in log.unshipped():
         rows = _kept(spec, batch.rows, since)
@@ -88,8 +89,7 @@ def monitor(spec: UseCase, services: Services, *periods: Period) -> dict[str, fl
     Raises NotFoundError when a period is not published.
     """
     truth, figures = services.predictions.truth(spec), list[Figure]()
-    for period in periods:
-        versioning.snapshot(period, services.records.snapshots(spec))
+    versioning.require_published(periods, services.records.snapshots(spec))
     ends = _to_measure(spec, services, truth, periods)
     for end in ends:
         measured = _measure_window(spec, services, truth, end)

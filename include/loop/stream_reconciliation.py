@@ -11,6 +11,12 @@ from include.specification.usecase import UseCase
 from include.streaming import reconciliation
 
 
+def reconcile_all(spec: UseCase, services: Services, *periods: Period) -> list[list[Reconciliation]]:
+    """``reconcile`` of each period; raises NotFoundError before the first of them when one is not published."""
+    versioning.require_published(periods, services.records.snapshots(spec))
+    return [reconcile(spec, services, period) for period in periods]
+
+
 def reconcile(spec: UseCase, services: Services, period: Period) -> list[Reconciliation]:
     """Compare every stream's view, record the results, and let go of rows that are long reconciled.
 

@@ -181,6 +181,11 @@ def scheduled() -> bool:
     return str(getattr(run_type, "value", run_type)) == "scheduled"
 
 
+def due_at() -> datetime | None:
+    """When the timetable let this run start; None of a run that somebody started."""
+    return get_current_context()["dag_run"].run_after if scheduled() else None
+
+
 def start_run(dag_id: str, run_id: str, fields: dict[str, Any]) -> NoReturn:
     """End this task by starting a run of a DAG with its form filled in; skipped when there is a run of that name.
 

@@ -59,6 +59,7 @@ HANDED_OVER = {"version": 2, "verdict": "d"}
 ANSWERS: dict[str, Any] = {
     "training.remaining": "search", "rollout.opening": "promotion", "rollout.look_at_ab_test": None,
     "data_pipeline.announce_all": ["2013-04"], "approval.route": "person", "approval.record_approval": HANDED_OVER,
+    "stream_reconciliation.reconcile_all": [["a result"]],
 }  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def test_a_deliberate_refusal_ends_the_task_and_a_conflict_is_repeated(loop: dic
             execute(dag, dag.get_task("gate_raw").python_callable)
 
 
-TOGETHER = ("monitoring", "batch_inference")
+TOGETHER = ("monitoring", "batch_inference", "stream_reconciliation")
 """Families whose function takes all periods of a run."""
 
 
@@ -205,7 +206,7 @@ def test_a_run_of_a_range_handles_each_period_and_tells_of_the_range(loop: dict[
     for family, task, function in (
         ("monitoring", "measure", "monitoring.monitor"),
         ("batch_inference", "score_partition", "batch_inference.score_partitions"),
-        ("stream_reconciliation", "reconcile", "stream_reconciliation.reconcile"),
+        ("stream_reconciliation", "reconcile", "stream_reconciliation.reconcile_all"),
         ("privacy_audit", "audit", "privacy_audit.audit"),
     ):
         dag, told = dags[f"flight_delay.{family}"], []
@@ -228,6 +229,18 @@ def test_a_run_without_a_period_says_so(loop: dict[str, MagicMock], dags: dict) 
     with set_current_context(run), pytest.raises(AirflowFailException, match="has no period"):
         dag.get_task("measure").python_callable()
     assert not loop["monitoring.monitor"].called
+
+
+@pytest.mark.parametrize("key", [None, "2013-04-01", "April"])
+def test_a_run_of_monitoring_with_a_bad_period_ships_nothing(
+    loop: dict[str, MagicMock], dags: dict, key: str | None
+) -> None:
+    dag = dags["flight_delay.monitoring"]
+    run = context(dag) | {"params": {}}
+    run["dag_run"].partition_key = key
+    with set_current_context(run), pytest.raises(AirflowFailException, match="period"):
+        dag.get_task("ship_predictions").python_callable()
+    assert not loop["monitoring.ship_predictions"].called
 
 
 @pytest.mark.parametrize("key", ["2013-04-01", "2013-W14..2013-W15", "2013-05..2013-04", "April"])

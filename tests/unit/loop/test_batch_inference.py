@@ -40,11 +40,22 @@ def test_of_a_range_the_periods_that_are_not_kept_are_left_out(
 ) -> None:
     services, newest = services_in(tmp_path), APRIL.shift(24)
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
-    publish(services, "2013-04", str(newest))
+    publish(services, "2013-04", "2013-05", "2013-06", str(newest))
     monkeypatch.setattr(batch_inference, "score_partition", lambda *given: {"scored": str(given[2])})
     scored = batch_inference.score_partitions(SPEC, services, *Period.between(APRIL.shift(-1), APRIL.shift(2)))
     assert scored == {p: {"scored": str(p)} for p in (APRIL.shift(1), APRIL.shift(2))}
     assert "2013-03..2013-04 is not scored: answers are kept from 2013-05 on" in caplog.text
+
+
+def test_a_range_with_a_period_that_is_not_published_is_refused_before_any_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = services_in(tmp_path)
+    rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
+    publish(services, "2013-04")
+    monkeypatch.setattr(batch_inference, "score_partition", lambda *given: pytest.fail("it was scored"))
+    with pytest.raises(NotFoundError, match="2013-05"):
+        batch_inference.score_partitions(SPEC, services, APRIL, APRIL.shift(1))
 
 
 def test_a_range_of_which_nothing_is_kept_is_refused(tmp_path: Path) -> None:

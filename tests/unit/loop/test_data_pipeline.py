@@ -1,6 +1,6 @@
 """Dev works on what was handed over to it, and calls no source; a late row starts its month again once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +67,15 @@ def test_a_period_that_is_not_over_is_refused(tmp_path: Path, every: Any) -> Non
     asked = Period.between(newest, newest.shift(2))
     with pytest.raises(PeriodError, match=rf"cannot be published.* wait until the {every} is over"):
         data_pipeline.catch_up(spec, services, asked, "run", scheduled=False)
+
+
+@pytest.mark.parametrize(("hours", "warned"), [(None, False), (0.4, False), (0.6, True), (30.0, True)])
+def test_a_scheduled_run_that_takes_longer_than_declared_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hours: float | None, warned: bool
+) -> None:
+    monkeypatch.setattr(data_pipeline.versioning, "materialize", lambda *_, **__: None)
+    due_at = None if hours is None else datetime.now(UTC) - timedelta(hours=hours)
+    services = services_in(tmp_path, KEYS)
+    vars(services.adapters)["feature_store"] = None
+    data_pipeline.materialize(SPEC, services, APRIL, "run", due_at)
+    assert ("hours after the run was due; periods.pipeline_hours says 0.5" in caplog.text) == warned

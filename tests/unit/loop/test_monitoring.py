@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.deployment import LostAnswers
+from include.errors import NotFoundError
 from include.loop import monitoring
 from include.records.registry import LOST_ANSWERS
 from include.services.composition import Services
@@ -45,6 +46,14 @@ def test_each_prediction_lies_in_the_month_of_its_event(services: Services) -> N
     assert services.adapters.lake.periods(SPEC.name, "predictions") == ["2013-04", "2013-05"]
     assert monitoring.ship_predictions(SPEC, services) == 0
     assert shipped(services) == ["1", "2", "3"]
+
+
+def test_before_a_period_that_is_not_published_nothing_is_shipped(services: Services) -> None:
+    publish(services, "2013-04")
+    with pytest.raises(NotFoundError, match="2013-05"):
+        monitoring.ship_predictions(SPEC, services, APRIL, APRIL.shift(1))
+    assert not services.adapters.lake.exists(SPEC.name, "predictions")
+    assert monitoring.ship_predictions(SPEC, services, APRIL) == 3
 
 
 def test_a_batch_that_was_shipped_before_the_kill_comes_once(
