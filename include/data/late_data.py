@@ -69,7 +69,7 @@ def changed(
     for table, source in spec.sources.items():
         for window in _late_windows(spec.calendar, source, period):
             [key] = window.periods
-            if key not in known or key in changed_periods:
+            if key not in known or key in changed_periods or not spec.periods.has(key):
                 continue
             now = _tally_now(spec, table, window, landing, staging, connect, treat)
             if now != _recorded(spec, table, window, lake):
@@ -78,8 +78,12 @@ def changed(
 
 
 def to_run_again(spec: UseCase, period: Period, late: Iterable[Period], published: Iterable[Period]) -> list[Period]:
-    """The published ones of the late periods, and those up to this one whose features look back into them, in order."""
-    late, history = set(late) & set(published), max((s.history for s in spec.sources.values()), key=lambda s: s.hours)
+    """The published ones of the late periods, and those up to this one whose features look back into them, in order.
+
+    Without those that were published before ``periods.first`` or ``last`` was moved: they stay as they are.
+    """
+    published = {key for key in published if spec.periods.has(key)}
+    late, history = set(late) & published, max((s.history for s in spec.sources.values()), key=lambda s: s.hours)
     later = [key for key in {*published, period} if late and min(late) < key <= period]
     return sorted(late | {key for key in later if late.intersection(spec.calendar.before(history, key))})
 

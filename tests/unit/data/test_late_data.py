@@ -56,6 +56,15 @@ def test_without_history_only_the_late_month_runs_again() -> None:
     ]
 
 
+def test_what_was_published_before_the_first_period_was_moved_is_not_run_again() -> None:
+    published = months("2013-02", "2013-03", "2013-04")
+    moved = SPEC.model_copy(update={"periods": SPEC.periods.model_copy(update={"first": Period("2013-04")})})
+    assert late_data.to_run_again(SPEC, MAY, months("2013-03"), published) == ["2013-03", "2013-04"]
+    assert late_data.to_run_again(moved, MAY, months("2013-03"), published) == []
+    ended = SPEC.model_copy(update={"periods": SPEC.periods.model_copy(update={"last": Period("2013-03")})})
+    assert late_data.to_run_again(ended, MAY, months("2013-03", "2013-04"), published) == ["2013-03"]
+
+
 def test_a_month_that_was_never_published_is_not_run_again() -> None:
     assert late_data.to_run_again(SPEC, MAY, months("2013-04"), months("2013-03")) == []
     assert late_data.to_run_again(SPEC, MAY, months(), months("2013-04")) == []

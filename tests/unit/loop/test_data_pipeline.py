@@ -12,6 +12,7 @@ from include.errors import MissingPeriodError, PeriodError
 from include.loop import data_pipeline
 from include.services.composition import Services
 from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 from tests.unit.fakes.adapters import services_in
 from tests.unit.loop.loop_worlds import APRIL, publish
 
@@ -54,6 +55,24 @@ def test_a_month_that_the_use_case_does_not_have_is_refused_before_any_is_collec
     with pytest.raises(PeriodError, match=r"(2012-12|2014-01) cannot be published: the first is 2013-01"):
         data_pipeline.catch_up(SPEC, services, Period.ranged(asked), "run", scheduled=False)
     assert services.records.published(SPEC) == []
+
+
+def test_a_first_period_that_is_moved_earlier_is_caught_up_and_one_that_is_moved_later_leaves_what_is_published(
+    tmp_path: Path,
+) -> None:
+    services = services_in(tmp_path, KEYS)
+    publish(services, "2013-03", "2013-04", spec=SPEC)
+
+    def first(key: str) -> UseCase:
+        return SPEC.model_copy(update={"periods": SPEC.periods.model_copy(update={"first": Period(key)})})
+
+    assert data_pipeline._unpublished(first("2013-03"), services, APRIL) == []
+    assert data_pipeline._unpublished(first("2013-01"), services, APRIL) == ["2013-01", "2013-02"]
+    later = first("2013-04")
+    assert services.records.published(later) == ["2013-03", "2013-04"]
+    assert later.learned_from(Period("2013-04")) == "2013-04"
+    with pytest.raises(PeriodError, match="2013-03 cannot be published: the first is 2013-04"):
+        data_pipeline.catch_up(later, services, [Period("2013-03")], "run", scheduled=False)
 
 
 @pytest.mark.parametrize("every", ["hour", "day", "week", "month"])
