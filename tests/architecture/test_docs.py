@@ -8,6 +8,7 @@ import pytest
 
 from include.operations.alert_rule import RUNBOOK
 from include.operations.alerts import groups
+from include.platform.topology import TOPOLOGY
 from include.specification.loader import load_usecase, usecase_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,13 @@ def broken_links(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_every_relative_link_and_anchor_exists(page: Path) -> None:
     assert broken_links(page) == []
+
+
+def test_the_services_that_operators_are_told_to_stop_exist() -> None:
+    told = re.findall(r"moebius down ((?:[a-z-]+ ?)+)", (ROOT / "docs" / "operations.md").read_text())
+    names = {service for line in told for service in line.split()}
+    assert {"airflow-scheduler", "consumer"} <= names
+    assert names <= {declared.name for declared in TOPOLOGY}
 
 
 def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
