@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.tree import ROOT, modules, nodes, place, syntax
+
 CODE_ROOMS = ("include", "dags", "plugins", "triton_models")
 CARDS_AND_REPORTS = (
     "include/development/card", "include/evaluation/report.py", "include/evaluation/verdict.py",
@@ -29,26 +30,26 @@ class Text(NamedTuple):
 def pages() -> list[Text]:
     """Every Markdown page, paragraph by paragraph."""
     files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "include").rglob("README.md")]
-    return [text for file in sorted(files) for text in paragraphs(_name(file), file.read_text())]
+    return [text for file in sorted(files) for text in paragraphs(place(file), file.read_text())]
 
 
 def runbooks() -> list[Text]:
     """The docstrings of the DAG files."""
     files = sorted((ROOT / "dags").glob("*.py"))
-    return [text for file in files for text in paragraphs(_name(file), ast.get_docstring(_tree(file)) or "")]
+    return [text for file in files for text in paragraphs(place(file), ast.get_docstring(syntax(file)) or "")]
 
 
 def module_docstrings() -> list[Text]:
-    files = [file for file in _modules() if not _name(file).startswith("dags/")]
-    return [Text(_name(file), 1, words(doc)) for file in files if (doc := ast.get_docstring(_tree(file)))]
+    files = [file for file in modules(*CODE_ROOMS) if not place(file).startswith("dags/")]
+    return [Text(place(file), 1, words(doc)) for file in files if (doc := ast.get_docstring(syntax(file)))]
 
 
 def messages() -> list[Text]:
     """What errors say."""
     return [
-        Text(_name(file), node.lineno, literal)
-        for file in _modules()
-        for node in ast.walk(_tree(file))
+        Text(place(file), node.lineno, literal)
+        for file in modules(*CODE_ROOMS)
+        for node in nodes(file)
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
         for literal in literals(node.exc)
     ]
@@ -57,9 +58,9 @@ def messages() -> list[Text]:
 def descriptions() -> list[Text]:
     """Titles and descriptions of forms, settings, the spec, record tables and the command line."""
     return [
-        Text(_name(file), node.lineno, literal)
-        for file in _modules()
-        for node in ast.walk(_tree(file))
+        Text(place(file), node.lineno, literal)
+        for file in modules(*CODE_ROOMS)
+        for node in nodes(file)
         if isinstance(node, ast.Call)
         for part in _described(node)
         for literal in literals(part)
@@ -68,7 +69,7 @@ def descriptions() -> list[Text]:
 
 def cards_and_reports() -> list[Text]:
     """The texts in the code of model cards, verdicts and alerts, without docstrings."""
-    files = [file for file in _modules() if _name(file).startswith(CARDS_AND_REPORTS)]
+    files = [file for file in modules(*CODE_ROOMS) if place(file).startswith(CARDS_AND_REPORTS)]
     return [text for file in files for text in _strings(file)]
 
 
@@ -76,7 +77,7 @@ def templates() -> list[Text]:
     """The words of the pages, without tags, styles and placeholders."""
     files = sorted((ROOT / "include").rglob("*.html"))
     return [
-        Text(_name(file), number, words(line))
+        Text(place(file), number, words(line))
         for file in files
         for number, line in enumerate(_without_markup(file.read_text()).splitlines(), 1)
         if line.strip()
@@ -141,27 +142,14 @@ def _described(call: ast.Call) -> Iterable[ast.AST]:
 
 
 def _strings(file: Path) -> Iterator[Text]:
-    tree = _tree(file)
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in _prose_nodes(tree):
+    alone = {id(node.value) for node in nodes(file) if isinstance(node, ast.Expr)}
+    for node in _prose_nodes(syntax(file)):
         text = words(_text_of(node))
         if id(node) not in alone and " " in text:
-            yield Text(_name(file), node.lineno, text)  # type: ignore[attr-defined]
+            yield Text(place(file), node.lineno, text)  # type: ignore[attr-defined]
 
 
 def _without_markup(html: str) -> str:
     for pattern in (r"<style>.*?</style>", r"\{% block style %\}.*?\{% endblock %\}", r"\{#.*?#\}", r"\{%.*?%\}"):
         html = re.sub(pattern, lambda found: "\n" * found[0].count("\n"), html, flags=re.DOTALL)
     return re.sub(r"<[^>]*>", " ", re.sub(r"\{\{.*?\}\}", "X", html, flags=re.DOTALL))
-
-
-def _modules() -> list[Path]:
-    return sorted(path for room in CODE_ROOMS for path in (ROOT / room).rglob("*.py"))
-
-
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text())
-
-
-def _name(file: Path) -> str:
-    return str(file.relative_to(ROOT))

@@ -1,18 +1,19 @@
 """Each alert is raised by a real fault in a test: one that nobody saw firing would be a promise."""
 
 import ast
-from pathlib import Path
 
 from include.operations.alerts import groups
 from include.specification.loader import load_usecase, usecase_names
+from tests.architecture.tree import ROOT, nodes
 
-TESTS = Path(__file__).resolve().parents[1] / "integration"
+TESTS = ROOT / "tests" / "integration"
 
 
 def raised() -> set[str]:
     """The alerts that tests are marked with: ``@pytest.mark.fires("MoebiusX")``."""
-    calls = [node for file in TESTS.glob("test_*.py") for node in ast.walk(ast.parse(file.read_text()))]
-    marks = [c for c in calls if isinstance(c, ast.Call) and ast.unparse(c.func) == "pytest.mark.fires"]
+    marked = [file for file in TESTS.glob("test_*.py") if "pytest.mark.fires" in file.read_text()]
+    calls = [node for file in marked for node in nodes(file) if isinstance(node, ast.Call)]
+    marks = [call for call in calls if ast.unparse(call.func) == "pytest.mark.fires"]
     return {argument.value for mark in marks for argument in mark.args if isinstance(argument, ast.Constant)}
 
 

@@ -1,33 +1,30 @@
 """What depends on the kind of learning task is in its family: no other room spells a task or compares ``task``."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from include.families.registry import family_named
 from include.specification.task import TASKS
+from tests.architecture.tree import ROOT, modules, nodes, place
 
-ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("include", "dags", "plugins", "triton_models", "feature_repo")
 FAMILIES = ROOT / "include" / "families"
 FACTS = ROOT / "include" / "specification" / "task.py"
-MODULES = sorted(
-    path for room in ROOMS for path in (ROOT / room).rglob("*.py") if path != FACTS and FAMILIES not in path.parents
-)
+MODULES = [path for path in modules(*ROOMS) if path != FACTS and FAMILIES not in path.parents]
+Nodes = Iterable[ast.AST]
 
 
-def docstrings(tree: ast.AST) -> set[ast.Constant]:
-    alone = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
+def docstrings(code: Nodes) -> set[ast.Constant]:
+    alone = (node.value for node in code if isinstance(node, ast.Expr))
     return {value for value in alone if isinstance(value, ast.Constant)}
 
 
-def spelled(source: str) -> list[str]:
+def spelled(code: Nodes) -> list[str]:
     """Names of tasks that stand in the code as text."""
-    tree = ast.parse(source)
-    told = docstrings(tree)
-    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in told)
+    told = docstrings(code)
+    texts = (node for node in code if isinstance(node, ast.Constant) and node not in told)
     return [node.value for node in texts if isinstance(node.value, str) and node.value in TASKS]
 
 
@@ -39,9 +36,9 @@ def is_task(node: ast.AST) -> bool:
     )
 
 
-def compared(source: str) -> list[str]:
+def compared(code: Nodes) -> list[str]:
     """Places where the task is compared with something written there, or chooses from a table written there."""
-    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if _chooses(node)]
+    return [ast.unparse(node) for node in code if _chooses(node)]
 
 
 def _chooses(node: ast.AST) -> bool:
@@ -66,12 +63,9 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_no_other_room_knows_the_kinds_of_task() -> None:
-    sources = {str(path.relative_to(ROOT)): path.read_text() for path in MODULES}
-    found = {place: names for place, source in sources.items() if (names := spelled(source))}
+    found = {place(path): names for path in MODULES if (names := spelled(nodes(path)))}
     assert not found, "ask include.families, or declare a fact in include/specification/task.py"
-    assert not {place: where for place, source in sources.items() if (where := compared(source))}, (
-        "ask include.families"
-    )
+    assert not {place(path): where for path in MODULES if (where := compared(nodes(path)))}, "ask include.families"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +84,8 @@ def test_no_other_room_knows_the_kinds_of_task() -> None:
     ],
 )
 def test_the_check_sees_what_it_is_for(source: str, found: bool) -> None:
-    assert bool(spelled(source) or compared(source)) == found
+    code = [*ast.walk(ast.parse(source))]
+    assert bool(spelled(code) or compared(code)) == found
 
 
 def test_every_task_has_a_family_of_its_name_and_every_family_is_of_a_task() -> None:
@@ -100,5 +95,5 @@ def test_every_task_has_a_family_of_its_name_and_every_family_is_of_a_task() -> 
 
 
 def test_serving_code_is_told_by_flags() -> None:
-    serving = [*(ROOT / "triton_models").rglob("*.py"), ROOT / "include" / "deployment" / "edge_runner.py"]
-    assert not [path.name for path in serving if any(map(is_task, ast.walk(ast.parse(path.read_text()))))]
+    serving = [*modules("triton_models"), ROOT / "include" / "deployment" / "edge_runner.py"]
+    assert not [path.name for path in serving if any(map(is_task, nodes(path)))]

@@ -4,38 +4,18 @@ import ast
 import importlib.util
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.tree import ROOT, modules, nodes, place, syntax
+
 BANNED_NAMES = {"utils", "helpers", "common", "base", "misc", "manager"}
 HEAVY = {
     "duckdb", "deltalake", "feast", "great_expectations", "ibis", "mlflow", "numpy", "onnx", "onnxruntime", "optuna",
     "pandas", "pyarrow", "scipy", "sklearn", "torch", "tritonclient", "xgboost",
 }  # fmt: skip
 OURS = {path.name for path in (ROOT / "include").iterdir()}
-
-
-def modules(*rooms: str) -> list[Path]:
-    return sorted(p for room in rooms for p in (ROOT / room).rglob("*.py"))
-
-
-@cache
-def syntax(path: Path) -> ast.Module:
-    """Read once for all rules."""
-    return ast.parse(path.read_text())
-
-
-@cache
-def nodes(path: Path) -> tuple[ast.AST, ...]:
-    """Every node of the module."""
-    return tuple(ast.walk(syntax(path)))
-
-
-def place(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def imports(tree: ast.AST) -> set[str]:

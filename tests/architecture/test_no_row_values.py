@@ -1,7 +1,7 @@
 """No log line and no error message holds a row's value: neither picked out of a frame nor from an error's words."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +11,8 @@ from include.adapters import model_server
 from include.development.datasets.parts import as_number
 from include.errors import DataError, EvaluationError
 from include.evaluation.metrics import score
+from tests.architecture.tree import modules, nodes, place
 
-ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("include", "dags", "triton_models")
 PICKING = {"iloc", "tolist", "to_pylist", "head", "to_dict", "sample"}
 SPOKEN = {"print", "debug", "info", "warning", "error", "exception", "critical"}
@@ -23,9 +23,9 @@ NO_ROWS = {
 SECRET = "N14228-and-more"
 
 
-def _messages(tree: ast.AST) -> Iterator[ast.AST]:
+def _messages(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """What is raised, printed or logged."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             yield node.exc
         elif isinstance(node, ast.Call):
@@ -47,21 +47,20 @@ def _shows_values(node: ast.Subscript) -> bool:
 
 
 def _files() -> list[Path]:
-    found = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
-    return [p for p in found if not str(p.relative_to(ROOT)).startswith(tuple(NO_ROWS))]
+    return [p for p in modules(*ROOMS) if not place(p).startswith(tuple(NO_ROWS))]
 
 
 def test_no_message_picks_a_value_out_of_a_column() -> None:
-    said = [(path, message) for path in _files() for message in _messages(ast.parse(path.read_text()))]
-    picked = [(str(path.relative_to(ROOT)), part) for path, message in said for part in _picked(message)]
+    said = [(path, message) for path in _files() for message in _messages(nodes(path))]
+    picked = [(place(path), part) for path, message in said for part in _picked(message)]
     assert not picked, "messages hold counts, column names and table names only"
 
 
 def test_the_check_sees_what_it_must() -> None:
     bad = 'raise E(f"e.g. {frame.loc[late].iloc[0]}")\nlog.info(f"{values[:3]}")\nprint(f"{x.to_pylist()}")'
-    assert [_picked(m) for m in _messages(ast.parse(bad))] == [["iloc"], ["values[:3]"], ["to_pylist"]]
+    assert [_picked(m) for m in _messages(ast.walk(ast.parse(bad)))] == [["iloc"], ["values[:3]"], ["to_pylist"]]
     good = 'raise E(f"{len(values)} of {digest[:12]}")'
-    assert [_picked(m) for m in _messages(ast.parse(good))] == [[]]
+    assert [_picked(m) for m in _messages(ast.walk(ast.parse(good)))] == [[]]
 
 
 def _number() -> object:

@@ -1,12 +1,13 @@
 """Who writes into the lake: records through their registry, data through publication, rewrites through erasure."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from include.records.registry import RECORD_TABLES
 from include.specification.loader import load_usecase, usecase_names
-from tests.architecture.test_layout import ROOT, modules
+from tests.architecture.tree import modules, nodes, place
 
 WRITERS = {
     "include/records/table.py": {"append", "publish"},
@@ -19,15 +20,15 @@ WRITERS = {
 WRITE = {"append", "publish", "publish_all"}
 
 
-def lake_writes(source: str) -> set[str]:
+def lake_writes(module: Path) -> set[str]:
     """Methods that write, called on something whose name ends in ``lake``."""
-    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    calls = [node.func for node in nodes(module) if isinstance(node, ast.Call)]
     methods = [func for func in calls if isinstance(func, ast.Attribute) and func.attr in WRITE]
     return {func.attr for func in methods if ast.unparse(func.value).endswith("lake")}
 
 
 def test_only_the_registry_publication_and_erasure_write_into_the_lake() -> None:
-    found = {str(path.relative_to(ROOT)): lake_writes(path.read_text()) for path in modules("include", "dags")}
+    found = {place(path): lake_writes(path) for path in modules("include", "dags")}
     assert {name: writes for name, writes in found.items() if writes} == WRITERS
 
 
