@@ -4,6 +4,7 @@ A family's DAGs are alike but for what a spec decides (the steps of a rollout), 
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ GRAPH = Path(__file__).with_name("graph.json")
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 
+@cache
 def load_dags() -> dict[str, Any]:
     """Every DAG of ``dags/``; raises AssertionError with the traceback of a file that cannot be imported."""
     from airflow.dag_processing.dagbag import DagBag

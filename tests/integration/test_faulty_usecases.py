@@ -26,7 +26,7 @@ def project(root: Path) -> Path:
         shutil.copytree(usecases / "flight_delay", spec.parent)
         spec.write_text(spec.read_text().replace("name: flight_delay\n", f"name: copy_{number}\n"))
     spec = usecases / "weather_forecast/usecase.yaml"
-    spec.write_text(spec.read_text().replace("{hidden: 16", "{hiden: 16"))
+    spec.write_text(spec.read_text().replace("{hidden: 16", "{hiden: 16").replace("owner:", "ownr:"))
     features = usecases / "aircraft_segment/features.py"
     features.write_text(features.read_text().replace("def build(", "def biuld("))
     return root
@@ -53,7 +53,8 @@ def test_it_is_among_the_import_errors_and_on_the_page_and_every_other_dag_is_th
     page = roles["viewer"].get("/moebius/").raise_for_status().text
     for said in (
         "include/usecases/weather_forecast/usecase.yaml:",
-        "&#39;hiden&#39; is not a parameter of torch_sequence; did you mean hidden?",
+        "&#39;hiden&#39; is not a parameter of torch_sequence; did you mean hidden? allowed: ",
+        "&#39;ownr&#39; is not a key of the spec; did you mean owner? allowed: ",
         "include/usecases/aircraft_segment/features.py:1:",
         "did you mean biuld?",
     ):

@@ -1,22 +1,13 @@
-"""A faulty spec takes its own DAGs away, says why among the import errors, and leaves every other DAG."""
+"""A faulty spec takes its own use case away, says why, and leaves every other one."""
 
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from include.settings import ROOT
 from include.specification import loader
 
-LISTING = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("dags")
-print(json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
-"""
 FAULTS: dict[str, Callable[[Path], object]] = {
     "YAML syntax": lambda file: file.write_text(file.read_text().replace("task: binary", "task: [binary")),
     "unknown key": lambda file: file.write_text(file.read_text().replace("owner:", "ownr:")),
@@ -34,16 +25,22 @@ FAULTS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def usecases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all use cases; each spec is parsed once."""
+    place = tmp_path_factory.mktemp("project") / "usecases"
+    return shutil.copytree(loader.USECASES, place, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied(usecases: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The spec of one use case more, in a copy of the use cases that is read in place of them."""
-    usecases = tmp_path / "usecases"
-    shutil.copytree(loader.USECASES, usecases, ignore=shutil.ignore_patterns("__pycache__"))
     file = usecases / "copied" / "usecase.yaml"
     shutil.copytree(usecases / "flight_delay", file.parent)
     file.write_text(file.read_text().replace("name: flight_delay\n", "name: copied\n"))
     monkeypatch.setattr(loader, "USECASES", usecases)
-    return file
+    yield file
+    shutil.rmtree(file.parent)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -70,34 +67,3 @@ def test_what_an_interpreter_leaves_behind_is_no_use_case(copied: Path) -> None:
     shutil.rmtree(copied.parent)
     (copied.parent / "__pycache__").mkdir(parents=True)
     assert "copied" not in loader.specifications().faulty
-
-
-@pytest.fixture(scope="module")
-def listing(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What Airflow makes of a copy of the project in which one spec has a fault in two lines."""
-    import json
-
-    root = tmp_path_factory.mktemp("project")
-    for folder in ("dags", "include", "feature_repo", "great_expectations"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = root / "include/usecases/weather_forecast/usecase.yaml"
-    file.write_text(file.read_text().replace("{hidden: 16", "{hiden: 16").replace("owner:", "ownr:"))
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LISTING], cwd=root, capture_output=True, text=True, check=True,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "AIRFLOW_HOME": str(root / "airflow"), "TZ": "UTC"},
-    )  # fmt: skip
-    return json.loads(ran.stdout.splitlines()[-1])
-
-
-def test_the_dags_of_the_others_stay_and_the_import_error_names_file_line_key_and_what_is_allowed(
-    listing: dict,
-) -> None:
-    specs = loader.usecases()
-    there = {dag.split(".")[0] for dag in listing["dags"]}
-    assert there == {spec.name for spec in specs} - {"weather_forecast"}
-    assert len([dag for dag in listing["dags"] if dag.startswith("flight_delay.")]) >= 20
-    ((file, error),) = listing["errors"].items()
-    assert file.endswith("specifications.py")
-    assert "include/usecases/weather_forecast/usecase.yaml:" in error
-    assert "'hiden' is not a parameter of torch_sequence; did you mean hidden? allowed: " in error
-    assert "'ownr' is not a key of the spec; did you mean owner? allowed: " in error
