@@ -1,7 +1,9 @@
 """flight_arrivals by hours: its pipeline, its streams on a real Redis, and what the streams are worth."""
 
+import json
+import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 import ibis
@@ -15,9 +17,10 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from include.contracts.calendar import Span
 from include.contracts.period import Period
 from include.data import versioning
-from include.demo.world import raw_events
+from include.demo.world import dated_events
 from include.development.datasets import building
 from include.loop import data_pipeline, stream_reconciliation
+from include.ports.streaming import EventStream
 from include.services.composition import Services
 from include.specification.loader import load_usecase
 from include.streaming.speed_layer import SpeedLayer
@@ -48,16 +51,27 @@ def batch(services: Services, view: str, period: Period) -> pd.DataFrame:
     return versioning.read(published, view, services.adapters.lake).to_pandas()
 
 
-def streamed(services: Services, view: str) -> SpeedLayer:
-    """Everything of the afternoon, and of a day before that fills the windows, as events of the view's stream."""
+@pytest.fixture(scope="module")
+def streams(world: Services) -> dict[str, EventStream]:
+    return {view: streamed(world, view) for view in SPEC.streams}
+
+
+def streamed(services: Services, view: str) -> EventStream:
+    """The view's stream when each message is handled: of a day that fills the windows, then of the afternoon.
+
+    Those of the afternoon come up to half an hour late, so out of order.
+    """
     stream = services.adapters.event_stream(SPEC, view)
     stream.open()
     layer = SpeedLayer(SPEC, view, stream, services.adapters.feature_store)
-    for period in Period.between(FED[0], LAST):
-        stream.publish(raw_events(SPEC, services, period, view))
-        while entries := stream.take("test", 500, 0.05):
-            layer.handle(entries)
-    return layer
+    dated = [one for period in Period.between(FED[0], LAST) for one in dated_events(SPEC, services, period, view)]
+    chance, afternoon = random.Random(7), SPEC.calendar.start(HOURS[0])
+    late = [timedelta(minutes=chance.uniform(0, 30) if moment >= afternoon else 0) for moment, _ in dated]
+    stream.publish([dated[n][1] for n in sorted(range(len(dated)), key=lambda n: dated[n][0] + late[n])])
+    while entries := stream.take("test", 150, 0.05):
+        layer.handle(entries)
+    assert (stream.backlog(), stream.dead_letters()) == (0, [])
+    return stream
 
 
 def test_hours_are_published_through_their_gates_and_a_quiet_one_without_rows(world: Services) -> None:
@@ -68,9 +82,8 @@ def test_hours_are_published_through_their_gates_and_a_quiet_one_without_rows(wo
     assert len(batch(world, "events", LAST)) > 30
 
 
+@pytest.mark.usefixtures("streams")
 def test_the_streams_make_what_the_batch_makes_of_an_hour(world: Services) -> None:
-    for view in SPEC.streams:
-        streamed(world, view)
     results = {one.view: one for one in stream_reconciliation.reconcile(SPEC, world, LAST)}
     assert {*results} == {*SPEC.streams}
     for view, result in results.items():
@@ -83,6 +96,15 @@ def test_the_streams_make_what_the_batch_makes_of_an_hour(world: Services) -> No
         (online,) = world.adapters.feature_store.online(SPEC.feature_service, [asked])
         for feature in (f.name for f in SPEC.features if f.origin == view):
             assert online[feature] == pytest.approx(newest[feature]), feature
+
+
+def test_every_pushed_row_is_filed_under_the_hour_of_its_message(streams: dict[str, EventStream]) -> None:
+    for stream in streams.values():
+        for hour in HOURS:
+            moments = [datetime.fromisoformat(json.loads(row)["event_timestamp"]) for row in stream.pushed(hour)]
+            assert {SPEC.calendar.of(moment) for moment in moments} == {hour}
+        stream.forget(before=LAST)
+        assert [bool(stream.pushed(hour)) for hour in HOURS] == [False, False, False, True]
 
 
 def test_a_flight_is_joined_with_what_was_known_when_it_was_asked_about(world: Services) -> None:
