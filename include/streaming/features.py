@@ -37,7 +37,8 @@ class StreamFeatures:
         Events have the columns of the source's contract; times are aware. Raises whatever DuckDB or Arrow raises
         when the expressions cannot be evaluated on them; its text may hold values.
         """
-        sql = _sql(self._spec.name, self._view, period if self._by_period else None)
+        of = self._spec.name, self._view
+        sql = _sql(*of, None) or _sql(*of, period)
         arrow = arrow_schema(self._spec.sources[self._source])
         self._engine.register(NOW + self._source, pa.Table.from_pylist(list(wanted), arrow))
         self._engine.register(EARLIER + self._source, pa.Table.from_pylist(list(earlier), arrow))
@@ -49,15 +50,6 @@ class StreamFeatures:
         file, shown = self._spec.directory / "features.py", f"include/usecases/{self._spec.name}/features.py"
         with modules.importing(file, shown, f"the features of {self._view} cannot be evaluated for {period}"):
             self.rows(period, [], [])
-
-    @cached_property
-    def _by_period(self) -> bool:
-        """Whether ``build`` looks at the period, so that every period has expressions of its own."""
-        try:
-            _sql(self._spec.name, self._view, None)
-        except Exception:  # whatever looking at it leads to; what else is wrong is raised with a period too
-            return True
-        return False
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
@@ -79,15 +71,24 @@ _Unseen = type("_Unseen", (), {f"__{name}__": _looked_at for name in _LOOKS})
 
 
 @lru_cache(maxsize=64)
-def _sql(usecase: str, view: str, period: Period | None) -> str:
-    """For None the SQL of any period; raises whatever looking at a period leads to when there is no such one."""
+def _sql(usecase: str, view: str, period: Period | None) -> str | None:
+    """For None the SQL of any period, or None when ``build`` looks at it: then every period has SQL of its own."""
+    try:
+        return _compiled(usecase, view, _Unseen() if period is None else period)
+    except Exception:  # whatever looking at it leads to; what else is wrong is raised with a period too
+        if period is None:
+            return None
+        raise
+
+
+def _compiled(usecase: str, view: str, period: Any) -> str:
     spec = load_usecase(usecase)
     source = spec.streams[view].source
     raw = {name: _table(spec, name, NOW + name) for name in spec.sources}
     before = raw | {source: _table(spec, source, EARLIER + source)}
     earlier = {source: modules.tables(usecase, "process", [source], before)[source]}
     cleaned = modules.tables(usecase, "process", [], raw)
-    built = modules.tables(usecase, "build", [view], cleaned, _Unseen() if period is None else period, earlier)
+    built = modules.tables(usecase, "build", [view], cleaned, period, earlier)
     return str(ibis.to_sql(built[view], dialect="duckdb"))
 
 

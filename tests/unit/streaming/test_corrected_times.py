@@ -27,10 +27,11 @@ def departure(flight: int, minute: int, delay: float) -> dict[str, Any]:
     return {**flown, "scheduled_at": scheduled, "departed_at": left, "dep_delay": delay}
 
 
+AT_ONCE = StreamFeatures(SPEC, VIEW)
+
+
 def batch(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    rows = StreamFeatures(SPEC, VIEW).rows(
-        SPEC.calendar.of(START), [typed(SPEC.sources["departures"], event) for event in events], []
-    )
+    rows = AT_ONCE.rows(SPEC.calendar.of(START), [typed(SPEC.sources["departures"], event) for event in events], [])
     known = rows[rows.event_timestamp >= START + WARM].to_dict("records")
     return {row["event_timestamp"].isoformat(): {**row, "event_timestamp": None} for row in known}
 

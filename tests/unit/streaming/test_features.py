@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from include.contracts.period import Period
 from include.specification.loader import load_usecase
 from include.specification.part import Name
-from include.streaming.features import EARLIER, NOW, StreamFeatures, _Unseen
+from include.streaming.features import EARLIER, NOW, StreamFeatures, _sql, _Unseen
 from include.usecases.weather_forecast import features
 
 
@@ -24,7 +24,7 @@ def test_no_source_is_called_as_the_rows_of_another_one_are(prefix: str) -> None
     ("flight_delay", "airport_weather", True), ("weather_forecast", "recent_weather", False),
 ])  # fmt: skip
 def test_what_does_not_look_at_the_period_is_compiled_once(usecase: str, view: str, looks: bool) -> None:
-    assert StreamFeatures(load_usecase(usecase), view)._by_period == looks
+    assert (_sql(usecase, view, None) is None) == looks
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,9 @@ def test_a_build_that_looks_at_the_period_gets_it(monkeypatch: pytest.MonkeyPatc
         return build(tables, period, history)
 
     monkeypatch.setattr(features, "build", looking)
-    from include.streaming import features as streamed
-
-    streamed._sql.cache_clear()
+    _sql.cache_clear()
     computed = StreamFeatures(load_usecase("weather_forecast"), "recent_weather")
     for period in (Period("2013-05"), Period("2013-06")):
         computed.rows(period, [], [])
-    streamed._sql.cache_clear()
+    _sql.cache_clear()
     assert seen == ["2013-05", "2013-06"]

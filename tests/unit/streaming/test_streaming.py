@@ -2,10 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+import duckdb
 import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,10 +55,26 @@ def pushed(layer: SpeedLayer) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["origin"], row["event_timestamp"]): row for row in rows}
 
 
+@cache
+def batch_sql() -> str:
+    """Of the batch's expressions, for a table ``raw``."""
+    columns = {"origin": "string", "time_hour": "string", **dict.fromkeys(features.READINGS, "float64")}
+    weather = nycflights.weather(ibis.table(columns, name="raw"), features.READINGS)
+    return str(ibis.to_sql(features._airport_weather(weather, None), dialect="duckdb"))
+
+
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 def batch(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The batch's rows of these events, but for the hours before the first window is full."""
     raw = pd.DataFrame(events).astype(dict.fromkeys(features.READINGS, float))
-    rows = features._airport_weather(nycflights.weather(ibis.memtable(raw), features.READINGS), None).to_pandas()
+    engine().register("raw", pa.Table.from_pandas(raw, preserve_index=False))
+    rows = engine().sql(batch_sql()).df()
     since = raw.assign(t=pd.to_datetime(raw.time_hour)).groupby("origin").t.min()
     rows = rows[rows.event_timestamp >= rows.origin.map(since) + pd.Timedelta(hours=WINDOW + 1)]
     plain = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows.to_dict("records")]
