@@ -115,8 +115,8 @@ class Period(Text):
 
     @property
     def every(self) -> Every:
-        """The rhythm that it is of."""
-        return _rhythm(self)
+        """The rhythm that it is of: its text was checked when it was made, and each rhythm's has its own length."""
+        return _LENGTHS[len(self)]
 
     @property
     def month(self) -> "Period":

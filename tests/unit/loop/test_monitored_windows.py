@@ -78,20 +78,25 @@ class World:
         return [figure.value if (figure := self.figure(day, name)) else 0.0 for day in DAYS]
 
 
-def test_each_day_is_measured_with_the_days_before_it(tmp_path: Path) -> None:
-    world = World(tmp_path, days_spec())
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Every day is published and measured; tests change nothing in it."""
+    world = World(tmp_path_factory.mktemp("lived"), days_spec())
     world.live()
-    assert world.counts("rows") == [ROWS, 2 * ROWS, *[3 * ROWS] * 6]
-    assert world.figure(DAYS[-1], "roc_auc").n == 3 * ROWS, "n is that of all days of the window"
-    assert world.figure(DAYS[-1], "breached_windows").n == 3, "windows that follow one another: days 8, 5 and 2"
+    return world
 
 
-def test_a_range_is_measured_like_its_days_one_by_one(tmp_path: Path) -> None:
-    one, other = (World(tmp_path / name, days_spec()) for name in "ab" if (tmp_path / name).mkdir() is None)
-    one.live()
+def test_each_day_is_measured_with_the_days_before_it(lived: World) -> None:
+    assert lived.counts("rows") == [ROWS, 2 * ROWS, *[3 * ROWS] * 6]
+    assert lived.figure(DAYS[-1], "roc_auc").n == 3 * ROWS, "n is that of all days of the window"
+    assert lived.figure(DAYS[-1], "breached_windows").n == 3, "windows that follow one another: days 8, 5 and 2"
+
+
+def test_a_range_is_measured_like_its_days_one_by_one(lived: World, tmp_path: Path) -> None:
+    other = World(tmp_path, days_spec())
     other.publish(*DAYS)
     other.monitor(*DAYS)
-    read = [world.services.records.figures(world.spec) for world in (one, other)]
+    read = [world.services.records.figures(world.spec) for world in (lived, other)]
     assert read[0] == read[1]
 
 

@@ -1,6 +1,7 @@
 """Names that would collide with those of the platform, of SQL or of another part of the spec are refused."""
 
 import re
+from copy import deepcopy
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ GOOD = yaml.safe_load((SPEC.directory / "usecase.yaml").read_text())
 
 
 def refused(tmp_path: Path, change: Any, words: str) -> None:
-    content = yaml.safe_load(yaml.safe_dump(GOOD, sort_keys=False))
+    content = deepcopy(GOOD)
     change(content)
     path = tmp_path / "flight_delay" / "usecase.yaml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False))
     with pytest.raises(SpecError, match=words):
         parse_usecase(path)
 
