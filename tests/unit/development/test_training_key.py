@@ -1,8 +1,6 @@
 """The key of a training changes with what decides its model, and with nothing else."""
 
-import json
-import subprocess
-import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from include.contracts.development import DatasetRef
 from include.development import environment, training, training_key
 from include.development.order import Order, Workspace
 from include.development.trainers.registry import TRAINERS
-from include.settings import ROOT
 from include.specification.data import Event
 from include.specification.learning import Trainer
 from include.specification.usecase import UseCase
@@ -52,26 +49,6 @@ BESIDE = {
     "specification.wording": "how a fault is worded",
 }
 """Modules on the path of a fit that do not decide the model."""
-FIT = """
-import json, pathlib, sys
-import include.development.training, include.development.trainers.xgboost
-from include.development.order import Workspace
-from include.adapters.file_locks import FileLocks
-home = pathlib.Path(sys.argv[1])
-place, executed = Workspace(home, FileLocks(home)), set()
-
-def note(frame, event, argument):
-    if event == "call" and frame.f_code.co_name != "<module>":
-        executed.add(frame.f_globals.get("__name__", ""))
-
-sys.setprofile(note)
-from include.specification.loader import load_usecase
-include.development.training.train(load_usecase("flight_delay"), place, 1, {})
-sys.setprofile(None)
-ours = lambda names: sorted(n.removeprefix("include.") for n in names if n.startswith("include."))
-files = {n for n, m in sys.modules.items() if getattr(m, "__file__", None) and not m.__file__.endswith("__init__.py")}
-print(json.dumps({"executed": ours(executed), "loaded": ours(files)}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +171,18 @@ def test_a_use_case_with_a_trainer_of_its_own_brings_its_code() -> None:
     assert own >= {"usecases.flight_delay.features", "usecases.flight_delay.request"}
 
 
+@cache
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("include", cache_dir=None)
+
+
 def reachable(*starts: str) -> set[str]:
     """Modules below ``include`` that these import, directly or not, inside functions too."""
-    graph, found, ahead = grimp.build_graph("include", cache_dir=None), set(), [f"include.{start}" for start in starts]
+    found, ahead = set(), [f"include.{start}" for start in starts]
     while ahead:
         if (module := ahead.pop()) not in found:
             found.add(module)
-            ahead += graph.find_modules_directly_imported_by(module)
+            ahead += imports().find_modules_directly_imported_by(module)
     return {module.removeprefix("include.") for module in found}
 
 
@@ -211,13 +193,3 @@ def test_the_list_is_all_that_the_code_of_a_fit_imports(name: str) -> None:
     by_name = TRAINERS[name].removeprefix("include.").rpartition(".")[0], f"families.{spec.task}"
     path = reachable("development.training", *by_name)
     assert path - set(BESIDE) == set(training_key.modules(spec, True))
-
-
-@pytest.mark.parametrize("trials", [0, 2])
-def test_a_real_fit_runs_the_list_and_loads_nothing_else(dataset: DatasetRef, tmp_path: Path, trials: int) -> None:
-    order = Order(dataset=dataset, parameters={"n_estimators": 5}, trials=trials, search="s" * 16)
-    Workspace(tmp_path / "order", MemoryLocks()).write_order(order)
-    command = [sys.executable, "-c", FIT, str(tmp_path / "order")]
-    told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    assert set(told["executed"]) - set(BESIDE) == set(training_key.modules(flight_spec(), bool(trials)))
-    assert set(told["loaded"]) <= {*training_key.modules(flight_spec(), True), *BESIDE}

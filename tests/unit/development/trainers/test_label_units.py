@@ -63,11 +63,6 @@ def test_the_graph_and_the_saved_model_lose_no_digits_to_the_offset(case: Case, 
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
-def test_the_graph_of_a_network_loses_no_digits_either() -> None:
-    model, X = fit(NETWORK, *WORLDS[1]), rows(NETWORK, 100, seed=7).X
-    assert np.abs(said_by_graph(model, X) - model.predict(X)).max() <= 1e-5 * WORLDS[1][1]
-
-
 @worlds
 def test_an_average_of_models_loses_no_digits_to_the_offset(mean: float, spread: float) -> None:
     members = [fit(case, mean, spread) for case in (RIDGE, TREES)]

@@ -4,6 +4,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import onnxruntime
 
 from include.development.trainers.protocol import Fitted, Input, Matrix, Problem, Run, Trainer
 from include.development.trainers.registry import trainer
@@ -133,3 +134,14 @@ def _once(index: int) -> Fitted:
 def fitted(case: Case) -> Fitted:
     """The fit of the case, once for all tests."""
     return _once(CASES.index(case))
+
+
+def answers_like_the_model(case: Case) -> None:
+    """Asserts that the graph of the case's model answers one row and many like the model."""
+    X, content = rows(case, 300, seed=7).X, fitted(case).onnx()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    for count in (1, 300):
+        expected = fitted(case).predict(X[:count]).reshape(count, -1)
+        said = session.run(None, {"input": X[:count]})[-1].reshape(count, -1)[:, -expected.shape[1] :]
+        largest = 100 if case.task in ("regression", "forecasting") else 1  # labels are around 50
+        assert np.abs(said - expected).max() <= 1e-5 * max(largest, np.abs(expected).max())
