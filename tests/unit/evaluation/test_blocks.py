@@ -48,7 +48,7 @@ def test_an_entity_is_a_block_and_every_row_needs_one() -> None:
 
 
 def test_an_unknown_block_is_refused_with_what_there_is() -> None:
-    with pytest.raises((SpecError, ValueError), match="comparison.block.*'week'"):
+    with pytest.raises((SpecError, ValueError), match=r"comparison.block.*'week'"):
         small_spec(comparison={"block": "week"})
 
 
