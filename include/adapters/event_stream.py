@@ -8,6 +8,7 @@ Below ``moebius:<usecase>:<view>:``
 | ``dead`` | the dead-letter stream: event, reason, former position |
 | ``results`` | for scored events: the answer and the position of its event |
 | ``windows`` | hash: key of the events → StreamWindow |
+| ``homes`` | hash: id of an event → key of the window that has it |
 | ``pushed:<period>`` | hash: row id → the feature row that was last pushed; a repetition overwrites it |
 | ``periods`` | set: the periods that have such a hash |
 | ``times`` | sorted set: ``newest`` with the newest event time that was processed, epoch seconds |
@@ -85,9 +86,10 @@ class RedisEventStream:
     ) -> None:
         self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
-        keys = ("events", "dead", "results", "windows", "turn", "periods", "times")
+        keys = ("events", "dead", "results", "windows", "turn", "periods", "times", "homes")
         named = [f"{self._prefix}:{key}" for key in keys]
-        self._events, self._dead, self._results, self._windows, self._turn, self._periods, self._times = named
+        self._events, self._dead, self._results, self._windows, *more = named
+        self._turn, self._periods, self._times, self._homes = more
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
         self._client: Any = redis.Redis.from_url(
             url,
@@ -104,7 +106,7 @@ class RedisEventStream:
     def open(self) -> None:
         """Make the stream and its consumer group unless they are there; raises ServiceError.
 
-        What an earlier version left there gets the keys that it did not write: ``periods`` and ``times``.
+        What an earlier version left there gets the keys that it did not write: ``periods``, ``times`` and ``homes``.
         """
         with self._answering():
             try:
@@ -114,6 +116,13 @@ class RedisEventStream:
                     raise
             if not self._client.exists(self._times):
                 self._adopt()
+            if not self._client.exists(self._homes):
+                self._adopt_homes()
+
+    def _adopt_homes(self) -> None:
+        for key, text in self._client.hscan_iter(self._windows, count=100):
+            if (window := _window(text)) and window.events:
+                self._client.hset(self._homes, mapping=dict.fromkeys(window.events, key))
 
     def _adopt(self) -> None:
         pushed = [name.rsplit(":", 1)[1] for name in self._client.scan_iter(self._pushed("*"), count=1000)]
@@ -208,13 +217,14 @@ class RedisEventStream:
         dead: Mapping[str, str],
         keys: Sequence[str],
         decide: Callable[[dict[str, StreamWindow], str], StreamChange],
+        ids: Sequence[str] = (),
     ) -> StreamChange:
         """Finish these entries in one step: windows and rows as ``decide`` says, acknowledged, the dead buried."""
         with self._answering(), self._client.pipeline() as pipe:
             while True:
                 try:
                     pipe.watch(self._turn)
-                    windows, unreadable = self._read(pipe, keys)
+                    windows, unreadable = self._read(pipe, sorted({*keys, *self._homes_of(pipe, ids)}))
                     change = decide(windows, self._oldest(pipe))
                     pipe.multi()
                     self._write(pipe, change)
@@ -243,6 +253,9 @@ class RedisEventStream:
         known = ((i, fields, _object(fields.get("result", ""))) for i, fields in entries)
         return [result | {"entry": fields.get("entry", ""), "place": i} for i, fields, result in known if result]
 
+    def _homes_of(self, pipe: Any, ids: Sequence[str]) -> list[str]:
+        return [key for key in pipe.hmget(self._homes, list(ids)) if key] if ids else []
+
     def _read(self, pipe: Any, keys: Sequence[str]) -> tuple[dict[str, StreamWindow], dict[str, str]]:
         """The windows of these keys, and the texts of those that cannot be read: such a key begins anew."""
         stored = pipe.hmget(self._windows, list(keys)) if keys else []
@@ -264,6 +277,12 @@ class RedisEventStream:
             pipe.incr(self._turn)
             pipe.hset(self._windows, mapping={k: w.model_dump_json() for k, w in change.windows.items()})
             pipe.zadd(self._times, {NEWEST: max(window.newest for window in change.windows.values())}, gt=True)
+        if change.homes:
+            pipe.hset(self._homes, mapping=change.homes)
+        if change.left:
+            pipe.hdel(self._homes, *change.left)
+        for period, names in change.gone.items():
+            pipe.hdel(self._pushed(period), *names)
         for period, rows in change.rows.items():
             pipe.sadd(self._periods, period)
             pipe.hset(self._pushed(period), mapping=rows)

@@ -59,7 +59,7 @@ class RedisStreams:
         return [text for _, fields in self._client.xrange(key) for text in fields.values()]
 
     def _rewrite_hash(self, key: bytes, edit: Edit, erase: bool) -> tuple[int, int] | None:
-        turn = key.rsplit(b":", 1 if key.endswith(b":windows") else 2)[0] + b":turn"
+        turn = key.rsplit(b":", 1 if key.endswith((b":windows", b":homes")) else 2)[0] + b":turn"
         counted: list[tuple[int, int]] = []
 
         def once(pipe: Any) -> None:

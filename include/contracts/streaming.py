@@ -53,12 +53,18 @@ class StreamChange(Record):
 
     ``late`` counts events that came too late for the speed layer. ``broken`` are the keys whose stored window
     computes no features any more, and why: it is put aside, and the key starts again.
+
+    ``homes``: event id → key of the window that has it now; ``left`` are ids that no window has any more. ``gone``: row
+    ids by period of pushed rows whose event was corrected to another time or key.
     """
 
     windows: dict[str, StreamWindow] = {}
     rows: dict[Period, dict[str, str]] = {}
     late: int = 0
     broken: dict[str, str] = {}
+    homes: dict[str, str] = {}
+    left: list[str] = []
+    gone: dict[Period, list[str]] = {}
 
     @property
     def pushed(self) -> int:

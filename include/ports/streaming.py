@@ -35,11 +35,13 @@ class EventStream(Protocol):
         dead: Mapping[str, str],
         keys: Sequence[str],
         decide: Callable[[dict[str, StreamWindow], str], StreamChange],
+        ids: Sequence[str] = (),
     ) -> StreamChange:
         """Finish these entries: what ``decide`` says of the keys' windows, in one step, or nothing.
 
-        ``dead`` maps entries to the reason why they are put aside. ``decide`` gets the windows and the place of
-        the oldest unfinished event; it is asked again when another consumer changed a window meanwhile.
+        ``dead`` maps entries to the reason why they are put aside. ``decide`` gets the windows, also those of other
+        keys that have events of these ``ids``, and the place of the oldest unfinished event; it is asked again when
+        another consumer changed a window meanwhile.
         """
 
     def pushed(self, period: Period) -> list[str]:

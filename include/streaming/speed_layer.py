@@ -101,7 +101,7 @@ class SpeedLayer:
         begin: Callable[[Windows], dict[str, str]] = lambda windows: {},
     ) -> Outcome:
         keys = sorted({event.key for event in events})
-        change = self.stream.commit(entries, dead, keys, self._decision(events, begin))
+        change = self.stream.commit(entries, dead, keys, self._decision(events, begin), [e.id for e in events])
         for reason in sorted({*dead.values(), *change.broken.values()}):
             count = [*dead.values(), *change.broken.values()].count(reason)
             log.warning("%s: %d events put aside: %s", self.view, count, reason)
@@ -121,11 +121,26 @@ class SpeedLayer:
                 kept = {k: of_windows.trimmed(w, oldest, reach + late_seconds) for k, w in changed.items()}
                 rows = self._computed(changed, due)
                 records = {period: self._records(part) for period, part in rows.items()}
+                gone = self._gone(windows, changed, records)
             for period in sorted(rows):
                 self._push(rows[period])
-            return StreamChange(windows=kept, rows=records, late=late, broken=broken)
+            before, now = of_windows.homes(stored), of_windows.homes(kept)
+            homes = {name: key for name, key in now.items() if before.get(name) != key}
+            left = sorted(name for name, key in before.items() if key in {*kept, *broken} and name not in now)
+            return StreamChange(windows=kept, rows=records, late=late, broken=broken, homes=homes, left=left, gone=gone)
 
         return decide
+
+    def _gone(
+        self, before: Windows, changed: Windows, records: Mapping[Period, Mapping[str, str]]
+    ) -> dict[Period, list[str]]:
+        """Ids of rows of corrected events, of which no event has the time, or the key, any more."""
+        left = {key: of_windows.left_times(before[key], window) for key, window in changed.items() if key in before}
+        left = {key: times for key, times in left.items() if times}
+        rows = self._computed({key: before[key] for key in left}, left)
+        return {
+            period: sorted(self._records(part).keys() - records.get(period, {}).keys()) for period, part in rows.items()
+        }
 
     def _restart(self, windows: Windows) -> dict[str, str]:
         """Those of these windows that compute nothing by themselves, and why; raises when there is none."""

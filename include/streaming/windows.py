@@ -7,10 +7,17 @@ from include.contracts.streaming import KeptEvent, StreamWindow, place
 from include.streaming.events import Event
 
 
+def homes(windows: Mapping[str, StreamWindow]) -> dict[str, str]:
+    """Event id → key of the window that has it."""
+    return {name: key for key, window in windows.items() for name in window.events}
+
+
 def merge(
     windows: Mapping[str, StreamWindow], events: Iterable[Event], late_seconds: float
 ) -> tuple[dict[str, StreamWindow], dict[str, list[float]], int]:
     """Windows with the events in, the touched times per key, and how many events came too late for them.
+
+    A correction of an event's key takes it out of the window that had it, and touches its time there.
 
     Late is what is so much older than an event that was published, and settled, before it.
     Of two events with one id the one from the later place on the stream stays, whatever came first; a correction of
@@ -18,16 +25,30 @@ def merge(
     """
     changed: dict[str, StreamWindow] = {}
     touched: dict[str, list[float]] = {}
-    late = 0
+    late, known = 0, homes(windows)
     for event in events:
         window = changed.get(event.key) or windows.get(event.key)
         if window and window.settled is not None and event.time < window.settled - late_seconds:
             late += 1
             continue
+        if (home := known.get(event.id, event.key)) != event.key:
+            former = changed.get(home) or windows[home]
+            moved = former.events[event.id]
+            if place(moved.entry) >= place(event.entry):
+                continue
+            rest = {name: kept for name, kept in former.events.items() if name != event.id}
+            changed[home] = former.model_copy(update={"events": rest})
+            touched.setdefault(home, []).append(moved.time)
+        known[event.id] = event.key
         changed[event.key] = _with(window, event)
         there = window.events.get(event.id) if window else None
         touched.setdefault(event.key, []).extend({event.time, there.time if there else event.time})
     return changed, touched, late
+
+
+def left_times(before: StreamWindow, window: StreamWindow) -> set[float]:
+    """Times at which the window had events and has none any more."""
+    return {event.time for event in before.events.values()} - {event.time for event in window.events.values()}
 
 
 def trimmed(window: StreamWindow, oldest: str, horizon: float) -> StreamWindow:

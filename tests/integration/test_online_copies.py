@@ -129,7 +129,7 @@ def stream(redis_settings: Settings) -> Iterator[RedisEventStream]:  # noqa: F81
     kept = {MINE: KeptEvent(entry="1-1", time=1.0, event={}), "other": KeptEvent(entry="1-2", time=2.0, event={})}
     windows = {key: StreamWindow(since=0.0, newest=2.0, events=kept) for key in (MINE, "EWR")}
     rows = {"2013-01": {f"{of}|1": json.dumps({"of": of}) for of in (MINE, THEIRS)}}
-    stream.commit([], {}, [], lambda *_: StreamChange(windows=windows, rows=rows))
+    stream.commit([], {}, [], lambda *_: StreamChange(windows=windows, rows=rows, homes={MINE: "EWR", "other": "EWR"}))
     stream.publish([{"of": of, "n": n} for n, of in enumerate((MINE, THEIRS, THEIRS, MINE, THEIRS), 2)])
     stream.take("one", 3, 1)
     yield stream
@@ -154,7 +154,7 @@ def test_a_subject_leaves_the_streams_and_the_other_events_keep_their_place(
         changed = {
             c.place.rsplit(f"{VIEW}:")[1]: c.before for c in services.adapters.online_copies(SPEC).erase_streamed(line)
         }
-        assert changed == {"dead": 1, "events": 2, "pushed:2013-01": 1, "windows": 2}
+        assert changed == {"dead": 1, "events": 2, "homes": 1, "pushed:2013-01": 1, "windows": 2}
         after = dict(client.xrange(f"moebius:{SPEC.name}:{VIEW}:events"))
         assert after == {place: fields for place, fields in before.items() if MINE.encode() not in fields[b"event"]}
         window = StreamWindow.model_validate_json(client.hget(f"moebius:{SPEC.name}:{VIEW}:windows", "EWR") or "")
@@ -178,7 +178,7 @@ def test_tokens_on_streams_are_renewed_in_their_place(
     changed = {
         c.place.rsplit(f"{VIEW}:")[1]: c.after for c in services.adapters.online_copies(SPEC).renew_streamed(line)
     }
-    assert changed == {"dead": 2, "events": 5, "pushed:2013-01": 2, "windows": 2}
+    assert changed == {"dead": 2, "events": 5, "homes": 1, "pushed:2013-01": 2, "windows": 2}
     services.adapters.online_copies(SPEC).forget()
     assert search(redis_settings.home / "redis", Matcher([MINE, THEIRS])) == []
     assert {json.loads(row)["of"] for row in stream.pushed(Period("2013-01"))} == {NEW.renew(MINE), NEW.renew(THEIRS)}

@@ -22,7 +22,7 @@ from include.adapters.event_stream import RedisEventStream
 from include.adapters.feature_store import FeastFeatureStore
 from include.adapters.stream_metrics import StreamMetrics
 from include.contracts.period import Period
-from include.contracts.streaming import StreamChange, StreamEntry, StreamWindow
+from include.contracts.streaming import KeptEvent, StreamChange, StreamEntry, StreamWindow
 from include.data import staging, versioning
 from include.demo.world import Feed, raw_events
 from include.errors import NotFoundError, ServiceError
@@ -342,6 +342,28 @@ def test_what_was_finished_twice_is_finished_once(stream: RedisEventStream) -> N
     for _ in range(2):
         finish(stream, entries, {entries[0].id: "unusable"})
     assert (stream.backlog(), len(stream.dead_letters())) == (0, 1)
+
+
+def test_the_window_that_has_an_event_is_found_by_the_id_also_after_an_upgrade(redis_settings: Settings) -> None:  # noqa: F811
+    stream = open_stream(redis_settings)
+    kept = KeptEvent(entry="1-1", time=0.0, event={})
+    ewr = StreamWindow(since=0.0, newest=0.0, events={"a": kept})
+    pushed = {Period("2013-01"): {"row a": "{}", "row b": "{}"}}
+    stream.commit([], {}, ["EWR"], lambda *_: StreamChange(windows={"EWR": ewr}, rows=pushed, homes={"a": "EWR"}))
+
+    def seen(of: RedisEventStream, **change: Any) -> list[str]:
+        read: list[str] = []
+        of.commit([], {}, ["JFK"], lambda windows, _: read.extend(windows) or StreamChange(**change), ids=["a", "z"])
+        return read
+
+    assert seen(stream) == ["EWR"]
+    stream._client.delete(stream._homes)
+    upgraded = open_stream(redis_settings)
+    assert seen(upgraded, left=["a"], gone={Period("2013-01"): ["row a"]}) == ["EWR"]
+    assert upgraded.pushed(Period("2013-01")) == ["{}"]
+    assert seen(upgraded) == []
+    stream.close()
+    upgraded.close()
 
 
 def test_of_two_that_change_a_window_the_second_decides_again(stream: RedisEventStream) -> None:

@@ -14,6 +14,7 @@ class MemoryStream:
     def __init__(self) -> None:
         self.windows: dict[str, StreamWindow] = {}
         self.rows: dict[str, dict[str, str]] = {}
+        self.homes: dict[str, str] = {}
         self.dead: dict[str, str] = {}
         self.replayed = 0
 
@@ -39,10 +40,16 @@ class MemoryStream:
         dead: Mapping[str, str],
         keys: Sequence[str],
         decide: Callable[[dict[str, StreamWindow], str], StreamChange],
+        ids: Sequence[str] = (),
     ) -> StreamChange:
         oldest = min((entry.id for entry in entries), key=lambda place: [int(n) for n in place.split("-")])
-        change = decide({k: self.windows[k] for k in keys if k in self.windows}, oldest)
+        read = {*keys, *(self.homes[name] for name in ids if name in self.homes)}
+        change = decide({k: self.windows[k] for k in sorted(read) if k in self.windows}, oldest)
         self.windows |= change.windows
+        self.homes = {n: key for n, key in (self.homes | change.homes).items() if n not in change.left}
+        for period, names in change.gone.items():
+            for name in names:
+                self.rows.get(period, {}).pop(name, None)
         self.dead |= {f"window {key}": reason for key, reason in change.broken.items()}
         for period, rows in change.rows.items():
             self.rows.setdefault(period, {}).update(rows)
