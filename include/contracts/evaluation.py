@@ -29,11 +29,49 @@ class Cell(Record):
 
 
 class GateOutcome(Record):
-    """One rule of the evaluation, its result and the figures it was decided on."""
+    """One rule of the evaluation, its result and the figures it was decided on.
+
+    One that is not ``judged`` neither passes a candidate nor stops it; ``needed`` says with about how many rows it
+    could be.
+    """
 
     gate: str
     passed: bool
     detail: str
+    judged: bool = True
+    needed: int | None = None
+
+
+class NetValue(Record):
+    """What a release is expected to be worth: the sum of its ``parts``, gains and costs in units of the ``metric``."""
+
+    metric: str
+    total: float
+    parts: dict[str, float]
+
+
+class Sample(Record):
+    """A test set: ``rows`` in ``blocks`` of a ``unit``, that say as much as ``effective_n`` independent rows."""
+
+    rows: int
+    unit: str
+    blocks: int
+    effective_n: int
+
+
+class PartGain(Record):
+    """The gain D-C in the primary metric in one part of the new test set, like a period of it."""
+
+    part: str
+    rows: int
+    gain: float
+
+
+class UselessReleases(Record):
+    """At most so many releases ``a_year`` of candidates that gain nothing in truth, and how that is reckoned."""
+
+    a_year: float
+    arithmetic: str
 
 
 Decision = Literal["promote", "canary", "ask_human", "keep_champion", "data_problem"]
@@ -47,6 +85,8 @@ class Look(Record):
     rule: str
     cells: list[Cell]
     gates: list[GateOutcome]
+    probability: float | None = None
+    net_value: NetValue | None = None
 
 
 class Verdict(Record):
@@ -54,7 +94,9 @@ class Verdict(Record):
 
     ``candidate`` is the version that it is on: with the ``contender`` ensemble that of the average of the versions
     ``members``. ``other`` is the contender that was not chosen, ``ensemble_gain`` the ensemble's over the candidate.
-    ``windows`` are the times whose rows the old and the new test set pool.
+    ``windows`` are the times whose rows the old and the new test set pool, ``samples`` what they are worth.
+    ``probability`` is that of a gain, and ``probability_needed`` the least that releases. Without a champion, and in
+    verdicts of earlier versions, there is neither that nor a net value.
     """
 
     usecase: str
@@ -74,6 +116,12 @@ class Verdict(Record):
     ensemble_gain: Interval | None = None
     other: Look | None = None
     windows: dict[Literal["old", "new"], str] = {}
+    samples: dict[Literal["old", "new"], Sample] = {}
+    probability: float | None = None
+    probability_needed: float | None = None
+    net_value: NetValue | None = None
+    gain_by_part: list[PartGain] = []
+    useless_releases: UselessReleases | None = None
 
 
 class RecordedVerdict(Record):
