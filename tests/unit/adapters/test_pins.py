@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from include.adapters.asof import source_files
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
 from include.contracts.period import Period
@@ -43,6 +42,8 @@ def manifests(tmp_path: Path) -> Snapshots:
 
 def pins(home: Path) -> dict[Period, TableRef]:
     store: Any = SimpleNamespace(pins=None, snapshots=str(home / "snapshots"))
+    from include.adapters.asof import source_files  # Feast, which every worker would load to collect this file
+
     return source_files._pins("cats", "weather", store)
 
 
