@@ -5,17 +5,17 @@ Finds out *why* the model decayed before it starts a training. It collects alert
 reason. Only the release that serves is judged. Drift alone asks people to look; a confirmed loss of performance asks for
 a retrain; faulty data is repaired first. docs/guides/retraining.md has the rules.
 
-**Runs** when Prometheus alerts fire (asset watcher); when monitoring says that a retrain is due by `retrain.every`; or by hand: `force` starts a retrain without an alert, and the
-record says so.
+**Runs** when Prometheus alerts fire (asset watcher); when `monitoring` starts it, because a retrain is due by
+`retrain.every`; or by hand: `force` starts a retrain without an alert, and the record says so.
 
 **When it fails**: `decide` needs Prometheus and the lake. `make status` shows which one is down. Start it, then clear
 the task.
 """
 
-from airflow.sdk import Asset, AssetAny, chain, task
+from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, run_key, triggered_by, triggering_extra, yes_or_no
+from include.orchestration.dags import dag_family, emit, form, on, run_key, triggered_by, triggering_extra, yes_or_no
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -48,11 +48,6 @@ def build(spec: UseCase) -> None:
     chain(route(decision), [start_training(decision), keep_champion(decision)])
 
 
-def asked(spec: UseCase) -> AssetAny | list[Asset]:
-    alerts, due = assets.alerts(spec.name), assets.retrain_due(spec.name)
-    return AssetAny(alerts, due) if spec.retrain.every else [alerts]
-
-
 FORM = {"force": yes_or_no(False, "Retrain without an alert", "The record will say who forced it.")}
 
-dag_family(build, arc="ops", component="retraining", schedule=asked, params=FORM)
+dag_family(build, arc="ops", component="retraining", schedule=on(assets.alerts), params=FORM)

@@ -36,11 +36,6 @@ def alerts(usecase: str) -> Asset:
     return _asset(usecase, "alerts", watchers=[AssetWatcher(name=f"{usecase}_alerts", trigger=trigger)])
 
 
-def retrain_due(usecase: str) -> Asset:
-    """A retrain is due by ``retrain.every``; ``extra`` has ``why``."""
-    return _asset(usecase, "retrain_due")
-
-
 def retrain_plan(usecase: str) -> Asset:
     """A written plan to retrain; ``extra`` has the fields of the TrainingRequest that it asks for."""
     return _asset(usecase, "retrain_plan")

@@ -108,6 +108,21 @@ def test_every_asset_that_starts_a_dag_is_made_by_one(dags: dict) -> None:
     assert awaited - {"<usecase>.alerts"} <= made
 
 
+def test_what_a_run_for_periods_makes_starts_runs_for_periods_only() -> None:
+    """Its events carry the run's partition key, and Airflow starts no other DAG by such an event."""
+    shapes = [shape for family in graph().values() for shape in family]
+    of_periods = {"PartitionedAssetTimetable", "PeriodTimetable"}
+    made = {asset for one in shapes if one["starts_on"]["timetable"] in of_periods for asset in one["ends_in"]}
+    others = {
+        asset
+        for one in shapes
+        if one["starts_on"]["timetable"] not in of_periods
+        for asset in one["starts_on"]["assets"]
+    }
+    assert "<usecase>.features" in made
+    assert not made & others
+
+
 READ = """
 import importlib.util, pathlib, sys
 import airflow.sdk
