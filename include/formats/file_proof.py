@@ -32,6 +32,14 @@ class Proofs:
     limit: int = 65_536
     _proved: dict[tuple[str, str], Stamp] = field(default_factory=dict)
 
+    def holds(self, file: str, expected: str) -> bool:
+        """Whether it was proved, and nothing touched it since."""
+        known = self._proved.get((file, expected))
+        try:
+            return known is not None and known == _stamp(Path(file))
+        except OSError:
+            return False
+
     def prove(self, path: Path, expected: str, what: str, way_out: str, *, again: bool = False) -> None:
         """Raises DamagedFileError, which names the file and the way out, when it has other bytes or is gone.
 

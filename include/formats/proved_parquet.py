@@ -118,7 +118,7 @@ def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def named_digest(file: str | Path) -> str | None:
     """The SHA-256 in a file's name; None where it has none."""
-    match = _NAME.match(Path(file).name)
+    match = _NAME.match(_names(file)[1])
     return match[3] if match else None
 
 
@@ -167,10 +167,11 @@ def prove(file: str, *, again: bool = False) -> None:
     ``again``: whatever this process proved before, and what the disk holds. A file without a hash in its name, which
     is not ours, must be readable as Parquet.
     """
-    if digest := named_digest(file):
-        PROOFS.prove(Path(file), digest, table_of(file), way_out(file), again=again)
-    else:
+    digest = named_digest(file)
+    if digest is None:
         _footer(file, _changed_at(file))
+    elif again or not PROOFS.holds(file, digest):  # what an error says is made where it is needed: files are thousands
+        PROOFS.prove(Path(file), digest, table_of(file), way_out(file), again=again)
 
 
 def held(file: str) -> Mapping[Period, Held]:
@@ -182,15 +183,15 @@ def held(file: str) -> Mapping[Period, Held]:
 def prove_content(stored: Sequence[FileRows], ref: TableRef, period: Period, what: str) -> None:
     """Raises DamagedFileError unless these rows, whose files are proved, are exactly those that ``ref`` pins."""
     rows = sum(held(one.file)[period].rows for one in stored)
-    file = stored[0].file if stored else ""
-    way = way_out(file) if file else f"restore another snapshot of {period}, or run the data pipeline for it again"
     if rows != ref.rows:
-        raise DamagedFileError(f"{what}: version {ref.version} has {rows} rows, {ref.rows} were pinned; {way}")
-    if rows and (found := content_hash_of(stored, period)) != ref.content_hash:
-        raise DamagedFileError(
-            f"{what}: the rows of version {ref.version} have the content hash {found[:12]}, {ref.content_hash[:12]} "
-            f"was pinned; {way}"
-        )
+        fault = f"version {ref.version} has {rows} rows, {ref.rows} were pinned"
+    elif rows and (found := content_hash_of(stored, period)) != ref.content_hash:
+        hashes = f"{found[:12]}, {ref.content_hash[:12]} was pinned"
+        fault = f"the rows of version {ref.version} have the content hash {hashes}"
+    else:
+        return
+    again = f"restore another snapshot of {period}, or run the data pipeline for it again"
+    raise DamagedFileError(f"{what}: {fault}; {way_out(stored[0].file) if stored else again}")
 
 
 def content_hash_of(stored: Sequence[FileRows], period: Period) -> str:

@@ -10,12 +10,13 @@ from deltalake.exceptions import CommitFailedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.adapters.lake import DeltaLake, commits
+from include.adapters.lake import DeltaLake, commits, merging
 from include.adapters.lake.table import Table
 from include.contracts.calendar import Calendar
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter, TableRef
 from include.errors import DamagedFileError
+from include.formats import proved_parquet
 from include.formats.content import content_hash
 
 pytestmark = pytest.mark.integration
@@ -68,6 +69,21 @@ def test_a_day_is_replaced_within_a_merged_file_and_the_others_stay(tmp_path: Pa
     assert values(lake, {FIRST: refs[FIRST]}) == [0, 10], "an older snapshot has its own rows"
     assert lake.publish("u", "t", rows().slice(0), FIRST).rows == 0
     assert lake.periods("u", "t") == DAYS[1:]
+
+
+def test_what_a_sound_file_holds_is_asked_once_and_no_way_out_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, refs = published(tmp_path)
+    lake.compact("u", "t")
+    asked, told = list[str](), list[str]()
+    monkeypatch.setattr(merging, "held", lambda file: asked.append(file) or proved_parquet.held(file))
+    refs[DAYS[1]] = lake.publish("u", "t", rows(7), DAYS[1])
+    assert len(asked) == 1, "the file of January, whatever the number of its days"
+    values(lake, refs)
+    monkeypatch.setattr(proved_parquet, "way_out", lambda file: told.append(file) or "")
+    values(lake, refs)
+    assert told == []
 
 
 def test_an_older_snapshot_is_read_after_its_day_was_merged_pruned_and_published_anew(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from include.contracts.tables import PERIOD, FileRows
 from include.errors import DamagedFileError
 from include.formats import proved_parquet
 from include.formats.content import BATCH
-from include.formats.proved_parquet import Written, held
+from include.formats.proved_parquet import Held, Written, held
 
 FEW = 31
 """So many files of the newest month are left alone: a period that is published anew rewrites a merged file."""
@@ -24,10 +24,10 @@ def merged(table: Table, part: str, stored: Sequence[FileRows]) -> Written:
 
     It stands among the others of its part where the newest of them stood. Content hashes go with their periods.
     """
-    periods = [(period, one) for one in stored for period in one.periods or held(one.file)]
-    files = Counter(period for period, _ in periods)
-    hashes = {p: held(one.file)[p].content_hash if files[p] == 1 else "" for p, one in periods}
-    rows, when = sum(held(one.file)[p].rows for p, one in periods), max(map(proved_parquet.written_at, _files(stored)))
+    there = [(period, content) for one in stored for period, content in _contents(one)]
+    files = Counter(period for period, _ in there)
+    hashes = {period: content.content_hash if files[period] == 1 else "" for period, content in there}
+    rows, when = sum(content.rows for _, content in there), max(map(proved_parquet.written_at, _files(stored)))
     schema = _common([pq.read_schema(file) for file in _files(stored)])
     batches = (batch for one in stored for batch in _batches(one, schema))
     written = proved_parquet.write(table.path, schema, batches, hashes, part=part, when=when)
@@ -43,6 +43,12 @@ def scattered(table: Table) -> Iterator[tuple[Period, list[FileRows]]]:
     for month, files in by_month.items():
         if len(files) > (FEW if month == max(by_month) else 1):
             yield from ((month, [FileRows(file) for file in alike]) for alike in _alike(files) if len(alike) > 1)
+
+
+def _contents(stored: FileRows) -> list[tuple[Period, Held]]:
+    """Each of its periods, and what the file holds of it."""
+    there = held(stored.file)
+    return [(period, there[period]) for period in stored.periods or there]
 
 
 def _files(stored: Sequence[FileRows]) -> list[str]:
