@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pandas as pd
 
+from include.contracts.tables import PERIOD
 from include.errors import DataError, SpecError
 from include.families.protocol import Family
 from include.specification.task import TASKS
@@ -31,3 +32,17 @@ def label_codes(spec: UseCase, labels: pd.Series, where: str) -> pd.Series:
         return family(spec).label_codes(spec, labels)
     except (DataError, ValueError) as error:
         raise DataError(f"{where}: {error}") from error
+
+
+def event_codes(spec: UseCase, events: pd.DataFrame) -> pd.Series:
+    """The codes of the labels of ``events`` of any number of periods, looked at together.
+
+    Raises DataError as ``label_codes``, with the first period that has such a label.
+    """
+    label = str(spec.event.label)
+    try:
+        return family(spec).label_codes(spec, events[label])
+    except (DataError, ValueError):
+        for period, labels in events[label].groupby(events[PERIOD]):
+            label_codes(spec, labels, f"events of {period}")
+        raise

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD
-from include.families.registry import label_codes
+from include.families.registry import event_codes
 from include.families.serving import logged_column
 from include.formats.exact_frames import exact_frame
 from include.formats.ties import latest_per_key
@@ -76,11 +75,9 @@ class Predictions:
         as_of, (name, label) = datetime.now(UTC), (spec.event.id, str(spec.event.label))
         events = self.truth(spec).of(rows, as_of)
         events = events[maturity.known(spec, events, as_of)] if len(events) else events
-        parts = [
-            one[[name]].assign(**{label: label_codes(spec, one[label], f"events of {period}")})
-            for period, one in events.groupby(PERIOD)
-        ]
-        known = pd.concat(parts) if parts else pd.DataFrame(columns=[name, label])
+        if events.empty:
+            return rows.iloc[:0].assign(**{label: pd.Series(dtype=object)})
+        known = events[[name]].assign(**{label: event_codes(spec, events)})
         return rows.merge(known, on=name, how="inner")
 
     def truth(self, spec: UseCase) -> Truth:

@@ -101,7 +101,8 @@ class Truth:
         if stands.empty:
             return np.full(len(asked), len(known))
         limits = {period: self.known_until(Period(period)) for period in stands[PERIOD].unique()}
-        stands = stands.assign(until=_utc(stands[PERIOD].map(limits)), home=stands[PERIOD].map(known.index))
+        places = {period: bisect_left(known, period) for period in limits}
+        stands = stands.assign(until=_utc(stands[PERIOD].map(limits)), home=stands[PERIOD].map(places))
         pairs = pd.DataFrame({name: asked[name].to_numpy(), "at": times, "row": range(len(asked))}).merge(stands)
         first = pairs[pairs["at"] < pairs["until"]].groupby("row")["home"].min()
         return first.reindex(range(len(asked)), fill_value=len(known)).to_numpy(dtype=int)

@@ -12,7 +12,7 @@ from include.contracts.spelling import as_text
 from include.contracts.tables import PERIOD, SnapshotRef
 from include.development.datasets.splits import PERSON, TEST, Frozen, sides
 from include.errors import DataError, LeakageError
-from include.families.registry import label_codes
+from include.families.registry import event_codes, label_codes
 from include.formats.exact_frames import exact_frame
 from include.formats.ties import latest_known, latest_per_key
 from include.ports.lake import Lake
@@ -133,6 +133,5 @@ def _read(spec: UseCase, lake: Lake, snapshots: Sequence[SnapshotRef], as_of: da
     events = exact_frame(lake.read_pinned(spec.name, "events", refs))
     if spec.event.label and spec.event.label_time:
         known = events[_mature(events[spec.event.label_time], as_of)]
-        for period, labels in known[spec.event.label].dropna().groupby(known["period"]):
-            label_codes(spec, labels, f"events of {period}")
+        event_codes(spec, known[known[spec.event.label].notna()])
     return events

@@ -8,7 +8,9 @@ import pytest
 
 from include.development.datasets.labelled_events import given_version, labelled
 from include.errors import DataError
-from tests.unit.development.frames import MemoryLake, events, flight_spec, snapshots
+from include.families import registry
+from include.families.registry import label_codes
+from tests.unit.development.frames import LATER, MemoryLake, events, flight_spec, snapshots
 
 SPEC = flight_spec()
 FEBRUARY, MARCH, APRIL = (datetime(2013, month, 10, tzinfo=UTC) for month in (2, 3, 4))
@@ -83,6 +85,18 @@ def test_a_label_that_is_none_of_the_task_is_refused_with_its_period_and_row(
     tables["2013-01"]["late"] = texts if isinstance(wrong, str) else column.where(column.notna(), np.nan).astype(float)
     with pytest.raises(DataError, match=r"^events of 2013-01: flight_delay: \d+ of \d+ labels 'late' cannot be used"):
         found(tables, answers(), MARCH)
+
+
+def test_labels_of_many_periods_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, alone = {f"2013-0{n}": events(f"2013-0{n}", rows=50) for n in (1, 2, 3)}, list[str]()
+    monkeypatch.setattr(registry, "label_codes", lambda *of: alone.append(of[-1]) or label_codes(*of))
+    lake = MemoryLake(tables)
+    assert len(labelled(SPEC, lake, snapshots(tables), LATER).rows) == 150
+    assert alone == []
+    tables["2013-02"]["late"] = 2
+    with pytest.raises(DataError, match=r"^events of 2013-02: .*50 of 50 labels 'late' cannot be used"):
+        labelled(SPEC, lake, snapshots(tables), LATER)
+    assert alone == ["events of 2013-01", "events of 2013-02"]
 
 
 def test_a_label_that_a_person_gave_is_checked_too(tables: dict[str, pd.DataFrame]) -> None:
