@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Self, TypeVar
 
 from include.contracts.calendar import Calendar
-from include.contracts.period import Period, range_text, ranges
+from include.contracts.period import RANGE, Period, range_text, ranges
 from include.contracts.record import Moment, Record
 from include.contracts.tables import ManifestIndex, SnapshotRef
 from include.errors import DamagedStateError
@@ -28,6 +28,7 @@ R = TypeVar("R", bound=Record)
 
 
 CALENDAR = "calendar/calendar.json"
+NAMED = "named/"
 
 
 def _catch_up(run: str) -> str:
@@ -90,7 +91,11 @@ class CatchUp(Record):
         return [period for text in self.ranges for period in Period.ranged(text)]
 
     def plus(self, period: Period) -> Self:
-        """With one more period."""
+        """With one more period; one that comes after the others costs the same however many they are."""
+        *before, tail = self.ranges or ("",)
+        first, _, last = tail.partition(RANGE)
+        if tail and Period(last or first).shift(1) == period:
+            return self.model_copy(update={"ranges": (*before, f"{first}{RANGE}{period}")})
         texts = tuple(str(range_text(stretch)) for stretch in ranges([*self.periods, period]))
         return self.model_copy(update={"ranges": texts})
 
@@ -125,7 +130,7 @@ class Snapshots:
 
     def published(self) -> list[SnapshotRef]:
         """The current snapshots that can be read; a period with a damaged manifest is logged, and stops itself only."""
-        return list(self._manifests("", damaged=_leave_out).values())
+        return list(self._manifests([""], _leave_out).values())
 
     def periods(self) -> list[Period]:
         """The periods of ``published``, without reading what the index holds."""
@@ -149,11 +154,16 @@ class Snapshots:
 
     def all_named(self) -> list[SnapshotRef]:
         """Every snapshot that has not expired, by period and name."""
-        return list(self._manifests("named/").values())
+        return list(self._manifests([NAMED]).values())
 
     def manifests(self) -> dict[str, SnapshotRef]:
         """Every one; raises DamagedStateError for one that cannot be read, since its files must not be deleted."""
-        return self._manifests("") | self._manifests("named/")
+        return self._manifests(["", NAMED])
+
+    @staticmethod
+    def is_named(place: str) -> bool:
+        """Whether a place of ``manifests`` is that of a snapshot for good, not of a period's current one."""
+        return place.startswith(NAMED)
 
     def replace(self, place: str, snapshot: SnapshotRef) -> None:
         self._write(place, snapshot)
@@ -251,7 +261,7 @@ class Snapshots:
     def reindex(self) -> int:
         """Take into the index what it does not hold as it is; how many manifests these were."""
         index, stale = self._index(), defaultdict(list)
-        stamps = self._stamps("") | self._stamps("named/")
+        stamps = self._stamps("") | self._stamps(NAMED)
         left = [place for place, stamp in stamps.items() if place not in index or index[place][0] != stamp]
         for place, snapshot in self._records(left, SnapshotRef, _leave_out).items():
             stale[snapshot.period.month].append(place)
@@ -289,8 +299,10 @@ class Snapshots:
         stamps = self._state.stamps(f"{self._room}/{room}".rstrip("/"))
         return {key.removeprefix(f"{self._room}/"): stamp for key, stamp in stamps.items()}
 
-    def _manifests(self, room: str, damaged: Callable[[DamagedStateError], None] = _raise) -> dict[str, SnapshotRef]:
-        stamps, index = self._stamps(room), self._index()
+    def _manifests(
+        self, rooms: Iterable[str], damaged: Callable[[DamagedStateError], None] = _raise
+    ) -> dict[str, SnapshotRef]:
+        index, stamps = self._index(), {place: stamp for room in rooms for place, stamp in self._stamps(room).items()}
         known = {p: _snapshot(index[p][1]) for p, stamp in stamps.items() if p in index and stamp == index[p][0]}
         rest = self._records([place for place in stamps if place not in known], SnapshotRef, damaged)
         return {place: found for place in stamps if (found := known.get(place) or rest.get(place))}

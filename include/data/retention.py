@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
@@ -48,9 +49,16 @@ class Expiration(Record):
 
 def overview(spec: UseCase, snapshots: Snapshots, uses: Uses, periods: Collection[Period] = ()) -> list[SnapshotFacts]:
     """Every snapshot that has not expired (of these periods, if any is named), by period, oldest first."""
-    users = _users(uses)
-    chosen = [s for s in snapshots.all_named() if not periods or s.period in periods]
-    facts = [_facts(spec, snapshot, snapshots, users[snapshot.name]) for snapshot in chosen]
+    users, pins, wanted = _users(uses), {pin.name: pin for pin in snapshots.pins()}, set(periods)
+    every = snapshots.manifests()
+    named = {place: one for place, one in every.items() if snapshots.is_named(place)}
+    current = {one.name for place, one in every.items() if place not in named}
+    turns = cache(snapshots.turns)
+    facts = [
+        _facts(spec, one, turns(one.period), one.name in current, pins.get(one.name), users[one.name])
+        for one in named.values()
+        if not wanted or one.period in wanted
+    ]
     return sorted(facts, key=lambda f: (f.period, f.published_at or BEFORE, f.name))
 
 
@@ -91,12 +99,10 @@ def expire(
     return Expiration(expired=over, kept=len(facts) - len(over), files=files)
 
 
-def _facts(spec: UseCase, snapshot: SnapshotRef, snapshots: Snapshots, users: list[str]) -> SnapshotFacts:
-    turns = snapshots.turns(snapshot.period)
-    current = snapshots.current(snapshot.period)
+def _facts(
+    spec: UseCase, snapshot: SnapshotRef, turns: Sequence[Turn], serves: bool, pinned: Turn | None, users: list[str]
+) -> SnapshotFacts:
     mine = [turn.at for turn in turns if turn.name == snapshot.name]
-    serves = current is not None and current.name == snapshot.name
-    pinned = snapshots.pinned(snapshot.name)
     since = None if serves else superseded(snapshot.name, turns)
     kept = serves or pinned or users or since is None
     return SnapshotFacts(

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
-from include.contracts.period import Period
+from include.contracts.period import Period, ranges
 from include.contracts.tables import SnapshotRef
-from include.data.manifests import Expiry, Snapshots, Turn
+from include.data import manifests, retention
+from include.data.manifests import CatchUp, Expiry, Snapshots, Turn
 from include.errors import DamagedStateError, LockHeldError
 from include.formats.sealed_text import copy_of
+from include.specification.loader import load_usecase
 from tests.unit.fakes.damage import KINDS, damage
 from tests.unit.fakes.state import MemoryLocks, MemoryState
 
@@ -165,6 +167,32 @@ def test_many_manifests_are_found_by_an_index_of_each_month(hours: tuple[Snapsho
     assert snapshots.newest() == snapshot("2013-02-28T23Z-0", "2013-02-28T23Z")
     assert len(state.read) == 1
     assert snapshots.reindex() == 0
+
+
+def test_an_overview_reads_of_each_period_its_log_alone(hours: tuple[Snapshots, Counting]) -> None:
+    snapshots, state = hours
+    snapshots.pin(turn("2013-02-28T23Z-0"))
+    state.read.clear()
+    facts = retention.overview(load_usecase("flight_arrivals"), snapshots, {})
+    assert [(one.name, one.current) for one in facts] == [(one.name, True) for one in snapshots.all_named()]
+    assert [one.name for one in facts if one.pin] == ["2013-02-28T23Z-0"]
+    others = [key for key in state.read if "/log/" not in key]
+    assert sorted(set(others)) == [f"snapshots/cats/{place}.json" for place in (
+        "index/2013-01", "index/2013-02", "pins/2013-02-28T23Z-0")]  # fmt: skip
+    assert len(state.read) - len(others) == len(facts) == 59 * 24
+
+
+def test_a_run_of_many_periods_notes_each_without_a_look_at_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(manifests, "ranges", lambda periods: looked.append(len(periods)) or ranges(periods))
+    hours, done = Period.ranged("2013-01-01T00Z..2013-01-31T23Z"), CatchUp(run="r")
+    for hour in hours:
+        done = done.plus(hour)
+    assert (done.periods, done.ranges, looked) == (hours, ("2013-01-01T00Z..2013-01-31T23Z",), [1])
+    gap = done.plus(hours[-1].shift(2)).plus(hours[-1].shift(3))
+    assert gap.ranges == (*done.ranges, "2013-02-01T01Z..2013-02-01T02Z")
+    assert gap.plus(hours[-1].shift(1)).ranges == ("2013-01-01T00Z..2013-02-01T02Z",), "what was left out came later"
+    assert done.plus(hours[5]) == done
 
 
 def test_a_manifest_that_changed_is_read_itself(hours: tuple[Snapshots, Counting]) -> None:
