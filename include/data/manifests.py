@@ -80,11 +80,15 @@ def _snapshot(text: str) -> SnapshotRef:
 
 
 class CatchUp(Record):
-    """The periods that a run published before its newest one, and whether it told the other DAGs of them."""
+    """The periods that a run published before its newest one, and whether the other DAGs were told of them.
+
+    ``told_by`` is the run that told: this one, or a later one where this one failed before it could.
+    """
 
     run: str
     ranges: tuple[str, ...] = ()
     told: bool = False
+    told_by: str = ""
 
     @property
     def periods(self) -> list[Period]:
@@ -218,9 +222,13 @@ class Snapshots:
         """What the run has published so far."""
         return self._read(_catch_up(run), CatchUp) or CatchUp(run=run)
 
-    def untold(self) -> list[CatchUp]:
-        """What runs published and told nobody of: they failed, or were killed, before their end."""
-        return [one for one in self._below("catch_up/", CatchUp).values() if not one.told]
+    def untold(self, run: str) -> list[CatchUp]:
+        """What other runs published and told nobody of: they failed, or were killed, before their end.
+
+        Also what ``run`` told of in their place: it may have been killed before anybody heard.
+        """
+        others = (one for one in self._below("catch_up/", CatchUp).values() if one.run != run)
+        return [one for one in others if not one.told or one.told_by == run]
 
     def keep_catch_up(self, done: CatchUp) -> None:
         self._write(_catch_up(done.run), done)

@@ -194,12 +194,12 @@ def announce_all(spec: UseCase, services: Services, period: Period, run: str) ->
     Beside its own these are what earlier runs published that failed before they could tell.
     """
     snapshots = services.records.snapshots(spec)
-    caught_up = [*(one for one in snapshots.untold() if one.run != run), snapshots.catch_up(run)]
+    caught_up = [*snapshots.untold(run), snapshots.catch_up(run)]
     mine = {period, *(one for done in caught_up for one in done.periods if snapshots.current(one))}
     told = [one for one in sorted(mine) if announce(spec, services, one, run)]
     for done in caught_up:
         if done.ranges:
-            snapshots.keep_catch_up(done.model_copy(update={"told": True}))
+            snapshots.keep_catch_up(done.model_copy(update={"told": True, "told_by": run}))
     return told
 
 

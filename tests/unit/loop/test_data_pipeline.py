@@ -8,6 +8,7 @@ import pytest
 
 from include.contracts.calendar import Calendar
 from include.contracts.period import Period
+from include.data.manifests import CatchUp
 from include.errors import MissingPeriodError, PeriodError
 from include.loop import data_pipeline
 from include.services.composition import Services
@@ -98,3 +99,12 @@ def test_a_scheduled_run_that_takes_longer_than_declared_says_so(
     vars(services.adapters)["feature_store"] = None
     data_pipeline.materialize(SPEC, services, APRIL, "run", due_at)
     assert ("hours after the run was due; periods.pipeline_hours says 0.5" in caplog.text) == warned
+
+
+def test_what_a_failed_run_published_is_told_by_a_later_one_also_when_that_is_repeated(tmp_path: Path) -> None:
+    services, march = services_in(tmp_path, KEYS), APRIL.shift(-1)
+    publish(services, march, APRIL, spec=SPEC)
+    services.records.snapshots(SPEC).keep_catch_up(CatchUp(run="failed").plus(march))
+    for _ in range(2):  # a run that is killed after it wrote that it told is repeated: nobody heard of it yet
+        assert data_pipeline.announce_all(SPEC, services, APRIL, "next") == [march, APRIL]
+    assert data_pipeline.announce_all(SPEC, services, APRIL, "later") == []
