@@ -1,9 +1,10 @@
 """The raw tables of several periods: each source is read once for all of them, and staged period by period."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from include.errors import MissingPeriodError, SourceError
 from include.ports.sources import Connect, Treat
 from include.specification.usecase import UseCase
 
-READ = "read"
+READ, RANGE = "read", ".range"
 
 
 def collect(
@@ -29,7 +30,7 @@ def collect(
 ) -> Iterator[tuple[Period, MissingPeriodError | None]]:
     """Stage the tables of each period as ``ingestion.collect`` does; yields it, with the error when it has no data.
 
-    Rows that a source gives for the whole range lie beside the first staging directory meanwhile. Where they break the
+    Rows that a source gives for the whole range lie in the last staging directory meanwhile. Where they break the
     contract the periods are read one by one, so that the error comes at the period that it is about.
 
     Raises SourceError and ServiceError as ``ingestion.collect``, when the period's turn has come.
@@ -37,10 +38,8 @@ def collect(
     if not periods:
         return
     delivery.tell_unread(spec, landing)
-    near = stagings[periods[0]].parent
-    near.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".range-", dir=near) as aside:
-        shared = _read(spec, periods, landing, Path(aside), connect, treat)
+    with _emptied(stagings[periods[-1]] / RANGE) as aside:
+        shared = _read(spec, periods, landing, aside, connect, treat)
         for period in periods:
             try:
                 tables = {t: _rows(spec, t, period, landing, shared.get(t), connect, treat) for t in spec.sources}
@@ -49,6 +48,16 @@ def collect(
                 yield period, error
             else:
                 yield period, None
+
+
+@contextmanager
+def _emptied(directory: Path) -> Iterator[Path]:
+    """Before the block, of what a killed run left there, and after it."""
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _read(
