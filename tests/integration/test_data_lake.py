@@ -254,3 +254,15 @@ def test_a_reader_gets_the_next_version_when_its_files_are_replaced_and_deleted(
 def test_a_table_that_is_just_being_made_is_none_yet(tmp_path: Path) -> None:
     (tmp_path / "u" / "t" / "_delta_log").mkdir(parents=True)
     assert DeltaLake(tmp_path).tables("u") == []
+
+
+def test_what_a_killed_writer_left_goes_after_a_day(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    lake.append("u", "log", pa.table({"period": ["2013-01"], "n": [1]}))
+    unfinished = tmp_path / "u" / "log" / "part=2013-01" / "part-00000-unfinished.parquet"
+    unfinished.write_text("")
+    assert lake.vacuum("u", "log") == 0, "somebody may be writing it"
+    yesterday = time.time() - 90_000
+    os.utime(unfinished, (yesterday, yesterday))
+    assert lake.vacuum("u", "log") == 1
+    assert lake.read("u", "log")["n"].to_pylist() == [1]

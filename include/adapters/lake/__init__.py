@@ -33,6 +33,8 @@ LOG = {
     "delta.checkpointInterval": "20",
 }
 HASH = "content_hash"
+WRITTEN = timedelta(days=1)
+"""Whoever writes a file has committed it after so long, or was killed."""
 T = TypeVar("T")
 
 
@@ -128,10 +130,11 @@ class DeltaLake:
     def vacuum(self, usecase: str, table: str, spare: timedelta = timedelta()) -> int:
         """Delete the files that the newest version does not need; returns their number.
 
-        Those that it needed at some time within ``spare`` stay: somebody may be reading them. So does what no commit
-        ever named: somebody may be writing it. Raises NotFoundError.
+        Those that it needed at some time within ``spare`` stay: somebody may be reading them. What no commit ever named
+        goes after a day: until then somebody may be writing it. Raises NotFoundError.
         """
-        return _deleted(self._open(usecase, table).unneeded(spare))
+        there = self._open(usecase, table)
+        return _deleted({*there.unneeded(spare), *there.unneeded(max(spare, WRITTEN), of_nobody=True)})
 
     def prune(
         self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]], spare: timedelta = timedelta()
