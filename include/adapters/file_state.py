@@ -6,6 +6,7 @@ from pathlib import Path
 
 from include.errors import ConflictError
 from include.formats import state_file
+from include.formats.atomic_file import asides
 from include.ports.state import ABSENT, Locks, Versioned
 
 
@@ -40,8 +41,11 @@ class FileState:
         return _version(text)
 
     def delete(self, key: str) -> None:
+        """As the port says; what killed writers of the value left goes too, since it holds the value."""
         with self._locks.hold(self._lock(key)):
             state_file.delete(self.root / key)
+            for aside in asides(self.root / key):
+                aside.unlink(missing_ok=True)
 
     def stamp(self, key: str) -> str:
         """Inode, size and time: a value is replaced by another file, and damage changes the time."""

@@ -37,6 +37,11 @@ def write_together(texts: Mapping[Path, str], *, private: bool = False, durable:
             _sync(directory)
 
 
+def asides(path: Path) -> list[Path]:
+    """What writers of the file, or of its good copy, have not put in its place: they write now, or were killed."""
+    return [*path.parent.glob(f".{path.name}.*-*.aside"), *path.parent.glob(f"..{path.name}.good.*-*.aside")]
+
+
 def _fill(aside: Path, text: str, mode: int, durable: bool) -> None:
     aside.touch(mode=mode)
     aside.write_text(text)

@@ -16,7 +16,7 @@ _said: set[tuple[Path, str]] = set()
 
 
 def write(path: Path, text: str, *, private: bool = False, plain: bool = False, durable: bool = True) -> None:
-    """Replace the good copy and the file, each in one step; ``durable``: they survive a power cut.
+    """Replace the good copy, then the file, each in one step; ``durable``: they survive a power cut.
 
     A full disk replaces neither: a copy that is newer than its file would be of what nobody was told is written.
 
@@ -24,7 +24,10 @@ def write(path: Path, text: str, *, private: bool = False, plain: bool = False, 
     the checksum is in the copy.
     """
     sealed = sealed_text.seal(text)
-    write_together({copy_of(path): sealed, path: text if plain else sealed}, private=private, durable=durable)
+    texts = {copy_of(path): sealed, path: text if plain else sealed}
+    if not exists(path):  # killed in between, a first value is there without a copy: a copy alone says that it was lost
+        texts = dict(reversed(texts.items()))
+    write_together(texts, private=private, durable=durable)
 
 
 def read(path: Path) -> str:

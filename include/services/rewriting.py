@@ -8,8 +8,9 @@ from pathlib import Path
 from include.contracts.governance import PrivacyChange
 from include.contracts.period import Period
 from include.data.manifests import Snapshots
+from include.development.datasets.encoded import PARTS
 from include.development.datasets.parts import MANIFEST, content_hash, read_frame, read_manifest
-from include.formats import line_files, state_file
+from include.formats import checksums, line_files, state_file
 from include.governance import erasure
 from include.governance.erasure import Change, Changed, LakeRewrite
 from include.governance.traces import files
@@ -53,16 +54,22 @@ class Rewriting:
         return [Changed(f"{f.parent.parent.name}/{f.name}", count, 0) for f, count in counts.items() if count]
 
     def _refresh_datasets(self, changed: Sequence[Changed], mark: str) -> None:
-        """A dataset's manifest says what its parts hold now, and why that is not what it was built with."""
-        homes = {(self.home / one.place).parent for one in changed if one.place.startswith("datasets/")}
-        for manifest in sorted(home / MANIFEST for home in homes):
-            if state_file.exists(manifest):
-                dataset = read_manifest(manifest)
-                names = ("train", "validation", "test")
-                parts = {name: _counted(manifest.parent / f"{name}.parquet") for name in names}
-                now = {name: getattr(dataset, name).model_copy(update=facts) for name, facts in parts.items()}
-                again = dataset.model_copy(update={**now, "rewrites": [*dataset.rewrites, mark]})
-                state_file.write(manifest, again.model_dump_json(indent=1))
+        """A dataset's manifest says what its parts hold now, and why that is not what it was built with.
+
+        Also of parts that a run rewrote which was killed then: they are proved, so nothing else can have changed them.
+        """
+        rewritten = {(self.home / one.place).parent for one in changed}
+        for home in sorted((self.home / "datasets").glob("*/[!.]*")):
+            if state_file.exists(home / MANIFEST) and (home in rewritten or checksums.sums(home)):
+                self._refresh_dataset(home, mark)
+
+    def _refresh_dataset(self, home: Path, mark: str) -> None:
+        dataset = read_manifest(home / MANIFEST)
+        parts = {name: getattr(dataset, name) for name in PARTS if (home / f"{name}.parquet").is_file()}
+        now = {name: part.model_copy(update=_counted(home / f"{name}.parquet")) for name, part in parts.items()}
+        if now != parts:
+            again = dataset.model_copy(update={**now, "rewrites": [*dataset.rewrites, mark]})
+            state_file.write(home / MANIFEST, again.model_dump_json(indent=1))
 
     def record(self, kind: str, facts: dict[str, str], changed: Sequence[Changed]) -> None:
         """One row per changed place in the lake table ``privacy_records``; one without place when nothing changed."""
