@@ -21,8 +21,9 @@ class ApprovalEntry(Record):
 
     ``sequence`` counts the entries of a use case from 1, and ``previous`` is the hash of the one before. ``about`` is
     the sequence of the verdict that an answer is on. ``people`` are the logins that started the training or the
-    evaluation. ``facts``: of a registration ``model`` (ModelRef), ``members`` and ``training_key``; of a verdict
-    ``verdict``; of an approval by policy ``policy`` and ``spec``, the hash of the spec.
+    evaluation. ``facts``: of a registration ``model`` (ModelRef), ``members``, ``training_key`` and, of a
+    refit, ``proof``: ``version`` and ``artifact_hash`` of the model that was judged; of a verdict ``verdict``; of an
+    approval by policy ``policy`` and ``spec``, the hash of the spec.
     """
 
     usecase: str

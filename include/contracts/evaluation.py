@@ -95,6 +95,8 @@ class Verdict(Record):
     ``candidate`` is the version that it is on: with the ``contender`` ensemble that of the average of the versions
     ``members``. ``other`` is the contender that was not chosen, ``ensemble_gain`` the ensemble's over the candidate.
     ``windows`` are the times whose rows the old and the new test set pool, ``samples`` what they are worth.
+    ``champion_proof`` is the version that the champion is the refit of, ``old_set`` the dataset of the old test set,
+    which had judged ``old_set_judged`` other candidates as such.
     ``probability`` is that of a gain, and ``probability_needed`` the least that releases. Without a champion, and in
     verdicts of earlier versions, there is neither that nor a net value.
     """
@@ -122,6 +124,9 @@ class Verdict(Record):
     net_value: NetValue | None = None
     gain_by_part: list[PartGain] = []
     useless_releases: UselessReleases | None = None
+    champion_proof: int | None = None
+    old_set: str = ""
+    old_set_judged: int = 0
 
 
 class RecordedVerdict(Record):

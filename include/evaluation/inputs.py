@@ -38,12 +38,14 @@ class EvaluationSet:
     """Raw feature columns, label and event id; ``content_hash`` and ``periods`` as in its PartRef.
 
     ``rewrites``: erasures and key rotations since the model was registered with it; its rows are no longer the same.
+    ``fault``: why it cannot judge this candidate, if it cannot.
     """
 
     frame: pd.DataFrame
     content_hash: str
     periods: list[Period] = field(default_factory=list)
     rewrites: tuple[str, ...] = ()
+    fault: str = ""
 
     @property
     def window(self) -> str:
@@ -54,7 +56,8 @@ class EvaluationSet:
 def problems(spec: UseCase, champion: Side | None, old: EvaluationSet | None, new: EvaluationSet | None) -> list[str]:
     """Why the test sets cannot be used, in words; empty when they can."""
     needed = {"new": new, **({"old": old} if champion else {})}
-    faults = [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
+    faults = [test_set.fault for test_set in needed.values() if test_set and test_set.fault]
+    faults += [p for name, test_set in needed.items() for p in _unusable(spec, name, test_set)]
     if champion and old and new and old.content_hash == new.content_hash:
         faults.append("old and new test set are the same rows: no newer labelled period exists yet")
     elif champion and old and new and spec.split.by == "time" and not _is_later(new, old):

@@ -19,6 +19,8 @@ ANSWERS = ("approved", "rejected", "withdrawn")
 REJECT = "Reject"
 NEW_CHAMPION = "a new champion"
 """Who withdraws a verdict that compared a version with another champion than the one that serves now."""
+PROOF = "proof"
+"""The fact of a refit's registration that says of which judged version and artifact it is the refit."""
 REASON = "reason"
 LEAST_REASON = 3
 
@@ -48,15 +50,35 @@ def registration(history: History, version: int) -> ApprovalEntry | None:
 
 
 def trained(history: History) -> list[int]:
-    """Versions that were trained, not averaged, in the order of their registration."""
-    known = (entry for entry in history if entry.event == "registered" and not entry.facts["members"])
+    """Versions that were trained as candidates, neither averaged nor refits, in the order of their registration."""
+    known = (e for e in history if e.event == "registered" and not e.facts["members"] and not e.facts.get(PROOF))
     return list(dict.fromkeys(entry.version for entry in known))
+
+
+def proof_version(history: History, version: int) -> int:
+    """The version whose verdict counts for this one: of a refit that of its proof, else its own."""
+    registered = registration(history, version)
+    return int(named["version"]) if registered and (named := registered.facts.get(PROOF)) else version
 
 
 def newest_verdict(history: History, **fields: Any) -> ApprovalEntry | None:
     """The newest verdict of these fields (``version``, ``run``), of all without any."""
     wanted = {"event": "verdict", **fields}
     return _last(e for e in history if all(getattr(e, name) == value for name, value in wanted.items()))
+
+
+def refused_against(history: History, release: str) -> list[ApprovalEntry]:
+    """The verdicts that compared candidates with the release and led to no other one, newest first.
+
+    Those of unusable test sets are not among them: they judged nothing.
+    """
+    against = [e for e in history if e.event == "verdict" and e.facts["verdict"]["champion_release"] == release]
+    return [e for e in reversed(against) if e.decision == "keep_champion" or _rejected(history, e)]
+
+
+def _rejected(history: History, verdict: ApprovalEntry) -> bool:
+    said = answer(history, verdict)
+    return said is not None and said.event == "rejected"
 
 
 def answer(history: History, verdict: ApprovalEntry) -> ApprovalEntry | None:
@@ -76,10 +98,13 @@ def open_questions(history: History) -> list[ApprovalEntry]:
 
 
 def objection(history: History, version: int) -> str:
-    """Why a version may not be deployed; '' when it may: its newest verdict is approved."""
+    """Why a version may not be deployed; '' when it may: its newest verdict, of a refit its proof's, is approved."""
     registered = registration(history, version)
     if registered is None:
         return "no training of this state root registered it"
+    if named := registered.facts.get(PROOF):
+        why = _objection_to_proof(history, named)
+        return why and f"it is the refit of version {named['version']}, and {why}"
     verdict = newest_verdict(history, version=version)
     if verdict is None or verdict.sequence < registered.sequence:
         return "it has no verdict"
@@ -91,12 +116,22 @@ def objection(history: History, version: int) -> str:
     return "" if said.event == "approved" else f"it was {said.event} by {said.by} ({said.reason})"
 
 
-def staleness(judged: ApprovalEntry, serving: ReleaseRef | None) -> str:
+def _objection_to_proof(history: History, named: Mapping[str, Any]) -> str:
+    """The same of the proof that a refit names, which must be what was judged: this artifact, and no refit itself."""
+    proof = registration(history, named["version"])
+    if proof and proof.facts.get(PROOF):
+        return "that is a refit itself, which nobody judged"
+    if proof and proof.artifact_hash != named["artifact_hash"]:
+        return f"was made of the artifact {named['artifact_hash'][:12]}, where {proof.artifact_hash[:12]} was judged"
+    return objection(history, named["version"])
+
+
+def staleness(history: History, judged: ApprovalEntry, serving: ReleaseRef | None) -> str:
     """Why a verdict is on stale ground: it names another champion than ``serving``; '' when it does not.
 
-    A version that serves by now is not compared with itself.
+    A version that serves by now, itself or as its refit, is not compared with itself.
     """
-    if serving is not None and serving.model_version == judged.version:
+    if serving is not None and proof_version(history, serving.model_version) == judged.version:
         return ""
     verdict = judged.facts["verdict"]
     name, version = verdict["champion_release"], verdict["champion"]

@@ -52,7 +52,7 @@ def is_withdrawn(spec: UseCase, services: Services, run: str) -> bool:
     said = approval.answer(history, judged)
     if said is not None:
         return said.event == "withdrawn"
-    return bool(approval.staleness(judged, services.serving.champion(spec)))
+    return bool(approval.staleness(history, judged, services.serving.champion(spec)))
 
 
 def overtaken(
@@ -60,11 +60,14 @@ def overtaken(
 ) -> dict[str, Any] | None:
     """What to judge again because a new champion serves: ``version``, ``run_id`` of the evaluation, ``reason``.
 
-    Of the verdict of a run or on a version, else of the newest verdict. Of an average its newest member is judged. None
-    when the verdict was not withdrawn for that, the version was judged since, or a newer candidate waits for an answer.
+    Of the verdict of a run or on a version (of a refit on its proof), else of the newest verdict. Of an average its
+    newest member is judged. None when the verdict was not withdrawn for that, the version was judged since, or a newer
+    candidate waits for an answer.
     """
     history = services.approvals.history(spec)
-    asked: dict[str, Any] = ({"run": run} if run else {}) | ({"version": int(version)} if version else {})
+    asked: dict[str, Any] = {"run": run} if run else {}
+    if version:
+        asked["version"] = approval.proof_version(history, int(version))
     said = approval.overtaken(history, **asked)
     if said is None:
         return None

@@ -1,6 +1,7 @@
 """The four comparisons on registered models; their verdict is signed into the record of approvals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,19 @@ import pandas as pd
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.deployment import ReleaseRef
-from include.contracts.development import ModelRef
+from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.evaluation import Verdict
+from include.contracts.period import range_text
 from include.deployment.release import class_names
 from include.development import ensembles
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.parts import read_part
-from include.errors import NotFoundError, TrainingError
+from include.errors import EvaluationError, NotFoundError, TrainingError
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
 from include.families.class_names import in_order, recoded
 from include.governance import approval
-from include.services import verdicts
+from include.services import old_test_sets, verdicts
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -58,15 +60,11 @@ def evaluate(
     candidate = services.approvals.model(spec, _version(spec, services, version))
     serving = services.serving.champion(spec)
     champion = services.serving.champion_model(spec)
+    judged_by = _judged_by(spec, services, candidate, champion, serving) if champion and serving else {}
     made = partial(
-        compare,
-        spec,
-        candidate=_side(spec, services, candidate, None),
-        champion=_side(spec, services, champion, serving.name) if champion and serving else None,
-        old=_test_set(spec, services, champion, serving) if champion else None,
-        new=_test_set(spec, services, candidate),
-        seed=candidate.version,
-    )
+        _compared, spec, services, judged_by, candidate=_side(spec, services, candidate, None),
+        new=_test_set(spec, services, candidate.dataset), seed=candidate.version,
+    )  # fmt: skip
     verdict = _told_why(made(), approval.overtaken(services.approvals.history(spec), version=candidate.version))
     judged = candidate
     started: dict[str, Any] = {"run": run, "by": by, "people": [*people]}
@@ -76,6 +74,55 @@ def evaluate(
     if judged is not candidate:
         verdicts.show(spec, services, candidate, verdict)
     return verdict
+
+
+def _judged_by(
+    spec: UseCase, services: Services, candidate: ModelRef, champion: ModelRef, serving: ReleaseRef
+) -> dict[str, Any]:
+    """What a candidate is compared with: the release that serves, the model that was judged for it, the old test set.
+
+    In the terms of ``compare``, with ``wear``: the dataset of the old set, and how many others it has judged.
+    """
+    proof = services.approvals.proof(spec, champion)
+    dataset = old_test_sets.old_test_set(
+        spec, services, champion, serving, first=candidate.dataset.test.periods[0], before=candidate.version
+    )
+    old = _test_set(spec, services, dataset, serving)
+    return {
+        "champion": _side(spec, services, champion, serving.name),
+        "champion_proof": _side(spec, services, proof, serving.name) if proof != champion else None,
+        "old": replace(old, fault=_kept_out_another(candidate.dataset, dataset)),
+        "wear": (dataset.name, old_test_sets.judged_before(spec, services, dataset, candidate.version)),
+    }
+
+
+def _kept_out_another(candidate: DatasetRef, old: DatasetRef) -> str:
+    """Why the old set cannot judge the candidate, which was trained to be judged on another one; '' when it can."""
+    kept = [one.dataset for one in candidate.frozen]
+    if not kept or old.name in kept:
+        return ""
+    return (
+        f"the candidate kept out the test set of {' and '.join(kept)}, and is to be judged on that of {old.name} "
+        f"({range_text(old.test.periods)}), as another release serves or another candidate was refused since: "
+        "train again"
+    )
+
+
+def _compared(
+    spec: UseCase, services: Services, judged_by: Mapping[str, Any], *, candidate: Side, **other: Any
+) -> Verdict:
+    """The verdict, which says how often the old set has judged."""
+    against = {"champion": None, "champion_proof": None, "old": None, **judged_by}
+    name, judged = against.pop("wear", ("", 0))
+    verdict = compare(spec, candidate=candidate, **against, **other)
+    proof = against["champion_proof"]
+    words = (
+        f" The old test set has judged {judged} {'candidate' if judged == 1 else 'candidates'} before."
+        if judged
+        else ""
+    )
+    known = {"champion_proof": proof.version if proof else None, "old_set": name, "old_set_judged": judged}
+    return verdict.model_copy(update={**known, "reason": verdict.reason + words})
 
 
 def _told_why(verdict: Verdict, overtaken: ApprovalEntry | None) -> Verdict:
@@ -107,11 +154,18 @@ def _registered(
 
 
 def _version(spec: UseCase, services: Services, version: int | str | None) -> int:
-    """The version asked for; without one the newest that was trained, not averaged."""
-    known = approval.trained(services.approvals.history(spec))
+    """The version asked for; without one the newest that was trained as a candidate."""
+    history = services.approvals.history(spec)
+    known = approval.trained(history)
     if not version and not known:
         raise NotFoundError(f"{spec.name} has no model version that a training registered: train one first")
-    return int(version) if version else known[-1]
+    wanted = int(version) if version else known[-1]
+    if (proof := approval.proof_version(history, wanted)) != wanted:
+        raise EvaluationError(
+            f"version {wanted} of {spec.name} is the refit of version {proof}, which has learned from the test sets: "
+            f"evaluate version {proof}, whose verdict counts for both"
+        )
+    return wanted
 
 
 def _side(spec: UseCase, services: Services, model: ModelRef, release: str | None) -> Side:
@@ -164,9 +218,11 @@ def _members(spec: UseCase, services: Services, version: int) -> list[ModelRef]:
     return [one for member in members for one in (member, *_members(spec, services, member.version))]
 
 
-def _test_set(spec: UseCase, services: Services, model: ModelRef, serving: ReleaseRef | None = None) -> EvaluationSet:
-    """The test set of a model, its labels as codes of the spec's classes."""
-    dataset, now = model.dataset, as_it_lies(model.dataset)
+def _test_set(
+    spec: UseCase, services: Services, dataset: DatasetRef, serving: ReleaseRef | None = None
+) -> EvaluationSet:
+    """The test set of a dataset, its labels as codes of the spec's classes."""
+    now = as_it_lies(dataset)
     since = tuple(mark for mark in now.rewrites if mark not in dataset.rewrites)
     names = dataset.class_names or (_released_names(services, spec, serving.name) if serving else [])
     who = f"dataset {dataset.name} of {spec.name}"

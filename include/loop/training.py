@@ -18,6 +18,7 @@ from include.development.training_key import search_key, training_key
 from include.errors import DataError, NotFoundError
 from include.governance import approval
 from include.services.composition import Services
+from include.services.old_test_sets import old_test_set
 from include.settings import default_environment
 from include.specification.usecase import UseCase
 
@@ -45,13 +46,14 @@ def dataset_for(
             f"split.validation a first training needs {counted(spec.fewest_to_train)} or more: run the data pipeline "
             "for them"
         )
+    tested_to = test_to or _newest_known(spec, published, datetime.now(UTC))
     return building.build(
         spec,
         train_from=train_from,
         train_to=train_to,
         test_from=test_from,
-        test_to=test_to or _newest_known(spec, published, datetime.now(UTC)),
-        excluded=frozen_test_sets(spec, services),
+        test_to=tested_to,
+        excluded=frozen_test_sets(spec, services, test_from or tested_to),
         lake=services.adapters.lake,
         feature_store=services.adapters.feature_store,
         snapshots=services.records.snapshot_refs(spec),
@@ -64,10 +66,10 @@ def _newest_known(spec: UseCase, published: Sequence[Period], now: datetime) -> 
     return next((period for period in reversed(published) if spec.mostly_due(period, now)), published[-1])
 
 
-def frozen_test_sets(spec: UseCase, services: Services) -> list[DatasetRef]:
-    """The dataset whose test set the serving release was released with: that is never trained on."""
-    champion = services.serving.champion_model(spec)
-    return [champion.dataset] if champion else []
+def frozen_test_sets(spec: UseCase, services: Services, first: Period) -> list[DatasetRef]:
+    """The dataset whose test set judges what a candidate that is tested from ``first`` on forgot: never trained on."""
+    champion, serving = services.serving.champion_model(spec), services.serving.champion(spec)
+    return [old_test_set(spec, services, champion, serving, first=first)] if champion and serving else []
 
 
 def order(spec: UseCase, services: Services, request: TrainingRequest, people: Sequence[str] = ()) -> str:
@@ -78,13 +80,15 @@ def order(spec: UseCase, services: Services, request: TrainingRequest, people: S
     """
     approval.require_named(people, "training")
     tuning, serving = spec.trainer.tuning, services.serving.champion_model(spec)
+    # a refit has learned from the old test set: what starts from it would be judged on what it knows
+    proof = services.approvals.proof(spec, serving) if serving else None
     from_champion = (request.start_from or spec.trainer.start_from) == "champion"
     asked = Order(
         dataset=dataset_for(spec, services, request.train_from, request.train_to, request.test_from, request.test_to),
         trials=tuning.trials if request.trials is None else request.trials,
         minutes=request.minutes or tuning.minutes,
         sampler=request.sampler or tuning.sampler,
-        start=serving if from_champion else None,
+        start=proof if from_champion else None,
     )
     if request.plan and serving:
         new = fresh_rows.require(spec, asked.dataset, serving.dataset)

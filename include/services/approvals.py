@@ -37,7 +37,7 @@ class Ledger:
 
     def withdraw_stale(self, judged: ApprovalEntry, serving: ReleaseRef | None) -> ApprovalEntry | None:
         """Withdraw a verdict that names another champion than ``serving``, whatever was answered; else None."""
-        why = approval.staleness(judged, serving)
+        why = approval.staleness(self.history, judged, serving)
         if not why:
             return None
         return self.add(
@@ -82,14 +82,35 @@ class Approvals:
         mine = [e for e in self.history(spec) if e.event == "registered" and e.facts["training_key"] == training_key]
         return model_of(mine[-1]) if mine else None
 
-    def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None, by: str,
-                 people: list[str], run: str = "") -> None:  # fmt: skip
-        """Record that a training made this model; once, however often it is repeated."""
-        facts = {"model": model.json_dict(), "members": members or [], "training_key": key}
+    def proof(self, spec: UseCase, model: ModelRef) -> ModelRef:
+        """The model that was judged for this one: of a refit its proof, else itself.
+
+        Raises ApprovalError when the record has another artifact under the proof's version than the refit names.
+        """
+        registered = approval.registration(self.history(spec), model.version)
+        if registered is None or not (named := registered.facts.get(approval.PROOF)):
+            return model
+        proof = self.model(spec, named["version"])
+        if proof.artifact_hash != named["artifact_hash"]:
+            raise ApprovalError(
+                f"version {model.version} of {spec.name} is the refit of version {proof.version} with the artifact "
+                f"{named['artifact_hash'][:12]}, and the record has {proof.artifact_hash[:12]} under that version: "
+                "train again"
+            )
+        return proof
+
+    def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None,
+                 proof: ModelRef | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
+        """Record that a training made this model, of a refit from which ``proof``; once, however often repeated."""
+        facts = {"model": model.json_dict(), "members": members or [], "training_key": key, **_of_proof(proof)}
         with self.adding(spec) as ledger:
             known = approval.registration(ledger.history, model.version)
-            if known is None or model_of(known) != model:
+            if known is None or (model_of(known), known.facts.get(approval.PROOF)) != (
+                model,
+                facts.get(approval.PROOF),
+            ):
                 words = f"trained on {model.dataset.name}" if not members else f"average of {members}"
+                words += f", the refit of version {proof.version}" if proof else ""
                 ledger.add("registered", model, by=by, people=people, reason=words, run=run, facts=facts)
 
     def require_release(self, spec: UseCase, release: ReleaseRef, serving: ReleaseRef | None) -> None:
@@ -100,12 +121,12 @@ class Approvals:
     def require_current(self, spec: UseCase, version: int, serving: ReleaseRef | None) -> None:
         """Raises StaleVerdictError, and withdraws the verdict, when it names another champion than ``serving``."""
         with self.adding(spec) as ledger:
-            judged = approval.newest_verdict(ledger.history, version=version)
+            judged = approval.newest_verdict(ledger.history, version=approval.proof_version(ledger.history, version))
             withdrawn = ledger.withdraw_stale(judged, serving) if judged else None
         if withdrawn:
             raise StaleVerdictError(
                 f"{spec.name}: {withdrawn.reason}. The verdict is withdrawn: {spec.name}.retrain_evaluation compares "
-                f"version {version} with what serves now"
+                f"version {withdrawn.version} with what serves now"
             )
 
     def objections(self, spec: UseCase, of: Sequence[ReleaseRef], serving: ReleaseRef | None) -> dict[str, str]:
@@ -115,8 +136,9 @@ class Approvals:
         for release in of:
             try:
                 _require_release(history, spec, release)
-                judged = approval.newest_verdict(history, version=release.model_version)
-                if judged and (why := approval.staleness(judged, serving)):
+                proof = approval.proof_version(history, release.model_version)
+                judged = approval.newest_verdict(history, version=proof)
+                if judged and (why := approval.staleness(history, judged, serving)):
                     refused[release.name] = why
             except ApprovalError as error:
                 refused[release.name] = str(error)
@@ -131,7 +153,17 @@ def _require_release(history: approval.History, spec: UseCase, release: ReleaseR
     if packaged.get("usecase") != spec.name:
         raise ApprovalError(f"release {release.name} was packaged for {packaged.get('usecase')}, not {spec.name}")
     version, model_hash = int(packaged["model_version"]), str(packaged.get("model_hash"))
-    approval.require_approved(history, spec.name, version, model_hash)
+    registered = approval.require_approved(history, spec.name, version, model_hash)
+    if packaged.get(approval.PROOF) != (named := registered.facts.get(approval.PROOF)):
+        raise ApprovalError(
+            f"release {release.name} was packaged as the refit of {packaged.get(approval.PROOF)}, and version "
+            f"{version} of {spec.name} was registered as that of {named}: package the version again"
+        )
+
+
+def _of_proof(proof: ModelRef | None) -> dict[str, Any]:
+    """The fact that binds a refit to what was judged."""
+    return {approval.PROOF: {"version": proof.version, "artifact_hash": proof.artifact_hash}} if proof else {}
 
 
 def model_of(registered: ApprovalEntry) -> ModelRef:

@@ -33,6 +33,7 @@ def shown(spec: UseCase, services: Services, version: int) -> str:
     """The card; whoever may write in MLflow changes neither its verdict nor the history of its approvals."""
     page = services.adapters.experiment_reader.document(spec.name, version, CARD)
     history = services.approvals.history(spec)
-    judged = approval.newest_verdict(history, version=version)
-    mine = [entry for entry in history if entry.version == version]
+    proof = approval.proof_version(history, version)
+    judged = approval.newest_verdict(history, version=proof)
+    mine = [entry for entry in history if entry.version in (version, proof)]
     return page_with_verdict(page, verdict_of(judged), mine) if judged else page

@@ -45,6 +45,13 @@ def register(services: Services, people: Sequence[str] = (), **tags: str) -> Mod
     return model
 
 
+def refit_of(services: Services, proof: ModelRef, content: bytes = b"refit") -> ModelRef:
+    """The proof's recipe, fitted once more: a version of its own, registered as its refit."""
+    model: ModelRef = services.adapters.tracker.log_training(SPEC.name, proof.dataset, content, {}, {}, {})
+    services.approvals.register(SPEC, model, proof=proof, by="asset_triggered", people=[])
+    return model
+
+
 def verdict(version: int = 1, reason: str = "better", decision: str = "promote", champion: int | None = 9) -> Verdict:
     return Verdict(
         usecase=SPEC.name, decision=decision, rule="r", reason=reason, candidate=version, champion=champion,

@@ -62,7 +62,7 @@ def test_class_names_travel_with_the_champion_when_the_spec_orders_its_classes_a
     checksums.write_sums(parts, parts.glob("*.parquet"))
     release = services.adapters.releases.get(spec.name, packaged(services, spec, 7, approved=False, classes=CLASSES))
     known = SimpleNamespace(version=7, dataset=dataset)
-    old = retrain_evaluation._test_set(spec, services, known, release).frame  # type: ignore[arg-type]
+    old = retrain_evaluation._test_set(spec, services, dataset, release).frame
     names = retrain_evaluation._names(spec, services, champion, release.name)
     scores = retrain_evaluation._scores(spec, known, champion, names, old)  # type: ignore[arg-type]
     assert np.mean(scores.argmax(axis=1) == old["label"]) > 0.75

@@ -17,7 +17,7 @@ from include.services.composition import Services
 from tests.unit.development.frames import build, flight_spec
 from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.at_once import many_at_once, meeting
-from tests.unit.loop.loop_worlds import SPEC, publish, register
+from tests.unit.loop.loop_worlds import APRIL, SPEC, publish, register
 
 FLIGHTS = flight_spec()
 
@@ -34,10 +34,10 @@ def test_one_published_month_is_not_enough_to_train_on(services: Services) -> No
 
 
 def test_the_test_set_of_what_serves_is_kept_out(services: Services) -> None:
-    assert training.frozen_test_sets(SPEC, services) == []
+    assert training.frozen_test_sets(SPEC, services, APRIL) == []
     model = register(services)
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1, model_hash=model.artifact_hash))
-    assert training.frozen_test_sets(SPEC, services) == [model.dataset]
+    assert training.frozen_test_sets(SPEC, services, APRIL) == [model.dataset]
 
 
 def test_an_order_is_found_under_its_key_and_the_same_order_has_the_same_key(services: Services) -> None:
