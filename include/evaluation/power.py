@@ -1,0 +1,49 @@
+"""What a test set can tell: the smallest true effect that is found with 80 %, and the rows that a given effect needs.
+
+The standard error is that of the draws, with the t distribution of so many blocks; an effect is found with probability
+``power`` when it is the sum of both quantiles away from the limit (Cohen, "Statistical Power Analysis", 1988, ch. 2).
+"""
+
+import numpy as np
+from scipy.stats import t as student
+
+POWER = 0.8
+MOST_TIMES = 100
+"""An effect that needs so many times the rows is not one that a larger test set will find."""
+
+
+def standard_error(draws: np.ndarray, independent: int) -> float:
+    """Of a figure with these resampled values (k,), of so many independent rows or blocks; NaN of one."""
+    defined = draws[np.isfinite(draws)]
+    if independent < 2 or not len(defined):
+        return float("nan")
+    return float(defined.std() * np.sqrt(independent / (independent - 1)))
+
+
+def detectable(draws: np.ndarray, independent: int, level: float, power: float = POWER) -> float:
+    """The effect that a test at this one-sided ``level`` finds with probability ``power``; NaN of one block."""
+    return standard_error(draws, independent) * _quantiles(independent, level, power)
+
+
+def needed(
+    draws: np.ndarray, n: int, effect: float, *, level: float, independent: int, power: float = POWER
+) -> int | None:
+    """About so many rows, in blocks like these, find a true ``effect``: ``n`` where these are enough.
+
+    ``draws`` (k,) are the resampled values of the figure on ``n`` rows in ``independent`` blocks (``n`` where rows are
+    drawn). None where no effect is to be found, or more than ``MOST_TIMES`` the rows were needed.
+    """
+    times = (detectable(draws, independent, level, power) / effect) ** 2 if effect > 0 else float("nan")
+    if not times <= MOST_TIMES:
+        return None
+    return max(n, _two_digits(n * times))
+
+
+def _quantiles(independent: int, level: float, power: float) -> float:
+    return float(student.isf(level, independent - 1) + student.ppf(power, independent - 1))
+
+
+def _two_digits(rows: float) -> int:
+    """Upwards: 12,345 is about 13,000."""
+    unit = 10 ** max(0, int(np.log10(max(rows, 1))) - 1)
+    return int(np.ceil(rows / unit)) * unit
