@@ -56,6 +56,9 @@ class DatasetRef(Record):
     sets that were kept out, ``as_of`` the moment up to which labels were known, ``given_labels`` the
     version of the table of labels that people gave: from these the dataset can be built again, bit for bit.
     ``class_names`` are what the codes 0, 1 … of the label mean, where classes have names.
+
+    ``refit_of`` is the name of the proof's dataset: of such a dataset every labelled row of the window trains, also
+    those of its validation and test part and of its ``frozen`` test sets, and the parts are those of the proof.
     """
 
     usecase: str
@@ -74,6 +77,7 @@ class DatasetRef(Record):
     as_of: Moment | None = None
     given_labels: int | None = None
     facts: DatasetFacts = DatasetFacts()
+    refit_of: str = ""
     rewrites: list[str] = []
     """Erasures and key rotations since it was built; a model trained before them had other rows."""
 
@@ -92,6 +96,13 @@ class ModelRef(Record):
     uri: str
     artifact_hash: str
     dataset: DatasetRef
+
+
+class Proof(Record):
+    """The model that was judged, of which a version is the refit: the same recipe, fitted with the newest rows too."""
+
+    version: int
+    artifact_hash: str
 
 
 class TrainingRequest(Record):

@@ -2,6 +2,7 @@
 
 from include.contracts.development import ModelRef
 from include.development import judging
+from include.development.refitting import Proved
 from include.development.registration import as_made
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
@@ -18,11 +19,18 @@ class Averaging(Tuning):
         return f"Average of the versions {self.parameters['members']} with equal weights: nothing was fitted for it."
 
 
-def register(spec: UseCase, tracker: ExperimentTracker, champion: ModelRef, candidate: ModelRef) -> ModelRef:
+def register(
+    spec: UseCase,
+    tracker: ExperimentTracker,
+    champion: ModelRef,
+    candidate: ModelRef,
+    proof: Proved | None = None,
+) -> ModelRef:
     """Average, judge, test, document and register; the same two give the same version.
 
-    Its dataset is the candidate's: on that test set it was compared. Raises TrainingError when it fails a behaviour
-    test of the spec, or the two cannot be averaged.
+    Its dataset is the candidate's: on that test set it was compared. ``proof`` is the average that was judged, when
+    ``candidate`` is a refit. Raises TrainingError when it fails a behaviour test of the spec, the two cannot be
+    averaged, or it answers otherwise than the proof.
     """
     from include.development.trainers.ensemble import average
 
@@ -30,7 +38,7 @@ def register(spec: UseCase, tracker: ExperimentTracker, champion: ModelRef, cand
     versions = f"{champion.version}, {candidate.version}"
     made = Averaging(metric=spec.metrics.primary, parameters={"members": versions})
     content, tags = average(members).to_bytes(), {MEMBERS_TAG: versions}
-    metrics, documents = judging.judge(spec, candidate.dataset, content, made)
+    metrics, documents = judging.judge(spec, candidate.dataset, content, made, proof=proof)
     dataset = candidate.dataset
     model = tracker.log_training(spec.name, dataset, content, made.parameters, metrics, documents, tags=tags)
     return as_made(model, dataset, content)

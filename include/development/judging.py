@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from include.contracts.evaluation import GateOutcome
 from include.development.baseline import Baseline, fit_baseline
 from include.development.behaviour import check
 from include.development.card.documentation import document
-from include.development.card.facts import Facts
+from include.development.card.facts import Facts, Refit
 from include.development.datasets.encoded import Parts, encoded, frames_of, matrix
+from include.development.refitting import UNITS, Proved, agreement
 from include.development.search.tuning import Tuning
+from include.development.slices import figures
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
 from include.evaluation.metrics import direction, score
@@ -24,17 +27,24 @@ from include.specification.usecase import UseCase
 
 
 def judge(
-    spec: UseCase, dataset: DatasetRef, content: bytes, tuning: Tuning, made: Mapping[str, Any] | None = None
+    spec: UseCase,
+    dataset: DatasetRef,
+    content: bytes,
+    tuning: Tuning,
+    made: Mapping[str, Any] | None = None,
+    proof: Proved | None = None,
 ) -> tuple[dict[str, float], dict[str, bytes]]:
     """The metrics and the documents, by file name, of the fitted model in ``content``.
 
     Metrics are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``. ``made`` are further fields of
-    ``card.facts.Facts``: ``cost``, ``revision``, ``curve``.
+    ``card.facts.Facts``: ``cost``, ``revision``, ``curve``. ``proof``: the model is its refit, and has learned from
+    these rows. So its metrics are named ``in_sample_…``, and those of the proof on the same rows, ``proof_…``, are
+    beside them.
 
     Raises
     ------
     TrainingError
-        the scores carry no information, or the model fails a behaviour test.
+        the scores carry no information, the model fails a behaviour test, or it answers otherwise than its proof.
     DataError
         a part's content is not what the dataset says, or the spec's classes are no longer the model's.
     """
@@ -47,9 +57,31 @@ def judge(
     metrics = _metrics(spec, parts, scores, baseline)
     words, outcomes = (tuning.describe(), baseline.describe()), _behaving(spec, model, parts, metrics)
     facts = Facts(artifact_hash(content), tuning.parameters, metrics, *words, behaviour=outcomes, **(made or {}))
+    if proof:
+        facts = replace(facts, refit=(refit := _beside(spec, parts, proof, model)))
+        metrics = {f"in_sample_{name}": value for name, value in metrics.items()}
+        metrics |= {f"proof_{name}": value for name, value in refit.metrics.items()}
     documents = document(spec, dataset, model, parts, facts)
     documents["encoding.json"] = json.dumps(model.encoding(), indent=1).encode()
     return metrics, documents
+
+
+def _beside(spec: UseCase, parts: Parts, proof: Proved, model: TrainedModel) -> Refit:
+    """What the card of a refit says of its proof; raises TrainingError when they do not agree."""
+    difference = agreement(spec, proof, model, parts.frames["test"])
+    scores = {part: proof.model.predict(parts.frames[part]) for part in ("validation", "test")}
+    return Refit(
+        version=proof.ref.version,
+        artifact_hash=proof.ref.artifact_hash,
+        metrics={
+            f"{part}_{name}": score(name, parts.truth[part], p)
+            for part, p in scores.items()
+            for name in spec.metrics.names
+        },
+        intervals=figures(spec, parts.truth["test"], scores["test"]).intervals,
+        learned=proof.ref.dataset.train,
+        difference=f"{difference:.3g} ({UNITS[model.problem.facts.predicts]})",
+    )
 
 
 def _behaving(spec: UseCase, model: TrainedModel, parts: Parts, metrics: Mapping[str, float]) -> list[GateOutcome]:
@@ -82,10 +114,10 @@ def _scores(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> np.ndarr
 
 
 def _metrics(spec: UseCase, parts: Parts, scores: Mapping[str, np.ndarray], baseline: Baseline) -> dict[str, float]:
-    figures: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for part, p in scores.items():
         X, y = parts.encoder.transform(parts.frames[part]), parts.truth[part]
         for name in spec.metrics.names:
-            figures[f"{part}_{name}"] = score(name, y, p)
-            figures[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(X))
-    return figures
+            measured[f"{part}_{name}"] = score(name, y, p)
+            measured[f"baseline_{part}_{name}"] = score(name, y, baseline.predict(X))
+    return measured

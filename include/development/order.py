@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.development import DatasetRef, ModelRef, Proof
 from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
@@ -29,7 +29,7 @@ class Order(Record):
     """One training: on what, how it searches, and the model it goes on from (None: from scratch).
 
     ``parameters`` overlay those of the spec; ``run`` is a further key that makes two equal orders differ,
-    ``search`` the key of its study.
+    ``search`` the key of its study. ``refit_of`` is the model that was judged, when this fits it once more.
     """
 
     dataset: DatasetRef
@@ -38,15 +38,21 @@ class Order(Record):
     minutes: float | None = Field(default=None, gt=0)
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     start: ModelRef | None = None
+    refit_of: Proof | None = None
     run: str = ""
     search: str = ""
 
 
 class Fit(Record):
-    """What a fit leaves beside the model: its parameters, the search, the steps of the fit, what it cost."""
+    """What a fit leaves beside the model: its parameters, the search, the steps of the fit, what it cost.
+
+    ``length`` are the parameters with which a refit takes as many steps (``Fitted.length``); None of a model that was
+    fitted before they were recorded.
+    """
 
     artifact_hash: str
     parameters: dict[str, int | float | str]
+    length: dict[str, int | float | str] | None = None
     threads: int
     tuning: Tuning
     curve: list[dict[str, float]]

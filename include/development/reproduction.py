@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.development import DatasetRef
 from include.contracts.record import Record
 from include.development import training
 from include.development.datasets.encoded import read
-from include.development.order import Fit, Order
+from include.development.refitting import record
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import NotFoundError
 from include.ports.development import ExperimentTracker
 from include.specification.usecase import UseCase
 
@@ -71,7 +70,7 @@ def reproduce(
         the fit fails.
     """
     model = tracker.model(spec.name, version)
-    order, fit = _record(tracker, model)
+    order, fit = record(tracker, model)
     dataset = rebuild(order.dataset)
     start = training.start_of(spec, tracker.load(order.start) if order.start else None)
     parts = read(spec, dataset, start.encoder if start else None)
@@ -79,17 +78,6 @@ def reproduce(
     again = training.fit(spec, dataset, parts, fit.parameters, run)
     first = TrainedModel.from_bytes(tracker.load(model))
     return compared(first, again, parts.frames["test"], fit.environment, environment)
-
-
-def _record(tracker: ExperimentTracker, model: ModelRef) -> tuple[Order, Fit]:
-    try:
-        order, fit = (tracker.document(model, name) for name in ("order.json", "fit.json"))
-    except NotFoundError as error:
-        raise NotFoundError(
-            f"{model.usecase}/{model.version} has no record of its order and fit: it is an ensemble, or older than "
-            f"they are; reproduce the versions that it averages ({error})"
-        ) from error
-    return Order.model_validate_json(order), Fit.model_validate_json(fit)
 
 
 def compared(

@@ -46,8 +46,10 @@ def _trained(spec: UseCase, place: Workspace, threads: int, environment: Mapping
     with meter.stage("fit"):
         model = fit(spec, order.dataset, parts, tuning.parameters, run)
     content = model.to_bytes()
+    length = dict(model.fitted.length()) if hasattr(model.fitted, "length") else None  # not of every trainer of its own
     done = Fit(
-        artifact_hash=artifact_hash(content), parameters=tuning.parameters, threads=run.threads, tuning=tuning,
+        artifact_hash=artifact_hash(content), parameters=tuning.parameters, length=length,
+        threads=run.threads, tuning=tuning,
         curve=[dict(step) for step in model.fitted.curve], cost=meter.stages, environment=dict(environment),
     )  # fmt: skip
     place.write_fit(content, done)

@@ -10,8 +10,10 @@ from include.contracts.period import Period, periods_text
 from include.contracts.tables import SnapshotRef, VersionOperation
 from include.data import difference, retention, versioning
 from include.data.manifests import Snapshots
+from include.development.datasets.labelled_events import given_version
 from include.development.datasets.parts import MANIFEST, manifests, read_manifest
 from include.development.datasets.rebuild import rebuild
+from include.development.datasets.refitting import build_refit
 from include.errors import NotFoundError
 from include.loop import data_pipeline
 from include.records.registry import VERSION_OPERATIONS
@@ -188,15 +190,37 @@ def rebuild_dataset(spec: UseCase, services: Services, dataset: DatasetRef) -> D
     )
 
 
-def as_pinned_now(dataset: DatasetRef, snapshots: Snapshots) -> DatasetRef:
+def refit_dataset(spec: UseCase, services: Services, proof: DatasetRef) -> DatasetRef:
+    """The dataset of a refit of a model that was trained on ``proof``; errors as ``datasets.refitting`` says.
+
+    Of rows that were erased, or got another pseudonym, since the proof was built, it has what is there now.
+    """
+    snapshots, lake = services.records.snapshots(spec), services.adapters.lake
+    if rewrites := _rewrites_since(spec, services, proof):
+        given = None if proof.given_labels is None else given_version(spec, lake)
+        proof = as_pinned_now(proof, snapshots, rewritten=True).model_copy(update={"given_labels": given})
+    else:
+        proof = as_pinned_now(proof, snapshots)
+    return build_refit(
+        spec,
+        proof,
+        lake=lake,
+        feature_store=services.adapters.feature_store,
+        directory=services.places.datasets(spec),
+        rewrites=rewrites,
+    )
+
+
+def as_pinned_now(dataset: DatasetRef, snapshots: Snapshots, *, rewritten: bool = False) -> DatasetRef:
     """The dataset with its snapshots as their manifests pin them now: a damaged period that was published again is
-    read from the new files. Snapshots that were rewritten since, or are gone, stay as the dataset pinned them.
+    read from the new files. Snapshots that are gone stay as the dataset pinned them, and so do those that were
+    rewritten since unless ``rewritten``.
     """
     named = {snapshot.name: snapshot for snapshot in snapshots.all_named()}
 
     def now(read: SnapshotRef) -> SnapshotRef:
         known = named.get(read.name, read)
-        return known if known.rewrites == read.rewrites else read
+        return known if rewritten or known.rewrites == read.rewrites else read
 
     frozen = [one.model_copy(update={"snapshots": list(map(now, one.snapshots))}) for one in dataset.frozen]
     return dataset.model_copy(update={"features_from": list(map(now, dataset.features_from)), "frozen": frozen})

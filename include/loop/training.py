@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.contracts.development import DatasetRef, ModelRef, Remaining, TrainingRequest, TrialRecord
 from include.contracts.period import Period, counted, periods_text
@@ -15,12 +15,15 @@ from include.development.environment import FIT_ENVIRONMENT, LOCK, environment
 from include.development.order import Fit, Order, Workspace
 from include.development.registration import as_made
 from include.development.training_key import search_key, training_key
-from include.errors import DataError, NotFoundError
+from include.errors import DataError, NotFoundError, TrainingError
 from include.governance import approval
 from include.services.composition import Services
 from include.services.old_test_sets import old_test_set
 from include.settings import default_environment
 from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:
+    from include.development.refitting import Proved
 
 LOG_EVERY = 5.0  # seconds: a trial may take less time than telling of it
 
@@ -182,7 +185,8 @@ def register(
         model = _recorded(spec, services, key)
         if model is None:
             model = _registered(spec, services, key, workspace)
-            services.approvals.register(spec, model, key=key, by=by, people=[*people], run=run)
+            proof = workspace.order().refit_of
+            services.approvals.register(spec, model, key=key, proof=proof, by=by, people=[*people], run=run)
         workspace.delete()
     return model
 
@@ -198,8 +202,15 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     from include.development import judging, training
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
+    if spec.refits and fit.length is None:
+        raise TrainingError(
+            f"{spec.name}: not registered, because a model of the trainer {spec.trainer.name!r} has no method length(), "
+            "which says with which parameters a refit takes as many steps: add it to model.py "
+            "(docs/reference/trainers.md), or set training.refit: never"
+        )
     with meter.stage("documentation"):
-        metrics, documents = judging.judge(spec, asked.dataset, content, fit.tuning, _made(fit, content))
+        made, proof = _made(fit, content), _proof(spec, services, asked)
+        metrics, documents = judging.judge(spec, asked.dataset, content, fit.tuning, made, proof)
     cost = {**fit.cost, **meter.stages}
     trials = training.study_of(spec, workspace, asked).records() if asked.trials else []
     if trials:
@@ -225,6 +236,16 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     return as_made(model, asked.dataset, content)
 
 
+def _proof(spec: UseCase, services: Services, asked: Order) -> "Proved | None":
+    """What was judged, when the order is to refit it; its hash is that of the order."""
+    from include.development import refitting
+
+    if asked.refit_of is None:
+        return None
+    model = services.approvals.model(spec, asked.refit_of.version)
+    return refitting.proved(services.adapters.tracker, model.model_copy(update=asked.refit_of.json_dict()))
+
+
 def _made(fit: Fit, content: bytes) -> dict[str, Any]:
     """What the model card says of the making."""
     spent = total(fit.cost)
@@ -240,13 +261,17 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
     """The trainer's parameters, and what else decides the model."""
     split = {f"split.{name}": value for name, value in spec.split.model_dump().items() if value is not None}
     start = f"{spec.name}/{asked.start.version}" if asked.start else "scratch"
-    return {**fit.parameters, "threads": fit.threads, "start_from": start, "imbalance": spec.trainer.imbalance, **split}
+    about = {"threads": fit.threads, "start_from": start, "imbalance": spec.trainer.imbalance}
+    about |= {"refit_of": f"{spec.name}/{asked.refit_of.version}"} if asked.refit_of else {}
+    return {**fit.parameters, **about, **split}
 
 
 def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
     tested = asked.dataset.test.periods
     about: dict[str, str] = {"trainer": spec.trainer.name, "task": spec.task}
     about |= {"test_from": tested[0], "test_to": tested[-1]}
+    if asked.refit_of:
+        about |= {"refit_of": str(asked.refit_of.version), "refit_of_hash": asked.refit_of.artifact_hash}
     if asked.trials:
         about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}

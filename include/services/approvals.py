@@ -7,7 +7,7 @@ from typing import Any
 
 from include.contracts.approval import ApprovalEntry, ApprovalEvent, RecordedApproval
 from include.contracts.deployment import ReleaseRef
-from include.contracts.development import ModelRef
+from include.contracts.development import ModelRef, Proof
 from include.contracts.evaluation import Verdict
 from include.deployment import release as releases
 from include.errors import ApprovalError, NotFoundError, StaleVerdictError
@@ -100,7 +100,7 @@ class Approvals:
         return proof
 
     def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None,
-                 proof: ModelRef | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
+                 proof: ModelRef | Proof | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
         """Record that a training made this model, of a refit from which ``proof``; once, however often repeated."""
         facts = {"model": model.json_dict(), "members": members or [], "training_key": key, **_of_proof(proof)}
         with self.adding(spec) as ledger:
@@ -161,7 +161,7 @@ def _require_release(history: approval.History, spec: UseCase, release: ReleaseR
         )
 
 
-def _of_proof(proof: ModelRef | None) -> dict[str, Any]:
+def _of_proof(proof: ModelRef | Proof | None) -> dict[str, Any]:
     """The fact that binds a refit to what was judged."""
     return {approval.PROOF: {"version": proof.version, "artifact_hash": proof.artifact_hash}} if proof else {}
 

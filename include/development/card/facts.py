@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.contracts.evaluation import GateOutcome
+from include.contracts.development import PartRef
+from include.contracts.evaluation import GateOutcome, Interval
 from include.development.explanation import Attribution
 from include.development.slices import Figures
 from include.development.surrogates import SurrogateTree
@@ -27,12 +28,28 @@ MEANING = {
 
 
 @dataclass(frozen=True)
+class Refit:
+    """The proof of a model that has learned from the rows that judged it: what is known out of sample is the proof's.
+
+    ``metrics`` are the proof's, named ``<part>_<metric>``, ``intervals`` those of the test part; ``learned`` is the
+    part that it was trained on; ``difference`` is that of both models' answers to the test part, in words.
+    """
+
+    version: int
+    artifact_hash: str
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+    learned: PartRef
+    difference: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a training knows beyond the spec, the dataset and the model.
 
     ``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``cost`` is by name with its unit in it
     (``cpu_seconds``, ``peak_memory_bytes``, ``model_bytes`` …); ``tuning`` and ``baseline`` are words,
-    ``curve`` is the fit step by step (a model that was loaded has none).
+    ``curve`` is the fit step by step (a model that was loaded has none). ``refit``: the metrics are in-sample.
     """
 
     artifact_hash: str
@@ -44,6 +61,7 @@ class Facts:
     revision: str = ""
     behaviour: Sequence[GateOutcome] = ()
     curve: Sequence[Mapping[str, float]] = ()
+    refit: Refit | None = None
 
 
 @dataclass(frozen=True)

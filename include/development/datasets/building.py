@@ -102,7 +102,7 @@ def build(
         "snapshots": {s.period: s.name for s in chosen},
     } | ({"class_names": spec.event.classes} if spec.event.classes else {})
     reads = {"features_from": reach, "frozen": champions, "as_of": moment, "given_labels": given}
-    return _publish(spec, parts, facts, {**reads, "facts": checked}, directory)
+    return publish(spec, parts, facts, {**reads, "facts": checked}, directory)
 
 
 def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:
@@ -274,7 +274,7 @@ def _seconds(times: pd.Series) -> np.ndarray:
     return ((pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy()
 
 
-def _publish(
+def publish(
     spec: UseCase,
     parts: Mapping[str, pd.DataFrame],
     facts: Mapping[str, Any],

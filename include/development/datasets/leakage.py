@@ -34,13 +34,27 @@ def check_parts(
     DataError
         too few rows of a part or of a class.
     """
-    counts = dict(left_out or {})
-    given = counts.pop("given", 0)
     _check_names(spec)
     _check_disjoint(spec, parts)
     _check_groups(spec, parts)
     if spec.split.by == "time":
         _check_order(spec, parts)
+    return _check_each(spec, parts, left_out or {}).model_copy(update={"repeated": _repeated(spec, parts)})
+
+
+def check_refit(
+    spec: UseCase, parts: Mapping[str, pd.DataFrame], left_out: Mapping[str, int] | None = None
+) -> DatasetFacts:
+    """The same of a refit, whose training part holds the others: what joins or compares parts cannot be asked of it."""
+    _check_names(spec)
+    _check_once(spec, parts)
+    return _check_each(spec, parts, left_out or {})
+
+
+def _check_each(spec: UseCase, parts: Mapping[str, pd.DataFrame], left_out: Mapping[str, int]) -> DatasetFacts:
+    """What every part must be by itself."""
+    counts = dict(left_out)
+    given = counts.pop("given", 0)
     for name, frame in parts.items():
         _check_enough(spec, name, frame, counts)
         _check_feature_times(spec, name, frame)
@@ -48,7 +62,7 @@ def check_parts(
     for name, found in classes.items():
         _check_classes(spec, name, found)
     _check_label_alarm(spec, parts["train"])
-    return DatasetFacts(left_out=counts, given=given, classes=classes, repeated=_repeated(spec, parts))
+    return DatasetFacts(left_out=counts, given=given, classes=classes)
 
 
 def _check_names(spec: UseCase) -> None:
@@ -56,13 +70,18 @@ def _check_names(spec: UseCase) -> None:
         raise SpecError(f"{spec.name}: the features {leaking} are the label or its time; remove them from 'features'")
 
 
-def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
+def _check_once(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
     identifier = spec.event.id
     for name, frame in parts.items():
         if twice := int(frame[identifier].duplicated().sum()):
             raise DataError(
                 f"{spec.name}: {twice} {identifier} occur more than once in the {name} part; correct the events"
             )
+
+
+def _check_disjoint(spec: UseCase, parts: Mapping[str, pd.DataFrame]) -> None:
+    identifier = spec.event.id
+    _check_once(spec, parts)
     for one, other in combinations(parts, 2):
         if shared := set(parts[one][identifier]) & set(parts[other][identifier]):
             raise LeakageError(f"{spec.name}: {len(shared)} events are in both {one} and {other}")

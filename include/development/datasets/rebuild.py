@@ -1,7 +1,7 @@
 """Rebuilds the exact training data of a model from its manifest: same rows, same content hashes."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from include.development.datasets.building import shaped, with_features, write
 from include.development.datasets.encoded import PARTS
 from include.development.datasets.labelled_events import held_out, labelled
 from include.development.datasets.parts import content_hash, read_part
-from include.development.datasets.splits import cut
+from include.development.datasets.splits import cut, whole
 from include.errors import DataError, NotFoundError
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
@@ -45,7 +45,7 @@ def rebuild(
     here = _moved(dataset, directory / dataset.name)
     if _sound(here):
         return here
-    _check(spec, dataset)
+    require_pinned(spec, dataset)
     try:
         frames = _frames(spec, dataset, lake, feature_store)
     except (NotFoundError, DataError) as error:
@@ -65,17 +65,26 @@ def _final(dataset: DatasetRef, done: Sequence[str], error: Exception) -> str:
 
 
 def _frames(spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore) -> dict[str, pd.DataFrame]:
+    parts, _ = parts_of(spec, dataset, lake, feature_store)
+    frames = {name: shaped(spec, frame) for name, frame in parts.items()}
+    require_same(dataset, frames)
+    return frames
+
+
+def parts_of(
+    spec: UseCase, dataset: DatasetRef, lake: Lake, feature_store: FeatureStore
+) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The rows of every part before they are shaped, from the snapshots that the dataset pins, and what was counted
+    (``Labelled.counts``); of the dataset of a refit every row trains."""
     chosen = [s for s in dataset.features_from if dataset.snapshots.get(s.period) == s.name]
     moment = dataset.as_of or datetime.now(UTC)
-    events = labelled(spec, lake, chosen, moment, dataset.given_labels).rows
-    rows = with_features(spec, events, feature_store, dataset.features_from)
+    events = labelled(spec, lake, chosen, moment, dataset.given_labels)
+    rows = with_features(spec, events.rows, feature_store, dataset.features_from)
     learned = {*dataset.train.periods, *dataset.validation.periods}
     learn = [s.period for s in chosen if s.period <= max(learned)]
     test = dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
     parts = cut(spec, rows, learn=learn, test=test, frozen=held_out(spec, dataset.frozen, lake))
-    frames = {name: shaped(spec, frame) for name, frame in parts.items()}
-    _compare(dataset, {name: content_hash(frame) for name, frame in frames.items()})
-    return frames
+    return (whole(rows, parts) if dataset.refit_of else parts), events.counts
 
 
 def _moved(dataset: DatasetRef, home: Path) -> DatasetRef:
@@ -93,7 +102,8 @@ def _sound(dataset: DatasetRef) -> bool:
     return True
 
 
-def _check(spec: UseCase, dataset: DatasetRef) -> None:
+def require_pinned(spec: UseCase, dataset: DatasetRef) -> None:
+    """Raises NotFoundError when the manifest does not say what it was read from, DataError when the spec changed."""
     pinned = {s.name for s in dataset.features_from}
     if lacks := sorted(set(dataset.snapshots.values()) - pinned):
         raise NotFoundError(
@@ -114,8 +124,9 @@ def _check(spec: UseCase, dataset: DatasetRef) -> None:
         )
 
 
-def _compare(dataset: DatasetRef, hashes: dict[str, str]) -> None:
-    differ = [name for name in PARTS if hashes[name] != getattr(dataset, name).content_hash]
+def require_same(dataset: DatasetRef, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Raises DataError when one of the frames, by part, has other content than the manifest says."""
+    differ = [name for name, frame in frames.items() if content_hash(frame) != getattr(dataset, name).content_hash]
     if differ:
         raise DataError(
             f"dataset {dataset.name}: the parts {differ} come out with other content than the manifest says, "

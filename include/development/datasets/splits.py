@@ -56,6 +56,11 @@ def cut(
     return {name: frame[(side == name) & may] for name, may in allowed.items()}
 
 
+def whole(frame: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The parts of a refit: every row trains; validation and test are those of the proof, which are rows of it."""
+    return {**parts, TRAIN: frame}
+
+
 def sides(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
     """``train``, ``validation`` or ``test`` per row of a group or stratified split; a pure function of the rows.
 

@@ -68,6 +68,9 @@ class EnsembleModel:
         members = [(member.onnx(), member.problem.width) for member in self.members]
         return averaged(members, self.members[0].problem.outputs)
 
+    def length(self) -> Parameters:
+        return {}
+
     def describe(self) -> dict[str, Any]:
         algorithms = [str(member.fitted.describe()["algorithm"]) for member in self.members]
         return {

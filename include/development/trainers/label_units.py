@@ -106,6 +106,9 @@ class ScaledModel:
     def onnx(self) -> bytes:
         return rescaled(self.inner.onnx(), self.units)
 
+    def length(self) -> Parameters:
+        return self.inner.length()
+
     def describe(self) -> dict[str, Any]:
         return {**self.inner.describe(), "bytes": len(self.save())}
 

@@ -30,6 +30,11 @@ def best_step(curve: Curve) -> int:
     return min(range(len(curve)), key=lambda i: curve[i]["validation"])
 
 
+def kept_step(curve: Curve, patience: int) -> int:
+    """Index of the step that a fit keeps: the best one; with ``patience`` 0 nothing is chosen, so the last."""
+    return best_step(curve) if patience else len(curve) - 1
+
+
 def stagnates(curve: Curve, patience: int) -> bool:
     """Whether the last ``patience`` steps (0: never) brought no better validation loss."""
     return patience > 0 and bool(curve) and len(curve) - 1 - best_step(curve) >= patience
@@ -131,6 +136,13 @@ class Fitted(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What it is and how big, for the model card: ``algorithm``, and figures by name."""
+
+    def length(self) -> Parameters:
+        """Parameters that make another fit take as many steps as this one, and keep the last; {} where none are taken.
+
+        A refit learns from the validation rows too, so it must neither stop nor choose by them. Only of a model that
+        was just fitted, not of a loaded one.
+        """
 
     @property
     def curve(self) -> Curve:

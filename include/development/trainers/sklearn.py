@@ -90,6 +90,9 @@ class SklearnModel:
     def onnx(self) -> bytes:
         return self._graph
 
+    def length(self) -> Parameters:
+        return {}
+
     def describe(self) -> dict[str, Any]:
         return {**self._facts, "bytes": len(self.save())}
 

@@ -1,4 +1,7 @@
-"""The one fitting loop of every network: AdamW, early stopping on the validation loss, the best weights kept."""
+"""The one fitting loop of every network: AdamW, early stopping on the validation loss, the best weights kept.
+
+With ``patience`` 0 the validation part decides nothing: all epochs, the last weights.
+"""
 
 import copy
 import io
@@ -13,7 +16,7 @@ import torch
 from torch import Tensor
 
 from include.development.trainers.checkpoint import Checkpoint
-from include.development.trainers.protocol import Matrix, best_step, stagnates
+from include.development.trainers.protocol import Matrix, kept_step, stagnates
 from include.development.trainers.torch_model import BATCH, Scoring, threads
 from include.errors import TrainingError
 
@@ -22,7 +25,7 @@ Report = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Options:
-    """How the loop runs; ``patience`` epochs without a better validation loss end it (0: never)."""
+    """How the loop runs; ``patience`` epochs without a better validation loss end it (0: never, the last are kept)."""
 
     epochs: int
     patience: int
@@ -73,7 +76,7 @@ def fit(
         held = _loss(scoring, held_out)
         _require_finite(len(progress.curve) + 1, loss, held, options)
         progress.curve.append({"step": len(progress.curve) + 1, "train": loss, "validation": held})
-        if best_step(progress.curve) == len(progress.curve) - 1:
+        if kept_step(progress.curve, options.patience) == len(progress.curve) - 1:
             progress.best = copy.deepcopy(scoring.state_dict())
         _write(kept, progress, scoring, adam)
         if report:

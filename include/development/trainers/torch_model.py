@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from include.development.trainers.archive import pack, unpack
-from include.development.trainers.protocol import Curve, Parameters, Problem
+from include.development.trainers.protocol import Curve, Parameters, Problem, kept_step
 from include.errors import TrainingError
 
 BATCH = 4096  # rows scored at once
@@ -72,6 +72,9 @@ class TorchModel:
                 self.scoring, example, dynamo=True, dynamic_shapes=shapes, verbose=False, **names
             )
         return _plain(program.model_proto).SerializeToString(deterministic=True)
+
+    def length(self) -> Parameters:
+        return {"epochs": kept_step(self.curve, int(self._parameters["patience"])) + 1, "patience": 0}
 
     def describe(self) -> dict[str, Any]:
         return {

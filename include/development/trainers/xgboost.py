@@ -53,7 +53,8 @@ class XGBoostTrainer:
         except (xgboost.core.XGBoostError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(f"xgboost cannot fit with {dict(known)}: {reason}; correct the parameters") from error
-        return XGBoostModel(booster, problem, run.threads, tuple(rounds.curve))
+        before = start.num_boosted_rounds() if start is not None else 0
+        return XGBoostModel(booster, problem, run.threads, tuple(rounds.curve), before)
 
     def load(self, problem: Problem, content: bytes) -> "XGBoostModel":
         import xgboost
@@ -82,11 +83,15 @@ def booster_parameters(problem: Problem, known: Parameters, spread: float = 1.0)
 
 
 class XGBoostModel:
-    """A fitted booster; features are named f0 … in model order, because the ONNX converter insists."""
+    """A fitted booster; features are named f0 … in model order, because the ONNX converter insists.
 
-    def __init__(self, booster: Any, problem: Problem, threads: int, curve: Curve = ()) -> None:
+    ``before``: its rounds that are another model's, from which the fit went on.
+    """
+
+    def __init__(self, booster: Any, problem: Problem, threads: int, curve: Curve = (), before: int = 0) -> None:
         booster.set_param({"nthread": threads, "device": "cpu"})
         self.booster, self.problem, self.curve, self._threads = booster, problem, curve, threads
+        self._added = booster.num_boosted_rounds() - before
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         if len(X) == 0:  # XGBoost warns of no rows
@@ -104,6 +109,9 @@ class XGBoostModel:
         # A given name keeps the bytes the same: the default is a random one.
         converted = convert_xgboost(self.booster, name="moebius", initial_types=inputs, target_opset=ONNX_OPSET)
         return converted.SerializeToString()
+
+    def length(self) -> Parameters:
+        return {"n_estimators": self._added, "early_stopping_rounds": 0}
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         return self.booster.predict(_data(X, self._threads), pred_contribs=True)
