@@ -204,8 +204,8 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
     if spec.refits and fit.length is None:
         raise TrainingError(
-            f"{spec.name}: not registered, because a model of the trainer {spec.trainer.name!r} has no method length(), "
-            "which says with which parameters a refit takes as many steps: add it to model.py "
+            f"{spec.name}: not registered, because models of trainer {spec.trainer.name!r} have no method length(), "
+            "so nobody knows with which parameters a refit takes as many steps: add it to model.py "
             "(docs/reference/trainers.md), or set training.refit: never"
         )
     with meter.stage("documentation"):
