@@ -39,7 +39,7 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
     if wanted is None:
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
     proof = approval.require_approved(history, spec.name, wanted)
-    if not spec.refits or "proof" in proof.facts:
+    if not spec.refits or approval.PROOF in proof.facts:
         return wanted
     services.approvals.require_current(spec, wanted, services.serving.champion(spec))
     return _refit_of(spec, services, history, proof).version
@@ -47,7 +47,7 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
 
 def _refit_of(spec: UseCase, services: Services, history: approval.History, proof: ApprovalEntry) -> ModelRef:
     """The registered refit of a proof; made here when there is none yet."""
-    made = [e for e in history if e.event == "registered" and e.facts.get("proof") == _proof(proof).json_dict()]
+    made = [e for e in history if e.event == "registered" and e.facts.get(approval.PROOF) == _proof(proof).json_dict()]
     there = services.adapters.tracker.versions(spec.name) if made else []
     if made and made[-1].version in there:
         return model_of(made[-1])
