@@ -41,6 +41,10 @@ class GateOutcome(Record):
     judged: bool = True
     needed: int | None = None
 
+    @property
+    def vetoes(self) -> bool:
+        return self.judged and not self.passed
+
 
 class NetValue(Record):
     """What a release is expected to be worth: the sum of its ``parts``, gains and costs in units of the ``metric``."""

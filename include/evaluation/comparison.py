@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval
+from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval, NetValue, PartGain, Sample
+from include.evaluation import net_value, spread
 from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.bootstrap import Resampled, paired
+from include.evaluation.difference import Difference
 from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.inputs import EvaluationSet
-from include.evaluation.metrics import calibration_error
+from include.evaluation.metrics import calibration_error, direction, score
+from include.evaluation.net_value import Balance
 from include.evaluation.slices import draw_slices, slice_figures
 from include.evaluation.verdict import Evidence, decide
 from include.families.registry import family
@@ -27,7 +31,10 @@ PLACES: list[tuple[Literal["A", "B", "C", "D"], Literal["champion", "candidate"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contenders are ``champion``, ``candidate``, perhaps ``ensemble``, and on the new test set ``shuffled``."""
+    """Contenders are ``champion``, ``candidate``, perhaps ``ensemble``, and on the new test set ``shuffled``.
+
+    ``looks``: so many of them may be released; each is judged so that all together pass by luck as seldom as one would.
+    """
 
     spec: UseCase
     new: EvaluationSet
@@ -38,13 +45,16 @@ class Comparison:
     unjudged: list[str]
     blocks: Mapping[str, Blocks]
     """Test set → what was drawn as a whole."""
+    looks: int = 1
 
     @classmethod
     def draw(
-        cls, spec: UseCase, sets: Mapping[str, EvaluationSet], scores: Scores, *, confidence: float, seed: int
+        cls, spec: UseCase, sets: Mapping[str, EvaluationSet], scores: Scores, *, looks: int, seed: int
     ) -> "Comparison":
         """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does."""
         names, resamples = metrics_of(spec), spec.comparison.resamples
+        # two contenders are two chances to pass by luck: Bonferroni's correction keeps the level of both together
+        confidence = 1 - (1 - spec.comparison.confidence) / looks
         labels = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
         blocks = {name: blocks_of(spec, test_set.frame) for name, test_set in sets.items()}
         drawn = {
@@ -54,8 +64,9 @@ class Comparison:
             for number, name in enumerate(sets)
         }
         new, y = sets["new"], labels["new"]
-        slices = draw_slices(spec, new.frame, y, scores["new"], confidence, seed, blocks["new"])
-        return cls(spec, new, y, scores, drawn, *slices, blocks)
+        sliced = {who: answers for who, answers in scores["new"].items() if who != "shuffled"}
+        slices = draw_slices(spec, new.frame, y, sliced, confidence, seed, blocks["new"])
+        return cls(spec, new, y, scores, drawn, *slices, blocks, looks)
 
     @property
     def has_champion(self) -> bool:
@@ -66,16 +77,81 @@ class Comparison:
         return decide(self.spec, self.evidence(who))
 
     def evidence(self, who: str) -> Evidence:
-        """What the gates are decided on; nobody but a real contender was asked on the old test set."""
-        primary, new, old = self.spec.metrics.primary, self.drawn["new"], self.drawn.get("old")
+        """What the gates are decided on."""
         return Evidence(
-            acceptance={c.metric: new.interval(c.metric, who) for c in self.spec.acceptance},
-            gain=new.gain(primary, who, "champion") if self.has_champion else None,
-            forgetting=old.gain(primary, who, "champion") if old and (primary, who) in old.points else None,
+            acceptance=self.acceptance(who),
+            balance=self._balance(who) if self.has_champion else None,
             slices=slice_figures(self.spec, self.slices, who),
             unjudged_slices=self.unjudged,
             calibration=self._calibration(who),
+            blocks=self.blocks["new"],
             fairness=self._fairness(who),
+            shuffled_gain=self.chance.figure if who == "candidate" and self.is_chance else None,
+        )
+
+    def acceptance(self, who: str) -> dict[str, Interval]:
+        """What the acceptance criteria are about."""
+        return {c.metric: self.drawn["new"].interval(c.metric, who) for c in self.spec.acceptance}
+
+    def difference(self, who: str, over: str, where: str = "new") -> Difference:
+        """On the primary metric."""
+        drawn, primary = self.drawn[where], self.spec.metrics.primary
+        return Difference(drawn.gain(primary, who, over), drawn.gains(primary, who, over), self.blocks[where])
+
+    @cached_property
+    def chance(self) -> Difference:
+        """What the candidate's answers gain in random order over themselves."""
+        return self.difference("shuffled", over="candidate")
+
+    @cached_property
+    def is_chance(self) -> bool:
+        """Whether the random order is better, by the metric itself and not by what was resampled."""
+        primary, new = self.spec.metrics.primary, self.scores["new"]
+        shuffled, own = (score(primary, self.truth, new[who]) for who in ("shuffled", "candidate"))
+        better = direction(primary) * (shuffled - own) > 0
+        return better and net_value.gain_gate(self.spec, self.chance).passed
+
+    def _balance(self, who: str) -> Balance:
+        forgetting = self.difference(who, over="champion", where="old") if "old" in self.drawn else None
+        return Balance(self.difference(who, over="champion"), forgetting, self._losses(who), self.looks)
+
+    def _losses(self, who: str) -> dict[str, float]:
+        """Of each metric with a weight, and of the calibration; that of a calibrated model is what stays of it."""
+        new, points = self.drawn["new"], {}
+        for name in self.spec.comparison.weights:
+            if name == "calibration":
+                candidate, champion = self._calibration(who) or (0.0, 0.0)
+                points[name] = candidate - (champion or 0.0)
+            else:
+                points[name] = -new.gain(name, who, "champion").value
+        return {name: max(0.0, loss) for name, loss in points.items()}
+
+    def net_value(self, who: str) -> NetValue | None:
+        """None where no gain can be judged."""
+        if not (self.has_champion and self.blocks["new"].enough):
+            return None
+        return net_value.net_value(self.spec, self._balance(who))
+
+    def probability(self, who: str) -> float | None:
+        """That ``who`` is better than the champion; None where that cannot be judged."""
+        if not (self.has_champion and self.blocks["new"].enough):
+            return None
+        return self.difference(who, over="champion").probability()
+
+    def samples(self, who: str) -> dict[Literal["old", "new"], Sample]:
+        """What each test set is worth for what is judged on it: the gain, or the metric of a first release."""
+        worth: dict[Literal["old", "new"], Sample] = {}
+        for where in (name for name in ("old", "new") if name in self.drawn):
+            primary, drawn, blocks = self.spec.metrics.primary, self.drawn[where], self.blocks[where]
+            figure = drawn.gain(primary, who, "champion") if self.has_champion else drawn.interval(primary, who)
+            n = figure.effective_n or figure.n
+            worth[where] = Sample(rows=figure.n, unit=blocks.unit, blocks=blocks.count, effective_n=n)
+        return worth
+
+    def gain_by_part(self, who: str) -> list[PartGain]:
+        new = self.scores["new"]
+        return (
+            spread.gain_by_part(self.spec, self.new, self.truth, new["champion"], new[who]) if self.has_champion else []
         )
 
     def _fairness(self, who: str) -> list[GateOutcome]:

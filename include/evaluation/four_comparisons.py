@@ -8,7 +8,7 @@ the spec says ``trainer.ensemble``, the average of champion and candidate is a s
 """
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from include.contracts.evaluation import Interval, Look, Verdict
 from include.errors import EvaluationError
 from include.evaluation.comparison import Comparison
 from include.evaluation.inputs import EvaluationSet, Side, ask, problems, refuse_leak
-from include.evaluation.verdict import ACTIONS, ensemble_words, reason
+from include.evaluation.net_value import gain_gate, probability_needed
+from include.evaluation.useless_releases import useless_releases
+from include.evaluation.verdict import ACTIONS, ensemble_words, meets, reason
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -61,9 +63,7 @@ def compare(
         for answers in scores.values():
             answers["ensemble"] = (answers["champion"] + answers["candidate"]) / 2
     scores["new"]["shuffled"] = np.random.default_rng(seed).permutation(scores["new"]["candidate"])
-    # two contenders are two chances to pass by luck: Bonferroni's correction keeps the level of both together
-    confidence = 1 - (1 - spec.comparison.confidence) / looks
-    compared = Comparison.draw(spec, sets, scores, confidence=confidence, seed=seed)
+    compared = Comparison.draw(spec, sets, scores, looks=looks, seed=seed)
     verdict = _verdict(compared, candidate, champion, _self_test(compared))
     rewritten = [words for name, test_set in sets.items() if (words := _rewritten(name, test_set))]
     windows = {name: test_set.window for name, test_set in sets.items()}
@@ -91,20 +91,30 @@ def _asked(
 
 
 def _self_test(compared: Comparison) -> str:
-    """Candidates that must never pass: the champion itself, and the candidate with its answers shuffled."""
-    decisions = []
-    for who, called in {"champion": "the champion against itself", "shuffled": "shuffled answers"}.items():
-        if who not in compared.scores["new"]:
-            continue
-        decision, rule, gates = compared.judge(who)
-        refusing = [g.gate for g in gates if not g.passed and (g.gate == "gain" or who != "champion")]
-        if decision != "keep_champion" or not refusing:
-            raise EvaluationError(
-                f"gate self-test of {compared.spec.name} failed: {called} would get {decision!r} ({rule}); "
-                "no verdict can be trusted: tighten acceptance and comparison.min_gain in usecase.yaml"
-            )
-        decisions.append(f"{called}: refused by {refusing[0]}")
-    return "; ".join(decisions)
+    """Candidates that must never pass: the champion itself, and the candidate with its answers shuffled.
+
+    Shuffled answers are compared with the same answers in their places, which nothing has damaged: the champion may
+    predict nonsense. Without a champion the absolute limits must refuse them.
+    """
+    spec = compared.spec
+    if not compared.has_champion:
+        figures = compared.acceptance("shuffled")
+        refusing = [f"acceptance:{c.metric}" for c in spec.acceptance if not meets(c, figures[c.metric])]
+        if not refusing:
+            raise _failed(spec, "shuffled answers meet every acceptance limit", "tighten acceptance in usecase.yaml")
+        return f"shuffled answers: refused by {refusing[0]}"
+    report = "tell who looks after the platform"
+    if gain_gate(spec, compared.difference("champion", over="champion")).passed:
+        raise _failed(spec, "the champion would replace itself", report)
+    if compared.is_chance:
+        return "the champion against itself: refused by gain; shuffled answers: better than its own"
+    if gain_gate(spec, compared.chance).passed:
+        raise _failed(spec, "shuffled answers would replace the better ones that they were made of", report)
+    return "the champion against itself: refused by gain; shuffled answers: refused by gain"
+
+
+def _failed(spec: UseCase, what: str, way_out: str) -> EvaluationError:
+    return EvaluationError(f"gate self-test of {spec.name} failed: {what}; no verdict can be trusted: {way_out}")
 
 
 def _verdict(compared: Comparison, candidate: Side, champion: Side | None, self_test: str) -> Verdict:
@@ -123,7 +133,17 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, self_
         champion_release=champion.release if champion else None, cells=of_chosen.cells,
         differences=compared.differences(chosen), gates=of_chosen.gates, self_test=self_test, decided_at=_now(),
         contender=of_chosen.who, ensemble_gain=gain, other=others[0] if others else None,
+        samples=compared.samples(chosen), probability=of_chosen.probability, net_value=of_chosen.net_value,
+        gain_by_part=compared.gain_by_part(chosen), **_rates(compared),
     )  # fmt: skip
+
+
+def _rates(compared: Comparison) -> dict[str, Any]:
+    """What the rule of release asks for, and what it lets through; it applies where there is a champion."""
+    if not compared.has_champion:
+        return {}
+    needed = probability_needed(compared.spec, compared.looks)
+    return {"probability_needed": needed, "useless_releases": useless_releases(compared.spec)}
 
 
 def _rewritten(name: str, test_set: EvaluationSet) -> str:
@@ -135,7 +155,10 @@ def _rewritten(name: str, test_set: EvaluationSet) -> str:
 
 def _look(compared: Comparison, who: Literal["candidate", "ensemble"]) -> Look:
     decision, rule, gates = compared.judge(who)
-    return Look(who=who, decision=decision, rule=rule, gates=gates, cells=compared.cells(who))
+    return Look(
+        who=who, decision=decision, rule=rule, gates=gates, cells=compared.cells(who),
+        probability=compared.probability(who), net_value=compared.net_value(who),
+    )  # fmt: skip
 
 
 def _ensemble_gain(compared: Comparison) -> Interval:

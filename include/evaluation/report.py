@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from include.contracts.evaluation import Cell, GateOutcome, Interval, Verdict
-from include.evaluation.verdict import shown
+from include.evaluation import spread
+from include.evaluation.wording import added_up, percent, shown, worth
 from include.formats.plain_text import markdown, markdown_table
 
 WORDS = {
@@ -34,12 +35,9 @@ def _facts(verdict: Verdict) -> str:
     facts = [
         f"Decided by **{verdict.rule}** at {verdict.decided_at.isoformat()}.",
         f"Champion: {champion}.",
+        *map(markdown, figures_in_words(verdict)),
         f"Gate self-test: {verdict.self_test}.",
     ]
-    if verdict.windows:
-        rows = {c.test_set: c.figure.n for c in verdict.cells}
-        sets = [f"{name} {window}, {rows[name]} rows" for name, window in verdict.windows.items() if name in rows]
-        facts.append(f"Test sets: {'; '.join(sets)}.")
     if verdict.members:
         facts.append(
             f"Model {verdict.candidate} is the average of the models {' and '.join(map(str, verdict.members))}."
@@ -47,23 +45,65 @@ def _facts(verdict: Verdict) -> str:
     return "\n".join(f"- {fact}" for fact in facts)
 
 
+def figures_in_words(verdict: Verdict) -> list[str]:
+    """What the verdict rests on, a sentence each, as plain text; those of earlier versions have fewer."""
+    sentences = [_probability(verdict), _net_value(verdict), *_test_sets(verdict)]
+    if words := spread.in_words(verdict.gain_by_part):
+        sentences.append(f"Gain by part of the new test set: {words}.")
+    if useless := verdict.useless_releases:
+        words = f"at most {useless.a_year:g} a year are expected: {useless.arithmetic}"
+        sentences.append(f"Releases that gain nothing in truth: {words}.")
+    return [sentence for sentence in sentences if sentence]
+
+
+def _probability(verdict: Verdict) -> str:
+    if verdict.probability_needed is None:
+        return ""
+    needed = f"{percent(verdict.probability_needed)} is needed"
+    if verdict.probability is None:
+        return f"Probability that the candidate is better: cannot be judged on so few rows; {needed}."
+    return f"Probability that the candidate is better: {percent(verdict.probability)}; {needed}."
+
+
+def _net_value(verdict: Verdict) -> str:
+    return f"Net value of a release: {added_up(verdict.net_value)}." if verdict.net_value else ""
+
+
+def _test_sets(verdict: Verdict) -> list[str]:
+    rows = {cell.test_set: f"{cell.figure.n:,} rows" for cell in verdict.cells}
+    words = rows | {name: worth(sample) for name, sample in verdict.samples.items()}
+    windows = verdict.windows.items()
+    return [f"{name.capitalize()} test set, {window}: {words[name]}." for name, window in windows if name in words]
+
+
 def _gates(gates: Sequence[GateOutcome]) -> str:
-    rows = [(markdown(g.gate), "yes" if g.passed else "**no**", markdown(g.detail)) for g in gates]
+    rows = [(markdown(g.gate), _PASSED[passed(g)], markdown(g.detail)) for g in gates]
     return markdown_table(("gate", "passed", "figures"), rows)
+
+
+_PASSED = {"passed": "yes", "refused": "**no**", "not judged": "not judged"}
+
+
+def passed(gate: GateOutcome) -> str:
+    """``passed``, ``refused`` or ``not judged``."""
+    if not gate.judged:
+        return "not judged"
+    return "passed" if gate.passed else "refused"
 
 
 def _cells(cells: Sequence[Cell]) -> str:
     """One row per metric; a column per cell, as in the definition of the four comparisons."""
     names = sorted({c.name for c in cells})
-    titles = {c.name: f"{c.name}: {c.model} on {c.test_set} ({c.figure.n} rows)" for c in cells}
+    titles = {c.name: f"{c.name}: {c.model} on {c.test_set} ({c.figure.n:,} rows)" for c in cells}
     figures = {(c.metric, c.name): shown(c.figure) for c in cells}
     rows = [(m, *(figures[m, name] for name in names)) for m in dict.fromkeys(c.metric for c in cells)]
     return markdown_table(("metric", *(titles[name] for name in names)), rows)
 
 
 def _differences(differences: dict[str, Interval]) -> str:
-    head = ("difference (positive is better)", "value", "rows")
-    return markdown_table(head, [(name, shown(figure, "+"), figure.n) for name, figure in differences.items()])
+    head = ("difference (positive is better)", "value", "rows", "as much as independent rows")
+    rows = [(name, shown(f, "+"), f"{f.n:,}", f"{f.effective_n or f.n:,}") for name, f in differences.items()]
+    return markdown_table(head, rows)
 
 
 def _other(verdict: Verdict) -> str:

@@ -6,7 +6,11 @@ Pure rules on intervals; nothing is predicted or resampled here.
 from dataclasses import dataclass, field
 
 from include.contracts.evaluation import Decision, GateOutcome, Interval
+from include.evaluation import net_value
+from include.evaluation.blocks import LEAST, Blocks
 from include.evaluation.metrics import direction
+from include.evaluation.net_value import Balance
+from include.evaluation.wording import in_blocks, rows_in, shown
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
 
@@ -22,48 +26,56 @@ class SliceFigure:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the gates are decided on. Gains are positive when the candidate is better, in any metric.
+    """What the gates are decided on.
 
-    ``gain`` and ``forgetting`` are D-C and B-A on the primary metric; ``calibration`` is the calibration error of the
-    candidate and of the champion on the new test set (None: its answers are no probabilities).
+    ``balance`` is what is weighed against a champion, and None without one. ``calibration`` is the calibration error of
+    the candidate and of the champion on the new test set (None: its answers are no probabilities). ``shuffled_gain`` is
+    what the candidate's answers gain in random order, if that is more than its own. ``blocks`` are those of the new
+    test set.
     """
 
     acceptance: dict[str, Interval]
-    gain: Interval | None
-    forgetting: Interval | None
+    balance: Balance | None
     slices: list[SliceFigure]
     unjudged_slices: list[str]
     calibration: tuple[float, float | None] | None
+    blocks: Blocks
     fairness: list[GateOutcome] = field(default_factory=list)
-
-
-def shown(figure: Interval, sign: str = "") -> str:
-    """``0.7420 [0.7350, 0.7490]``; with sign "+" both signs are written."""
-    return f"{figure.value:{sign}.4f} [{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]"
+    shuffled_gain: Interval | None = None
 
 
 def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateOutcome]]:
     """The decision, the name of the rule that decided, and every gate with its figures.
 
-    Acceptance or gain missed: the champion stays. Both met, but something forgotten, a slice or the calibration lost,
-    or groups too far apart: a person decides. Without a champion gain and forgetting do not apply.
+    Acceptance, gain or net value missed: the champion stays, also where too few blocks are there to judge a gain. All
+    of these met, but a slice or the calibration lost, or groups too far apart: a person decides. Other gates that
+    cannot be judged stop nothing; without a champion, a person decides in place of a limit that cannot be judged.
     """
-    gates = [_acceptance(spec, c, evidence.acceptance[c.metric]) for c in spec.acceptance]
-    if evidence.gain is not None:
-        gates.append(_gain(spec, evidence.gain))
-    if evidence.forgetting is not None:
-        gates.append(_forgetting(spec, evidence.forgetting))
+    gates = [_acceptance(spec, c, evidence.acceptance[c.metric], evidence.blocks) for c in spec.acceptance]
+    if evidence.shuffled_gain is not None:
+        gates.append(_chance(spec, evidence.shuffled_gain))
+    if evidence.balance is not None:
+        gates += net_value.gates(spec, evidence.balance)
     gates += _slices(spec, evidence)
     if evidence.calibration is not None:
         gates.append(_calibration(spec, evidence.calibration))
     gates += evidence.fairness
-    failed = [g.gate for g in gates if not g.passed]
-    essential = [g for g in failed if g.startswith(("acceptance", "gain"))]
-    if essential:
-        return "keep_champion", essential[0], gates
-    if failed:
-        return "ask_human", failed[0], gates
+    for decision, stopping in (("keep_champion", _keeps), ("ask_human", _asks)):
+        if rule := next((g.gate for g in gates if stopping(g)), None):
+            return decision, rule, gates
     return ("canary" if spec.rollout.strategy == "canary" else "promote"), "all gates passed", gates
+
+
+def _keeps(gate: GateOutcome) -> bool:
+    """A gain must be shown, so one that cannot be judged keeps the champion; nothing else unjudged does."""
+    if gate.gate == "gain":
+        return not gate.passed
+    return gate.vetoes and gate.gate.startswith(("acceptance", "chance", "net_value"))
+
+
+def _asks(gate: GateOutcome) -> bool:
+    """What is forgotten is weighed in the net value, and asks nobody by itself."""
+    return not gate.passed and (gate.vetoes or gate.gate.startswith("acceptance")) and gate.gate != "forgetting"
 
 
 def meets(criterion: Criterion, figure: Interval) -> bool:
@@ -74,37 +86,25 @@ def meets(criterion: Criterion, figure: Interval) -> bool:
     return criterion.at_most is not None and judged <= criterion.at_most
 
 
-def _acceptance(spec: UseCase, criterion: Criterion, figure: Interval) -> GateOutcome:
+def _acceptance(spec: UseCase, criterion: Criterion, figure: Interval, blocks: Blocks) -> GateOutcome:
+    """A bound needs enough blocks; a value is what it is."""
+    gate = f"acceptance:{criterion.metric}"
     limit = f"at least {criterion.at_least}" if criterion.at_least is not None else f"at most {criterion.at_most}"
     bound = "value" if criterion.bound == "value" else f"{criterion.bound} bound"
-    detail = f"{criterion.metric} {shown(figure)} on {figure.n} rows; its {bound} must be {limit}"
-    return GateOutcome(gate=f"acceptance:{criterion.metric}", passed=meets(criterion, figure), detail=detail)
+    detail = f"{criterion.metric} {shown(figure)} on {rows_in(figure, blocks)}; its {bound} must be {limit}"
+    if criterion.bound == "value" or blocks.enough:
+        return GateOutcome(gate=gate, passed=meets(criterion, figure), detail=detail)
+    needed = round(figure.n / blocks.count * LEAST)
+    detail += f", which cannot be judged: {in_blocks(LEAST, blocks.unit)} are needed, about {needed:,} rows"
+    return GateOutcome(gate=gate, passed=False, detail=detail, judged=False, needed=needed)
 
 
-def gains_enough(gain: Interval, min_gain: float) -> bool:
-    """Whether the lower bound reaches the minimum; a tie is never a gain, so with minimum 0 it must be above 0.
-
-    A candidate that truly gains ``min_gain`` or nothing passes with probability (1 - confidence) / 2.
-    """
-    return gain.low >= min_gain and gain.low > 0
-
-
-def _gain(spec: UseCase, gain: Interval) -> GateOutcome:
-    wanted = f"reach {spec.comparison.min_gain:+.4f}" if spec.comparison.min_gain else "be above 0"
+def _chance(spec: UseCase, shuffled_gain: Interval) -> GateOutcome:
     detail = (
-        f"on the new test set the candidate gains {shown(gain, '+')} in {spec.metrics.primary} on {gain.n} rows; "
-        f"the lower bound must {wanted}"
+        f"the candidate's answers in random order gain {shown(shuffled_gain, '+')} in {spec.metrics.primary} over the "
+        "same answers in their places: on the new test set it says less than nothing"
     )
-    return GateOutcome(gate="gain", passed=gains_enough(gain, spec.comparison.min_gain), detail=detail)
-
-
-def _forgetting(spec: UseCase, forgetting: Interval) -> GateOutcome:
-    margin = spec.comparison.forgetting_margin
-    detail = (
-        f"on the old test set the candidate gains {shown(forgetting, '+')} in {spec.metrics.primary} on "
-        f"{forgetting.n} rows; the lower bound must stay above {-margin:+.4f}"
-    )
-    return GateOutcome(gate="forgetting", passed=forgetting.low >= -margin, detail=detail)
+    return GateOutcome(gate="chance", passed=False, detail=detail)
 
 
 def _slices(spec: UseCase, evidence: Evidence) -> list[GateOutcome]:
@@ -158,19 +158,27 @@ ACTIONS: dict[str, str] = {
     "promote": "Deploy the candidate.",
     "canary": "Roll the candidate out step by step.",
     "ask_human": "A person must weigh the gain against the loss: approve or reject the release.",
-    "keep_champion": "Do not deploy. Change the training (window, features, parameters) before trying again.",
+    "keep_champion": "Do not deploy. Change the training (window, features, parameters), or test on more rows.",
     "data_problem": "Nothing was compared. Repair or enlarge the test set, then evaluate again.",
 }
 
 
+DECISIVE = ("gain", "net_value")
+
+
 def reason(decision: Decision, gates: list[GateOutcome], first_release: bool) -> str:
     """One paragraph: what decided, with its figures, and what to do."""
-    failed = [g for g in gates if not g.passed]
-    decisive = failed or [g for g in gates if g.gate == "gain" or g.gate.startswith("acceptance")]
-    opening = "All gates passed" if not failed else f"{len(failed)} of {len(gates)} gates failed"
+    vetoing = [g for g in gates if g.vetoes]
+    weighed = [g for g in gates if g.gate in DECISIVE or (first_release and g.gate.startswith("acceptance"))]
+    told = [*vetoing, *(g for g in weighed if g not in vetoing)]
+    unjudged = sum(not g.judged for g in gates)
+    opening = f"{len(vetoing)} of {len(gates)} gates failed" if vetoing else "All gates passed"
+    if unjudged:
+        opening += f", {unjudged} could not be judged"
     if first_release:
         opening = f"First release, no champion to compare with: only the absolute limits apply. {opening}"
-    return f"{opening}: {'; '.join(f'{g.gate}: {g.detail}' for g in decisive)}. {ACTIONS[decision]}"
+    figures = "; ".join(g.detail if g.gate in DECISIVE else f"{g.gate}: {g.detail}" for g in told)
+    return f"{opening}: {figures}. {ACTIONS[decision]}"
 
 
 def ensemble_words(chosen: str, gain: Interval | None) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.unit.evaluation.simulated_gates import CASES, release_rate, true_gain, useless_average
 
-ROWS, RUNS, RESAMPLES, LEVEL, MIN_GAIN = 1000, 800, 400, 0.025, 0.01
+ROWS, RUNS, RESAMPLES, LEVEL, MIN_GAIN = 1000, 800, 400, 0.1, 0.01
 POWER_ROWS, POWER_RUNS = 4000, 100
 SKILLS = (0.04, 0.08, 0.12, 0.2)  # of roc_auc, in standard deviations
 
@@ -12,7 +12,7 @@ SKILLS = (0.04, 0.08, 0.12, 0.2)  # of roc_auc, in standard deviations
 def bench() -> list[dict[str, Any]]:
     nothing = {m: release_rate(m, 0.0, n=ROWS, runs=RUNS, resamples=RESAMPLES) for m in CASES}
     nothing["mae of an ensemble"] = release_rate(
-        "mae", 0.0, n=ROWS, runs=RUNS, resamples=RESAMPLES, confidence=0.975, draw=useless_average, who="ensemble"
+        "mae", 0.0, n=ROWS, runs=RUNS, resamples=RESAMPLES, probability=0.95, draw=useless_average, who="ensemble"
     )
     power = {
         round(true_gain("roc_auc", skill), 4): release_rate(
@@ -23,7 +23,7 @@ def bench() -> list[dict[str, Any]]:
     return [
         {
             "name": "false_promotions",
-            "what": f"share of {RUNS} candidates without any gain that pass the gain gate (min_gain 0, 95 %): the "
+            "what": f"share of {RUNS} candidates without any gain that are released (min_gain 0, probability 0.9): the "
             "largest of the metrics against the stated level; samples have each",
             "ours": max(nothing.values()),
             "against": {"stated_level": LEVEL},

@@ -10,7 +10,7 @@ from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.period import Period
 from include.development.card.facts import MEANING, Evidence, Facts
-from include.evaluation.verdict import shown
+from include.evaluation.wording import shown
 from include.families.registry import family
 from include.formats.plain_text import markdown, markdown_table
 from include.specification.learning import Criterion

@@ -1,4 +1,4 @@
-"""How often the gain gate lets a candidate through whose true gain is known: its error rate and its power.
+"""How often the rule of release lets a candidate through whose true gain is known: its error rate and its power.
 
 Scores are drawn, not fitted: champion and candidate see the same row through noise of which a part is shared, as two
 models of the same data do.
@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from include.evaluation.blocks import Blocks
 from include.evaluation.bootstrap import paired
+from include.evaluation.difference import Difference
 from include.evaluation.metrics import direction, score
-from include.evaluation.verdict import gains_enough
 
 Drawn = tuple[np.ndarray, dict[str, np.ndarray]]
 SHARED = 0.8  # of the noise; the rest is each model's own
@@ -58,17 +59,19 @@ def release_rate(
     n: int,
     runs: int,
     min_gain: float = 0.0,
-    confidence: float = 0.95,
+    probability: float = 0.9,
     resamples: int = 200,
     draw: Draw | None = None,
     who: str = "candidate",
 ) -> float:
-    """Share of the simulated evaluations in which the gain gate passes, by the rule of ``verdict``."""
+    """Share of the simulated evaluations that release, by the rule of ``net_value`` with no other cost."""
     passed = 0
     for run in range(runs):
         y, models = (draw or CASES[metric])(n, gain, run)
-        found = paired(y, models, [metric], resamples, confidence, seed=run).gain(metric, who, "champion")
-        passed += gains_enough(found, min_gain)
+        drawn = paired(y, models, [metric], resamples, seed=run)
+        blocks = Blocks("row", np.arange(n), n)
+        found = Difference(drawn.gain(metric, who, "champion"), drawn.gains(metric, who, "champion"), blocks)
+        passed += found.probability() >= probability and found.figure.value > min_gain
     return passed / runs
 
 

@@ -111,8 +111,12 @@ def test_the_rows_of_a_window_are_pooled_and_the_verdict_says_which_and_how_many
     found = verdict("good", "weak", window)
     assert found.windows == {"old": "2013-03", "new": "2013-06-01 to 2013-06-14"}
     assert {cell.figure.n for cell in found.cells} == {3000}
-    assert "- Test sets: new 2013-06-01 to 2013-06-14, 3000 rows; old 2013-03, 3000 rows." in render(found)
-    assert "- Test sets: new 2013-06, 3000 rows." in render(verdict("good", None))
+    sets = "- New test set, 2013-06-01 to 2013-06-14: 3,000 rows, each counted as independent of the others."
+    assert sets in render(found)
+    assert "- Old test set, 2013-03: 3,000 rows" in render(found)
+    first = render(verdict("good", None))
+    assert "- New test set, 2013-06: 3,000 rows" in first
+    assert "Old test set" not in first
 
 
 def test_a_missing_test_set_is_a_data_problem() -> None:
@@ -142,7 +146,7 @@ def test_unusable_predictions_name_the_model() -> None:
 
 def test_limits_that_shuffled_answers_meet_fail_the_self_test() -> None:
     lax = small_spec(acceptance=[{"metric": "brier", "at_most": 0.9}])
-    with pytest.raises(EvaluationError, match="shuffled answers would get 'ask_human'"):
+    with pytest.raises(EvaluationError, match="shuffled answers meet every acceptance limit"):
         verdict("good", None, spec=lax)
 
 

@@ -12,6 +12,7 @@ from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import DIRECTION
 from include.evaluation.verdict import Evidence, SliceFigure, decide
 from include.specification.task import TASKS
+from tests.unit.evaluation.balances import ROWS, weighed
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.evaluation.judged_rows import judged, metrics_of
 from tests.unit.evaluation.test_verdict import RANK
@@ -32,12 +33,12 @@ def interval(value: float, half: float) -> Interval:
 def evidence(over: dict[str, float], half: float, first: bool) -> Evidence:
     """Figures that are ``over`` what its gate asks for, positive meaning better."""
     limits = SPEC.comparison
-    gain = interval(limits.min_gain + over["gain"], half)
+    gain, forgetting = limits.min_gain + over["gain"], over["forgetting"] - limits.forgetting_margin
     calibration = 0.05 - over["calibration"]
     return Evidence(
         acceptance={"roc_auc": interval(0.6 + over["acceptance"], half)},
-        gain=None if first else gain,
-        forgetting=None if first else interval(over["forgetting"] - limits.forgetting_margin, half),
+        balance=None if first else weighed(gain, forgetting, half),
+        blocks=ROWS,
         slices=[
             SliceFigure(
                 "origin=JFK", interval(0.6 + over["slice"], half), None if first else interval(over["slice gain"], half)
@@ -60,23 +61,23 @@ def test_improving_any_figure_never_makes_the_decision_worse(
 
 
 @given(figures, st.floats(0, 0.05), st.booleans(), st.floats(0, 0.1))
-def test_a_narrower_interval_never_hinders_a_release(
-    over: dict[str, float], half: float, first: bool, narrower: float
-) -> None:
-    """Of the essential gates: more rows can prove that a slice was lost, but never that a gain was none."""
+def test_less_scatter_never_hinders_a_gain(over: dict[str, float], half: float, first: bool, narrower: float) -> None:
+    """Of the figures that must be shown: more rows can show that something was lost, but never that a gain was none."""
     wide, narrow = (
-        {g.gate: g.passed for g in decide(SPEC, evidence(over, h, first))[2]} for h in (half + narrower, half)
+        {g.gate: g.passed for g in decide(SPEC, evidence(over | {"gain": abs(over["gain"])}, h, first))[2]}
+        for h in (half + narrower, half)
     )
-    assert all(narrow[gate] for gate, passed in wide.items() if passed and not gate.startswith("slice"))
+    assert all(narrow[gate] for gate in wide if wide[gate] and gate.startswith(("acceptance", "gain")))
 
 
 @given(figures, st.floats(0, 0.05), st.booleans())
 def test_the_decision_says_what_the_gates_say(over: dict[str, float], half: float, first: bool) -> None:
     decision, rule, gates = decide(SPEC, evidence(over, half, first))
-    failed = [g.gate for g in gates if not g.passed]
-    assert (decision == "canary") == (not failed)
-    assert rule == "all gates passed" or rule in failed
-    assert (decision == "keep_champion") == any(g.startswith(("acceptance", "gain")) for g in failed)
+    vetoing = [g.gate for g in gates if g.vetoes]
+    assert (decision == "canary") == (not vetoing)
+    assert rule == "all gates passed" or rule in vetoing
+    essential = ("acceptance", "gain", "net_value", "forgetting")
+    assert (decision == "keep_champion") == any(g.startswith(essential) for g in vetoing)
     assert first == ("gain" not in {g.gate for g in gates})
 
 
@@ -92,7 +93,7 @@ def test_a_limit_from_above_is_the_mirror_of_one_from_below(value: float, half: 
         metrics={"primary": "brier", "secondary": []},
         acceptance=[{"metric": "brier", "at_most": 0.4, "bound": mirrored}],
     )
-    common: dict[str, Any] = {"gain": None, "forgetting": None, "unjudged_slices": [], "calibration": (0.0, None)}
+    common: dict[str, Any] = {"balance": None, "blocks": ROWS, "unjudged_slices": [], "calibration": (0.0, None)}
     of_hits, of_errors = interval(value, half), interval(1 - value, half)
     hits = Evidence(acceptance={"accuracy": of_hits}, slices=[SliceFigure("a=b", of_hits, None)], **common)
     errors = Evidence(acceptance={"brier": of_errors}, slices=[SliceFigure("a=b", of_errors, None)], **common)

@@ -1,11 +1,16 @@
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contracts.evaluation import Interval, Verdict
-from include.evaluation.report import render
+from include.evaluation.blocks import Blocks
+from include.evaluation.net_value import Balance
+from include.evaluation.report import figures_in_words, render
 from include.evaluation.verdict import Evidence, SliceFigure, decide, reason
+from tests.unit.evaluation.balances import ROWS, difference, weighed
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()
@@ -19,11 +24,11 @@ def around(value: float, half: float = 0.005, n: int = 1000) -> Interval:
 def evidence(**changes: Any) -> Evidence:
     good: dict[str, Any] = {
         "acceptance": {"roc_auc": around(0.74), "brier": around(0.18)},
-        "gain": around(0.05),
-        "forgetting": around(0.01),
+        "balance": weighed(0.05, 0.01),
         "slices": [SliceFigure("origin=JFK", around(0.7), around(0.03))],
         "unjudged_slices": [],
         "calibration": (0.02, 0.03),
+        "blocks": ROWS,
     }
     return Evidence(**(good | changes))
 
@@ -43,8 +48,8 @@ def test_each_gate_refuses_in_its_own_way() -> None:
         "keep_champion",
         "acceptance:roc_auc",
     )
-    assert decided(evidence(gain=around(0.014))) == ("keep_champion", "gain")
-    assert decided(evidence(forgetting=around(-0.016))) == ("ask_human", "forgetting")
+    assert decided(evidence(balance=weighed(0.014, half=0.03))) == ("keep_champion", "gain")
+    assert decided(evidence(balance=weighed(0.009))) == ("keep_champion", "net_value")
     lost = SliceFigure("origin=LGA", around(0.7), around(-0.03))
     assert decided(evidence(slices=[lost])) == ("ask_human", "slice:origin=LGA")
     assert decided(evidence(calibration=(0.0601, 0.03))) == ("ask_human", "calibration")
@@ -56,11 +61,14 @@ def test_a_slice_that_lost_by_chance_only_is_no_refusal() -> None:
 
 
 def test_the_essential_gates_come_before_a_person() -> None:
-    assert decided(evidence(gain=around(-0.1), forgetting=around(-0.1))) == ("keep_champion", "gain")
+    assert decided(evidence(balance=weighed(-0.1, -0.1), slices=[SliceFigure("a=b", around(0.7), around(-0.1))])) == (
+        "keep_champion",
+        "gain",
+    )
 
 
 def test_a_first_release_is_judged_by_absolute_limits() -> None:
-    first = {"gain": None, "forgetting": None, "calibration": (0.05, None)}
+    first = {"balance": None, "calibration": (0.05, None)}
     passing = evidence(slices=[SliceFigure("origin=JFK", around(0.59), None)], **first)
     assert decided(passing)[0] == "canary"
     assert decided(evidence(slices=[SliceFigure("origin=JFK", around(0.55), None)], **first))[0] == "ask_human"
@@ -68,9 +76,35 @@ def test_a_first_release_is_judged_by_absolute_limits() -> None:
     assert "no champion" in reason("canary", decide(SPEC, passing)[2], first_release=True)
 
 
-def test_without_a_minimum_a_tie_is_still_no_gain() -> None:
+def test_without_a_cost_a_tie_is_still_no_gain() -> None:
     spec = small_spec(comparison={"min_gain": 0})
-    assert decide(spec, evidence(gain=Interval(value=0, low=0, high=0, n=9)))[0] == "keep_champion"
+    assert decide(spec, evidence(balance=weighed(0, half=0)))[:2] == ("keep_champion", "gain")
+
+
+def test_a_candidate_that_says_less_than_its_answers_in_random_order_stays() -> None:
+    assert decided(evidence(shuffled_gain=around(0.1))) == ("keep_champion", "chance")
+
+
+SIX_DAYS = Blocks("day", np.repeat(np.arange(6), 500), 6)
+
+
+def test_too_few_blocks_keep_the_champion_and_say_how_many_are_needed() -> None:
+    few = Balance(difference(0.2, blocks=SIX_DAYS, n=3000), difference(-0.5, blocks=SIX_DAYS, n=3000))
+    decision, rule, gates = decide(SPEC, evidence(balance=few, blocks=SIX_DAYS))
+    assert (decision, rule) == ("keep_champion", "gain")
+    unjudged = {g.gate: g for g in gates if not g.judged}
+    assert {name: g.needed for name, g in unjudged.items()} == {
+        "acceptance:roc_auc": 1667, "gain": 5000, "forgetting": 5000
+    }  # fmt: skip
+    assert "cannot be judged on 3,000 rows in 6 days: 10 days are needed, about 5,000 rows" in unjudged["gain"].detail
+    told = reason(decision, gates, first_release=False)
+    assert "cannot be judged on 3,000 rows in 6 days" in told
+    assert "3 could not be judged" in told
+
+
+def test_a_first_release_with_a_limit_that_cannot_be_judged_is_for_a_person() -> None:
+    first = evidence(balance=None, calibration=(0.05, None), slices=[], blocks=SIX_DAYS)
+    assert decide(SPEC, first)[:2] == ("ask_human", "acceptance:roc_auc")
 
 
 figures = st.floats(-0.5, 0.5)
@@ -83,8 +117,7 @@ def test_a_worse_candidate_never_gets_further(
     def found(less: float) -> Evidence:
         return evidence(
             acceptance={"roc_auc": around(auc - less, half), "brier": around(0.2 + less, half)},
-            gain=around(gain - less, half),
-            forgetting=around(forgetting - less, half),
+            balance=weighed(gain - less, forgetting - less, half),
             slices=[SliceFigure("origin=JFK", around(auc - less, half), around(gain - less, half))],
             calibration=(0.03 + less, 0.03),
         )
@@ -95,27 +128,39 @@ def test_a_worse_candidate_never_gets_further(
 @given(half=st.floats(0, 0.3), min_gain=st.floats(0, 0.1), auc=st.floats(0.5, 1))
 def test_a_candidate_equal_to_the_champion_is_never_promoted(half: float, min_gain: float, auc: float) -> None:
     spec = small_spec(comparison={"min_gain": min_gain})
-    tie = evidence(acceptance={"roc_auc": around(auc), "brier": around(0.1)}, gain=around(0.0, half))
+    tie = evidence(acceptance={"roc_auc": around(auc), "brier": around(0.1)}, balance=weighed(0.0, half=half))
     assert decide(spec, tie)[0] == "keep_champion"
 
 
-@given(gain=figures, half=st.floats(0, 0.2))
-def test_an_automatic_release_is_a_gain_beyond_its_interval(gain: float, half: float) -> None:
-    decision, _ = decided(evidence(gain=around(gain, half)))
-    assert (decision == "canary") == (gain - half >= SPEC.comparison.min_gain)
+@pytest.mark.parametrize("version", ["probability", "net_value", "samples", "gain_by_part", "useless_releases"])
+def test_a_verdict_of_before_the_net_value_is_read_and_shown(version: str) -> None:
+    old = _verdict(0.002).model_dump(mode="json")
+    assert version in old
+    for name in ("probability", "probability_needed", "net_value", "samples", "gain_by_part", "useless_releases"):
+        del old[name]
+    for gate in old["gates"]:
+        del gate["judged"], gate["needed"]
+    read = Verdict.model_validate(old)
+    assert getattr(read, version) in (None, {}, [])
+    assert figures_in_words(read) == []
+    assert "| net_value | **no** |" in render(read)
+
+
+def _verdict(gain: float) -> Verdict:
+    decision, rule, gates = decide(SPEC, evidence(balance=weighed(gain)))
+    return Verdict(
+        usecase="flight_delay", decision=decision, rule=rule, reason=reason(decision, gates, first_release=False),
+        candidate=2, champion=1, champion_release="r0001", cells=[], differences={"D-C roc_auc": around(gain)},
+        gates=gates, self_test="refused", decided_at="2026-11-21T00:00:00+00:00",
+    )  # fmt: skip
 
 
 def test_the_reason_and_the_markdown_carry_the_figures() -> None:
-    decision, rule, gates = decide(SPEC, evidence(gain=around(0.002)))
-    told = reason(decision, gates, first_release=False)
-    assert "+0.0020 [-0.0030, +0.0070]" in told
-    assert "Do not deploy" in told
-    verdict = Verdict(
-        usecase="flight_delay", decision=decision, rule=rule, reason=told, candidate=2, champion=1,
-        champion_release="r0001", cells=[], differences={"D-C roc_auc": around(0.002)}, gates=gates,
-        self_test="refused", decided_at="2026-11-21T00:00:00+00:00",
-    )  # fmt: skip
+    verdict = _verdict(0.002)
+    assert verdict.rule == "gain"
+    assert "+0.0020 [-0.0030, +0.0070]" in verdict.reason
+    assert "Do not deploy" in verdict.reason
     text = render(verdict)
     assert "keep_champion" in text.splitlines()[0]
     assert "| gain | **no** |" in text
-    assert "| D-C roc_auc | +0.0020 [-0.0030, +0.0070] | 1000 |" in text
+    assert "| D-C roc_auc | +0.0020 [-0.0030, +0.0070] | 1,000 | 1,000 |" in text
