@@ -117,14 +117,14 @@ class Comparison:
 
     def _losses(self, who: str) -> dict[str, float]:
         """Of each metric with a weight, and of the calibration; that of a calibrated model is what stays of it."""
-        new, points = self.drawn["new"], {}
-        for name in self.spec.comparison.weights:
-            if name == "calibration":
-                candidate, champion = self._calibration(who) or (0.0, 0.0)
-                points[name] = candidate - (champion or 0.0)
-            else:
-                points[name] = -new.gain(name, who, "champion").value
-        return {name: max(0.0, loss) for name, loss in points.items()}
+        new, weights = self.drawn["new"], self.spec.comparison.weights
+        losses: dict[str, float] = {
+            name: -new.gain(name, who, "champion").value for name in weights if name != "calibration"
+        }
+        if "calibration" in weights and (calibration := self._calibration(who)):
+            candidate, champion = calibration
+            losses["calibration"] = candidate - (champion or 0.0)
+        return {name: max(0.0, loss) for name, loss in losses.items()}
 
     def net_value(self, who: str) -> NetValue | None:
         """None where no gain can be judged."""

@@ -60,9 +60,10 @@ def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateO
     if evidence.calibration is not None:
         gates.append(_calibration(spec, evidence.calibration))
     gates += evidence.fairness
-    for decision, stopping in (("keep_champion", _keeps), ("ask_human", _asks)):
-        if rule := next((g.gate for g in gates if stopping(g)), None):
-            return decision, rule, gates
+    if keeping := [g.gate for g in gates if _keeps(g)]:
+        return "keep_champion", keeping[0], gates
+    if asking := [g.gate for g in gates if _asks(g)]:
+        return "ask_human", asking[0], gates
     return ("canary" if spec.rollout.strategy == "canary" else "promote"), "all gates passed", gates
 
 
