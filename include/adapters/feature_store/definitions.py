@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.features import FeatureInfo, FeatureServiceRef, ViewDefinition
-from include.errors import NotFoundError, SpecError
+from include.errors import NotFoundError, ServiceError, SpecError
 from include.settings import Settings
 from include.specification.modules import importing
 
@@ -23,10 +23,16 @@ OF, HASH = "kept_of", "definitions"
 class Definitions:
     """Those of the files in ``directory``, and those that the registry of ``feast`` has; it is opened when asked."""
 
-    def __init__(self, settings: Settings, directory: Path, feast: "Callable[[], feast.FeatureStore]") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        feast: "Callable[[], feast.FeatureStore]",
+        close: Callable[[], None],
+    ) -> None:
         self._home, self._project = settings.feature_store, settings.feature_project
         self._registry = self._home / "registry.db"
-        self._directory, self._feast = directory, feast
+        self._directory, self._feast, self._close = directory, feast, close
 
     def apply(self) -> None:
         """Register the definitions of ``feature_repo`` (idempotent).
@@ -94,7 +100,8 @@ class Definitions:
         from feast.errors import FeatureViewNotFoundException
 
         try:
-            return self._feast().get_feature_view(name)
+            with self._reading():
+                return self._feast().get_feature_view(name)
         except FeatureViewNotFoundException as error:
             known = sorted(view.name for view in self._feast().list_feature_views())
             raise NotFoundError(
@@ -105,7 +112,8 @@ class Definitions:
         from feast.errors import FeatureServiceNotFoundException
 
         try:
-            return self._feast().get_feature_service(name)
+            with self._reading():
+                return self._feast().get_feature_service(name)
         except FeatureServiceNotFoundException as error:
             known = sorted(service.name for service in self._registered_services())
             raise NotFoundError(f"{self._registry} has no feature service {name!r}; registered: {known}") from error
@@ -182,6 +190,18 @@ class Definitions:
                         "service"
                     )
         return faults
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """A registry that cannot be read is opened again by whoever asks next; raises ServiceError."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except SQLAlchemyError as error:  # its text has the statement too
+            self._close()
+            what = f"{self._registry} cannot be read now ({str(error).splitlines()[0]})"
+            raise ServiceError(f"{what}; run it again") from error
 
     @contextmanager
     def alone(self) -> Iterator[None]:

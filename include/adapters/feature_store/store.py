@@ -38,11 +38,15 @@ class FeastFeatureStore:
 
     def __init__(self, settings: Settings, definitions: Path = DEFINITIONS) -> None:
         self._settings = settings
-        self._definitions = Definitions(settings, definitions, lambda: self._store)
+        self._definitions = Definitions(settings, definitions, lambda: self._store, self._close)
 
     @cached_property
     def _store(self) -> "feast.FeatureStore":
         return opened(self._settings)
+
+    def _close(self) -> None:
+        """The next question opens it anew."""
+        self.__dict__.pop("_store", None)
 
     def apply(self) -> None:
         """Register the definitions of ``feature_repo``; see ``Definitions.apply``."""

@@ -1,12 +1,16 @@
 """A database that cannot be used has its fault named, and nothing of it changes."""
 
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from include.formats import sqlite_proof
+from include.formats.sqlite_files import share
 from tests.unit.fakes.damage import KINDS, damage
 
 
@@ -43,3 +47,25 @@ def test_one_that_another_process_has_locked_is_not_damaged(database: Path, monk
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert sqlite_proof.fault(database) == ""
+
+
+WRITE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("INSERT INTO cats VALUES ('of another process')")
+connection.commit()
+connection.close()
+"""
+
+
+@pytest.mark.parametrize("proof", [sqlite_proof.fault, sqlite_proof.fault_outside, sqlite_proof.tables])
+def test_a_proof_does_not_take_the_locks_of_who_reads(database: Path, proof: Callable[[Path], object]) -> None:
+    """Else the other process takes itself for the last one, and deletes the log that this one reads on."""
+    with closing(sqlite3.connect(database)) as reader:
+        share(reader)
+        count = "SELECT count(*) FROM cats"
+        before = reader.execute(count).fetchone()[0]
+        proof(database)
+        subprocess.run([sys.executable, "-c", WRITE, str(database)], check=True)
+        assert database.with_name("some.db-wal").exists()
+        assert reader.execute(count).fetchone()[0] == before + 1
