@@ -213,12 +213,12 @@ def _stability(spec: UseCase, model: TrainedModel, rows: pd.DataFrame, given: np
     stepped, without = X.copy(), X.copy()
     stepped[:, numbers] = np.nextafter(X[:, numbers], np.float32(np.inf))
     without[:, looked_up] = np.nan
-    worst, limit = float(_moved(model.fitted.predict(stepped), given).max() / model.spread), spec.behaviour.stability
+    worst, limit = float(_moved(model.scores(stepped), given).max() / model.spread), spec.behaviour.stability
     unit = " standard deviations of the label" if family(spec).facts.predicts == "value" else ""
     detail = f"one float32 step up of every number changes an answer by at most {worst:.3g}{unit}; {limit:g} is allowed"
     outcomes = [GateOutcome(gate="stability", passed=worst <= limit, detail=detail)]
     if looked_up:
-        strange = int((~np.isfinite(model.fitted.predict(without))).sum())
+        strange = int((~np.isfinite(model.scores(without))).sum())
         detail = f"{strange} of {given.size} scores are not numbers if looked-up numbers are missing; none may be"
         outcomes.append(GateOutcome(gate="stability:missing", passed=strange == 0, detail=detail))
     return outcomes

@@ -64,9 +64,9 @@ class Attribution:
 def attribution(model: TrainedModel, frame: pd.DataFrame) -> Attribution:
     """SHAP values of rows of ``frame``: the model's own where it knows them, else by asking it.
 
-    The model's own are exact, in the unit of its margin (log-odds, or the value). Else ``shap``'s permutation
-    explainer replaces features by those of ``BACKGROUND`` rows; a tensor's numbers or a text's words go together when
-    there are too many of them.
+    The model's own are exact, in the unit of its margin (log-odds before calibration, or the value). Else ``shap``'s
+    permutation explainer replaces features by those of ``BACKGROUND`` rows, and what is explained is the calibrated
+    answer; a tensor's numbers or a text's words go together when there are too many of them.
     """
     groups = feature_groups(model)
     if hasattr(model.fitted, "contributions"):
@@ -97,7 +97,7 @@ def _asked(model: TrainedModel, frame: pd.DataFrame, groups: list[FeatureGroup])
     rows = int(np.clip(PREDICTED_ROWS // (evaluations * BACKGROUND), FEWEST, MOST))
     background = model.encoder.transform(evenly(frame, BACKGROUND))
     X = model.encoder.transform(evenly(frame, rows))
-    explainer = shap.PermutationExplainer(model.fitted.predict, _Replaced(background, players), seed=0)
+    explainer = shap.PermutationExplainer(model.scores, _Replaced(background, players), seed=0)
     values = np.asarray(explainer(X, max_evals=evaluations, silent=True).values)
     moved = np.moveaxis(values.reshape(len(X), len(players), -1), 1, 2)
     unit, method = family_named(model.task).unit, "SHAP, sampled permutations"
@@ -148,13 +148,13 @@ def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFra
 
 def _losing(spec: UseCase, model: TrainedModel, frame: pd.DataFrame, X: np.ndarray) -> Any:
     """How much worse the answers to a matrix are than those to ``X``."""
-    given, kind = model.fitted.predict(X), family(spec)
+    given, kind = model.scores(X), family(spec)
     if spec.event.label is None:
         cluster = kind.predicted(given)
-        return lambda other: float((kind.predicted(model.fitted.predict(other)) != cluster).mean())
+        return lambda other: float((kind.predicted(model.scores(other)) != cluster).mean())
     y, metric = kind.truth(spec, frame), spec.metrics.primary
     best = score(metric, y, given)
-    return lambda other: direction(metric) * (best - score(metric, y, model.fitted.predict(other)))
+    return lambda other: direction(metric) * (best - score(metric, y, model.scores(other)))
 
 
 def _shuffled(X: np.ndarray, group: FeatureGroup, random: np.random.Generator) -> np.ndarray:

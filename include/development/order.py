@@ -15,6 +15,7 @@ from include.contracts.development import DatasetRef, ModelRef, Proof
 from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
+from include.development.trainers.calibrator import Calibrator
 from include.errors import DamagedStateError, NotFoundError
 from include.formats import state_file
 
@@ -29,7 +30,8 @@ class Order(Record):
     """One training: on what, how it searches, and the model it goes on from (None: from scratch).
 
     ``parameters`` overlay those of the spec; ``run`` is a further key that makes two equal orders differ,
-    ``search`` the key of its study. ``refit_of`` is the model that was judged, when this fits it once more.
+    ``search`` the key of its study. ``refit_of`` is the model that was judged, when this fits it once more;
+    ``calibrator`` is then its calibrator, which a refit keeps.
     """
 
     dataset: DatasetRef
@@ -39,6 +41,7 @@ class Order(Record):
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     start: ModelRef | None = None
     refit_of: Proof | None = None
+    calibrator: Calibrator | None = None
     run: str = ""
     search: str = ""
 

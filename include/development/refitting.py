@@ -48,7 +48,8 @@ def record(tracker: ExperimentTracker, model: ModelRef) -> tuple[Order, Fit]:
 
 
 def order(spec: UseCase, proved: Proved, ordered: Order, fit: Fit, dataset: DatasetRef) -> Order:
-    """The same training on ``dataset``, without a search and as long as the proof's fit was.
+    """The same training on ``dataset``, without a search, as long as the proof's fit was, and calibrated as
+    the proof is.
 
     Clusters start at the proof's, so that their numbers mean the same. Raises TrainingError when the length is not
     known, or the spec names another trainer or other features by now.
@@ -65,6 +66,7 @@ def order(spec: UseCase, proved: Proved, ordered: Order, fit: Fit, dataset: Data
         parameters={**fit.parameters, **fit.length},
         start=ordered.start if family(spec).facts.labelled else proof,
         refit_of=Proof(version=proof.version, artifact_hash=proof.artifact_hash),
+        calibrator=proved.model.calibrator,
         run=ordered.run,
     )
 

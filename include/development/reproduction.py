@@ -75,7 +75,7 @@ def reproduce(
     start = training.start_of(spec, tracker.load(order.start) if order.start else None)
     parts = read(spec, dataset, start.encoder if start else None)
     run = Run(fit.threads, None, start.fitted if start else None)
-    again = training.fit(spec, dataset, parts, fit.parameters, run)
+    again = training.fit(spec, dataset, parts, fit.parameters, run, order.calibrator)
     first = TrainedModel.from_bytes(tracker.load(model))
     return compared(first, again, parts.frames["test"], fit.environment, environment)
 

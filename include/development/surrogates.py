@@ -52,7 +52,7 @@ def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> S
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     X = model.encoder.transform(evenly(frame, TREE_ROWS))
-    scores = model.fitted.predict(X)
+    scores = model.scores(X)
     names, readable = _readable(model, X)
     numbers = scores.ndim == 1
     answers = scores if numbers else family(spec).predicted(scores)
@@ -145,7 +145,7 @@ def local_surrogate(
     groups = feature_groups(model)
     X, others = model.encoder.transform(one)[0], model.encoder.transform(background)
     around, design = _perturbed(groups, X, others, np.random.default_rng(seed))
-    scores = model.fitted.predict(around)
+    scores = model.scores(around)
     values = scores if scores.ndim == 1 else scores[:, scores[0].argmax()]
     distance = np.where(_are_numbers(groups, X, others), design, 1 - design)
     weights = np.exp(-0.5 * (distance**2).sum(axis=1) / (KERNEL_WIDTH**2 * len(groups)))

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from include.contracts.development import DatasetRef, TrialRecord
+from include.development import calibration
 from include.development.cost import Meter
 from include.development.datasets.encoded import LEARNING, Parts, read
 from include.development.order import Fit, Order, Workspace
 from include.development.search.tuning import Tuning, open_study, outcome, work
-from include.development.trainers.protocol import Parameters, Run, merged
+from include.development.trainers.calibrator import UNCALIBRATED, Calibrator
+from include.development.trainers.protocol import Fitted, Parameters, Run, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
@@ -44,7 +46,7 @@ def _trained(spec: UseCase, place: Workspace, threads: int, environment: Mapping
     with meter.stage("search"):
         tuning = _searched(spec, place, order, parts, run)
     with meter.stage("fit"):
-        model = fit(spec, order.dataset, parts, tuning.parameters, run)
+        model = fit(spec, order.dataset, parts, tuning.parameters, run, order.calibrator)
     content = model.to_bytes()
     length = dict(model.fitted.length()) if hasattr(model.fitted, "length") else None  # not of every trainer of its own
     done = Fit(
@@ -63,14 +65,32 @@ def search(spec: UseCase, place: Workspace, threads: int, report: Callable[[Tria
     _work(spec, place, order, parts, run, report)
 
 
-def fit(spec: UseCase, dataset: DatasetRef, parts: Parts, parameters: Parameters, run: Run) -> TrainedModel:
-    """One model by the spec's trainer."""
+def fit(
+    spec: UseCase,
+    dataset: DatasetRef,
+    parts: Parts,
+    parameters: Parameters,
+    run: Run,
+    calibrator: Calibrator | None = None,
+) -> TrainedModel:
+    """One model by the spec's trainer, calibrated on the validation part.
+
+    A refit gives the ``calibrator`` of its proof: it learns from the validation rows, so they calibrate nothing.
+    """
     algorithm = trainer(spec.trainer.name, spec.name)
     fitted = algorithm.fit(parts.problem, parts.matrices["train"], parts.matrices["validation"], parameters, run)
-    return TrainedModel(
+    model = TrainedModel(
         spec.name, dataset.feature_service, algorithm.name, spec.task, parts.problem.classes, parts.encoder, fitted,
         tuple(spec.event.classes),
     )  # fmt: skip
+    return model.with_calibrator(calibrator or _calibrated(spec, parts, fitted))
+
+
+def _calibrated(spec: UseCase, parts: Parts, fitted: Fitted) -> Calibrator:
+    if not parts.problem.facts.probabilities:
+        return UNCALIBRATED
+    scores = fitted.predict(parts.matrices["validation"].X)
+    return calibration.calibrator(spec, parts.frames["validation"], scores, parts.truth["validation"])
 
 
 def parameters_of(spec: UseCase, overlay: Parameters) -> dict[str, int | float | str]:

@@ -16,18 +16,16 @@ from include.specification.usecase import UseCase
 
 INCLUDE = Path(__file__).resolve().parents[1]
 SHARED = (
-    "contracts.encoding", "contracts.spelling", "development.datasets.encoded", "development.datasets.encoder",
-    "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
-    "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
-    "development.trainers.trained_model", "development.training", "families.class_names", "families.labels",
-    "families.registry", "specification.data", "specification.learning", "specification.part", "specification.streams",
+    "contracts.encoding", "contracts.spelling", "development.calibration", "development.datasets.encoded",
+    "development.datasets.encoder", "development.datasets.imbalance", "development.datasets.parts",
+    "development.trainers.archive", "development.trainers.calibrator", "development.trainers.label_units",
+    "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
+    "development.training", "evaluation.metrics", "families.class_names", "families.labels", "families.registry",
+    "specification.data", "specification.learning", "specification.part", "specification.streams",
     "specification.task", "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
-SEARCH = (
-    "development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.metrics",
-    "evaluation.weighted",
-)  # fmt: skip
+SEARCH = ("development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.weighted")
 """What a search runs besides."""
 TORCH = ("checkpoint", "parameters", "torch_fit", "torch_inputs", "torch_model", "torch_start", "torch_trainer")
 TRAINERS = {
@@ -77,7 +75,7 @@ def settled(spec: UseCase) -> dict[str, Any]:
     }
     return {
         **spec.model_dump(mode="json", include={"name", "task", "split", "metrics", "behaviour"}),
-        "event": spec.event.model_dump(mode="json", include={"label", "classes"}),
+        "event": spec.event.model_dump(mode="json", include={"label", "classes", "time"}),
         "features": [[f.name, f.kind, f.origin, f.tensor, f.shape, f.length] for f in spec.features],
         "request": sorted(spec.float32_features),  # they have no centre
         "trainer": spec.trainer.model_dump(mode="json", exclude=in_order),

@@ -12,7 +12,7 @@ CONFUSION = "Rows of the test part by actual and predicted class."
 class Classes(Family):
     """Scores are probabilities of classes."""
 
-    unit, margin_unit = "probability", "log-odds"
+    unit, margin_unit = "probability", "log-odds before calibration"
 
     def uncertainty(self, strategy: str, members: Sequence[np.ndarray]) -> np.ndarray:
         """In [0, 1]; by disagreement it is the committee's mean Kullback-Leibler divergence to its mean."""

@@ -72,8 +72,9 @@ class Trainer(Part):
     """The algorithm, where it starts (``champion``: from the serving model's weights), and what it must beat.
 
     ``own`` is the ``TRAINER`` of the use case's ``model.py``. ``imbalance``: equal weight for every class, or
-    equal numbers by leaving out rows of the larger ones (training part only). ``ensemble``: the average of champion and
-    candidate is a further candidate.
+    equal numbers by leaving out rows of the larger ones (training part only). ``calibration`` of probabilities is
+    fitted on the validation part (``auto``: by what helps there). ``ensemble``: the average of champion and candidate
+    is a further candidate.
     """
 
     name: TrainerName
@@ -82,6 +83,7 @@ class Trainer(Part):
     baseline: Baseline = Baseline()
     start_from: Literal["scratch", "champion"] = "scratch"
     imbalance: Literal["none", "weights", "undersample"] = "none"
+    calibration: Literal["auto", "isotonic", "sigmoid", "none"] = "auto"
     ensemble: bool = False
 
     def faults(self) -> Iterator[Fault]:

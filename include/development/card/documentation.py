@@ -51,6 +51,7 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
         groups=groups,
         fairness=fairness_gates(spec, groups),
         calibration=calibration_error(y, scores) if family(spec).facts.probabilities else None,
+        calibrated=model.calibrator.describe(),
         moved=moved,
         permutation=shuffled,
         tree=tree,

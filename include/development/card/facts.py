@@ -66,7 +66,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found out about the model for its card; ``plots``: name of a picture → its caption."""
+    """What was found out about the model for its card; ``plots``: name of a picture → its caption.
+
+    ``calibration`` is the error, ``calibrated`` how the scores were calibrated.
+    """
 
     model: Mapping[str, Any]
     whole: Figures
@@ -75,6 +78,7 @@ class Evidence:
     groups: Sequence[GroupFigures]
     fairness: Sequence[GateOutcome]
     calibration: float | None
+    calibrated: str
     moved: Attribution
     permutation: Mapping[str, Any]
     tree: SurrogateTree

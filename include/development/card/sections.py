@@ -133,7 +133,8 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
     paragraphs.append(f"Intervals: bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
     if evidence.calibration is not None:
         paragraphs.append(
-            f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best)."
+            f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best). "
+            f"The model's {evidence.calibrated}."
         )
     pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
     return "\n\n".join(paragraphs + _pictures(evidence, *pictures))

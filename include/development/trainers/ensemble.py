@@ -59,7 +59,7 @@ class EnsembleModel:
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         parts = np.split(X, self._ends, axis=1)
-        return np.mean([m.fitted.predict(part) for m, part in zip(self.members, parts, strict=True)], axis=0)
+        return np.mean([m.scores(part) for m, part in zip(self.members, parts, strict=True)], axis=0)
 
     def save(self) -> bytes:
         return pack({f"member_{i}.zip": member.to_bytes() for i, member in enumerate(self.members)})

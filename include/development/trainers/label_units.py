@@ -146,12 +146,12 @@ def rescaled(content: bytes, units: LabelUnits) -> bytes:
     )
     scores.name = "units_label"
     scores.type.tensor_type.elem_type = TensorProto.DOUBLE
-    _require_own_operators(model)
+    require_own_operators(model)
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
 
 
-def _require_own_operators(model: Any) -> None:
+def require_own_operators(model: Any) -> None:
     """A graph of trees may name only the operators of ``ai.onnx.ml``."""
     from onnx import helper
 

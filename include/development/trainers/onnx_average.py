@@ -15,7 +15,7 @@ def averaged(members: Sequence[tuple[bytes, int]], scores: int) -> bytes:
     import onnx
     from onnx import TensorProto, helper
 
-    models = _one_opset([onnx.load_from_string(content) for content, _ in members])
+    models = one_opset([onnx.load_from_string(content) for content, _ in members])
     nodes, initializers, functions, outputs, start = [], [], [], [], 0
     for number, (model, (_, width)) in enumerate(zip(models, members, strict=True)):
         own = onnx.compose.add_prefix(model, f"member{number}_")
@@ -62,7 +62,7 @@ def _slice(source: str, target: str, start: int, end: int, name: str) -> tuple[A
     return helper.make_node("Slice", [source, *(c.name for c in constants)], [target], name=name), constants
 
 
-def _one_opset(models: Sequence[Any]) -> list[Any]:
+def one_opset(models: Sequence[Any]) -> list[Any]:
     """All of them at the newest version of ONNX's own operators that one of them uses."""
     from onnx import version_converter
 

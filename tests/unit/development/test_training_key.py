@@ -35,6 +35,8 @@ BESIDE = {
     "contracts.steady": "reads a clock",
     "contracts.tables": "records",
     "development.cost": "measures",
+    "development.trainers.onnx_average": "the graph, which is made when a release is packaged",
+    "development.trainers.onnx_calibrated": "the graph, which is made when a release is packaged",
     "development.order": "where an order and its fit lie",
     "errors": "what is raised",
     "evaluation.blocks": "what intervals draw as a whole: a search draws rows",
@@ -90,6 +92,7 @@ def test_a_larger_budget_goes_on_with_the_same_search(dataset: DatasetRef) -> No
     [
         ("trainer", {"parameters": {"max_depth": 3}}),
         ("trainer", {"imbalance": "weights"}),
+        ("trainer", {"calibration": "sigmoid"}),
         ("trainer", {"tuning": {"pruning": False}}),
         ("split", {"validation": "3 days"}),
         ("metrics", {"primary": "brier"}),

@@ -1,0 +1,180 @@
+"""The calibrator of a fitted model: chosen and fitted on the validation part, which the fit does not learn from.
+
+Sources: Platt, "Probabilistic outputs for support vector machines", 1999 (a logistic curve over log-odds); Zadrozny and
+Elkan, KDD 2002 (isotonic regression, and one class against the rest where there are several); Niculescu-Mizil and
+Caruana, ICML 2005 (isotonic regression needs about 1,000 rows).
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from include.development.trainers.calibrator import Calibrator, Curve, Method
+from include.evaluation.metrics import log_losses
+from include.specification.usecase import UseCase
+
+STRETCHES = 10
+"""Parts of the validation window, one after the other in time: what one loses is told by a fit on the others."""
+LEAST: Mapping[Method, tuple[int, int]] = {"sigmoid": (200, 20), "isotonic": (1000, 100)}
+"""Rows, and rows of the rarest class, below which a curve follows chance."""
+POINTS = 40  # of a curve
+STEEPEST = 20.0  # float32 answers of two runtimes differ by 1e-6: a curve may make 2e-5 of it
+LEAST_SCORE = 1e-9  # nearer to 0 or 1, log-odds say nothing
+
+
+def calibrator(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> Calibrator:
+    """That of a model with these ``scores`` of the validation rows ``frame``, whose truth is ``y``.
+
+    With ``trainer.calibration: auto`` a method is taken when it lowers the log loss, each stretch of the window told by
+    a fit on the others, by more than a standard error; isotonic when it is that much better than sigmoid.
+    """
+    wanted = spec.trainer.calibration
+    if wanted == "none":
+        return Calibrator(why="trainer.calibration says so")
+    y = np.asarray(y).astype(np.int64)
+    known = [method for method in LEAST if wanted in ("auto", method) and _enough(method, scores, y)]
+    if not known:
+        return Calibrator(why=_too_few(wanted, scores, y))
+    stretch = _stretches(spec, frame)
+    losses = {method: _held_out(method, scores, y, stretch) for method in ("none", *known)}
+    method = known[0] if wanted != "auto" else _chosen(losses)
+    return Calibrator(method=method, curves=_curves(method, scores, y), why=_told(losses, len(y)))
+
+
+def held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Calibrated scores of every row, by curves that were fitted on the rows of the other stretches."""
+    answers = np.array(scores, dtype=np.float64)
+    for one in np.unique(stretch):
+        here = stretch == one
+        answers[here] = Calibrator(method=method, curves=_curves(method, scores[~here], y[~here])).apply(answers[here])
+    return answers
+
+
+def _held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Log loss of each stretch."""
+    losses = log_losses(y, held_out(method, scores, y, stretch))
+    return np.array([losses[stretch == one].mean() for one in np.unique(stretch)])
+
+
+def _stretches(spec: UseCase, frame: pd.DataFrame) -> np.ndarray:
+    """Which stretch each row is in; equally many rows in each."""
+    times = frame[spec.event.time] if spec.event.time in frame else pd.Series(np.arange(len(frame)))
+    rank = np.argsort(np.argsort(times.to_numpy(), kind="stable"), kind="stable")
+    return rank * STRETCHES // len(frame)
+
+
+def _enough(method: Method, scores: np.ndarray, y: np.ndarray) -> bool:
+    rows, rarest = LEAST[method]
+    return len(y) >= rows and _rarest(scores, y) >= rarest
+
+
+def _rarest(scores: np.ndarray, y: np.ndarray) -> int:
+    return int(np.bincount(y, minlength=2 if scores.ndim == 1 else scores.shape[1]).min())
+
+
+def _too_few(wanted: str, scores: np.ndarray, y: np.ndarray) -> str:
+    rows, rarest = LEAST["isotonic" if wanted == "isotonic" else "sigmoid"]
+    there = f"{len(y):,} validation rows, {_rarest(scores, y):,} of the rarest class"
+    return f"{there}; it takes {rows:,} and {rarest:,}: lengthen split.validation"
+
+
+def _chosen(losses: Mapping[Method, np.ndarray]) -> Method:
+    """The simplest one that none beats by more than a standard error over the stretches."""
+    best: Method = "none"
+    for method, loss in losses.items():
+        gain = losses[best] - loss
+        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+            best = method
+    return best
+
+
+def _told(losses: Mapping[Method, np.ndarray], rows: int) -> str:
+    figures = ", ".join(f"{name} {loss.mean():.5f}" for name, loss in losses.items())
+    return f"log loss on {rows:,} validation rows, each of {STRETCHES} stretches by a fit on the others: {figures}"
+
+
+def _curves(method: Method, scores: np.ndarray, y: np.ndarray) -> tuple[Curve, ...]:
+    if method == "none":
+        return ()
+    points = POINTS_OF[method]
+    if scores.ndim == 1:
+        return (_curve(*points(scores, y == 1)),)
+    return tuple(_curve(*points(column, y == code)) for code, column in enumerate(scores.T))
+
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Scores and probabilities, both rising, and the rows behind each."""
+
+
+def _isotonic(scores: np.ndarray, positive: np.ndarray) -> Points:
+    """The middle of each block: a block as a whole would make its rows equal, which were ranked."""
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=0, y_max=1).fit_transform(scores, positive.astype(np.float64))
+    order = np.argsort(scores, kind="stable")
+    block = np.unique(fitted[order], return_inverse=True)[1]
+    middle = np.searchsorted(block, block, side="left") + np.searchsorted(block, block, side="right")
+    part = middle * POINTS // (2 * len(block) + 1)  # blocks that are small are one
+    rows = np.bincount(part)
+    means = [np.bincount(part, weights=values[order])[rows > 0] / rows[rows > 0] for values in (scores, positive)]
+    return means[0], means[1], rows[rows > 0]
+
+
+def _sigmoid(scores: np.ndarray, positive: np.ndarray) -> Points:
+    """The logistic curve at quantiles of the scores."""
+    from sklearn.linear_model import LogisticRegression
+
+    share = np.array([scores.mean()]), np.array([positive.mean()]), np.array([len(scores)])
+    if positive.all() or not positive.any():
+        return share
+    curve = LogisticRegression(C=100.0).fit(_log_odds(scores)[:, None], positive)
+    at = np.unique(np.quantile(scores, np.linspace(0, 1, POINTS)))
+    if curve.coef_[0, 0] <= 0 or len(at) < 2:  # the scores do not rank
+        return share
+    return at, curve.predict_proba(_log_odds(at)[:, None])[:, 1], np.full(len(at), len(scores) / len(at))
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    p = np.clip(scores.astype(np.float64), LEAST_SCORE, 1 - LEAST_SCORE)
+    return np.log(p) - np.log1p(-p)
+
+
+POINTS_OF: Mapping[Method, Callable[[np.ndarray, np.ndarray], Points]] = {"sigmoid": _sigmoid, "isotonic": _isotonic}
+
+
+def _curve(scores: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Curve:
+    """Through the points and on to the scores 0 and 1, where one more row of the class there is thought to be."""
+    x, p, n = _gentle(scores, _inside(probabilities, rows), rows.astype(np.float64))
+    low, high = p[0] * n[0] / (n[0] + 1), (p[-1] * n[-1] + 1) / (n[-1] + 1)
+    low, high = max(low, p[0] - STEEPEST * x[0]), min(high, p[-1] + STEEPEST * (1 - x[-1]))
+    points = zip([0.0, *x, 1.0], [low, *p, high], strict=True)
+    kept: list[tuple[float, float]] = []
+    for point in points:
+        score, probability = (float(f"{value:.9g}") for value in point)  # another CPU may round the last digits
+        if not kept or (score > kept[-1][0] and probability > kept[-1][1]):
+            kept.append((score, probability))
+    scores_kept, probabilities_kept = zip(*kept, strict=True)
+    return Curve(scores=scores_kept, probabilities=probabilities_kept)
+
+
+def _inside(probabilities: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A share of 0 or 1 is one that half a row would have moved: no answer is certain."""
+    p = np.array(probabilities, dtype=np.float64)
+    least, most = 0.5 / (rows[0] + 1), 1 - 0.5 / (rows[-1] + 1)
+    if len(p) > 1:
+        least, most = min(least, p[1] / 2), max(most, (1 + p[-2]) / 2)
+    p[0], p[-1] = max(p[0], least), min(p[-1], most)
+    return p
+
+
+def _gentle(x: np.ndarray, p: np.ndarray, n: np.ndarray) -> Points:
+    """Neighbours between which the curve would be steeper than ``STEEPEST`` become one."""
+    while len(x) > 1 and (slopes := np.diff(p) / np.diff(x)).max() > STEEPEST:
+        at = int(slopes.argmax())
+        weights = n[at : at + 2]
+        for values in (x, p):
+            values[at] = np.average(values[at : at + 2], weights=weights)
+        n[at] = weights.sum()
+        x, p, n = (np.delete(values, at + 1) for values in (x, p, n))
+    return x, p, n
