@@ -1,9 +1,10 @@
 """Paired bootstrap of several models on one test set.
 
 Blocks of rows (see ``blocks``) are drawn with replacement, the same for every model, so that the interval of a
-difference does not contain the luck of the draw that both share. Intervals are expanded percentile intervals: as wide
-as a t interval of so many blocks, where a plain percentile interval would be as one of the normal distribution with a
-variance too small; that is also the correction for few blocks.
+difference does not contain the luck of the draw that both share. Intervals of a metric are those of ``intervals``;
+those of a difference are expanded percentile intervals: as wide as a t interval of so many blocks, where a plain
+percentile interval would be as one of the normal distribution with a variance too small; that is also the correction
+for few blocks.
 
 The effective n of a figure is the number of independent rows that would scatter as much: n times the variance by rows
 over the variance by blocks (the design effect: Kish, "Survey Sampling", 1965).
@@ -14,7 +15,7 @@ A resample is held as the multiplicity of each row (see ``weighted``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -23,6 +24,7 @@ from scipy.stats import t as student
 from include.contracts.evaluation import Interval
 from include.errors import UndefinedMetricError
 from include.evaluation.blocks import Blocks
+from include.evaluation.intervals import bounds
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
 from include.evaluation.weighted import WEIGHTED, Sums, Weighted, mean
 
@@ -36,7 +38,8 @@ BY_ROWS = 200  # resamples that tell how much a figure would scatter if rows wer
 class Resampled:
     """Point values and resampled values of each (metric, model), of ``n`` rows in ``blocks`` blocks of a ``unit``.
 
-    ``by_rows`` are fewer resamples by rows; empty where rows are the blocks.
+    ``by_rows`` are fewer resamples by rows; empty where rows are the blocks. ``rarest``: rows of the rarest class; None
+    where there are no classes.
     """
 
     n: int
@@ -46,10 +49,21 @@ class Resampled:
     unit: str = "row"
     blocks: int = 0
     by_rows: Mapping[Key, np.ndarray] = field(default_factory=dict)
+    rarest: int | None = None
+
+    def at_confidence(self, confidence: float) -> "Resampled":
+        """The same draws, with intervals of another confidence."""
+        return replace(self, confidence=confidence)
 
     def interval(self, metric: str, model: str) -> Interval:
         key = metric, model
-        return self._interval(metric, self.points[key], self.draws[key], self.n, self.by_rows.get(key))
+        draws = _defined(metric, self.draws[key], self.n)
+        # mistakes of a class that has few rows may be rare in all and frequent there
+        trials = self.independent if metric == "accuracy" else min(self.independent, self.rarest or self.n)
+        tail = (1 - self.confidence) / 2
+        low, high = bounds(metric, self.points[key], draws, tail, self.independent, trials)
+        worth = _effective(self.n, draws, self.by_rows.get(key))
+        return Interval(value=self.points[key], low=low, high=high, n=self.n, effective_n=worth)
 
     def gain(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> Interval:
         """How much better ``model`` is than ``over``: positive is better, whatever the metric's direction.
@@ -65,7 +79,11 @@ class Resampled:
         if self.by_rows and base.by_rows:
             by_rows = self.by_rows[metric, model] - base.by_rows[metric, over]
         n, independent = min(self.n, base.n), min(self.independent, base.independent)
-        return self._interval(f"gain in {metric}", point, draws, n, by_rows, independent)
+        defined = _defined(f"gain in {metric}", draws, n)
+        tail = _expanded((1 - self.confidence) / 2, independent)
+        # of B draws and the truth, each of the B + 1 places is as likely: the tail is counted in those
+        low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
+        return Interval(value=point, low=float(low), high=float(high), n=n, effective_n=_effective(n, defined, by_rows))
 
     def gains(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> np.ndarray:
         """The gain in every resample (k,); NaN where the metric is undefined."""
@@ -77,25 +95,16 @@ class Resampled:
         """What is drawn independently: so many blocks, or rows."""
         return self.blocks or self.n
 
-    def _interval(
-        self,
-        what: str,
-        point: float,
-        draws: np.ndarray,
-        n: int,
-        by_rows: np.ndarray | None,
-        independent: int | None = None,
-    ) -> Interval:
-        defined = draws[np.isfinite(draws)]
-        if len(defined) < DEFINED_SHARE * len(draws):
-            raise UndefinedMetricError(
-                f"{what}: only {len(defined)} of {len(draws)} resamples define it; the test set of {n} rows has too "
-                "few rows of a class, or too few different labels"
-            )
-        tail = _expanded((1 - self.confidence) / 2, independent or self.independent)
-        # of B draws and the truth, each of the B + 1 places is as likely: the tail is counted in those
-        low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
-        return Interval(value=point, low=float(low), high=float(high), n=n, effective_n=_effective(n, defined, by_rows))
+
+def _defined(what: str, draws: np.ndarray, n: int) -> np.ndarray:
+    """The draws that have a value; raises UndefinedMetricError where too few have one."""
+    defined = draws[np.isfinite(draws)]
+    if len(defined) < DEFINED_SHARE * len(draws):
+        raise UndefinedMetricError(
+            f"{what}: only {len(defined)} of {len(draws)} resamples define it; the test set of {n} rows has too "
+            "few rows of a class, or too few different labels"
+        )
+    return defined
 
 
 def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None) -> int:
@@ -148,10 +157,41 @@ def paired(
     points = {key: point for key, (point, _) in prepared.items()}
     drawn_by = blocks.of(chosen) if blocks and blocks.unit != "row" else None
     draws = _draws(computed, _multiplicities(len(chosen), resamples, seed, drawn_by))
+    rarest = _rarest(y[chosen]) if any(kind_of(metric) == "class" for metric in metrics) else None
     if drawn_by is None:
-        return Resampled(len(chosen), confidence, points, draws)
+        return Resampled(len(chosen), confidence, points, draws, rarest=rarest)
     by_rows = _draws(computed, _multiplicities(len(chosen), min(BY_ROWS, resamples), seed))
-    return Resampled(len(chosen), confidence, points, draws, drawn_by.unit, drawn_by.count, by_rows)
+    return Resampled(len(chosen), confidence, points, draws, drawn_by.unit, drawn_by.count, by_rows, rarest)
+
+
+def _rarest(labels: np.ndarray) -> int:
+    return int(np.unique(labels, return_counts=True)[1].min())
+
+
+def by_parts(
+    y: np.ndarray,
+    scores: np.ndarray,
+    metric: str,
+    parts: Mapping[str, np.ndarray],
+    resamples: int,
+    *,
+    seed: int = 0,
+    blocks: Blocks | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The metric of one model on each part of the rows: points (k,) and draws (resamples, k).
+
+    All rows are drawn at once, so that what the parts have in common, like a bad day, is in all of them. Raises as
+    ``paired`` does.
+    """
+    truth, answers = checked(y, scores, "the model", kind_of(metric))
+    prepared = {name: _prepared(metric, truth, answers, rows, name) for name, rows in parts.items()}
+    drawn_by = blocks if blocks and blocks.unit != "row" else None
+    drawn = [
+        np.column_stack([prepared[name][1](counts[:, rows]) for name, rows in parts.items()])
+        for counts in _multiplicities(len(y), resamples, seed, drawn_by)
+    ]
+    points = np.array([point for point, _ in prepared.values()])
+    return points, np.concatenate([np.empty((0, len(parts))), *drawn])
 
 
 def _draws(

@@ -5,11 +5,13 @@ found; ``equalized_odds``: that, or the share of negatives wrongly called positi
 ``error_gap``: the primary metric. Each is the largest value of a group less the smallest; with K classes it is taken of
 each class against the rest and the worst class counts. Sources: Hardt, Price, Srebro, NeurIPS 2016; the rates are
 fairlearn's (Weerts et al., JMLR 2023).
+
+The largest of many differences is large by luck: every pair of groups is compared on its own, and a gap counts when one
+of them is above the limit beyond chance, over all groups and measures together (see ``contrasts``).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,14 @@ import pandas as pd
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.spelling import as_text
 from include.errors import DataError, UndefinedMetricError
-from include.evaluation.bootstrap import paired
-from include.evaluation.weighted import ratio
+from include.evaluation.blocks import Blocks, blocks_of
+from include.evaluation.bootstrap import by_parts
+from include.evaluation.contrasts import Contrasts, holm_levels, joined, pairs
+from include.evaluation.group_rates import RATES, Cells
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
 MISSING = "(missing)"
-RATES: Mapping[str, tuple[str, ...]] = {
-    "demographic_parity": ("selection_rate",),
-    "equal_opportunity": ("true_positive_rate",),
-    "equalized_odds": ("true_positive_rate", "false_positive_rate"),
-}
 RESAMPLES = 500
 
 
@@ -36,8 +35,9 @@ RESAMPLES = 500
 class GroupFigures:
     """Of one column: its groups with their rows and rates, how far they are apart, and who is not judged.
 
-    ``groups``: name → ``n`` and figures by name (None: undefined there). ``gaps``: measure → interval; a measure that
-    is undefined in a group (no positives, …) is in ``undefined`` with its reason.
+    ``groups``: name → ``n`` and figures by name (None: undefined there). ``gaps``: measure → interval, ``contrasts``:
+    measure → all pairs of groups; a measure that is undefined in a group (no positives, …) is in ``undefined`` with its
+    reason.
     """
 
     column: str
@@ -45,6 +45,7 @@ class GroupFigures:
     gaps: Mapping[str, Interval]
     unjudged: tuple[str, ...] = ()
     undefined: Mapping[str, str] | None = None
+    contrasts: Mapping[str, Contrasts] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,34 +67,62 @@ def group_figures(
     """
     if missing := [c for c in spec.fairness.groups if c not in frame.columns]:
         raise DataError(f"{spec.name}: fairness.groups needs {missing}; the rows have {list(frame.columns)}")
-    return [_of_column(spec, frame[column], y, scores, seed) for column in spec.fairness.groups]
+    if not spec.fairness.groups:
+        return []
+    blocks = blocks_of(spec, frame)
+    return [_of_column(spec, frame[column], y, scores, blocks, seed) for column in spec.fairness.groups]
 
 
 def fairness_gates(spec: UseCase, figures: list[GroupFigures]) -> list[GateOutcome]:
-    """One outcome per limit and column: passed when the gap is within the limit.
+    """One outcome per limit and column: passed unless two groups are further apart than the limit, beyond chance.
 
-    The gap itself is judged, not a bound of its interval: that a group is too small to prove the harm is no excuse,
-    and groups below ``fairness.min_rows`` are not judged at all, which is said.
+    Groups that are no further apart than their limits are refused at most at the rate 1 - ``confidence``, over all
+    columns, measures and pairs of groups together.
     """
-    outcomes = [_gate(figure, measure, limit) for figure in figures for measure, limit in spec.fairness.limits.items()]
+    level = 1 - spec.comparison.confidence
+    judged = [(f, m, limit) for f in figures for m, limit in spec.fairness.limits.items() if m in f.contrasts]
+    p_values = [f.contrasts[m].p_values(limit) for f, m, limit in judged]
+    levels = holm_levels(np.concatenate(p_values), level) if judged else np.array([])
+    places = np.cumsum([len(p) for p in p_values])[:-1]
+    outcomes = [
+        _gate(figure, measure, limit, p, tested)
+        for (figure, measure, limit), p, tested in zip(judged, p_values, np.split(levels, places), strict=False)
+    ]
+    return [*outcomes, *_unjudged(spec, figures)]
+
+
+def _gate(figures: GroupFigures, measure: str, limit: float, p: np.ndarray, levels: np.ndarray) -> GateOutcome:
+    gap, contrasts, refused = figures.gaps[measure], figures.contrasts[measure], bool((p <= levels).any())
+    low, high = contrasts.largest(float(levels[p.argmin()]))
+    detail = (
+        f"{contrasts.names[int(p.argmin())]}: the groups of {figures.column} are {gap.value:.4f} [{max(0.0, low):.4f}, "
+        f"{high:.4f}] apart in {measure} on {gap.n} rows that say as much as {gap.effective_n}; at most {limit} is "
+        "allowed, and the whole interval must be above it to refuse"
+    )
+    rows = contrasts.rows_to_find(limit, gap.n, float(levels.min()))
+    if refused or not limit or (rows is not None and rows <= gap.n):
+        return GateOutcome(gate=f"fairness:{measure}:{figures.column}", passed=not refused, detail=detail)
+    about = f"; about {rows:,} needed to find a gap of twice the limit" if rows else ""
+    return GateOutcome(
+        gate=f"fairness:{measure}:{figures.column}", passed=True, judged=False, needed=rows,
+        detail=f"not judged on {gap.n} rows{about}: {detail}",
+    )  # fmt: skip
+
+
+def _unjudged(spec: UseCase, figures: list[GroupFigures]) -> list[GateOutcome]:
+    outcomes = []
     for figure in figures:
+        for measure in spec.fairness.limits:
+            if measure not in figure.contrasts:
+                why = (figure.undefined or {}).get(measure, "it is not defined for this task")
+                outcomes.append(_not_judged(f"fairness:{measure}:{figure.column}", why))
         if figure.unjudged and spec.fairness.limits:
-            detail = f"not judged, fewer than {spec.fairness.min_rows} rows: {', '.join(figure.unjudged)}"
-            outcomes.append(GateOutcome(gate=f"fairness:unjudged:{figure.column}", passed=True, detail=detail))
+            outcomes.append(_not_judged(f"fairness:unjudged:{figure.column}", f"too few: {', '.join(figure.unjudged)}"))
     return outcomes
 
 
-def _gate(figures: GroupFigures, measure: str, limit: float) -> GateOutcome:
-    name = f"fairness:{measure}:{figures.column}"
-    if measure not in figures.gaps:
-        why = (figures.undefined or {}).get(measure, "it is not defined for this task")
-        return GateOutcome(gate=name, passed=True, detail=f"not judged: {why}")
-    gap = figures.gaps[measure]
-    detail = (
-        f"the groups of {figures.column} are {gap.value:.4f} [{gap.low:.4f}, {gap.high:.4f}] apart in {measure} on "
-        f"{gap.n} rows; at most {limit} is allowed"
-    )
-    return GateOutcome(gate=name, passed=gap.value <= limit, detail=detail)
+def _not_judged(gate: str, why: str) -> GateOutcome:
+    return GateOutcome(gate=gate, passed=True, judged=False, detail=f"not judged: {why}")
 
 
 def group_names(values: pd.Series) -> np.ndarray:
@@ -101,143 +130,114 @@ def group_names(values: pd.Series) -> np.ndarray:
     return as_text(values).fillna(MISSING).to_numpy(dtype=str)
 
 
-def _of_column(spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray, seed: int) -> GroupFigures:
-    names = group_names(values)
-    counts = {str(name): int(n) for name, n in zip(*np.unique(names, return_counts=True), strict=True)}
-    judged = [name for name, n in counts.items() if n >= spec.fairness.min_rows]
-    small = tuple(f"{name} ({n} rows)" for name, n in counts.items() if name not in judged)
-    groups: dict[str, dict[str, float | int | None]] = {name: {"n": counts[name]} for name in judged}
-    if len(judged) < 2:
-        reason = f"{values.name} has {len(judged)} groups of {spec.fairness.min_rows} rows or more, two are needed"
-        undefined = dict.fromkeys([*RATES, "error_gap"], reason)
-        return GroupFigures(str(values.name), groups, {}, small, undefined)
-    gaps, undefined = _error_gap(spec, _Rows(names, y, scores), groups, seed)
-    if family(spec).facts.probabilities:
-        kept = np.isin(names, judged)
-        _rate_gaps(spec, _Rows(names[kept], y[kept], scores[kept]), groups, (gaps, undefined), seed)
-    return GroupFigures(str(values.name), groups, gaps, small, undefined)
-
-
 @dataclass(frozen=True)
 class _Rows:
+    """Those of groups that are judged."""
+
     names: np.ndarray
     y: np.ndarray
     scores: np.ndarray
+    blocks: Blocks
+
+    @property
+    def of_groups(self) -> dict[str, np.ndarray]:
+        return {str(name): np.flatnonzero(self.names == name) for name in np.unique(self.names)}
+
+    @property
+    def independent(self) -> int:
+        """Of the smallest group: its rows or blocks."""
+        return min(self.blocks.of(rows).count for rows in self.of_groups.values())
+
+
+def _of_column(
+    spec: UseCase, values: pd.Series, y: np.ndarray, scores: np.ndarray, blocks: Blocks, seed: int
+) -> GroupFigures:
+    names, column = group_names(values), str(values.name)
+    every = {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+    few = {name: words for name, rows in every.items() if (words := _too_few(spec, blocks.of(rows)))}
+    groups: dict[str, dict[str, Any]] = {name: {"n": len(rows)} for name, rows in every.items() if name not in few}
+    small = tuple(f"{name} ({words})" for name, words in few.items())
+    if len(groups) < 2:
+        reason = f"{column} has {len(groups)} groups of {spec.fairness.min_rows} rows or more, two are needed"
+        return GroupFigures(column, groups, {}, small, dict.fromkeys([*RATES, "error_gap"], reason))
+    mine = np.flatnonzero(np.isin(names, list(groups)))
+    rows = _Rows(names[mine], y[mine], scores[mine], blocks.of(mine))
+    contrasts, undefined = _error_gap(spec, rows, groups, seed)
+    if family(spec).facts.probabilities:
+        _rate_gaps(spec, rows, groups, (contrasts, undefined), seed)
+    gaps = {measure: _gap(spec, one, len(mine)) for measure, one in contrasts.items()}
+    return GroupFigures(column, groups, gaps, small, undefined, contrasts)
+
+
+def _too_few(spec: UseCase, blocks: Blocks) -> str:
+    if len(blocks.codes) < spec.fairness.min_rows:
+        return f"{len(blocks.codes)} rows"
+    return "" if blocks.enough else f"{len(blocks.codes)} rows in {blocks.count} blocks of one {blocks.unit}"
+
+
+def _gap(spec: UseCase, contrasts: Contrasts, n: int) -> Interval:
+    """Its bounds hold for every pair of groups at once."""
+    low, high = contrasts.largest((1 - spec.comparison.confidence) / 2 / len(contrasts.values))
+    value = float(contrasts.values.max())
+    return Interval(value=value, low=max(0.0, low), high=high, n=n, effective_n=contrasts.effective_n(n))
 
 
 def _error_gap(
     spec: UseCase, rows: _Rows, groups: dict[str, dict[str, Any]], seed: int
-) -> tuple[dict[str, Interval], dict[str, str]]:
-    """Of the primary metric, resampled within each group; also puts the metric into ``groups``."""
-    metric, level, draws, undefined = spec.metrics.primary, spec.comparison.confidence, [], {}
-    for number, name in enumerate(groups):
-        mine = np.flatnonzero(rows.names == name)
+) -> tuple[dict[str, Contrasts], dict[str, str]]:
+    """Of the primary metric on the rows of each group, all drawn together; also puts the metric into ``groups``."""
+    metric, of_groups = spec.metrics.primary, rows.of_groups
+    undefined = {}
+    for name, mine in of_groups.items():
         try:
-            drawn = paired(rows.y, {name: rows.scores}, [metric], RESAMPLES, level, seed=seed + number, rows=mine)
-            groups[name][metric] = drawn.interval(metric, name).value
-            draws.append(drawn.draws[metric, name])
+            groups[name][metric] = by_parts(rows.y, rows.scores, metric, {name: mine}, 0)[0][0]
         except UndefinedMetricError as error:
             groups[name][metric] = None
             undefined["error_gap"] = f"group {name}: {error}"
     if undefined:
         return {}, undefined
-    values, n = [group[metric] for group in groups.values()], sum(group["n"] for group in groups.values())
-    return {"error_gap": _interval(spec, max(values) - min(values), np.ptp(np.stack(draws), axis=0), n)}, {}
+    points, draws = by_parts(rows.y, rows.scores, metric, of_groups, RESAMPLES, seed=seed, blocks=rows.blocks)
+    by_rows = draws
+    if rows.blocks.unit != "row":
+        _, by_rows = by_parts(rows.y, rows.scores, metric, of_groups, RESAMPLES, seed=seed)
+    own = np.nanvar(by_rows, axis=0)
+    least = own[:, None] + own[None, :]
+    return {"error_gap": pairs(list(of_groups), points, draws, least, rows.independent, f" in {metric}")}, {}
 
 
 def _rate_gaps(
     spec: UseCase,
     rows: _Rows,
     groups: dict[str, dict[str, Any]],
-    into: tuple[dict[str, Interval], dict[str, str]],
+    into: tuple[dict[str, Contrasts], dict[str, str]],
     seed: int,
 ) -> None:
     """Of the rates that fairlearn counts, for the positive class or for every class against the rest."""
-    gaps, undefined = into
+    contrasts, undefined = into
     predictions = family(spec).predicted(rows.scores)
     classes = {code: f" of {name}" for code, name in enumerate(spec.event.classes)} or {1: ""}
-    cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, predictions == code) for code in classes}
+    block = None if rows.blocks.unit == "row" else rows.blocks.codes
+    cells = {code: Cells.count(rows.names, rows.y.astype(int) == code, predictions == code, block) for code in classes}
     for code, one in cells.items():
-        rates = one.rates
         for name in groups:
-            groups[name] |= {f"{rate}{classes[code]}": _known(rates[rate][name]) for rate in rates}
-    for measure in RATES:
-        points = [cell.gap(measure) for cell in cells.values()]
-        if np.isnan(points).any():
+            groups[name] |= {f"{rate}{classes[code]}": _known(known[name]) for rate, known in one.rates.items()}
+    for measure, rates in RATES.items():
+        if np.isnan([cell.gap(measure) for cell in cells.values()]).any():
             undefined[measure] = "a group has no row of some class, so a rate of it is not known"
             continue
-        draws = np.stack([one.resampled(measure, RESAMPLES, seed + i) for i, one in enumerate(cells.values())])
-        gaps[measure] = _interval(spec, float(np.max(points)), draws.max(axis=0), len(rows.names))
+        contrasts[measure] = joined(
+            [
+                _of_rate(cell, rate, rows.independent, f"{rate}{classes[code]}", seed + code)
+                for code, cell in cells.items()
+                for rate in rates
+            ]
+        )
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Rows by group, truth and answer of a yes-or-no question: all that rates depend on.
-
-    Drawing rows with replacement is drawing these counts from a multinomial distribution, which costs nothing.
-    """
-
-    names: list[str]
-    counts: np.ndarray
-    """(groups, truth, answer)"""
-
-    @classmethod
-    def count(cls, names: np.ndarray, truth: np.ndarray, answer: np.ndarray) -> "Cells":
-        """From rows (n,): group names, truth and answer as booleans."""
-        groups, member = np.unique(names, return_inverse=True)
-        at = member * 4 + truth.astype(int) * 2 + answer.astype(int)
-        return cls([str(g) for g in groups], np.bincount(at, minlength=4 * len(groups)).reshape(-1, 2, 2))
-
-    @cached_property
-    def rates(self) -> dict[str, dict[str, float]]:
-        """Rate → group → value by fairlearn; NaN where a group has no row to take it of."""
-        from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
-
-        group, truth, answer = (axis.ravel() for axis in np.indices(self.counts.shape))
-        weights = self.counts.ravel()
-        kept = weights > 0
-        functions = {rate.__name__: rate for rate in (selection_rate, true_positive_rate, false_positive_rate)}
-        frame = MetricFrame(
-            metrics=functions,
-            y_true=truth[kept],
-            y_pred=answer[kept],
-            sensitive_features=np.array(self.names)[group[kept]],
-            sample_params={name: {"sample_weight": weights[kept]} for name in functions},
-        ).by_group
-        rates = {rate: {str(g): float(v) for g, v in frame[rate].items()} for rate in functions}
-        return self._where_known(rates)
-
-    def _where_known(self, rates: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        """fairlearn says 0 where there is no row to take a rate of."""
-        below = {"true_positive_rate": self.counts[:, 1].sum(axis=1), "false_positive_rate": self.counts[:, 0].sum(1)}
-        for rate, rows in below.items():
-            rates[rate] |= {name: np.nan for name, n in zip(self.names, rows, strict=True) if n == 0}
-        return rates
-
-    def gap(self, measure: str) -> float:
-        """Largest less smallest rate, of the rate that is furthest apart; NaN when a rate is not known."""
-        rates = self.rates
-        values = np.array([[rates[rate][name] for name in self.names] for rate in RATES[measure]])
-        return float(np.ptp(values, axis=1).max())
-
-    def resampled(self, measure: str, resamples: int, seed: int) -> np.ndarray:
-        """The gap (resamples,) of rows drawn with replacement; NaN where a draw leaves a rate unknown."""
-        total = int(self.counts.sum())
-        drawn = np.random.default_rng(seed).multinomial(total, self.counts.ravel() / total, size=resamples)
-        cells = drawn.reshape(resamples, -1, 2, 2).astype(float)
-        above = {
-            "selection_rate": (cells[..., 1].sum(axis=2), cells.sum(axis=(2, 3))),
-            "true_positive_rate": (cells[:, :, 1, 1], cells[:, :, 1].sum(axis=2)),
-            "false_positive_rate": (cells[:, :, 0, 1], cells[:, :, 0].sum(axis=2)),
-        }
-        rates = [ratio(*above[rate]) for rate in RATES[measure]]
-        return np.max([np.ptp(rate, axis=1) for rate in rates], axis=0)
-
-
-def _interval(spec: UseCase, value: float, draws: np.ndarray, n: int) -> Interval:
-    tail = (1 - spec.comparison.confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return Interval(value=value, low=float(low), high=float(high), n=n)
+def _of_rate(cells: Cells, rate: str, independent: int, called: str, seed: int) -> Contrasts:
+    own = cells.variances(rate)
+    draws = cells.resampled(rate, RESAMPLES, seed)
+    return pairs(cells.names, cells.points(rate), draws, own[:, None] + own[None, :], independent, f" in {called}")
 
 
 def _known(value: float) -> float | None:

@@ -22,7 +22,7 @@ def standard_error(draws: np.ndarray, independent: int) -> float:
 
 def detectable(draws: np.ndarray, independent: int, level: float, power: float = POWER) -> float:
     """The effect that a test at this one-sided ``level`` finds with probability ``power``; NaN of one block."""
-    return standard_error(draws, independent) * _quantiles(independent, level, power)
+    return standard_error(draws, independent) * quantiles(independent, level, power)
 
 
 def needed(
@@ -33,13 +33,19 @@ def needed(
     ``draws`` (k,) are the resampled values of the figure on ``n`` rows in ``independent`` blocks (``n`` where rows are
     drawn). None where no effect is to be found, or more than ``MOST_TIMES`` the rows were needed.
     """
-    times = (detectable(draws, independent, level, power) / effect) ** 2 if effect > 0 else float("nan")
+    return rows_for(detectable(draws, independent, level, power), n, effect)
+
+
+def rows_for(found: float, n: int, effect: float) -> int | None:
+    """About so many rows find the ``effect`` where ``n`` find one of size ``found``: errors fall with the root of n."""
+    times = (found / effect) ** 2 if effect > 0 else float("nan")
     if not times <= MOST_TIMES:
         return None
     return max(n, _two_digits(n * times))
 
 
-def _quantiles(independent: int, level: float, power: float) -> float:
+def quantiles(independent: int, level: float, power: float) -> float:
+    """So many standard errors from the limit an effect is found with probability ``power``."""
     return float(student.isf(level, independent - 1) + student.ppf(power, independent - 1))
 
 

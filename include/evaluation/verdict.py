@@ -17,11 +17,15 @@ from include.specification.usecase import UseCase
 
 @dataclass(frozen=True)
 class SliceFigure:
-    """The primary metric on one slice of the new test set; ``gain`` is over the champion, if there is one."""
+    """The primary metric on one slice of the new test set; ``gain`` is over the champion, if there is one.
+
+    About ``needed`` rows of it would find a loss of the margin; None where that is not known.
+    """
 
     name: str
     value: Interval
     gain: Interval | None
+    needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _chance(spec: UseCase, shuffled_gain: Interval) -> GateOutcome:
 
 
 def _slices(spec: UseCase, evidence: Evidence) -> list[GateOutcome]:
-    outcomes = [_slice(spec, figure) for figure in evidence.slices]
+    outcomes = [slice_gate(spec, figure) for figure in evidence.slices]
     if evidence.unjudged_slices:
         names = ", ".join(evidence.unjudged_slices)
         detail = f"not judged, because they have too few rows or only one class: {names}"
@@ -117,31 +121,40 @@ def _slices(spec: UseCase, evidence: Evidence) -> list[GateOutcome]:
     return outcomes
 
 
-def _slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
-    """Lost when the loss is larger than the margin and not explained by chance.
+def slice_gate(spec: UseCase, figure: SliceFigure) -> GateOutcome:
+    """Lost when a loss is there beyond chance, and nearer to the margin than to none.
 
-    A bound alone would refuse nearly every small slice, a value alone would refuse by luck.
+    A bound alone would refuse losses that do not matter, a value alone would refuse by luck.
     """
     margin, primary = spec.comparison.slices.margin, spec.metrics.primary
     if figure.gain is not None:
-        passed = not (figure.gain.value < -margin and figure.gain.high < 0)
-        gained = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {figure.gain.n} rows"
-        detail = f"{gained}; it fails below {-margin:+.4f}"
-        return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
-    return _absolute_slice(spec, figure)
-
-
-def _absolute_slice(spec: UseCase, figure: SliceFigure) -> GateOutcome:
-    primary, margin = spec.metrics.primary, spec.comparison.slices.margin
+        lost = figure.gain.value < -margin / 2 and figure.gain.high < 0
+        judged_on = _sample(figure.gain)
+        gained = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {judged_on}"
+        return _told(figure, lost, f"{gained}; it fails where a loss is beyond chance and above half of {margin}")
     sign = direction(primary)
-    limits = [sign * _limit(c) for c in spec.acceptance if c.metric == primary]
+    limits = [sign * limit_of(c) for c in spec.acceptance if c.metric == primary]
     best_case, value = max(sign * figure.value.low, sign * figure.value.high), sign * figure.value.value
-    passed = all(not (value < limit - margin and best_case < limit) for limit in limits)
-    detail = f"{primary} {shown(figure.value)} on {figure.value.n} rows; limit: acceptance limit minus {margin}"
-    return GateOutcome(gate=f"slice:{figure.name}", passed=passed, detail=detail)
+    lost = any(value < limit - margin / 2 and best_case < limit for limit in limits)
+    detail = (
+        f"{primary} {shown(figure.value)} on {_sample(figure.value)}; limit: acceptance limit minus half of {margin}"
+    )
+    return _told(figure, lost, detail)
 
 
-def _limit(criterion: Criterion) -> float:
+def _sample(figure: Interval) -> str:
+    return f"{figure.n} rows that say as much as {figure.effective_n or figure.n}"
+
+
+def _told(figure: SliceFigure, lost: bool, detail: str) -> GateOutcome:
+    """What is lost is lost on few rows, too; but only rows enough to find a loss can say that there is none."""
+    if lost or figure.needed is None or figure.needed <= figure.value.n:
+        return GateOutcome(gate=f"slice:{figure.name}", passed=not lost, detail=detail)
+    few = f"not judged on {figure.value.n} rows, about {figure.needed:,} needed to find a loss of the margin: {detail}"
+    return GateOutcome(gate=f"slice:{figure.name}", passed=True, judged=False, needed=figure.needed, detail=few)
+
+
+def limit_of(criterion: Criterion) -> float:
     return criterion.at_least if criterion.at_least is not None else float(criterion.at_most or 0.0)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import DataError
-from include.evaluation.fairness import Cells, fairness_gates, group_figures
+from include.evaluation.fairness import fairness_gates, group_figures
+from include.evaluation.group_rates import RATES, Cells
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
@@ -63,25 +64,33 @@ def test_gaps_are_those_of_fairlearn(rows: list[tuple[str, bool, bool]], measure
     assert Cells.count(names, y, said).gap(measure) == pytest.approx(expected)
 
 
-@given(counts=st.lists(st.integers(1, 300), min_size=8, max_size=8), measure=st.sampled_from(sorted(REFERENCE)))
+RATE_NAMES = sorted({rate for rates in RATES.values() for rate in rates})
+
+
+@given(counts=st.lists(st.integers(1, 300), min_size=8, max_size=8), rate=st.sampled_from(RATE_NAMES))
 @settings(max_examples=20, deadline=None)
-def test_resampled_gaps_are_gaps(counts: list[int], measure: str) -> None:
-    draws = Cells(["a", "b"], np.array(counts).reshape(2, 2, 2)).resampled(measure, 50, seed=0)
+def test_resampled_rates_are_rates(counts: list[int], rate: str) -> None:
+    cells = Cells(["a", "b"], np.array(counts).reshape(1, 2, 2, 2))
+    draws = cells.resampled(rate, 50, seed=0)
     known = draws[np.isfinite(draws)]
     assert ((known >= 0) & (known <= 1)).all()
-    np.testing.assert_array_equal(draws, Cells(["a", "b"], np.array(counts).reshape(2, 2, 2)).resampled(measure, 50, 0))
+    np.testing.assert_array_equal(draws, cells.resampled(rate, 50, 0))
 
 
-def test_drawing_cells_is_drawing_rows() -> None:
-    """The spread of the gap is that of a plain bootstrap of the rows."""
+@pytest.mark.parametrize("days", [None, 25])
+def test_drawing_cells_is_drawing_rows_or_days(days: int | None) -> None:
+    """The spread of the difference is that of a plain bootstrap of the rows, or of the days."""
     frame, y, p = answers(400, shift=0.1)
     said, names = p >= 0.5, frame["origin"].to_numpy()
-    fast = Cells.count(names, y, said).resampled("demographic_parity", 2000, seed=1)
+    of_day = np.arange(400) if days is None else np.arange(400) * days // 400
+    cells = Cells.count(names, y, said, None if days is None else of_day)
+    fast = np.diff(cells.resampled("selection_rate", 2000, seed=1), axis=1)[:, 0]
     random, slow = np.random.default_rng(2), []
+    members = [np.flatnonzero(of_day == day) for day in range(of_day.max() + 1)]
     for _ in range(2000):
-        drawn = random.integers(0, len(y), len(y))
+        drawn = np.concatenate([members[day] for day in random.integers(0, len(members), len(members))])
         shares = [said[drawn][names[drawn] == name].mean() for name in ("EWR", "JFK")]
-        slow.append(max(shares) - min(shares))
+        slow.append(shares[1] - shares[0])
     np.testing.assert_allclose(np.quantile(fast, [0.1, 0.5, 0.9]), np.quantile(slow, [0.1, 0.5, 0.9]), atol=0.012)
 
 

@@ -204,7 +204,8 @@ def test_groups_that_are_too_far_apart_are_for_a_person_to_weigh() -> None:
     spec = spec_of("regression", fairness=fairness)
     found = compare(spec, candidate=side, champion=None, old=None, new=new)
     assert (found.decision, found.rule) == ("ask_human", "fairness:error_gap:origin")
-    assert "apart in error_gap on 1200 rows; at most 0.5 is allowed" in found.reason
+    assert "apart in error_gap on 1200 rows that say as much as" in found.reason
+    assert "at most 0.5 is allowed" in found.reason
 
 
 def test_models_of_different_features_are_not_averaged() -> None:
