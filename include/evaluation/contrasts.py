@@ -76,7 +76,7 @@ def pairs(
     own = np.diag(together)
     variances = own[:, None] + own[None, :] - 2 * together
     first, second = np.nonzero(~np.eye(len(groups), dtype=bool))
-    names = [f"{groups[a]} over {groups[b]}{of}" for a, b in zip(first, second, strict=True)]
+    names = [f"{groups[a]} over {groups[b]}{of}" for a, b in zip(first.tolist(), second.tolist(), strict=True)]
     row_errors = np.sqrt(least[first, second])
     errors = np.sqrt(np.maximum(variances[first, second], least[first, second]))
     return Contrasts(names, points[first] - points[second], errors, independent, row_errors)

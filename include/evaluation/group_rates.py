@@ -93,7 +93,8 @@ class Cells:
         else:
             times = random.multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples)
             drawn = times @ self.by_block.reshape(blocks, -1)
-        return ratio(*(part.astype(float) for part in _parts(rate, drawn.reshape(shape))))
+        above, below = _parts(rate, drawn.reshape(shape))
+        return ratio(above.astype(float), below.astype(float))
 
     def variances(self, rate: str) -> np.ndarray:
         """(groups,) of independent rows; with one more of each answer, so that rates of 0 and 1 have one as well.
