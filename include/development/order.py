@@ -15,8 +15,8 @@ from include.contracts.development import DatasetRef, ModelRef, Proof
 from include.contracts.record import Record
 from include.development.cost import Cost
 from include.development.search.tuning import Tuning
-from include.development.trainers.calibrator import Calibrator
 from include.errors import DamagedStateError, NotFoundError
+from include.evaluation.calibrator import Calibrator
 from include.formats import state_file
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from include.contracts.development import DatasetRef, TrialRecord
-from include.development import calibration
 from include.development.cost import Meter
 from include.development.datasets.encoded import LEARNING, Parts, read
 from include.development.order import Fit, Order, Workspace
 from include.development.search.tuning import Tuning, open_study, outcome, work
-from include.development.trainers.calibrator import UNCALIBRATED, Calibrator
 from include.development.trainers.protocol import Fitted, Parameters, Run, merged
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
+from include.evaluation import calibration
+from include.evaluation.calibrator import UNCALIBRATED, Calibrator
 from include.specification.learning import Tuning as Policy
 from include.specification.usecase import UseCase
 

@@ -16,13 +16,13 @@ from include.specification.usecase import UseCase
 
 INCLUDE = Path(__file__).resolve().parents[1]
 SHARED = (
-    "contracts.encoding", "contracts.spelling", "development.calibration", "development.datasets.encoded",
-    "development.datasets.encoder", "development.datasets.imbalance", "development.datasets.parts",
-    "development.trainers.archive", "development.trainers.calibrator", "development.trainers.label_units",
-    "development.trainers.protocol", "development.trainers.registry", "development.trainers.trained_model",
-    "development.training", "evaluation.metrics", "families.class_names", "families.labels", "families.registry",
-    "specification.data", "specification.learning", "specification.part", "specification.streams",
-    "specification.task", "specification.trainers", "specification.usecase",
+    "contracts.encoding", "contracts.spelling", "development.datasets.encoded", "development.datasets.encoder",
+    "development.datasets.imbalance", "development.datasets.parts", "development.trainers.archive",
+    "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
+    "development.trainers.trained_model", "development.training", "evaluation.calibration", "evaluation.calibrator",
+    "evaluation.metrics", "families.class_names", "families.labels", "families.registry", "specification.data",
+    "specification.learning", "specification.part", "specification.streams", "specification.task",
+    "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = ("development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.weighted")

@@ -16,6 +16,7 @@ from include.operations import column_faults
 from include.operations.losses import state
 from include.operations.maturity import UNMATCHED_SHARE
 from include.operations.performance import ROWS
+from include.operations.recalibration import repair
 from include.operations.release_history import History
 from include.operations.skew import SKEWED_SHARE
 from include.specification.usecase import UseCase
@@ -105,7 +106,8 @@ def decay(spec: UseCase, history: History) -> Cause:
     if suspects:
         return Cause("covariate shift", evidence, suspects)
     if shift := _label_shift(history, good):
-        return Cause("label shift", [*evidence, shift], [])
+        repaired = repair(spec, history)
+        return Cause("label shift", [*evidence, shift, *([repaired.sentence] if repaired else [])], [])
     losses = [v for p in history.periods if (v := history.value("performance_loss", p)) is not None]
     if len(losses) >= STALE_PERIODS and all(b > a for a, b in pairwise(losses[-STALE_PERIODS:])):
         return Cause("staleness", [*evidence, f"the loss grew in each of the last {STALE_PERIODS} periods"], [])

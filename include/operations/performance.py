@@ -10,19 +10,23 @@ from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
 from include.evaluation.bootstrap import Resampled, paired
+from include.evaluation.calibration import recalibrated
 from include.evaluation.inputs import CLASS_ROWS
-from include.evaluation.metrics import calibration_error, direction, undefined
+from include.evaluation.metrics import calibration_error, direction, score, undefined
 from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations.losses import is_breach
 from include.operations.scope import Scope
+from include.operations.windows import RECALIBRATED_ERROR
 from include.specification.usecase import UseCase
 
 ROWS = 2 * CLASS_ROWS  # fewer labelled rows, and nothing is measured; of one class alone, no ranking metric
 
 
 def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed: int) -> list[Figure]:
-    """Metrics, calibration error, what the labels are, the loss against the baseline and whether it is a breach.
+    """Metrics, calibration error and what a recalibration would make of it, what the labels are, and the loss.
+
+    Of the loss against the baseline also whether it is a breach.
 
     ``known`` are served rows with their coded label (for clustering: all served rows).
     """
@@ -37,6 +41,7 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
     figures = [scope.interval(m, drawn.interval(m, "release")) for m in metrics]
     if family(spec).facts.probabilities:
         figures.append(scope.figure("calibration_error", calibration_error(y, scores), n=len(y)))
+        figures += _recalibrated(scope, known, y, scores, metrics[0])
     figures += [scope.figure(*figure, n=len(y)) for figure in family(spec).label_figures(spec, y)]
     if primary in metrics and primary in baseline["metrics"]:
         was = Interval.model_validate(baseline["metrics"][primary]).value
@@ -71,6 +76,15 @@ def _measurable(spec: UseCase, y: np.ndarray, scores: np.ndarray) -> list[str]:
     rare = min(counts.values(), default=CLASS_ROWS) < CLASS_ROWS
     wanted = [m for m in spec.metrics.names if not (rare and m in kind.every_class)]
     return [m for m in wanted if not undefined(m, y, scores)]
+
+
+def _recalibrated(scope: Scope, known: pd.DataFrame, y: np.ndarray, scores: np.ndarray, metric: str) -> list[Figure]:
+    """What a recalibration on these rows would leave of the calibration error, and make of the first metric."""
+    answers = recalibrated(scope.spec, known, scores, y)
+    if answers is None:
+        return []
+    values = {RECALIBRATED_ERROR: calibration_error(y, answers), f"recalibrated_{metric}": score(metric, y, answers)}
+    return [scope.figure(name, value, n=len(y)) for name, value in values.items()]
 
 
 def _loss(scope: Scope, was: float, now: Interval) -> list[Figure]:

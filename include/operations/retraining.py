@@ -14,6 +14,7 @@ from include.operations.causes import Cause, data_fault, decay, pipeline_skew, s
 from include.operations.look import Look
 from include.operations.losses import Confirmation
 from include.operations.maturity import MOST_IMMATURE
+from include.operations.recalibration import repair
 from include.operations.release_history import History
 from include.operations.training_window import NO_WINDOW, TrainingWindow
 from include.specification.usecase import UseCase
@@ -73,7 +74,7 @@ def decide(
         return plan.of("keep", cause, held)
     if old := training_window.nothing_new(spec, window, tested, teaches):
         return plan.of("keep", cause, old)
-    return plan.retrain(cause, window)
+    return plan.retrain(cause, window, _instead(spec, cause, history.until(test)))
 
 
 class _Plan:
@@ -95,9 +96,9 @@ class _Plan:
         digest = plan.digest_without("name", "decided_at")
         return plan.model_copy(update={"name": f"{self.period}-{decision}-{digest[:8]}"})
 
-    def retrain(self, cause: Cause, window: TrainingWindow) -> RetrainPlan:
+    def retrain(self, cause: Cause, window: TrainingWindow, instead: str) -> RetrainPlan:
         what = f"retrain {self.spec.trainer.name} on {window.learned} ({window.why}), test on {window.tested}"
-        return self.of("retrain", cause, f"{what}; with the same features and parameters", window)
+        return self.of("retrain", cause, f"{instead}{what}; with the same features and parameters", window)
 
 
 def _newest_known(spec: UseCase, history: History) -> Period | None:
@@ -113,6 +114,14 @@ def _newest_known(spec: UseCase, history: History) -> Period | None:
 
 def _mature(counts: Mapping[str, float]) -> bool:
     return counts["labelled"] > 0 and counts["not_due"] <= MOST_IMMATURE * sum(counts.values())
+
+
+def _instead(spec: UseCase, cause: Cause, history: History) -> str:
+    """That less than a retrain would do; '' where it would not."""
+    repaired = repair(spec, history) if cause.kind == "label shift" else None
+    if repaired is None or not repaired.suffices:
+        return ""
+    return "a recalibration suffices, for which a retrain fits a calibrator on its newest validation rows: "
 
 
 def _repair(cause: Cause) -> str:

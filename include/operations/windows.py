@@ -12,8 +12,9 @@ from include.specification.usecase import UseCase
 
 COUNTS = ("labelled", "unmatched", "not_due")
 """Figures that say how many labels of a window are there, are due and never came, are not due yet."""
-OF_LABELS = (*COUNTS, "maturity", "calibration_error", "label_rate", "label_share", "label_mean", "label_std",
-    "performance_loss", "breached", "breached_windows")  # fmt: skip
+RECALIBRATED_ERROR = "recalibrated_calibration_error"
+OF_LABELS = (*COUNTS, "maturity", "calibration_error", RECALIBRATED_ERROR, "label_rate", "label_share", "label_mean",
+    "label_std", "performance_loss", "breached", "breached_windows")  # fmt: skip
 """Figures that are measured on labels, besides the metrics."""
 
 
@@ -74,7 +75,8 @@ def judged(counts: Iterable[Figure], recent: Sequence[Period]) -> Period:
 
 def shown(spec: UseCase, figures: Sequence[Figure], newest: Period, of_labels: Period) -> list[WindowFigures]:
     """What is shown of the newest window, and what labels say of the newest one whose labels are due."""
-    names = {*OF_LABELS, *spec.metrics.names, *(f"counterfactual_{name}" for name in spec.metrics.names)}
+    told = [f"{kind}_{name}" for kind in ("counterfactual", "recalibrated") for name in spec.metrics.names]
+    names = {*OF_LABELS, *spec.metrics.names, *told}
     parts = {
         "newest": (newest, [f for f in figures if f.period == newest and f.name not in names]),
         "judged": (of_labels, [f for f in figures if f.period == of_labels and f.name in names]),

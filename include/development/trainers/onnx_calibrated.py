@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from include.development.trainers.calibrator import Curve
 from include.development.trainers.label_units import require_own_operators
 from include.development.trainers.onnx_average import END, one_opset
+from include.evaluation.calibrator import Curve
 
 PREFIX = "calibrated_"
 
 
 def calibrated(content: bytes, curves: Sequence[Curve]) -> bytes:
-    """The model whose last output is float32 (rows, number of curves): probabilities, which of classes add up to 1."""
+    """The model whose last output is float32 (rows, number of curves): probabilities, which of classes add up to 1.
+
+    The scores are the last columns of its last output; without curves it stays as it is.
+    """
+    if not curves:
+        return content
     import onnx
     from onnx import TensorProto, helper
 

@@ -11,11 +11,12 @@ import pandas as pd
 
 from include.development.datasets.encoder import Encoder
 from include.development.trainers.archive import pack, unpack
-from include.development.trainers.calibrator import UNCALIBRATED, Calibrator
 from include.development.trainers.label_units import spread_of
+from include.development.trainers.onnx_calibrated import calibrated
 from include.development.trainers.protocol import Fitted, Problem
 from include.development.trainers.registry import trainer
 from include.errors import TrainingError
+from include.evaluation.calibrator import UNCALIBRATED, Calibrator
 from include.families.class_names import in_order
 from include.specification.task import Task
 
@@ -75,7 +76,7 @@ class TrainedModel:
         return spread_of(self.fitted)
 
     def onnx(self) -> bytes:
-        return self.calibrator.onnx(self.fitted.onnx())
+        return calibrated(self.fitted.onnx(), self.calibrator.curves)
 
     def encoding(self) -> dict[str, Any]:
         """The encoding that serving follows (see ``Encoder.to_json``)."""

@@ -335,3 +335,34 @@ def test_a_month_whose_loss_is_above_the_limit_is_no_good_period_confirmed_or_no
     assert found.cause == "covariate shift in x", "the drift of an unclear month clears no feature"
     assert any(line == "x drifted (PSI 0.90)" for line in found.evidence)
     assert any("no good period to compare with" in line for line in found.evidence)
+
+
+def shifted(recalibrated: float, **changes: Any) -> RetrainPlan:
+    """June with more late flights, and what a recalibration would make of the Brier score."""
+    spec = small_spec(metrics={"primary": "brier", "secondary": []})
+    errors = {"calibration_error": 0.08, "recalibrated_calibration_error": 0.01}
+    june = month("2013-06", 0.607, brier=0.21, recalibrated_brier=recalibrated, label_rate=0.35, **errors)
+    return plan([*SPRING, *june], **{"spec": spec} | changes)
+
+
+def test_a_label_shift_that_a_recalibration_repairs_says_so() -> None:
+    found = shifted(0.12)
+    assert found.cause == "label shift"
+    assert any(
+        "calibration error of 0.010 instead of 0.080, and the brier 0.120 instead of 0.210, a loss of +0.010: a "
+        "recalibration suffices" in line for line in found.evidence
+    )  # fmt: skip
+    assert found.action.startswith("a recalibration suffices, for which a retrain fits a calibrator")
+
+
+def test_a_label_shift_that_it_repairs_in_part_is_retrained() -> None:
+    found = shifted(0.17)
+    assert any("a loss of +0.060: a recalibration does not suffice" in line for line in found.evidence)
+    assert found.action.startswith("retrain")
+
+
+def test_a_ranking_metric_is_not_repaired_by_a_recalibration() -> None:
+    figures = {"recalibrated_roc_auc": 0.666, "calibration_error": 0.08, "recalibrated_calibration_error": 0.01}
+    found = plan([*SPRING, *month("2013-06", 0.666, label_rate=0.35, **figures)])
+    assert any("the same roc_auc (0.666): a recalibration cannot repair the loss" in line for line in found.evidence)
+    assert found.action.startswith("retrain")

@@ -41,12 +41,6 @@ class Calibrator(Record):
         each = np.stack([curve.at(column) for curve, column in zip(self.curves, scores.T, strict=True)], axis=1)
         return each / each.sum(axis=1, keepdims=True)
 
-    def onnx(self, content: bytes) -> bytes:
-        """The model with its scores (the last columns of its last output) calibrated."""
-        from include.development.trainers.onnx_calibrated import calibrated
-
-        return calibrated(content, self.curves) if self.curves else content
-
     def describe(self) -> str:
         return f"calibration {self.method}: {self.why}" if self.why else f"calibration {self.method}"
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper
 
-from include.development import calibration
-from include.development.trainers.calibrator import UNCALIBRATED, Calibrator
+from include.development.trainers.onnx_calibrated import calibrated
+from include.evaluation import calibration
+from include.evaluation.calibrator import UNCALIBRATED, Calibrator
 from include.evaluation.metrics import calibration_error, log_losses, roc_area
 from tests.unit.development.tasks import task_spec
 
@@ -58,10 +59,10 @@ def fitted(scores: np.ndarray, y: np.ndarray, wanted: str = "auto") -> Calibrato
 @pytest.mark.parametrize("said", SAID)
 def test_what_it_says_is_more_often_right_and_ranks_as_before(said: str, method: str) -> None:
     scores, y = binary(said, seed=1)
-    calibrated = fitted(*binary(said), method).apply(scores)
-    assert log_losses(y, calibrated).mean() < log_losses(y, scores).mean() - 0.005
-    assert calibration_error(y, calibrated) < calibration_error(y, scores) / 2
-    assert abs(roc_area(y == 1, calibrated) - roc_area(y == 1, scores)) < 1e-3
+    now = fitted(*binary(said), method).apply(scores)
+    assert log_losses(y, now).mean() < log_losses(y, scores).mean() - 0.005
+    assert calibration_error(y, now) < calibration_error(y, scores) / 2
+    assert abs(roc_area(y == 1, now) - roc_area(y == 1, scores)) < 1e-3
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -127,9 +128,9 @@ def test_scores_that_do_not_rank_keep_their_order_and_get_the_share() -> None:
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_classes_are_calibrated_each_and_add_up_to_one(method: str) -> None:
     (scores, y), made = multiclass(seed=1), fitted(*multiclass(), method)
-    calibrated = made.apply(scores)
-    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
-    assert log_losses(y, calibrated).mean() < log_losses(y, scores).mean() - 0.05
+    said = made.apply(scores)
+    np.testing.assert_allclose(said.sum(axis=1), 1)
+    assert log_losses(y, said).mean() < log_losses(y, scores).mean() - 0.05
     assert len(made.curves) == 3
 
 
@@ -149,7 +150,7 @@ def test_the_graph_says_what_python_says(method: str, opset: int) -> None:
     random = np.random.default_rng(0)
     for made, width in ((fitted(*binary("too sure"), method), 2), (fitted(*multiclass(), method), 3)):
         scores = np.vstack([random.random((500, width)), np.zeros((1, width)), np.ones((1, width))]).astype(np.float32)
-        content = made.onnx(graph(width, opset))
+        content = calibrated(graph(width, opset), made.curves)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         expected = made.apply(np.float64(scores if width == 3 else scores[:, -1]))
         (said,) = session.run(None, {"input": scores})
@@ -160,4 +161,4 @@ def test_the_graph_says_what_python_says(method: str, opset: int) -> None:
 def test_it_is_read_as_it_was_written() -> None:
     made = fitted(*multiclass())
     assert Calibrator.model_validate_json(made.model_dump_json()) == made
-    assert UNCALIBRATED.onnx(b"graph") == b"graph"
+    assert calibrated(b"graph", UNCALIBRATED.curves) == b"graph"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from include.development.trainers.calibrator import Calibrator, Curve, Method
+from include.evaluation.calibrator import Calibrator, Curve, Method
 from include.evaluation.metrics import log_losses
 from include.specification.usecase import UseCase
 
@@ -42,7 +42,16 @@ def calibrator(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.nda
     return Calibrator(method=method, curves=_curves(method, scores, y), why=_told(losses, len(y)))
 
 
-def held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def recalibrated(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """What a recalibration would make of the answers to labelled rows, each stretch by a fit on the others.
+
+    None for too few rows. Always sigmoid, which follows a share of positives that has moved.
+    """
+    y = np.asarray(y).astype(np.int64)
+    return _told_apart("sigmoid", scores, y, _stretches(spec, frame)) if _enough("sigmoid", scores, y) else None
+
+
+def _told_apart(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     """Calibrated scores of every row, by curves that were fitted on the rows of the other stretches."""
     answers = np.array(scores, dtype=np.float64)
     for one in np.unique(stretch):
@@ -53,14 +62,14 @@ def held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndar
 
 def _held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     """Log loss of each stretch."""
-    losses = log_losses(y, held_out(method, scores, y, stretch))
+    losses = log_losses(y, _told_apart(method, scores, y, stretch))
     return np.array([losses[stretch == one].mean() for one in np.unique(stretch)])
 
 
 def _stretches(spec: UseCase, frame: pd.DataFrame) -> np.ndarray:
     """Which stretch each row is in; equally many rows in each."""
     times = frame[spec.event.time] if spec.event.time in frame else pd.Series(np.arange(len(frame)))
-    rank = np.argsort(np.argsort(times.to_numpy(), kind="stable"), kind="stable")
+    rank = times.rank(method="first", na_option="bottom").to_numpy().astype(np.int64) - 1
     return rank * STRETCHES // len(frame)
 
 
