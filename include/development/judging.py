@@ -14,6 +14,7 @@ from include.development.baseline import Baseline, fit_baseline
 from include.development.behaviour import check
 from include.development.card.documentation import document
 from include.development.card.facts import Facts, Refit
+from include.development.card.refits import IN_SAMPLE
 from include.development.datasets.encoded import Parts, encoded, frames_of, matrix
 from include.development.refitting import UNITS, Proved, agreement
 from include.development.search.tuning import Tuning
@@ -59,7 +60,7 @@ def judge(
     facts = Facts(artifact_hash(content), tuning.parameters, metrics, *words, behaviour=outcomes, **(made or {}))
     if proof:
         facts = replace(facts, refit=(refit := _beside(spec, parts, proof, model)))
-        metrics = {f"in_sample_{name}": value for name, value in metrics.items()}
+        metrics = {f"{IN_SAMPLE}{name}": value for name, value in metrics.items()}
         metrics |= {f"proof_{name}": value for name, value in refit.metrics.items()}
     documents = document(spec, dataset, model, parts, facts)
     documents["encoding.json"] = json.dumps(model.encoding(), indent=1).encode()

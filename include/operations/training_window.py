@@ -80,7 +80,7 @@ def nothing_new(
             f"keep the champion: {window.tested} is in the test set that it was released with (up to {newest}); a "
             f"retrain is tested on later {every}s"
         )
-    if teaches(Period.between(window.train_from, window.train_to)):
+    if teaches(Period.between(window.train_from, window.test_to if spec.refits else window.train_to)):
         return None
     return (
         f"keep the champion: a retrain would see no new training rows. {window.tested} would test, and it has learned "

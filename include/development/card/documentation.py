@@ -10,7 +10,8 @@ import pandas as pd
 from include.contracts.development import DatasetRef
 from include.development.card import page
 from include.development.card.facts import Evidence, Facts
-from include.development.card.sections import card_text
+from include.development.card.refits import prefix
+from include.development.card.sections import PERFORMANCE, card_text
 from include.development.datasets.encoded import Parts
 from include.development.explanation import Attribution, attribution, permutation_importance
 from include.development.feature_groups import evenly
@@ -31,8 +32,9 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
     """All documents of a model version by path; the same arguments give the same bytes.
 
     ``model_card.md`` and ``.html``, ``plots/<name>.svg``, ``importance.json`` (``feature, importance, share``),
-    ``explanation.json``, ``surrogate.txt``, ``slices.json``, ``fairness.json``, ``behaviour.json``. Explained are rows
-    of the validation part, judged are those of the test part. Raises DataError when a column of ``comparison.slices``
+    ``explanation.json``, ``surrogate.txt``, ``slices.json``, ``fairness.json`` (of a refit ``in_sample_slices.json``
+    and ``in_sample_fairness.json``), ``behaviour.json``. Explained are rows of the validation part, judged are those of
+    the test part. Raises DataError when a column of ``comparison.slices``
     or ``fairness.groups`` is not in the dataset.
     """
     frame, y = parts.frames["test"], parts.truth["test"]
@@ -56,10 +58,15 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
         permutation=shuffled,
         tree=tree,
         local=local,
-        plots={name: caption for name, (_, caption) in pictures.items()},
+        plots={name: _caption(name, caption, facts) for name, (_, caption) in pictures.items()},
     )
     drawings = {name: drawing for name, (drawing, _) in pictures.items()}
     return _files(card_text(spec, dataset, facts, evidence), drawings, _records(spec, evidence, facts), tree)
+
+
+def _caption(name: str, caption: str, facts: Facts) -> str:
+    measured = name in (*PERFORMANCE, "slices")
+    return f"In-sample: {caption}" if facts.refit and measured else caption
 
 
 def _files(card: str, drawings: Mapping[str, bytes], records: Mapping[str, Any], tree: SurrogateTree) -> Documents:
@@ -74,7 +81,7 @@ def _files(card: str, drawings: Mapping[str, bytes], records: Mapping[str, Any],
 
 def _records(spec: UseCase, evidence: Evidence, facts: Facts) -> dict[str, Any]:
     """What machines read; no row is named, and a personal value is not shown."""
-    moved = evidence.moved
+    moved, measured = evidence.moved, prefix(facts.refit)
     explanation = {
         "shap": {"method": moved.method, "unit": moved.unit, "rows": moved.rows, "features": moved.table()},
         "classes": dict(_by_class(spec, moved)),
@@ -86,8 +93,8 @@ def _records(spec: UseCase, evidence: Evidence, facts: Facts) -> dict[str, Any]:
     return {
         "importance": moved.table(),
         "explanation": explanation,
-        "slices": list(evidence.slices),
-        "fairness": {
+        f"{measured}slices": list(evidence.slices),
+        f"{measured}fairness": {
             "groups": [group.to_json() for group in evidence.groups],
             "gates": [outcome.json_dict() for outcome in evidence.fairness],
         },

@@ -84,3 +84,9 @@ class Evidence:
     tree: SurrogateTree
     local: Sequence[Mapping[str, Any]]
     plots: Mapping[str, str]
+
+
+def tests_passed(behaviour: Sequence[GateOutcome]) -> str:
+    """How many behaviour tests passed, to go on a sentence; '' without one."""
+    passed = sum(outcome.passed for outcome in behaviour)
+    return f"; {passed} of {len(behaviour)} behaviour tests passed" if behaviour else ""

@@ -9,7 +9,8 @@ from typing import Any
 from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
 from include.contracts.period import Period
-from include.development.card.facts import MEANING, Evidence, Facts
+from include.development.card import refits
+from include.development.card.facts import MEANING, Evidence, Facts, Refit, tests_passed
 from include.evaluation.wording import shown
 from include.families.registry import family
 from include.formats.plain_text import markdown, markdown_table
@@ -17,20 +18,22 @@ from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
 
 TOP_FEATURES = 10
+PERFORMANCE = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
 
 
 def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     """The whole card, with an empty place for the verdict at its end (see ``card_page.with_verdict``)."""
+    seen = ", in-sample" if facts.refit else ""
     sections = {
         "Intended use": _intended_use(spec),
         "Data": _data(spec, dataset, evidence),
         "Training": _training(facts, evidence),
         "Performance": _metrics(spec, dataset, facts, evidence),
-        "Slices": _slices(spec, evidence),
-        "Groups": _groups(spec, evidence),
+        f"Slices{seen}": refits.marked(facts.refit, _slices(spec, evidence)),
+        f"Groups{seen}": refits.marked(facts.refit, _groups(spec, evidence)),
         "Behaviour tests": _behaviour(spec, facts),
         "Explanation": _explanation(spec, evidence),
-        "Limits": _limits(spec, evidence),
+        "Limits": _limits(spec, facts, evidence),
         "Cost": _cost(facts),
         "Lineage": _lineage(dataset, facts),
     }
@@ -39,16 +42,16 @@ def card_text(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Eviden
 
 
 def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
+    if facts.refit:
+        return refits.summary(spec, dataset, facts.refit, facts.behaviour, str(evidence.model["algorithm"]))
     primary, periods = spec.metrics.primary, _span(dataset.test.periods)
     good = _with_interval(evidence.whole.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
     beaten = facts.metrics.get(f"baseline_test_{primary}")
     against = "" if beaten is None else f"; the {spec.trainer.baseline.kind} baseline reaches {beaten:.4f}"
-    failed = [outcome.gate for outcome in facts.behaviour if not outcome.passed]
-    tests = f"{len(facts.behaviour) - len(failed)} of {len(facts.behaviour)} behaviour tests passed"
     return (
         f"{spec.description} This model is *{evidence.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
         f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that were not used for training, "
-        f"its {primary} is **{good}**{against}" + (f"; {tests}." if facts.behaviour else ".")
+        f"its {primary} is **{good}**{against}{tests_passed(facts.behaviour)}."
     )
 
 
@@ -78,12 +81,21 @@ def _data(spec: UseCase, dataset: DatasetRef, evidence: Evidence) -> str:
     return "\n\n".join(
         [
             markdown_table(head, rows),
-            f"{_split(spec)} Frozen test sets of earlier releases that were excluded: {len(dataset.excluded_hashes)}.",
+            f"{_split(spec)} {_kept_out(dataset)}",
             "The data sheets describe the origin of the data, the tables, the checks and known faults: "
             f"*Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
             markdown_table(["feature", "kind", "from", "meaning"], features),
         ]
     )
+
+
+def _kept_out(dataset: DatasetRef) -> str:
+    if dataset.refit_of:
+        return (
+            "The training part has every labelled row of the window, also those of the other two parts and of the test "
+            f"sets that dataset `{dataset.refit_of}` of the proof excluded ({len(dataset.frozen)})."
+        )
+    return f"Frozen test sets of earlier releases that were excluded: {len(dataset.excluded_hashes)}."
 
 
 def _features(spec: UseCase) -> list[Any]:
@@ -116,6 +128,8 @@ def _training(facts: Facts, evidence: Evidence) -> str:
 
 
 def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
+    if facts.refit:
+        return _metrics_of_refit(spec, facts.refit, facts, evidence)
     rows = [
         [
             name,
@@ -136,8 +150,18 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
             f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best). "
             f"The model's {evidence.calibrated}."
         )
-    pictures = ("roc", "calibration", "confusion", "predicted", "residuals", "series", "clusters", "profile")
-    return "\n\n".join(paragraphs + _pictures(evidence, *pictures))
+    return "\n\n".join(paragraphs + _pictures(evidence, *PERFORMANCE))
+
+
+def _metrics_of_refit(spec: UseCase, refit: Refit, facts: Facts, evidence: Evidence) -> str:
+    """The proof's figures, and those of the refit, named in-sample; the intervals are the proof's."""
+    paragraphs = [refits.figures(spec, refit, facts.metrics), f"In-sample, too: {facts.baseline}".strip()]
+    if evidence.calibration is not None:
+        paragraphs.append(
+            f"Calibration in-sample: predicted and observed shares differ by {evidence.calibration:.3f} on average. "
+            f"As the proof, it has {evidence.calibrated}."
+        )
+    return "\n\n".join(paragraphs + _pictures(evidence, *PERFORMANCE))
 
 
 def _slices(spec: UseCase, evidence: Evidence) -> str:
@@ -213,8 +237,10 @@ def _local(one: Mapping[str, Any]) -> list[str]:
     return [one["which"], markdown(answer), markdown(moved), f"{one['fidelity']:.2f}"]
 
 
-def _limits(spec: UseCase, evidence: Evidence) -> str:
+def _limits(spec: UseCase, facts: Facts, evidence: Evidence) -> str:
     limits = ["The figures describe the periods above; monitoring shows whether they still apply."]
+    if facts.refit:
+        limits.append("No row is left that this model has not learned from: only monitoring measures it out of sample.")
     if spec.event.label:
         limits.append(f"Labels are complete {spec.event.label_delay} after the event; events without one are left out.")
     limits.append("SHAP values and rules show what the model uses, not what causes the outcome.")
@@ -247,6 +273,8 @@ def _amount(name: str, value: float) -> list[str]:
 def _lineage(dataset: DatasetRef, facts: Facts) -> str:
     snapshots = [[period, f"`{name}`"] for period, name in sorted(dataset.snapshots.items())]
     hashes = [["model", f"`{facts.artifact_hash}`"]]
+    if facts.refit:
+        hashes.append([f"proof, version {facts.refit.version}", f"`{facts.refit.artifact_hash}`"])
     hashes += [[p, f"`{getattr(dataset, p).content_hash}`"] for p in ("train", "validation", "test")]
     revision = f", code revision `{facts.revision}`" if facts.revision else ""
     head = f"Dataset `{dataset.name}`, feature service `{dataset.feature_service}`{revision}."

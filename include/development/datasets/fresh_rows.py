@@ -3,12 +3,13 @@
 The same rows teach the same model: such a retrain gains nothing, whatever its test set says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from include.contracts.development import DatasetRef
+from include.contracts.development import DatasetRef, PartRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef
-from include.development.datasets.building import as_it_lies
+from include.development.datasets.building import as_it_lies, load_dataset
 from include.development.datasets.parts import read_part
 from include.errors import DataError
 from include.specification.usecase import UseCase
@@ -30,17 +31,34 @@ def may_teach(
 
 
 def require(spec: UseCase, dataset: DatasetRef, champion: DatasetRef) -> int:
-    """How many rows to train and validate with are new to the champion; raises DataError when none is."""
-    learned = _ids(spec, as_it_lies(champion))
-    fresh = len(_ids(spec, dataset) - learned)
+    """How many rows that would be learned are new to the champion; raises DataError when none is.
+
+    The candidate learns from the train and validation part; where it is refitted once it is judged, its refit learns
+    from the test part and the frozen test sets of the window too.
+    """
+    parts = list(_learned(spec, dataset))
+    fresh = len(_ids(spec, parts) - _ids(spec, _trained(as_it_lies(champion))))
     if not fresh:
         raise DataError(
-            f"{spec.name}: the training would see no new rows: all {dataset.train.rows + dataset.validation.rows} of "
-            f"dataset {dataset.name} taught the model that serves ({champion.name}), and the same rows teach the same; "
-            "wait until more is published than split.test takes to test"
+            f"{spec.name}: the training would see no new rows: all {sum(part.rows for part in parts)} of dataset "
+            f"{dataset.name} taught the model that serves ({champion.name}), and the same rows teach the same; wait "
+            f"until more is published{'' if spec.refits else ' than split.test takes to test'}"
         )
     return fresh
 
 
-def _ids(spec: UseCase, dataset: DatasetRef) -> set[str]:
-    return {i for part in (dataset.train, dataset.validation) for i in read_part(part)[spec.event.id]}
+def _trained(dataset: DatasetRef) -> Sequence[PartRef]:
+    return dataset.train, dataset.validation
+
+
+def _learned(spec: UseCase, dataset: DatasetRef) -> Iterator[PartRef]:
+    yield from _trained(dataset)
+    if spec.refits:
+        yield dataset.test
+        home, window = Path(dataset.path).parent, {*dataset.snapshots}
+        kept_out = (load_dataset(one.dataset, home).test for one in dataset.frozen)
+        yield from (part for part in kept_out if {*part.periods} <= window)
+
+
+def _ids(spec: UseCase, parts: Iterable[PartRef]) -> set[str]:
+    return {i for part in parts for i in read_part(part)[spec.event.id]}
