@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, like my_case/3")]) -> None:
     """Train a registered model again from its recorded data and parameters, and compare the answers of both.
 
-    Ends with 0 when they agree within what the trainer allows, with 1 when they do not, with 2 when that cannot be
-    determined. The platform must be up.
+    Of a refit, the model that was judged (its proof) is trained again too. Ends with 0 when they agree within what the
+    trainer allows, with 1 when they do not, with 2 when that cannot be determined. The platform must be up.
     """
     usecase, _, version = model.partition("/")
     if not (version.isascii() and version.isdigit()):
@@ -35,9 +35,17 @@ def _reproduced(usecase: str, version: int) -> bool:
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    outcome = reproduction(load_usecase(usecase), services(), version)
-    print(visible(f"{usecase}/{version}\n{outcome.describe()}"))
-    return outcome.reproduced
+    spec, made, outcomes = load_usecase(usecase), services(), []
+    for one in with_proof(spec, made, version):
+        outcomes.append(reproduction(spec, made, one))
+        print(visible(f"{usecase}/{one}\n{outcomes[-1].describe()}"))
+    return all(outcome.reproduced for outcome in outcomes)
+
+
+def with_proof(spec: "UseCase", services: "Services", version: int) -> list[int]:
+    """The version and, of a refit, the one that was judged for it."""
+    model = services.adapters.tracker.model(spec.name, version)
+    return list(dict.fromkeys([version, services.approvals.proof(spec, model).version]))
 
 
 def reproduction(spec: "UseCase", services: "Services", version: int) -> "Reproduction":

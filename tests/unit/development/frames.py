@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.development import training
-from include.development.datasets import building
+from include.development.datasets import building, refitting
 from include.development.datasets.encoded import read
 from include.development.judging import judge
+from include.development.refitting import Proved
 from include.development.search.tuning import Tuning
 from include.development.trainers.protocol import Parameters, Run
 from include.specification.loader import load_usecase
@@ -127,6 +128,21 @@ def build(
     return building.build(spec, **arguments)
 
 
+def build_refit(
+    directory: Path,
+    proof: DatasetRef,
+    tables: dict[str, pd.DataFrame] | None = None,
+    spec: UseCase | None = None,
+    store: MemoryFeatureStore | None = None,
+    **changes: Any,
+) -> DatasetRef:
+    """The dataset of a refit of what was trained on ``proof``, which ``build`` built from the same tables."""
+    spec, lake = spec or flight_spec(), MemoryLake(tables or {p: events(p) for p in PERIODS})
+    return refitting.build_refit(
+        spec, proof, lake=lake, feature_store=store or MemoryFeatureStore(spec), directory=directory, **changes
+    )
+
+
 class TrainingResult(NamedTuple):
     """A model with its metrics and documents."""
 
@@ -136,12 +152,14 @@ class TrainingResult(NamedTuple):
     documents: dict[str, bytes]
 
 
-def train(spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run) -> TrainingResult:
-    """One model without a search, judged and documented."""
+def train(
+    spec: UseCase, dataset: DatasetRef, parameters: Parameters, run: Run, proof: Proved | None = None
+) -> TrainingResult:
+    """One model without a search, judged and documented; ``proof``: it is the refit of that."""
     chosen = training.parameters_of(spec, parameters)
     model = training.fit(spec, dataset, read(spec, dataset), chosen, run)
     tuning, content = Tuning(metric=spec.metrics.primary, parameters=chosen), model.to_bytes()
-    return TrainingResult(content, chosen, *judge(spec, dataset, content, tuning))
+    return TrainingResult(content, chosen, *judge(spec, dataset, content, tuning, proof=proof))
 
 
 def started_from(dataset: DatasetRef, digest: str) -> ModelRef:

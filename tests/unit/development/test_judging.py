@@ -1,6 +1,7 @@
 """A trained model is judged: honest about the baseline, clear about what cannot be."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,12 @@ import pytest
 
 from include.contracts.development import DatasetRef
 from include.development.datasets.parts import read_part
+from include.development.refitting import Proved
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel, artifact_hash
 from include.errors import TrainingError
-from include.specification.learning import Behaviour, Metrics
-from tests.unit.development.frames import TrainingResult, build, flight_spec, train
+from include.specification.learning import Behaviour, Metrics, Training
+from tests.unit.development.frames import TrainingResult, build, build_refit, flight_spec, started_from, train
 
 QUICK = {"n_estimators": 15, "max_depth": 3}
 
@@ -116,3 +118,52 @@ def test_a_dataset_of_another_use_case_is_refused(dataset: DatasetRef) -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(TrainingError, match="5 bytes are not a trained model"):
         TrainedModel.from_bytes(b"hello")
+
+
+@pytest.fixture(scope="module")
+def refit(dataset: DatasetRef) -> TrainingResult:
+    """The same recipe on every row, beside what was judged."""
+    spec, proof = flight_spec(), train(flight_spec(), dataset, QUICK, Run(1))
+    ref = started_from(dataset, artifact_hash(proof.model))
+    proved = Proved(ref, TrainedModel.from_bytes(proof.model))
+    return train(spec, build_refit(Path(dataset.path).parent, dataset), QUICK, Run(1), proved)
+
+
+def test_figures_of_a_refit_are_named_in_sample_and_those_of_its_proof_are_beside_them(
+    result: TrainingResult, refit: TrainingResult
+) -> None:
+    proof = {name: value for name, value in result.metrics.items() if not name.startswith("baseline_")}
+    assert {n.removeprefix("proof_"): v for n, v in refit.metrics.items() if n.startswith("proof_")} == proof
+    own = [name for name in refit.metrics if not name.startswith("proof_")]
+    assert {name.removeprefix("in_sample_") for name in own} == set(result.metrics)
+    assert all(name.startswith("in_sample_") for name in own)
+    assert {"in_sample_slices.json", "in_sample_fairness.json", "behaviour.json"} <= set(refit.documents)
+    assert not {"slices.json", "fairness.json"} & set(refit.documents)
+
+
+def test_the_card_of_a_refit_says_what_it_learned_and_what_is_known_out_of_sample(
+    dataset: DatasetRef, result: TrainingResult, refit: TrainingResult
+) -> None:
+    card = refit.documents["model_card.md"].decode()
+    digest = artifact_hash(result.model)
+    assert f"the refit of its proof, version 1 (`{digest[:12]}`)" in card
+    assert f"Learned in addition: {2100 - dataset.train.rows:,} rows, among them all of 2013-03." in card
+    assert f"`{digest}`" in card.split("## Lineage")[1]
+    assert "## Slices, in-sample\n\nIn-sample: this model has learned from the rows" in card
+    assert "![In-sample: " in card.split("## Performance")[1].split("## ")[0]
+    row = next(line for line in card.splitlines() if line.startswith("| roc_auc "))
+    shown = [cell.strip() for cell in row.split("|")[2:6]]
+    metrics = refit.metrics
+    assert shown[0] == f"{metrics['proof_validation_roc_auc']:.4f}"
+    assert shown[1].startswith(f"{metrics['proof_test_roc_auc']:.4f} [")
+    assert shown[2:] == [f"{metrics[f'in_sample_{part}_roc_auc']:.4f}" for part in ("validation", "test")]
+    assert "that were not used for training" not in card
+
+
+def test_a_refit_that_answers_otherwise_than_its_proof_is_refused(dataset: DatasetRef, result: TrainingResult) -> None:
+    spec = flight_spec(training=Training(agreement=1e-4))
+    proved = Proved(started_from(dataset, "a" * 64), TrainedModel.from_bytes(result.model))
+    with pytest.raises(
+        TrainingError, match=r"refit of version 1 is not registered.*on the 700 newest rows.*0\.0001 is"
+    ):
+        train(spec, build_refit(Path(dataset.path).parent, dataset), QUICK, Run(1), proved)

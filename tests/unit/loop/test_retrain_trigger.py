@@ -12,8 +12,11 @@ from include.errors import NotFoundError, ServiceError
 from include.loop import retrain_trigger
 from include.records.registry import FIGURES
 from include.services.composition import Services
+from include.specification.learning import Training
 from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import APRIL, SPEC, dataset, publish
+
+NEVER_REFITTED = SPEC.model_copy(update={"training": Training(refit="never")})
 
 
 def alert(name: str = "MoebiusPerformanceLoss") -> Alert:
@@ -148,16 +151,23 @@ def trained(services: Services, *tested: str) -> None:
 def test_a_retrain_on_what_the_champion_learned_already_is_refused_with_that_reason(services: Services) -> None:
     """March was its test, so a month later April tests and nothing new is left to learn from."""
     trained(services, "2013-03")
-    held = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    held = retrain_trigger.decide_retrain(NEVER_REFITTED, services, [alert().json_dict()], None)
     assert (held.decision, held.train_to) == ("keep", None)
     assert "a retrain would see no new training rows. 2013-04 would test, and it has learned from every" in held.action
-    assert retrain_trigger.decide_retrain(SPEC, services, [], "ada").decision == "keep", "a person cannot force it"
+    forced = retrain_trigger.decide_retrain(NEVER_REFITTED, services, [], "ada")
+    assert forced.decision == "keep", "a person cannot force it"
     publish(services, "2013-05")
     monitored(services, "2013-05", *lost("2013-05"))
-    found = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    found = retrain_trigger.decide_retrain(NEVER_REFITTED, services, [alert().json_dict()], None)
     assert (found.decision, found.train_to, found.test_from, found.test_to) == (
         "retrain", "2013-04", "2013-05", "2013-05",
     )  # fmt: skip
+
+
+def test_where_it_is_refitted_the_month_that_tests_is_learned_next(services: Services) -> None:
+    trained(services, "2013-03")
+    found = retrain_trigger.decide_retrain(SPEC, services, [alert().json_dict()], None)
+    assert (found.decision, found.train_to, found.test_to) == ("retrain", "2013-03", "2013-04")
 
 
 def test_the_test_set_of_the_champion_does_not_test_again(services: Services) -> None:

@@ -67,11 +67,18 @@ def test_a_retrain_that_would_learn_nothing_new_is_refused_whoever_asks(forced: 
         asked.extend(periods)
         return False
 
-    found = plan("2013-04-14", teaches=teaches, forced=forced)
+    found = plan("2013-04-14", teaches=teaches, forced=forced, spec=daily(training={"refit": "never"}))
     assert found.decision == "keep"
     assert "a retrain would see no new training rows. 2013-04-08 to 2013-04-14 would test" in found.action
     assert window(found) == (None, None, None, None)
     assert (asked[0], asked[-1], len(asked)) == ("2013-03-09", "2013-04-07", 30)
+
+
+def test_where_a_candidate_is_refitted_its_test_window_teaches_too() -> None:
+    """The serving refit learned up to 04-07; the days that test a new candidate are what its refit would learn."""
+    learned = {*Period.between(Period("2013-01-01"), Period("2013-04-07"))}
+    found = plan("2013-04-14", teaches=lambda periods: not {*periods} <= learned)
+    assert window(found) == ("2013-03-09", "2013-04-07", "2013-04-08", "2013-04-14")
 
 
 def test_days_that_the_champion_was_tested_on_do_not_test_again() -> None:

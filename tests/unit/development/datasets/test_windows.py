@@ -14,6 +14,7 @@ from include.development.datasets import fresh_rows
 from include.development.datasets.parts import read_part
 from include.errors import DataError, LeakageError
 from include.specification.data import Periods
+from include.specification.learning import Training
 from include.specification.usecase import UseCase
 from tests.unit.development import frames
 
@@ -112,13 +113,39 @@ def test_the_next_test_window_is_later_than_the_frozen_one_which_teaches_nobody(
 
 
 def test_a_retrain_a_week_later_on_the_same_rows_is_refused_and_a_later_one_says_what_is_new(tmp_path: Path) -> None:
-    champion = build(tmp_path, "2013-01-12")
+    champion, spec = build(tmp_path, "2013-01-12"), daily().model_copy(update={"training": Training(refit="never")})
     with pytest.raises(DataError, match=r"would see no new rows: all 1600 of dataset 2013-01-16-\w+ taught the model"):
-        fresh_rows.require(daily(), build(tmp_path, "2013-01-16", excluded=[champion]), champion)
-    assert fresh_rows.require(daily(), build(tmp_path, "2013-01-18", excluded=[champion]), champion) == 400
+        fresh_rows.require(spec, build(tmp_path, "2013-01-16", excluded=[champion]), champion)
+    assert fresh_rows.require(spec, build(tmp_path, "2013-01-18", excluded=[champion]), champion) == 400
     shorter = build(tmp_path, "2013-01-16", daily(window="10 days"), excluded=[champion])
     with pytest.raises(DataError, match="no new rows"):
-        fresh_rows.require(daily(), shorter, champion)
+        fresh_rows.require(spec, shorter, champion)
+
+
+def refitted(directory: Path, proof: DatasetRef) -> DatasetRef:
+    published = {key: rows for key, rows in TABLES.items() if key <= proof.test.periods[-1]}
+    return frames.build_refit(directory, proof, published, daily())
+
+
+def test_a_second_and_a_third_cycle_after_a_refit_have_something_to_learn(tmp_path: Path) -> None:
+    """Each refit has learned all days up to its test; the next candidate's proof learns no day that is new to it."""
+    champion = refitted(tmp_path, build(tmp_path, "2013-01-12"))
+    for test_to, fresh in (("2013-01-16", 800), ("2013-01-20", 800)):
+        proof = build(tmp_path, test_to, excluded=[champion])
+        learned = {*read_part(proof.train)["flight_id"], *read_part(proof.validation)["flight_id"]}
+        assert learned <= {*read_part(champion.train)["flight_id"]}
+        assert fresh_rows.require(daily(), proof, champion) == fresh
+        with pytest.raises(DataError, match=r"wait until more is published$"):
+            fresh_rows.require(daily(), proof, refitted(tmp_path, proof))
+        champion = refitted(tmp_path, proof)
+
+
+def test_rows_of_a_test_set_that_refused_somebody_are_new_to_the_champion_too(tmp_path: Path) -> None:
+    champion = refitted(tmp_path, build(tmp_path, "2013-01-12"))
+    refused = build(tmp_path, "2013-01-16", excluded=[champion])
+    later = build(tmp_path, "2013-01-20", excluded=[refused])
+    assert fresh_rows.require(daily(), later, champion) == 1600, "the frozen days and those that test"
+    assert later.train.periods + later.validation.periods == DAYS[:12]
 
 
 def test_periods_and_their_snapshots_say_before_any_row_is_read_whether_there_is_something_new(tmp_path: Path) -> None:

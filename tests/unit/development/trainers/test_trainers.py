@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from include.development.baseline import Prior, RandomClusters
-from include.development.trainers.protocol import Fitted, Matrix, Problem, Run
+from include.development.trainers.protocol import Fitted, Matrix, Problem, Run, best_step
 from include.errors import TrainingError
 from include.evaluation.metrics import score
 from tests.unit.development.trainers.trainer_cases import (
@@ -101,6 +101,34 @@ def test_the_curve_falls(case: Case) -> None:
     assert [point["step"] for point in curve] == list(range(1, len(curve) + 1))
     assert min(point["validation"] for point in curve) < curve[0]["validation"]
     assert curve[-1]["train"] < curve[0]["train"]
+
+
+@every
+def test_as_long_a_fit_asks_the_validation_part_nothing(case: Case) -> None:
+    """Whatever that says, the model is the same; only the units of labels hang on the training part."""
+    long = case.parameters | fitted(case).length()
+    train = rows(case)
+    models = [
+        case.trainer.fit(case.problem, train, validation, long, Run())
+        for validation in (rows(case, 200, 1), rows(case, 60, 9)._replace(y=None if train.y is None else train.y[:60]))
+    ]
+    assert models[0].save() == models[1].save()
+
+
+@stepwise
+def test_a_fit_is_as_long_as_the_one_that_it_follows(case: Case) -> None:
+    """Of the first the step that its validation part liked best counts, not those that it tried after that."""
+    eager = case.parameters | ({"early_stopping_rounds": 3} if case.name == "xgboost" else {"patience": 1})
+    train, held = rows(case), rows(case, 40, 3)
+    first = case.trainer.fit(case.problem, train, held, eager | {"learning_rate": 0.3}, Run())
+    length = first.length()
+    steps = length["n_estimators" if case.name == "xgboost" else "epochs"]
+    assert steps == best_step(first.curve) + 1
+    again = case.trainer.fit(case.problem, train, held, eager | {"learning_rate": 0.3} | length, Run())
+    assert len(again.curve) == steps
+    X = rows(case, 50, 7).X
+    np.testing.assert_allclose(again.predict(X), first.predict(X), rtol=1e-4, atol=1e-6)
+    assert again.length() == length
 
 
 @stepwise
