@@ -1,6 +1,7 @@
 """# Deployment
 
-Packages an approved model as a *release* (ONNX, parity check, hashes), tests it under a private name on the real
+Fits what was judged (the *proof*) once more with its test sets, unless `training.refit` is `never`, packages this
+*refit* as a *release* (ONNX, parity check, hashes), tests it under a private name on the real
 server, and moves traffic to it. `rollout.strategy` in `usecase.yaml` selects how: `canary` (in steps), `blue_green` (all
 at once), `ab_test` (both arms are compared on labels), `shadow` (copies that never answer). Prometheus is watched during
 the rollout, and once more with all traffic before the promotion. If anything fails, all traffic returns to the champion.
@@ -15,6 +16,7 @@ the rollout, and once more with all traffic before the promotion. If anything fa
 
 | task | cause | do |
 |---|---|---|
+| `refit` | the refit's answers on the newest rows differ from the proof's by more than `training.agreement`, or its rows are gone | nothing was deployed; the champion stays. Read the figures: with few rows raise `training.agreement`, else train again |
 | `package` | the ONNX model answers differently from the trained model, or the record of approvals does not have the version as approved | nothing was deployed; read the parity report |
 | `pre_deployment_test` | the release does not load, or failed a test: answers, time, memory, bad requests, interface, user acceptance | it got no traffic; the error names each failure, `docs/guides/releases.md` explains them |
 | `shift_*`, `start_*`, `promote` | another rollout is in progress, a model server does not follow (it cannot load the release, hangs, or is away), or the model is not approved (any more) | the champion has all traffic; do what the message says |
@@ -22,12 +24,14 @@ the rollout, and once more with all traffic before the promotion. If anything fa
 | `watch_ab_test` | an abort limit was exceeded, or somebody aborted. Too little traffic is no failure: `undecided` decides after `max_hours` | the same |
 
 **A verdict on another champion** moves nothing: when another release serves than the one that the verdict names,
-`package` is skipped (a shift or the promotion fails), the verdict is withdrawn, and `evaluate_again` starts
+`refit` and `package` are skipped (a shift or the promotion fails), the verdict is withdrawn, and `evaluate_again` starts
 `retrain_evaluation` for the version. Both say why.
 
 A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
 that fails, clear the task to continue. A rollout that was aborted is over: start a new one.
 """
+
+from typing import Any
 
 from airflow.sdk import chain, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -47,12 +51,19 @@ def build(spec: UseCase) -> None:
     def wanted() -> int | None:
         return triggering_extra(approved.name).get("version") or form()["version"]
 
-    @step(spec, "deployment.package_release")
-    def package(call: Call) -> dict:
+    def unless_stale(call: Call, version: int | None) -> Any:
         try:
-            return call(wanted())
+            return call(version)
         except StaleVerdictError as stale:
             raise AirflowSkipException(str(stale)) from stale
+
+    @step(spec, "refit.refit")
+    def refit(call: Call) -> int:
+        return unless_stale(call, wanted())
+
+    @step(spec, "deployment.package_release")
+    def package(call: Call, version: int) -> dict:
+        return unless_stale(call, version)
 
     @step(spec, "approval.overtaken", trigger_rule=TriggerRule.ALL_DONE)
     def evaluate_again(call: Call) -> None:
@@ -75,7 +86,7 @@ def build(spec: UseCase) -> None:
     def announce(release: dict) -> None:
         emit(serving, release=release["name"])
 
-    release = package()
+    release = package(refit())
     tasks = RolloutTasks(spec, release)
     branch, promoted = roll_out(), tasks.promote()
     looked, kept = tasks.look_before_traffic()

@@ -104,6 +104,10 @@ class Proof(Record):
     version: int
     artifact_hash: str
 
+    @classmethod
+    def of(cls, model: ModelRef) -> Self:
+        return cls(version=model.version, artifact_hash=model.artifact_hash)
+
 
 class TrainingRequest(Record):
     """What a person's form or a retrain plan asks of the next training; None: as the spec says.

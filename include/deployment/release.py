@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.deployment import ReleaseRef
-from include.contracts.development import ModelRef
+from include.contracts.development import ModelRef, Proof
 from include.deployment import pipeline
 from include.errors import DamagedReleaseError, DamagedStateError, DeploymentError, EvaluationError
 from include.formats import state_file
@@ -57,6 +57,18 @@ def verify(directory: Path) -> None:
         if (digest := sha256(path)) != expected:
             hashes = f"sha256 {digest[:12]}, not {expected[:12]}"
             raise DamagedReleaseError(f"{path} was changed after packaging ({hashes}): it will not serve; {WAY_OUT}")
+
+
+def proof_fact(model: ModelRef, proof: ModelRef) -> dict[str, Any] | None:
+    """Version and artifact of the model that was judged, as the manifest of its refit names them; None of no refit."""
+    return None if model == proof else Proof.of(proof).json_dict()
+
+
+def is_of(directory: Path, model: ModelRef, proof: ModelRef) -> bool:
+    """Whether the release was packaged from this model, as the refit of this proof."""
+    packaged = manifest(directory)
+    origin = (packaged["model_version"], packaged.get("model_hash"), packaged.get("proof"))
+    return origin == (model.version, model.artifact_hash, proof_fact(model, proof))
 
 
 def require_model(serving: ReleaseRef, model: ModelRef) -> None:

@@ -2,6 +2,9 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import ModelRef
@@ -9,14 +12,14 @@ from include.contracts.evaluation import Verdict
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, looked_up, packaging, predeployment
 from include.deployment.looked_up import LookedUp
-from include.deployment.release import manifest
+from include.deployment.release import is_of, manifest, proof_fact
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.encoded import labelled_part
 from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.governance import approval
-from include.services.approvals import model_of, verdict_of
+from include.services.approvals import verdict_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -39,39 +42,59 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     DamagedFileError
         MLflow's artifact, or the training data, are not what was registered.
     """
+    wanted = _approved(spec, services, version)
+    with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
+        model = services.approvals.model(spec, wanted)
+        proof = services.approvals.proof(spec, model)
+        for release in services.adapters.releases.all(spec.name):
+            if is_of(Path(release.path), model, proof):
+                return release
+        judged = approval.newest_verdict(services.approvals.history(spec), version=proof.version)
+        return _package(spec, services, model, proof, verdict_of(judged) if judged else None)
+
+
+def _approved(spec: UseCase, services: Services, version: int | str | None) -> int:
+    """The version asked for, else the one that was approved last; errors as ``package_release`` about its verdict."""
     history = services.approvals.history(spec)
     wanted = int(version) if version else approval.approved_version(history)
     if wanted is None:
         raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
-    with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
-        model = model_of(approval.require_approved(history, spec.name, wanted))
-        services.approvals.require_current(spec, wanted, services.serving.champion(spec))
-        for release in services.adapters.releases.all(spec.name):
-            packaged = manifest(Path(release.path))
-            if (packaged["model_version"], packaged.get("model_hash")) == (model.version, model.artifact_hash):
-                return release
-        verdicts = [entry for entry in history if (entry.event, entry.version) == ("verdict", model.version)]
-        return _package(spec, services, model, verdict_of(verdicts[-1]))
+    approval.require_approved(history, spec.name, wanted)
+    services.approvals.require_current(spec, wanted, services.serving.champion(spec))
+    return wanted
 
 
-def _package(spec: UseCase, services: Services, model: ModelRef, verdict: Verdict) -> ReleaseRef:
-    from include.operations import drift
-
-    # by what the artifact says, not by the spec, which may name another trainer by now
-    trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    dataset = as_it_lies(model.dataset)
-    rows = labelled_part(spec, dataset, "test")
+def _package(
+    spec: UseCase, services: Services, model: ModelRef, proof: ModelRef, verdict: Verdict | None
+) -> ReleaseRef:
+    trained, rows = _loaded(services, model), labelled_part(spec, as_it_lies(proof.dataset), "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
-    metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"}
-    baseline = drift.baseline(spec, rows, trained.predict_classes(rows, spec.event.classes), metrics)
+    baseline = _baseline(spec, services, proof, rows, verdict)
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
-            features=features, rows=rows, incomplete=incomplete_columns(dataset.train),
+            features=features, rows=rows, incomplete=incomplete_columns(as_it_lies(model.dataset).train),
             baseline=baseline, staging=aside / "release", store=services.adapters.tracker.store(),
+            refit_of=proof_fact(model, proof),
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
+
+
+def _baseline(
+    spec: UseCase, services: Services, proof: ModelRef, rows: pd.DataFrame, verdict: Verdict | None
+) -> dict[str, Any]:
+    """What the proof reached on its test set and answered there: a refit has learned from these rows."""
+    from include.operations import drift
+
+    scores = _loaded(services, proof).predict_classes(rows, spec.event.classes)
+    metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"} if verdict else {}
+    return drift.baseline(spec, rows, scores, metrics)
+
+
+def _loaded(services: Services, model: ModelRef) -> TrainedModel:
+    """By what the artifact says, not by the spec, which may name another trainer by now."""
+    return TrainedModel.from_bytes(services.adapters.tracker.load(model))
 
 
 def _require_same_features(services: Services, spec: UseCase, features: FeatureServiceRef) -> None:

@@ -100,15 +100,14 @@ class Approvals:
         return proof
 
     def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None,
-                 proof: ModelRef | Proof | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
+                 proof: Proof | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
         """Record that a training made this model, of a refit from which ``proof``; once, however often repeated."""
-        facts = {"model": model.json_dict(), "members": members or [], "training_key": key, **_of_proof(proof)}
+        named = {approval.PROOF: proof.json_dict()} if proof else {}
+        facts = {"model": model.json_dict(), "members": members or [], "training_key": key, **named}
         with self.adding(spec) as ledger:
             known = approval.registration(ledger.history, model.version)
-            if known is None or (model_of(known), known.facts.get(approval.PROOF)) != (
-                model,
-                facts.get(approval.PROOF),
-            ):
+            same = known and model_of(known) == model and known.facts.get(approval.PROOF) == facts.get(approval.PROOF)
+            if not same:
                 words = f"trained on {model.dataset.name}" if not members else f"average of {members}"
                 words += f", the refit of version {proof.version}" if proof else ""
                 ledger.add("registered", model, by=by, people=people, reason=words, run=run, facts=facts)
@@ -159,11 +158,6 @@ def _require_release(history: approval.History, spec: UseCase, release: ReleaseR
             f"release {release.name} was packaged as the refit of {packaged.get(approval.PROOF)}, and version "
             f"{version} of {spec.name} was registered as that of {named}: package the version again"
         )
-
-
-def _of_proof(proof: ModelRef | Proof | None) -> dict[str, Any]:
-    """The fact that binds a refit to what was judged."""
-    return {approval.PROOF: {"version": proof.version, "artifact_hash": proof.artifact_hash}} if proof else {}
 
 
 def model_of(registered: ApprovalEntry) -> ModelRef:

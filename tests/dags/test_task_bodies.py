@@ -47,7 +47,7 @@ XCOM: dict[str, Any] = {
     "approve": None, "compare": VERDICT, "package": RELEASE,
 }  # fmt: skip
 ARGUMENTS: dict[str, Any] = {
-    "release": RELEASE, "verdict": VERDICT, "key": "k",
+    "release": RELEASE, "version": 3, "verdict": VERDICT, "key": "k",
     "worker": 0, "chosen": {"rows": [1]}, "read_out": {"decision": "promote", "reason": "better"},
     "decision": PLAN.json_dict(),
     "trigger_run_id": "late__1", "fields": {"period": "2013-04"}, "run_id": "manual__1",
@@ -166,9 +166,11 @@ def test_an_approval_that_was_withdrawn_hands_nothing_over(loop: dict[str, Magic
 def test_a_stale_verdict_packages_nothing_and_the_version_is_judged_again(
     loop: dict[str, MagicMock], dags: dict
 ) -> None:
-    loop["deployment.package_release"].side_effect = StaleVerdictError("judged against r0001, and now r0002 serves")
-    with pytest.raises(AirflowSkipException, match="and now r0002 serves"):
-        execute(dag := dags["flight_delay.deployment"], dag.get_task("package").python_callable)
+    dag = dags["flight_delay.deployment"]
+    for task, function in {"refit": "refit.refit", "package": "deployment.package_release"}.items():
+        loop[function].side_effect = StaleVerdictError("judged against r0001, and now r0002 serves")
+        with pytest.raises(AirflowSkipException, match="and now r0002 serves"):
+            execute(dag, dag.get_task(task).python_callable)
     overtaken = {"version": 3, "run_id": "again__v3__9", "reason": "r0002 serves"}
     for family in ("deployment", "retrain_evaluation"):
         again = dags[f"flight_delay.{family}"].get_task("evaluate_again").python_callable
@@ -181,6 +183,14 @@ def test_a_stale_verdict_packages_nothing_and_the_version_is_judged_again(
         loop["approval.overtaken"].return_value = None
         with set_current_context(context(dag)), pytest.raises(AirflowSkipException):
             again()
+
+
+def test_what_is_packaged_is_the_refit_of_what_was_approved(loop: dict[str, MagicMock], dags: dict) -> None:
+    loop["refit.refit"].return_value = 8
+    dag = dags["flight_delay.deployment"]
+    assert execute(dag, dag.get_task("refit").python_callable) == 8
+    execute(dag, dag.get_task("package").python_callable)
+    loop["deployment.package_release"].assert_called_once_with(ANY, ANY, ARGUMENTS["version"])
 
 
 def test_nothing_to_score_with_skips_and_emits_nothing(loop: dict[str, MagicMock], dags: dict) -> None:

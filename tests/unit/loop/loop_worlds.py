@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.contracts.development import DatasetRef, ModelRef, PartRef
+from include.contracts.development import DatasetRef, ModelRef, PartRef, Proof
 from include.contracts.evaluation import Verdict
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
@@ -48,7 +48,7 @@ def register(services: Services, people: Sequence[str] = (), **tags: str) -> Mod
 def refit_of(services: Services, proof: ModelRef, content: bytes = b"refit") -> ModelRef:
     """The proof's recipe, fitted once more: a version of its own, registered as its refit."""
     model: ModelRef = services.adapters.tracker.log_training(SPEC.name, proof.dataset, content, {}, {}, {})
-    services.approvals.register(SPEC, model, proof=proof, by="asset_triggered", people=[])
+    services.approvals.register(SPEC, model, proof=Proof.of(proof), by="asset_triggered", people=[])
     return model
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from include.contracts.development import ModelRef
+from include.contracts.development import ModelRef, Proof
 from include.errors import ApprovalError, EvaluationError, NotFoundError, StaleVerdictError
 from include.governance import approval
 from include.loop import approval as answering
@@ -148,7 +148,7 @@ def test_it_is_no_candidate_and_is_not_evaluated(services: Services, proof: Mode
 def test_it_is_registered_once_and_anew_when_it_names_another_proof(services: Services, proof: ModelRef) -> None:
     refit = refit_of(services, proof)
     about = {"by": "asset_triggered", "people": []}
-    services.approvals.register(SPEC, refit, proof=proof, **about)
+    services.approvals.register(SPEC, refit, proof=Proof.of(proof), **about)
     assert [e.version for e in services.approvals.history(SPEC)] == [1, 2]
     services.approvals.register(SPEC, refit, **about)  # as a candidate of its own: it needs a verdict
     assert why_not(services, refit.version) == "it has no verdict"
