@@ -25,6 +25,7 @@ class Figure(Record):
     low: float | None = Field(default=None, description="lower bound of its interval")
     high: float | None = Field(default=None, description="upper bound of its interval")
     n: int = Field(default=0, description="rows behind it")
+    effective_n: int | None = Field(default=None, description="independent rows that would say as much; if known")
     floor: float | None = Field(default=None, description="what chance alone reaches; below it, nothing is concluded")
 
     def beyond(self, limit: float) -> bool:

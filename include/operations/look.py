@@ -10,6 +10,7 @@ from include.operations.release_history import History
 from include.specification.usecase import UseCase
 
 DRIFT_ALERT = "MoebiusFeatureDrift"
+WORSE_ALERT = "MoebiusReleaseWorse"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Look:
         if self.loss.asks:
             reason += "; the alert that starts a retrain does not fire yet"
         drift = "check the drifted features, drift alone does not retrain; " if DRIFT_ALERT in names else ""
-        return f"{drift}{reason}"
+        worse = "a release that is worse than the one it replaced is rolled back; " if WORSE_ALERT in names else ""
+        return f"{worse}{drift}{reason}"
 
 
 def _of_another(look: Look, alert: Alert) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
+from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.calibration import recalibrated
 from include.evaluation.inputs import CLASS_ROWS
@@ -50,22 +51,44 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
 
 
 def counterfactual(scope: Scope, known: pd.DataFrame, rescored: Mapping[str, np.ndarray], seed: int) -> list[Figure]:
-    """The primary metric that other releases, with the scores ``rescored``, would have had on the same rows."""
+    """The primary metric that other releases, with the scores ``rescored``, would have had on the same rows.
+
+    Of the release that served it is said how much better it was than the one that it replaced, which is the one that
+    was rescored, and whether it was surely worse: of too few blocks never.
+    """
     spec, primary = scope.spec, scope.spec.metrics.primary
     if not rescored or len(known) < ROWS:
         return []
-    y = family(spec).truth(spec, known)
-    if primary not in _measurable(spec, y, logged_scores(spec, known)):
+    y, served = family(spec).truth(spec, known), logged_scores(spec, known)
+    if primary not in _measurable(spec, y, served):
         return []
-    drawn = _drawn(scope, y, rescored, [primary], seed)
-    name = f"counterfactual_{primary}"
-    return [Scope(spec, r, scope.period).interval(name, drawn.interval(primary, r)) for r in rescored]
+    blocks = _blocks(spec, known)
+    drawn = _drawn(scope, y, {**rescored, scope.release: served}, [primary], seed, blocks)
+    name, figures = f"counterfactual_{primary}", list[Figure]()
+    for other in rescored:
+        gain = drawn.gain(primary, scope.release, other)
+        figures.append(Scope(spec, other, scope.period).interval(name, drawn.interval(primary, other)))
+        figures.append(scope.interval("gain_over_replaced", gain))
+        figures.append(scope.figure("worse_than_replaced", blocks.enough and gain.high < 0, n=gain.n))
+    return figures
 
 
-def _drawn(scope: Scope, y: np.ndarray, models: Mapping[str, np.ndarray], metrics: list[str], seed: int) -> Resampled:
+def _blocks(spec: UseCase, known: pd.DataFrame) -> Blocks:
+    """Those of the evaluation, or by time, where some answers are of no entity."""
+    try:
+        return blocks_of(spec, known)
+    except EvaluationError:
+        by_time = spec.comparison.model_copy(update={"block": None})
+        return blocks_of(spec.model_copy(update={"comparison": by_time}), known)
+
+
+def _drawn(
+    scope: Scope, y: np.ndarray, models: Mapping[str, np.ndarray], metrics: list[str], seed: int,
+    blocks: Blocks | None = None,
+) -> Resampled:  # fmt: skip
     limits = scope.spec.comparison
     try:
-        return paired(y, models, metrics, limits.resamples, limits.confidence, seed=seed)
+        return paired(y, models, metrics, limits.resamples, limits.confidence, seed=seed, blocks=blocks)
     except EvaluationError as error:
         raise DataError(f"predictions of {scope.release} in {scope.period}: {error}") from error
 

@@ -23,5 +23,5 @@ class Scope:
         )  # fmt: skip
 
     def interval(self, name: str, figure: Interval) -> Figure:
-        bounds = {"low": figure.low, "high": figure.high, "n": figure.n}
+        bounds = {"low": figure.low, "high": figure.high, "n": figure.n, "effective_n": figure.effective_n}
         return self.figure(name, figure.value).model_copy(update=bounds)

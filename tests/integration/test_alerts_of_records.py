@@ -141,6 +141,18 @@ def test_months_below_the_limit_ask_for_a_retrain_until_a_better_one(kept: Kept)
     kept.alerts.wait_for_the_end_of("MoebiusPerformanceLoss")
 
 
+@pytest.mark.fires("MoebiusReleaseWorse")
+def test_a_release_that_is_worse_than_the_one_it_replaced_is_said(kept: Kept) -> None:
+    kept.measured("2013-04", gain_over_replaced=-0.01, worse_than_replaced=1)
+    assert kept.alerts.wait_for("MoebiusReleaseWorse")["severity"] == "look"
+    assert (
+        "answers worse than the one that it replaced would have: -0.01"
+        in (kept.alerts.annotations("MoebiusReleaseWorse")["summary"])
+    )
+    kept.measured("2013-04", gain_over_replaced=-0.01, worse_than_replaced=0)
+    kept.alerts.wait_for_the_end_of("MoebiusReleaseWorse")
+
+
 @pytest.mark.fires("MoebiusLabelsMissing")
 def test_labels_that_are_due_and_never_came_are_said(kept: Kept) -> None:
     kept.measured("2013-04", unmatched=600, labelled=400)

@@ -38,7 +38,7 @@ def test_what_counts_as_a_serving_fault_are_alerts_that_exist() -> None:
     deciding = {r.name for of in groups([SPEC]).values() for r in of if r.decides}
     assert set(alerts.SERVING_ALERTS) < deciding
     assert deciding - set(alerts.SERVING_ALERTS) == {
-        "MoebiusPerformanceLoss", "MoebiusFeatureDrift", "MoebiusLabelsMissing",
+        "MoebiusPerformanceLoss", "MoebiusReleaseWorse", "MoebiusFeatureDrift", "MoebiusLabelsMissing",
     }  # fmt: skip
     labels = [rule["labels"] for group in rules([SPEC])["groups"] for rule in group["rules"]]
     assert Counter(label.get("asks") for label in labels)[RETRAIN_TRIGGER] == len(deciding)

@@ -86,6 +86,28 @@ def test_other_releases_are_rescored_on_the_same_rows_whatever_their_order() -> 
     )
 
 
+def test_a_release_is_compared_with_the_one_that_it_replaced_by_days() -> None:
+    log, truth = month(1)
+    better, worse = 1 - log["probability"].to_numpy(), truth["late"].to_numpy() * 0.9
+    found = figures(log, truth, rescored={"r0000": better})
+    gain = found["r0001", "gain_over_replaced", ""]
+    assert gain.value == pytest.approx(
+        value(found, "roc_auc") - value(found, "counterfactual_roc_auc", release="r0000"), abs=1e-9
+    )
+    assert gain.low is not None
+    assert 0 < gain.low < gain.value
+    assert value(found, "worse_than_replaced") == 0
+    found = figures(log, truth, rescored={"r0000": worse})
+    assert value(found, "gain_over_replaced") < 0
+    assert value(found, "worse_than_replaced") == 1
+    days = log.assign(
+        event_timestamp=pd.Timestamp("2013-06-01", tz="UTC") + pd.to_timedelta(np.arange(len(log)) % 5, "h")
+    )
+    few = figures(days, truth, rescored={"r0000": worse})
+    assert value(few, "gain_over_replaced") < 0
+    assert value(few, "worse_than_replaced") == 0, "five hours are too few blocks to be sure"
+
+
 def test_skew_between_served_and_stored_features() -> None:
     log, truth = month(1)
     stored = log[["flight_id", "x", "origin"]].assign(x=lambda f: f["x"].astype("float32"))
