@@ -10,13 +10,15 @@ from include.contracts.period import Period
 from include.contracts.record import Record
 
 SHOWN = 6  # of served figures that are shown, the newest ones
+GAIN = "gain_over_replaced"
 SERVING = ("promoted", "rolled_back", "rolled_forward")
 
 
 class Choice(Record):
     """A release: its figure on its own new test set, by period as it served, and the spans of time it was champion.
 
-    ``barred`` says why it may not be put back; '' when it may.
+    ``barred`` says why it may not be put back; '' when it may. Of a refit ``proof`` is the version that was judged.
+    ``gain`` is how much better it was than the release that it replaced, on the same answers of the newest window.
     """
 
     name: str
@@ -26,6 +28,26 @@ class Choice(Record):
     served: dict[Period, float]
     spans: list[str]
     barred: str = ""
+    proof: int | None = None
+    gain: Figure | None = None
+
+    @property
+    def gained(self) -> str:
+        """The gain in words, with what it was measured on."""
+        if self.gain is None or self.gain.low is None or self.gain.high is None:
+            return "not measured"
+        one, told = self.gain, f", as much as {self.gain.effective_n}" if self.gain.effective_n else ""
+        return f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}] in {one.period} ({one.n} rows{told})"
+
+    @property
+    def model(self) -> str:
+        return f"{self.model_version}" if self.proof is None else f"{self.model_version}, refit of {self.proof}"
+
+
+def gain(figures: Sequence[Figure], release: str) -> Figure | None:
+    """What the release gained over the one that it replaced, in the newest window that says so."""
+    mine = [f for f in figures if (f.release, f.name) == (release, GAIN)]
+    return max(mine, key=lambda figure: figure.period, default=None)
 
 
 def spans(events: Sequence[RolloutEvent], release: str) -> list[str]:
@@ -47,7 +69,7 @@ def body(metric: str, champion: str, choices: Sequence[Choice]) -> str:
     return (
         f"{champion} serves. Which release shall take all of the traffic? Model, features and monitoring baseline go "
         f"back together; no request fails.\n\n| release | model | {metric} on its new test set | {metric} as it served "
-        f"| was champion | may be put back |\n|---|---|---|---|---|---|\n{rows}"
+        f"| gain over the replaced one | was champion | may be put back |\n|---|---|---|---|---|---|---|\n{rows}"
     )
 
 
@@ -57,4 +79,4 @@ def _row(one: Choice) -> str:
     name = f"**{one.name}** (serves)" if one.serves else one.name
     allowed = f"**no**: {one.barred}".replace("|", "/") if one.barred else "yes"
     spans = "; ".join(one.spans) or "not recorded"
-    return f"| {name} | {one.model_version} | {test} | {figures} | {spans} | {allowed} |"
+    return f"| {name} | {one.model} | {test} | {figures} | {one.gained} | {spans} | {allowed} |"

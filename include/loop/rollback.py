@@ -19,7 +19,7 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
     """Every release with its figures, oldest first; raises NotFoundError when nothing serves."""
     state, metric = services.serving.require_rollout_state(spec), spec.metrics.primary
     events = services.records.rollout_events(spec, event=[*rollback_form.SERVING])
-    figures = services.records.history(spec, metric)
+    figures = services.records.history(spec, metric, rollback_form.GAIN)
     releases = services.adapters.releases.all(spec.name)
     barred = objections(spec, services, releases, events)
     return [
@@ -27,9 +27,19 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
             test=_test_figure(one, metric), served=rollback_form.served(figures, one.name, metric),
             spans=rollback_form.spans(events, one.name), barred=barred.get(one.name, ""),
+            proof=_proof(one), gain=rollback_form.gain(figures, one.name),
         )
         for one in releases
     ]  # fmt: skip
+
+
+def _proof(one: ReleaseRef) -> int | None:
+    """The version that was judged, as the manifest of its refit names it."""
+    try:
+        named = release.manifest(Path(one.path)).get("proof")
+    except DeploymentError:  # `restore` says so when it is chosen
+        return None
+    return int(named["version"]) if named else None
 
 
 def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:

@@ -39,17 +39,33 @@ def test_the_form_has_every_release_with_its_figures() -> None:
     ]
     served = rollback_form.served(figures, "r0002", "roc_auc")
     assert served == {"2013-04": 0.6, "2013-05": 0.71}
+    gained = [
+        Figure(usecase="u", release="r0002", period=period, name="gain_over_replaced", value=value, low=value - 0.02,
+               high=value + 0.02, n=900, effective_n=90)
+        for period, value in (("2013-05", 0.01), ("2013-04", 0.5))
+    ]  # fmt: skip
     test = Interval(value=0.72, low=0.7, high=0.74, n=100)
     text = rollback_form.body(
         "roc_auc",
         "r0002",
         [
             Choice(name="r0001", model_version=1, serves=False, test=None, served={}, spans=[], barred="a|b"),
-            Choice(name="r0002", model_version=2, serves=True, test=test, served=served, spans=["since May"]),
+            Choice(
+                name="r0002",
+                model_version=2,
+                serves=True,
+                test=test,
+                served=served,
+                spans=["since May"],
+                proof=1,
+                gain=rollback_form.gain(gained, "r0002"),
+            ),
         ],
     )
     assert (
-        "| **r0002** (serves) | 2 | 0.7200 [0.7000, 0.7400] | 2013-04: 0.6000, 2013-05: 0.7100 | since May | yes |"
-        in text
+        "| **r0002** (serves) | 2, refit of 1 | 0.7200 [0.7000, 0.7400] | 2013-04: 0.6000, 2013-05: 0.7100 | "
+        "+0.0100 [-0.0100, +0.0300] in 2013-05 (900 rows, as much as 90) | since May | yes |" in text
     )
-    assert text.splitlines()[-1] == "| r0001 | 1 | not recorded | not monitored | not recorded | **no**: a/b |"
+    assert text.splitlines()[-1] == (
+        "| r0001 | 1 | not recorded | not monitored | not measured | not recorded | **no**: a/b |"
+    )
