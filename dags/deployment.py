@@ -2,10 +2,10 @@
 
 Fits an approved model once more with its test sets, packages this *refit* as a *release*, tests it under a private name
 on the real server, and moves traffic to it. What was judged is the *proof*; `training.refit: never` releases the proof
-itself. A release is an ONNX graph with a parity check and hashes. `rollout.strategy` in `usecase.yaml` selects how: `canary` (in steps), `blue_green` (all
-at once), `ab_test` (both arms are compared on labels), `shadow` (copies that never answer). Prometheus is watched during
-the rollout, and once more with all traffic before the promotion. If anything fails, all traffic returns to the champion.
-`docs/guides/rollouts.md` has the rules.
+itself. A release is an ONNX graph with a parity check and hashes. `rollout.strategy` in `usecase.yaml` selects how:
+`canary` (in steps), `blue_green` (all at once), `ab_test` (both arms are compared on labels), `shadow` (copies that
+never answer). Prometheus is watched during the rollout, and once more with all traffic before the promotion. If anything
+fails, all traffic returns to the champion. `docs/guides/rollouts.md` has the rules.
 
 **Runs** on an approval, or by hand with an approved model version. A use case has one rollout at a time.
 
