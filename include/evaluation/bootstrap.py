@@ -26,11 +26,12 @@ from include.errors import UndefinedMetricError
 from include.evaluation.blocks import Blocks
 from include.evaluation.intervals import bounds
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
-from include.evaluation.weighted import WEIGHTED, Sums, Weighted, mean
+from include.evaluation.weighted import WEIGHTED, Area, Mean, Sums, Weighted, mean
 
 CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
 Key = tuple[str, str]  # metric, model
 DEFINED_SHARE = 0.95  # in so many resamples the metric must be defined
+MOST_GROUPED = 200  # more blocks: rows are cheaper than wins of each block over each
 BY_ROWS = 200  # resamples that tell how much a figure would scatter if rows were independent
 
 
@@ -153,15 +154,24 @@ def paired(
         for metric in metrics
         for model, p in models.items()
     }
-    computed = _together({key: weighted for key, (_, weighted) in prepared.items()})
+    weighted = {key: one for key, (_, one) in prepared.items()}
     points = {key: point for key, (point, _) in prepared.items()}
+    n, rarest = len(chosen), _rarest(y[chosen]) if any(kind_of(metric) == "class" for metric in metrics) else None
     drawn_by = blocks.of(chosen) if blocks and blocks.unit != "row" else None
-    draws = _draws(computed, _multiplicities(len(chosen), resamples, seed, drawn_by))
-    rarest = _rarest(y[chosen]) if any(kind_of(metric) == "class" for metric in metrics) else None
     if drawn_by is None:
-        return Resampled(len(chosen), confidence, points, draws, rarest=rarest)
-    by_rows = _draws(computed, _multiplicities(len(chosen), min(BY_ROWS, resamples), seed))
-    return Resampled(len(chosen), confidence, points, draws, drawn_by.unit, drawn_by.count, by_rows, rarest)
+        draws = _draws(_together(weighted), _multiplicities(n, n, resamples, seed))
+        return Resampled(n, confidence, points, draws, rarest=rarest)
+    of_blocks = _together({key: _of_blocks(one, drawn_by) for key, one in weighted.items()})
+    draws = _draws(of_blocks, _multiplicities(drawn_by.count, n, resamples, seed))
+    by_rows = _draws(_together(weighted), _multiplicities(n, n, min(BY_ROWS, resamples), seed))
+    return Resampled(n, confidence, points, draws, drawn_by.unit, drawn_by.count, by_rows, rarest)
+
+
+def _of_blocks(weighted: Weighted, blocks: Blocks) -> Weighted:
+    """The same of the multiplicities of blocks (k, count); rows of a block are drawn as often as it is."""
+    if isinstance(weighted, Sums) or (isinstance(weighted, Area | Mean) and blocks.count <= MOST_GROUPED):
+        return weighted.grouped(blocks.codes, blocks.count)
+    return lambda counts: weighted(counts[:, blocks.codes])
 
 
 def _rarest(labels: np.ndarray) -> int:
@@ -185,10 +195,10 @@ def by_parts(
     """
     truth, answers = checked(y, scores, "the model", kind_of(metric))
     prepared = {name: _prepared(metric, truth, answers, rows, name) for name, rows in parts.items()}
-    drawn_by = blocks if blocks and blocks.unit != "row" else None
+    codes = blocks.codes if blocks and blocks.unit != "row" else np.arange(len(y))
     drawn = [
-        np.column_stack([prepared[name][1](counts[:, rows]) for name, rows in parts.items()])
-        for counts in _multiplicities(len(y), resamples, seed, drawn_by)
+        np.column_stack([prepared[name][1](counts[:, codes[rows]]) for name, rows in parts.items()])
+        for counts in _multiplicities(int(codes.max()) + 1, len(y), resamples, seed)
     ]
     points = np.array([point for point, _ in prepared.values()])
     return points, np.concatenate([np.empty((0, len(parts))), *drawn])
@@ -213,7 +223,7 @@ def _together(weighted: Mapping[Key, Weighted]) -> Callable[[np.ndarray], dict[K
         metrics = {key: other(counts) for key, other in others.items()}
         if columns is not None:
             parts = np.split((counts @ columns).T, np.cumsum(widths)[:-1])
-            drawn = counts.sum(axis=1)
+            drawn = next(iter(of_sums.values())).rows(counts)
             metrics |= {key: one.finish(part, drawn) for (key, one), part in zip(of_sums.items(), parts, strict=True)}
         return metrics
 
@@ -233,11 +243,11 @@ def _prepared(metric: str, truth: np.ndarray, scores: np.ndarray, rows: np.ndarr
     return score(metric, truth[rows], scores[rows], who), WEIGHTED[metric](truth[rows], scores[rows])
 
 
-def _multiplicities(n: int, resamples: int, seed: int, blocks: Blocks | None = None) -> Iterator[np.ndarray]:
-    """How often each row is drawn, in chunks (k, n) of bounded memory; rows of a block as often as it is."""
+def _multiplicities(drawn: int, rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of ``drawn`` rows or blocks is drawn, (k, drawn), in chunks whose ``rows`` fit the memory."""
     random = np.random.default_rng(seed)
-    drawn, chunk = blocks.count if blocks else n, max(1, CHUNK_CELLS // n)
+    chunk = max(1, CHUNK_CELLS // rows)
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
-        counts = np.stack([np.bincount(random.integers(0, drawn, drawn), minlength=drawn) for _ in range(size)])
-        yield (counts[:, blocks.codes] if blocks else counts).astype(np.float64)
+        places = random.integers(0, drawn, (size, drawn)) + drawn * np.arange(size)[:, None]
+        yield np.bincount(places.ravel(), minlength=size * drawn).reshape(size, drawn).astype(np.float64)
