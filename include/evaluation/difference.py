@@ -13,6 +13,11 @@ MOST_TIMES = 10
 """Where the scatter is more times too large, no test set is large enough: it would need a hundred times the rows."""
 
 
+def rounded(rows: float) -> int:
+    """To two digits: nobody knows it better."""
+    return int(float(f"{rows:.2g}"))
+
+
 @dataclass(frozen=True)
 class Difference:
     """The figure, its resampled values ``draws`` (k,), and what was drawn as a whole. Positive is better."""
@@ -49,7 +54,7 @@ class Difference:
         The scatter falls with the square root of the rows, as long as blocks of them come in the same number.
         """
         if not self.blocks.enough:
-            return round(self.figure.n / self.blocks.count * LEAST)
+            return rounded(self.figure.n / self.blocks.count * LEAST)
         if size <= 0 or (times := self.resolution(probability) / size) > MOST_TIMES:
             return None
-        return round(self.figure.n * max(1.0, times**2))
+        return rounded(self.figure.n * max(1.0, times**2))

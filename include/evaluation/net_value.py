@@ -48,7 +48,8 @@ def gain_gate(spec: UseCase, gain: Difference, looks: int = 1) -> GateOutcome:
     on = rows_in(gain.figure, gain.blocks)
     if not gain.blocks.enough:
         rows = gain.rows_needed(0.0, needed)
-        detail = f"cannot be judged on {on}: {in_blocks(LEAST, gain.blocks.unit)} are needed, about {rows:,} rows"
+        least = f"{in_blocks(LEAST, gain.blocks.unit)} are needed, about {rows:,} rows"
+        detail = f"whether the candidate is better cannot be judged on {on}: {least}"
         return GateOutcome(gate="gain", passed=False, detail=detail, judged=False, needed=rows)
     probability = gain.probability()
     passed, primary = probability >= needed, spec.metrics.primary

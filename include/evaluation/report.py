@@ -14,6 +14,7 @@ WORDS = {
     "keep_champion": "the champion stays",
     "data_problem": "the test data cannot be used",
 }
+_PASSED = {"passed": "yes", "refused": "**no**", "not judged": "not judged"}
 
 
 def render(verdict: Verdict) -> str:
@@ -77,14 +78,11 @@ def _test_sets(verdict: Verdict) -> list[str]:
 
 
 def _gates(gates: Sequence[GateOutcome]) -> str:
-    rows = [(markdown(g.gate), _PASSED[passed(g)], markdown(g.detail)) for g in gates]
+    rows = [(markdown(g.gate), _PASSED[result(g)], markdown(g.detail)) for g in gates]
     return markdown_table(("gate", "passed", "figures"), rows)
 
 
-_PASSED = {"passed": "yes", "refused": "**no**", "not judged": "not judged"}
-
-
-def passed(gate: GateOutcome) -> str:
+def result(gate: GateOutcome) -> str:
     """``passed``, ``refused`` or ``not judged``."""
     if not gate.judged:
         return "not judged"
@@ -101,7 +99,7 @@ def _cells(cells: Sequence[Cell]) -> str:
 
 
 def _differences(differences: dict[str, Interval]) -> str:
-    head = ("difference (positive is better)", "value", "rows", "as much as independent rows")
+    head = ("difference (positive is better)", "value", "rows", "effective rows")
     rows = [(name, shown(f, "+"), f"{f.n:,}", f"{f.effective_n or f.n:,}") for name, f in differences.items()]
     return markdown_table(head, rows)
 

@@ -71,6 +71,6 @@ def in_words(parts: Sequence[PartGain]) -> str:
         return f"{opening}: {', '.join(f'{part.gain:+.4f} in {part.part}' for part in parts)}"
     low, high = np.quantile(gains, [0.25, 0.75])
     return (
-        f"{opening}, by {worst.gain:+.4f} ({worst.part}) to {best.gain:+.4f} ({best.part}), and in half of them by "
+        f"{opening}; its gain was {worst.gain:+.4f} ({worst.part}) to {best.gain:+.4f} ({best.part}), in half of them "
         f"{low:+.4f} to {high:+.4f}; a single {every} scatters by chance, too"
     )

@@ -16,7 +16,8 @@ def useless_releases(spec: UseCase) -> UselessReleases:
     chance, budget = 1 - spec.comparison.probability, spec.retrain.budget
     every = spec.retrain.every or Span(f"1 {spec.calendar.every}")
     evaluations, allowed = YEAR.hours / every.hours, budget.retrains * YEAR.hours / budget.per.hours
-    arithmetic = f"(1 - {spec.comparison.probability:g}) x {evaluations:.0f} evaluations, at most one in {every}"
+    often = f"{evaluations:.0f} evaluations a year, one every {every.removeprefix('1 ')}"
+    arithmetic = f"(1 - {spec.comparison.probability:g}) x {often}"
     if allowed < chance * evaluations:
         arithmetic += f", is {chance * evaluations:.1f}, but the budget is {budget.retrains} releases in {budget.per}"
     return UselessReleases(a_year=round(min(chance * evaluations, allowed), 2), arithmetic=arithmetic)

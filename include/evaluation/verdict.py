@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from include.contracts.evaluation import Decision, GateOutcome, Interval
 from include.evaluation import net_value
 from include.evaluation.blocks import LEAST, Blocks
+from include.evaluation.difference import rounded
 from include.evaluation.metrics import direction
 from include.evaluation.net_value import Balance
 from include.evaluation.wording import in_blocks, rows_in, shown
@@ -99,7 +100,7 @@ def _acceptance(spec: UseCase, criterion: Criterion, figure: Interval, blocks: B
     detail = f"{criterion.metric} {shown(figure)} on {rows_in(figure, blocks)}; its {bound} must be {limit}"
     if criterion.bound == "value" or blocks.enough:
         return GateOutcome(gate=gate, passed=meets(criterion, figure), detail=detail)
-    needed = round(figure.n / blocks.count * LEAST)
+    needed = rounded(figure.n / blocks.count * LEAST)
     detail += f", which cannot be judged: {in_blocks(LEAST, blocks.unit)} are needed, about {needed:,} rows"
     return GateOutcome(gate=gate, passed=False, detail=detail, judged=False, needed=needed)
 
@@ -177,6 +178,9 @@ ACTIONS: dict[str, str] = {
 }
 
 
+TEST_ON_MORE = (
+    "The champion stays. Evaluate again when so much is labelled, with a longer split.test or later test_from."
+)
 DECISIVE = ("gain", "net_value")
 
 
@@ -185,14 +189,14 @@ def reason(decision: Decision, gates: list[GateOutcome], first_release: bool) ->
     vetoing = [g for g in gates if g.vetoes]
     weighed = [g for g in gates if g.gate in DECISIVE or (first_release and g.gate.startswith("acceptance"))]
     told = [*vetoing, *(g for g in weighed if g not in vetoing)]
-    unjudged = sum(not g.judged for g in gates)
     opening = f"{len(vetoing)} of {len(gates)} gates failed" if vetoing else "All gates passed"
-    if unjudged:
-        opening += f", {unjudged} could not be judged"
+    if unjudged := sum(not g.judged for g in gates):
+        opening = f"{len(vetoing) or 'None'} of {len(gates)} gates failed, {unjudged} could not be judged"
     if first_release:
         opening = f"First release, no champion to compare with: only the absolute limits apply. {opening}"
     figures = "; ".join(g.detail if g.gate in DECISIVE else f"{g.gate}: {g.detail}" for g in told)
-    return f"{opening}: {figures}. {ACTIONS[decision]}"
+    too_few = any(g.gate == "gain" and not g.judged for g in gates)
+    return f"{opening}: {figures}. {TEST_ON_MORE if too_few else ACTIONS[decision]}"
 
 
 def ensemble_words(chosen: str, gain: Interval | None) -> str:

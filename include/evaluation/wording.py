@@ -40,7 +40,7 @@ def worth(sample: Sample) -> str:
         return f"{sample.rows:,} rows, each counted as independent of the others"
     rows = f"{sample.rows:,} rows in {in_blocks(sample.blocks, sample.unit)}"
     if sample.effective_n >= sample.rows:
-        return f"{rows}, which say as much as so many independent rows"
+        return f"{rows}, which say as much as that many independent rows"
     return (
         f"{rows}, which say as much as {sample.effective_n:,} independent rows, because rows of one {sample.unit} "
         "resemble each other"

@@ -199,6 +199,7 @@ class UseCase(Part):
         for key, metric in used.items():
             if metric not in facts.metrics:
                 yield Fault(key, not_among(metric, facts.metrics, f"a metric of {self.task}"))
+        yield from self._weight_faults()
         yield from self._labelling_faults()
         seasonal = self.trainer.baseline.feature
         if seasonal is not None and seasonal not in self.feature_names:
@@ -208,6 +209,14 @@ class UseCase(Part):
     def refits(self) -> bool:
         """Whether a candidate that is taken is fitted once more, with the rows that proved it."""
         return (self.training.refit or ("after_proof" if self.split.by == "time" else "never")) == "after_proof"
+
+    def _weight_faults(self) -> Iterator[Fault]:
+        """A weight is of something that each evaluation measures; the primary metric is what it is converted to."""
+        weighed = [name for name in self.metrics.secondary if name != self.metrics.primary]
+        allowed = [*weighed, *(["calibration"] if TASKS[self.task].probabilities else [])]
+        for name in self.comparison.weights:
+            if name not in allowed:
+                yield Fault(f"comparison.weights.{name}", not_among(name, allowed, "a metric of metrics.secondary"))
 
     def _trainer_faults(self) -> Iterator[Fault]:
         """The trainer can learn the task, and read the inputs."""

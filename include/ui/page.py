@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.contracts.period import counted, periods_text
 from include.contracts.quality import QuarantinedRow
+from include.evaluation import report
 from include.operations import history
 from include.services import checking
 from include.services.composition import Services
@@ -26,7 +27,9 @@ FRAME = Path(__file__).parent / "static" / "frame.js"
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html"])
 )
-TEMPLATES.filters |= {"periods": periods_text, "counted": counted}
+TEMPLATES.filters |= {
+    "periods": periods_text, "counted": counted, "figures_in_words": report.figures_in_words, "result": report.result,
+}  # fmt: skip
 
 
 RECONCILIATIONS = 60
