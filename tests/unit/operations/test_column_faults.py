@@ -12,10 +12,12 @@ from tests.unit.evaluation.evaluation_specs import small_spec
 
 NUMBERS = [f"x{i:02d}" for i in range(20)]
 SPEC = small_spec(
+    request=dict.fromkeys(NUMBERS, "float"),
     features=[
-        *({"name": name, "kind": "numeric", "from": "on_request"} for name in NUMBERS),
+        *({"name": name, "kind": "numeric", "from": "request"} for name in NUMBERS),
+        {"name": "season", "kind": "numeric", "from": "on_request"},
         {"name": "origin", "kind": "categorical", "from": "request"},
-    ]
+    ],
 )
 JUNE = Period("2013-06")
 
@@ -23,6 +25,7 @@ JUNE = Period("2013-06")
 def month(seed: int, n: int = 3000) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(random.normal(50, 10, (n, 20)), columns=NUMBERS)
+    frame["season"] = 0.9 - 0.001 * np.arange(n) / n  # of the days of a year on a circle
     frame["x19"] = np.where(random.random(n) < 0.9, 0.0, random.random(n))  # mostly zero, as rain is
     return frame.assign(
         request_id=[f"q{i}" for i in range(n)], flight_id=[f"f{i}" for i in range(n)], release="r0001",
@@ -75,6 +78,7 @@ HARMLESS = {
     "one whole day missing": lambda f: f.assign(x03=f["x03"].mask(days(f, 1))),
     "a new category now and then": lambda f: f.assign(origin=f["origin"].where(np.arange(len(f)) % 10 > 0, "SWF")),
     "few rows": lambda f: f.head(25),
+    "the day of the year, a month later": lambda f: f.assign(season=f["season"] - 0.1),
 }
 
 
