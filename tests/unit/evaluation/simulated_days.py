@@ -6,7 +6,7 @@ independent, less its true gain.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ class Rule:
         ) if self.unpaired else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _resampled(world: World, run: int, extra: int, by_rows: bool) -> Resampled:
     y, models = world.answers(run)
     blocks = None if by_rows else world.blocks()
