@@ -28,7 +28,10 @@ class ModelRecord(Record):
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a catalog is made from; per release the logged answers and those of batch inference (``scored``)."""
+    """Everything a catalog is made from; per release the logged answers and those of batch inference (``scored``).
+
+    ``proofs``: of a release that is a refit, the version that was judged.
+    """
 
     tables: Sequence[TableState] = ()
     snapshots: Sequence[SnapshotRef] = ()
@@ -36,6 +39,7 @@ class Facts:
     gates: Sequence[GateResult] = ()
     models: Sequence[ModelRecord] = ()
     releases: Sequence[ReleaseRef] = ()
+    proofs: Mapping[str, int] = field(default_factory=dict)
     serving: str | None = None
     predictions: Mapping[str, int] = field(default_factory=dict)
     scored: Mapping[str, int] = field(default_factory=dict)

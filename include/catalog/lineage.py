@@ -23,6 +23,8 @@ def edges(spec: UseCase, facts: Facts) -> Iterator[Edge]:
         yield from _model_edges(record)
     for release in facts.releases:
         yield Edge(source=f"model/{release.model_version}", target=f"release/{release.name}", how="release directory")
+        if proof := facts.proofs.get(release.name):
+            yield Edge(source=f"model/{proof}", target=f"release/{release.name}", how="proof in the release's manifest")
     for release_name in facts.predictions:
         yield Edge(source=f"release/{release_name}", target="table/predictions", how="prediction log")
     for release_name in facts.scored:

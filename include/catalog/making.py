@@ -169,6 +169,8 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
 
 def _release(spec: UseCase, facts: Facts, release: ReleaseRef) -> Entry:
     about = {"content": release.content_hash[:12], "model version": str(release.model_version)}
+    if proof := facts.proofs.get(release.name):
+        about["refit of"] = str(proof)
     if release.name == facts.serving:
         about["state"] = "serves"
     if release.name in facts.predictions:

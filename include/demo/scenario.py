@@ -13,7 +13,7 @@ from typing import Any
 from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period, in_run_name, range_text
 from include.data import delivery
-from include.demo.airflow_api import Airflow, RunFailedError, now
+from include.demo.airflow_api import UNFINISHED, Airflow, RunFailedError, now
 from include.demo.pace import steps
 from include.demo.progress import Progress
 from include.demo.world import Traffic
@@ -186,6 +186,7 @@ class Scenario:
             self._wait_or_give_up(begun)
             return
         self._replace_abandoned_canary(begun)
+        self._await_package(begun)
         traffic = self._begin_traffic(following)
         traffic.rate = self.script.canary_rate
         traffic.lasting = CANARY_SECONDS + len(self.spec.rollout.shares) * self.spec.rollout.bake_seconds
@@ -221,6 +222,13 @@ class Scenario:
         if run and run["state"] == "failed":
             version = self.services.records.verdicts(self.spec, newest=1)[-1].candidate
             self.airflow.trigger(deployment, {"version": version})
+
+    def _await_package(self, begun: datetime) -> None:
+        """The clients of a canary come when its release is packaged: the refit before that takes its time."""
+        run = self.airflow.wait_for(self._dag("deployment"), after=begun)
+        while run["state"] in UNFINISHED and not self._succeeded(run, "package"):
+            time.sleep(0.3)
+            run = self.airflow.find(self._dag("deployment"), after=begun) or run
 
     # -- helpers
     def _wait_for(self, family: str, begun: datetime) -> dict:

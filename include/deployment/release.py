@@ -64,6 +64,15 @@ def proof_fact(model: ModelRef, proof: ModelRef) -> dict[str, Any] | None:
     return None if model == proof else Proof.of(proof).json_dict()
 
 
+def shown_proof(directory: Path) -> int | None:
+    """The version that was judged, where the release is its refit, for people to read; None of a damaged manifest."""
+    try:
+        named = manifest(directory).get("proof")
+    except DamagedReleaseError:  # whoever uses the release says so
+        return None
+    return int(named["version"]) if named else None
+
+
 def is_of(directory: Path, model: ModelRef, proof: ModelRef) -> bool:
     """Whether the release was packaged from this model, as the refit of this proof."""
     packaged = manifest(directory)

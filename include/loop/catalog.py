@@ -10,6 +10,7 @@ from include.catalog.entries import Catalog
 from include.catalog.facts import Facts, ModelRecord
 from include.catalog.profile import RewrittenError, profile
 from include.contracts.tables import TableState
+from include.deployment import release
 from include.errors import ConflictError, MoebiusError, NotFoundError, SpecError
 from include.formats import state_file
 from include.formats.atomic_file import write_atomically
@@ -33,6 +34,7 @@ def gather(spec: UseCase, services: Services) -> Catalog:
 def _gathered(spec: UseCase, services: Services, tables: list[TableState]) -> Catalog:
     models, notes = _models(spec, services)
     state = services.serving.rollout_state(spec)
+    releases = services.adapters.releases.all(spec.name)
     checked = services.records.gate_periods(spec)[-making.NEWEST :]
     facts = Facts(
         tables=tables,
@@ -40,7 +42,8 @@ def _gathered(spec: UseCase, services: Services, tables: list[TableState]) -> Ca
         views=services.adapters.feature_store.definitions(),
         gates=services.records.gate_results(spec, periods=checked) if checked else [],
         models=models,
-        releases=services.adapters.releases.all(spec.name),
+        releases=releases,
+        proofs={one.name: proof for one in releases if (proof := release.shown_proof(Path(one.path)))},
         serving=state.champion if state else None,
         predictions=_answers(spec, services, PREDICTIONS),
         scored=_answers(spec, services, BATCH_PREDICTIONS),

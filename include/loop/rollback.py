@@ -27,19 +27,10 @@ def choices(spec: UseCase, services: Services) -> list[Choice]:
             name=one.name, model_version=one.model_version, serves=one.name == state.champion,
             test=_test_figure(one, metric), served=rollback_form.served(figures, one.name, metric),
             spans=rollback_form.spans(events, one.name), barred=barred.get(one.name, ""),
-            proof=_proof(one), gain=rollback_form.gain(figures, one.name),
+            proof=release.shown_proof(Path(one.path)), gain=rollback_form.gain(figures, one.name),
         )
         for one in releases
     ]  # fmt: skip
-
-
-def _proof(one: ReleaseRef) -> int | None:
-    """The version that was judged, as the manifest of its refit names it."""
-    try:
-        named = release.manifest(Path(one.path)).get("proof")
-    except DeploymentError:  # `restore` says so when it is chosen
-        return None
-    return int(named["version"]) if named else None
 
 
 def _test_figure(one: ReleaseRef, metric: str) -> Interval | None:

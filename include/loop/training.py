@@ -50,13 +50,14 @@ def dataset_for(
             "for them"
         )
     tested_to = test_to or _newest_known(spec, published, datetime.now(UTC))
+    first = test_from or (spec.periods_to_test(tested_to)[0] if spec.split.by == "time" else tested_to)
     return building.build(
         spec,
         train_from=train_from,
         train_to=train_to,
         test_from=test_from,
         test_to=tested_to,
-        excluded=frozen_test_sets(spec, services, test_from or tested_to),
+        excluded=frozen_test_sets(spec, services, first),
         lake=services.adapters.lake,
         feature_store=services.adapters.feature_store,
         snapshots=services.records.snapshot_refs(spec),

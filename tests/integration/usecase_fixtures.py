@@ -18,7 +18,7 @@ from include.data import staging as stage
 from include.data import versioning
 from include.deployment.requests import request
 from include.development.order import Order
-from include.loop import approval, data_pipeline, deployment, monitoring, retrain_evaluation, rollout, training
+from include.loop import approval, data_pipeline, deployment, monitoring, refit, retrain_evaluation, rollout, training
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of
@@ -75,14 +75,15 @@ class Loop:
     def evaluate(self, model: ModelRef) -> Verdict:
         return retrain_evaluation.evaluate(self.spec, self.services, model.version, run="evaluation")
 
-    def deploy(self, verdict: Verdict) -> ReleaseRef:
-        """Approve, package, test on the real server, and give it all traffic."""
+    def deploy(self, verdict: Verdict, refits: bool = False) -> ReleaseRef:
+        """Approve, package, test on the real server, and give it all traffic; its refit where the test ``refits``."""
         if approval.route(self.spec, self.services, "evaluation") == "person":
             answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
             answer["responded_by_user"] = {"id": "ada", "name": "ada"}
             approval.record_answer(self.spec, self.services, "evaluation", answer)
         approval.record_approval(self.spec, self.services, "evaluation")
-        release = deployment.package_release(self.spec, self.services, verdict.candidate)
+        version = refit.refit(self.spec, self.services, verdict.candidate) if refits else verdict.candidate
+        release = deployment.package_release(self.spec, self.services, version)
         deployment.verify_release(self.spec, self.services, release)
         rollout.promote_release(self.spec, self.services, release.name)
         return release

@@ -39,7 +39,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def first(world: World) -> ReleaseRef:
     verdict = world.evaluate(world.train())
     assert verdict.decision in ("promote", "canary"), verdict.reason
-    return world.deploy(verdict)
+    release = world.deploy(verdict, refits=True)
+    assert release.model_version != verdict.candidate
+    return release
 
 
 def test_the_test_window_is_the_last_span_and_later_than_what_is_learned(world: World) -> None:

@@ -181,7 +181,7 @@ class FakeAirflow:
         return [run for run in self.world.runs if run["dag_id"] in dag_ids and run["state"] == "running"]
 
     def tasks(self, run: dict) -> list[dict]:
-        return [{"task_id": "hand_over", "state": "success"}]
+        return [{"task_id": name, "state": "success"} for name in ("hand_over", "package")]
 
 
 class FakeTraffic:
