@@ -113,14 +113,15 @@ def test_a_fit_whose_model_was_registered_meanwhile_is_the_registered_one(servic
 def test_a_plan_that_would_see_no_new_row_is_refused_and_a_person_may_train_the_same_rows(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    spec = flight_spec(training=FLIGHTS.training.model_copy(update={"refit": "never"}))
     learned = build(services.settings.datasets)
     model = services.adapters.tracker.log_training(FLIGHTS.name, learned, b"m", {}, {}, {})
     services.approvals.register(FLIGHTS, model, by="ada", people=["ada"])
     rollout.promote_release(FLIGHTS, services, packaged(services, FLIGHTS, 1, model_hash=model.artifact_hash))
     monkeypatch.setattr(training, "dataset_for", lambda *_: learned)
     with pytest.raises(DataError, match=r"no new rows: all 1400 of dataset 2013-03-\w+ taught the model that serves"):
-        training.order(FLIGHTS, services, TrainingRequest(plan="2013-03-retrain-1"), ["ada"])
-    assert training.remaining(FLIGHTS, services, training.order(FLIGHTS, services, TrainingRequest(), ["ada"])) == "fit"
+        training.order(spec, services, TrainingRequest(plan="2013-03-retrain-1"), ["ada"])
+    assert training.remaining(spec, services, training.order(spec, services, TrainingRequest(), ["ada"])) == "fit"
 
 
 @pytest.mark.parametrize(
