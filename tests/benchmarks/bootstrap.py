@@ -3,15 +3,17 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from include.evaluation.blocks import Blocks
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import score
 
 ROWS, RESAMPLES = 28_000, 300
-LARGE_ROWS, LARGE_RESAMPLES, MODELS = 30_000, 2_000, 4
+LARGE_ROWS, LARGE_RESAMPLES, MODELS, BLOCK_RESAMPLES = 30_000, 2_000, 4, 1_000
 
 
 def _area(y: np.ndarray, p: np.ndarray) -> float:
@@ -40,7 +42,7 @@ def _seconds(work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
 
 
 def bench() -> list[dict[str, Any]]:
-    return [_bootstrap(), _metrics(), _large()]
+    return [_bootstrap(), _metrics(), _large(), *_by_blocks()]
 
 
 def _models(rows: int, count: int) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -92,6 +94,32 @@ def _large() -> dict[str, Any]:
         "n": LARGE_ROWS,
         "samples": [seconds],
     }
+
+
+def _by_blocks(repeats: int = 3) -> list[dict[str, Any]]:
+    """As an evaluation draws them, against the same by rows in the same run: at most twice the time is the bound."""
+    y, models = _models(LARGE_ROWS, 2)
+    named = {str(number): p for number, p in enumerate(models)}
+
+    def drawn(blocks: Blocks | None) -> np.ndarray:
+        return paired(y, named, ["roc_auc", "brier", "log_loss"], BLOCK_RESAMPLES, blocks=blocks).draws["roc_auc", "0"]
+
+    measured = []
+    for unit, count in {"day": 30, "hour": 720}.items():
+        blocks = Blocks(unit, np.arange(LARGE_ROWS) * count // LARGE_ROWS, count)
+        samples = [(_seconds(partial(drawn, blocks))[0], _seconds(partial(drawn, None))[0]) for _ in range(repeats)]
+        measured.append(
+            {
+                "name": f"bootstrap_by_{unit}",
+                "what": f"three metrics of two models, {BLOCK_RESAMPLES} resamples of {count} blocks of one {unit}",
+                "ours": statistics.median(s[0] for s in samples),
+                "against": {"by_rows": statistics.median(s[1] for s in samples)},
+                "unit": "s",
+                "n": LARGE_ROWS,
+                "samples": samples,
+            }
+        )
+    return measured
 
 
 def _bootstrap(repeats: int = 3) -> dict[str, Any]:
