@@ -1,6 +1,6 @@
 """The curves of a calibrator as a part of the model's ONNX graph.
 
-Between its points a curve is a sum of rises: of each piece so much as the score has gone through it. All rises are
+Between its points a curve is a sum of rises, one for each piece that the score has passed or is in. All rises are
 positive, so nothing cancels, and the graph keeps the order of rows as Python does. It computes in float64 and answers
 in float32, as the graph did before.
 """
