@@ -36,6 +36,7 @@ def _facts(verdict: Verdict) -> str:
     facts = [
         f"Decided by **{verdict.rule}** at {verdict.decided_at.isoformat()}.",
         f"Champion: {champion}.",
+        *_two_models(verdict),
         *map(markdown, figures_in_words(verdict)),
         f"Gate self-test: {verdict.self_test}.",
     ]
@@ -44,6 +45,16 @@ def _facts(verdict: Verdict) -> str:
             f"Model {verdict.candidate} is the average of the models {' and '.join(map(str, verdict.members))}."
         )
     return "\n".join(f"- {fact}" for fact in facts)
+
+
+def _two_models(verdict: Verdict) -> list[str]:
+    """Which model answers the old test set, where it is not the one that serves, and how worn that set is."""
+    if not verdict.old_set:
+        return []
+    proof, judged = verdict.champion_proof, verdict.old_set_judged
+    others = f"{judged} other candidate{'' if judged == 1 else 's'}"
+    served = f"; model {proof}, whose refit serves, answers it" if proof is not None else ""
+    return [f"The old test set is that of dataset {verdict.old_set}, which has judged {others} before{served}."]
 
 
 def figures_in_words(verdict: Verdict) -> list[str]:

@@ -111,18 +111,13 @@ def _kept_out_another(candidate: DatasetRef, old: DatasetRef) -> str:
 def _compared(
     spec: UseCase, services: Services, judged_by: Mapping[str, Any], *, candidate: Side, **other: Any
 ) -> Verdict:
-    """The verdict, which says how often the old set has judged."""
+    """The verdict, which says which models and which old set it is on, and how often this set has judged."""
     against = {"champion": None, "champion_proof": None, "old": None, **judged_by}
     name, judged = against.pop("wear", ("", 0))
     verdict = compare(spec, candidate=candidate, **against, **other)
     proof = against["champion_proof"]
-    words = (
-        f" The old test set has judged {judged} {'candidate' if judged == 1 else 'candidates'} before."
-        if judged
-        else ""
-    )
     known = {"champion_proof": proof.version if proof else None, "old_set": name, "old_set_judged": judged}
-    return verdict.model_copy(update={**known, "reason": verdict.reason + words})
+    return verdict.model_copy(update=known)
 
 
 def _told_why(verdict: Verdict, overtaken: ApprovalEntry | None) -> Verdict:

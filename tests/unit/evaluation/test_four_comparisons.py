@@ -114,6 +114,11 @@ def test_the_rows_of_a_window_are_pooled_and_the_verdict_says_which_and_how_many
     sets = "- New test set, 2013-06-01 to 2013-06-14: 3,000 rows, each counted as independent of the others."
     assert sets in render(found)
     assert "- Old test set, 2013-03: 3,000 rows" in render(found)
+    known = {"old_set": "2013-03-abc", "old_set_judged": 1, "champion_proof": 4}
+    assert (
+        "- The old test set is that of dataset 2013-03-abc, which has judged 1 other candidate before; model 4, whose "
+        "refit serves, answers it." in render(found.model_copy(update=known))
+    )
     first = render(verdict("good", None))
     assert "- New test set, 2013-06: 3,000 rows" in first
     assert "Old test set" not in first
