@@ -38,7 +38,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def first(world: World) -> ReleaseRef:
     verdict = world.evaluate(world.train())
-    assert verdict.decision in ("promote", "canary"), verdict.reason
+    # two hours are too few blocks to judge an interval by: a person decides
+    assert verdict.decision in ("promote", "canary", "ask_human"), verdict.reason
     release = world.deploy(verdict, refits=True)
     assert release.model_version != verdict.candidate
     return release
