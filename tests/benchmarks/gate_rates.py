@@ -24,8 +24,8 @@ from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.evaluation.simulated_metrics import Known
 
 YEARS, MONTHS, ROWS_OF_MONTH, DAYS, RESAMPLES = 200, 12, 600, 30, 200
-SKILL, OF_DAY, SHARED = 0.75, 0.35, 0.8
-RUNS = 300
+SKILL, OF_DAY, SHARED = 0.75, 0.2, 0.8
+RUNS = 200
 SLICES, GROUPS, LEVEL = 20, 5, 0.05
 SIZES = (200, 500, 1000, 5000, 28_000)
 KNOWN = {
