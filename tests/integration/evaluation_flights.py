@@ -4,9 +4,11 @@ from functools import lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from xgboost import XGBClassifier
+
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
+from tests.integration.months_replay import Year
 
 WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
 CATEGORIES = ["carrier", "origin", "dest"]
@@ -24,7 +26,7 @@ def _minutes(clock: pd.Series) -> pd.Series:
 
 @lru_cache
 def flights() -> pd.DataFrame:
-    """Every flight with an arrival delay: features, ``late``, ``period`` and ``flight_id``."""
+    """Every flight with an arrival delay: features, ``late``, ``period``, ``flight_id`` and ``event_timestamp``."""
     rows = _read("flights.csv.zip").dropna(subset=["arr_delay"]).reset_index(drop=True)
     hour = pd.to_datetime(rows["time_hour"], utc=True)
     weather = _read("weather.csv")
@@ -34,6 +36,7 @@ def flights() -> pd.DataFrame:
     planes = _read("planes.csv").rename(columns={"year": "year_built"})[["tailnum", "year_built", "seats"]]
     rows = rows.assign(
         hour=hour,
+        event_timestamp=hour,
         period=[f"2013-{month:02d}" for month in rows["month"]],
         flight_id=[f"f{i}" for i in range(len(rows))],
         late=(rows["arr_delay"] > 15).astype(int),
@@ -42,29 +45,26 @@ def flights() -> pd.DataFrame:
         day_of_week=pd.to_datetime(rows[["year", "month", "day"]]).dt.dayofweek,
     )
     rows = rows.merge(weather, on=["origin", "hour"], how="left").merge(planes, on="tailnum", how="left")
-    return rows[["flight_id", "period", "late", *FEATURES]]
+    return rows[["flight_id", "event_timestamp", "period", "late", *FEATURES]]
 
 
-def months(*numbers: int) -> pd.DataFrame:
-    return flights()[flights()["period"].isin([f"2013-{n:02d}" for n in numbers])].reset_index(drop=True)
+@lru_cache
+def spec(*secondary: str) -> UseCase:
+    """flight_delay's rules on these features; always 200 trees, whatever the last week of the months says."""
+    content = load_usecase("flight_delay").model_dump(by_alias=True)
+    content["trainer"]["parameters"]["early_stopping_rounds"] = 0
+    bins = {f["name"]: f["bins"] for f in content["features"]} | {"precip": [0.001, 0.01, 0.05, 0.1, 0.3]}
+    content["features"] = [
+        {"name": f, "kind": "categorical" if f in CATEGORIES else "numeric", "from": "on_request", "bins": bins.get(f)}
+        for f in FEATURES
+    ]
+    content["feature_views"] = content["streams"] = content["behaviour"] = {}
+    content["user_acceptance"] = []
+    content["metrics"]["secondary"] = list(secondary)
+    return UseCase.model_validate(content)
 
 
-class Model:
-    """XGBoost as the measured tables of the design were made: 200 trees, depth 6."""
-
-    def __init__(self, *trained_on: int) -> None:
-        self.months = trained_on
-        self.periods = frozenset(f"2013-{n:02d}" for n in trained_on)
-        rows = months(*trained_on)
-        self.categories = {c: pd.CategoricalDtype(sorted(rows[c].unique())) for c in CATEGORIES}
-        self.booster = XGBClassifier(
-            n_estimators=200, max_depth=6, learning_rate=0.1, tree_method="hist", n_jobs=1, random_state=0,
-            enable_categorical=True,
-        )  # fmt: skip
-        self.booster.fit(self._encoded(rows), rows["late"])
-
-    def _encoded(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return rows[FEATURES].assign(**{c: rows[c].astype(t) for c, t in self.categories.items()})
-
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        return self.booster.predict_proba(self._encoded(rows))[:, 1].astype(np.float64)
+@lru_cache
+def year() -> Year:
+    """The months, and the models that tests have asked for."""
+    return Year.of(spec(), flights())
