@@ -51,7 +51,7 @@ def _of_the_model(spec: UseCase) -> list[Rule]:
             f"({_figure(spec, 'gain_over_replaced')} and {_figure(spec, 'worse_than_replaced')} == 1) < 0",
             "look",
             f"Release {{{{ $labels.release }}}} of {spec.name} answers worse than the one that it replaced would have: "
-            f"{{{{ $value | humanize }}}} in {spec.metrics.primary}, surely below 0, in the window that ends "
+            f'{{{{ printf "%+.4f" $value }}}} in {spec.metrics.primary}, surely below 0, in the window that ends '
             f"{_end(spec, 'judged')}",
             f"Put the replaced release back with {spec.name}.rollback, unless its page says why this one stays",
             window="judged",
