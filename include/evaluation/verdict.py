@@ -117,8 +117,8 @@ def _slices(spec: UseCase, evidence: Evidence) -> list[GateOutcome]:
     outcomes = [slice_gate(spec, figure) for figure in evidence.slices]
     if evidence.unjudged_slices:
         names = ", ".join(evidence.unjudged_slices)
-        detail = f"not judged, because they have too few rows or only one class: {names}"
-        outcomes.append(GateOutcome(gate="slices:unjudged", passed=True, detail=detail))
+        detail = f"not judged, because they have too few rows or blocks, or only one class: {names}"
+        outcomes.append(GateOutcome(gate="slices:unjudged", passed=True, judged=False, detail=detail))
     return outcomes
 
 
