@@ -3,9 +3,13 @@
 Sources: Platt, "Probabilistic outputs for support vector machines", 1999 (a logistic curve over log-odds); Zadrozny and
 Elkan, KDD 2002 (isotonic regression, and one class against the rest where there are several); Niculescu-Mizil and
 Caruana, ICML 2005 (isotonic regression needs about 1,000 rows).
+
+How frequent a class is, a fit knows from all its training rows, and the validation window is short: on flights, the
+share of late ones of one week is a worse guess of the next month's. So the mean answer stays where it was, and only how
+sure the answers are is repaired; unless the fit weighs its classes, and does not know how frequent they are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,6 +24,7 @@ LEAST: Mapping[Method, tuple[int, int]] = {"sigmoid": (200, 20), "isotonic": (10
 """Rows, and rows of the rarest class, below which a curve follows chance."""
 POINTS = 40  # of a curve
 STEEPEST = 20.0  # float32 answers of two runtimes differ by 1e-6: a curve may make 2e-5 of it
+MOVED = 20.0  # log-odds: more moves nothing
 LEAST_SCORE = 1e-9  # nearer to 0 or 1, log-odds say nothing
 
 
@@ -37,9 +42,10 @@ def calibrator(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.nda
     if not known:
         return Calibrator(why=_too_few(wanted, scores, y))
     stretch = _stretches(spec, frame)
-    losses = {method: _held_out(method, scores, y, stretch) for method in ("none", *known)}
+    level = spec.trainer.imbalance == "weights"
+    losses = {method: _held_out(method, scores, y, stretch, level) for method in ("none", *known)}
     method = known[0] if wanted != "auto" else _chosen(losses)
-    return Calibrator(method=method, curves=_curves(method, scores, y), why=_told(losses, len(y)))
+    return Calibrator(method=method, curves=_curves(method, scores, y, level), why=_told(losses, len(y)))
 
 
 def recalibrated(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> np.ndarray | None:
@@ -48,21 +54,27 @@ def recalibrated(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.n
     None for too few rows. Always sigmoid, which follows a share of positives that has moved.
     """
     y = np.asarray(y).astype(np.int64)
-    return _told_apart("sigmoid", scores, y, _stretches(spec, frame)) if _enough("sigmoid", scores, y) else None
+    return (
+        _told_apart("sigmoid", scores, y, _stretches(spec, frame), level=True)
+        if _enough("sigmoid", scores, y)
+        else None
+    )
 
 
-def _told_apart(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def _told_apart(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray, level: bool) -> np.ndarray:
     """Calibrated scores of every row, by curves that were fitted on the rows of the other stretches."""
     answers = np.array(scores, dtype=np.float64)
     for one in np.unique(stretch):
         here = stretch == one
-        answers[here] = Calibrator(method=method, curves=_curves(method, scores[~here], y[~here])).apply(answers[here])
+        answers[here] = Calibrator(method=method, curves=_curves(method, scores[~here], y[~here], level)).apply(
+            answers[here]
+        )
     return answers
 
 
-def _held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def _held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray, level: bool) -> np.ndarray:
     """Log loss of each stretch."""
-    losses = log_losses(y, _told_apart(method, scores, y, stretch))
+    losses = log_losses(y, _told_apart(method, scores, y, stretch, level))
     return np.array([losses[stretch == one].mean() for one in np.unique(stretch)])
 
 
@@ -103,13 +115,13 @@ def _told(losses: Mapping[Method, np.ndarray], rows: int) -> str:
     return f"log loss on {rows:,} validation rows, each of {STRETCHES} stretches by a fit on the others: {figures}"
 
 
-def _curves(method: Method, scores: np.ndarray, y: np.ndarray) -> tuple[Curve, ...]:
+def _curves(method: Method, scores: np.ndarray, y: np.ndarray, level: bool) -> tuple[Curve, ...]:
+    """``level``: the mean answer becomes the share of the class among these rows; else it stays as it is."""
     if method == "none":
         return ()
     points = POINTS_OF[method]
-    if scores.ndim == 1:
-        return (_curve(*points(scores, y == 1)),)
-    return tuple(_curve(*points(column, y == code)) for code, column in enumerate(scores.T))
+    columns = [(scores, y == 1)] if scores.ndim == 1 else [(column, y == k) for k, column in enumerate(scores.T)]
+    return tuple(_curve(*points(*one), () if level else one[0]) for one in columns)
 
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -152,9 +164,14 @@ def _log_odds(scores: np.ndarray) -> np.ndarray:
 POINTS_OF: Mapping[Method, Callable[[np.ndarray, np.ndarray], Points]] = {"sigmoid": _sigmoid, "isotonic": _isotonic}
 
 
-def _curve(scores: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Curve:
-    """Through the points and on to the scores 0 and 1, where one more row of the class there is thought to be."""
-    x, p, n = _gentle(scores, _inside(probabilities, rows), rows.astype(np.float64))
+def _curve(at: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, scores: Sequence[float] | np.ndarray) -> Curve:
+    """Through the points and on to the scores 0 and 1, where one more row of the class there is thought to be.
+
+    The mean of ``scores``, where there are any, stays as it is.
+    """
+    p = _inside(probabilities, rows)
+    p = _kept_level(at, p, np.asarray(scores)) if len(scores) else p
+    x, p, n = _gentle(at, p, rows.astype(np.float64))
     low, high = p[0] * n[0] / (n[0] + 1), (p[-1] * n[-1] + 1) / (n[-1] + 1)
     low, high = max(low, p[0] - STEEPEST * x[0]), min(high, p[-1] + STEEPEST * (1 - x[-1]))
     points = zip([0.0, *x, 1.0], [low, *p, high], strict=True)
@@ -175,6 +192,22 @@ def _inside(probabilities: np.ndarray, rows: np.ndarray) -> np.ndarray:
         least, most = min(least, p[1] / 2), max(most, (1 + p[-2]) / 2)
     p[0], p[-1] = max(p[0], least), min(p[-1], most)
     return p
+
+
+def _kept_level(at: np.ndarray, p: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The probabilities moved in log-odds, so that the mean answer to the scores is the mean score."""
+    from scipy.optimize import brentq
+
+    mean, odds = float(scores.mean()), _log_odds(p)
+
+    def apart(by: float) -> float:
+        return float(np.interp(scores, at, _probability(odds + by)).mean()) - mean
+
+    return _probability(odds + brentq(apart, -MOVED, MOVED)) if apart(-MOVED) < 0 < apart(MOVED) else p
+
+
+def _probability(log_odds: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-log_odds))
 
 
 def _gentle(x: np.ndarray, p: np.ndarray, n: np.ndarray) -> Points:

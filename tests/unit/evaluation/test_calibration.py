@@ -49,9 +49,9 @@ def times(n: int) -> pd.DataFrame:
     return pd.DataFrame({"at": pd.date_range("2013-01-01", periods=n, freq="min", tz="UTC")})
 
 
-def fitted(scores: np.ndarray, y: np.ndarray, wanted: str = "auto") -> Calibrator:
+def fitted(scores: np.ndarray, y: np.ndarray, wanted: str = "auto", imbalance: str = "weights") -> Calibrator:
     task = "binary" if scores.ndim == 1 else "multiclass"
-    spec = task_spec(task, trainer={"calibration": wanted})
+    spec = task_spec(task, trainer={"calibration": wanted, "imbalance": imbalance})
     return calibration.calibrator(spec, times(len(y)), scores, y)
 
 
@@ -82,6 +82,18 @@ def test_scores_that_are_right_stay_as_they_are() -> None:
     made = fitted(logistic(z), (random.random(ROWS) < logistic(z)).astype(np.int64))
     assert (made.method, made.curves) == ("none", ())
     assert "log loss on 6,000 validation rows" in made.why
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_weights_the_mean_answer_stays_and_what_is_too_sure_is_repaired(method: str) -> None:
+    """A window of few days has its own share of positives, which is no reason to expect it again."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=ROWS)
+    scores, y = logistic(3 * z), (random.random(ROWS) < logistic(z - 1)).astype(np.int64)
+    made = fitted(scores, y, method, imbalance="none")
+    assert made.apply(scores).mean() == pytest.approx(scores.mean(), abs=0.005)
+    usual = (random.random(ROWS) < logistic(z)).astype(np.int64)
+    assert log_losses(usual, made.apply(scores)).mean() < log_losses(usual, scores).mean() - 0.1
 
 
 def test_the_simpler_method_is_taken_unless_the_other_is_clearly_better() -> None:
