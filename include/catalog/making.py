@@ -150,12 +150,14 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
     versions = [VersionEntry(name=name, detail=f"snapshot of {period}") for period, name in pinned[-NEWEST:]]
     versions = [*_others([period for period, _ in pinned[:-NEWEST]]), *versions]
     rows = {part: f"{getattr(dataset, part).rows:,} rows" for part in ("train", "validation", "test")}
+    if dataset.refit_of:
+        rows["refit of"] = f"{dataset.refit_of}, whose validation and test part it learns from too"
     yield Entry(
         id=f"dataset/{dataset.name}", kind="dataset", name=dataset.name, owner=spec.owner,
         meaning=f"Training data of {spec.title}: events with the features known at their time, split by time",
         privacy=strictest(spec, dataset.name, [*spec.fields, *spec.feature_names]), facts=rows, versions=versions,
     )  # fmt: skip
-    shown_tags = ("verdict", "approved_by", "released_as", "serving_since", "revision")
+    shown_tags = ("verdict", "approved_by", "released_as", "serving_since", "revision", "refit_of")
     about = {
         "run": model.run_id,
         "artifact": model.artifact_hash[:12],
