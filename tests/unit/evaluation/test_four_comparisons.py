@@ -9,9 +9,11 @@ import pytest
 
 from include.contracts.evaluation import Verdict
 from include.errors import EvaluationError, LeakageError
+from include.evaluation.bootstrap import Resampled
 from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.report import render
+from include.evaluation.wording import percent
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()
@@ -23,6 +25,7 @@ def answers(column: str) -> Callable[[pd.DataFrame], np.ndarray]:
         "good": lambda f: 1 / (1 + np.exp(-(f["x"].to_numpy() - 1))),
         "weak": lambda f: 1 / (1 + np.exp(-(0.3 * f["x"].to_numpy() + 3 * np.sin(91 * f["x"].to_numpy()) - 1))),
         "constant": lambda f: np.full(len(f), 0.3),
+        "inverted": lambda f: 1 - 1 / (1 + np.exp(-(f["x"].to_numpy() - 1))),
         "nan": lambda f: np.full(len(f), np.nan),
     }[column]
 
@@ -153,6 +156,91 @@ def test_limits_that_shuffled_answers_meet_fail_the_self_test() -> None:
     lax = small_spec(acceptance=[{"metric": "brier", "at_most": 0.9}])
     with pytest.raises(EvaluationError, match="shuffled answers meet every acceptance limit"):
         verdict("good", None, spec=lax)
+
+
+@pytest.mark.parametrize("champion", ["constant", "inverted"])
+def test_a_champion_that_predicts_nonsense_is_replaced(champion: str) -> None:
+    """That is when a new model is needed most; shuffled answers would beat such a champion."""
+    found = verdict("good", champion)
+    assert found.decision == "canary"
+    assert found.self_test == "the champion against itself: refused by gain; shuffled answers: refused by gain"
+
+
+def test_a_candidate_that_its_own_answers_in_random_order_beat_is_refused() -> None:
+    found = verdict("inverted", "inverted", spec=small_spec(acceptance=[{"metric": "brier", "at_most": 1.0}]))
+    assert (found.decision, found.rule) == ("keep_champion", "chance")
+    assert "shuffled answers: better than its own" in found.self_test
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"champion"}, "the champion would replace itself"),
+        ({"shuffled"}, "shuffled answers would replace the better ones"),
+    ],
+)
+def test_gates_that_let_through_what_is_no_gain_fail_the_self_test(
+    broken: set[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = Resampled.gains
+
+    def gains(self: Resampled, metric: str, model: str, over: str, other: Resampled | None = None) -> np.ndarray:
+        drawn = honest(self, metric, model, over, other)
+        return np.abs(drawn) + 1e-6 if model in broken else drawn
+
+    monkeypatch.setattr(Resampled, "gains", gains)
+    with pytest.raises(EvaluationError, match=words):
+        verdict("good", "weak")
+
+
+def by_days(seed: int, month: int, days: int) -> EvaluationSet:
+    """3,000 rows of the first days of a month of 2013."""
+    rows = part(seed)
+    hours = np.sort(np.random.default_rng(seed).uniform(0, 24 * days, len(rows.frame)))
+    first = pd.Timestamp(2013, month, 1, tz="America/New_York").tz_convert("UTC")
+    times = pd.Series(first + pd.to_timedelta(hours, unit="h")).astype("datetime64[us, UTC]")
+    return EvaluationSet(rows.frame.assign(event_timestamp=times), rows.content_hash, [f"2013-{month:02d}"])
+
+
+def compared(new: EvaluationSet, **comparison: Any) -> Verdict:
+    sides = {"candidate": Side(2, answers("good")), "champion": Side(1, answers("weak"), release="r0001")}
+    return compare(small_spec(comparison=comparison), **sides, old=by_days(3, 2, 28), new=new)
+
+
+def test_a_verdict_says_what_it_is_worth_and_what_its_rows_are_worth() -> None:
+    found = compared(by_days(6, 6, 30), weights={"log_loss": 0.1, "calibration": 0.2})
+    assert found.probability is not None
+    assert found.probability >= found.probability_needed == pytest.approx(0.9)
+    assert found.net_value is not None
+    assert found.net_value.parts["gain"] == found.differences["D-C roc_auc"].value
+    assert set(found.net_value.parts) == {"gain", "forgetting", "log_loss", "calibration", "release"}
+    assert {name: (s.unit, s.blocks, s.rows) for name, s in found.samples.items()} == {
+        "old": ("day", 28, 3000), "new": ("day", 30, 3000)
+    }  # fmt: skip
+    assert found.samples["new"].effective_n == found.differences["D-C roc_auc"].effective_n
+    assert [part.part for part in found.gain_by_part] == [f"2013-06-{day:02d}" for day in range(1, 31)]
+    assert sum(part.rows for part in found.gain_by_part) == 3000
+    text = render(found)
+    assert f"- Probability that the candidate is better: {percent(found.probability)}; 90 % is needed." in text
+    assert "of 30 days; its gain was +" in text
+    assert "at most 1.2 a year are expected: (1 - 0.9) x 12 evaluations a year, one every month." in text
+    assert Verdict.model_validate(found.model_dump(mode="json")) == found
+
+
+def test_a_window_of_several_periods_shows_the_gain_in_each() -> None:
+    months = [by_days(seed, month, 15) for seed, month in ((6, 6), (7, 7))]
+    pooled = pd.concat([one.frame for one in months], ignore_index=True)
+    found = compared(EvaluationSet(pooled, "pooled", ["2013-06", "2013-07"]))
+    assert [(part.part, part.rows) for part in found.gain_by_part] == [("2013-06", 3000), ("2013-07", 3000)]
+    assert "the candidate was better in 2 of 2 months: +0." in render(found)
+
+
+def test_too_few_days_keep_the_champion() -> None:
+    found = compared(by_days(6, 6, 6), block="day")
+    assert (found.decision, found.rule, found.probability, found.net_value) == ("keep_champion", "gain", None, None)
+    assert "10 days are needed, about 5,000 rows. The champion stays. Evaluate again" in found.reason
+    assert "| gain | not judged |" in render(found)
+    assert "cannot be judged on so few rows" in render(found)
 
 
 def test_a_slice_of_one_class_or_few_rows_is_not_judged_and_said() -> None:

@@ -77,6 +77,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         (TREATED, "dest: {class: personal, treatment: drop}", r"privacy.subject: aircraft is named by .* in clear"),
         (TREATED, "tailnum: {class: personal, treatment: drop}", r"which is treated by drop, so its data looks"),
         ("  tailnum: string\n  sched", "  tailnum: float\n  sched", r"aircraft.key: tailnum is sent as float, which"),
+        ("min_gain: 0.01", "min_gain: 0.01\n  weights: {f1_macro: 1}", r"weights.f1_macro: .* a metric of metrics.sec"),
         ("breached: 2", "breached: 9", r"monitoring.windows.breached: 9 of 4 windows"),
         ("  budget: {retrains: 6, per: 365 days}\n", "", r"retrain.budget: is missing, and must be given"),
         ("test: 1 month", "test_periods: 1", r"'test_periods' is no key of split any more; write test: 1 mon"),
