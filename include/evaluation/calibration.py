@@ -73,9 +73,22 @@ def _told_apart(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.n
 
 
 def _held_out(method: Method, scores: np.ndarray, y: np.ndarray, stretch: np.ndarray, level: bool) -> np.ndarray:
-    """Log loss of each stretch."""
-    losses = log_losses(y, _told_apart(method, scores, y, stretch, level))
-    return np.array([losses[stretch == one].mean() for one in np.unique(stretch)])
+    """Log loss of each stretch, with its own share of positives unless the ``level`` is to be repaired."""
+    answers, losses = _told_apart(method, scores, y, stretch, level), []
+    for one in np.unique(stretch):
+        here = stretch == one
+        given = answers[here] if level else _with_shares(answers[here], y[here])
+        losses.append(log_losses(y[here], given).mean())
+    return np.array(losses)
+
+
+def _with_shares(answers: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Answers by Bayes' rule where classes are as frequent as in ``y``: what is left is how sure they are."""
+    table = answers if answers.ndim == 2 else np.stack([1 - answers, answers], axis=1)
+    shares = (np.bincount(y, minlength=table.shape[1]) + 1) / (len(y) + table.shape[1])
+    moved = table * shares / table.mean(axis=0)
+    moved /= moved.sum(axis=1, keepdims=True)
+    return moved if answers.ndim == 2 else moved[:, 1]
 
 
 def _stretches(spec: UseCase, frame: pd.DataFrame) -> np.ndarray:

@@ -121,7 +121,7 @@ def _instead(spec: UseCase, cause: Cause, history: History) -> str:
     repaired = repair(spec, history) if cause.kind == "label shift" else None
     if repaired is None or not repaired.suffices:
         return ""
-    return "a recalibration suffices, for which a retrain fits a calibrator on its newest validation rows: "
+    return "a recalibration to the new shares would suffice, and no run does only that: "
 
 
 def _repair(cause: Cause) -> str:
