@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
+from include.contracts.guard import Guarded
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 from include.contracts.tables import SnapshotRef
@@ -38,13 +39,14 @@ class DatasetFacts(Record):
 
     ``left_out``: rows ``unlabelled`` or ``immature`` (label not known at ``as_of``); ``given``: labels that people
     gave; ``classes``: rows by part and class code; ``repeated``: rows of validation and test whose features and label
-    the training part has too.
+    the training part has too; ``guard``: what the input guard said of its periods.
     """
 
     left_out: dict[str, int] = {}
     given: int = 0
     classes: dict[str, dict[str, int]] = {}
     repeated: dict[str, int] = {}
+    guard: Guarded = Guarded()
 
 
 class DatasetRef(Record):

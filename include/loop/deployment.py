@@ -15,6 +15,7 @@ from include.deployment.looked_up import LookedUp
 from include.deployment.release import is_of, manifest, proof_fact
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.encoded import labelled_part
+from include.development.datasets.guarding import require_sound
 from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
@@ -39,6 +40,8 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
         that verdict names another champion than the one that serves; it is withdrawn.
     DeploymentError
         the ONNX model answers differently.
+    DataError
+        the input guard finds a fault in the test part, which would be the monitoring baseline.
     DamagedFileError
         MLflow's artifact, or the training data, are not what was registered.
     """
@@ -67,7 +70,9 @@ def _approved(spec: UseCase, services: Services, version: int | str | None) -> i
 def _package(
     spec: UseCase, services: Services, model: ModelRef, proof: ModelRef, verdict: Verdict | None
 ) -> ReleaseRef:
-    trained, rows = _loaded(services, model), labelled_part(spec, as_it_lies(proof.dataset), "test")
+    dataset = as_it_lies(proof.dataset)
+    require_sound(spec, services.adapters.lake, dataset)
+    trained, rows = _loaded(services, model), labelled_part(spec, dataset, "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
     baseline = _baseline(spec, services, proof, rows, verdict)

@@ -94,10 +94,18 @@ def order(spec: UseCase, services: Services, request: TrainingRequest, people: S
         sampler=request.sampler or tuning.sampler,
         start=proof if from_champion else None,
     )
+    _print_guard(spec, asked.dataset)
     if request.plan and serving:
         new = fresh_rows.require(spec, asked.dataset, serving.dataset)
         print(f"{spec.name}: {new} rows to learn from are new to the model that serves", flush=True)
     return place(spec, services, asked)
+
+
+def _print_guard(spec: UseCase, dataset: DatasetRef) -> None:
+    guard = dataset.facts.guard
+    for word, periods in (("leaves out", guard.left_out), ("would leave out", guard.accepted)):
+        for period, said in periods.items():
+            print(f"{spec.name}: the input guard {word} {period}: {'; '.join(said)}", flush=True)
 
 
 def place(spec: UseCase, services: Services, asked: Order) -> str:

@@ -4,6 +4,7 @@ from include.contracts.approval import RecordedApproval
 from include.contracts.deployment import BatchPrediction, LoggedPrediction, LostAnswers, RolloutEvent
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
+from include.contracts.guard import PeriodProfile
 from include.contracts.operations import Figure, GivenLabel, RecordedDecision
 from include.contracts.quality import CheckRecord, QuarantinedRow
 from include.contracts.scrub import Scrubbed
@@ -28,6 +29,7 @@ DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), ri
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",), rises=True)
 APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
 SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
+PERIOD_PROFILES = RecordTable("period_profiles", PeriodProfile, order=("at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}

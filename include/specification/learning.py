@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from include.contracts.calendar import Span
+from include.contracts.period import Period
 from include.specification.part import ClassName, Fault, Name, Part, Share, SomeLength, named_alike
 from include.specification.search import Choices, Range
 from include.specification.trainers import TRAINERS, parameter_faults, space_faults
@@ -108,6 +109,18 @@ class Training(Part):
 
     refit: Literal["after_proof", "never"] | None = None
     agreement: float = Field(default=0.15, gt=0)
+
+
+class Guard(Part):
+    """The input guard: periods that are unlike those before them neither train nor test.
+
+    ``false_alarms``: the share of sound periods that it may refuse. ``accept``: periods that a person accepts as they
+    are, each with the reason.
+    """
+
+    enabled: bool = True
+    false_alarms: float = Field(default=0.02, gt=0, lt=0.5)
+    accept: dict[Period, Annotated[str, Field(min_length=1)]] = {}
 
 
 class Metrics(Part):

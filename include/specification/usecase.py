@@ -41,6 +41,7 @@ class UseCase(Part):
     split: learning.Split
     trainer: learning.Trainer
     training: learning.Training = learning.Training()
+    guard: learning.Guard = learning.Guard()
     metrics: learning.Metrics
     acceptance: list[learning.Criterion] = Field(min_length=1)
     comparison: learning.Comparison
@@ -89,6 +90,7 @@ class UseCase(Part):
         yield from self._task_faults()
         yield from self._trainer_faults()
         yield from self._window_faults()
+        yield from self._guard_faults()
         yield from self._rollout_faults()
         yield from self._missing_faults()
         looked_up = [f.name for f in self.features if f.origin in self.views]
@@ -245,6 +247,11 @@ class UseCase(Part):
         if learned <= validation.hours:
             text = f"{window} is not longer than split.validation = {validation}: all of it would validate, none train"
             yield Fault("retrain.window", text)
+
+    def _guard_faults(self) -> Iterator[Fault]:
+        for period in self.guard.accept:
+            if period.every != self.calendar.every:
+                yield Fault(f"guard.accept.{period}", f"is no {self.calendar.every}, the rhythm of this use case")
 
     def _input_faults(self, trainer: str) -> Iterator[Fault]:
         texts = [feature.name for feature in self.features if feature.kind == "text"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.contracts.development import DatasetRef
 from include.contracts.evaluation import GateOutcome, Interval
+from include.contracts.guard import Guarded
 from include.contracts.period import Period
 from include.development.card import refits
 from include.development.card.facts import MEANING, Evidence, Facts, Refit, tests_passed
@@ -82,6 +83,7 @@ def _data(spec: UseCase, dataset: DatasetRef, evidence: Evidence) -> str:
         [
             markdown_table(head, rows),
             f"{_split(spec)} {_kept_out(dataset)}",
+            _guard(spec, dataset.facts.guard),
             "The data sheets describe the origin of the data, the tables, the checks and known faults: "
             f"*Moebius → Catalog*, or `catalog/{spec.name}/<table>.html` below the state root.",
             markdown_table(["feature", "kind", "from", "meaning"], features),
@@ -96,6 +98,17 @@ def _kept_out(dataset: DatasetRef) -> str:
             f"sets that dataset `{dataset.refit_of}` of the proof excluded ({len(dataset.frozen)})."
         )
     return f"Frozen test sets of earlier releases that were excluded: {len(dataset.excluded_hashes)}."
+
+
+def _guard(spec: UseCase, guard: Guarded) -> str:
+    """Which periods the input guard left out, or a person accepted."""
+    if not spec.guard.enabled:
+        return "The input guard is off (`guard.enabled`)."
+    if not guard.left_out and not guard.accepted:
+        return "The input guard found no fault in the periods of this dataset."
+    rows = [[period, "left out", markdown("; ".join(said))] for period, said in guard.left_out.items()]
+    rows += [[period, "kept", markdown("; ".join(said))] for period, said in guard.accepted.items()]
+    return "The input guard found faults:\n\n" + markdown_table(["period", "what became of it", "why"], rows)
 
 
 def _features(spec: UseCase) -> list[Any]:

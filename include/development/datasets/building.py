@@ -15,7 +15,8 @@ import pandas as pd
 from include.contracts.development import DatasetRef, FrozenRef, PartRef
 from include.contracts.period import Period, range_text
 from include.contracts.spelling import as_text, spelled
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import PERIOD, SnapshotRef
+from include.development.datasets.guarding import guarded, refusal
 from include.development.datasets.labelled_events import given_version, held_out, labelled, require_mature
 from include.development.datasets.leakage import STAMP_SUFFIX, check_parts
 from include.development.datasets.parts import (
@@ -74,7 +75,8 @@ def build(
     NotFoundError
         a period of the window has no snapshot, or a frozen test set is gone.
     DataError
-        too few rows, in all or of a class, events that differ from their snapshot, or a changed frozen test set.
+        too few rows, in all or of a class, events that differ from their snapshot, a changed frozen test set, or a
+        test period in which the input guard finds a fault.
     LeakageError
         an event in two parts, a feature from after its event or that tells the label by itself, or a newest period
         most of whose labels were not known at ``as_of``.
@@ -93,8 +95,14 @@ def build(
     events = labelled(spec, lake, chosen, moment, given)
     require_mature(spec, events, test[-1], moment)
     rows = with_features(spec, events.rows, feature_store, reach)
+    guard = guarded(spec, lake, events, _described(spec, rows), chosen)
+    if guard.left_out:
+        _require_sound_test(spec, guard.left_out, test)
+        chosen = [ref for ref in chosen if ref.period not in guard.left_out]
+        events = labelled(spec, lake, chosen, moment, given)  # as a rebuild reads them
+        rows = with_features(spec, events.rows, feature_store, reach)
     parts = cut(spec, rows, learn=learn, test=test, frozen=frozen)
-    checked = check_parts(spec, parts, events.counts)
+    checked = check_parts(spec, parts, events.counts).model_copy(update={"guard": guard})
     facts = {
         "feature_service": spec.feature_service,
         "label": spec.event.label or "",
@@ -103,6 +111,19 @@ def build(
     } | ({"class_names": spec.event.classes} if spec.event.classes else {})
     reads = {"features_from": reach, "frozen": champions, "as_of": moment, "given_labels": given}
     return publish(spec, parts, facts, {**reads, "facts": checked}, directory)
+
+
+def _described(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """The shaped rows with their period, and the time of the label where there is one."""
+    known = [name for name in (PERIOD, spec.event.label_time) if name in rows]
+    return shaped(spec, rows).assign(**{str(name): rows[name].to_numpy() for name in known})
+
+
+def _require_sound_test(spec: UseCase, left_out: Mapping[Period, list[str]], test: Sequence[Period]) -> None:
+    """Raises DataError when a faulty period would test; by another split than time it is left out like any other."""
+    faulty = {period: said for period, said in left_out.items() if period in test}
+    if faulty and spec.split.by == "time":
+        raise DataError(refusal(spec, faulty, "no model can be judged on it"))
 
 
 def _frozen(spec: UseCase, dataset: DatasetRef) -> FrozenRef:

@@ -1,7 +1,7 @@
 """The events of published periods with the labels that were known at a given time; other events are counted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -26,13 +26,14 @@ MOST_IMMATURE = 0.5  # of a period's labels; beyond, what is left of it says lit
 class Labelled:
     """Events in order of time with the column ``PERSON``, and how many were left out or got their label from a person.
 
-    ``counts``: ``unlabelled`` (nobody knows), ``immature`` (known only after the moment), ``given``; ``immature`` has
-    the second of these by period.
+    ``counts``: ``unlabelled`` (nobody knows), ``immature`` (known only after the moment), ``given``; ``unlabelled`` and
+    ``immature`` have the first two of these by period.
     """
 
     rows: pd.DataFrame
     counts: dict[str, int]
     immature: dict[str, int]
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
 
 def given_version(spec: UseCase, lake: Lake) -> int | None:
@@ -58,8 +59,12 @@ def labelled(
     known = events[spec.event.label].notna()
     late = known & ~_mature(events[spec.event.label_time], as_of)
     counts = {"unlabelled": int((~known).sum()), "immature": int(late.sum()), "given": filled}
-    immature = {str(period): int(count) for period, count in events.loc[late, "period"].value_counts().items()}
-    return Labelled(events[known & ~late].reset_index(drop=True), counts, immature)
+    immature, unlabelled = _by_period(events[late]), _by_period(events[~known])
+    return Labelled(events[known & ~late].reset_index(drop=True), counts, immature, unlabelled)
+
+
+def _by_period(events: pd.DataFrame) -> dict[str, int]:
+    return {str(period): int(count) for period, count in events[PERIOD].value_counts().items()}
 
 
 def _once(spec: UseCase, events: pd.DataFrame, as_of: datetime) -> pd.DataFrame:

@@ -49,4 +49,5 @@ def build_refit(
         "refit_of": proof.name,
     } | ({"class_names": proof.class_names} if proof.class_names else {})
     reads = {name: getattr(proof, name) for name in ("features_from", "frozen", "as_of", "given_labels")}
-    return publish(spec, parts, facts, {**reads, "facts": check_refit(spec, parts, counts)}, directory)
+    checked = check_refit(spec, parts, counts).model_copy(update={"guard": proof.facts.guard})
+    return publish(spec, parts, facts, {**reads, "facts": checked}, directory)

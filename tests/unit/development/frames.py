@@ -22,6 +22,7 @@ from include.development.search.tuning import Tuning
 from include.development.trainers.protocol import Parameters, Run
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.unit.fakes import lake
 
 PERIODS = Period.between(Period("2013-01"), Period("2013-03"))
 MONTHS = Calendar(every="month")
@@ -57,14 +58,15 @@ def events(period: str, rows: int = 700) -> pd.DataFrame:
     )
 
 
-class MemoryLake:
-    """Event tables by period; only what ``datasets`` reads."""
+class MemoryLake(lake.MemoryLake):
+    """Event tables by period, of one version, and tables of records."""
 
     def __init__(self, tables: dict[str, pd.DataFrame]) -> None:
+        super().__init__()
         self.tables = tables
 
     def exists(self, usecase: str, table: str) -> bool:
-        return table == "events" or table in self.tables
+        return table == "events" or table in self.tables or super().exists(usecase, table)
 
     def version(self, usecase: str, table: str) -> int:
         return 7
@@ -76,6 +78,8 @@ class MemoryLake:
     def read(
         self, usecase: str, table: str, periods: Sequence[str] | None = None, version: int | None = None
     ) -> pa.Table:
+        if super().exists(usecase, table):
+            return super().read(usecase, table, periods, version)
         return pa.Table.from_pandas(pd.concat([self.tables[p] for p in periods or (table,)]), preserve_index=False)
 
 
