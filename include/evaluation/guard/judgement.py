@@ -34,6 +34,8 @@ LEAST: Mapping[Every, int] = {"hour": 48, "day": 8, "week": 4, "month": 3}
 """Earlier periods that are needed to judge one: of hours and days those of a whole day or week."""
 NEWEST: Mapping[Every, int] = {"hour": 72, "day": 28, "week": 26, "month": 24}
 """Earlier periods that one is compared with."""
+SETTLED = 0.05
+"""A number that has more new values than that in an earlier period has no fixed set of values."""
 FEWEST = 50
 """Rows of a period; fewer say nothing."""
 
@@ -51,7 +53,9 @@ def oddities(spec: UseCase, before: Sequence[PeriodProfile], now: PeriodProfile,
     found = []
     for (check, column), value in mine.items():
         values = np.array([figures[check, column] for figures in earlier if (check, column) in figures])
-        if len(values) >= LEAST[now.period.every]:
+        if len(values) >= LEAST[now.period.every] and not (
+            check == "unseen" and ("mix", column) not in mine and values.max() > SETTLED
+        ):
             ends = {"least": float(values.min()), "most": float(values.max())}
             chance = _chance(check, values, value, fewer)
             found.append(Oddity(column=column, check=check, value=value, chance=chance, **ends))
