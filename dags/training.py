@@ -11,6 +11,7 @@ explains it, and registers it as a *candidate* with a model card.
 | task | cause | do |
 |---|---|---|
 | `build_dataset` | a period is missing, a retrain would see no new rows, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion | publish the period first, or choose another window; `start_from: scratch` |
+| `build_dataset` | the input guard finds a fault in a test period (a faulty period that would train is left out, and the log says so) | repair the source and publish the period again, or accept it: `docs/guides/input_guard.md` |
 | `search`, `train_local`, `train_docker` | the fit failed; for Docker, check that the image of `MOEBIUS_IMAGE` exists | correct the parameters; a killed task continues when you clear it |
 | `register_candidate` | the model fails a behaviour test or is not better than the baseline, or MLflow does not answer | read the figures in the message; for MLflow, `make status` |
 

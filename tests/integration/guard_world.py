@@ -13,7 +13,7 @@ from include.evaluation.guard.profile import profile
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.integration.evaluation_flights import _read, flights
-from tests.integration.months_replay import spec as flights_spec
+from tests.integration.evaluation_flights import spec as flights_spec
 
 MONTHS = Period.between(Period("2013-01"), Period("2013-12"))
 JULY = Period("2013-07")
