@@ -26,6 +26,7 @@ BESIDE = {
     "contracts.development": "records: their values are in the key",
     "contracts.evaluation": "records",
     "formats.file_proof": "proves what is read",
+    "contracts.guard": "records: what was left out is not in the dataset, whose name is in the key",
     "contracts.names": "which names are refused",
     "contracts.operations": "records, whose names are refused in a spec",
     "contracts.period": "records",
