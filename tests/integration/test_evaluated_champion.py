@@ -28,11 +28,13 @@ CARD = "# A card\n"
 
 
 def lenient() -> UseCase:
-    """flight_delay with an ensemble, on made-up rows: their limits are not those of flights."""
+    """flight_delay with an ensemble, on made-up rows: they are independent, and their limits are not those of flights."""
     spec = SPEC.model_copy(update={"behaviour": Behaviour()})
     trainer = spec.trainer.model_copy(update={"ensemble": True})
     slices = spec.comparison.slices.model_copy(update={"columns": []})
-    comparison = spec.comparison.model_copy(update={"min_gain": 0.0, "slices": slices, "resamples": 300})
+    comparison = spec.comparison.model_copy(
+        update={"min_gain": 0.0, "slices": slices, "resamples": 300, "block": "row"}
+    )
     return spec.model_copy(update={"trainer": trainer, "comparison": comparison})
 
 
@@ -115,7 +117,9 @@ def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop
     release = loop.serve(loop.champion, loop.champion.artifact_hash)
     tracker = loop.services.adapters.tracker
     verdict = retrain_evaluation.evaluate(loop.spec, loop.services, loop.candidate.version, run="run")
-    assert (verdict.contender, verdict.decision, verdict.champion_release) == ("ensemble", "canary", release)
+    assert (verdict.contender, verdict.decision, verdict.champion_release) == ("ensemble", "canary", release), (
+        verdict.reason
+    )
     assert verdict.members == [loop.champion.version, loop.candidate.version]
     tags = tracker.tags(SPEC.name, verdict.candidate)
     assert tags["ensemble_of"] == f"{loop.champion.version}, {loop.candidate.version}"
