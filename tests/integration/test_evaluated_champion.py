@@ -28,7 +28,7 @@ CARD = "# A card\n"
 
 
 def lenient() -> UseCase:
-    """flight_delay with an ensemble, on made-up rows: they are independent, and their limits are not those of flights."""
+    """flight_delay with an ensemble, on made-up rows: they are independent, and have other limits than flights."""
     spec = SPEC.model_copy(update={"behaviour": Behaviour()})
     trainer = spec.trainer.model_copy(update={"ensemble": True})
     slices = spec.comparison.slices.model_copy(update={"columns": []})
