@@ -14,6 +14,7 @@ from include.development.refitting import Proved, agreement
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import TrainingError
+from include.evaluation.calibrator import Calibrator, Curve
 from include.specification.learning import Training
 from include.specification.usecase import UseCase
 from tests.unit.development.tasks import METRICS, task_dataset, task_parts, task_spec
@@ -106,6 +107,15 @@ def test_it_is_the_same_training_as_long_as_the_first_without_a_search(task: str
     assert asked.refit_of is not None
     assert (asked.refit_of.version, asked.refit_of.artifact_hash) == (7, "a" * 64)
     assert asked.start == (proof.ref if task == "clustering" else champion), "clusters keep the numbers of the proof"
+
+
+def test_it_keeps_the_calibrator_of_the_first_through_its_order() -> None:
+    spec, proof = fitting("binary")
+    curve = Curve(scores=(0.0, 1.0), probabilities=(0.1, 0.8))
+    calibrated = replace(proof, model=proof.model.with_calibrator(Calibrator(method="sigmoid", curves=(curve,))))
+    ordered = Order(dataset=proof.ref.dataset)
+    asked = refitting.order(spec, calibrated, ordered, fit({}), proof.ref.dataset)
+    assert Order.model_validate_json(asked.model_dump_json()).calibrator == calibrated.model.calibrator
 
 
 def test_what_nobody_can_fit_again_says_why() -> None:
