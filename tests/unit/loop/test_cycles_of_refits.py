@@ -55,7 +55,7 @@ class Store(MemoryFeatureStore):
 
 @dataclass
 class World:
-    """``flight_delay`` on flights that are late in the evening; from May on, long ones after noon, short ones at night."""
+    """Flights that are late in the evening; from May on, long ones after noon and short ones at night."""
 
     spec: UseCase
     services: Services
