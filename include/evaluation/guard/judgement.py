@@ -34,6 +34,8 @@ LEAST: Mapping[Every, int] = {"hour": 48, "day": 8, "week": 4, "month": 3}
 """Earlier periods that are needed to judge one: of hours and days those of a whole day or week."""
 NEWEST: Mapping[Every, int] = {"hour": 72, "day": 28, "week": 26, "month": 24}
 """Earlier periods that one is compared with."""
+WEEK, A_DAY = 7, 4
+"""In periods shorter than a week the rows of a day count as so many: they share weather and traffic."""
 SETTLED = 0.05
 """A number that has more new values than that in an earlier period has no fixed set of values."""
 FEWEST = 50
@@ -85,7 +87,8 @@ class _Fewer(NamedTuple):
     @classmethod
     def of(cls, before: Sequence[PeriodProfile], now: PeriodProfile) -> "_Fewer":
         days, own = max(float(np.median([one.days for one in before])), 1), max(now.days, 1)
-        return cls(now.rows, min(own / days, 1), max(1 / own - 1 / days, 0))
+        rows = now.rows if own >= WEEK else min(now.rows, A_DAY * own)
+        return cls(rows, min(own / days, 1), max(1 / own - 1 / days, 0))
 
 
 def _chance(check: str, values: np.ndarray, value: float, fewer: _Fewer) -> float:
