@@ -18,6 +18,7 @@ from tests.integration.months_replay import (
     REPLAYED,
     Replayed,
     Year,
+    faulty,
     first_release,
     lives,
     mean_area,
@@ -36,14 +37,17 @@ def bench() -> list[dict[str, Any]]:
     spec = load_usecase("flight_delay")
     with tempfile.TemporaryDirectory() as home:
         year = Year.of(spec, published_flights(spec, Path(home)), THREADS)
-    replays = {refits: replay(year, refits=refits) for refits in HEADINGS}
+    left_out = faulty(year)
+    replays = {refits: replay(year, refits=refits, left_out=left_out) for refits in HEADINGS}
     report = "\n\n".join(f"### {HEADINGS[refits]}\n\n{tables(year, found)}" for refits, found in replays.items())
     write_atomically(load_settings().home / "bench" / "months.md", report + "\n")
     print(report)
-    return [figures(year, found, refits) for refits, found in replays.items()]
+    return [figures(year, found, refits, left_out) for refits, found in replays.items()]
 
 
-def figures(year: Year, found: Replayed, refits: bool, name: str = "months") -> dict[str, Any]:
+def figures(
+    year: Year, found: Replayed, refits: bool, left_out: dict[int, str], name: str = "months"
+) -> dict[str, Any]:
     """Mean AUC of what served against the peers, and what was decided in every month."""
     of_lives = lives(year, found.served)
     kind = "then fitted again with the newest month" if refits else "which serve as they were judged"
@@ -60,6 +64,7 @@ def figures(year: Year, found: Replayed, refits: bool, name: str = "months") -> 
         "n": sum(len(year.months[month]) for month in REPLAYED),
         "samples": [facts(year, one) for one in found.evaluated],
         "served": {month: year.area(made, month) for month, made in found.served.items()},
+        "left_out": left_out,
         "releases": [life_facts(life) for life in of_lives],
         "releases_that_lost": [life.released for life in of_lives if life.gain.value < WORSE and life.gain.high < 0],
     }

@@ -11,14 +11,15 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from tests.benchmarks.months import THREADS, figures
 from tests.integration.flight_worlds import WORLDS, Rows, fewer
-from tests.integration.months_replay import Year, replay
+from tests.integration.months_replay import Year, faulty, replay
 from tests.integration.published_flights import published_flights
 
 RESAMPLES = 200
 PEERS = ("never", "monthly_every_candidate", "monthly_newest_untested")
-HEAD = (
-    "| world | never | monthly, every candidate | monthly, newest, untested | four comparisons, refit | released in |"
-)
+COLUMNS = (
+    "world", "never", "monthly, every candidate", "monthly, newest, untested", "four comparisons, refit", "released in",
+    "left out",
+)  # fmt: skip
 
 
 def bench() -> list[dict[str, Any]]:
@@ -26,7 +27,7 @@ def bench() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as home:
         rows = fewer(published_flights(spec, Path(home)))
     found = [replayed(spec, name, rows) for name in WORLDS]
-    report = "\n".join([HEAD, "|---" * 6 + "|", *map(_row, found)])
+    report = "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *map(_row, found)])
     write_atomically(load_settings().home / "bench" / "months_variations.md", report + "\n")
     print(report)
     return found
@@ -34,7 +35,9 @@ def bench() -> list[dict[str, Any]]:
 
 def replayed(spec: UseCase, world: str, rows: Rows) -> dict[str, Any]:
     year = Year.of(spec, WORLDS[world](rows), THREADS)
-    return figures(year, replay(year, refits=True), refits=True, name=f"months_{world}")
+    left_out = faulty(year)
+    found = replay(year, refits=True, left_out=left_out)
+    return figures(year, found, refits=True, left_out=left_out, name=f"months_{world}")
 
 
 def _quick(spec: UseCase) -> UseCase:
@@ -44,4 +47,5 @@ def _quick(spec: UseCase) -> UseCase:
 def _row(one: dict[str, Any]) -> str:
     areas = [*(one["against"][peer] for peer in PEERS), one["ours"]]
     released = ", ".join(str(life["released"]) for life in one["releases"]) or "never"
-    return f"| {one['name'].removeprefix('months_')} | {' | '.join(f'{area:.3f}' for area in areas)} | {released} |"
+    told = [one["name"].removeprefix("months_"), *(f"{area:.3f}" for area in areas), released]
+    return f"| {' | '.join([*told, ', '.join(map(str, one['left_out']))])} |"

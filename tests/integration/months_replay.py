@@ -10,6 +10,7 @@ import pandas as pd
 
 from include.contracts.development import DatasetRef
 from include.contracts.evaluation import Interval, Verdict
+from include.contracts.guard import PeriodProfile
 from include.contracts.period import Period
 from include.development import training
 from include.development.datasets.encoded import encoded
@@ -21,6 +22,8 @@ from include.evaluation.blocks import blocks_of
 from include.evaluation.bootstrap import paired
 from include.evaluation.calibrator import Calibrator
 from include.evaluation.four_comparisons import RELEASING, compare
+from include.evaluation.guard.judgement import LEAST, oddities
+from include.evaluation.guard.profile import profile
 from include.evaluation.inputs import EvaluationSet, Side
 from include.evaluation.metrics import score
 from include.families.registry import family
@@ -227,6 +230,20 @@ def held(year: Year, one: Evaluated) -> float | None:
         return None
     candidate = Made(one.candidate, one.candidate)
     return year.area(candidate, one.month + 1) - year.area(one.serving.made, one.month + 1)
+
+
+def faulty(year: Year) -> dict[int, str]:
+    """Months that the input guard leaves out, each judged by the sound ones before it, and its first finding."""
+    sound, found = list[PeriodProfile](), dict[int, str]()
+    for month, rows in sorted(year.months.items()):
+        one = profile(year.spec, _periods((month,))[0], rows)
+        enough = len(sound) >= LEAST["month"]
+        odd = oddities(year.spec, sound, one, year.spec.guard.false_alarms) if enough else []
+        if odd:
+            found[month] = odd[0].text
+        else:
+            sound.append(one)
+    return found
 
 
 def mean_area(year: Year, by_month: dict[int, Made]) -> float:
