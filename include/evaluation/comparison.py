@@ -87,6 +87,7 @@ class Comparison:
             blocks=self.blocks["new"],
             fairness=self._fairness(who),
             shuffled_gain=self.chance.figure if who == "candidate" and self.is_chance else None,
+            of_champion=self.acceptance("champion") if self.has_champion else {},
         )
 
     def acceptance(self, who: str) -> dict[str, Interval]:

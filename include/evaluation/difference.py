@@ -7,15 +7,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from include.contracts.evaluation import Interval
+from include.evaluation import power
 from include.evaluation.blocks import LEAST, Blocks
-
-MOST_TIMES = 10
-"""Where the scatter is more times too large, no test set is large enough: it would need a hundred times the rows."""
-
-
-def rounded(rows: float) -> int:
-    """To two digits: nobody knows it better."""
-    return int(float(f"{rows:.2g}"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Difference:
         n = self.blocks.count
         if n < 2:
             return float("inf")
-        return float(np.nanstd(self.draws) * np.sqrt(n / (n - 1)) * student.ppf(probability, n - 1))
+        return power.standard_error(self.draws, n) * float(student.ppf(probability, n - 1))
 
     def rows_needed(self, size: float, probability: float) -> int | None:
         """About so many rows tell a difference of this ``size`` from none; None where no test set is large enough.
@@ -54,7 +47,5 @@ class Difference:
         The scatter falls with the square root of the rows, as long as blocks of them come in the same number.
         """
         if not self.blocks.enough:
-            return rounded(self.figure.n / self.blocks.count * LEAST)
-        if size <= 0 or (times := self.resolution(probability) / size) > MOST_TIMES:
-            return None
-        return rounded(self.figure.n * max(1.0, times**2))
+            return power.two_digits(self.figure.n / self.blocks.count * LEAST)
+        return power.rows_for(self.resolution(probability), self.figure.n, size)

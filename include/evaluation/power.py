@@ -38,10 +38,10 @@ def needed(
 
 def rows_for(found: float, n: int, effect: float) -> int | None:
     """About so many rows find the ``effect`` where ``n`` find one of size ``found``: errors fall with the root of n."""
-    times = (found / effect) ** 2 if effect > 0 else float("nan")
-    if not times <= MOST_TIMES:
+    more = found / effect if effect > 0 else float("nan")
+    if not more <= MOST_TIMES**0.5:
         return None
-    return max(n, _two_digits(n * times))
+    return max(n, two_digits(n * more**2))
 
 
 def quantiles(independent: int, level: float, power: float) -> float:
@@ -49,7 +49,7 @@ def quantiles(independent: int, level: float, power: float) -> float:
     return float(student.isf(level, independent - 1) + student.ppf(power, independent - 1))
 
 
-def _two_digits(rows: float) -> int:
+def two_digits(rows: float) -> int:
     """Upwards: 12,345 is about 13,000."""
     unit = 10 ** max(0, int(np.log10(max(rows, 1))) - 1)
     return int(np.ceil(rows / unit)) * unit

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from include.contracts.evaluation import Decision, GateOutcome, Interval
 from include.evaluation import net_value
 from include.evaluation.blocks import LEAST, Blocks
-from include.evaluation.difference import rounded
 from include.evaluation.metrics import direction
 from include.evaluation.net_value import Balance
+from include.evaluation.power import two_digits
 from include.evaluation.wording import in_blocks, rows_in, shown
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
@@ -36,7 +36,7 @@ class Evidence:
     ``balance`` is what is weighed against a champion, and None without one. ``calibration`` is the calibration error of
     the candidate and of the champion on the new test set (None: its answers are no probabilities). ``shuffled_gain`` is
     what the candidate's answers gain in random order, if that is more than its own. ``blocks`` are those of the new
-    test set.
+    test set. ``of_champion`` is what the acceptance criteria say of the champion, which serves whatever they say.
     """
 
     acceptance: dict[str, Interval]
@@ -47,6 +47,10 @@ class Evidence:
     blocks: Blocks
     fairness: list[GateOutcome] = field(default_factory=list)
     shuffled_gain: Interval | None = None
+    of_champion: dict[str, Interval] = field(default_factory=dict)
+
+    def missed_by_champion(self, criterion: Criterion) -> bool:
+        return criterion.metric in self.of_champion and not meets(criterion, self.of_champion[criterion.metric])
 
 
 def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateOutcome]]:
@@ -54,9 +58,11 @@ def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateO
 
     Acceptance, gain or net value missed: the champion stays, also where too few blocks are there to judge a gain. All
     of these met, but a slice or the calibration lost, or groups too far apart: a person decides. Other gates that
-    cannot be judged stop nothing; without a champion, a person decides in place of a limit that cannot be judged.
+    cannot be judged stop nothing; without a champion, a person decides in place of a limit that cannot be judged. A
+    person decides on a limit, too, that the champion misses itself: to keep it would be no safer.
     """
-    gates = [_acceptance(spec, c, evidence.acceptance[c.metric], evidence.blocks) for c in spec.acceptance]
+    gates = [_acceptance(spec, c, evidence) for c in spec.acceptance]
+    missed_by_both = {f"acceptance:{c.metric}" for c in spec.acceptance if evidence.missed_by_champion(c)}
     if evidence.shuffled_gain is not None:
         gates.append(_chance(spec, evidence.shuffled_gain))
     if evidence.balance is not None:
@@ -65,7 +71,7 @@ def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateO
     if evidence.calibration is not None:
         gates.append(_calibration(spec, evidence.calibration))
     gates += evidence.fairness
-    if keeping := [g.gate for g in gates if _keeps(g)]:
+    if keeping := [g.gate for g in gates if _keeps(g) and g.gate not in missed_by_both]:
         return "keep_champion", keeping[0], gates
     if asking := [g.gate for g in gates if _asks(g)]:
         return "ask_human", asking[0], gates
@@ -92,15 +98,19 @@ def meets(criterion: Criterion, figure: Interval) -> bool:
     return criterion.at_most is not None and judged <= criterion.at_most
 
 
-def _acceptance(spec: UseCase, criterion: Criterion, figure: Interval, blocks: Blocks) -> GateOutcome:
+def _acceptance(spec: UseCase, criterion: Criterion, evidence: Evidence) -> GateOutcome:
     """A bound needs enough blocks; a value is what it is."""
+    figure, blocks = evidence.acceptance[criterion.metric], evidence.blocks
     gate = f"acceptance:{criterion.metric}"
     limit = f"at least {criterion.at_least}" if criterion.at_least is not None else f"at most {criterion.at_most}"
     bound = "value" if criterion.bound == "value" else f"{criterion.bound} bound"
     detail = f"{criterion.metric} {shown(figure)} on {rows_in(figure, blocks)}; its {bound} must be {limit}"
     if criterion.bound == "value" or blocks.enough:
-        return GateOutcome(gate=gate, passed=meets(criterion, figure), detail=detail)
-    needed = rounded(figure.n / blocks.count * LEAST)
+        passed = meets(criterion, figure)
+        if not passed and evidence.missed_by_champion(criterion):
+            detail += f", which the champion misses too with {shown(evidence.of_champion[criterion.metric])}"
+        return GateOutcome(gate=gate, passed=passed, detail=detail)
+    needed = two_digits(figure.n / blocks.count * LEAST)
     detail += f", which cannot be judged: {in_blocks(LEAST, blocks.unit)} are needed, about {needed:,} rows"
     return GateOutcome(gate=gate, passed=False, detail=detail, judged=False, needed=needed)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,20 @@ def test_a_verdict_of_before_the_net_value_is_read_and_shown(version: str) -> No
     assert getattr(read, version) in (None, {}, [])
     assert figures_in_words(read) == []
     assert "| net_value | **no** |" in render(read)
+
+
+def test_a_limit_that_the_champion_misses_too_asks_a_person() -> None:
+    """The champion that would be kept serves below the limit itself, and worse."""
+    missed = {"roc_auc": around(0.59), "brier": around(0.18)}
+    better = evidence(acceptance=missed)
+    assert decided(better) == ("keep_champion", "acceptance:roc_auc")
+    both = evidence(acceptance=missed, of_champion={"roc_auc": around(0.5), "brier": around(0.18)})
+    decision, rule, gates = decide(SPEC, both)
+    assert (decision, rule) == ("ask_human", "acceptance:roc_auc")
+    assert "which the champion misses too with 0.5000" in gates[0].detail
+    assert decided(replace(both, balance=weighed(-0.05)))[0] == "keep_champion", "no better than what serves"
+    meets_it = {"roc_auc": around(0.7), "brier": around(0.18)}
+    assert decided(replace(both, of_champion=meets_it))[0] == "keep_champion"
 
 
 def _verdict(gain: float) -> Verdict:
