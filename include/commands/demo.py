@@ -13,7 +13,7 @@ from include.errors import MoebiusError
 
 def demo(
     usecase: Annotated[str, typer.Option(help="the use case to play")] = DEFAULT_USECASE,
-    sample: Annotated[int, typer.Option(help="the most live requests per step: a month, a week of days")] = 8000,
+    sample: Annotated[int, typer.Option(help="the most live requests per step: a month, a week of days")] = 4000,
     approve: Annotated[Literal["demo", "me"], typer.Option(help="who approves; me: you, in the UI")] = "demo",
     last: Annotated[str | None, typer.Option(help="the last period to play, like 2013-09")] = None,
 ) -> None:

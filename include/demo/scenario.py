@@ -40,7 +40,7 @@ class Script:
 
     usecase: str
     history: int | None = None
-    sample: int = 8000
+    sample: int = 4000
     canary_rate: float = 80.0
     approve: str = "demo"
     last: Period | None = None
