@@ -26,8 +26,7 @@ SHARED = (
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
 SEARCH = (
-    "development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.intervals",
-    "evaluation.power", "evaluation.weighted",
+    "development.search.study", "development.search.tuning", "evaluation.bootstrap", "evaluation.weighted",
 )  # fmt: skip
 """What a search runs besides."""
 TORCH = ("checkpoint", "parameters", "torch_fit", "torch_inputs", "torch_model", "torch_start", "torch_trainer")

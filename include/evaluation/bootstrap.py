@@ -63,7 +63,7 @@ class Resampled:
         trials = self.independent if metric == "accuracy" else min(self.independent, self.rarest or self.n)
         tail = (1 - self.confidence) / 2
         low, high = bounds(metric, self.points[key], draws, tail, self.independent, trials)
-        worth = _effective(self.n, draws, self.by_rows.get(key))
+        worth = _effective(self.n, draws, self.by_rows.get(key), self.independent)
         return Interval(value=self.points[key], low=low, high=high, n=self.n, effective_n=worth)
 
     def gain(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> Interval:
@@ -84,7 +84,8 @@ class Resampled:
         tail = _expanded((1 - self.confidence) / 2, independent)
         # of B draws and the truth, each of the B + 1 places is as likely: the tail is counted in those
         low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
-        return Interval(value=point, low=float(low), high=float(high), n=n, effective_n=_effective(n, defined, by_rows))
+        worth = _effective(n, defined, by_rows, independent)
+        return Interval(value=point, low=float(low), high=float(high), n=n, effective_n=worth)
 
     def gains(self, metric: str, model: str, over: str, other: "Resampled | None" = None) -> np.ndarray:
         """The gain in every resample (k,); NaN where the metric is undefined."""
@@ -108,10 +109,10 @@ def _defined(what: str, draws: np.ndarray, n: int) -> np.ndarray:
     return defined
 
 
-def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None) -> int:
-    """So many independent rows scatter as these blocks do, between 1 and n."""
-    if by_rows is None:
-        return n
+def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None, independent: int) -> int:
+    """So many independent rows scatter as these blocks do, between 1 and n; one block alone does not scatter."""
+    if by_rows is None or independent == 1:
+        return n if by_rows is None else 1
     block, row = float(np.nanvar(by_blocks)), float(np.nanvar(by_rows))
     return n if block <= row else max(1, round(n * row / block))
 

@@ -54,5 +54,5 @@ def _loss(point: float, half: float) -> tuple[float, float]:
 
 
 def _plain(point: float, half: float) -> tuple[float, float]:
-    """What has no scatter, or one row only, of which none is known."""
-    return (point, point) if half == 0 else (point - half, point + half)
+    """Of one row or block no scatter is known: it has the value alone, and an effective n of 1."""
+    return (point - half, point + half) if half > 0 else (point, point)

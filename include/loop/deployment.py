@@ -70,9 +70,9 @@ def _approved(spec: UseCase, services: Services, version: int | str | None) -> i
 def _package(
     spec: UseCase, services: Services, model: ModelRef, proof: ModelRef, verdict: Verdict | None
 ) -> ReleaseRef:
-    dataset = as_it_lies(proof.dataset)
+    trained, dataset = _loaded(services, model), as_it_lies(proof.dataset)
     require_sound(spec, services.adapters.lake, dataset)
-    trained, rows = _loaded(services, model), labelled_part(spec, dataset, "test")
+    rows = labelled_part(spec, dataset, "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
     baseline = _baseline(spec, services, proof, rows, verdict)

@@ -239,10 +239,20 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         {**documents, **facts},
         key=key,
         revision=fit.environment["revision"],
-        curve=fit.curve,
+        curve=_curve(asked, fit),
         tags=_tags(spec, asked, fit),
     )
     return as_made(model, asked.dataset, content)
+
+
+def _curve(asked: Order, fit: Fit) -> list[dict[str, float]]:
+    """The steps of the fit; a refit has learned from the rows that validated its proof."""
+    if asked.refit_of is None:
+        return fit.curve
+    return [
+        {f"in_sample_{name}" if name.startswith("validation") else name: value for name, value in step.items()}
+        for step in fit.curve
+    ]
 
 
 def _proof(spec: UseCase, services: Services, asked: Order) -> "Proved | None":

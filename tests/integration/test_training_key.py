@@ -10,7 +10,7 @@ import pytest
 from include.development import training_key
 from include.development.order import Order, Workspace
 from include.settings import ROOT
-from tests.unit.development.frames import build, flight_spec
+from tests.unit.development.frames import PERIODS, build, events, flight_spec
 from tests.unit.development.test_training_key import BESIDE
 from tests.unit.fakes.state import MemoryLocks
 
@@ -39,7 +39,8 @@ print(json.dumps({"executed": ours(executed), "loaded": ours(files)}))
 
 @pytest.mark.parametrize("trials", [0, 2])
 def test_a_real_fit_runs_the_list_and_loads_nothing_else(tmp_path: Path, trials: int) -> None:
-    dataset = build(tmp_path / "datasets")
+    # so many that the validation part is enough for a calibrator
+    dataset = build(tmp_path / "datasets", {period: events(period, 2000) for period in PERIODS})
     order = Order(dataset=dataset, parameters={"n_estimators": 5}, trials=trials, search="s" * 16)
     Workspace(tmp_path / "order", MemoryLocks()).write_order(order)
     command = [sys.executable, "-c", FIT, str(tmp_path / "order")]

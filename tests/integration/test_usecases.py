@@ -96,7 +96,7 @@ def with_short_windows(spec: UseCase) -> UseCase:
     parts = {
         "split": spec.split.model_copy(update=days),
         "comparison": spec.comparison.model_copy(update={"min_rows": 50}),
-        "acceptance": [spec.acceptance[0].model_copy(update={"at_most": 6.1})],
+        "acceptance": [spec.acceptance[0].model_copy(update={"at_most": 7.0})],
         "behaviour": spec.behaviour.model_copy(update={"beats_baseline": False, "direction": []}),
         "periods": spec.periods.model_copy(update={"first": Period("2013-06-01")}),
         "trainer": spec.trainer.model_copy(

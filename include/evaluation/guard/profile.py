@@ -154,7 +154,9 @@ def tensors(spec: UseCase) -> dict[str, list[str]]:
 
 
 def _moments(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[float], list[float]]:
-    """Names, means, and the upper triangle of the covariance."""
+    """Names, means, and the upper triangle of the covariance; none without a row."""
+    if not len(next(iter(columns.values()))):
+        return [], [], []
     values = np.column_stack([*columns.values()])
     mean = values.mean(axis=0)
     covariance = (values - mean).T @ (values - mean) / max(len(values) - 1, 1)

@@ -41,6 +41,8 @@ BESIDE = {
     "development.order": "where an order and its fit lie",
     "errors": "what is raised",
     "evaluation.blocks": "what intervals draw as a whole: a search draws rows",
+    "evaluation.intervals": "of one metric: a search looks at gains only",
+    "evaluation.power": "of intervals and gates",
     "ports.state": "what a lock must do",
     "specification.connectors": "where raw tables come from",
     "specification.loader": "reads the yaml, whose values are in the key",

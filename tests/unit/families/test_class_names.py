@@ -134,7 +134,7 @@ def test_labels_of_a_dataset_are_read_by_name(tmp_path: Path) -> None:
 def test_a_dataset_of_another_order_is_not_rebuilt() -> None:
     dataset = task_dataset(ordered(CLASSES)).model_copy(update={"class_names": CLASSES, "snapshots": {}})
     with pytest.raises(DataError, match=r"was built with the classes \['low', 'middle', 'high'\]"):
-        rebuild._check(ordered(OTHER), dataset)
+        rebuild.require_pinned(ordered(OTHER), dataset)
 
 
 def test_a_release_answers_in_the_names_of_its_model_and_in_the_clients_order() -> None:
