@@ -114,11 +114,12 @@ class Training(Part):
 class Guard(Part):
     """The input guard: periods that are unlike those before them neither train nor test.
 
+    ``enabled``: left out, it is on, except where periods are hours: no hour is like the days before it.
     ``false_alarms``: the share of sound periods that it may refuse. ``accept``: periods that a person accepts as they
     are, each with the reason.
     """
 
-    enabled: bool = True
+    enabled: bool | None = None
     false_alarms: float = Field(default=0.02, gt=0, lt=0.5)
     accept: dict[Period, Annotated[str, Field(min_length=1)]] = {}
 

@@ -208,6 +208,11 @@ class UseCase(Part):
             yield Fault("trainer.baseline.feature", not_among(seasonal, self.feature_names, "a feature"))
 
     @property
+    def guarded(self) -> bool:
+        """Whether the input guard looks at each period before it trains or tests."""
+        return self.calendar.every != "hour" if self.guard.enabled is None else self.guard.enabled
+
+    @property
     def refits(self) -> bool:
         """Whether a candidate that is taken is fitted once more, with the rows that proved it."""
         return (self.training.refit or ("after_proof" if self.split.by == "time" else "never")) == "after_proof"

@@ -102,7 +102,7 @@ def _kept_out(dataset: DatasetRef) -> str:
 
 def _guard(spec: UseCase, guard: Guarded) -> str:
     """Which periods the input guard left out, or a person accepted."""
-    if not spec.guard.enabled:
+    if not spec.guarded:
         return "The input guard is off (`guard.enabled`)."
     if not guard.left_out and not guard.accepted:
         return "The input guard found no fault in the periods of this dataset."

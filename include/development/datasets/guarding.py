@@ -30,7 +30,7 @@ def guarded(
 
     Profiles that are kept already are not made again, and a judgement with the same grounds is not repeated.
     """
-    if not spec.guard.enabled or not snapshots:
+    if not spec.guarded or not snapshots:
         return Guarded()
     kept = _kept(spec, lake, [one.period for one in snapshots])
     fresh = _profiles(spec, events, rows, snapshots, kept)
@@ -45,7 +45,7 @@ def require_sound(spec: UseCase, lake: Lake, dataset: DatasetRef) -> None:
     Its rows are looked at again, as they lie. By a split other than by time it has a share of the rows only of periods
     that were all judged when the dataset was built.
     """
-    if not spec.guard.enabled or spec.split.by != "time":
+    if not spec.guarded or spec.split.by != "time":
         return
     kept, rows = _kept(spec, lake, dataset.test.periods), read_part(dataset.test)
     local = pd.to_datetime(rows[spec.event.time], utc=True)

@@ -176,3 +176,13 @@ def test_times_begin_a_year_before_the_first_period() -> None:
 @pytest.mark.parametrize("written", ["no", "on", "010", "12:30", "1_000", "2013-01-01", "0x1F"])
 def test_a_name_that_yaml_reads_as_something_else_stays_as_it_is_written(written: str, tmp_path: Path) -> None:
     assert parse_usecase(changed(tmp_path, "owner: flight-ops", f"owner: {written}")).owner == written
+
+
+def test_the_input_guard_judges_no_hours_unless_the_spec_says_so() -> None:
+    """An hour is unlike the three days before it by its weekday alone."""
+    hours = load_usecase("flight_arrivals")
+    assert (hours.guarded, load_usecase("weather_forecast").guarded, load_usecase("flight_delay").guarded) == (
+        False, True, True,
+    )  # fmt: skip
+    asked = hours.model_copy(update={"guard": hours.guard.model_copy(update={"enabled": True})})
+    assert asked.guarded
