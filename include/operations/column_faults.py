@@ -41,20 +41,20 @@ FEWEST_ROWS = 20  # of a day or a period: fewer say nothing about the commonest 
 def figures(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
     """``LIMITS`` of every feature, of a tensor of its worst column; what the baseline cannot say is left out.
 
-    What is computed on request comes from no source that could deliver another unit: the season alone takes the day of
-    the year out of the range of a baseline of some days.
+    What the spec calls a function of the ``clock`` can only be missing: a day has one weekday, and the season alone
+    takes the day of the year out of the range of a baseline of some days.
     ``rows`` (n) are served rows with the feature columns; days are those of the event time, where it is logged. The
     interval of a share is three standard errors wide on both sides.
     """
     measured = []
-    computed = {f.tensor or f.name for f in scope.spec.features if f.origin == "on_request"}
+    clock = {f.tensor or f.name for f in scope.spec.features if f.clock}
     for subject, columns in drift.columns_by_input(scope.spec).items():
         parts = [_column(baseline["features"][name], rows[name], baseline["rows"]) for name in columns]
         if (time := scope.spec.event.time) in rows:
             parts = [part | _days(rows[name], rows[time]) for name, part in zip(columns, parts, strict=True)]
         for figure in LIMITS:
             worst = max((part[figure] for part in parts if figure in part), default=None)
-            if worst is not None and not (figure == "outside" and subject in computed):
+            if worst is not None and (subject not in clock or figure.startswith("missing")):
                 value, error = worst
                 plain = scope.figure(figure, value, subject, len(rows))
                 measured.append(plain.model_copy(update={"low": value - error, "high": value + error}))

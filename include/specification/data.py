@@ -221,7 +221,8 @@ class Feature(Part):
     A numeric feature with a ``shape`` (an image: rows and columns; a series: steps) is that many columns,
     ``<name>_00``, ``<name>_01`` …, row by row; the loaded spec lists them one by one, each with its ``tensor``.
     A text feature becomes the codes of its first ``length`` words. ``tells_label``: it may predict the label almost
-    perfectly by itself; of any other feature that is taken for a leak.
+    perfectly by itself; of any other feature that is taken for a leak. ``clock``: it is a function of the time alone,
+    like the day of the week: that a day has one value of it, or a season others, is no fault of the data.
     """
 
     name: Name
@@ -232,6 +233,7 @@ class Feature(Part):
     shape: list[Annotated[int, Field(ge=1)]] = []
     length: int | None = Field(default=None, ge=1)
     tells_label: bool = False
+    clock: bool = False
     tensor: str = Field(default="", exclude=True)
 
     def faults(self) -> Iterator[Fault]:

@@ -52,8 +52,10 @@ def oddities(spec: UseCase, before: Sequence[PeriodProfile], now: PeriodProfile,
     reference = Reference(before, now, tensor_of)
     earlier, mine = [reference.figures(one) for one in before], reference.figures(now)
     fewer = _Fewer.of(before, now)
+    clock = {feature.name for feature in spec.features if feature.clock}
+    judged = {key: value for key, value in mine.items() if key[0] == "missing" or key[1].split(": ")[0] not in clock}
     found = []
-    for (check, column), value in mine.items():
+    for (check, column), value in judged.items():
         values = np.array([figures[check, column] for figures in earlier if (check, column) in figures])
         if len(values) >= LEAST[now.period.every] and not (
             check == "unseen" and ("mix", column) not in mine and values.max() > SETTLED

@@ -15,7 +15,7 @@ SPEC = small_spec(
     request=dict.fromkeys(NUMBERS, "float"),
     features=[
         *({"name": name, "kind": "numeric", "from": "request"} for name in NUMBERS),
-        {"name": "season", "kind": "numeric", "from": "on_request"},
+        {"name": "season", "kind": "numeric", "from": "on_request", "clock": True},
         {"name": "origin", "kind": "categorical", "from": "request"},
     ],
 )
@@ -79,6 +79,7 @@ HARMLESS = {
     "a new category now and then": lambda f: f.assign(origin=f["origin"].where(np.arange(len(f)) % 10 > 0, "SWF")),
     "few rows": lambda f: f.head(25),
     "the day of the year, a month later": lambda f: f.assign(season=f["season"] - 0.1),
+    "one day of the year alone": lambda f: f.assign(season=0.5),
 }
 
 
