@@ -66,7 +66,8 @@ class Truth:
 
     def known_until(self, period: Period) -> datetime:
         """An answer about an event before may belong to the period because its event stands in the table."""
-        return self._spec.event.lead.after(self._end(period.shift(1)), self._spec.calendar.timezone)
+        end = self._spec.event.lead.after(self._end(period.shift(1)), self._spec.calendar.timezone)
+        return end + MONTHS_CLAMPED  # a month after 31 March, 0 o'clock, is before one after 30 March, 22 o'clock
 
     def may_tell(self, period: Period) -> datetime:
         """The table of the period may hold the truth about events from then on."""
