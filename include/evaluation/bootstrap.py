@@ -26,6 +26,7 @@ from include.errors import UndefinedMetricError
 from include.evaluation.blocks import Blocks
 from include.evaluation.intervals import bounds
 from include.evaluation.metrics import checked, direction, kind_of, require_defined, score, silhouettes
+from include.evaluation.power import effective_rows
 from include.evaluation.weighted import WEIGHTED, Area, Mean, Sums, Weighted, mean
 
 CHUNK_CELLS = 500_000  # resamples x rows held at once: 4 MB arrays stay in the cache, twice as fast as 32 MB ones
@@ -111,10 +112,11 @@ def _defined(what: str, draws: np.ndarray, n: int) -> np.ndarray:
 
 def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None, independent: int) -> int:
     """So many independent rows scatter as these blocks do, between 1 and n; one block alone does not scatter."""
-    if by_rows is None or independent == 1:
-        return n if by_rows is None else 1
-    block, row = float(np.nanvar(by_blocks)), float(np.nanvar(by_rows))
-    return n if block <= row else max(1, round(n * row / block))
+    if by_rows is None:
+        return n
+    if independent == 1:
+        return 1
+    return effective_rows(n, float(np.nanvar(by_rows)), float(np.nanvar(by_blocks)))
 
 
 def _expanded(tail: float, n: int) -> float:

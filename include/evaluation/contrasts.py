@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from include.evaluation.power import POWER, quantiles, rows_for
+from include.evaluation.power import POWER, effective_rows, quantiles, rows_for
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,7 @@ class Contrasts:
     def effective_n(self, n: int) -> int:
         """So many independent rows scatter as the largest difference does, between 1 and n."""
         worst = int(self.values.argmax())
-        if not self.errors[worst] > self.row_errors[worst]:
-            return n
-        return max(1, round(n * float(self.row_errors[worst] / self.errors[worst]) ** 2))
+        return effective_rows(n, float(self.row_errors[worst]) ** 2, float(self.errors[worst]) ** 2)
 
 
 def holm_levels(p_values: np.ndarray, level: float) -> np.ndarray:

@@ -49,6 +49,11 @@ def quantiles(independent: int, level: float, power: float) -> float:
     return float(student.isf(level, independent - 1) + student.ppf(power, independent - 1))
 
 
+def effective_rows(n: int, row_variance: float, variance: float) -> int:
+    """So many independent rows scatter as these ``n`` do, between 1 and n; their variance is the ``row_variance``."""
+    return max(1, round(n * row_variance / variance)) if variance > row_variance else n
+
+
 def two_digits(rows: float) -> int:
     """Upwards: 12,345 is about 13,000."""
     unit = 10 ** max(0, int(np.log10(max(rows, 1))) - 1)

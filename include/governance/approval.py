@@ -7,7 +7,7 @@ from typing import Any, Literal
 from include.contracts.approval import UNNAMED, ApprovalEntry, ApprovalEvent
 from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import Verdict
-from include.errors import ApprovalError
+from include.errors import ApprovalError, NotFoundError
 from include.governance.answers import APPROVE, responder
 from include.specification.usecase import UseCase
 
@@ -179,6 +179,17 @@ def require_approved(history: History, usecase: str, version: int, model_hash: s
             f"is {str(model_hash)[:12]}: it is not deployed; find out who changed it, and train again"
         )
     return registered
+
+
+def to_deploy(history: History, usecase: str, version: int | str | None) -> ApprovalEntry:
+    """The registration of the version asked for, else of the one that was approved last.
+
+    Raises NotFoundError when none was named and none is approved, ApprovalError when it may not be deployed.
+    """
+    wanted = int(version) if version else approved_version(history)
+    if wanted is None:
+        raise NotFoundError(f"{usecase} has no approved model version: name one, or approve a candidate first")
+    return require_approved(history, usecase, wanted)
 
 
 def require_named(people: Sequence[str], what: str) -> None:

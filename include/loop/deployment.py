@@ -18,7 +18,7 @@ from include.development.datasets.encoded import labelled_part
 from include.development.datasets.guarding import require_sound
 from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import DeploymentError, NotFoundError
+from include.errors import DeploymentError
 from include.governance import approval
 from include.services.approvals import verdict_of
 from include.services.composition import Services
@@ -58,11 +58,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
 
 def _approved(spec: UseCase, services: Services, version: int | str | None) -> int:
     """The version asked for, else the one that was approved last; errors as ``package_release`` about its verdict."""
-    history = services.approvals.history(spec)
-    wanted = int(version) if version else approval.approved_version(history)
-    if wanted is None:
-        raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
-    approval.require_approved(history, spec.name, wanted)
+    wanted = approval.to_deploy(services.approvals.history(spec), spec.name, version).version
     services.approvals.require_current(spec, wanted, services.serving.champion(spec))
     return wanted
 

@@ -35,13 +35,10 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
         the refit fails a behaviour test, or answers otherwise than the proof by more than ``training.agreement``.
     """
     history = services.approvals.history(spec)
-    wanted = int(version) if version else approval.approved_version(history)
-    if wanted is None:
-        raise NotFoundError(f"{spec.name} has no approved model version: name one, or approve a candidate first")
-    proof = approval.require_approved(history, spec.name, wanted)
+    proof = approval.to_deploy(history, spec.name, version)
     if not spec.refits or approval.PROOF in proof.facts:
-        return wanted
-    services.approvals.require_current(spec, wanted, services.serving.champion(spec))
+        return proof.version
+    services.approvals.require_current(spec, proof.version, services.serving.champion(spec))
     return _refit_of(spec, services, history, proof).version
 
 
