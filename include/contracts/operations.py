@@ -11,6 +11,9 @@ from include.contracts.record import Moment, Record
 
 Severity = Literal["look", "repair", "retrain"]
 """``repair``: something is broken now; ``look``: a person looks, soon; ``retrain``: the loop asks for a retrain."""
+FigureState = Literal["judged", "too few", "provisional", "constant"]
+"""What a figure is worth: ``too few`` rows or blocks to conclude anything, ``provisional`` while labels of it are not
+due, ``constant`` where it has one value only; its ``note`` says how many."""
 
 
 class Figure(Record):
@@ -21,20 +24,29 @@ class Figure(Record):
     period: Period
     name: str = Field(description="what was measured")
     subject: str = Field(default="", description="feature or slice; empty for the whole")
-    value: float = Field(description="the figure")
+    value: float = Field(description="the figure; never NaN", allow_inf_nan=False)
     low: float | None = Field(default=None, description="lower bound of its interval")
     high: float | None = Field(default=None, description="upper bound of its interval")
     n: int = Field(default=0, description="rows behind it")
     effective_n: int | None = Field(default=None, description="independent rows that would say as much; if known")
     floor: float | None = Field(default=None, description="what chance alone reaches; below it, nothing is concluded")
+    state: FigureState = Field(default="judged", description="what it is worth")
+    note: str = Field(default="", description="why it is worth no more, in words")
 
     def beyond(self, limit: float) -> bool:
-        """Whether it is above the limit, and above what chance alone reaches."""
-        return self.value > limit and not self.is_noise
+        """Whether it is above the limit, and above what chance alone reaches; of too few rows never."""
+        return self.value > limit and not self.is_noise and self.state != "too few"
 
     @property
     def is_noise(self) -> bool:
         return self.floor is not None and self.value <= self.floor
+
+
+class SliceFigure(Figure):
+    """Figures of one release in a window, of the rows of one slice: quality and drift, by slice."""
+
+    slice_key: str = Field(description="column by which the rows are sliced")
+    slice_value: str = Field(description="value of that column")
 
 
 class Alert(Record):

@@ -26,7 +26,7 @@ def collect(
     spec: UseCase, services: Services, progress: Progress, memory: dict, memory_bytes: dict[str, int]
 ) -> dict[str, Any]:
     """Everything that is printed, as one JSON object."""
-    settings = services.settings
+    settings, figures = services.settings, services.records.figures(spec)
     passwords = airflow.logins(settings)
     logins = [{"user": user, "role": role, "password": passwords.get(user)} for user, role in settings.roles.items()]
     login = {"user": settings.airflow_user, "password": settings.airflow_password.get_secret_value(), "logins": logins}
@@ -35,7 +35,8 @@ def collect(
         "usecase": spec.name,
         "metric": spec.metrics.primary,
         "every": spec.calendar.every,
-        "periods": periods(spec, services.records.figures(spec), memory),
+        "periods": periods(spec, figures, memory),
+        "gain_over_replaced": _gain(figures),
         "verdicts": [v.json_dict() for v in {v.candidate: v for v in services.records.verdicts(spec)}.values()],
         "decisions": [d.json_dict() for d in services.records.decisions(spec)],
         "releases": [r.json_dict() for r in services.adapters.releases.all(spec.name)],
@@ -63,6 +64,12 @@ def periods(spec: UseCase, figures: list[Figure], memory: dict) -> list[dict[str
         {**row, "alerts": fired.get(row["period"], {}).get(row["release"], []) if row["served"] else []}
         for row in history.rows(spec, figures)
     ]
+
+
+def _gain(figures: list[Figure]) -> dict[str, Any] | None:
+    """How much better the last release that replaced another one was, on the same requests; with its interval."""
+    gains = [figure for figure in figures if figure.name == "gain_over_replaced"]
+    return max(gains, key=lambda figure: (figure.period, figure.release)).json_dict() if gains else None
 
 
 def write(summary: dict[str, Any], path: Path) -> None:
@@ -129,6 +136,9 @@ def _better(summary: dict[str, Any]) -> str:
             f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
             f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
         )
+    if gain := summary["gain_over_replaced"]:
+        bounds = f"between {gain['low']:+.3f} and {gain['high']:+.3f} by the requests of {gain['period']}"
+        lines.append(f"  the gain over the replaced release is {bounds}: whole days are drawn, not rows")
     return "\n".join(lines)
 
 

