@@ -1,7 +1,6 @@
 """Quality of answers: metrics with intervals, calibration, labels, and the loss against the release's test set."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
