@@ -137,7 +137,7 @@ def _better(summary: dict[str, Any]) -> str:
             f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
         )
     if gain := summary["gain_over_replaced"]:
-        bounds = f"between {gain['low']:+.3f} and {gain['high']:+.3f} on the requests of {gain["period"]}"
+        bounds = f"between {gain['low']:+.3f} and {gain['high']:+.3f} on the requests of {gain['period']}"
         lines.append(f"  the gain over the replaced release lies {bounds}")
     return "\n".join(lines)
 

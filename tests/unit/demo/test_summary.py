@@ -37,7 +37,7 @@ def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_wou
 
 
 def test_the_gain_is_told_on_the_same_requests() -> None:
-    told = summary._better({"periods": summary.periods(SPEC, FIGURES, {})})
+    told = summary._better({"periods": summary.periods(SPEC, FIGURES, {}), "gain_over_replaced": None})
     assert told == "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670 (+0.050)"
 
 
@@ -56,6 +56,7 @@ def test_the_summary_names_every_address_and_login() -> None:
         "periods": summary.periods(SPEC, FIGURES, {}),
         "verdicts": [],
         "standing_warnings": [],
+        "gain_over_replaced": {"period": "2013-05", "value": 0.02, "low": -0.01, "high": 0.05},
         "requests_during_swap": {"sent": 10, "failed": 0},
         "seconds": {"total": 9, "stages": {"platform": 3}, "tasks": {"training": 2}, "orchestration": {"training": 1}},
         "memory_mib": {"triton": 90},
@@ -73,5 +74,5 @@ def test_the_summary_names_every_address_and_login() -> None:
         "0.720",
     ):
         assert wanted in out.getvalue()
-    for wanted in ("10 requests while", "0 failed"):
+    for wanted in ("10 requests while", "0 failed", "lies between -0.010 and +0.050 on the requests of 2013-05"):
         assert wanted in out.getvalue()
