@@ -216,10 +216,16 @@ def calibration_error(y: Any, p: Any, bins: int = 10) -> float:
     Hauskrecht, AAAI 2015; equally filled bins: Nixon et al., "Measuring Calibration in Deep Learning", CVPR
     workshops 2019.
     """
-    labels, probabilities = checked(y, p)
+    hits, probabilities, bin_of = confidence_bins(*checked(y, p), bins)
+    gaps = np.bincount(bin_of, weights=hits - probabilities)
+    return float(np.abs(gaps).sum() / len(hits))
+
+
+def confidence_bins(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hits, their probabilities and their equally filled bins, (n,) each; of classes, of the one that is said."""
     if probabilities.ndim == 2:
         labels, probabilities = labels == probabilities.argmax(axis=1), probabilities.max(axis=1)
     edges = np.unique(np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1]))
-    bin_of = np.searchsorted(edges, probabilities, side="right")
-    gaps = np.bincount(bin_of, weights=labels - probabilities, minlength=len(edges) + 1)
-    return float(np.abs(gaps).sum() / len(labels))
+    return labels, probabilities, np.searchsorted(edges, probabilities, side="right")

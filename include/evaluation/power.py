@@ -7,6 +7,8 @@ The standard error is that of the draws, with the t distribution of so many bloc
 import numpy as np
 from scipy.stats import t as student
 
+from include.evaluation.blocks import Blocks
+
 POWER = 0.8
 MOST_TIMES = 100
 """An effect that needs so many times the rows is not one that a larger test set will find."""
@@ -52,6 +54,19 @@ def quantiles(independent: int, level: float, power: float) -> float:
 def effective_rows(n: int, row_variance: float, variance: float) -> int:
     """So many independent rows scatter as these ``n`` do, between 1 and n; their variance is the ``row_variance``."""
     return max(1, round(n * row_variance / variance)) if variance > row_variance else n
+
+
+def design_effect(residuals: np.ndarray, parts: np.ndarray, blocks: Blocks) -> float:
+    """By how much the variance of sums of ``residuals`` (n,), by part (n,), is larger by blocks than by rows; from 1.
+
+    The residuals have mean 0 in each part (Kish, "Survey Sampling", 1965).
+    """
+    if blocks.unit == "row" or blocks.count < 2:
+        return 1.0
+    count = int(parts.max()) + 1
+    sums = np.bincount(blocks.codes * count + parts, weights=residuals, minlength=blocks.count * count)
+    by_blocks, by_rows = (sums**2).sum() * blocks.count / (blocks.count - 1), (residuals**2).sum()
+    return max(1.0, float(by_blocks / by_rows)) if by_rows else 1.0
 
 
 def two_digits(rows: float) -> int:

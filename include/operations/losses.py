@@ -19,6 +19,11 @@ def is_breach(loss: float, low: float | None, limit: float) -> bool:
     return loss > limit and low is not None and low > 0
 
 
+def is_confirmed(loss: Figure, limit: float) -> bool:
+    """Whether a measured loss is a breach: of too few blocks of rows never."""
+    return loss.state != "too few" and is_breach(loss.value, loss.low, limit)
+
+
 @dataclass(frozen=True)
 class Confirmation:
     """The loss of ``release`` in ``period`` (None: not measured), and how many of the last windows are breached."""
@@ -34,14 +39,13 @@ class Confirmation:
     def of(cls, spec: UseCase, history: History, period: Period) -> "Confirmation":
         ends = windows.ends_of(spec, period)
         losses = {end: loss for end in ends if (loss := history.loss(end))}
-        breaches = [f for f in losses.values() if is_breach(f.value, f.low, spec.monitoring.performance_loss)]
+        breaches = [f for f in losses.values() if is_confirmed(f, spec.monitoring.performance_loss)]
         return cls(spec, history.release, period, losses.get(period), len(breaches), len(losses))
 
     @property
     def confirmed(self) -> bool:
         """Whether the newest window itself is a breach."""
-        loss, limit = self.loss, self.spec.monitoring.performance_loss
-        return loss is not None and is_breach(loss.value, loss.low, limit)
+        return self.loss is not None and is_confirmed(self.loss, self.spec.monitoring.performance_loss)
 
     @property
     def asks(self) -> bool:
@@ -79,7 +83,9 @@ def state(spec: UseCase, loss: Figure) -> str:
     measured = f"{_shown(loss.value, limit)}{bounds} on {loss.n} rows"
     if loss.value <= limit:
         return f"{measured}: not above the limit {limit:g}, no breach"
-    if not is_breach(loss.value, loss.low, limit):
+    if not is_confirmed(loss, limit):
+        if loss.state == "too few":
+            return f"{measured}: above the limit {limit:g} but not judged, no breach ({loss.note})"
         why = "its interval includes 0, so chance may explain it" if bounds else "it has no interval"
         return f"{measured}: above the limit {limit:g} but not confirmed, no breach ({why})"
     return f"{measured}: confirmed, a breach (above the limit {limit:g}, the interval excludes 0)"

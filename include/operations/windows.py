@@ -13,8 +13,8 @@ from include.specification.usecase import UseCase
 COUNTS = ("labelled", "unmatched", "not_due")
 """Figures that say how many labels of a window are there, are due and never came, are not due yet."""
 RECALIBRATED_ERROR = "recalibrated_calibration_error"
-OF_LABELS = (*COUNTS, "maturity", "calibration_error", RECALIBRATED_ERROR, "label_rate", "label_share", "label_mean",
-    "label_std", "performance_loss", "breached", "breached_windows", "gain_over_replaced",
+OF_LABELS = (*COUNTS, "maturity", "not_measured", "calibration_error", RECALIBRATED_ERROR, "label_rate", "label_share",
+    "label_mean", "label_std", "performance_loss", "breached", "breached_windows", "gain_over_replaced",
     "worse_than_replaced")  # fmt: skip
 """Figures that are measured on labels, besides the metrics."""
 
