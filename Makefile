@@ -51,6 +51,8 @@ lint: $(READY) ## check style, types, import contracts and the rules of the tree
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
+# each worker has a core: threads of its libraries would only wait for each other
+unit: export OMP_NUM_THREADS := 1
 unit: $(READY) ## run the tests that need no service: unit, DAG structure, rules of the tree
 	$(PYTEST) tests/unit tests/dags tests/architecture
 

@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 from include.contracts.evaluation import Interval
 from include.errors import UndefinedMetricError
@@ -121,7 +120,7 @@ def _effective(n: int, by_blocks: np.ndarray, by_rows: np.ndarray | None, indepe
 
 def _expanded(tail: float, n: int) -> float:
     """The smaller tail that makes a percentile interval of ``n`` blocks as wide as a t interval."""
-    return float(norm.cdf(np.sqrt(n / (n - 1)) * student.ppf(tail, n - 1))) if n > 1 else tail
+    return float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, tail))) if n > 1 else tail
 
 
 def paired(

@@ -158,11 +158,13 @@ def _isotonic(scores: np.ndarray, positive: np.ndarray) -> Points:
 def _sigmoid(scores: np.ndarray, positive: np.ndarray) -> Points:
     """The logistic curve at quantiles of the scores."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     share = np.array([scores.mean()]), np.array([positive.mean()]), np.array([len(scores)])
     if positive.all() or not positive.any():
         return share
-    curve = LogisticRegression(C=100.0).fit(_log_odds(scores)[:, None], positive)
+    with threadpool_limits(1):  # one column is not worth sharing: other threads would only wait, and burn their core
+        curve = LogisticRegression(C=100.0).fit(_log_odds(scores)[:, None], positive)
     at = np.unique(np.quantile(scores, np.linspace(0, 1, POINTS)))
     if curve.coef_[0, 0] <= 0 or len(at) < 2:  # the scores do not rank
         return share

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from include.evaluation.power import POWER, effective_rows, quantiles, rows_for
 
@@ -33,11 +33,11 @@ class Contrasts:
         beyond = self.values - limit
         certain = np.where(beyond > 0, np.inf, -np.inf)
         steps = np.divide(beyond, self.errors, out=certain, where=self.errors > 0)
-        return student.sf(steps, self.independent - 1)
+        return stdtr(self.independent - 1, -steps)
 
     def largest(self, level: float) -> tuple[float, float]:
         """Bounds of the largest of them, each at this one-sided level."""
-        half = student.isf(level, self.independent - 1) * self.errors
+        half = -stdtrit(self.independent - 1, level) * self.errors
         return float((self.values - half).max()), float((self.values + half).max())
 
     def rows_to_find(self, effect: float, n: int, level: float) -> int | None:

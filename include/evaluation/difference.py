@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtr, stdtrit
 
 from include.contracts.evaluation import Interval
 from include.evaluation import power
@@ -31,15 +30,15 @@ class Difference:
             return 0.0
         drawn = self.draws[np.isfinite(self.draws)]
         not_above = (1 + np.count_nonzero(drawn <= above)) / (1 + len(drawn))
-        shrunken = np.sqrt((independent - 1) / independent) * norm.ppf(not_above)
-        return float(1 - student.cdf(shrunken, independent - 1))
+        shrunken = np.sqrt((independent - 1) / independent) * ndtri(not_above)
+        return float(1 - stdtr(independent - 1, shrunken))
 
     def resolution(self, probability: float) -> float:
         """The smallest difference that is told from none with this probability."""
         n = self.blocks.count
         if n < 2:
             return float("inf")
-        return power.standard_error(self.draws, n) * float(student.ppf(probability, n - 1))
+        return power.standard_error(self.draws, n) * float(stdtrit(n - 1, probability))
 
     def rows_needed(self, size: float, probability: float) -> int | None:
         """About so many rows tell a difference of this ``size`` from none; None where no test set is large enough.

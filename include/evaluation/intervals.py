@@ -8,8 +8,7 @@ is the exact one of a share of which no failure was seen (Clopper and Pearson, B
 """
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 from include.evaluation.power import standard_error
 
@@ -25,7 +24,7 @@ def bounds(
     which is asked when there was no failure.
     """
     error = standard_error(draws, independent)
-    half = error * float(student.isf(tail, independent - 1)) if independent > 1 else float("nan")
+    half = error * float(-stdtrit(independent - 1, tail)) if independent > 1 else float("nan")
     if metric in SHARES:
         return _share(point, half, tail, trials)
     if metric == "silhouette":

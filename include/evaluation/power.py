@@ -5,7 +5,7 @@ The standard error is that of the draws, with the t distribution of so many bloc
 """
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from include.evaluation.blocks import Blocks
 
@@ -48,7 +48,7 @@ def rows_for(found: float, n: int, effect: float) -> int | None:
 
 def quantiles(independent: int, level: float, power: float) -> float:
     """So many standard errors from the limit an effect is found with probability ``power``."""
-    return float(student.isf(level, independent - 1) + student.ppf(power, independent - 1))
+    return float(stdtrit(independent - 1, power) - stdtrit(independent - 1, level))
 
 
 def effective_rows(n: int, row_variance: float, variance: float) -> int:
