@@ -17,6 +17,7 @@ from include.evaluation.inputs import EvaluationSet
 from include.evaluation.metrics import calibration_error, direction, score
 from include.evaluation.net_value import Balance
 from include.evaluation.slices import draw_slices, slice_figures
+from include.evaluation.undefined import metrics_of
 from include.evaluation.verdict import Evidence, decide
 from include.families.registry import family
 from include.specification.usecase import UseCase
@@ -187,8 +188,3 @@ class Comparison:
             differences[f"C-A {metric}"] = new.gain(metric, "champion", "champion", other=old)
             differences[f"D-B {metric}"] = new.gain(metric, who, who, other=old)
         return differences
-
-
-def metrics_of(spec: UseCase) -> list[str]:
-    """Primary first, then secondary and those of the acceptance criteria, each once."""
-    return list(dict.fromkeys([*spec.metrics.names, *(c.metric for c in spec.acceptance)]))

@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from include.contracts.evaluation import Interval, Look, Verdict
-from include.errors import EvaluationError
+from include.errors import EvaluationError, UndefinedMetricError
 from include.evaluation.comparison import Comparison
 from include.evaluation.inputs import EvaluationSet, Side, ask, problems, refuse_leak
 from include.evaluation.net_value import gain_gate, probability_needed
+from include.evaluation.undefined import without_undefined
 from include.evaluation.useless_releases import useless_releases
 from include.evaluation.verdict import ACTIONS, ensemble_words, meets, reason
 from include.families.registry import family
@@ -42,14 +43,15 @@ def compare(
     it is its own proof).
 
     Without a champion only the absolute limits apply. A test set that is missing, too small, unlabelled or
-    of one class gives the decision ``data_problem``.
+    of one class or number gives the decision ``data_problem``. A champion whose answers leave a metric undefined is
+    not compared with: the candidate is judged alone, and the reason says so.
 
     Raises
     ------
     LeakageError
         a model has seen a test set in training: same content hash, period or event.
     EvaluationError
-        unusable scores, a metric that they leave undefined, or the gate self-test failed.
+        unusable scores, a metric that the candidate's leave undefined, or the gate self-test failed.
     """
     faults = problems(spec, champion, old, new)
     if faults or new is None:
@@ -57,17 +59,23 @@ def compare(
     sets = {"new": new, **({"old": old} if champion and old else {})}
     champions = {"new": champion, "old": champion_proof or champion}
     scores = {name: _asked(spec, candidate, champions[name], name, test_set) for name, test_set in sets.items()}
+    truth = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
+    scores, left_out = without_undefined(spec, truth, scores)
+    sets, alone = {name: sets[name] for name in scores}, "champion" not in scores["new"]
     looks = 1
-    if average and averages(spec, candidate, champion):
+    if average and averages(spec, candidate, None if alone else champion):
         looks = 2
         for answers in scores.values():
             answers["ensemble"] = (answers["champion"] + answers["candidate"]) / 2
     scores["new"]["shuffled"] = np.random.default_rng(seed).permutation(scores["new"]["candidate"])
     compared = Comparison.draw(spec, sets, scores, looks=looks, seed=seed)
-    verdict = _verdict(compared, candidate, champion, _self_test(compared))
+    try:
+        verdict = _verdict(compared, candidate, champion, _self_test(compared))
+    except UndefinedMetricError as error:  # by the labels: too many of the resamples are of one class or number
+        return _data_problem(spec, candidate, champion, [str(error)])
     rewritten = [words for name, test_set in sets.items() if (words := _rewritten(name, test_set))]
     windows = {name: test_set.window for name, test_set in sets.items()}
-    return verdict.model_copy(update={"reason": " ".join([verdict.reason, *rewritten]), "windows": windows})
+    return verdict.model_copy(update={"reason": " ".join([*left_out, verdict.reason, *rewritten]), "windows": windows})
 
 
 def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
@@ -125,7 +133,7 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, self_
     if gain and gain.low > 0 and looks["ensemble"].decision in RELEASING:
         chosen = "ensemble"
     of_chosen, others = looks.pop(chosen), list(looks.values())
-    words = reason(of_chosen.decision, of_chosen.gates, champion is None)
+    words = reason(of_chosen.decision, of_chosen.gates, champion is None, alone=not compared.has_champion)
     return Verdict(
         usecase=compared.spec.name, decision=of_chosen.decision, rule=of_chosen.rule,
         reason=" ".join(filter(None, [ensemble_words(chosen, gain), words])),

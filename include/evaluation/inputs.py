@@ -8,7 +8,8 @@ import pandas as pd
 
 from include.contracts.period import Period, from_to
 from include.errors import LeakageError
-from include.evaluation.metrics import checked, kind_of
+from include.evaluation.metrics import EXPLAINING, checked, kind_of
+from include.evaluation.undefined import metrics_of
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -91,7 +92,20 @@ def _unusable_labels(spec: UseCase, name: str, labels: pd.Series) -> list[str]:
     counts = family(spec).class_rows(spec, labels)
     if few := [f"{n} rows of class {name}" for name, n in counts.items() if n < CLASS_ROWS]:
         return [f"the {name} test set has only {' and '.join(few)}; {CLASS_ROWS} of each are needed"]
-    return []
+    return _alike(spec, name, labels)
+
+
+def _alike(spec: UseCase, name: str, labels: pd.Series) -> list[str]:
+    """Numbers that hardly differ leave many resamples without a value of the metrics that explain the differences."""
+    counts = labels.value_counts()
+    others = len(labels) - int(counts.iloc[0])
+    if others >= CLASS_ROWS or not (explaining := [metric for metric in metrics_of(spec) if metric in EXPLAINING]):
+        return []
+    all_but = f"all but {others}" if others else "all"
+    return [
+        f"{all_but} of the {len(labels)} labels of the {name} test set are {counts.index[0]:g}; {CLASS_ROWS} others "
+        f"are needed for {' and '.join(explaining)}"
+    ]
 
 
 def refuse_leak(spec: UseCase, side: Side, name: str, test_set: EvaluationSet) -> None:

@@ -21,6 +21,7 @@ KINDS: dict[str, Predicts] = {
     "silhouette": "cluster",
 }
 RANKING = ("roc_auc", "average_precision", "roc_auc_ovr")  # undefined where a class lacks
+EXPLAINING = ("r2",)  # undefined where all labels are one number
 CLIP = float(np.finfo(np.float32).eps)  # log_loss of a sure and wrong answer stays finite
 
 
@@ -116,7 +117,7 @@ def undefined(metric: str, truth: np.ndarray, scores: np.ndarray) -> str:
         present = np.flatnonzero(np.bincount(truth))
         if len(present) < (scores.shape[1] if scores.ndim == 2 else 2):
             return f"labels are {', '.join(map(str, present))}"
-    if metric == "r2" and truth.min() == truth.max():
+    if metric in EXPLAINING and truth.min() == truth.max():
         return f"labels are {truth[0]}"
     if metric == "silhouette" and len(np.unique(scores.argmax(axis=1))) < 2:
         return "rows are in one cluster"

@@ -194,10 +194,10 @@ TEST_ON_MORE = (
 DECISIVE = ("gain", "net_value")
 
 
-def reason(decision: Decision, gates: list[GateOutcome], first_release: bool) -> str:
-    """One paragraph: what decided, with its figures, and what to do."""
+def reason(decision: Decision, gates: list[GateOutcome], first_release: bool, alone: bool = False) -> str:
+    """One paragraph: what decided, with its figures, and what to do; ``alone``: there was nothing to compare with."""
     vetoing = [g for g in gates if g.vetoes]
-    weighed = [g for g in gates if g.gate in DECISIVE or (first_release and g.gate.startswith("acceptance"))]
+    weighed = [g for g in gates if g.gate in DECISIVE or ((first_release or alone) and g.gate.startswith("acceptance"))]
     told = [*vetoing, *(g for g in weighed if g not in vetoing)]
     opening = f"{len(vetoing)} of {len(gates)} gates failed" if vetoing else "All gates passed"
     if unjudged := sum(not g.judged for g in gates):
