@@ -119,10 +119,29 @@ def paired(described: Mapping[str, Any], values: pd.Series) -> Paired:
     """The description and ``values`` (n,) in the bins of the description."""
     if described["kind"] == "numeric":
         return _paired_numbers(described, values)
-    if described["kind"] == "text":
-        return _paired_words(described, values)
-    texts = as_known(values, described["counts"])
-    return _paired_values(described["counts"], texts.value_counts(), (described["missing"], int(texts.isna().sum())))
+    spelled = levels(described, values)
+    return paired_counts(described, spelled.value_counts(), int(spelled.isna().sum()), len(values))
+
+
+def levels(described: Mapping[str, Any], values: pd.Series) -> pd.Series:
+    """Categories (n,) as the description spells them, or words, each with the index of its text; NaN where none."""
+    return _words(values) if described["kind"] == "text" else as_known(values, described["counts"])
+
+
+def paired_counts(described: Mapping[str, Any], now: pd.Series, missing: int, rows: int) -> Paired:
+    """The description and how often each of its ``levels``, or another one, is there now, in as many ``rows``.
+
+    Words of a text come together, so that only texts are independent of each other.
+    """
+    if described["kind"] != "text":
+        return _paired_values(described["counts"], now, (described["missing"], missing))
+    before = described["counts"]
+    if rest := described.get("other", 0):  # by an earlier release, which kept the commonest words and counted the rest
+        known = now.index.isin([*before])
+        before, now = before | {"": rest}, pd.concat([now[known], pd.Series({"": now[~known].sum()})])
+    return _paired_values(before, now, (described["missing"], missing))._replace(
+        rows_before=described["rows"], rows_now=rows
+    )
 
 
 def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
@@ -142,17 +161,6 @@ def _apart(bound: float, direction: float) -> float:
     with np.errstate(over="ignore"):
         near, end = np.float32(bound), np.float32(direction)
     return float(np.nextafter(np.nextafter(near, end), end))
-
-
-def _paired_words(described: Mapping[str, Any], values: pd.Series) -> Paired:
-    """Words of a text come together, so that only texts are independent of each other."""
-    spoken, before = _words(values), described["counts"]
-    now = spoken.value_counts()
-    if rest := described.get("other", 0):  # by an earlier release, which kept the commonest words and counted the rest
-        known = now.index.isin([*before])
-        before, now = before | {"": rest}, pd.concat([now[known], pd.Series({"": now[~known].sum()})])
-    pair = _paired_values(before, now, (described["missing"], int(spoken.isna().sum())))
-    return pair._replace(rows_before=described["rows"], rows_now=len(values))
 
 
 def _paired_values(before: Mapping[str, int], now: pd.Series, missing: tuple[int, int]) -> Paired:

@@ -1,6 +1,6 @@
 """Drift of features and predictions against the baseline that is kept with a release."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.errors import DataError
 from include.evaluation import histograms
-from include.evaluation.divergence import Divergence, divergence
+from include.evaluation.counted import Counted
+from include.evaluation.divergence import Divergence, between, divergence
 from include.evaluation.metrics import calibration_error
 from include.families.registry import family
 from include.specification.data import Feature
@@ -35,7 +36,7 @@ def baseline(
         "usecase": spec.name,
         "task": spec.task,
         "rows": len(frame),
-        "features": {f.name: _feature(f, frame[f.name]) for f in spec.features},
+        "features": describe(spec.features, frame.__getitem__),
         "prediction": _prediction(spec, scores),
         "label_rate": float(y.mean()) if y is not None and family(spec).facts.threshold is not None else None,
         "calibration_error": calibration_error(y, scores) if y is not None else None,
@@ -55,6 +56,11 @@ def _require(spec: UseCase, frame: pd.DataFrame) -> None:
         raise DataError(f"features {missing} of {spec.name} are not in the data; it has {[*frame]}")
     if frame.empty:
         raise DataError(f"there are no rows to describe the features of {spec.name}")
+
+
+def describe(features: Iterable[Feature], column: Callable[[str], pd.Series]) -> dict[str, Any]:
+    """The features as the rows have them, one ``column`` (n,) after the other."""
+    return {feature.name: _feature(feature, column(feature.name)) for feature in features}
 
 
 def _feature(feature: Feature, values: pd.Series) -> dict[str, Any]:
@@ -97,6 +103,11 @@ def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFra
         unknown = f"the baseline of {spec.name} does not know the features {missing}"
         raise DataError(f"{unknown}; it belongs to another release")
     return {n: divergence(described["features"][n], frame[n]) for n in spec.feature_names}
+
+
+def counted_drift(counts: Mapping[str, Counted]) -> dict[str, Divergence]:
+    """The same of columns that were counted in batches; raises DataError when there are no rows."""
+    return {name: between(column.pair()) for name, column in counts.items()}
 
 
 def prediction_drift(spec: UseCase, described: Mapping[str, Any], scores: np.ndarray) -> Divergence:

@@ -1,6 +1,6 @@
 """The lake: versioned tables by period."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -82,6 +82,14 @@ class Lake(Protocol):
 
     def select(self, usecase: str, table: str, wanted: RowFilter) -> pa.Table:
         """Rows of the newest version that meet a filter; little else is read. Raises NotFoundError."""
+
+    def batches(
+        self, usecase: str, table: str, wanted: RowFilter, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows that meet a filter, as they were written, some at a time, in memory that does not grow with them.
+
+        Raises DataError for a filter that orders them; other errors as ``read``.
+        """
 
     def periods(self, usecase: str, table: str) -> list[Period]:
         """Periods that the table has rows for, sorted; [] without the table."""

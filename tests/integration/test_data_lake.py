@@ -266,3 +266,25 @@ def test_what_a_killed_writer_left_goes_after_a_day(tmp_path: Path) -> None:
     os.utime(unfinished, (yesterday, yesterday))
     assert lake.vacuum("u", "log") == 1
     assert lake.read("u", "log")["n"].to_pylist() == [1]
+
+
+def test_rows_come_in_batches_in_the_order_of_the_files_and_at_a_version(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path)
+    some = pa.table({"n": range(150_000), "period": ["2013-01"] * 150_000})
+    lake.append("u", "t", some)
+    before = lake.version("u", "t")
+    more = pa.table({"n": range(150_000, 300_000), "late": [0.5] * 150_000, "period": ["2013-01"] * 150_000})
+    lake.append("u", "t", more)
+    batches = list(lake.batches("u", "t", RowFilter(columns=["late", "n"])))
+    assert max(batch.num_rows for batch in batches) <= rows_of.BATCH_ROWS
+    together = pa.Table.from_batches(batches)
+    assert together == lake.select("u", "t", RowFilter(columns=["late", "n"]))
+    assert together["n"].to_pylist() == list(range(300_000))
+    assert together["late"].null_count == 150_000
+    bounded = lake.batches("u", "t", RowFilter(columns=["n"], at_least={"n": 149_990}), before)
+    assert pa.Table.from_batches(bounded)["n"].to_pylist() == list(range(149_990, 150_000))
+    assert not list(lake.batches("u", "t", RowFilter(periods=["2014-01"])))
+    with pytest.raises(DataError, match="select\\(\\) orders rows"):
+        lake.batches("u", "t", RowFilter(order=["n"]))
+    with pytest.raises(NotFoundError):
+        lake.batches("u", "none", RowFilter())

@@ -4,7 +4,7 @@ We write the Parquet files and Delta commits them, because a file's name carries
 A fresh period is a file of its own; ``compact`` makes one of those of a month.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -174,6 +174,17 @@ class DeltaLake:
         For the ``newest`` rows the columns of the order are read of every file, the others of theirs alone.
         """
         return self._newest(usecase, table, lambda there: rows_of.read(there, wanted))
+
+    def batches(
+        self, usecase: str, table: str, wanted: RowFilter, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows that meet the filter, as they were written, some at a time: memory does not grow with their number.
+
+        Raises DataError for a filter that orders rows, as that takes all of them; other errors as ``read``.
+        """
+        if wanted.order or wanted.newest is not None:
+            raise DataError(f"{usecase}.{table}: rows in batches come as they were written; select() orders rows")
+        return rows_of.batches(self._open(usecase, table, version), wanted)
 
     def files(
         self, usecase: str, table: str, periods: Sequence[Period] | None = None, version: int | None = None

@@ -1,6 +1,6 @@
 """Rows of a Delta table by filter, read with DuckDB."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -13,6 +13,7 @@ from include.formats.content import lake_rows, quoted
 from include.formats.database import in_utc
 
 POSITION = ("__file", "file_row_number")
+BATCH_ROWS = 65_536
 PLACED = ", filename = '__file', file_row_number = true"
 
 
@@ -32,6 +33,17 @@ def of(every: pa.Schema, stored: Sequence[FileRows], wanted: RowFilter) -> pa.Ta
         if not stored:
             return schema.empty_table()
         return _query(connection, stored, wanted, schema.names).to_arrow_table().cast(schema)
+
+
+def batches(table: Table, wanted: RowFilter) -> Iterator[pa.RecordBatch]:
+    """The rows that meet the filter as they were written, ``BATCH_ROWS`` at a time, in the table's types."""
+    stored = table.there.of(wanted.periods)
+    schema = pa.schema([table.schema.field(name) for name in wanted.columns or table.schema.names])
+    with in_utc() as connection:
+        connection.register("typed", table.schema.empty_table())
+        if stored:
+            for batch in _query(connection, stored, wanted, schema.names).to_arrow_reader(BATCH_ROWS):
+                yield batch.cast(schema)
 
 
 def left(table: Table, predicate: str) -> dict[Period, pa.Table]:

@@ -3,7 +3,7 @@
 import shutil
 import weakref
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
@@ -124,6 +124,11 @@ class MemoryLake:
         if wanted.newest is not None:
             rows = rows.slice(max(rows.num_rows - wanted.newest, 0))
         return rows.select(list(wanted.columns or rows.column_names))
+
+    def batches(
+        self, usecase: str, table: str, wanted: RowFilter, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        yield from self.select(usecase, table, wanted).to_batches(max_chunksize=1000)
 
     def _put(self, usecase: str, table: str, parts: list[pa.Table]) -> None:
         self._tables[usecase][table] = pa.concat_tables(parts, promote_options="default").sort_by(PERIOD)
