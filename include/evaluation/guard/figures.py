@@ -1,12 +1,11 @@
 """The figures of a period that are compared with those of earlier ones, made of profiles."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 
 import numpy as np
 
 from include.contracts.guard import PeriodProfile
-from include.evaluation.divergence import js_divergence
+from include.evaluation.guard.counts import Counts
 from include.evaluation.guard.relations import Moments, Relations
 
 SHARES = frozenset({"missing", "top", "zero", "whole", "tens", "tenths", "repeat", "unseen", "twice", "order"})
@@ -33,16 +32,22 @@ class Reference:
         self._groups = np.unique([tensor_of.get(name, name) for name in features], return_inverse=True)[1]
         self._moments = {one.period: Moments(one, self._names) for one in [*before, now]}
         self._laws = _laws(before)
+        self._ranges = {
+            column: _range(column, before) for column in {name for one in [*before, now] for name in one.shapes}
+        }
+        self._counts = {
+            column: Counts([one.counts.get(column, {}) for one in before], counts, _has_range(column, [*before, now]))
+            for column, counts in now.counts.items()
+        }
 
     def figures(self, one: PeriodProfile) -> dict[Key, float]:
         """Of a period, against all of the earlier ones but itself."""
         others = [other for other in self._before if other.period != one.period]
         found = {key: value for key, value in self._shapes(one).items() if np.isfinite(value)}
         found |= {("order", law): one.orders[law] for law in self._laws if law in one.orders}
-        for column, counts in one.counts.items():
-            known = [other.counts[column] for other in others if other.counts.get(column)]
-            if known and counts:
-                found |= _of_counts(column, counts, known, mixed="low" not in one.shapes.get(column, {}))
+        number = next((n for n, other in enumerate(self._before) if other.period == one.period), None)
+        for column, counts in self._counts.items():
+            found |= {(check, column): value for check, value in counts.figures(number).items()}
         apart = Relations([self._moments[other.period] for other in others], self._groups)
         for check, values in apart.apart(self._moments[one.period]).items():
             pairs = zip(self._names, values.tolist(), strict=True)
@@ -52,15 +57,22 @@ class Reference:
     def _shapes(self, one: PeriodProfile) -> dict[Key, float]:
         found = {}
         for column, shape in one.shapes.items():
-            low, width = self._range(column)
+            low, width = self._ranges[column]
             for check, value in shape.items():
                 found[check, column] = (value - low) / width if check in RANGES else value
         return found
 
-    def _range(self, column: str) -> tuple[float, float]:
-        shapes = [one.shapes.get(column, {}) for one in self._before]
-        lows, highs = ([shape[end] for shape in shapes if end in shape] for end in ("low", "high"))
-        return (min(lows), (max(highs) - min(lows)) or 1.0) if lows else (0.0, 1.0)
+
+def _range(column: str, before: Sequence[PeriodProfile]) -> tuple[float, float]:
+    """Least value of the earlier periods, and how far it is to the greatest."""
+    shapes = [one.shapes.get(column, {}) for one in before]
+    lows, highs = ([shape[end] for shape in shapes if end in shape] for end in ("low", "high"))
+    return (min(lows), (max(highs) - min(lows)) or 1.0) if lows else (0.0, 1.0)
+
+
+def _has_range(column: str, profiles: Sequence[PeriodProfile]) -> bool:
+    """Whether it is a number."""
+    return any("low" in one.shapes.get(column, {}) for one in profiles)
 
 
 def _laws(before: Sequence[PeriodProfile]) -> list[str]:
@@ -71,18 +83,3 @@ def _laws(before: Sequence[PeriodProfile]) -> list[str]:
 def _is_law(law: str, orders: Mapping[str, float]) -> bool:
     reverse = law.replace(" > ", " < ") if " > " in law else law.replace(" < ", " > ")
     return law in orders and orders[law] <= CERTAIN and orders[law] + orders[reverse] < 1 - TOUCHED
-
-
-def _of_counts(
-    column: str, counts: Mapping[str, int], known: Sequence[Mapping[str, int]], mixed: bool
-) -> dict[Key, float]:
-    """Share of rows with a value that the others never had, and of a category how far its mix is from theirs."""
-    levels = sorted({*counts, *(level for one in known for level in one)})
-    now, rows = _rows(counts, levels), sum(counts.values())
-    before = np.mean([_rows(one, levels) / sum(one.values()) for one in known], axis=0) * rows
-    found = {("unseen", column): float(now[before == 0].sum() / rows)}
-    return found | ({("mix", column): sqrt(max(js_divergence(before, now), 0))} if mixed else {})
-
-
-def _rows(counts: Mapping[str, int], levels: Sequence[str]) -> np.ndarray:
-    return np.array([counts.get(level, 0) for level in levels], dtype=float)
