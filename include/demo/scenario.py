@@ -35,7 +35,8 @@ class Script:
     """How much of the year is played, and who approves.
 
     ``history``: runs of the data pipeline before the first training (None: as the rhythm is played). ``sample`` is
-    requests per step; ``canary_rate`` the most requests per second while a rollout is judged.
+    requests per step; ``canary_rate`` the most requests per second while a rollout is judged. It ends when a retrained
+    release was monitored, or after so many ``retrains`` that brought none.
     """
 
     usecase: str
@@ -43,6 +44,7 @@ class Script:
     sample: int = 4000
     canary_rate: float = 80.0
     approve: str = "demo"
+    retrains: int = 4
     last: Period | None = None
 
 
@@ -84,6 +86,11 @@ class Scenario:
             self.live_step(step)
             if self._retrained_and_monitored(step):
                 return
+            if (tried := len(self._retrains())) >= self.script.retrains:
+                self.progress.note(
+                    f"{tried} retrains were judged, and the first release is still the best", style="yellow"
+                )
+                return
         last = [*self.history, *self.live][-1][-1]
         self.progress.note(f"no retrained release was monitored by {last}", style="yellow")
 
@@ -107,6 +114,12 @@ class Scenario:
             training = self._dag("training")
             self.airflow.wait(self.airflow.find(training, after=begun) or self.airflow.trigger(training))
         self._evaluate_and_deploy(begun, None)
+        if self.services.serving.rollout_state(self.spec) is None:
+            refused = self.services.records.verdicts(self.spec, newest=1)[-1].reason
+            raise ServiceError(
+                f"nothing of {self.spec.name} serves, so there is nothing to send requests to: its first model was not "
+                f"released ({refused}). Train and deploy one by {self._dag('training')}; then `make demo` goes on"
+            )
 
     def live_step(self, step: list[Period]) -> None:
         key = range_text(step)
@@ -347,6 +360,10 @@ class Scenario:
         self.airflow.answer(task, "Approve")
         answered = "required action 'approve': the demo answered Approve by REST, as the operator"
         self.progress.note(answered, bold="Approve")
+
+    def _retrains(self) -> list[RetrainPlan]:
+        """Decisions to retrain, each with its verdict by now."""
+        return [plan for plan in self.services.records.decisions(self.spec) if plan.decision == "retrain"]
 
     def _retrained_and_monitored(self, step: list[Period]) -> bool:
         state = self.services.serving.rollout_state(self.spec)
