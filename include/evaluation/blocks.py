@@ -53,6 +53,11 @@ def blocks_of(spec: UseCase, frame: pd.DataFrame) -> Blocks:
     return _by_time(spec, frame, wanted) if wanted in UNITS else _by_entity(spec, frame, wanted)
 
 
+def days_of(spec: UseCase, frame: pd.DataFrame) -> int:
+    """Local days that the rows are of; 0 where rows have no time."""
+    return _by_time(spec, frame, "day").count if spec.event.time in frame else 0
+
+
 def _by_time(spec: UseCase, frame: pd.DataFrame, unit: str) -> Blocks:
     if spec.event.time not in frame:
         raise EvaluationError(

@@ -10,55 +10,112 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri, gammaincinv
 
 from include.errors import DataError
+from include.evaluation.block_counts import Drawn, Sample, by_blocks
+from include.evaluation.chance import Chance
 from include.evaluation.histograms import Paired, category_bins, paired
 
 HALF_ROW = 0.5  # Jeffreys' prior: an empty bin is rare, not impossible
 CHANCE = 0.001  # how often two samples of one distribution are further apart than the noise floor
 DRAWS, CELLS = (30, 200), 2_000_000  # permutations: fewer of more categories
+ROW_DRAWS = 1000
+FEW = 20  # expected rows of a bin: with fewer, chi-squared is not how PSI is distributed
 JS_OF_PSI = 1 / (8 * log(2))  # of close distributions, to the second order
 
 
 class Divergence(NamedTuple):
-    """PSI and Jensen-Shannon divergence, and the noise floor of each: what chance alone reaches, once in a thousand."""
+    """PSI and Jensen-Shannon divergence, the distribution of the PSI without a change, and the design effect.
+
+    Of ``n`` rows in blocks only n / ``effect`` are independent.
+    """
 
     psi: float
     js: float
-    floor: float
+    chance: Chance
+    effect: float = 1.0
 
     @property
-    def js_floor(self) -> float:
-        return min(1.0, self.floor * JS_OF_PSI)
+    def p_value(self) -> float:
+        """How likely chance alone puts two samples of one distribution so far apart."""
+        return self.chance.p_value(self.psi)
+
+    @property
+    def floor(self) -> float:
+        return self.floor_at(CHANCE)
+
+    def floor_at(self, level: float) -> float:
+        """The PSI that chance alone exceeds with the probability ``level``."""
+        return self.chance.quantile(level)
 
 
-def divergence(described: Mapping[str, Any], values: pd.Series) -> Divergence:
-    """``values`` (n,) against the described distribution; raises DataError when either has no rows."""
-    return between(paired(described, values))
+def divergence(described: Mapping[str, Any], values: pd.Series, drawn: Drawn | None = None) -> Divergence:
+    """``values`` (n,) against the described distribution; raises DataError when either has no rows.
+
+    ``drawn``: of which blocks the rows are; None: rows are independent.
+    """
+    pair = paired(described, values)
+    return between(pair) if drawn is None else between(pair, *drawn.samples(described, values))
 
 
-def between(pair: Paired) -> Divergence:
-    """How far the two sides are apart; raises DataError when either has no rows."""
-    return Divergence(psi(pair.before, pair.now), js_divergence(pair.before, pair.now), noise_floor(pair))
+def between(pair: Paired, before: Sample | None = None, now: Sample | None = None) -> Divergence:
+    """How far the two sides are apart; raises DataError when either has no rows.
+
+    ``before`` and ``now`` are their rows by block; None: rows are independent.
+    """
+    values, js = psi(pair.before, pair.now), js_divergence(pair.before, pair.now)
+    if before is None or now is None:
+        return Divergence(values, js, by_rows(pair))
+    every = pair._replace(rows_before=int(pair.before.sum()), rows_now=int(pair.now.sum()))
+    return Divergence(values, js, *by_blocks(before, now, by_rows(every)))
 
 
-def noise_floor(pair: Paired, chance: float = CHANCE) -> float:
-    """The PSI that two samples of one distribution exceed with the probability ``chance``.
+def by_rows(pair: Paired) -> Chance:
+    """The PSI of two samples of one distribution whose rows are independent.
 
     In fixed bins PSI / (1/n + 1/m) is chi-squared with k - 1 degrees of freedom (Yurdakul and Naranjo, "Statistical
-    properties of the population stability index", Journal of Risk Model Validation 14, 2020). Bins that are chosen
-    among many categories were common in one sample in part by luck: there, rows change sides at random (a permutation
-    test), and the bins are chosen anew each time. Where values come together, as words in a text do, there are fewer
-    rows than values, and the floor rises as if those of a row were all alike.
+    properties of the population stability index", Journal of Risk Model Validation 14, 2020). With few rows in a bin,
+    rows change sides at random (a permutation test). So they do where bins are chosen among many categories, which
+    were common in one sample in part by luck: the bins are chosen anew each time. Where values come together, as words
+    in a text do, there are fewer rows than values, and the PSI is as if those of a row were all alike.
     """
-    used, size = int(((pair.before + pair.now) > 0).sum()), 1 / pair.rows_before + 1 / pair.rows_now
-    if pair.levels is None:
-        return float(size * chdtri(max(used - 1, 1), chance))
-    by_chance = _permuted(pair.levels)
-    mean, spread = by_chance.mean(), by_chance.var()
-    smoothed = gammaincinv(mean**2 / spread, 1 - chance) * spread / mean if spread else mean
-    return float(max(smoothed * size / (1 / pair.levels[0].sum() + 1 / pair.levels[1].sum()), size * chdtri(1, chance)))
+    pooled, size = _pooled(pair), 1 / pair.rows_before + 1 / pair.rows_now
+    used = pooled > 0
+    if pair.levels is not None:
+        drawn = Chance.of(_permuted(pair.levels))
+        drawn = drawn.times(size / (1 / pair.levels[0].sum() + 1 / pair.levels[1].sum()))
+        return max(drawn, Chance.chi_squared(1, size), key=lambda one: one.quantile(CHANCE))
+    share = min(pair.now.sum(), pair.before.sum()) / pooled.sum()
+    if pooled[used].min() * share >= FEW or used.sum() < 2:
+        return Chance.chi_squared(max(int(used.sum()) - 1, 1), size)
+    values = 1 / pair.before.sum() + 1 / pair.now.sum()
+    return Chance.of(_changed_sides(pair)).times(size / values)
+
+
+def _changed_sides(pair: Paired) -> np.ndarray:
+    """PSI (ROW_DRAWS,) of samples whose rows changed sides at random.
+
+    What is below or above a range, which is that of one sample, is beyond it by luck: so many of the others are as come
+    before the first of its own.
+    """
+    random, pooled = np.random.default_rng(0), _pooled(pair)
+    drawn = random.multivariate_hypergeometric(pooled, int(pair.now.sum()), ROW_DRAWS, method="marginals")
+    rest = pooled - drawn
+    for end, near in ((0, 1), (pair.ranged, pair.ranged - 1)) if pair.ranged else ():
+        beyond = random.geometric(pair.before.sum() / pooled.sum(), ROW_DRAWS) - 1
+        drawn[:, end] = np.minimum(beyond, drawn[:, near])
+        drawn[:, near] -= drawn[:, end]
+    return _psi(rest, drawn)
+
+
+def _pooled(pair: Paired) -> np.ndarray:
+    """Rows of both by bin (k,); those beyond the range of one, which is luck, in the bins beside."""
+    pooled = pair.before + pair.now
+    if pair.ranged:
+        pooled[1] += pooled[0]
+        pooled[pair.ranged - 1] += pooled[pair.ranged]
+        pooled[[0, pair.ranged]] = 0
+    return pooled
 
 
 def _permuted(levels: np.ndarray) -> np.ndarray:
@@ -74,7 +131,7 @@ def _permuted(levels: np.ndarray) -> np.ndarray:
         gone, alone, before = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
         pairs = zip(category_bins(before, often - before), (gone, missing - gone), (alone, single - alone), strict=True)
         sides = [np.column_stack([bins[:, :-1], bins[:, -1] + own, without]) for bins, without, own in pairs]
-        by_chance += [psi(*pair) for pair in zip(*sides, strict=True)]
+        by_chance += _psi(*sides).tolist()
     return np.array(by_chance)
 
 
@@ -83,8 +140,15 @@ def psi(expected: np.ndarray, actual: np.ndarray) -> float:
 
     Raises DataError when the vectors have different lengths, or one has no rows.
     """
-    p, q = _shares(expected, actual)
-    return float(np.sum((q - p) * np.log(q / p)))
+    _shares(expected, actual)
+    return float(_psi(np.asarray(expected), np.asarray(actual)))
+
+
+def _psi(expected: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Of counts (…, k) each: (…,)."""
+    prior = HALF_ROW * ((expected + actual) > 0)  # a bin that both leave empty says nothing
+    p, q = ((counts + prior) / (counts + prior).sum(axis=-1, keepdims=True) for counts in (expected, actual))
+    return np.asarray(((q - p) * np.log(np.divide(q, p, out=np.ones_like(p), where=p > 0))).sum(axis=-1))
 
 
 def js_divergence(expected: np.ndarray, actual: np.ndarray) -> float:

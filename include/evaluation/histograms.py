@@ -24,6 +24,7 @@ class Paired(NamedTuple):
     """Counts (k,) as described and now, in the same bins, and the independent observations behind each.
 
     ``levels`` (2, K) are the counts of every category and of missing values, where the bins are chosen among them.
+    ``ranged`` is the bin above the range of numbers, as bin 0 is the one below it; 0 where there is no range.
     """
 
     before: np.ndarray
@@ -31,6 +32,7 @@ class Paired(NamedTuple):
     rows_before: int
     rows_now: int
     levels: np.ndarray | None = None
+    ranged: int = 0
 
 
 def numeric(values: pd.Series, edges: Sequence[float] | None = None) -> dict[str, Any]:
@@ -146,14 +148,55 @@ def paired_counts(described: Mapping[str, Any], now: pd.Series, missing: int, ro
 
 def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
     """Below the described range, its bins, above it, no number, missing."""
-    finite, (lowest, highest), unreadable, missing = _kinds_of(values, _numbers(values))
-    low, high = described.get("low", -np.inf), described.get("high", np.inf)
-    below, above = finite < _apart(low, -np.inf), finite > _apart(high, np.inf)
-    inside = _binned(finite[~(below | above)], described["edges"])
-    now = [below.sum() + lowest, *inside, above.sum() + highest, unreadable, missing]
+    now = np.bincount(_bins_of_numbers(described, values), minlength=len(described["counts"]) + 4)
     least, most = described.get("infinite", (0, 0))
     before = [least, *described["counts"], most, described.get("unreadable", 0), described["missing"]]
-    return Paired(np.array(before, np.int64), np.array(now, np.int64), sum(before), len(values))
+    ranged = len(described["counts"]) + 1 if "low" in described and not any((least, most)) else 0
+    return Paired(np.array(before, np.int64), now.astype(np.int64), sum(before), len(values), ranged=ranged)
+
+
+def _bins_of_numbers(described: Mapping[str, Any], values: pd.Series) -> np.ndarray:
+    """The bin of every number (n,): below the described range, its bins, above it, no number, missing."""
+    numbers, last = _numbers(values), len(described["counts"]) + 1
+    bins = np.searchsorted(described["edges"], numbers, side="right") + 1
+    bins[numbers < _apart(described.get("low", -np.inf), -np.inf)] = 0
+    bins[numbers > _apart(described.get("high", np.inf), np.inf)] = last
+    bins[numbers == -np.inf], bins[numbers == np.inf] = 0, last
+    bins[np.isnan(numbers)] = last + 1
+    bins[values.isna().to_numpy()] = last + 2
+    return bins
+
+
+def bins_of(described: Mapping[str, Any], values: pd.Series, itself: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of every value (v,), and its row (v,): a text has many words.
+
+    Bins are those of ``paired``, without those that no description fills. ``itself``: the values are the described
+    ones.
+    """
+    if described["kind"] == "numeric":
+        return _bins_of_numbers(described, values), np.arange(len(values))
+    spelled = levels(described, values.reset_index(drop=True))
+    return _bins_of_names(described, spelled, itself), spelled.index.to_numpy()
+
+
+def _bins_of_names(described: Mapping[str, Any], names: pd.Series, itself: bool) -> np.ndarray:
+    """The most common, all others, those never seen (of the described ones: seen once), missing."""
+    counts = described["counts"]
+    common = sorted((name for name, n in counts.items() if n != 1), key=lambda name: (-counts[name], name))[:COMMON]
+    others, fresh = len(common), len(common) + 1
+    bins = {name: fresh if itself and n == 1 else others for name, n in counts.items()}
+    bins |= {name: place for place, name in enumerate(common)}
+    found = names.map(bins).fillna(fresh).to_numpy(dtype=np.int64, copy=True)
+    found[names.isna().to_numpy()] = fresh + 1
+    return found
+
+
+def width_of(described: Mapping[str, Any]) -> int:
+    """How many bins ``bins_of`` has."""
+    counts = described["counts"]
+    if described["kind"] == "numeric":
+        return len(counts) + 4
+    return min(COMMON, sum(n != 1 for n in counts.values())) + 3
 
 
 def _apart(bound: float, direction: float) -> float:

@@ -1,6 +1,7 @@
 """Drift of features and predictions against the baseline that is kept with a release."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import pandas as pd
 from include.contracts.evaluation import Interval
 from include.errors import DataError
 from include.evaluation import histograms
+from include.evaluation.block_counts import Drawn, by_block, packed
+from include.evaluation.blocks import Blocks, days_of
 from include.evaluation.counted import Counted
 from include.evaluation.divergence import Divergence, between, divergence
 from include.evaluation.metrics import calibration_error
 from include.families.registry import family
+from include.operations.window import Window, blocks_or_times
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
 
@@ -22,26 +26,39 @@ def baseline(
 ) -> dict[str, Any]:
     """What a release looked like on its own test set, as JSON.
 
+    Every description has its counts by block too, where rows are in blocks: how different days are tells how far a
+    window is from it without a change.
+
     Parameters
     ----------
-    frame : (n rows) raw feature columns, and the label, coded, if it is known
+    frame : (n rows) raw feature columns, and the label, coded, if it is known; with the columns that tell the block
     scores : (n,) or (n, K) as in ``include.families.protocol``
     metrics : figures of the release on these rows, each an Interval or its JSON
 
     Raises DataError when a feature column is missing, or there are no rows.
     """
     _require(spec, frame)
-    y = _known_truth(spec, frame)
+    y, blocks = _known_truth(spec, frame), blocks_or_times(spec, frame)
+    with_blocks = partial(_with_blocks, blocks)
     return {
         "usecase": spec.name,
         "task": spec.task,
         "rows": len(frame),
-        "features": describe(spec.features, frame.__getitem__),
-        "prediction": _prediction(spec, scores),
+        "blocks": {"unit": blocks.unit, "count": blocks.count, "days": days_of(spec, frame)},
+        "features": {
+            name: with_blocks(one, frame[name]) for name, one in describe(spec.features, frame.__getitem__).items()
+        },
+        "prediction": with_blocks(_prediction(spec, scores), predictions(spec, scores)),
         "label_rate": float(y.mean()) if y is not None and family(spec).facts.threshold is not None else None,
         "calibration_error": calibration_error(y, scores) if y is not None else None,
         "metrics": {m: v.json_dict() if isinstance(v, Interval) else dict(v) for m, v in metrics.items()},
     }
+
+
+def _with_blocks(blocks: Blocks, described: dict[str, Any], values: pd.Series) -> dict[str, Any]:
+    if blocks.unit == "row":
+        return described
+    return described | {"by_block": packed(by_block(described, values, blocks, itself=True))}
 
 
 def _known_truth(spec: UseCase, frame: pd.DataFrame) -> np.ndarray | None:
@@ -93,8 +110,18 @@ def columns_by_input(spec: UseCase) -> dict[str, list[str]]:
     return grouped
 
 
-def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Divergence]:
-    """How far every feature column is from the baseline ``described``.
+def drawn_of(window: Window) -> Drawn | None:
+    """Of which blocks the answers of a window are, beside those of the baseline; None where rows are judged."""
+    kept, blocks = window.baseline.get("blocks", {"unit": "row"}), window.asked_blocks
+    if "row" in (kept["unit"], blocks.unit):
+        return None
+    return Drawn(blocks, days_of(window.spec, window.asked), kept)
+
+
+def feature_drift(
+    spec: UseCase, described: Mapping[str, Any], frame: pd.DataFrame, drawn: Drawn | None = None
+) -> dict[str, Divergence]:
+    """How far every feature column is from the baseline ``described``; ``drawn`` as in ``divergence``.
 
     Raises DataError when a feature is missing in the data or in the baseline, or there are no rows.
     """
@@ -102,7 +129,7 @@ def feature_drift(spec: UseCase, described: Mapping[str, Any], frame: pd.DataFra
     if missing := [n for n in spec.feature_names if n not in described["features"]]:
         unknown = f"the baseline of {spec.name} does not know the features {missing}"
         raise DataError(f"{unknown}; it belongs to another release")
-    return {n: divergence(described["features"][n], frame[n]) for n in spec.feature_names}
+    return {n: divergence(described["features"][n], frame[n], drawn) for n in spec.feature_names}
 
 
 def counted_drift(counts: Mapping[str, Counted]) -> dict[str, Divergence]:
@@ -110,9 +137,20 @@ def counted_drift(counts: Mapping[str, Counted]) -> dict[str, Divergence]:
     return {name: between(column.pair()) for name, column in counts.items()}
 
 
-def prediction_drift(spec: UseCase, described: Mapping[str, Any], scores: np.ndarray) -> Divergence:
+def prediction_drift(
+    spec: UseCase, described: Mapping[str, Any], scores: np.ndarray, drawn: Drawn | None = None
+) -> Divergence:
     """How far the answers with ``scores`` (n,) or (n, K) are from the baseline."""
-    return divergence(described["prediction"], predictions(spec, scores))
+    return divergence(described["prediction"], predictions(spec, scores), drawn)
+
+
+def has_one_value(described: Mapping[str, Any]) -> bool:
+    """Whether all described rows have the same value, or none has any."""
+    counts = described["counts"]
+    if described["kind"] != "numeric":
+        return sum(map(bool, [*counts.values(), described["missing"]])) <= 1
+    others = [*described.get("infinite", ()), described.get("unreadable", 0), described["missing"]]
+    return sum(map(bool, others)) + ("low" in described) <= 1 and described.get("low") == described.get("high")
 
 
 def missing_share(described: Mapping[str, Any]) -> float:

@@ -10,11 +10,10 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
-from include.evaluation.divergence import Divergence
-from include.families.registry import family, label_codes
-from include.families.serving import headline, logged_column, logged_scores
+from include.families.registry import label_codes
+from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
-from include.operations import column_faults, drift, maturity, performance, skew, windows
+from include.operations import drift_figures, maturity, performance, skew, windows
 from include.operations.scope import Scope
 from include.operations.window import Window
 from include.specification.usecase import UseCase
@@ -78,6 +77,7 @@ def measure(
         return figures
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed)
+    window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
     return figures + _windows(scope, figures, history)
 
@@ -147,64 +147,9 @@ def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figu
     return figures
 
 
-def _inputs(window: Window) -> list[Figure]:
-    """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
-    scope, baseline, rows = window.scope, window.baseline, window.asked
-    n, figures = len(rows), list[Figure]()
-    drifts, missing = drift.feature_drift(scope.spec, baseline, rows), rows[scope.spec.feature_names].isna().mean()
-    for name, columns in drift.columns_by_input(scope.spec).items():
-        figures += _drift_of(scope, name, [drifts[c] for c in columns], n)
-        figures.append(scope.figure("missing", missing[columns].mean(), name, n))
-        if columns != [name]:
-            worst = max((drifts[c] for c in columns), key=lambda one: one.psi)
-            figures.append(scope.figure("psi_max", worst.psi, name, n, worst.floor))
-    return [
-        *figures,
-        *_counts_of_drift(scope, [figure for figure in figures if figure.name == "psi"], n),
-        scope.figure("missing_share", float(missing.mean()), n=n),
-        column_faults.missing_increase(scope, baseline, float(missing.mean()), n),
-        *column_faults.figures(scope, baseline, rows),
-    ]
-
-
-def _drift_of(scope: Scope, name: str, columns: Sequence[Divergence], n: int) -> list[Figure]:
-    """Means over the columns; so are their noise floors, as columns of a tensor may all move together."""
-    psi, js, floor = (float(np.mean(part)) for part in zip(*columns, strict=True))
-    js_floor = float(np.mean([column.js_floor for column in columns]))
-    return [scope.figure("psi", psi, name, n, floor), scope.figure("js", js, name, n, js_floor)]
-
-
-def _counts_of_drift(scope: Scope, psi: Sequence[Figure], n: int) -> list[Figure]:
-    """Features that drifted, and those beyond the limit of which so few rows say nothing."""
-    limit = scope.spec.monitoring.drift_threshold
-    unclear = sum(figure.value > limit and figure.is_noise for figure in psi)
-    return [
-        scope.figure("drifted_features", sum(figure.beyond(limit) for figure in psi), n=n),
-        scope.figure("unclear_features", unclear, n=n),
-    ]
-
-
-def _answers(window: Window) -> list[Figure]:
-    """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
-    scope, baseline, rows = window.scope, window.baseline, window.asked
-    spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
-    moved = drift.prediction_drift(spec, baseline, scores)
-    figures = [
-        scope.figure("prediction_psi", moved.psi, n=n, floor=moved.floor),
-        scope.figure("prediction_js", moved.js, n=n, floor=moved.js_floor),
-        scope.figure("prediction_mean", headline(scores).mean(), n=n),
-    ]
-    if scores.ndim == 1:
-        return figures
-    kind, count = family(spec), scores.shape[1]
-    shares = np.bincount(kind.predicted(scores), minlength=count) / n
-    named = zip(kind.names(spec, count), shares, strict=True)
-    return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
-
-
 MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
-    _inputs,
-    _answers,
+    drift_figures.inputs,
+    drift_figures.answers,
     skew.figures,
     performance.quality,
     performance.counterfactual,

@@ -1,7 +1,7 @@
 """What one release answered in one window, and what is known about it: what every figure is measured on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +11,28 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.errors import EvaluationError
 from include.evaluation.blocks import Blocks, blocks_of
+from include.evaluation.divergence import CHANCE, Divergence
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Drifts:
+    """How far the features, a tensor being one, and the answers of a window are from the baseline.
+
+    ``worst`` is the most drifted column of each tensor; ``constant`` are features that had and have one value.
+    """
+
+    features: Mapping[str, Divergence] = field(default_factory=dict)
+    worst: Mapping[str, Divergence] = field(default_factory=dict)
+    answers: Divergence | None = None
+    constant: frozenset[str] = frozenset()
+
+    @property
+    def p_values(self) -> list[float]:
+        """Of everything that may drift: without what is constant."""
+        varying = [found for name, found in self.features.items() if name not in self.constant]
+        return [found.p_value for found in [*varying, *([self.answers] if self.answers else [])]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,8 @@ class Window:
     ``asked`` (n rows) are the answers that can be judged, the last one of each event; ``known`` those of them whose
     label is known, with its code (without labels: all). ``rescored`` are scores of other releases on the rows of
     ``known``; ``offline`` what the offline store has for the events; ``history`` earlier figures; ``labels_due`` the
-    share of the answers whose label is due by now.
+    share of the answers whose label is due by now. ``drifts`` is how far they are from the baseline, and ``level`` the
+    level at which that is judged: of all that is asked about the window together.
     """
 
     scope: Scope
@@ -34,6 +55,8 @@ class Window:
     history: Sequence[Figure]
     labels_due: float = 1.0
     seed: int = 0
+    drifts: Drifts = field(default_factory=Drifts)
+    level: float = CHANCE
 
     @property
     def spec(self) -> UseCase:

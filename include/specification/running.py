@@ -120,11 +120,13 @@ class Windows(Part):
 class Monitoring(Part):
     """When figures are a loss or a drift; they are of the periods of the last ``window``, left out: of one period.
 
-    ``windows`` counts windows that follow one another without a common period.
+    ``windows`` counts windows that follow one another without a common period. ``false_discovery``: of the features
+    that are found to have drifted in a window, a share that is expected to be so by chance.
     """
 
     drift_threshold: float = Field(gt=0)
     drift_features: int = Field(ge=1)
+    false_discovery: float = Field(default=0.05, gt=0, lt=1)
     performance_loss: float = Field(gt=0)
     windows: Windows
     window: SomeLength | None = None

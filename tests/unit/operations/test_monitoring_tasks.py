@@ -153,4 +153,5 @@ def test_texts_drift_by_their_words() -> None:
     assert divergence(described, usual)[:2] == (0, 0)
     assert divergence(described, pd.Series(["cancelled flight"] * 100))[0] > 1
     assert divergence(described, pd.Series(["", "?"] * 50))[0] > 0.25
-    assert np.isfinite(divergence(histograms.text(pd.Series(["", None])), usual)).all()
+    found = divergence(histograms.text(pd.Series(["", None])), usual)
+    assert np.isfinite([found.psi, found.js, found.floor, found.p_value]).all()

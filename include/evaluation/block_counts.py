@@ -1,0 +1,132 @@
+"""How far whole blocks of rows, as days, put two samples apart without a change: by the counts of each block.
+
+The PSI of samples of blocks is, without a change, a weighted sum of chi-squared variables; the weights are those of
+the covariance of the shares over the cells' own one (Rao and Scott, Journal of the American Statistical Association 76,
+1981). Its mean is known from so few blocks only, so it is compared with an F variable (Thomas and Rao, same journal 82,
+1987).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.evaluation.blocks import LEAST, Blocks
+from include.evaluation.chance import Chance
+from include.evaluation.histograms import bins_of, width_of
+
+MOST_GROUPS = 60
+"""Neighbouring blocks are merged into as many groups at most."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows by group of neighbouring blocks and bin, ``counts`` (g, k), of ``blocks`` of a ``unit`` on ``days`` days."""
+
+    unit: str
+    blocks: int
+    days: int
+    counts: np.ndarray
+
+    @property
+    def enough(self) -> bool:
+        return self.blocks >= LEAST
+
+    def describes(self, other: "Sample") -> bool:
+        """Whether its blocks say how different those of ``other`` are: hours of few days say nothing about days."""
+        return self.enough and not (self.unit == "hour" and other.unit == "day")
+
+    def covariance(self, pool: np.ndarray) -> np.ndarray:
+        """(k, k) that of its shares over the pooled shares (k,); of one group as if rows were independent."""
+        rows, groups = self.counts.sum(), len(self.counts)
+        if groups < 2:
+            return np.asarray((np.eye(len(pool)) - pool) / rows)
+        apart = self.counts - self.counts.sum(axis=1, keepdims=True) * (self.counts.sum(axis=0) / rows)
+        return np.asarray(apart.T @ apart * (groups / (groups - 1) / rows**2) / pool[:, None])
+
+    def correlation(self, effect: float) -> float:
+        """Within blocks, that makes this design ``effect``."""
+        rows = self.counts.sum() / self.blocks
+        return float(np.clip((effect - 1) / (rows - 1), 0, 1)) if rows > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Of which blocks the rows of a window are, and what its baseline has kept of its own: ``unit, count, days``."""
+
+    blocks: Blocks
+    days: int
+    kept: Mapping[str, Any]
+
+    def samples(self, described: Mapping[str, Any], values: pd.Series) -> tuple[Sample, Sample]:
+        """The described rows and ``values`` (n,), by block."""
+        was = [row.split(" ") for row in described["by_block"].split(";")]
+        before = Sample(self.kept["unit"], self.kept["count"], self.kept["days"], np.array(was, dtype=np.int64))
+        now = by_block(described, values, self.blocks)
+        return before, Sample(self.blocks.unit, self.blocks.count, self.days, now)
+
+
+def by_block(described: Mapping[str, Any], values: pd.Series, blocks: Blocks, itself: bool = False) -> np.ndarray:
+    """Values (n,) by group of blocks and bin of a description, (g, k); ``itself``: they are the described ones."""
+    groups, width = groups_of(blocks), width_of(described)
+    bins, rows = bins_of(described, values, itself)
+    count = int(groups.max(initial=-1)) + 1
+    return np.bincount(groups[rows] * width + bins, minlength=count * width).reshape(count, width)
+
+
+def groups_of(blocks: Blocks) -> np.ndarray:
+    """(n,) the group of neighbouring blocks of every row."""
+    count = min(blocks.count, MOST_GROUPS)
+    return np.asarray(blocks.codes * count // max(blocks.count, 1))
+
+
+def packed(counts: np.ndarray) -> str:
+    """Counts (g, k) as a text: numbers, ``;`` between groups."""
+    return ";".join(" ".join(map(str, row)) for row in counts.tolist())
+
+
+def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, float]:
+    """The PSI without a change where blocks are drawn, and the design effect of the window; ``of_rows`` if rows are."""
+    sides = before, now
+    totals = np.array([side.counts.sum(axis=0) for side in sides], dtype=float)
+    used = totals.sum(axis=0) > 0
+    cells, rows = int(used.sum()) - 1, totals.sum(axis=1)
+    if cells < 1:
+        return of_rows, 1.0
+    pool = totals.sum(axis=0)[used] / rows.sum()
+    narrow = [Sample(side.unit, side.blocks, side.days, side.counts[:, used]) for side in sides]
+    parts = [side.covariance(pool) for side in narrow]
+    effects = [float(np.trace(part)) * n / cells for part, n in zip(parts, rows, strict=True)]
+    least = _least_effects(narrow, effects)
+    parts = [part * (most / own) for part, own, most in zip(parts, effects, least, strict=True)]
+    traces = np.array([np.trace(part) for part in parts])
+    free = np.array([max(1, len(side.counts) - 1) for side in sides])
+    of_mean = float(traces.sum() ** 2 / (traces**2 / free).sum())
+    freedom = _freedom(parts[0] + parts[1], of_mean, cells)
+    effect = float(traces.sum() / (cells * (1 / rows).sum()))
+    few = min(1.0, of_rows.freedom / cells)
+    return Chance(of_rows.mean * effect, freedom * few, freedom * of_mean), max(1.0, least[1])
+
+
+def _least_effects(sides: list[Sample], effects: list[float]) -> list[float]:
+    """The design effect of each side, at least what the days of the other one say where its own blocks do not."""
+    least = [*effects]
+    for mine, (side, other) in enumerate([(sides[0], sides[1]), (sides[1], sides[0])]):
+        if side.describes(other) or not other.describes(side):
+            continue
+        blocks = side.days if other.unit == "day" else side.blocks
+        within = other.correlation(effects[1 - mine])
+        least[mine] = max(effects[mine], 1 + (side.counts.sum() / max(blocks, 1) - 1) * within)
+    return least
+
+
+def _freedom(covariance: np.ndarray, of_mean: float, cells: int) -> float:
+    """Degrees of freedom of the weighted sum (Satterthwaite); squares of few blocks are too large by chance.
+
+    Without that bias: Srivastava, Journal of the Japan Statistical Society 35, 2005.
+    """
+    total, squares = float(np.trace(covariance)), float((covariance * covariance.T).sum())
+    unbiased = of_mean**2 / max((of_mean - 1) * (of_mean + 2), 1) * (squares - total**2 / of_mean)
+    return float(np.clip(total**2 / unbiased, 1, cells)) if unbiased > 0 else float(cells)

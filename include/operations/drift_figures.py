@@ -1,0 +1,158 @@
+"""Figures of drift: every feature, the answers, how many drifted, and how many false alarms to expect."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from include.contracts.operations import Figure
+from include.evaluation.blocks import LEAST
+from include.evaluation.chance import Chance
+from include.evaluation.discoveries import discovery_level, most_often
+from include.evaluation.divergence import JS_OF_PSI, Divergence
+from include.families.registry import family
+from include.families.serving import headline, logged_scores
+from include.operations import column_faults, drift
+from include.operations.performance import ROWS
+from include.operations.scope import Scope
+from include.operations.states import lack, too_few
+from include.operations.window import Drifts, Window
+
+MONTH = 30 * 24  # hours
+
+
+def with_drifts(window: Window) -> Window:
+    """The window with its drifts, and the level of all that is asked about it."""
+    drifts = _drifts(window)
+    return replace(window, drifts=drifts, level=discovery_level(drifts.p_values, _rate(window)))
+
+
+def _rate(window: Window) -> float:
+    return window.spec.monitoring.false_discovery
+
+
+def _drifts(window: Window) -> Drifts:
+    """Of a tensor the means over its columns, which may all move together."""
+    spec, baseline, rows, drawn = window.spec, window.baseline, window.asked, drift.drawn_of(window)
+    columns, grouped = drift.feature_drift(spec, baseline, rows, drawn), drift.columns_by_input(spec)
+    described = baseline["features"]
+    return Drifts(
+        {name: _mean([columns[c] for c in parts]) for name, parts in grouped.items()},
+        {
+            name: max((columns[c] for c in parts), key=lambda one: one.psi)
+            for name, parts in grouped.items()
+            if parts != [name]
+        },
+        drift.prediction_drift(spec, baseline, logged_scores(spec, rows), drawn),
+        frozenset(
+            name
+            for name, parts in grouped.items()
+            if all(columns[c].psi == 0 and drift.has_one_value(described[c]) for c in parts)
+        ),
+    )
+
+
+def _mean(columns: list[Divergence]) -> Divergence:
+    psi, js, effect = (float(np.mean([getattr(one, part) for one in columns])) for part in ("psi", "js", "effect"))
+    return Divergence(psi, js, Chance.mean_of([one.chance for one in columns]), effect)
+
+
+def inputs(window: Window) -> list[Figure]:
+    """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
+    scope, baseline, rows = window.scope, window.baseline, window.asked
+    n, figures, missing = len(rows), list[Figure](), rows[scope.spec.feature_names].isna().mean()
+    for name, columns in drift.columns_by_input(scope.spec).items():
+        figures += _of_feature(window, name)
+        figures.append(scope.figure("missing", missing[columns].mean(), name, n))
+        if name in window.drifts.worst:
+            figures += _drift(window, "psi_max", None, window.drifts.worst[name], name)
+    counted = _counts_of_drift(window, [figure for figure in figures if figure.name == "psi"])
+    return [
+        *figures,
+        *too_few(counted, _lack(window)),
+        scope.figure("missing_share", float(missing.mean()), n=n),
+        column_faults.missing_increase(scope, baseline, float(missing.mean()), n),
+        *column_faults.figures(scope, baseline, rows),
+    ]
+
+
+def answers(window: Window) -> list[Figure]:
+    """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
+    scope, rows = window.scope, window.asked
+    spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
+    figures = _drift(window, "prediction_psi", "prediction_js", window.drifts.answers) if window.drifts.answers else []
+    figures.append(scope.figure("prediction_mean", headline(scores).mean(), n=n))
+    if scores.ndim == 1:
+        return figures
+    kind, count = family(spec), scores.shape[1]
+    shares = np.bincount(kind.predicted(scores), minlength=count) / n
+    named = zip(kind.names(spec, count), shares, strict=True)
+    return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
+
+
+def _of_feature(window: Window, name: str) -> list[Figure]:
+    figures = _drift(window, "psi", "js", window.drifts.features[name], name)
+    if name not in window.drifts.constant:
+        return figures
+    return [figure.model_copy(update={"state": "constant", "note": "one value"}) for figure in figures]
+
+
+def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject: str = "") -> list[Figure]:
+    """PSI, and Jensen-Shannon divergence, each with its noise floor, in the state that the blocks allow."""
+    scope, n, floor = window.scope, len(window.asked), found.floor_at(window.level)
+    figures = [scope.figure(psi, found.psi, subject, n, floor, note=_by_rows(window))]
+    if js:
+        figures.append(scope.figure(js, found.js, subject, n, min(1.0, floor * JS_OF_PSI), note=_by_rows(window)))
+    worth = {"effective_n": max(1, round(n / found.effect))}
+    return too_few([figure.model_copy(update=worth) for figure in figures], _lack(window))
+
+
+def _lack(window: Window) -> str:
+    """Why there are too few rows or blocks to say what chance alone does; '' where they are enough."""
+    kept, blocks, rows = window.baseline.get("blocks", {"unit": "row"}), window.asked_blocks, len(window.asked)
+    if why := lack(blocks) or (f"needs {ROWS} rows, has {rows}" if rows < ROWS else ""):
+        return why
+    if kept["unit"] == "row" or blocks.unit == "row" or kept["count"] >= LEAST:
+        return ""
+    return f"needs {LEAST} {kept['unit']}s in the release's test set, has {kept['count']}"
+
+
+def _by_rows(window: Window) -> str:
+    if window.asked_blocks.unit == "row" or "blocks" in window.baseline:
+        return ""
+    return "judged by rows: the release has no counts by block"
+
+
+def _counts_of_drift(window: Window, psi: list[Figure]) -> list[Figure]:
+    """Features that drifted, those beyond the limit of which so few rows say nothing, and false alarms to expect."""
+    scope, limit, n = window.scope, window.spec.monitoring.drift_threshold, len(window.asked)
+    drifted = sum(figure.beyond(limit) for figure in psi)
+    return [
+        scope.figure("drifted_features", drifted, n=n),
+        scope.figure("unclear_features", sum(figure.value > limit for figure in psi) - drifted, n=n),
+        _false_alarms(scope, window.drifts, _rate(window), n),
+    ]
+
+
+def _false_alarms(scope: Scope, drifts: Drifts, rate: float, n: int) -> Figure:
+    """Alerts of drift in 30 days, in which nothing changed, that are expected at most.
+
+    An alert needs ``drift_features`` features beyond the threshold and beyond chance, each of which has a probability.
+    """
+    monitoring, every = scope.spec.monitoring, _hours(scope)
+    least, limit = monitoring.drift_features, monitoring.drift_threshold
+    varying = [found for name, found in drifts.features.items() if name not in drifts.constant]
+    beyond = sum(found.chance.p_value(limit) for found in varying)
+    of_chance, of_limit = most_often(least, len(drifts.p_values), rate), min(1.0, beyond / least)
+    windows = MONTH / every
+    note = (
+        f"{windows:.3g} windows in 30 days, each at most min({of_chance:.2g}: {least} of {len(drifts.p_values)} beyond "
+        f"chance at a false discovery rate of {rate:g}; {beyond:.2g} / {least} = {of_limit:.2g}: features beyond "
+        f"{limit:g} by chance)"
+    )
+    return scope.figure("expected_false_alarms", windows * min(of_chance, of_limit), n=n, note=note)
+
+
+def _hours(scope: Scope) -> float:
+    """From the end of one window to that of the next."""
+    calendar = scope.spec.calendar
+    return (calendar.end(scope.period) - calendar.start(scope.period)).total_seconds() / 3600
